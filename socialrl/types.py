@@ -1,0 +1,102 @@
+"""What flows between a rollout and a learner, and what a learner is.
+
+Axis letters: `B` parallel worlds, `T` time, `M` novices, `K` co-players, `S` sources of behaviour (self first, then the
+co-players in seat order), `A` actions, `V` x `V` x `C` one view.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol
+
+from jax import Array
+from jaxtyping import Bool, Float32, Int32, PyTree, UInt8
+from socialrl_envs.struct import pytree
+from socialrl_envs.types import WorldSpec
+
+
+@pytree
+class Timestep:
+    """What a novice knows when it acts. first: a new episode starts here, so memory must be forgotten."""
+
+    obs: UInt8[Array, "*batch V V C"]
+    prev_action: Int32[Array, "*batch"]
+    prev_reward: Float32[Array, "*batch"]
+    first: Bool[Array, "*batch"]
+
+
+@pytree
+class Transition:
+    """A novice's own experience of one step. `next_obs` is what really followed, never a reset frame.
+
+    terminated: the episode ended and has no future. truncated: time ran out; bootstrap through it.
+    """
+
+    timestep: Timestep
+    action: Int32[Array, "*batch"]
+    reward: Float32[Array, "*batch"]
+    next_obs: UInt8[Array, "*batch V V C"]
+    terminated: Bool[Array, "*batch"]
+    truncated: Bool[Array, "*batch"]
+
+
+@pytree
+class Demonstration:
+    """What can be seen of another seat's step: everything but its reward.
+
+    discount: 0 where the task ended for good, else 1. last: the episode ends here, so the next step is of another one.
+    present: whether that seat was on the grid (an absent one demonstrates nothing).
+    """
+
+    obs: UInt8[Array, "*batch V V C"]
+    action: Int32[Array, "*batch"]
+    next_obs: UInt8[Array, "*batch V V C"]
+    discount: Float32[Array, "*batch"]
+    last: Bool[Array, "*batch"]
+    present: Bool[Array, "*batch"]
+
+
+@pytree
+class Decision:
+    """Every step's decision. source: 0 = own policy, k = as co-player k would act (its number among the co-players, from 1).
+
+    values: what each source thought each action worth to the novice, in reward units (logits for a policy without values).
+    influence: KL(pi(.|o) || pi(.|o with the others hidden)) in nats, NaN where the learner has no stochastic policy.
+    """
+
+    action: Int32[Array, "*batch"]
+    source: Int32[Array, "*batch"]
+    values: Float32[Array, "*batch S A"]
+    influence: Float32[Array, "*batch"]
+
+
+@pytree
+class Experience:
+    """One unroll of many worlds: own steps (T, B, M, ...), the others' steps (T, B, K, ...), and the memory it began with."""
+
+    own: Transition
+    others: Demonstration
+    memory: PyTree
+    decision: Decision
+
+
+class Learner(NamedTuple):
+    """Three pure functions over a frozen state, and the memory that an episode starts with.
+
+    init(key) -> state
+    act(state, memory, timestep, key, explore) -> (Decision, memory); `explore` is static: True while training
+    update(state, experience, key) -> (state, metrics); metrics are scalars by name
+    memory(*batch) -> the memory of a batch of novices at the start of an episode
+    adapt(state, experience, key) -> state: few-shot learning on a new task from own experience, or None if the learner
+        has nothing better than `update`
+    """
+
+    init: Callable[..., Any]
+    act: Callable[..., tuple[Decision, Any]]
+    update: Callable[..., tuple[Any, dict[str, Array]]]
+    memory: Callable[..., Any]
+    adapt: Callable[..., Any] | None = None
+
+
+class LearnerConfig(Protocol):
+    """A learner file's `Config`: frozen, checked at construction."""
+
+    def build(self, spec: WorldSpec) -> Learner: ...
