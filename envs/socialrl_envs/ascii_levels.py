@@ -40,7 +40,9 @@ def _parse_cells(rows: list[tuple[int, str]]) -> tuple[np.ndarray, dict[str, tup
     seats: dict[str, tuple[int, int]] = {}
     for r, (line, row) in enumerate(rows):
         if len(row) != width:
-            raise SocialRLError(f"level, line {line}: {len(row)} cells where the first row has {width}", "make the rows equally long")
+            raise SocialRLError(
+                f"level, line {line}: {len(row)} cells where the first row has {width}", "make the rows equally long"
+            )
         for c, char in enumerate(row):
             if char in SEATS:
                 if char in seats:
@@ -50,7 +52,9 @@ def _parse_cells(rows: list[tuple[int, str]]) -> tuple[np.ndarray, dict[str, tup
                 tiles[r, c] = grid.TILE_OF_CHAR[char]
             else:
                 known = "".join(grid.TILE_OF_CHAR)
-                raise SocialRLError(f"level, line {line}, column {c + 1}: unknown character {char!r}", f"use one of {known} or A-Z")
+                raise SocialRLError(
+                    f"level, line {line}, column {c + 1}: unknown character {char!r}", f"use one of {known} or A-Z"
+                )
     return tiles, seats
 
 
@@ -61,7 +65,9 @@ def _parse_numbers(lines: list[tuple[int, str]], seats: int) -> tuple[np.ndarray
         name, value = name.strip(), value.strip()
         if name == "headings":
             if len(value) != seats or set(value) - set(COMPASS):
-                raise SocialRLError(f"level, line {line}: headings {value!r}", f"give one of {COMPASS} for each of {seats} seats")
+                raise SocialRLError(
+                    f"level, line {line}: headings {value!r}", f"give one of {COMPASS} for each of {seats} seats"
+                )
             heading = np.array([COMPASS.index(char) for char in value], np.int32)
             continue
         try:
@@ -99,7 +105,7 @@ def parse(text: str) -> dict[str, Any]:
 def _plain(value: np.ndarray) -> Any:
     """Numbers as JSON values whose text reads back to the very same float32."""
     if value.dtype.kind == "f":
-        return np.vectorize(lambda x: float(str(x)), otypes=[float])(value).tolist() if value.size else []
+        return np.array([float(str(x)) for x in value.reshape(-1)], np.float64).reshape(value.shape).tolist()
     return value.tolist()
 
 
@@ -108,7 +114,9 @@ def write(tiles: Any, position: Any, heading: Any, numbers: dict[str, Any]) -> s
     chars = [[grid.CHAR_OF_TILE[int(tile)] for tile in row] for row in np.asarray(tiles)]
     for seat, (r, c) in enumerate(np.asarray(position)):
         if chars[r][c] != ".":
-            raise SocialRLError(f"level: seat {SEATS[seat]} stands on {chars[r][c]!r} at row {r}, column {c}", "seats start on free floor")
+            raise SocialRLError(
+                f"level: seat {SEATS[seat]} stands on {chars[r][c]!r} at row {r}, column {c}", "seats start on free floor"
+            )
         chars[r][c] = SEATS[seat]
     lines = ["".join(row) for row in chars]
     if np.asarray(heading).any():

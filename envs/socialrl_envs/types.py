@@ -34,11 +34,6 @@ class Seat:
     def role(self) -> Role:
         return "novice" if self.policy == "learner" else "coplayer"
 
-    @property
-    def title(self) -> str:
-        """The stem of this seat's PettingZoo name: `novice`, `expert` (a planner), or the co-player's policy."""
-        return {"learner": "novice", "planner": "expert"}.get(self.policy, self.policy)
-
 
 @pytree
 class Level:

@@ -1,0 +1,1 @@
+"""Scripted policies, one file each: `act(world, state, seat, key) -> action`."""

@@ -1,0 +1,17 @@
+"""A planner that slips: with probability 1 - skill it takes a random action instead."""
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+from jaxtyping import Int32, Key
+
+from socialrl_envs.coplayers import planner, wanderer
+from socialrl_envs.types import State, World
+
+
+def act(world: World, state: State, seat: int, key: Key[Array, ""]) -> Int32[Array, ""]:
+    """The action of this seat; its skill is a number of the level."""
+    slip_key, plan_key, random_key = jax.random.split(key, 3)
+    meant = planner.act(world, state, seat, plan_key)
+    slip = jax.random.uniform(slip_key) >= state.numbers["skill"][seat]
+    return jnp.where(slip, wanderer.act(world, state, seat, random_key), meant)

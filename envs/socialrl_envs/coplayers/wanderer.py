@@ -1,0 +1,13 @@
+"""Takes a random action at every step."""
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+from jaxtyping import Int32, Key
+
+from socialrl_envs.types import State, World
+
+
+def act(world: World, state: State, seat: int, key: Key[Array, ""]) -> Int32[Array, ""]:
+    """A uniformly drawn action."""
+    return jax.random.randint(key, (), 0, len(world.spec.actions), dtype=jnp.int32)

@@ -1,0 +1,63 @@
+"""Shortest-path planning by relaxation: what a cell is worth to someone who can go anywhere, and the best move."""
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+from jaxtyping import Bool, Float32, Int32
+
+from socialrl_envs import grid
+
+
+DISCOUNT = 0.95  # per step of the way: a nearer errand is a better one
+
+
+def _shift(field: Array, delta: tuple[int, int], fill: float) -> Array:
+    """The field as seen by a step of `delta`: result[r, c] = field[r + dr, c + dc]."""
+    padded = jnp.pad(field, 1, constant_values=fill)
+    height, width = field.shape
+    return jax.lax.dynamic_slice(padded, (1 + delta[0], 1 + delta[1]), (height, width))
+
+
+def move_values(
+    gain: Float32[Array, "H W"], solid: Bool[Array, "H W"], value: Float32[Array, "H W"], discount: float
+) -> Float32[Array, "5 H W"]:
+    """The worth of each compass move from each cell: Q(c, m) = gain(c') + discount * V(c') if gain(c') <= 0 else gain(c').
+
+    A positive gain ends the errand (the next one is planned from there), a negative one is a toll. Walls leave one in place.
+    """
+    entering = jnp.where(gain > 0, gain, gain + discount * value)
+    moves = [jnp.where(_shift(solid, delta, True), discount * value, _shift(entering, delta, 0.0)) for delta in grid.DELTAS]
+    return jnp.stack([*moves, discount * value])
+
+
+def errand_values(gain: Float32[Array, "H W"], solid: Bool[Array, "H W"], discount: float = DISCOUNT) -> Float32[Array, "H W"]:
+    """V: the value of the best errand (walk to one gain) from each cell, the fixed point of V(c) = max_m Q(c, m), V >= 0.
+
+    Relaxed until nothing changes, at most H * W rounds.
+    """
+
+    def sweep(carry: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
+        value, _, rounds = carry
+        better = jnp.maximum(jnp.max(move_values(gain, solid, value, discount), axis=0), 0.0)
+        better = jnp.where(solid, 0.0, better)
+        return better, jnp.any(better > value + 1e-6), rounds + 1
+
+    def unfinished(carry: tuple[Array, Array, Array]) -> Array:
+        return carry[1] & (carry[2] < gain.size)
+
+    start = (jnp.zeros(gain.shape, jnp.float32), jnp.array(True), jnp.int32(0))
+    return jax.lax.while_loop(unfinished, sweep, start)[0]
+
+
+def distances(targets: Bool[Array, "H W"], solid: Bool[Array, "H W"]) -> Int32[Array, "H W"]:
+    """Steps from every cell to the nearest target; H * W where none can be reached."""
+    far = targets.size
+
+    def sweep(carry: tuple[Array, Array]) -> tuple[Array, Array]:
+        steps, _ = carry
+        near = jnp.min(jnp.stack([_shift(steps, delta, far) for delta in grid.DELTAS]), axis=0) + 1
+        better = jnp.where(solid, far, jnp.minimum(steps, jnp.minimum(near, far)))
+        return better, jnp.any(better < steps)
+
+    start = jnp.where(targets & ~solid, 0, far).astype(jnp.int32)
+    return jax.lax.while_loop(lambda carry: carry[1], sweep, (start, jnp.array(True)))[0]

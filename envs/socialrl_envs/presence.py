@@ -1,0 +1,49 @@
+"""Whether a seat is on the grid now: schedules as four numbers, so that a curriculum can turn them.
+
+(start, leave, back, until): it is there at the reset with probability `start`; at each step it leaves with probability
+`leave` and comes back with probability `back`; from `until` (a share of the horizon) on it is gone for good.
+"""
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+from jaxtyping import Bool, Float32, Int32, Key
+
+from socialrl_envs.errors import SocialRLError, unknown
+
+SCHEDULES = {
+    "always": (1.0, 0.0, 0.0, 2.0),
+    "never": (0.0, 0.0, 0.0, 2.0),
+    "first_half": (1.0, 0.0, 0.0, 0.5),
+    "some_episodes": (0.5, 0.0, 0.0, 2.0),
+    "comes_and_goes": (0.5, 0.1, 0.1, 2.0),
+}
+
+
+def parse(key: str, presence: str | tuple[float, float, float, float]) -> tuple[float, float, float, float]:
+    """The four numbers of a schedule given by name or outright; `key` names it in the error."""
+    if isinstance(presence, str):
+        if presence not in SCHEDULES:
+            raise unknown(f"presence ({key})", presence, SCHEDULES)
+        return SCHEDULES[presence]
+    if len(presence) != 4 or not all(0 <= p <= 1 for p in presence[:3]) or presence[3] < 0:
+        raise SocialRLError(
+            f"{key}: {presence}", "give (start, leave, back, until): three probabilities in 0..1, then a share >= 0"
+        )
+    return presence
+
+
+def begin(schedule: Float32[Array, "N 4"], key: Key[Array, ""]) -> Bool[Array, " N"]:
+    """Who is there at the reset."""
+    start, _, _, until = schedule.T
+    return (jax.random.uniform(key, start.shape) < start) & (until > 0)
+
+
+def advance(
+    schedule: Float32[Array, "N 4"], present: Bool[Array, " N"], time: Int32[Array, ""], horizon: int, key: Key[Array, ""]
+) -> Bool[Array, " N"]:
+    """Who is there after a step that ended at `time`."""
+    _, leave, back, until = schedule.T
+    chance = jax.random.uniform(key, leave.shape)
+    stays = jnp.where(present, chance >= leave, chance < back)
+    return stays & (time.astype(jnp.float32) < until * horizon)

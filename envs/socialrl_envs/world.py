@@ -1,0 +1,148 @@
+"""What all worlds share: the options of who lives there and where, drawing levels, who is present."""
+
+import dataclasses
+from collections import Counter
+from pathlib import Path
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jaxtyping import Bool, Int32, Key
+
+from socialrl_envs import grid, layouts, presence
+from socialrl_envs.errors import SocialRLError, unknown
+from socialrl_envs.registry import coplayer_names
+from socialrl_envs.types import Level, Seat, WorldSpec
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class WorldConfig:
+    """Options of every world.
+
+    novices, experts: how many, or the seats themselves. coplayers: further seats, named by their policy.
+    size: cells along each side, walls included. layout: a layout's name, or the path of an ASCII level.
+    density: share of inner cells that `cluttered` turns to walls. horizon: steps after which time runs out.
+    blocking: seats are in one another's way (else they may overlap).
+    """
+
+    novices: int | tuple[Seat, ...] = 1
+    experts: int | tuple[Seat, ...] = 2
+    coplayers: tuple[Seat, ...] = ()
+    size: int = 9
+    layout: str = "open"
+    density: float = 0.15
+    horizon: int = 50
+    blocking: bool = False
+
+    def __post_init__(self) -> None:
+        require(0 <= self.density <= 1, "density", self.density, "a share, 0..1")
+        require(self.horizon >= 1, "horizon", self.horizon, "at least 1 step")
+        require(5 <= self.size <= 64, "size", self.size, "5..64 cells along a side")
+        if not self.is_file:
+            layouts.find(self.layout)
+
+    @property
+    def is_file(self) -> bool:
+        """Whether `layout` is the path of an ASCII level rather than a name."""
+        return "/" in self.layout or Path(self.layout).suffix == ".txt"
+
+
+def require(condition: bool, key: str, value: Any, bound: str) -> None:
+    """Raises SocialRLError naming the key, the value and its bound, unless the condition holds."""
+    if not condition:
+        raise SocialRLError(f"{key}: {value!r}", f"it must be {bound}")
+
+
+def roster(config: WorldConfig) -> tuple[tuple[Seat, ...], tuple[str, ...]]:
+    """All seats in order (novices, experts, other co-players) and their PettingZoo names: novice_0, expert_0, wanderer_0, ..."""
+    novices = (Seat(),) * config.novices if isinstance(config.novices, int) else config.novices
+    experts = (Seat(policy="planner"),) * config.experts if isinstance(config.experts, int) else config.experts
+    if not novices + experts + config.coplayers:
+        raise SocialRLError("novices, experts, coplayers: nobody lives in this world", "give at least one seat")
+    titled = [("novice", s) for s in novices] + [("expert", s) for s in experts] + [(s.policy, s) for s in config.coplayers]
+    known, counts, agents = coplayer_names(), Counter(), []
+    for title, seat in titled:
+        if seat.policy != "learner" and seat.policy not in known:
+            raise unknown(f"co-player ({title})", seat.policy, known)
+        if (title == "novice") != (seat.policy == "learner"):
+            raise SocialRLError(f"{title}s: a seat with policy {seat.policy!r}", "novices learn, the others are co-players")
+        require(0 <= seat.skill <= 1, f"{title}_{counts[title]}.skill", seat.skill, "in 0..1")
+        agents.append(f"{title}_{counts[title]}")
+        counts[title] += 1
+    return tuple(seat for _, seat in titled), tuple(agents)
+
+
+def draw_cells(key: Key[Array, ""], free: Bool[Array, "H W"], count: int) -> Int32[Array, "count 2"]:
+    """`count` different cells of the mask, uniformly; the mask must have that many."""
+    noise = jax.random.uniform(key, free.shape)
+    _, index = jax.lax.top_k(jnp.where(free, noise, -1.0).reshape(-1), count)
+    return jnp.stack([index // free.shape[1], index % free.shape[1]], axis=1).astype(jnp.int32)
+
+
+class GridWorld:
+    """Base of the worlds. A subclass sets `items` (tiles to place), `channel_of_tile` and its own reset, step, observe, appeal."""
+
+    name: ClassVar[str]
+    solid_tiles: ClassVar[tuple[int, ...]] = (grid.WALL,)
+
+    def __init__(self, config: Any, spec: WorldSpec, items: tuple[int, ...], numbers: dict[str, Any]):
+        self.config, self.spec, self.items = config, spec, items
+        schedules = [presence.parse(f"{a}.presence", s.presence) for a, s in zip(spec.agents, spec.seats, strict=True)]
+        common = {
+            "density": config.density,
+            "presence": schedules,
+            "skill": [seat.skill for seat in spec.seats],
+        }
+        self.numbers = {name: np.asarray(value, np.float32) for name, value in (common | numbers).items()}
+        self.drawn = layouts.read_level(config.layout) if config.is_file else None
+        self._check_room()
+
+    def _check_room(self) -> None:
+        """The level must have a free cell for every item and seat: checked on an emptiest case at construction."""
+        if self.drawn is not None:
+            seats, shape = self.drawn.position.shape[0], self.drawn.tiles.shape
+            require(
+                seats == len(self.spec.seats),
+                "layout",
+                self.config.layout,
+                f"a level with {len(self.spec.seats)} seats, it has {seats}",
+            )
+            require(
+                shape == (self.spec.height, self.spec.width), "size", self.config.size, f"the level's {shape[0]} (a square)"
+            )
+            return
+        floor = (self.config.size - 2) ** 2
+        walls = {"cluttered": int(self.config.density * floor), "open": 0}.get(self.config.layout, floor // 2)
+        needed = len(self.items) + len(self.spec.seats)
+        require(
+            needed <= floor - walls,
+            "size",
+            self.config.size,
+            f"larger: {needed} items and seats need floor, {floor - walls} cells have it",
+        )
+
+    def solid(self, tiles: Array) -> Array:
+        """Where nobody can walk, shape of `tiles`."""
+        walls = [tiles == tile for tile in self.solid_tiles]
+        return jnp.any(jnp.stack(walls), axis=0)
+
+    def sample_level(self, key: Key[Array, ""], numbers: dict[str, Array] | None = None) -> Level:
+        """Walls by layout, then items and seats on different free cells, uniformly; or the level of the ASCII file."""
+        values = {name: jnp.asarray(value) for name, value in self.numbers.items()}
+        if self.drawn is not None:
+            return dataclasses.replace(self.drawn, numbers=values | self.drawn.numbers | (numbers or {}))
+        values = values | (numbers or {})
+        walls_key, cells_key, heading_key = jax.random.split(key, 3)
+        height, width = self.spec.height, self.spec.width
+        solid = layouts.find(self.config.layout)(walls_key, height, width, values["density"])
+        seats, items = len(self.spec.seats), len(self.items)
+        cells = draw_cells(cells_key, ~solid, items + seats)
+        tiles = jnp.where(solid, grid.WALL, grid.FLOOR).astype(jnp.uint8)
+        tiles = tiles.at[cells[:items, 0], cells[:items, 1]].set(jnp.array(self.items, jnp.uint8))
+        return Level(tiles=tiles, position=cells[items:], heading=self.draw_headings(heading_key), numbers=values)
+
+    def draw_headings(self, key: Key[Array, ""]) -> Int32[Array, " N"]:
+        """Everybody looks up, unless a world says otherwise."""
+        return jnp.zeros(len(self.spec.seats), jnp.int32)
