@@ -81,7 +81,7 @@ class Experience:
 class Learner(NamedTuple):
     """Three pure functions over a frozen state, and the memory that an episode starts with.
 
-    init(key) -> state
+    init(key, unroll, worlds) -> state; it will be updated with unrolls of `unroll` steps in `worlds` parallel worlds
     act(state, memory, timestep, key, explore) -> (Decision, memory); `explore` is static: True while training
     update(state, experience, key) -> (state, metrics); metrics are scalars by name
     memory(*batch) -> the memory of a batch of novices at the start of an episode

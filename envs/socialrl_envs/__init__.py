@@ -3,10 +3,17 @@
     import socialrl_envs
     world = socialrl_envs.make("coin_grid", novices=1, experts=2, size=9)
 
-A world is four pure functions over frozen states (see `types.World`); `socialrl_envs.pettingzoo` wraps any of them for
-PettingZoo, `hosting.host` drives the co-players.
+A world is four pure functions over frozen states (see `types.World`); `hosting.host` drives the co-players. For PettingZoo
+there is a module per world, which alone imports PettingZoo:
+
+    from socialrl_envs import coin_grid_v0
+    env = coin_grid_v0.parallel_env(novices=1, experts=2, size=9)
 """
 
+import importlib
+from typing import Any
+
+from socialrl_envs import versions
 from socialrl_envs.errors import SocialRLError
 from socialrl_envs.hosting import host
 from socialrl_envs.registry import coplayer_names, make, names
@@ -25,3 +32,16 @@ __all__ = [
     "make",
     "names",
 ]
+
+versions.install()
+
+
+def __getattr__(name: str) -> Any:
+    """`socialrl_envs.<world>_v0`, imported when it is asked for."""
+    if versions.world_of(name) is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return importlib.import_module(f"{__name__}.{name}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *versions.names()})

@@ -1,4 +1,4 @@
-"""Egocentric views: state -> uint8 (N, V, V, C). Each cell is one integer of bits until the channels are unpacked at the end."""
+"""Egocentric views: state -> uint8 (N, V, V, C). A cell is one integer of bits until its channels are unpacked."""
 
 import jax
 import jax.numpy as jnp

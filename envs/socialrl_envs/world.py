@@ -56,7 +56,7 @@ def require(condition: bool, key: str, value: Any, bound: str) -> None:
 
 
 def roster(config: WorldConfig) -> tuple[tuple[Seat, ...], tuple[str, ...]]:
-    """All seats in order (novices, experts, other co-players) and their PettingZoo names: novice_0, expert_0, wanderer_0, ..."""
+    """All seats in order (novices, experts, other co-players) and their names: novice_0, expert_0, wanderer_0, ..."""
     novices = (Seat(),) * config.novices if isinstance(config.novices, int) else config.novices
     experts = (Seat(policy="planner"),) * config.experts if isinstance(config.experts, int) else config.experts
     if not novices + experts + config.coplayers:
@@ -82,7 +82,7 @@ def draw_cells(key: Key[Array, ""], free: Bool[Array, "H W"], count: int) -> Int
 
 
 class GridWorld:
-    """Base of the worlds. A subclass sets `items` (tiles to place), `channel_of_tile` and its own reset, step, observe, appeal."""
+    """Base of the worlds. A subclass gives the items to place and its own reset, step, observe, appeal."""
 
     name: ClassVar[str]
     solid_tiles: ClassVar[tuple[int, ...]] = (grid.WALL,)

@@ -1,0 +1,193 @@
+"""What psiphi, dqn and bc share: a replay buffer, epsilon-greedy acting, a target network, several gradient steps per unroll."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jax import Array
+from jaxtyping import Int32, Key, PyTree
+
+from socialrl import buffer as replay
+from socialrl.nets.memory import Kind, blank
+from socialrl.types import Decision, Demonstration, Experience, Learner, Timestep, Transition
+from socialrl_envs.struct import pytree
+from socialrl_envs.types import WorldSpec
+from socialrl_envs.world import require
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class OffPolicyConfig:
+    """Options of every off-policy learner.
+
+    hidden: sizes of the torso's layers. memory: none, gru or lstm. gamma: discount per step. lr: Adam's learning rate.
+    updates: gradient steps per unroll, each on `batch` rows (one world's unroll each) of the last `capacity` env steps.
+    epsilon_start, epsilon_end, epsilon_steps: share of random actions while training, linear in env steps.
+    target_rate: share of the online network that flows into the target network at each gradient step.
+    max_grad_norm: gradients are clipped to it. prediction: weight of the auxiliary next-observation loss.
+    """
+
+    hidden: tuple[int, ...] = (128, 128)
+    memory: Kind = "none"
+    gamma: float = 0.9
+    lr: float = 1e-3
+    updates: int = 4
+    batch: int = 16
+    capacity: int = 10_000
+    epsilon_start: float = 1.0
+    epsilon_end: float = 0.05
+    epsilon_steps: int = 3_000
+    target_rate: float = 0.02
+    max_grad_norm: float = 10.0
+    prediction: float = 0.0
+
+    def __post_init__(self) -> None:
+        require(len(self.hidden) > 0 and min(self.hidden) > 0, "hidden", self.hidden, "one positive size per layer")
+        require(self.memory in ("none", "gru", "lstm"), "memory", self.memory, "none, gru or lstm")
+        require(0 <= self.gamma < 1, "gamma", self.gamma, "in 0..1, below 1")
+        require(0 < self.target_rate <= 1, "target_rate", self.target_rate, "above 0, at most 1")
+        for key in ("epsilon_start", "epsilon_end"):
+            require(0 <= getattr(self, key) <= 1, key, getattr(self, key), "a share, 0..1")
+        for key in ("lr", "max_grad_norm"):
+            require(getattr(self, key) > 0, key, getattr(self, key), "positive")
+        for key in ("updates", "batch", "capacity", "epsilon_steps"):
+            require(getattr(self, key) >= 1, key, getattr(self, key), "at least 1")
+        require(self.prediction >= 0, "prediction", self.prediction, "a weight, at least 0")
+
+
+@pytree
+class Rows:
+    """What the buffer keeps: one row per world and unroll; own leaves (T, B, M, ...), the others' (T, B, K, ...)."""
+
+    own: Transition
+    others: Demonstration
+
+
+@pytree
+class OffPolicyState:
+    """params, target: online and target network. steps: env steps seen. extra: whatever else the learner keeps."""
+
+    params: PyTree
+    target: PyTree
+    optimiser: PyTree
+    buffer: replay.Buffer
+    steps: Int32[Array, ""]
+    extra: PyTree
+
+
+class Parts(NamedTuple):
+    """What makes one off-policy learner differ from the next.
+
+    init(key) -> params
+    decide(state, memory, obs (1, N, V, V, C), first (1, N), key, explore) -> (Decision with leaves (N, ...), memory)
+    loss(params, target, rows) -> (scalar, metrics by name)
+    """
+
+    init: Callable[[Key[Array, ""]], PyTree]
+    decide: Callable[..., tuple[Decision, Any]]
+    loss: Callable[[PyTree, PyTree, Rows], tuple[Array, dict[str, Array]]]
+    extra: PyTree = ()
+    adapt: Callable[..., Any] | None = None
+
+
+def rows_like(spec: WorldSpec, unroll: int, worlds: int) -> Rows:
+    """Blank rows with leaves (unroll, worlds, ...), for their shapes and dtypes."""
+    own, others = (unroll, worlds, len(spec.novices)), (unroll, worlds, len(spec.coplayers))
+
+    def views(batch: tuple[int, ...]) -> Array:
+        return jnp.zeros((*batch, *spec.obs_shape), jnp.uint8)
+
+    def flags(batch: tuple[int, ...]) -> Array:
+        return jnp.zeros(batch, bool)
+
+    def numbers(batch: tuple[int, ...], dtype: Any) -> Array:
+        return jnp.zeros(batch, dtype)
+
+    timestep = Timestep(
+        obs=views(own), prev_action=numbers(own, jnp.int32), prev_reward=numbers(own, jnp.float32), first=flags(own)
+    )
+    transition = Transition(
+        timestep=timestep,
+        action=numbers(own, jnp.int32),
+        reward=numbers(own, jnp.float32),
+        next_obs=views(own),
+        terminated=flags(own),
+        truncated=flags(own),
+    )
+    demonstration = Demonstration(
+        obs=views(others),
+        action=numbers(others, jnp.int32),
+        next_obs=views(others),
+        discount=numbers(others, jnp.float32),
+        last=flags(others),
+        present=flags(others),
+    )
+    return Rows(own=transition, others=demonstration)
+
+
+def epsilon(config: OffPolicyConfig, steps: Int32[Array, ""]) -> Array:
+    """The share of random actions after `steps` env steps."""
+    progress = jnp.minimum(steps.astype(jnp.float32) / config.epsilon_steps, 1.0)
+    return config.epsilon_start + progress * (config.epsilon_end - config.epsilon_start)
+
+
+def build(config: OffPolicyConfig, spec: WorldSpec, parts: Parts) -> Learner:
+    """The Learner made of these parts."""
+    optimiser = optax.chain(optax.clip_by_global_norm(config.max_grad_norm), optax.adam(config.lr))
+
+    def init(key: Key[Array, ""], unroll: int, worlds: int) -> OffPolicyState:
+        params = parts.init(key)
+        capacity = max(config.capacity // (unroll * worlds), 1) * worlds
+        return OffPolicyState(
+            params=params,
+            target=params,
+            optimiser=optimiser.init(params),
+            buffer=replay.empty(rows_like(spec, unroll, worlds), capacity),
+            steps=jnp.int32(0),
+            extra=parts.extra,
+        )
+
+    def memory(*batch: int) -> Any:
+        return blank(config.memory, config.hidden[-1], *batch)
+
+    def act(
+        state: OffPolicyState, carried: Any, timestep: Timestep, key: Key[Array, ""], explore: bool
+    ) -> tuple[Decision, Any]:
+        batch = timestep.first.shape
+        flat = jax.tree.map(lambda x: x.reshape(-1, *x.shape[len(batch) :]), (carried, timestep))
+        decide_key, random_key, chance_key = jax.random.split(key, 3)
+        decision, after = parts.decide(state, flat[0], flat[1].obs[None], flat[1].first[None], decide_key, explore)
+        if explore:
+            shape, actions = decision.action.shape, len(spec.actions)
+            at_random = jax.random.randint(random_key, shape, 0, actions, dtype=jnp.int32)
+            rare = jax.random.uniform(chance_key, shape) < epsilon(config, state.steps)
+            decision = dataclasses.replace(
+                decision,
+                action=jnp.where(rare, at_random, decision.action),
+                source=jnp.where(rare, 0, decision.source),
+            )
+        return jax.tree.map(lambda x: x.reshape(*batch, *x.shape[1:]), (decision, after))
+
+    def update(state: OffPolicyState, experience: Experience, key: Key[Array, ""]) -> tuple[OffPolicyState, dict[str, Array]]:
+        stored = replay.add(state.buffer, Rows(own=experience.own, others=experience.others))
+        unroll, worlds = experience.own.reward.shape[:2]
+
+        def gradient_step(carry: Any, step_key: Key[Array, ""]) -> tuple[Any, dict[str, Array]]:
+            params, target, opt_state = carry
+            rows = replay.sample(stored, step_key, config.batch)
+            grads, metrics = jax.grad(parts.loss, has_aux=True)(params, target, rows)
+            updates, opt_state = optimiser.update(grads, opt_state, params)
+            params = optax.apply_updates(params, updates)
+            target = optax.incremental_update(params, target, config.target_rate)
+            return (params, target, opt_state), metrics | {"gradient_norm": optax.global_norm(grads)}
+
+        carry = (state.params, state.target, state.optimiser)
+        carry, metrics = jax.lax.scan(gradient_step, carry, jax.random.split(key, config.updates))
+        params, target, opt_state = carry
+        steps = state.steps + jnp.int32(unroll * worlds)
+        after = dataclasses.replace(state, params=params, target=target, optimiser=opt_state, buffer=stored, steps=steps)
+        return after, jax.tree.map(jnp.mean, metrics) | {"epsilon": epsilon(config, state.steps)}
+
+    return Learner(init=init, act=act, update=update, memory=memory, adapt=parts.adapt)

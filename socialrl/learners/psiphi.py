@@ -1,0 +1,290 @@
+"""PsiPhi-learning: successor features of everybody over shared cumulants, and acting as whoever would serve oneself best.
+
+Filos et al., 2021. Each other agent k is modelled as soft-optimal for a goal of its own, pi_k(a|s) ~ exp(Psi_k(s, a) . w_k).
+Cloning trains Psi_k and w_k, inverse TD makes the cumulants Phi explain what they do, the novice's own rewards tie w to Phi.
+At every step generalised policy improvement asks what each source's behaviour would be worth to *me*: Psi_j(s, a) . w_ego.
+"""
+
+import dataclasses
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jax import Array
+from jaxtyping import Bool, Float32, Key, PyTree
+
+from socialrl.learners._offpolicy import OffPolicyConfig, OffPolicyState, Parts, Rows, build
+from socialrl.losses.policy import cloning_loss
+from socialrl.losses.prediction import prediction_loss
+from socialrl.losses.successor import at_action, expected_successor, successor_error
+from socialrl.losses.td import q_learning_error
+from socialrl.nets.heads import Prediction, SmallDense
+from socialrl.nets.memory import Encoder, blank
+from socialrl.types import Decision, Experience, Learner
+from socialrl_envs.struct import pytree
+from socialrl_envs.types import WorldSpec
+from socialrl_envs.world import require
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Config(OffPolicyConfig):
+    """Options of psiphi, besides those of every off-policy learner.
+
+    cumulants: size of Phi. gpi: act by generalised policy improvement over all sources (else by one's own values alone).
+    support: source k may only propose actions with pi_k(a|s) >= support * max_a pi_k(a|s); 0 is plain GPI.
+    Weights of the losses: reward, td (own values), successor (own successor features), cloning, inverse_td (into Phi),
+    others (TD of the others' successor features on their own steps), off_policy (the same on the novice's steps).
+    phi_gain, w_std: scales at the start. ridge: regularisation of w when a new preference is learnt from few episodes.
+    """
+
+    cumulants: int = 8
+    gpi: bool = True
+    support: float = 0.2
+    reward: float = 10.0
+    td: float = 1.0
+    successor: float = 1.0
+    cloning: float = 1.0
+    inverse_td: float = 1.0
+    others: float = 1.0
+    off_policy: float = 1.0
+    phi_gain: float = 0.1
+    w_std: float = 0.3
+    ridge: float = 0.01
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(self.cumulants >= 1, "cumulants", self.cumulants, "at least 1")
+        require(0 <= self.support <= 1, "support", self.support, "a share, 0..1")
+        for key in ("reward", "td", "successor", "cloning", "inverse_td", "others", "off_policy"):
+            require(getattr(self, key) >= 0, key, getattr(self, key), "a weight, at least 0")
+        for key in ("phi_gain", "w_std", "ridge"):
+            require(getattr(self, key) > 0, key, getattr(self, key), "positive")
+
+    def build(self, spec: WorldSpec) -> Learner:
+        """The learner for this world; it needs a novice."""
+        require(len(spec.novices) > 0, "novices", 0, "at least 1 for a learner")
+        return PsiPhi(self, spec).learner()
+
+
+class Network(nn.Module):
+    """obs -> psi (T, N, S, A, K) and phi (T, N, A, K); w (S, K) are parameters of their own."""
+
+    config: Config
+    spec: WorldSpec
+
+    def setup(self) -> None:
+        sources, actions, cumulants = 1 + len(self.spec.coplayers), len(self.spec.actions), self.config.cumulants
+        self.encoder = Encoder(self.config.hidden, self.config.memory)
+        self.psi = SmallDense((sources, actions, cumulants), self.config.phi_gain)
+        self.phi = SmallDense((actions, cumulants), self.config.phi_gain)
+        self.w = self.param("w", nn.initializers.normal(self.config.w_std), (sources, cumulants))
+        self.prediction = Prediction(self.spec.obs_shape, actions)
+
+    def __call__(self, memory: Any, obs: Array, first: Array) -> tuple[Any, Array, Array, Array]:
+        """The memory after the last step, psi, phi and features (T, N, F)."""
+        memory, x, _ = self.encoder(memory, obs, first)
+        return memory, self.psi(x), self.phi(x), x
+
+    def ahead(self, memory: Any, obs: Array, first: Array, next_obs: Array) -> Float32[Array, "T N S A K"]:
+        """psi at the true successors."""
+        return self.psi(self.encoder(memory, obs, first, next_obs)[2])
+
+    def predict(self, x: Array, action: Array) -> Array:
+        """The next observation, (T, N, V, V, C)."""
+        return self.prediction(x, action)
+
+    def everything(self, memory: Any, obs: Array, first: Array) -> Any:
+        """Touches every parameter, for `init`."""
+        _, psi, phi, x = self(memory, obs, first)
+        if self.config.prediction > 0:
+            self.predict(x, jnp.zeros(x.shape[:-1], jnp.int32))
+        return psi, phi
+
+
+@pytree
+class Ridge:
+    """Sufficient statistics of the regression of one's own rewards on Phi."""
+
+    gram: Float32[Array, "K K"]
+    moment: Float32[Array, " K"]
+
+
+def gpi(
+    values: Float32[Array, "*batch S A"], logits: Float32[Array, "*batch S A"], support: float
+) -> tuple[Array, Array]:
+    """Generalised policy improvement, argmax_a max_j values[j, a] (Barreto et al., 2017): the action and its source.
+
+    A source's value is unconstrained on actions that it never takes, so source k >= 1 may only propose those with
+    pi_k(a|s) >= support * max pi_k, i.e. logits >= max logits + log support.
+    """
+    plausible = logits >= jnp.max(logits, axis=-1, keepdims=True) + jnp.log(jnp.maximum(support, 1e-38))
+    own = jnp.arange(values.shape[-2])[:, None] == 0
+    allowed = jnp.where(own | plausible, values, -jnp.inf)
+    best = jnp.max(allowed, axis=-1)
+    source = jnp.argmax(best, axis=-1).astype(jnp.int32)
+    chosen = jnp.take_along_axis(allowed, source[..., None, None], axis=-2)[..., 0, :]
+    return jnp.argmax(chosen, axis=-1).astype(jnp.int32), source
+
+
+def masked_mean(x: Array, mask: Bool[Array, "..."]) -> Array:
+    """The mean of x where the mask is set; 0 if it is nowhere."""
+    weight = jnp.broadcast_to(mask, x.shape).astype(jnp.float32)
+    return jnp.sum(x * weight) / jnp.maximum(jnp.sum(weight), 1.0)
+
+
+def over_sequences(function: Any, axis: int = 1) -> Any:
+    """Maps a loss of one sequence over the sequences, which lie along `axis`."""
+    return jax.vmap(function, in_axes=axis, out_axes=axis)
+
+
+class PsiPhi:
+    """The parts of the learner: network, decision, loss, few-shot adaptation."""
+
+    def __init__(self, config: Config, spec: WorldSpec):
+        self.config, self.spec = config, spec
+        self.novices, self.coplayers = len(spec.novices), len(spec.coplayers)
+        self.net = Network(config, spec)
+
+    def learner(self) -> Learner:
+        """The three functions of a learner."""
+        size = self.config.cumulants
+        extra = Ridge(gram=jnp.zeros((size, size), jnp.float32), moment=jnp.zeros(size, jnp.float32))
+        parts = Parts(init=self.init, decide=self.decide, loss=self.loss, extra=extra, adapt=self.adapt)
+        return build(self.config, self.spec, parts)
+
+    def init(self, key: Key[Array, ""]) -> PyTree:
+        """Fresh parameters."""
+        obs = jnp.zeros((1, 1, *self.spec.obs_shape), jnp.uint8)
+        memory = self.blank(1)
+        return self.net.init(key, memory, obs, jnp.ones((1, 1), bool), method=Network.everything)
+
+    def blank(self, batch: int) -> Any:
+        """The memory of `batch` streams at the start of an episode."""
+        return blank(self.config.memory, self.config.hidden[-1], batch)
+
+    def decide(
+        self, state: OffPolicyState, memory: Any, obs: Array, first: Array, key: Key[Array, ""], explore: bool
+    ) -> tuple[Decision, Any]:
+        """GPI over all sources by what each is worth to the novice, or its own greedy action."""
+        memory, psi, _, _ = self.net.apply(state.params, memory, obs, first)
+        psi, w = psi[0], state.params["params"]["w"]
+        values = jnp.einsum("nsak,k->nsa", psi, w[0])
+        if self.config.gpi:
+            action, source = gpi(values, jnp.einsum("nsak,sk->nsa", psi, w), self.config.support)
+        else:
+            action = jnp.argmax(values[:, 0], axis=-1).astype(jnp.int32)
+            source = jnp.zeros_like(action)
+        influence = jnp.full(action.shape, jnp.nan, jnp.float32)
+        return Decision(action=action, source=source, values=values, influence=influence), memory
+
+    def loss(self, params: PyTree, target: PyTree, rows: Rows) -> tuple[Array, dict[str, Array]]:
+        """All losses on rows with leaves (T, B, M or K, ...), weighted and summed, and each by name."""
+        own, others, w = rows.own, rows.others, params["params"]["w"]
+        time, batch = own.reward.shape[:2]
+        m = self.novices
+        flat = (time, batch * (m + self.coplayers))
+        obs = jnp.concatenate([own.timestep.obs, others.obs], axis=2).reshape(*flat, *self.spec.obs_shape)
+        next_obs = jnp.concatenate([own.next_obs, others.next_obs], axis=2).reshape(*flat, *self.spec.obs_shape)
+        starts = jnp.broadcast_to(own.timestep.first[:, :, :1], (time, batch, m + self.coplayers)).reshape(flat)
+
+        memory = self.blank(flat[1])
+        _, psi, phi, x = self.net.apply(params, memory, obs, starts)
+        ahead = self.net.apply(target, memory, obs, starts, next_obs, method=Network.ahead)
+        psi, phi, x, ahead = (y.reshape(time, batch, m + self.coplayers, *y.shape[2:]) for y in (psi, phi, x, ahead))
+
+        losses, metrics = self.own_losses(own, w, psi[:, :, :m], phi[:, :, :m], jax.lax.stop_gradient(ahead[:, :, :m]))
+        if self.coplayers:
+            social = self.social_losses(others, w, psi[:, :, m:], phi[:, :, m:], jax.lax.stop_gradient(ahead[:, :, m:]))
+            losses, metrics = losses | social[0], metrics | social[1]
+        if self.config.prediction > 0:
+            sequences = (time, batch * m)
+            predicted = self.net.apply(params, x[:, :, :m], own.action, method=Network.predict)
+            seen = (y.reshape(*sequences, *self.spec.obs_shape) for y in (predicted, own.next_obs))
+            losses["prediction"] = jnp.mean(over_sequences(prediction_loss)(*seen))
+        total = sum(getattr(self.config, name) * value for name, value in losses.items())
+        return total, metrics | {f"loss/{name}": value for name, value in losses.items()}
+
+    def own_losses(self, own: Any, w: Array, psi: Array, phi: Array, ahead: Array) -> tuple[dict, dict]:
+        """Reward, value and successor losses on the novices' steps; psi, ahead (T, B, M, S, A, K), phi (T, B, M, A, K)."""
+        time = own.reward.shape[0]
+        action, reward, ended, psi, phi, ahead = (
+            y.reshape(time, -1, *y.shape[3:]) for y in (own.action, own.reward, own.terminated, psi, phi, ahead)
+        )
+        discount = jnp.where(ended, 0.0, self.config.gamma).astype(jnp.float32)
+        phi_now = over_sequences(at_action)(phi, action)
+        reward_error = phi_now @ w[0] - reward
+
+        q, q_next = psi[:, :, 0] @ jax.lax.stop_gradient(w[0]), ahead[:, :, 0] @ jax.lax.stop_gradient(w[0])
+        td = over_sequences(q_learning_error)(q, action, reward, discount, q_next, q_next)
+        best = jnp.argmax(q_next, axis=-1)
+        frozen_phi = jax.lax.stop_gradient(phi_now)
+
+        def successor(source: int, bootstrap: Array) -> Array:
+            now = over_sequences(at_action)(psi[:, :, source], action)
+            return jnp.mean(over_sequences(successor_error)(now, frozen_phi, discount, bootstrap) ** 2)
+
+        losses = {
+            "reward": jnp.mean(reward_error**2),
+            "td": jnp.mean(td**2),
+            "successor": successor(0, over_sequences(at_action)(ahead[:, :, 0], best)),
+        }
+        policies = jax.nn.softmax(jnp.einsum("tnsak,sk->tnsa", ahead, jax.lax.stop_gradient(w)))
+        off_policy = [
+            successor(k, over_sequences(expected_successor)(ahead[:, :, k], policies[:, :, k]))
+            for k in range(1, 1 + self.coplayers)
+        ]
+        if off_policy:
+            losses["off_policy"] = sum(off_policy) / len(off_policy)
+        metrics = {
+            "phi_norm": jnp.mean(jnp.linalg.norm(phi_now, axis=-1)),
+            "w_norm": jnp.linalg.norm(w[0]),
+            "reward_error": losses["reward"] / (jnp.var(reward) + 1e-6),
+            "value": jnp.mean(q),
+        }
+        return losses, metrics
+
+    def social_losses(self, others: Any, w: Array, psi: Array, phi: Array, ahead: Array) -> tuple[dict, dict]:
+        """Cloning and inverse TD on the others' steps; psi, ahead (T, B, K, S, A, C), phi (T, B, K, A, C), C cumulants."""
+        time, batch, k = others.action.shape
+        index = jnp.arange(k)
+        psi_k = psi[:, :, index, 1 + index].reshape(time, batch * k, *psi.shape[4:])
+        ahead_k = ahead[:, :, index, 1 + index].reshape(time, batch * k, *ahead.shape[4:])
+        action, discount, last, present, phi = (
+            y.reshape(time, batch * k, *y.shape[3:])
+            for y in (others.action, others.discount, others.last, others.present, phi)
+        )
+        logits = jnp.einsum("tnac,nc->tna", psi_k, jnp.tile(w[1:], (batch, 1)))
+        cloning = over_sequences(cloning_loss)(logits, action)
+        right = (jnp.argmax(logits, axis=-1) == action).astype(jnp.float32)
+
+        psi_now, phi_now = over_sequences(at_action)(psi_k, action), over_sequences(at_action)(phi, action)
+        next_action = jnp.concatenate([action[1:], action[:1]])
+        follows = jnp.concatenate([present[1:] & ~last[:-1], jnp.zeros_like(present[:1])])
+        known = present & (follows | (discount == 0))
+        bootstrap = over_sequences(at_action)(ahead_k, next_action)
+        error = over_sequences(successor_error)
+        into_phi = error(jax.lax.stop_gradient(psi_now), phi_now, self.config.gamma * discount, bootstrap)
+        into_psi = error(psi_now, jax.lax.stop_gradient(phi_now), self.config.gamma * discount, bootstrap)
+        losses = {
+            "cloning": masked_mean(cloning, present),
+            "inverse_td": masked_mean(into_phi**2, known[..., None]),
+            "others": masked_mean(into_psi**2, known[..., None]),
+        }
+        return losses, {"cloning_accuracy": masked_mean(right, present)}
+
+    def adapt(self, state: OffPolicyState, experience: Experience, key: Key[Array, ""]) -> OffPolicyState:
+        """A new preference: w_ego alone is re-learnt, by ridge regression of one's own rewards on the frozen Phi."""
+        own = experience.own
+        time, batch, m = own.reward.shape
+        obs = own.timestep.obs.reshape(time, batch * m, *self.spec.obs_shape)
+        first = own.timestep.first.reshape(time, batch * m)
+        _, _, phi, _ = self.net.apply(state.params, self.blank(batch * m), obs, first)
+        phi = over_sequences(at_action)(phi, own.action.reshape(time, -1)).reshape(-1, self.config.cumulants)
+        reward = own.reward.reshape(-1)
+        ridge = Ridge(gram=state.extra.gram + phi.T @ phi, moment=state.extra.moment + phi.T @ reward)
+        scale = self.config.ridge * jnp.trace(ridge.gram) / self.config.cumulants
+        w = jnp.linalg.solve(ridge.gram + scale * jnp.eye(self.config.cumulants, dtype=jnp.float32), ridge.moment)
+        inner = state.params["params"]
+        params = {**state.params, "params": {**inner, "w": inner["w"].at[0].set(w)}}
+        return dataclasses.replace(state, params=params, extra=ridge)

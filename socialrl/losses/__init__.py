@@ -1,0 +1,1 @@
+"""Losses of one sequence each, with their equations; no networks inside."""

@@ -1,0 +1,1 @@
+"""The torso that every learner shares, its memory, and heads."""

@@ -1,0 +1,21 @@
+"""The torso that every learner shares: views -> features."""
+
+from collections.abc import Sequence
+
+import flax.linen as nn
+import jax.numpy as jnp
+from jax import Array
+from jaxtyping import Float32, UInt8
+
+
+class Torso(nn.Module):
+    """Dense layers with ReLU on the flattened view."""
+
+    hidden: Sequence[int]
+
+    @nn.compact
+    def __call__(self, obs: UInt8[Array, "*batch V V C"]) -> Float32[Array, "*batch F"]:
+        x = obs.reshape(*obs.shape[:-3], -1).astype(jnp.float32)
+        for size in self.hidden:
+            x = nn.relu(nn.Dense(size, kernel_init=nn.initializers.he_normal())(x))
+        return x
