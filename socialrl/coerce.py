@@ -1,0 +1,220 @@
+"""Checks plain values against type annotations: the one reader behind saved configs and command-line overrides."""
+
+import dataclasses
+import math
+import re
+import types
+import typing
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Any, Literal, NoReturn, TypeVar, Union
+
+from socialrl.registry import Kind
+from socialrl_envs.errors import SocialRLError, nearest
+
+T = TypeVar("T")
+_KEY_FIRST = re.compile(r"([a-z_][a-z0-9_.]*): ")  # a Config's complaint that begins with its key
+_NON_FINITE = {"inf", "-inf", "nan"}
+
+
+class WrongTypeError(SocialRLError):
+    """A value that does not fit its annotation; the message names the key, the type and the value."""
+
+
+@cache
+def fields_of(cls: type) -> dict[str, Any]:
+    """Field name -> annotation, of every field that the constructor of a dataclass takes."""
+    hints = typing.get_type_hints(cls, include_extras=True)
+    return {field.name: hints[field.name] for field in dataclasses.fields(cls) if field.init}
+
+
+def describe(annotation: Any) -> str:
+    """An annotation in words, e.g. "int or None", "a list of float", "one of 'gru', 'lstm'"."""
+    if kind := kind_of(annotation):
+        return f"a {kind.word}"
+    origin, args = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is typing.Annotated:
+        return describe(args[0])
+    if origin in (Union, types.UnionType):
+        return " or ".join(describe(arg) for arg in args)
+    if origin is Literal:
+        return f"one of {', '.join(map(repr, args))}"
+    if origin is tuple and args and args[-1] is Ellipsis:
+        return f"a list of {describe(args[0])}"
+    if origin is tuple:
+        return f"[{', '.join(map(describe, args))}]"
+    return {type(None): "None", tuple: "a list", Any: "anything"}.get(
+        annotation, getattr(origin or annotation, "__name__", str(annotation))
+    )
+
+
+def kind_of(annotation: Any) -> Kind | None:
+    """The family of configs that `Annotated[Any, kind]` stands for, else None."""
+    return next((extra for extra in getattr(annotation, "__metadata__", ()) if isinstance(extra, Kind)), None)
+
+
+def coerce(annotation: Any, value: Any, path: str) -> Any:
+    """The value as its annotation wants it.
+
+    value: what JSON holds (dict, list, str, int, float, bool, None), or an object that is of the right type already.
+    Lists become tuples, dicts become dataclasses, whole floats become int where an int is wanted; nothing else changes type.
+    A `Kind` is read from {"name": <file stem>, **fields}, or from the name alone.
+
+    Raises SocialRLError that names the dotted `path`, the expected type and the value, or the nearest spelling of a key.
+    """
+    if kind := kind_of(annotation):
+        return _kind(kind, value, path)
+    origin = typing.get_origin(annotation)
+    if origin is typing.Annotated:
+        return coerce(typing.get_args(annotation)[0], value, path)
+    if origin in (Union, types.UnionType):
+        return _union(annotation, value, path)
+    if origin is Literal:
+        allowed = any(arg == value and type(arg) is type(value) for arg in typing.get_args(annotation))
+        return value if allowed else _wrong(annotation, value, path)
+    if annotation is Any:
+        return _freeze(value)
+    if dataclasses.is_dataclass(annotation) and isinstance(annotation, type):
+        return _dataclass(annotation, value, path)
+    container = origin or annotation
+    reader = _READERS.get(container)
+    if reader is None:
+        raise SocialRLError(
+            f"{path}: a field of type {describe(annotation)} cannot be saved", "use plain values, tuples and dataclasses"
+        )
+    return reader(annotation, value, path)
+
+
+def build(cls: type, fields: Mapping[str, Any], path: str) -> Any:
+    """Constructs a dataclass from checked fields; what its own checks refuse is reported under the dotted path."""
+    known = fields_of(cls)
+    for key in fields:
+        if key not in known:
+            raise SocialRLError(f"unknown key {join(path, str(key))!r}", nearest(str(key), known))
+    for field in dataclasses.fields(cls):
+        required = field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+        if field.init and required and field.name not in fields:
+            raise SocialRLError(f"missing key {join(path, field.name)!r}", f"it holds {describe(known[field.name])}")
+    values = {key: coerce(known[key], value, join(path, key)) for key, value in fields.items()}
+    return construct(lambda: cls(**values), path)
+
+
+def construct(make: Callable[[], T], path: str, whole: bool = True) -> T:
+    """Calls `make`; what it refuses (ValueError, TypeError) becomes a SocialRLError that begins with the dotted path.
+
+    whole: the path is that of the constructed object, so that a complaint `size: 3` is one about `<path>.size`; else the
+    path is that of the one field that was changed.
+    """
+    try:
+        return make()
+    except SocialRLError as error:
+        key = _KEY_FIRST.match(error.message)
+        if not path or error.message.startswith(path):
+            raise
+        if key and not whole and path.endswith((f".{key[1]}", f"-{key[1]}")):
+            raise SocialRLError(path + error.message[len(key[1]) :], error.hint) from error
+        raise SocialRLError(f"{path}{'.' if key and whole else ': '}{error.message}", error.hint) from error
+    except (TypeError, ValueError) as error:
+        raise SocialRLError(f"{path}: {error}" if path else str(error)) from error
+
+
+def join(path: str, key: str) -> str:
+    """A dotted path, one key longer."""
+    return f"{path}.{key}" if path else key
+
+
+def _wrong(annotation: Any, value: Any, path: str) -> NoReturn:
+    raise WrongTypeError(f"{path}: expected {describe(annotation)}, got {value!r}")
+
+
+def _freeze(value: Any) -> Any:
+    return tuple(map(_freeze, value)) if isinstance(value, list | tuple) else value
+
+
+def _int(annotation: Any, value: Any, path: str) -> int:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not number or not math.isfinite(value) or int(value) != value:
+        _wrong(annotation, value, path)
+    return int(value)
+
+
+def _float(annotation: Any, value: Any, path: str) -> float:
+    if isinstance(value, str) and value in _NON_FINITE:
+        return float(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return _wrong(annotation, value, path)
+    return float(value)
+
+
+def _exactly(annotation: Any, value: Any, path: str) -> Any:
+    return value if isinstance(value, annotation) else _wrong(annotation, value, path)
+
+
+def _tuple(annotation: Any, value: Any, path: str) -> tuple[Any, ...]:
+    args = typing.get_args(annotation)
+    if not isinstance(value, list | tuple):
+        return _wrong(annotation, value, path)
+    if not args:
+        return _freeze(value)
+    if args[-1] is Ellipsis:
+        args = (args[0],) * len(value)
+    if args == ((),):
+        args = ()
+    if len(args) != len(value):
+        return _wrong(annotation, value, path)
+    return tuple(coerce(arg, item, join(path, str(i))) for i, (arg, item) in enumerate(zip(args, value, strict=True)))
+
+
+def _dict(annotation: Any, value: Any, path: str) -> dict[Any, Any]:
+    if not isinstance(value, Mapping):
+        return _wrong(annotation, value, path)
+    of_key, of_value = typing.get_args(annotation) or (Any, Any)
+    return {coerce(of_key, key, path): coerce(of_value, item, join(path, str(key))) for key, item in value.items()}
+
+
+_READERS: dict[Any, Callable[[Any, Any, str], Any]] = {
+    bool: _exactly,
+    int: _int,
+    float: _float,
+    str: _exactly,
+    type(None): _exactly,
+    tuple: _tuple,
+    dict: _dict,
+    Mapping: _dict,
+}
+
+
+def _dataclass(annotation: type, value: Any, path: str) -> Any:
+    if isinstance(value, annotation):
+        return value
+    return build(annotation, value, path) if isinstance(value, Mapping) else _wrong(annotation, value, path)
+
+
+def _kind(kind: Kind, value: Any, path: str) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return value
+    fields = {"name": value} if isinstance(value, str) else value
+    if not isinstance(fields, Mapping) or not isinstance(fields.get("name"), str):
+        raise WrongTypeError(
+            f"{path}: expected a {kind.word}'s name and settings, got {value!r}", f"known: {', '.join(kind.names())}"
+        )
+    cls = construct(lambda: kind.config(fields["name"]), path)
+    return build(cls, {key: item for key, item in fields.items() if key != "name"}, path)
+
+
+def _union(annotation: Any, value: Any, path: str) -> Any:
+    """The member of exactly the value's type if there is one, else the first that takes it, else the deepest complaint."""
+    members = typing.get_args(annotation)
+    for member in members:
+        if member is type(value):
+            return value
+    complaints: list[SocialRLError] = []
+    for member in members:
+        try:
+            return coerce(member, value, path)
+        except SocialRLError as error:
+            complaints.append(error)
+    inside = [error for error in complaints if not error.message.startswith(f"{path}: expected")]
+    if inside:
+        raise inside[0]
+    return _wrong(annotation, value, path)

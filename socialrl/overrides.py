@@ -1,0 +1,205 @@
+"""Command-line overrides: `--learner.lr 3e-4 --world.size 7 --seeds 3 --arms psiphi,dqn --psiphi.learner.lr 1e-3`.
+
+A key is a dotted path into the experiment. `learner.*` reaches every arm whose learner has the key, `world.*` the
+experiment's world and every arm's own, `<arm>.*` that arm alone; `arms` selects arms. The narrower key wins.
+"""
+
+import ast
+import dataclasses
+import json
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any
+
+from socialrl.coerce import WrongTypeError, coerce, construct, fields_of
+from socialrl.config import Arm, Experiment
+from socialrl.registry import LEARNER, WORLD
+from socialrl_envs.errors import SocialRLError, nearest
+
+_PARTS = {"learner": Annotated[Any, LEARNER], "world": Annotated[Any, WORLD]}
+
+
+class UnknownKeyError(SocialRLError):
+    """A key that the object at its path does not have; the hint offers the nearest one."""
+
+
+def parse(tokens: Sequence[str]) -> list[tuple[str, str]]:
+    """`["--seeds", "3", "--learner.lr=1e-3"]` -> `[("seeds", "3"), ("learner.lr", "1e-3")]`. A value may begin with `-`."""
+    pairs, rest = [], list(tokens)
+    while rest:
+        token = rest.pop(0)
+        if not token.startswith("--") or token == "--":
+            raise SocialRLError(f"unexpected argument {token!r}", "settings are given as --key value")
+        key, equals, value = token[2:].partition("=")
+        if not equals:
+            if not rest or rest[0].startswith("--"):
+                raise SocialRLError(f"--{key}: no value given", f"write --{key} VALUE")
+            value = rest.pop(0)
+        pairs.append((key, value))
+    return pairs
+
+
+def apply(experiment: Experiment, tokens: Sequence[str]) -> Experiment:
+    """The experiment with the overrides of a command line; raises SocialRLError naming the key and the nearest spelling."""
+    pairs = parse(tokens)
+    for key, text in pairs:
+        if key == "arms":
+            experiment = _select(experiment, text)
+    arms = {arm.name for arm in experiment.arms}
+    for narrow in (False, True):
+        for key, text in pairs:
+            if key != "arms" and (key.split(".")[0] in arms) == narrow:
+                experiment = _override(experiment, key, text)
+    return experiment
+
+
+def read(annotation: Any, text: str, path: str) -> Any:
+    """The value that a text on the command line stands for: as JSON or a Python literal, as itself, or as a list `a,b`."""
+    readings: list[Any] = []
+    for attempt in (_literal, str, _listed):
+        try:
+            readings.append(attempt(text))
+        except (ValueError, SyntaxError):
+            continue
+    complaints = []
+    for reading in readings:
+        try:
+            return coerce(annotation, reading, path)
+        except SocialRLError as error:
+            complaints.append(error)
+    raise next((error for error in complaints if not isinstance(error, WrongTypeError)), complaints[0])
+
+
+def _literal(text: str) -> Any:
+    words = {"true": True, "false": False, "none": None, "null": None}
+    if text.lower() in words:
+        return words[text.lower()]
+    try:
+        return json.loads(text)
+    except ValueError:
+        return ast.literal_eval(text)
+
+
+def _listed(text: str) -> list[Any]:
+    def one(word: str) -> Any:
+        try:
+            return _literal(word)
+        except (ValueError, SyntaxError):
+            return word
+
+    return [one(word.strip()) for word in text.split(",") if word.strip()]
+
+
+def _select(experiment: Experiment, text: str) -> Experiment:
+    known = {arm.name: arm for arm in experiment.arms}
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    for name in names:
+        if name not in known:
+            raise SocialRLError(f"--arms: unknown arm {name!r}", nearest(name, known))
+    return construct(lambda: dataclasses.replace(experiment, arms=tuple(known[name] for name in names)), "--arms")
+
+
+def _override(experiment: Experiment, key: str, text: str) -> Experiment:
+    head, _, rest = key.partition(".")
+    path = f"--{key}"
+    if head in _PARTS:
+        return _everywhere(experiment, head, rest, text, path)
+    for arm in experiment.arms:
+        if arm.name == head:
+            return _replace_arms(experiment, {head: _arm(experiment, arm, rest, text, path)}, path)
+    known = [name for name in fields_of(Experiment) if name != "arms"]
+    if head not in known:
+        every = [*known, "arms", "learner", *(arm.name for arm in experiment.arms)]
+        raise UnknownKeyError(f"unknown key {path}", _advice(experiment, head, rest, every))
+    return _set(experiment, key.split("."), text, path)
+
+
+def _advice(experiment: Experiment, head: str, rest: str, known: Sequence[str]) -> str:
+    """For a bare `--lr` the full key, else the nearest spelling of the first word."""
+    full = [key for key in keys(experiment) if not rest and key.rpartition(".")[2] == head]
+    if full:
+        return f"did you mean --{full[0]}?"
+    hint = nearest(head, known)
+    return hint.replace("did you mean '", "did you mean '--").replace("'?", f"{'.' + rest if rest else ''}'?")
+
+
+def keys(experiment: Experiment) -> dict[str, Any]:
+    """Every key that can be overridden for all arms -> the object that holds it, in the order of a help text."""
+    found: dict[str, Any] = {name: experiment for name in fields_of(Experiment) if name not in _PARTS}
+    for world in (experiment.world, *(arm.world for arm in experiment.arms if arm.world is not None)):
+        found |= {f"world.{name}": world for name in fields_of(type(world)) if f"world.{name}" not in found}
+    for arm in experiment.arms:
+        found |= {f"learner.{name}": arm.learner for name in fields_of(type(arm.learner)) if f"learner.{name}" not in found}
+    return found
+
+
+def _arm(experiment: Experiment, arm: Arm, rest: str, text: str, path: str) -> Arm:
+    part, _, inner = rest.partition(".")
+    if part not in _PARTS:
+        raise UnknownKeyError(f"unknown key {path}", nearest(part, _PARTS))
+    held = experiment.world_of(arm) if part == "world" else arm.learner
+    changed = _set(held, inner.split("."), text, path) if inner else read(_PARTS[part], text, path)
+    return construct(lambda: dataclasses.replace(arm, **{part: changed}), path)
+
+
+def _everywhere(experiment: Experiment, part: str, rest: str, text: str, path: str) -> Experiment:
+    """Sets a learner's or a world's key wherever it exists; an error if it exists nowhere."""
+    missing: list[UnknownKeyError] = []
+
+    def attempt(held: Any) -> Any:
+        try:
+            return _set(held, rest.split("."), text, path) if rest else read(_PARTS[part], text, path)
+        except UnknownKeyError as error:
+            missing.append(error)
+            return held
+
+    holders: dict[str, Arm] = {arm.name: arm for arm in experiment.arms if getattr(arm, part) is not None}
+    changed = {name: dataclasses.replace(arm, **{part: attempt(getattr(arm, part))}) for name, arm in holders.items()}
+    tried = len(holders) + (part == "world")
+    if part == "world":
+        world = attempt(experiment.world)
+        experiment = construct(lambda: dataclasses.replace(experiment, world=world), path)
+    if len(missing) == tried:
+        raise _nearest_of(missing, experiment, part, rest, path)
+    return _replace_arms(experiment, changed, path)
+
+
+def _nearest_of(missing: list[UnknownKeyError], experiment: Experiment, part: str, rest: str, path: str) -> SocialRLError:
+    if "." in rest:
+        return missing[0]
+    known = [key.partition(".")[2] for key in keys(experiment) if key.startswith(f"{part}.")]
+    return UnknownKeyError(f"unknown key {path}", nearest(rest, known))
+
+
+def _replace_arms(experiment: Experiment, changed: dict[str, Arm], path: str) -> Experiment:
+    arms = tuple(changed.get(arm.name, arm) for arm in experiment.arms)
+    return construct(lambda: dataclasses.replace(experiment, arms=arms), path)
+
+
+def _set(held: Any, steps: Sequence[str], text: str, path: str) -> Any:
+    """`held` with the value at a path of field names, tuple indices and dict keys replaced."""
+    step, *rest = steps
+    get, put, annotation = _open(held, step, path)
+    value = _set(get(), rest, text, path) if rest else read(annotation, text, path)
+    return construct(lambda: put(value), path, whole=False)
+
+
+def _open(held: Any, step: str, path: str) -> tuple[Callable[[], Any], Callable[[Any], Any], Any]:
+    """How to read and to replace one part of a dataclass, tuple or dict, and the type that the part has."""
+    if dataclasses.is_dataclass(held) and not isinstance(held, type):
+        known = fields_of(type(held))
+        if step not in known:
+            raise UnknownKeyError(f"unknown key {path}", nearest(step, known))
+        return lambda: getattr(held, step), lambda value: dataclasses.replace(held, **{step: value}), known[step]
+    if isinstance(held, tuple):
+        places = [str(i) for i in range(len(held))]
+        if step not in places:
+            raise UnknownKeyError(
+                f"unknown key {path}: no place {step!r} in a list of {len(held)}", f"known: {', '.join(places) or 'none'}"
+            )
+        place = int(step)
+        return lambda: held[place], lambda value: (*held[:place], value, *held[place + 1 :]), type(held[place])
+    if isinstance(held, dict) and step in held:
+        return lambda: held[step], lambda value: {**held, step: value}, type(held[step])
+    raise UnknownKeyError(
+        f"unknown key {path}: {held!r} has no part {step!r}", nearest(step, held if isinstance(held, dict) else ())
+    )
