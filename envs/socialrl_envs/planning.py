@@ -7,7 +7,6 @@ from jaxtyping import Bool, Float32, Int32
 
 from socialrl_envs import grid
 
-
 DISCOUNT = 0.95  # per step of the way: a nearer errand is a better one
 
 

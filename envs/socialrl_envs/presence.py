@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Bool, Float32, Int32, Key
 
+from socialrl_envs import grid
 from socialrl_envs.errors import SocialRLError, unknown
 
 SCHEDULES = {
@@ -47,3 +48,14 @@ def advance(
     chance = jax.random.uniform(key, leave.shape)
     stays = jnp.where(present, chance >= leave, chance < back)
     return stays & (time.astype(jnp.float32) < until * horizon)
+
+
+def wait_for_room(before: Bool[Array, " N"], after: Bool[Array, " N"], position: Int32[Array, "N 2"]) -> Bool[Array, " N"]:
+    """`after`, except that a seat that comes back waits while somebody is on its cell (two at once: the lower index first).
+
+    For worlds in which seats block one another.
+    """
+    stays, returns = before & after, after & ~before
+    ahead = jnp.tri(len(after), k=-1, dtype=bool) & returns[None]
+    taken = grid.same_cell(position[:, None], position[None]) & (stays[None] | ahead)
+    return stays | (returns & ~jnp.any(taken, axis=1))

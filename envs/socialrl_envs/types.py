@@ -134,6 +134,10 @@ class World(Protocol):
 
     def observe(self, state: State) -> UInt8[Array, "N V V C"]: ...
 
+    def solid(self, tiles: UInt8[Array, "H W"]) -> Bool[Array, "H W"]:
+        """Where nobody can walk."""
+        ...
+
     def appeal(self, state: State) -> Float32[Array, "N H W"]:
         """What each seat would gain by stepping onto each cell now: its own truth, which planners use."""
         ...

@@ -120,6 +120,8 @@ class CoinGrid(GridWorld):
         tiles = self._move_coins(state.tiles, position, takes, under, state.present, coin_key)
         time = state.time + 1
         present = presence.advance(state.numbers["presence"], state.present, time, self.config.horizon, presence_key)
+        if self.config.blocking:
+            present = presence.wait_for_room(state.present, present, position)
         after = dataclasses.replace(state, tiles=tiles, position=position, present=present, time=time)
         truncated = time >= self.config.horizon
         return after, Outcome(reward=reward, terminated=jnp.array(False), truncated=truncated, events=events)

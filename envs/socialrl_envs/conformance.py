@@ -1,0 +1,360 @@
+"""check_world() and check_coplayer(): whether a world or a co-player of one's own keeps the contract.
+
+    from socialrl_envs.conformance import check_coplayer, check_world
+    check_world(MyWorld(config))
+    check_coplayer(my_policy, MyWorld(config))
+
+Every rule is a function of its own below; what breaks one raises AssertionError that begins with the world's name and the rule.
+"""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jaxtyping import Int32, Key
+
+from socialrl_envs import grid, hosting, registry
+from socialrl_envs.types import Level, Outcome, State
+
+HIGHEST = 1  # of an observation's entries: a channel is on or off
+QUICK = {"xla_backend_optimization_level": 0}  # compiling is nearly all of the time here
+NEVER = (0.0, 0.0, 0.0, 2.0)  # the presence schedule of a seat that is not there
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Trace:
+    """Some steps of a world with random actions, on the host. `states` and `views` have one entry more than `outcomes`."""
+
+    level: Level
+    states: State
+    views: np.ndarray
+    actions: np.ndarray
+    outcomes: Outcome
+
+
+def demand(kept: Any, world: Any, rule: str, detail: str) -> None:
+    """Raises AssertionError that names the world and the rule, unless it is kept."""
+    if not bool(np.all(kept)):
+        raise AssertionError(f"{world.spec.name}: {rule}: {detail}")
+
+
+def equal(a: Any, b: Any) -> bool:
+    """Whether two trees have one structure and bit-equal leaves of the same dtype."""
+    if jax.tree.structure(a) != jax.tree.structure(b):
+        return False
+    pairs = zip(jax.tree.leaves(jax.device_get(a)), jax.tree.leaves(jax.device_get(b)), strict=True)
+    return all(np.asarray(x).dtype == np.asarray(y).dtype and np.array_equal(x, y, equal_nan=_floats(x)) for x, y in pairs)
+
+
+def _floats(leaf: Any) -> bool:
+    return np.issubdtype(np.asarray(leaf).dtype, np.floating)
+
+
+def _close(a: Any, b: Any) -> bool:
+    """As `equal`, but floats may differ in the last bits (a compiler fuses)."""
+    pairs = zip(jax.tree.leaves(jax.device_get(a)), jax.tree.leaves(jax.device_get(b)), strict=True)
+    return all(np.allclose(x, y, atol=1e-5) if _floats(x) else np.array_equal(x, y) for x, y in pairs)
+
+
+def random_actions(world: Any, key: Key[Array, ""]) -> Int32[Array, " N"]:
+    """A uniformly drawn action per seat."""
+    return jax.random.randint(key, (len(world.spec.seats),), 0, len(world.spec.actions), dtype=jnp.int32)
+
+
+def begin(world: Any, key: Key[Array, ""], numbers: dict[str, Array] | None = None) -> State:
+    """A first state on a freshly drawn level."""
+    level_key, reset_key = jax.random.split(key)
+    return world.reset(world.sample_level(level_key, numbers), reset_key)
+
+
+def _player(world: Any, steps: int) -> Callable[[Array], tuple[Any, ...]]:
+    """key -> a trace of that many steps, under scan."""
+
+    def step(state: State, key: Array) -> tuple[State, Any]:
+        action_key, step_key = jax.random.split(key)
+        actions = random_actions(world, action_key)
+        after, outcome = world.step(state, actions, step_key)
+        return after, (after, world.observe(after), actions, outcome)
+
+    def play(key: Array) -> tuple[Any, ...]:
+        level_key, reset_key, play_key = jax.random.split(key, 3)
+        level = world.sample_level(level_key)
+        state = world.reset(level, reset_key)
+        _, (states, views, actions, outcomes) = jax.lax.scan(step, state, jax.random.split(play_key, steps))
+        return level, _after(state, states), _after(world.observe(state), views), actions, outcomes
+
+    return play
+
+
+def _after(first: Any, rest: Any) -> Any:
+    return jax.tree.map(lambda x, xs: jnp.concatenate([x[None], xs]), first, rest)
+
+
+def trace(world: Any, key: Key[Array, ""], steps: int) -> Trace:
+    """Plays `steps` steps with random actions in one compiled scan."""
+    level, states, views, actions, outcomes = jax.device_get(jax.jit(_player(world, steps), compiler_options=QUICK)(key))
+    return Trace(level=level, states=states, views=views, actions=actions, outcomes=outcomes)
+
+
+# --- rules about one call ------------------------------------------------------------------------------------------------
+
+
+def shapes_and_dtypes(world: Any, key: Key[Array, ""]) -> None:
+    """Everything has the shape and dtype that the spec says, and a step gives back a state of the very same type."""
+    rule, spec = "shapes and dtypes", world.spec
+    seats, cumulants = len(spec.seats), len(spec.cumulants)
+    demand(len(spec.agents) == len(set(spec.agents)) == seats, world, rule, f"agents {spec.agents} name {seats} seats")
+    demand(len(spec.channels) == spec.obs_shape[2], world, rule, f"channels {spec.channels} in obs_shape {spec.obs_shape}")
+    level = jax.eval_shape(world.sample_level, key)
+    state = jax.eval_shape(world.reset, level, key)
+    actions = jax.ShapeDtypeStruct((seats,), jnp.int32)
+    after, outcome = jax.eval_shape(world.step, state, actions, key)
+    cells = (spec.height, spec.width)
+    expected: dict[str, tuple[Any, tuple[int, ...], Any]] = {
+        "level.tiles": (level.tiles, cells, jnp.uint8),
+        "level.position": (level.position, (seats, 2), jnp.int32),
+        "level.heading": (level.heading, (seats,), jnp.int32),
+        "state.tiles": (state.tiles, cells, jnp.uint8),
+        "state.position": (state.position, (seats, 2), jnp.int32),
+        "state.heading": (state.heading, (seats,), jnp.int32),
+        "state.present": (state.present, (seats,), jnp.bool_),
+        "state.time": (state.time, (), jnp.int32),
+        "observe": (jax.eval_shape(world.observe, state), (seats, *spec.obs_shape), jnp.uint8),
+        "appeal": (jax.eval_shape(world.appeal, state), (seats, *cells), jnp.float32),
+        "outcome.reward": (outcome.reward, (seats,), jnp.float32),
+        "outcome.terminated": (outcome.terminated, (), jnp.bool_),
+        "outcome.truncated": (outcome.truncated, (), jnp.bool_),
+        "outcome.events": (outcome.events, (seats, cumulants), jnp.float32),
+    }
+    for name, (array, shape, dtype) in expected.items():
+        found = f"{name} is {array.dtype}{array.shape}, not {jnp.dtype(dtype)}{shape}"
+        demand(array.shape == shape and array.dtype == dtype, world, rule, found)
+    before, now = jax.tree.flatten_with_path(state)[0], jax.tree.flatten_with_path(after)[0]
+    demand(jax.tree.structure(state) == jax.tree.structure(after), world, rule, "a step changes the state's structure")
+    for (path, old), (_, new) in zip(before, now, strict=True):
+        same = old.shape == new.shape and old.dtype == new.dtype and old.weak_type == new.weak_type
+        demand(same, world, rule, f"a step turns state{jax.tree_util.keystr(path)} from {old} into {new}")
+
+
+def jit_equals_eager(world: Any, key: Key[Array, ""]) -> None:
+    """Compiled and op by op, the same comes out."""
+    begin_key, action_key, step_key = jax.random.split(key, 3)
+    actions = random_actions(world, action_key)
+
+    def once(begin_key: Array, step_key: Array) -> Any:
+        state = begin(world, begin_key)
+        after, outcome = world.step(state, actions, step_key)
+        return state, after, outcome, world.observe(after), world.appeal(after)
+
+    demand(_close(once(begin_key, step_key), jax.jit(once)(begin_key, step_key)), world, "jit equals eager", "they differ")
+
+
+def vmap_equals_loop(world: Any, key: Key[Array, ""], batch: int = 3, steps: int = 8) -> None:
+    """A batch of worlds does what its members do one by one, and one key always gives one trajectory, bit for bit."""
+    play = _player(world, steps)
+    alone = jax.jit(play, compiler_options=QUICK)
+    keys = jax.random.split(key, batch)
+    together = jax.jit(jax.vmap(play), compiler_options=QUICK)(keys)
+    for i in range(batch):
+        member, one = jax.tree.map(lambda x, i=i: x[i], together), alone(keys[i])
+        demand(equal(one, alone(keys[i])), world, "one key, one trajectory", "two runs of one key differ")
+        demand(_close(member, one), world, "vmap equals a loop", f"member {i} of {batch} differs")
+
+
+def traced_anew_the_same(world: Any, key: Key[Array, ""]) -> None:
+    """The key is the only source of chance: a second tracing gives the same program with the same constants."""
+    first, again = (jax.make_jaxpr(_player(world, 1))(key) for _ in range(2))
+    same = str(first) == str(again) and equal(first.consts, again.consts)
+    demand(
+        same, world, "one key, one trajectory", "tracing it a second time gives another program (hidden randomness or state?)"
+    )
+
+
+def level_survives_ascii(world: Any, key: Key[Array, ""]) -> None:
+    """A level, its ASCII picture and the level read from it are the same."""
+    level = world.sample_level(key)
+    text = level.to_ascii()
+    read = Level.from_ascii(text)
+    for field in ("tiles", "position", "heading", "numbers"):
+        same = equal(getattr(level, field), getattr(read, field))
+        demand(same, world, "level -> ASCII -> level is the identity", f"{field} differ:\n{text}")
+
+
+def absent_seats_do_not_matter(world: Any, key: Key[Array, ""]) -> None:
+    """Wherever an absent seat stands, nobody sees it, nobody is stopped by it, and it does not move, earn or see."""
+    seats = len(world.spec.seats)
+    base = world.sample_level(key)
+    if seats < 2 or "presence" not in base.numbers:
+        return
+    rule, gone = "absent seats are neither seen nor in the way", seats - 1
+    schedule = base.numbers["presence"].at[gone].set(jnp.array(NEVER, base.numbers["presence"].dtype))
+    begin_key, *keys = jax.random.split(key, 9)
+    here = begin(world, begin_key, {"presence": schedule})
+    demand(~here.present[gone], world, rule, f"{world.spec.agents[gone]} with presence {NEVER} is there after reset")
+    demand(here.present.sum() == here.present.size - 1 or _some_absent(base), world, rule, "the others are absent too")
+    step, observe = jax.jit(world.step, compiler_options=QUICK), jax.jit(world.observe, compiler_options=QUICK)
+    for k in keys:
+        elsewhere = dataclasses.replace(here, position=here.position.at[gone].set(here.position[0]))
+        demand(equal(observe(here), observe(elsewhere)), world, rule, "a view depends on where an absent seat is")
+        demand(~observe(here)[gone].any(), world, rule, "an absent seat sees something")
+        action_key, step_key = jax.random.split(k)
+        actions = random_actions(world, action_key)
+        (after, outcome), (other, _) = step(here, actions, step_key), step(elsewhere, actions, step_key)
+        same = equal((after.tiles, after.position[:gone]), (other.tiles, other.position[:gone]))
+        demand(same, world, rule, "what happens depends on where an absent seat is")
+        demand(after.position[gone] == here.position[gone], world, rule, "an absent seat moves")
+        demand(outcome.reward[gone] == 0, world, rule, "an absent seat is paid")
+        demand(outcome.events[gone] == 0, world, rule, "something happens to an absent seat")
+        here = after
+
+
+def _some_absent(level: Level) -> bool:
+    return bool(np.any(np.asarray(level.numbers["presence"])[:, 0] < 1))
+
+
+# --- rules about a trace -------------------------------------------------------------------------------------------------
+
+
+def observations_in_space(world: Any, played: Trace) -> None:
+    """Every entry of a view is 0 or 1 (`HIGHEST`)."""
+    most = int(played.views.max())
+    demand(most <= HIGHEST, world, "observations are within their space", f"an entry is {most}, the highest is {HIGHEST}")
+
+
+def seats_on_walkable_cells(world: Any, played: Trace) -> None:
+    """Levels put seats and items on different free cells, and nobody ever stands on a solid tile or off the grid."""
+    rule, position = "nobody stands on a solid tile", played.states.position
+    size = np.array([world.spec.height, world.spec.width])
+    demand((position >= 0) & (position < size), world, rule, "a seat is off the grid")
+    starts = played.level.position
+    demand(len(np.unique(starts, axis=0)) == len(starts), world, rule, "two seats start on one cell")
+    demand(played.level.tiles[starts[:, 0], starts[:, 1]] == grid.FLOOR, world, rule, "a seat starts on something")
+    solid = np.asarray(jax.vmap(world.solid)(jnp.asarray(played.states.tiles)))
+    under = np.stack([s[p[:, 0], p[:, 1]] for s, p in zip(solid, position, strict=True)])
+    demand(~(under & played.states.present), world, rule, "a present seat does")
+
+
+def no_overlap_when_blocking(world: Any, played: Trace) -> None:
+    """With the option `blocking`, no two present seats share a cell."""
+    if not getattr(world.config, "blocking", False):
+        return
+    position, present = played.states.position, played.states.present
+    together = (position[:, :, None] == position[:, None]).all(-1) & present[:, :, None] & present[:, None]
+    together &= ~np.eye(position.shape[1], dtype=bool)
+    demand(~together, world, "no overlap when blocking", f"first at time {int(np.argmax(together.any((1, 2))))}")
+
+
+def absent_seats_stay(world: Any, played: Trace) -> None:
+    """A seat that is absent during a step is where it was, and gets nothing."""
+    absent = ~played.states.present[:-1]
+    moved = (played.states.position[1:] != played.states.position[:-1]).any(-1)
+    rule = "absent seats are neither seen nor in the way"
+    demand(~(absent & moved), world, rule, "an absent seat moves")
+    demand(played.outcomes.reward[absent] == 0, world, rule, "an absent seat is paid")
+    demand(played.outcomes.events[absent] == 0, world, rule, "something happens to an absent seat")
+    demand(~played.views[~played.states.present].any(), world, rule, "an absent seat sees something")
+
+
+def endings(world: Any, played: Trace) -> None:
+    """Termination (the task ended) and truncation (time ran out) are told apart; time runs out exactly at the horizon."""
+    rule, horizon = "terminated and truncated are apart", world.spec.horizon
+    time, ended, cut = played.states.time[1:], played.outcomes.terminated, played.outcomes.truncated
+    demand(~(ended & cut), world, rule, "a step reports both")
+    demand(~cut | (time >= horizon), world, rule, f"a step is truncated before the horizon {horizon}")
+    demand(cut | ended | (time < horizon), world, rule, f"a step at the horizon {horizon} is not truncated")
+
+
+def never_resets_itself(world: Any, played: Trace) -> None:
+    """After its end an episode goes on as if nothing were: time counts, walls stay, numbers stay."""
+    rule, states = "a world never resets itself", played.states
+    expected = np.arange(len(states.time))
+    demand(states.time == expected, world, rule, f"time goes {states.time.tolist()}")
+    solid = states.tiles == grid.WALL
+    demand(solid == solid[0], world, rule, "walls move")
+
+
+def finite_numbers(world: Any, played: Trace) -> None:
+    """Rewards and events are finite."""
+    demand(np.isfinite(played.outcomes.reward), world, "finite rewards", "a reward is not")
+    demand(np.isfinite(played.outcomes.events), world, "finite events", "an event is not")
+
+
+def reward_is_worth_of_events(world: Any, played: Trace) -> None:
+    """Where a world has preferences, reward = events . preferences, seat by seat."""
+    if "preferences" not in played.states.numbers:
+        return
+    worth = np.sum(played.outcomes.events * played.states.numbers["preferences"][:-1], axis=-1)
+    off = np.abs(worth - played.outcomes.reward)
+    demand(off < 1e-4, world, "reward = events . preferences", f"off by {off.max():.3g} for a seat")
+
+
+CALL_RULES: tuple[Callable[[Any, Any], None], ...] = (
+    shapes_and_dtypes,
+    jit_equals_eager,
+    vmap_equals_loop,
+    traced_anew_the_same,
+    level_survives_ascii,
+    absent_seats_do_not_matter,
+)
+TRACE_RULES: tuple[Callable[[Any, Trace], None], ...] = (
+    observations_in_space,
+    seats_on_walkable_cells,
+    no_overlap_when_blocking,
+    absent_seats_stay,
+    endings,
+    never_resets_itself,
+    finite_numbers,
+    reward_is_worth_of_events,
+)
+
+
+def check_world(world: Any, key: Key[Array, ""] | None = None, steps: int | None = None) -> None:
+    """Checks every rule on levels drawn from the key; steps: length of the random trajectory, past the horizon by default.
+
+    Raises AssertionError that names the world and the broken rule.
+    """
+    key = jax.random.key(0) if key is None else key
+    for number, rule in enumerate(CALL_RULES):
+        rule(world, jax.random.fold_in(key, number))
+    played = trace(world, jax.random.fold_in(key, len(CALL_RULES)), steps or world.spec.horizon + 10)
+    for rule in TRACE_RULES:
+        rule(world, played)
+
+
+def check_coplayer(policy: str | hosting.CoPlayer, world: Any, key: Key[Array, ""] | None = None, steps: int = 32) -> None:
+    """Checks a co-player (its name, or `act(world, state, seat, key)`) on every seat of a world: actions are int32 scalars in
+    range, also while absent; jit equals eager, vmap equals a loop, one key one action.
+
+    Raises AssertionError that names the world, the co-player and the broken rule.
+    """
+    act = registry.coplayer(policy).act if isinstance(policy, str) else policy
+    name = policy if isinstance(policy, str) else getattr(policy, "__name__", repr(policy))
+    begin_key, play_key, eager_key = jax.random.split(jax.random.key(0) if key is None else key, 3)
+    seats, count = range(len(world.spec.seats)), len(world.spec.actions)
+
+    def choose(state: State, key: Array) -> list[Array]:
+        return [act(world, state, seat, k) for seat, k in zip(seats, jax.random.split(key, len(seats)), strict=True)]
+
+    first = jax.jit(lambda key: begin(world, key))(begin_key)
+    for seat, action in zip(seats, jax.eval_shape(choose, first, eager_key), strict=True):
+        found = f"{name} on seat {seat} gives {action.dtype}{action.shape}"
+        demand(action.shape == () and action.dtype == jnp.int32, world, "actions are int32 scalars", found)
+
+    def step(state: State, key: Array) -> tuple[State, tuple[State, Array, Array]]:
+        act_key, step_key, presence_key = jax.random.split(key, 3)
+        actions = jnp.stack(choose(state, act_key))
+        after, _ = world.step(state, actions, step_key)
+        present = state.present & (jax.random.uniform(presence_key, state.present.shape) < 0.9)
+        return dataclasses.replace(after, present=present), (state, actions, act_key)
+
+    scanned = jax.jit(lambda state, key: jax.lax.scan(step, state, jax.random.split(key, steps))[1], compiler_options=QUICK)
+    states, actions, keys = scanned(first, play_key)
+    demand((actions >= 0) & (actions < count), world, f"{name}'s actions are in range", f"0..{count - 1}: {actions.tolist()}")
+    batched = jnp.stack(jax.jit(jax.vmap(choose), compiler_options=QUICK)(states, keys), axis=1)
+    demand(batched == actions, world, f"{name} under vmap equals a loop", "they differ")
+    again = jnp.stack(choose(first, keys[0]))
+    demand(again == actions[0], world, f"{name} jitted equals eager, one key one action", "they differ")

@@ -1,0 +1,319 @@
+"""Any world as a PettingZoo environment: `WorldEnv` (parallel), and `env`, `raw_env`, `parallel_env` for `<world>_v0`.
+
+    from socialrl_envs import coin_grid_v0
+    env = coin_grid_v0.parallel_env(size=9, experts=2, render_mode="rgb_array")
+
+By default the env hosts its co-players: it drives them, and only novices act and appear in `agents`. `hosted=False` hands every
+seat to the caller. Importing this file also registers every world with PettingZoo, as "socialrl/<world>_v0".
+"""
+
+import dataclasses
+import operator
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jaxtyping import Int32, Key, UInt8
+
+try:
+    import pettingzoo
+    from gymnasium import spaces
+    from pettingzoo.utils import wrappers
+    from pettingzoo.utils.conversions import parallel_to_aec
+except ModuleNotFoundError as missing:
+    raise ModuleNotFoundError(f"{missing}: pip install 'socialrl[pettingzoo]'", name=missing.name) from missing
+
+from socialrl_envs import grid, hosting, registry
+from socialrl_envs.conformance import HIGHEST
+from socialrl_envs.errors import SocialRLError, unknown
+from socialrl_envs.types import Outcome, State
+
+RENDER_MODES = ("human", "rgb_array", "ansi")
+RENDER_FPS = 8
+SEAT_CHARS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+@dataclasses.dataclass(frozen=True)
+class _Recipe:
+    """What identifies a world that was made from options: two envs of one recipe share their compiled functions."""
+
+    text: str
+    world: Any = dataclasses.field(compare=False)
+
+
+@lru_cache(maxsize=16)
+def _first_of(recipe: _Recipe) -> Any:
+    return recipe.world
+
+
+def _make_world(name: str, config: dict[str, Any], max_cycles: int | None) -> Any:
+    """The world; max_cycles is PettingZoo's word for `horizon`. Raises SocialRLError for what `registry.make` refuses."""
+    if max_cycles is not None:
+        if "horizon" in config:
+            raise SocialRLError(f"{name}: max_cycles and horizon are one and the same", "give one of them")
+        config = config | {"horizon": max_cycles}
+    world = registry.make(name, **config)
+    drawn = world.drawn.to_ascii() if world.drawn is not None else ""
+    return _first_of(_Recipe(f"{name} {world.config!r} {drawn}", world))
+
+
+@lru_cache(maxsize=16)
+def _compile(world: Any, hosted: bool) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """The jitted (reset, step) of an env: key -> (state, obs); (state, actions, key) -> (state, obs, outcome).
+
+    The key is the episode's: every step folds its time in, so one seed fixes the whole episode.
+    """
+    host = hosting.host(world)
+    driven = np.isin(np.arange(len(world.spec.seats)), world.spec.coplayers) & hosted
+
+    def reset(key: Key[Array, ""]) -> tuple[State, UInt8[Array, "N V V C"]]:
+        level_key, state_key = jax.random.split(jax.random.fold_in(key, 0))
+        state = world.reset(world.sample_level(level_key), state_key)
+        return state, world.observe(state)
+
+    def step(state: State, actions: Int32[Array, " N"], key: Key[Array, ""]) -> tuple[State, UInt8[Array, "N V V C"], Outcome]:
+        host_key, step_key = jax.random.split(jax.random.fold_in(key, state.time + 1))
+        if hosted:
+            actions = jnp.where(driven, host(state, host_key), actions)
+        state, outcome = world.step(state, actions, step_key)
+        return state, world.observe(state), outcome
+
+    return jax.jit(reset), jax.jit(step)
+
+
+class WorldEnv(pettingzoo.ParallelEnv[str, np.ndarray, Any]):
+    """A world as a PettingZoo ParallelEnv.
+
+    Observations: uint8 (V, V, C), 0 or 1, channels as in `world.spec.channels`. Actions: Discrete, as in `world.spec.actions`.
+    infos[agent]: "events", float32 (K,), the agent's own cumulants of this step, and "present", whether it is on the grid.
+    An absent agent stays in `agents` (PettingZoo lets nobody come back): it sees zeros and its actions do nothing.
+    `reset(seed=s)` fixes the whole episode and all that follow; `reset()` goes on from there. `options` are ignored.
+    """
+
+    metadata: dict[str, Any] = {"render_modes": list(RENDER_MODES), "is_parallelizable": True, "render_fps": RENDER_FPS}  # noqa: RUF012
+
+    def __init__(self, world: Any, render_mode: str | None = None, hosted: bool = True):
+        if render_mode is not None and render_mode not in RENDER_MODES:
+            raise unknown("render_mode", render_mode, RENDER_MODES)
+        spec = world.spec
+        seats = spec.novices if hosted else range(len(spec.seats))
+        if not seats:
+            raise SocialRLError(f"{spec.name}: no novice, so nobody is left to act", "add one, or give hosted=False")
+        self.world, self.render_mode, self.hosted = world, render_mode, hosted
+        self.metadata = {**type(self).metadata, "name": f"{spec.name}_v0"}
+        self._seat_of = {spec.agents[seat]: seat for seat in seats}
+        self.possible_agents = list(self._seat_of)
+        self.agents: list[str] = []
+        self._observation_spaces = {a: spaces.Box(0, HIGHEST, spec.obs_shape, np.uint8) for a in self.possible_agents}
+        self._action_spaces = {a: spaces.Discrete(len(spec.actions)) for a in self.possible_agents}
+        self._planes = 1 + max(world.channel_of_tile.values())
+        shape = (spec.height, spec.width, self._planes + len(spec.seats))
+        self.state_space = spaces.Box(0, len(grid.DELTAS), shape, np.uint8)
+        self._seeds = np.random.default_rng()
+        self._key: Array | None = None
+        self._state: State | None = None
+        self._window: _Window | None = None
+        self._reset, self._step = _compile(world, hosted)
+
+    def observation_space(self, agent: str) -> spaces.Box:
+        return self._observation_spaces[agent]
+
+    def action_space(self, agent: str) -> spaces.Discrete:
+        return self._action_spaces[agent]
+
+    @property
+    def world_state(self) -> State:
+        """The functional state behind this env; raises SocialRLError before the first reset."""
+        if self._state is None:
+            raise SocialRLError(f"{self}: there is no state yet", "call reset() first")
+        return self._state
+
+    def reset(
+        self, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[dict[str, np.ndarray], dict[str, dict[str, Any]]]:
+        """A new level and a new episode; see the class for seeds."""
+        if seed is not None:
+            if seed < 0:
+                raise SocialRLError(f"seed: {seed}", "it must be 0 or more")
+            self._seeds = np.random.default_rng(seed)
+        self._key = jax.random.key(int(self._seeds.integers(2**31)))
+        state, observations = self._reset(self._key)
+        self._state, self.agents = state, list(self.possible_agents)
+        present, observations = jax.device_get((state.present, observations))
+        events = np.zeros((len(self.world.spec.seats), len(self.world.spec.cumulants)), np.float32)
+        if self.render_mode == "human":
+            self.render()
+        return self._of_agents(observations), self._infos(events, present)
+
+    def step(
+        self, actions: Mapping[str, int]
+    ) -> tuple[dict[str, np.ndarray], dict[str, float], dict[str, bool], dict[str, bool], dict[str, dict[str, Any]]]:
+        """One step of the world. Raises SocialRLError for a missing or unknown agent and for an action out of its space."""
+        if not self.agents:
+            raise SocialRLError(f"{self}: step() after the episode's end, or before the first", "call reset() first")
+        taken = jnp.asarray(self._checked(actions))
+        state, observations, outcome = self._step(self.world_state, taken, self._key)
+        self._state = state
+        present, observations, outcome = jax.device_get((state.present, observations, outcome))
+        if self.render_mode == "human":
+            self.render()
+        result = (
+            self._of_agents(observations),
+            {agent: float(outcome.reward[seat]) for agent, seat in self._seat_of.items()},
+            {agent: bool(outcome.terminated) for agent in self._seat_of},
+            {agent: bool(outcome.truncated) for agent in self._seat_of},
+            self._infos(outcome.events, present),
+        )
+        if outcome.terminated or outcome.truncated:
+            self.agents = []
+        return result
+
+    def state(self) -> np.ndarray:
+        """The whole grid, uint8 (H, W, channels of the tiles + N): what lies where (0 or 1), then a plane per seat that holds
+        1 + its heading where it stands (0 elsewhere, and if it is absent)."""
+        state = jax.device_get(self.world_state)
+        view = np.zeros(self.state_space.shape, np.uint8)
+        for tile, channel in self.world.channel_of_tile.items():
+            view[..., channel] |= state.tiles == tile
+        for seat in np.flatnonzero(state.present):
+            row, column = state.position[seat]
+            view[row, column, self._planes + seat] = 1 + state.heading[seat]
+        return view
+
+    def render(self) -> np.ndarray | str | None:
+        """rgb_array: uint8 (H * cell, W * cell, 3); ansi: the level's characters and who is who; human: a window, None."""
+        if self.render_mode is None:
+            raise SocialRLError(f"{self}: render() without a render_mode", "give render_mode='rgb_array' to the env")
+        if self.render_mode == "ansi":
+            return self._text()
+        from socialrl_envs import render
+
+        pixels = render.draw(render.picture_of(self.world_state), headings="forward" in self.world.spec.actions)
+        if self.render_mode == "rgb_array":
+            return pixels
+        self._window = self._window or _Window(str(self), pixels.shape)
+        self._window.show(pixels)
+        return None
+
+    def close(self) -> None:
+        """Closes the window, if there is one."""
+        if self._window is not None:
+            self._window.close()
+            self._window = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {key: value for key, value in self.__dict__.items() if key not in ("_reset", "_step", "_window")}
+
+    def __setstate__(self, fields: dict[str, Any]) -> None:
+        self.__dict__.update(fields, _window=None)
+        self._reset, self._step = _compile(self.world, self.hosted)
+
+    def _checked(self, actions: Mapping[str, int]) -> Int32[np.ndarray, " N"]:
+        checked = np.zeros(len(self.world.spec.seats), np.int32)
+        for agent in actions:
+            if agent not in self._seat_of:
+                raise unknown("agent", str(agent), self._seat_of)
+        for agent, seat in self._seat_of.items():
+            if agent not in actions:
+                raise SocialRLError(f"{agent}: no action given", "every agent in `agents` acts at every step")
+            checked[seat] = check_action(agent, actions[agent], self._action_spaces[agent])
+        return checked
+
+    def _of_agents(self, observations: np.ndarray) -> dict[str, np.ndarray]:
+        return {agent: np.array(observations[seat]) for agent, seat in self._seat_of.items()}
+
+    def _infos(self, events: np.ndarray, present: np.ndarray) -> dict[str, dict[str, Any]]:
+        return {a: {"events": np.array(events[i]), "present": bool(present[i])} for a, i in self._seat_of.items()}
+
+    def _text(self) -> str:
+        state = jax.device_get(self.world_state)
+        chars = [[grid.CHAR_OF_TILE[int(tile)] for tile in row] for row in state.tiles]
+        legend = [f"step {int(state.time)}/{self.world.spec.horizon}"]
+        for seat in np.flatnonzero(state.present):
+            char = SEAT_CHARS[seat] if seat < len(SEAT_CHARS) else "@"
+            chars[state.position[seat, 0]][state.position[seat, 1]] = char
+            legend.append(f"{char} {self.world.spec.agents[seat]}")
+        return "\n".join(["".join(row) for row in chars] + ["  ".join(legend)]) + "\n"
+
+
+def check_action(agent: str, action: Any, space: spaces.Space) -> int:
+    """The action as an int; raises SocialRLError naming the agent and the bound if it is not in the agent's space."""
+    assert isinstance(space, spaces.Discrete)
+    bound = f"an integer in 0..{int(space.n) - 1}"
+    try:
+        index = operator.index(action)
+    except TypeError:
+        raise SocialRLError(f"{agent}: action {action!r}", f"it must be {bound}") from None
+    if not 0 <= index < int(space.n):
+        raise SocialRLError(f"{agent}: action {index} is outside its space", f"it must be {bound}")
+    return index
+
+
+class CheckedActions(wrappers.AssertOutOfBoundsWrapper):
+    """PettingZoo's AssertOutOfBoundsWrapper with an error that names the agent and the bound."""
+
+    def step(self, action: int | None) -> None:
+        agent = self.agent_selection
+        if not (action is None and (self.terminations[agent] or self.truncations[agent])):
+            check_action(agent, action, self.action_space(agent))
+        super().step(action)
+
+
+class _Window:
+    """A pygame window that shows one picture after another; pygame is imported here alone."""
+
+    def __init__(self, title: str, shape: tuple[int, ...]):
+        import pygame
+
+        self._pygame = pygame
+        pygame.display.init()
+        pygame.display.set_caption(title)
+        self._screen = pygame.display.set_mode((shape[1], shape[0]))
+        self._clock = pygame.time.Clock()
+
+    def show(self, pixels: UInt8[np.ndarray, "h w 3"]) -> None:
+        """Draws the picture, handles the window's events, and waits for the next frame."""
+        self._pygame.event.pump()
+        self._screen.blit(self._pygame.surfarray.make_surface(np.transpose(pixels, (1, 0, 2))), (0, 0))
+        self._pygame.display.flip()
+        self._clock.tick(RENDER_FPS)
+
+    def close(self) -> None:
+        self._pygame.display.quit()
+
+
+def parallel_env(
+    world: str, *, render_mode: str | None = None, hosted: bool = True, max_cycles: int | None = None, **config: Any
+) -> WorldEnv:
+    """The world of that name as a ParallelEnv; config: its options, as for `socialrl_envs.make`.
+
+    Raises SocialRLError for an unknown or impossible option.
+    """
+    return WorldEnv(_make_world(world, config, max_cycles), render_mode=render_mode, hosted=hosted)
+
+
+def raw_env(world: str, **config: Any) -> pettingzoo.AECEnv[str, np.ndarray, Any]:
+    """The same as an AECEnv, by PettingZoo's own conversion; options as for `parallel_env`."""
+    return parallel_to_aec(parallel_env(world, **config))
+
+
+def env(world: str, **config: Any) -> pettingzoo.AECEnv[str, np.ndarray, Any]:
+    """`raw_env` with PettingZoo's usual checks: actions in their space, calls in order."""
+    return wrappers.OrderEnforcingWrapper(CheckedActions(raw_env(world, **config)))
+
+
+def register_worlds() -> None:
+    """Enters every world into PettingZoo's registry: `pettingzoo.make("parallel", "socialrl/coin_grid_v0", size=7)`."""
+    if not hasattr(pettingzoo, "register"):  # a PettingZoo without a registry
+        return
+    for name in registry.names():
+        if f"socialrl/{name}-v0" not in pettingzoo.parallel_registry:
+            pettingzoo.register("parallel", f"socialrl/{name}_v0", entry_point=f"socialrl_envs.{name}_v0:parallel_env")
+            pettingzoo.register("aec", f"socialrl/{name}_v0", entry_point=f"socialrl_envs.{name}_v0:env")
+
+
+register_worlds()
