@@ -52,12 +52,13 @@ def move(
     present: Bool[Array, " N"],
     priority: Int32[Array, " N"] | None = None,
 ) -> Int32[Array, "N 2"]:
-    """Moves every present seat to its target unless a wall is there.
+    """Moves every present seat to its target unless a wall is there; outside the grid is wall.
 
     priority: None lets seats overlap. Otherwise seats block one another and move one after the other, the lowest
     priority first; a seat whose target is taken by then stays where it is.
     """
-    free = present & ~at(solid, target)
+    inside = jnp.all((target >= 0) & (target < jnp.array(solid.shape, jnp.int32)), axis=1)
+    free = present & inside & ~at(solid, target)
     wanted = jnp.where(free[:, None], target, position)
     if priority is None:
         return wanted

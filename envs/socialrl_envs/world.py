@@ -37,6 +37,9 @@ class WorldConfig:
     blocking: bool = False
 
     def __post_init__(self) -> None:
+        for key in ("novices", "experts"):
+            count = getattr(self, key)
+            require(not isinstance(count, int) or count >= 0, key, count, "0 or more, or a tuple of seats")
         require(0 <= self.density <= 1, "density", self.density, "a share, 0..1")
         require(self.horizon >= 1, "horizon", self.horizon, "at least 1 step")
         require(5 <= self.size <= 64, "size", self.size, "5..64 cells along a side")
@@ -85,6 +88,7 @@ class GridWorld:
     """Base of the worlds. A subclass gives the items to place and its own reset, step, observe, appeal."""
 
     name: ClassVar[str]
+    channel_of_tile: dict[int, int]  # what lies on the floor -> channel of the views; set before super().__init__
     solid_tiles: ClassVar[tuple[int, ...]] = (grid.WALL,)
 
     def __init__(self, config: Any, spec: WorldSpec, items: tuple[int, ...], numbers: dict[str, Any]):
@@ -96,23 +100,29 @@ class GridWorld:
             "skill": [seat.skill for seat in spec.seats],
         }
         self.numbers = {name: np.asarray(value, np.float32) for name, value in (common | numbers).items()}
-        self.drawn = layouts.read_level(config.layout) if config.is_file else None
-        self._check_room()
+        self.drawn = self._checked(layouts.read_level(config.layout)) if config.is_file else None
+        if self.drawn is None:
+            self._check_room()
+
+    def _checked(self, level: Level) -> Level:
+        """The level of a file, if it fits this world: its seats, size, tiles, and numbers (as float32)."""
+        layout, seats, shape = self.config.layout, level.position.shape[0], level.tiles.shape
+        require(seats == len(self.spec.seats), "layout", layout, f"a level with {len(self.spec.seats)} seats, it has {seats}")
+        require(shape == (self.spec.height, self.spec.width), "size", self.config.size, f"the level's {shape[0]} (a square)")
+        known = {grid.FLOOR, *self.channel_of_tile}
+        for row, column in np.argwhere(~np.isin(np.asarray(level.tiles), list(known))):
+            char = grid.CHAR_OF_TILE[int(level.tiles[row, column])]
+            chars = " ".join(grid.CHAR_OF_TILE[tile] for tile in sorted(known))
+            raise SocialRLError(f"{layout}: row {row}, column {column}: {char!r} is not part of {self.name}", f"use {chars}")
+        for name, value in level.numbers.items():
+            if name not in self.numbers:
+                raise unknown(f"number ({layout})", name, self.numbers)
+            shape = self.numbers[name].shape
+            require(value.shape == shape, f"{layout}: {name}", value.tolist(), f"numbers of shape {shape}")
+        return dataclasses.replace(level, numbers={k: v.astype(jnp.float32) for k, v in level.numbers.items()})
 
     def _check_room(self) -> None:
         """The level must have a free cell for every item and seat: checked on an emptiest case at construction."""
-        if self.drawn is not None:
-            seats, shape = self.drawn.position.shape[0], self.drawn.tiles.shape
-            require(
-                seats == len(self.spec.seats),
-                "layout",
-                self.config.layout,
-                f"a level with {len(self.spec.seats)} seats, it has {seats}",
-            )
-            require(
-                shape == (self.spec.height, self.spec.width), "size", self.config.size, f"the level's {shape[0]} (a square)"
-            )
-            return
         floor = (self.config.size - 2) ** 2
         walls = {"cluttered": int(self.config.density * floor), "open": 0}.get(self.config.layout, floor // 2)
         needed = len(self.items) + len(self.spec.seats)

@@ -73,6 +73,8 @@ class CoinGrid(GridWorld):
         side = {"window": 2 * (config.size - 2) - 1, "partial": config.view, "grid": config.size}[config.observation]
         others = agents if config.identities else ("others",)
         tile_channels = ("wall", *colours)
+        bits = len(tile_channels) + len(seats)
+        require(bits <= 32, "novices, experts, coplayers", len(seats), f"at most {32 - len(tile_channels)} seats")
         channels = (*tile_channels, *others, *(("self",) if config.observation == "grid" else ()))
         spec = WorldSpec(
             name=self.name,
