@@ -1,0 +1,27 @@
+"""The report: reads a run folder's files and tells what came out. It never imports a learner."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from socialrl.report.reading import read
+from socialrl.report.summary import summarise_study
+from socialrl.report.tables import format_table
+
+__all__ = ["format_table", "summarise", "write_report"]
+
+
+def summarise(folders: Path | str | Sequence[Path | str]) -> dict[str, Any]:
+    """What summary.json holds: {arm: {metric: {"iqm", "low", "high", "seeds", "kind", "step"}}}. Needs no matplotlib."""
+    return summarise_study(read(folders))
+
+
+def write_report(folders: Path | str | Sequence[Path | str], out: Path | str | None = None) -> Path:
+    """Writes one self-contained HTML page of a run folder, or of several, and returns its path.
+
+    out: where; None takes report.html in the (first) folder.
+    Raises SocialRLError for a folder it cannot read, and where matplotlib or pillow are not installed.
+    """
+    from socialrl.report.page import write  # it imports matplotlib, which a bare compute node lacks
+
+    return write(read(folders), Path(out) if out is not None else None)

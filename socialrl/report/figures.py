@@ -1,0 +1,224 @@
+"""The report's figures, each a function from numbers to one inline <svg>.
+
+Arms differ in colour (Okabe and Ito's palette, told apart by colour-blind readers), marker and line, so that a grey print can
+be read. Thin lines and open points are single seeds; thick lines are interquartile means, bands their 95 % intervals.
+"""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from jaxtyping import Float
+
+from socialrl.report import svg
+from socialrl.report.reading import Series
+from socialrl.report.statistics import Estimate, intervals
+
+BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, YELLOW = (
+    "#0072b2",
+    "#d55e00",
+    "#009e73",
+    "#cc79a7",
+    "#e69f00",
+    "#56b4e9",
+    "#d9c400",
+)
+_COLOURS = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, "#7a7a7a")
+_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<")
+_DASHES = ("-", (0, (5, 1.5)), (0, (1, 1)), (0, (6, 1.5, 1, 1.5)), (0, (8, 2, 3, 2)))
+_SOURCE_COLOURS = (ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILLION, PURPLE)
+_HATCHES = ("//", "\\\\", "||", "--", "xx", "++", "////")  # of lines; dots and rings make a large file
+SELF_COLOUR = "#8a8f98"
+POINTS = 200  # of a curve, at most; longer ones are averaged into bins
+
+
+@dataclasses.dataclass(frozen=True)
+class Style:
+    """How an arm looks in every figure."""
+
+    colour: str
+    marker: str
+    dashes: str | tuple[int, tuple[float, ...]]
+
+
+Styles = Mapping[str, Style]
+
+
+def arm_styles(arms: Sequence[str]) -> dict[str, Style]:
+    """A style for every arm; colours, markers and lines repeat with different periods, so 280 arms stay distinct."""
+    return {
+        arm: Style(_COLOURS[i % len(_COLOURS)], _MARKERS[i % len(_MARKERS)], _DASHES[i % len(_DASHES)])
+        for i, arm in enumerate(arms)
+    }
+
+
+def source_colours(sources: Sequence[str]) -> dict[str, str]:
+    """A colour for every source of behaviour: grey for the novice itself, then one per co-player."""
+    others = [source for source in sources if source != "self"]
+    return {"self": SELF_COLOUR} | {source: _SOURCE_COLOURS[i % len(_SOURCE_COLOURS)] for i, source in enumerate(others)}
+
+
+def thin(series: Series) -> Series:
+    """At most POINTS points: neighbours are averaged, steps and values alike (missing values are left out)."""
+    if len(series) <= POINTS:
+        return series
+    bins = np.array_split(np.arange(len(series)), POINTS)
+    rows = [series.values[members] for members in bins]
+    finite = [np.isfinite(row) for row in rows]
+    sums = [np.where(ok, row, 0.0).sum(axis=0) for row, ok in zip(rows, finite, strict=True)]
+    counts = [ok.sum(axis=0) for ok in finite]
+    values = [np.where(n > 0, s / np.maximum(n, 1), np.nan) for s, n in zip(sums, counts, strict=True)]
+    return Series(np.array([series.steps[members].mean() for members in bins]).astype(np.int64), np.array(values))
+
+
+def learning_curves(curves: Mapping[str, Series], styles: Styles, name: str, ylabel: str) -> str:
+    """IQM with its 95 % band per arm over environment steps, every seed as a thin line."""
+    with svg.style():
+        made = svg.figure(8.2, 4.1)
+        axes = made.add_subplot(xlabel="environment steps per seed", ylabel=ylabel)
+        axes.xaxis.set_major_formatter(svg.compact())
+        for arm, full in curves.items():
+            series, look = thin(full), styles[arm]
+            bands = intervals(series.values)
+            axes.plot(series.steps, series.values, color=look.colour, linewidth=0.7, alpha=0.45, zorder=2)
+            axes.fill_between(series.steps, bands[:, 1], bands[:, 2], color=look.colour, alpha=0.18, linewidth=0, zorder=1)
+            axes.plot(series.steps, bands[:, 0], zorder=3, **_line(look, len(series)))
+        return svg.inline(made, name, f"Learning curves of {', '.join(curves)}: {ylabel} over environment steps.")
+
+
+def final_scores(scores: Mapping[str, tuple[np.ndarray, Estimate]], styles: Styles, name: str, xlabel: str) -> str:
+    """A row per arm: every seed as an open point, the IQM as a filled one with its 95 % interval."""
+    with svg.style():
+        made = svg.figure(8.2, 0.75 + 0.42 * len(scores))
+        axes = made.add_subplot(xlabel=xlabel)
+        axes.grid(axis="y", visible=False)
+        axes.set_yticks(range(len(scores)), list(scores))
+        axes.set_ylim(len(scores) - 0.4, -0.6)
+        for row, (arm, (seeds, estimate)) in enumerate(scores.items()):
+            look = styles[arm]
+            finite = seeds[np.isfinite(seeds)]
+            axes.plot(finite, np.full(len(finite), row + 0.2), "o", markersize=5, color="none", markeredgecolor=look.colour)
+            if estimate.bounded:
+                axes.plot(
+                    [estimate.low, estimate.high], [row - 0.12] * 2, color=look.colour, linewidth=3, solid_capstyle="butt"
+                )
+            axes.plot(estimate.value, row - 0.12, look.marker, color=look.colour, markersize=8, markeredgecolor=svg.PAPER)
+        return svg.inline(made, name, f"Final scores of {', '.join(scores)}: every seed, interquartile mean and 95 % interval.")
+
+
+def shares(by_arm: Mapping[str, Mapping[str, float]], colours: Mapping[str, str], name: str) -> str:
+    """A bar per arm, split by whose behaviour was followed (mean over seeds)."""
+    with svg.style():
+        made = svg.figure(8.2, 0.7 + 0.38 * len(by_arm))
+        axes = made.add_subplot(xlabel="share of steps", xlim=(0, 1))
+        axes.xaxis.set_major_formatter(svg.percent())
+        axes.grid(axis="y", visible=False)
+        axes.set_yticks(range(len(by_arm)), list(by_arm))
+        axes.set_ylim(len(by_arm) - 0.45, -0.55)
+        for row, parts in enumerate(by_arm.values()):
+            left = 0.0
+            for source, share in parts.items():
+                axes.barh(row, share, left=left, height=0.62, **_fill(source, colours))
+                if share >= 0.06:
+                    box = {"boxstyle": "round,pad=0.15", "facecolor": svg.PAPER, "edgecolor": "none", "alpha": 0.85}
+                    axes.text(left + share / 2, row, f"{share:.0%}", ha="center", va="center", fontsize=9, bbox=box)
+                left += share
+        return svg.inline(made, name, f"Share of steps on which each source was followed, for {', '.join(by_arm)}.")
+
+
+def shares_over_training(
+    steps: np.ndarray, parts: Mapping[str, np.ndarray], colours: Mapping[str, str], name: str, title: str
+) -> str:
+    """One arm: areas over training that sum to 1, split by whose behaviour was followed (mean over seeds)."""
+    with svg.style():
+        made = svg.figure(4.0, 2.3)
+        axes = made.add_subplot(title=title, ylim=(0, 1))
+        axes.xaxis.set_major_formatter(svg.compact())
+        axes.yaxis.set_major_formatter(svg.percent())
+        axes.margins(x=0)
+        below = np.zeros(len(steps))
+        for source, share in parts.items():
+            axes.fill_between(steps, below, below + share, **_fill(source, colours))
+            below = below + share
+        return svg.inline(made, name, f"{title}: share of steps on which each source was followed, over training.")
+
+
+def few_shot(curves: Mapping[str, tuple[np.ndarray, list[Estimate]]], styles: Styles, name: str) -> str:
+    """Return against the episodes of the new task that a method has seen, on an axis that is logarithmic in 1 + episodes."""
+    with svg.style():
+        made = svg.figure(8.2, 3.6)
+        axes = made.add_subplot(xlabel="episodes of the new task", ylabel="return")
+        ticks = sorted({int(n) for episodes, _ in curves.values() for n in episodes})
+        axes.set_xticks(np.log1p(ticks), [f"{tick:,}" for tick in ticks])
+        for row, (method, (episodes, estimates)) in enumerate(curves.items()):
+            shift = 0.035 * (row - (len(curves) - 1) / 2)  # so that intervals do not hide one another
+            x, y = np.log1p(episodes) + shift, np.array([e.value for e in estimates])
+            low, high = np.array([e.low for e in estimates]), np.array([e.high for e in estimates])
+            axes.vlines(x, low, high, color=styles[method].colour, linewidth=1.6)
+            axes.plot(x, y, **_line(styles[method], len(x)))
+        return svg.inline(made, name, f"Few-shot transfer of {', '.join(curves)}: return against episodes.")
+
+
+def diagnostic(curves: Mapping[str, Series], styles: Styles, name: str, title: str) -> str:
+    """One training metric of every arm: the IQM, every seed as a thin line."""
+    with svg.style():
+        made = svg.figure(3.1, 2.1)
+        axes = made.add_subplot(title=title)
+        axes.xaxis.set_major_formatter(svg.compact())
+        axes.tick_params(labelsize=8)
+        for arm, full in curves.items():
+            series, look = thin(full), styles[arm]
+            middle = intervals(series.values, resamples=1)[:, 0]
+            axes.plot(series.steps, series.values, color=look.colour, linewidth=0.5, alpha=0.35)
+            axes.plot(series.steps, middle, color=look.colour, linewidth=1.5, linestyle=look.dashes)
+        return svg.inline(made, name, f"{title} of {', '.join(curves)} over training.")
+
+
+def swatch(style: Style, name: str) -> str:
+    """The line and marker of an arm, for legends and tables."""
+    with svg.style():
+        made = svg.figure(0.45, 0.17)
+        axes = made.add_axes((0, 0, 1, 1))
+        axes.set_axis_off()
+        axes.set(xlim=(-1, 1), ylim=(-1, 1))
+        axes.plot([-1, 1], [0, 0], color=style.colour, linestyle=style.dashes, linewidth=2)
+        axes.plot(0, 0, style.marker, color=style.colour, markersize=7, markeredgecolor=svg.PAPER)
+        made.set_layout_engine("none")
+        return svg.inline(made, name, "")
+
+
+def source_swatch(source: str, colours: Mapping[str, str], name: str) -> str:
+    """The fill of a source, for legends."""
+    with svg.style():
+        made = svg.figure(0.3, 0.17)
+        made.set_layout_engine("none")
+        axes = made.add_axes((0, 0, 1, 1))
+        axes.set_axis_off()
+        axes.fill_between([0, 1], [0, 0], [1, 1], **_fill(source, colours))
+        axes.margins(0)
+        return svg.inline(made, name, "")
+
+
+def _line(look: Style, points: int) -> dict:
+    return {
+        "color": look.colour,
+        "linestyle": look.dashes,
+        "linewidth": 2.2,
+        "marker": look.marker,
+        "markersize": 6,
+        "markevery": max(1, points // 8),
+        "markeredgecolor": svg.PAPER,
+        "markeredgewidth": 0.8,
+    }
+
+
+def _fill(source: str, colours: Mapping[str, str]) -> dict:
+    others = [name for name in colours if name != "self"]
+    hatch = None if source == "self" else _HATCHES[others.index(source) % len(_HATCHES)]
+    return {"facecolor": colours[source], "hatch": hatch, "edgecolor": svg.PAPER, "linewidth": 0}
+
+
+def mean_over_seeds(values: Float[np.ndarray, "points seeds"]) -> Float[np.ndarray, " points"]:
+    """The mean of the finite values at every point, 0 where there is none."""
+    finite = np.isfinite(values)
+    return np.where(finite, values, 0.0).sum(axis=1) / np.maximum(finite.sum(axis=1), 1)

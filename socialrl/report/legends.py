@@ -1,0 +1,19 @@
+"""Legends: what an arm or a source looks like in the figures."""
+
+from collections.abc import Mapping, Sequence
+
+from socialrl.report import figures
+from socialrl.report.figures import Styles
+from socialrl.report.markup import Markup, tag
+
+
+def arm_legend(arms: Sequence[str], styles: Styles, name: str) -> Markup:
+    """The arms with their line and marker."""
+    swatches = (Markup(figures.swatch(styles[arm], f"{name}{i}")) for i, arm in enumerate(arms))
+    return tag("ul", *(tag("li", swatch, arm) for swatch, arm in zip(swatches, arms, strict=True)), class_="legend")
+
+
+def source_legend(colours: Mapping[str, str], name: str) -> Markup:
+    """The sources of behaviour with their fill."""
+    swatches = (Markup(figures.source_swatch(source, colours, f"{name}{i}")) for i, source in enumerate(colours))
+    return tag("ul", *(tag("li", swatch, source) for swatch, source in zip(swatches, colours, strict=True)), class_="legend")

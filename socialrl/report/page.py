@@ -1,0 +1,67 @@
+"""The page: sections in reading order, one self-contained file, written atomically."""
+
+import os
+import tempfile
+from pathlib import Path
+
+from socialrl.report import diagnostics, figures, scores, settings, sources, transfer
+from socialrl.report.markup import Markup, tag
+from socialrl.report.reading import Study
+
+
+def write(study: Study, out: Path | None = None) -> Path:
+    """Writes the page (default: report.html in the first run's folder) and returns where it is."""
+    path = out if out is not None else study.runs[0].folder / "report.html"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(render(study))
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+    return path
+
+
+def render(study: Study) -> str:
+    """The whole page as text; the same files give the same text."""
+    styles = figures.arm_styles([arm.label for arm in study.arms])
+    colours = figures.source_colours(sources.sources_of(study))
+    sections = [
+        scores.in_short(study, styles),
+        scores.learning(study, styles),
+        scores.final(study, styles),
+        sources.followed(study, colours),
+        transfer.few_shot(study),
+        diagnostics.diagnostics(study, styles),
+        settings.settings(study),
+        settings.reproduce(study),
+    ]
+    style = Path(__file__).with_name("page.css").read_text(encoding="utf-8")
+    head = tag(
+        "head",
+        tag("meta", charset="utf-8"),
+        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        tag("title", f"{study.title}: report"),
+        tag("style", Markup(style)),
+    )
+    body = tag("body", header(study), tag("main", *sections), tag("footer", scores.methods(study)))
+    return f"<!DOCTYPE html>\n{tag('html', head, body, lang='en')}\n"
+
+
+def header(study: Study) -> Markup:
+    """Title, question, what was run, and what a reader should know before the numbers."""
+    notes = [note for run in study.runs for note in run.notes]
+    names = ", ".join(str(run.experiment.get("name", run.name)) for run in study.runs)
+    seeds = "/".join(str(count) for count in dict.fromkeys(run.experiment.get("seeds", "?") for run in study.runs))
+    devices = dict.fromkeys(run.device for run in study.runs if run.device)
+    facts = [f"{len(study.arms)} arms", f"{seeds} seeds", *devices]
+    return tag(
+        "header",
+        tag("h1", names),
+        *(tag("p", question, class_="question") for question in study.questions or (study.title,)),
+        tag("p", " · ".join(facts), class_="meta"),
+        tag("div", *(tag("p", note) for note in notes), class_="warning") if notes else None,
+    )

@@ -1,0 +1,267 @@
+"""Run folders as tidy data: a `Study` holds the arms of one or several runs. Files are all that is read."""
+
+import dataclasses
+import json
+import math
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from socialrl.config import read_run_config
+from socialrl_envs.errors import SocialRLError
+
+KINDS = ("train", "eval", "final", "few_shot")
+_REPLAY = re.compile(r"(?P<arm>.+)-seed(?P<seed>\d+)\.npz")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Record:
+    """One line of metrics.jsonl. values: one number per seed, NaN where the file has null."""
+
+    kind: str
+    step: int
+    labels: dict[str, Any]
+    values: dict[str, Float[np.ndarray, " seeds"]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Series:
+    """A metric over training; `values` has NaN where a seed has no number."""
+
+    steps: Int[np.ndarray, " points"]
+    values: Float[np.ndarray, "points seeds"]
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ArmRun:
+    """One arm of one run. label: its name on the page, with the run's name in front if several runs share the page.
+
+    settings: what was resolved for this arm: `learner`, `world` (its own or the experiment's) and the experiment's lengths.
+    replays: path by seed.
+    """
+
+    label: str
+    name: str
+    run: str
+    settings: dict[str, Any]
+    records: tuple[Record, ...]
+    timing: tuple[dict[str, Any], ...]
+    replays: dict[int, Path]
+
+    @property
+    def finished(self) -> bool:
+        return any(record.kind == "final" for record in self.records)
+
+    def of(self, kind: str) -> tuple[Record, ...]:
+        """The records of a kind, in step order."""
+        return tuple(sorted((r for r in self.records if r.kind == kind), key=lambda r: r.step))
+
+    def plain(self, kind: str) -> tuple[Record, ...]:
+        """The records of a kind without labels: the experiment's own evaluation, no protocol's."""
+        return tuple(record for record in self.of(kind) if not record.labels)
+
+    def metrics(self, kind: str) -> tuple[str, ...]:
+        """Names of the metrics of a kind, in the order in which they first appear."""
+        return tuple(dict.fromkeys(name for record in self.plain(kind) for name in record.values))
+
+    def series(self, kind: str, metric: str) -> Series:
+        """A metric over the steps; where a step was recorded twice, the later line counts."""
+        at = {record.step: record.values[metric] for record in self.plain(kind) if metric in record.values}
+        seeds = max((len(values) for values in at.values()), default=0)
+        rows = [np.pad(values, (0, seeds - len(values)), constant_values=np.nan) for values in at.values()]
+        return Series(np.array(list(at), np.int64), np.array(rows, float).reshape(len(at), seeds))
+
+    def latest(self) -> Record | None:
+        """The final evaluation; for an interrupted run the last evaluation while training, or the last training returns."""
+        for kind in ("final", "eval", "train"):
+            found = [record for record in self.plain(kind) if "return" in record.values]
+            if found:
+                return found[-1]
+        return None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Run:
+    """What one folder says about itself. notes: what a reader of the page should know before the numbers."""
+
+    folder: Path
+    name: str
+    experiment: dict[str, Any]
+    versions: dict[str, Any]
+    device: str
+    command: str
+    notes: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Study:
+    """All that a page shows: one or several runs and all their arms, the reference arm first."""
+
+    runs: tuple[Run, ...]
+    arms: tuple[ArmRun, ...]
+
+    @property
+    def title(self) -> str:
+        return " · ".join(dict.fromkeys(str(run.experiment.get("name", run.name)) for run in self.runs))
+
+    @property
+    def questions(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(str(run.experiment["question"]) for run in self.runs if run.experiment.get("question")))
+
+
+def read(folders: Path | str | Sequence[Path | str]) -> Study:
+    """Reads one run folder or several.
+
+    Raises SocialRLError naming the file, and the line, that is missing, foreign or broken.
+    """
+    several = [folders] if isinstance(folders, Path | str) else list(folders)
+    paths = [Path(folder) for folder in several]
+    if not paths:
+        raise SocialRLError("report: no run folder given", "name one, such as runs/coin_grid/001")
+    names = _names(paths)
+    runs, arms = [], []
+    for path, name in zip(paths, names, strict=True):
+        run, its_arms = _read_run(path, name, prefix=f"{name}/" if len(paths) > 1 else "")
+        runs.append(run)
+        arms += its_arms
+    return Study(runs=tuple(runs), arms=tuple(arms))
+
+
+def _names(paths: list[Path]) -> list[str]:
+    """The shortest path tails that tell the folders apart."""
+    parts = [path.resolve().parts for path in paths]
+    if len(set(parts)) < len(parts):
+        raise SocialRLError("report: a run folder was given twice", "name each folder once")
+    depth = 1
+    while len({p[-depth:] for p in parts}) < len(parts):
+        depth += 1
+    return ["/".join(p[-depth:]) for p in parts]
+
+
+def _read_run(folder: Path, name: str, prefix: str) -> tuple[Run, list[ArmRun]]:
+    if not folder.is_dir():
+        raise SocialRLError(f"{folder}: no such run folder", "name a folder that `socialrl run` wrote")
+    if not (folder / "config.json").exists():
+        raise SocialRLError(f"{folder}: not a run folder, it has no config.json", "name a folder such as runs/coin_grid/001")
+    config = read_run_config(folder / "config.json")
+    experiment = config["experiment"]
+    if not isinstance(experiment, dict):
+        raise SocialRLError(f"{folder / 'config.json'}: `experiment` is not an object")
+    notes: list[str] = []
+    lines = _read_lines(folder / "metrics.jsonl", _record, notes)
+    timing = _read_lines(folder / "timing.jsonl", _timing, notes)
+    replays = _find_replays(folder)
+    settings = _settings(experiment)
+    names = list(dict.fromkeys([*settings, *(arm for arm, _ in lines)]))
+    arms = [
+        ArmRun(
+            label=prefix + arm,
+            name=arm,
+            run=name,
+            settings=settings.get(arm, {}),
+            records=tuple(record for owner, record in lines if owner == arm),
+            timing=tuple(line for owner, line in timing if owner == arm),
+            replays=replays.get(arm, {}),
+        )
+        for arm in names
+    ]
+    unfinished = [arm.name for arm in arms if not arm.finished]
+    if unfinished:
+        notes.append(f"{name}: no final evaluation of {', '.join(unfinished)} (the run was interrupted, or goes on).")
+    versions = config.get("versions")
+    run = Run(
+        folder=folder,
+        name=name,
+        experiment=experiment,
+        versions=versions if isinstance(versions, dict) else {},
+        device=str(config.get("device", "")),
+        command=str(config.get("command", "")),
+        notes=tuple(notes),
+    )
+    return run, arms
+
+
+def _settings(experiment: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Every arm's own resolved settings, by arm, in the experiment's order."""
+    arms = experiment.get("arms")
+    shared = {key: value for key, value in experiment.items() if key not in ("name", "question", "arms", "world")}
+    result = {}
+    for arm in arms if isinstance(arms, list) else []:
+        if isinstance(arm, dict) and isinstance(arm.get("name"), str):
+            world = arm.get("world") if arm.get("world") is not None else experiment.get("world")
+            own = {key: value for key, value in arm.items() if key not in ("name", "world")}
+            result[arm["name"]] = {**own, "world": world, **shared}
+    return result
+
+
+def _read_lines(path: Path, parse: Callable[[dict[str, Any]], Any], notes: list[str]) -> list[tuple[str, Any]]:
+    """(arm, parsed) of every line. A last line that was cut while being written is left out, with a note."""
+    if not path.exists():
+        return []
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SocialRLError(f"{path}: not a readable text file ({error})") from error
+    lines = text.split("\n")
+    result = []
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            data = json.loads(line)
+            result.append((_text(data, "arm"), parse(data)))
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
+            if number == len(lines):  # no newline after it
+                notes.append(f"{path.name}, line {number} was cut short while being written and is left out.")
+                break
+            problem = f"`{error.args[0]}` is missing" if isinstance(error, KeyError) else str(error)
+            raise SocialRLError(f"{path}, line {number}: {problem}", "the file is damaged, or not a run's") from error
+    return result
+
+
+def _text(data: Any, key: str) -> str:
+    if not isinstance(data, dict):
+        raise TypeError("not a JSON object")
+    if not isinstance(data[key], str):
+        raise TypeError(f"`{key}` is not a string")
+    return data[key]
+
+
+def _record(data: dict[str, Any]) -> Record:
+    kind = _text(data, "kind")
+    if kind not in KINDS:
+        raise ValueError(f"unknown kind {kind!r}; known: {', '.join(KINDS)}")
+    step, labels, values = data["step"], data.get("labels") or {}, data["values"]
+    if not isinstance(step, int) or isinstance(step, bool):
+        raise TypeError("`step` is not a whole number")
+    if not isinstance(labels, dict) or not isinstance(values, dict):
+        raise TypeError("`labels` and `values` must be objects")
+    return Record(kind=kind, step=step, labels=labels, values={name: _numbers(name, value) for name, value in values.items()})
+
+
+def _numbers(name: str, values: Any) -> np.ndarray:
+    if not isinstance(values, list) or not all(
+        v is None or (isinstance(v, int | float) and not isinstance(v, bool)) for v in values
+    ):
+        raise TypeError(f"values of {name!r} are not a list of one number per seed")
+    return np.array([math.nan if v is None else v for v in values], float)
+
+
+def _timing(data: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in data.items() if isinstance(value, int | float) and not isinstance(value, bool)}
+
+
+def _find_replays(folder: Path) -> dict[str, dict[int, Path]]:
+    found: dict[str, dict[int, Path]] = {}
+    for path in sorted((folder / "replays").glob("*.npz")):
+        match = _REPLAY.fullmatch(path.name)
+        if match:
+            found.setdefault(match["arm"], {})[int(match["seed"])] = path
+    return found

@@ -1,0 +1,197 @@
+"""The page's sections about scores: in short, learning curves, final scores, and how to read the intervals."""
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+
+from socialrl.report import figures
+from socialrl.report.figures import Styles
+from socialrl.report.legends import arm_legend
+from socialrl.report.markup import Markup, figure, fold, join, section, table, tag
+from socialrl.report.reading import Study
+from socialrl.report.statistics import Estimate, difference, interval, paired, probability_of_improvement
+from socialrl.report.summary import estimate
+from socialrl.report.tables import NONE, SHARE, bracket, number
+
+_METHODS = (
+    "Scores are summed up by the interquartile mean (IQM: the mean of the middle half) over {seeds} seeds, with 95 % "
+    "percentile bootstrap intervals over seeds, stratified by task where there are several (Agarwal et al., arXiv 2108.13264). "
+    "Such intervals are too narrow when seeds are few: for normal scores they hold the true value in about 75 % of experiments "
+    "with 3 seeds, 91 % with 5, 94 % with 10. They speak of new seeds of the same experiment, not of other worlds or settings. "
+    "“Above” and “below” mean that the interval of the difference leaves out 0, one comparison at a time."
+)
+
+
+def returns(study: Study) -> dict[str, np.ndarray]:
+    """Every arm's latest return, one number per seed."""
+    return {arm.label: record.values["return"] for arm in study.arms if (record := arm.latest()) is not None}
+
+
+def in_short(study: Study, styles: Styles) -> Markup:
+    """The verdict in a sentence or two, the table of final scores, and every arm against the first."""
+    scores = returns(study)
+    if not scores:
+        return section("In short", tag("p", "No evaluation has been recorded yet."), anchor="short")
+    return section(
+        "In short",
+        *(tag("p", sentence, class_="verdict") for sentence in verdict(scores)),
+        score_table(study, styles),
+        comparison_table(scores),
+        anchor="short",
+    )
+
+
+def verdict(scores: Mapping[str, np.ndarray]) -> list[str]:
+    """What the numbers say, in words that follow from intervals by rule: no arm is called better without one."""
+    estimates = {arm: interval(seeds) for arm, seeds in scores.items()}
+    known = {arm: e for arm, e in estimates.items() if not math.isnan(e.value)}
+    if not known:
+        return ["No arm has a finite return."]
+    best = max(known, key=lambda arm: known[arm].value)
+    sentences = [f"Highest return: {best}, {_with_interval(known[best])}."]
+    reference = next(iter(scores))
+    groups: dict[str, list[str]] = {}
+    for arm, seeds in scores.items():
+        if arm != reference:
+            groups.setdefault(standing(difference(seeds, scores[reference])), []).append(arm)
+    if groups:
+        parts = "; ".join(f"{words}: {', '.join(arms)}" for words, arms in groups.items())
+        sentences.append(f"Against {reference}: {parts}.")
+    return sentences
+
+
+def standing(gap: Estimate) -> str:
+    """above / below / not told apart: whether the 95 % interval of a difference leaves out 0."""
+    if not gap.bounded:
+        return "too few seeds to tell"
+    if gap.low > 0:
+        return "above"
+    return "below" if gap.high < 0 else "not told apart"
+
+
+def _with_interval(e: Estimate) -> str:
+    return f"{number(e.value)} {bracket(e.low, e.high)}" if e.bounded else f"{number(e.value)} (one seed gives no interval)"
+
+
+def score_table(study: Study, styles: Styles) -> Markup:
+    """Arm, IQM, interval, every seed, lowest to highest as recorded; arms without a final evaluation are marked."""
+    rows, notes = [], []
+    for i, arm in enumerate(study.arms):
+        record, result = arm.latest(), estimate(arm)
+        name = join([Markup(figures.swatch(styles[arm.label], f"row{i}")), arm.label])
+        if record is None or result is None:
+            rows.append((name, NONE, NONE, "no evaluation yet", NONE))
+            continue
+        if record.kind != "final":
+            what = {"eval": "its latest evaluation", "train": "its latest training return"}[record.kind]
+            notes.append(f"{arm.label} is not finished: shown is {what}, at step {record.step:,}.")
+        seeds = record.values["return"]
+        rows.append((name, number(result.value), bracket(result.low, result.high), seed_cells(seeds), f"{record.step:,}"))
+        missing = int((~np.isfinite(seeds)).sum())
+        if missing:
+            notes.append(f"{arm.label}: {missing} of {len(seeds)} seeds have no finite return; the others make its numbers.")
+    return join(
+        [
+            table(("arm", "return (IQM)", "95 % interval", "each seed", "steps per seed"), rows, numeric=(1, 2, 4)),
+            *(tag("p", note, class_="note") for note in notes),
+        ]
+    )
+
+
+def seed_cells(seeds: np.ndarray) -> Markup:
+    """The seeds' numbers in seed order, aligned under one another."""
+    return tag("span", *(tag("span", number(float(value), 1)) for value in seeds), class_="seeds")
+
+
+def comparison_table(scores: Mapping[str, np.ndarray]) -> Markup | None:
+    """Every arm against the first: difference of IQMs and probability of improvement, with intervals."""
+    reference = next(iter(scores))
+    rows = []
+    for arm, seeds in scores.items():
+        if arm == reference:
+            continue
+        gap, chance = difference(seeds, scores[reference]), probability_of_improvement(seeds, scores[reference])
+        rows.append(
+            (
+                f"{arm} minus {reference}",
+                _signed(gap.value),
+                bracket(gap.low, gap.high),
+                standing(gap),
+                number(chance.value),
+                bracket(chance.low, chance.high),
+                "paired" if paired(seeds, scores[reference]) else "unpaired",
+            )
+        )
+    if not rows:
+        return None
+    head = ("arm minus reference", "difference", "95 % interval", "", "P(seed above seed)", "95 % interval", "seeds")
+    return join([tag("h3", f"Each arm against {reference}"), table(head, rows, numeric=(1, 2, 4, 5))])
+
+
+def _signed(value: float) -> str:
+    return NONE if math.isnan(value) else f"{value:+.2f}"
+
+
+def learning(study: Study, styles: Styles) -> Markup | None:
+    """Learning curves of the greedy evaluations; of the training returns where a run has no evaluation."""
+    kind = "eval" if any("return" in arm.metrics("eval") for arm in study.arms) else "train"
+    curves = {arm.label: series for arm in study.arms if len(series := arm.series(kind, "return"))}
+    if not curves:
+        return None
+    what = "return on held-out levels" if kind == "eval" else "return while training"
+    text = "Thick: interquartile mean over seeds, with its pointwise 95 % band. Thin: every seed, so that none hides."
+    if kind == "eval":
+        text += " Greedy episodes on levels that training never draws."
+    picture = Markup(figures.learning_curves(curves, styles, "curves", what))
+    return section("Learning curves", figure(picture, text, arm_legend(list(curves), styles, "curve-key")), anchor="curves")
+
+
+def final(study: Study, styles: Styles) -> Markup | None:
+    """The final scores as a figure, and every other measure of that evaluation as a table."""
+    scores = {label: (seeds, interval(seeds)) for label, seeds in returns(study).items()}
+    if not scores:
+        return None
+    picture = Markup(figures.final_scores(scores, styles, "final", "return"))
+    text = "Open: every seed. Filled, with bar: interquartile mean and its 95 % interval."
+    return section("Final scores", figure(picture, text), measures(study), further(study), anchor="final")
+
+
+def measures(study: Study) -> Markup | None:
+    """All measures of the last evaluation but the shares: co-players' returns, events per episode."""
+    latest = [(arm, record) for arm in study.arms if (record := arm.latest()) is not None and record.kind != "train"]
+    names = list(dict.fromkeys(name for _, record in latest for name in record.values if not name.startswith(SHARE)))
+    if len(names) < 2:
+        return None
+    rows = []
+    for name in names:
+        cells = [cell(interval(record.values[name])) if name in record.values else NONE for _, record in latest]
+        rows.append((name, *cells))
+    note = "IQM and 95 % interval per episode. Returns of co-players are the experimenter's knowledge: no learner sees them."
+    head = ("measure", *(arm.label for arm, _ in latest))
+    return fold("All measures of the final evaluation", tag("p", note, class_="note"), table(head, rows))
+
+
+def cell(e: Estimate) -> Markup:
+    """An estimate in one cell: the value, then the interval, fainter."""
+    return join([number(e.value), tag("span", bracket(e.low, e.high), class_="interval") if e.bounded else None], " ")
+
+
+def further(study: Study) -> Markup | None:
+    """Final evaluations with labels: one row per arm and label set."""
+    rows = []
+    for arm in study.arms:
+        for record in arm.of("final"):
+            if record.labels:
+                labels = ", ".join(f"{key} {value}" for key, value in record.labels.items())
+                rows += [(arm.label, labels, name, cell(interval(v)), seed_cells(v)) for name, v in record.values.items()]
+    if not rows:
+        return None
+    return fold("Further evaluations", table(("arm", "condition", "measure", "IQM, 95 % interval", "each seed"), rows))
+
+
+def methods(study: Study) -> Markup:
+    """How the numbers were made, in the words a reader needs to trust them."""
+    counts = sorted({len(seeds) for seeds in returns(study).values()})
+    seeds = " or ".join(str(count) for count in counts) or "no"
+    return tag("p", _METHODS.format(seeds=seeds), class_="note")

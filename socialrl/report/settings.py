@@ -1,0 +1,88 @@
+"""The page's sections about how a run was made: each arm's settings, versions, seeds, speed, commands."""
+
+import json
+import shlex
+from collections.abc import Mapping
+from typing import Any
+
+from socialrl.report.markup import Markup, fold, join, section, table, tag
+from socialrl.report.reading import ArmRun, Run, Study
+from socialrl.report.tables import NONE
+
+
+def settings(study: Study) -> Markup | None:
+    """What differs between the arms, open; everything, folded."""
+    flat = {arm.label: flatten(arm.settings) for arm in study.arms if arm.settings}
+    if not flat:
+        return None
+    keys = list(dict.fromkeys(key for values in flat.values() for key in values))
+    different = [key for key in keys if differs(key, flat)]
+    head = ("setting", *flat)
+    everything = [(key, *(values.get(key, NONE) for values in flat.values())) for key in keys]
+    parts: list[Markup] = []
+    if len(flat) > 1:
+        rows = [row for row, key in zip(everything, keys, strict=True) if key in different]
+        note = "What at least two arms have and set differently."
+        parts.append(
+            join([tag("h3", "Differences between the arms"), tag("p", note, class_="note"), table(head, rows)])
+            if rows
+            else tag("p", "The arms have equal settings.")
+        )
+    marked = [i for i, key in enumerate(keys) if key in different]
+    parts.append(fold(f"All {len(keys)} settings", table(head, everything, marked=marked)))
+    return section("Settings", tag("div", *parts, class_="settings"), anchor="settings")
+
+
+def differs(key: str, flat: Mapping[str, Mapping[str, str]]) -> bool:
+    """Whether two arms that both have the key give it different values."""
+    return len({values[key] for values in flat.values() if key in values}) > 1
+
+
+def flatten(value: Any, path: str = "") -> dict[str, str]:
+    """Dotted keys to JSON text; a list stays one value unless it holds objects."""
+    if isinstance(value, dict) and value:
+        items = [(f"{path}.{key}" if path else str(key), item) for key, item in value.items()]
+    elif isinstance(value, list) and any(isinstance(item, dict) for item in value):
+        items = [(f"{path}.{i}", item) for i, item in enumerate(value)]
+    else:
+        return {path: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}
+    return {key: text for name, item in items for key, text in flatten(item, name).items()}
+
+
+def reproduce(study: Study) -> Markup:
+    """Commands, versions, device, seeds and speed of every run."""
+    commands = [run.command for run in study.runs if run.command]
+    commands.append(shlex.join(["socialrl", "report", *(str(run.folder) for run in study.runs)]))
+    facts = [_facts(run) for run in study.runs]
+    keys = list(dict.fromkeys(key for fact in facts for key in fact))
+    rows = [(key, *(fact.get(key, NONE) for fact in facts)) for key in keys]
+    head = ("", *(run.name for run in study.runs))
+    return section("To reproduce", tag("pre", "\n".join(commands)), table(head, rows), speed(study), anchor="reproduce")
+
+
+def _facts(run: Run) -> dict[str, str]:
+    facts = {"seeds": str(run.experiment.get("seeds", NONE)), "device": run.device or NONE}
+    facts |= {str(name): str(version) for name, version in run.versions.items()}
+    return facts | {"run folder": str(run.folder)}
+
+
+def speed(study: Study) -> Markup | None:
+    """What each arm cost, from timing.jsonl."""
+    rows = [(arm.label, *_cost(arm)) for arm in study.arms if arm.timing]
+    if not rows:
+        return None
+    head = ("arm", "env steps per second (all seeds)", "compiling, s", "in all, s", "peak memory, MB")
+    return join([tag("h3", "Speed"), table(head, rows, numeric=(1, 2, 3, 4))])
+
+
+def _cost(arm: ArmRun) -> tuple[str, ...]:
+    last = arm.timing[-1]
+    compiling = [line["compile_seconds"] for line in arm.timing if "compile_seconds" in line]
+    peak = [line["peak_memory_mb"] for line in arm.timing if "peak_memory_mb" in line]
+    rate, seconds = last.get("env_steps_per_second"), last.get("seconds")
+    return (
+        f"{rate:,.0f}" if rate is not None else NONE,
+        f"{max(compiling):.1f}" if compiling else NONE,
+        f"{seconds:,.1f}" if seconds is not None else NONE,
+        f"{max(peak):,.0f}" if peak else NONE,
+    )

@@ -1,0 +1,58 @@
+"""The page's section about whom each arm followed."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from socialrl.report import figures
+from socialrl.report.legends import source_legend
+from socialrl.report.markup import Markup, figure, join, section, tag
+from socialrl.report.reading import ArmRun, Study
+from socialrl.report.tables import SHARE
+
+
+def sources_of(study: Study) -> list[str]:
+    """Every source that any arm could follow, self first."""
+    found = [name for arm in study.arms for kind in ("final", "eval") for name in arm.metrics(kind) if name.startswith(SHARE)]
+    names = list(dict.fromkeys(name.removeprefix(SHARE) for name in found))
+    return sorted(names, key=lambda name: name != "self")
+
+
+def followed(study: Study, colours: Mapping[str, str]) -> Markup | None:
+    """Whom each arm followed, at the end and over training."""
+    bars = {arm.label: parts for arm in study.arms if (parts := _last_shares(arm))}
+    if not bars:
+        return None
+    legend = source_legend(colours, "source-key")
+    picture = Markup(figures.shares(bars, colours, "shares"))
+    text = "Share of steps on which the novice acted as itself, or as that co-player would; last evaluation, mean over seeds."
+    return section("Who was followed", figure(picture, text, legend), _over_training(study, colours), anchor="followed")
+
+
+def _last_shares(arm: ArmRun) -> dict[str, float]:
+    record = arm.latest()
+    values = {} if record is None else record.values
+    return {
+        name.removeprefix(SHARE): float(np.mean(shares[np.isfinite(shares)]))
+        for name, shares in values.items()
+        if name.startswith(SHARE) and np.isfinite(shares).any()
+    }
+
+
+def _over_training(study: Study, colours: Mapping[str, str]) -> Markup | None:
+    pictures, alone = [], []
+    for i, arm in enumerate(study.arms):
+        names = [SHARE + source for source in colours if SHARE + source in arm.metrics("eval")]
+        series = {name.removeprefix(SHARE): figures.thin(arm.series("eval", name)) for name in names}
+        if len(names) < 2 or min(len(one) for one in series.values()) < 2:
+            continue
+        if not any((one.values > 0).any() for source, one in series.items() if source != "self"):
+            alone.append(arm.label)
+            continue
+        parts = {source: figures.mean_over_seeds(one.values) for source, one in series.items()}
+        steps = next(iter(series.values())).steps
+        pictures.append(figure(Markup(figures.shares_over_training(steps, parts, colours, f"share{i}", arm.label))))
+    rest = tag("p", f"Followed no one, at any evaluation: {', '.join(alone)}.", class_="note") if alone else None
+    if not pictures:
+        return rest
+    return join([tag("h3", "Over training"), tag("div", *pictures, class_="grid"), rest])

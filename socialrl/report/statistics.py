@@ -1,0 +1,141 @@
+"""Interquartile means and bootstrap intervals over seeds, in numpy alone.
+
+The estimators are those of Agarwal et al. (2021), "Deep Reinforcement Learning at the Edge of the Statistical Precipice"
+(arXiv 2108.13264). Missing scores (NaN) are left out, and the caller shows how many there were. Everything is
+deterministic: the resampling has a fixed seed.
+
+What to expect of few seeds: percentile intervals from few scores are too narrow. For normal scores, an interval called
+95 % holds the true value in about 75 % of experiments with 3 seeds, 91 % with 5, 93 % with 8 and 94 % with 10
+(`tests/report/test_statistics.py` measures it).
+"""
+
+import dataclasses
+import math
+
+import numpy as np
+from jaxtyping import Float
+
+RESAMPLES = 10_000
+CONFIDENCE = 0.95
+
+
+@dataclasses.dataclass(frozen=True)
+class Estimate:
+    """A number and the interval around it; `low` and `high` are NaN where one score cannot give an interval."""
+
+    value: float
+    low: float
+    high: float
+
+    @property
+    def bounded(self) -> bool:
+        return not (math.isnan(self.low) or math.isnan(self.high))
+
+
+NOTHING = Estimate(math.nan, math.nan, math.nan)
+
+
+def trim_weights(count: int) -> Float[np.ndarray, " n"]:
+    """The weight of each of `count` sorted scores in their interquartile mean; they sum to 1.
+
+    A quarter of the mass is cut off at either end. Where count / 4 is no whole number the scores at the cut keep the
+    fraction that lies inside: 5 scores weigh (0, 0.75, 1, 0.75, 0) / 2.5. rliable (scipy's `trim_mean`) cuts whole
+    scores instead, floor(count / 4) on either side; the two agree if 4 divides count.
+    """
+    edge = count / 4
+    left = np.arange(count)
+    inside = np.minimum(left + 1, count - edge) - np.maximum(left, edge)
+    return np.clip(inside, 0.0, 1.0) / (count - 2 * edge)
+
+
+def interquartile_mean(scores: Float[np.ndarray, "*shape"]) -> float:
+    """The mean of the middle half of all finite scores (NaN if there is none). See `trim_weights`."""
+    finite = _finite(scores)
+    return float(np.sort(finite) @ trim_weights(len(finite))) if len(finite) else math.nan
+
+
+def interval(scores: Float[np.ndarray, "seeds *tasks"], resamples: int = RESAMPLES, seed: int = 0) -> Estimate:
+    """The IQM of scores of shape (seeds,) or (seeds, tasks) and its 95 % interval by a stratified percentile bootstrap.
+
+    Each task is a stratum: seeds are drawn with replacement within each task on its own, and the IQM is taken over all
+    drawn scores (Agarwal et al. 2021, section 4.1). Two finite scores of one task are the least that gives an interval.
+    """
+    strata = _strata(scores)
+    value = interquartile_mean(np.concatenate(strata)) if strata else math.nan
+    if not strata or max(len(s) for s in strata) < 2:
+        return Estimate(value, math.nan, math.nan)
+    return Estimate(value, *_percentiles(_bootstrap_iqm(strata, resamples, np.random.default_rng(seed))))
+
+
+def intervals(curve: Float[np.ndarray, "points seeds"], resamples: int = 2_000, seed: int = 0) -> Float[np.ndarray, "points 3"]:
+    """IQM, low and high at every point of a learning curve (pointwise intervals, not a simultaneous band)."""
+    points = [interval(scores, resamples, seed) for scores in curve]
+    return np.array([(p.value, p.low, p.high) for p in points], float).reshape(-1, 3)
+
+
+def paired(a: Float[np.ndarray, "*a"], b: Float[np.ndarray, "*b"]) -> bool:
+    """Whether `difference` pairs these scores by seed: equally many, and none is missing."""
+    return a.shape == b.shape and bool(np.isfinite(a).all() and np.isfinite(b).all())
+
+
+def difference(
+    a: Float[np.ndarray, "a_seeds *tasks"], b: Float[np.ndarray, "b_seeds *tasks"], resamples: int = RESAMPLES, seed: int = 0
+) -> Estimate:
+    """IQM(a) - IQM(b) and its 95 % percentile bootstrap interval.
+
+    If `paired`, both arms are resampled with the same seeds, which keeps what a seed does to both of them (its level
+    order, say); otherwise each arm is resampled on its own.
+    """
+    first, second = _strata(a), _strata(b)
+    if not first or not second:
+        return NOTHING
+    value = interquartile_mean(a) - interquartile_mean(b)
+    if min(max(len(s) for s in first), max(len(s) for s in second)) < 2:
+        return Estimate(value, math.nan, math.nan)
+    one, other = np.random.default_rng(seed), np.random.default_rng(seed if paired(a, b) else seed + 1)
+    drawn = _bootstrap_iqm(first, resamples, one) - _bootstrap_iqm(second, resamples, other)
+    return Estimate(value, *_percentiles(drawn))
+
+
+def probability_of_improvement(
+    a: Float[np.ndarray, " a_seeds"], b: Float[np.ndarray, " b_seeds"], resamples: int = 2_000, seed: int = 0
+) -> Estimate:
+    """P(a seed of `a` scores above a seed of `b`), ties counted half, with its 95 % bootstrap interval.
+
+    The Mann-Whitney statistic: the mean over all pairs of [x > y] + [x = y] / 2 (Agarwal et al. 2021, section 4.3).
+    """
+    x, y = _finite(a), _finite(b)
+    if not len(x) or not len(y):
+        return NOTHING
+    wins = (x[:, None] > y[None]) + 0.5 * (x[:, None] == y[None])
+    value = float(wins.mean())
+    if min(len(x), len(y)) < 2:
+        return Estimate(value, math.nan, math.nan)
+    rng = np.random.default_rng(seed)
+    rows = rng.integers(len(x), size=(resamples, len(x), 1))
+    columns = rng.integers(len(y), size=(resamples, 1, len(y)))
+    return Estimate(value, *_percentiles(wins[rows, columns].mean(axis=(1, 2))))
+
+
+def _finite(scores: np.ndarray) -> np.ndarray:
+    flat = np.asarray(scores, float).ravel()
+    return flat[np.isfinite(flat)]
+
+
+def _strata(scores: np.ndarray) -> list[np.ndarray]:
+    """The finite scores of every task that has any; shape (seeds,) is one task."""
+    scores = np.asarray(scores, float)
+    tasks = scores.reshape(scores.shape[0], -1).T if scores.size else []
+    return [finite for task in tasks if len(finite := _finite(task))]
+
+
+def _bootstrap_iqm(strata: list[np.ndarray], resamples: int, rng: np.random.Generator) -> np.ndarray:
+    drawn = [scores[rng.integers(len(scores), size=(resamples, len(scores)))] for scores in strata]
+    together = np.sort(np.concatenate(drawn, axis=1), axis=1)
+    return together @ trim_weights(together.shape[1])
+
+
+def _percentiles(drawn: np.ndarray) -> tuple[float, float]:
+    outside = (1 - CONFIDENCE) / 2
+    low, high = np.quantile(drawn, (outside, 1 - outside))
+    return float(low), float(high)

@@ -1,0 +1,122 @@
+"""Matplotlib figures as small inline SVG: text stays text, colours follow the page's light or dark scheme.
+
+No pyplot, no global state: every figure is drawn within its own rc context. The same figure gives the same bytes.
+"""
+
+import contextlib
+import io
+import re
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+from socialrl_envs.errors import SocialRLError
+
+try:
+    import matplotlib
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import EngFormatter, PercentFormatter
+except ImportError as error:
+    raise SocialRLError("the report draws with matplotlib, which is not installed", "pip install 'socialrl[report]'") from error
+
+# Drawn in these colours, then replaced by what the page's style sheet defines.
+INK, FAINT, LINES, PAPER = "#010203", "#040506", "#070809", "#fdfeff"
+_VARIABLES = {INK: "var(--ink)", FAINT: "var(--faint)", LINES: "var(--lines)", PAPER: "var(--paper)"}
+
+_STYLE: dict[Any, Any] = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "socialrl",
+    "text.parse_math": False,  # names may hold a dollar sign
+    "font.family": "DejaVu Sans",
+    "font.size": 10.0,
+    "figure.facecolor": "none",
+    "axes.facecolor": "none",
+    "axes.edgecolor": FAINT,
+    "axes.labelcolor": INK,
+    "axes.titlecolor": INK,
+    "axes.titlesize": 10.0,
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "axes.unicode_minus": True,
+    "grid.color": LINES,
+    "grid.linewidth": 0.8,
+    "hatch.linewidth": 0.7,
+    "hatch.color": PAPER,
+    "text.color": INK,
+    "xtick.color": FAINT,
+    "ytick.color": FAINT,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "xtick.major.size": 3.0,
+    "ytick.major.size": 3.0,
+}
+
+
+@contextlib.contextmanager
+def style() -> Iterator[None]:
+    """Within it figures are made and written: the report's style over matplotlib's defaults, whatever rc file there is."""
+    with matplotlib.rc_context(), warnings.catch_warnings():
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(_STYLE)
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")  # the browser's font may well have it
+        yield
+
+
+def figure(width: float, height: float) -> Figure:
+    """An empty figure of that size in inches (72 CSS points each), laid out to fit its labels."""
+    made = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasSVG(made)
+    return made
+
+
+def compact() -> EngFormatter:
+    """Axis numbers as 0, 500, 10k, 2.5M."""
+    return EngFormatter(sep="")
+
+
+def percent() -> PercentFormatter:
+    """Axis numbers from 0..1 as 0 %..100 %."""
+    return PercentFormatter(xmax=1)
+
+
+def inline(made: Figure, name: str, description: str) -> str:
+    """The figure as an <svg> element. name: unique on the page, it prefixes all ids. description: for screen readers."""
+    buffer = io.StringIO()
+    nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+    made.savefig(buffer, format="svg", metadata=nothing)
+    return _clean(buffer.getvalue(), name, description)
+
+
+def _clean(text: str, name: str, description: str) -> str:
+    text = re.sub(r"<!--.*?-->", "", text[text.index("<svg") :], flags=re.DOTALL)
+    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
+    text = re.sub(r' xmlns(:\w+)?="[^"]*"', "", text).replace("xlink:href", "href")
+    text = _scope_ids(text, name)
+    for colour, variable in _VARIABLES.items():
+        text = text.replace(colour, variable)
+    text = re.sub(r"<[^>]*>", lambda m: _shorten(m[0]), re.sub(r"<style.*?</style>", "", text, flags=re.DOTALL))
+    text = re.sub(r"\n\s*", "\n", text)
+    width = re.findall(r'width="([\d.]+)pt"', text)[0]
+    text = re.sub(r'^<svg[^>]*viewBox="([^"]*)"[^>]*>', rf'<svg viewBox="\1" role="img" style="width: {width}pt">', text)
+    return text.replace(">", f"><title>{_escape(description)}</title>", 1).strip()
+
+
+def _scope_ids(text: str, name: str) -> str:
+    """Ids that something refers to get the figure's name in front; all others go, so that a page has no id twice."""
+    used = set(re.findall(r'(?:url\(#|href="#)([^)"]+)', text))
+    text = re.sub(r' id="([^"]*)"', lambda m: f' id="{name}-{m[1]}"' if m[1] in used else "", text)
+    return re.sub(r'(url\(#|href="#)', rf"\g<1>{name}-", text)
+
+
+def _shorten(element: str) -> str:
+    """A start tag without the typeface (the page sets its own) and with coordinates to a hundredth of a point."""
+    element = re.sub(r"font-family: [^;\"]*;? ?", "", element)
+    return re.sub(r"(\d\.\d\d)\d+", r"\1", element)
+
+
+def _escape(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -1,0 +1,59 @@
+"""The summary as aligned text for a terminal."""
+
+from collections.abc import Sequence
+from typing import Any
+
+SHARE = "share/"
+NONE = "-"  # where there is no number
+
+
+def number(value: float | None, digits: int = 2) -> str:
+    """A number with fixed digits, wider ones in short; a dash for none."""
+    if value is None or value != value:
+        return NONE
+    if value and (abs(value) >= 1e5 or abs(value) < 10**-digits):
+        return f"{value:.3g}"
+    return f"{value + 0.0:.{digits}f}"
+
+
+def bracket(low: float | None, high: float | None, digits: int = 2) -> str:
+    """[low, high], or a dash where there is no interval."""
+    if low is None or high is None or low != low or high != high:
+        return NONE
+    return f"[{number(low, digits)}, {number(high, digits)}]"
+
+
+def format_table(summary: dict[str, Any]) -> str:
+    """One line per arm: return (IQM and 95 % interval), every seed, whom it followed. Ends without a newline."""
+    if not summary:
+        return "no evaluation recorded yet"
+    rows = [("arm", "return", "95 % interval", "seeds", "followed")]
+    unfinished = False
+    for arm, metrics in summary.items():
+        entry = metrics.get("return", {"iqm": None, "low": None, "high": None, "seeds": [], "kind": "final"})
+        star = "" if entry.get("kind", "final") == "final" else "*"
+        unfinished |= bool(star)
+        seeds = " ".join(number(value, 1) for value in entry["seeds"])
+        rows.append((arm + star, number(entry["iqm"]), bracket(entry["low"], entry["high"]), seeds, _followed(metrics)))
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = ["  ".join(_pad(row, widths)).rstrip() for row in rows]
+    lines.insert(1, "-" * max(len(line) for line in lines))
+    notes = ["return: interquartile mean over seeds, with its 95 % bootstrap interval"]
+    if unfinished:
+        notes.append("* not finished: the latest evaluation so far")
+    return "\n".join([*lines, *notes])
+
+
+def _pad(row: Sequence[str], widths: Sequence[int]) -> list[str]:
+    """The cells at equal widths; the second column holds numbers and aligns right."""
+    return [cell.rjust(w) if i == 1 else cell.ljust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True))]
+
+
+def _followed(metrics: dict[str, Any]) -> str:
+    """Shares as means over seeds, so that they sum to 1 (interquartile means would not)."""
+    shares = []
+    for name, entry in metrics.items():
+        finite = [value for value in entry["seeds"] if value is not None]
+        if name.startswith(SHARE) and finite:
+            shares.append(f"{name.removeprefix(SHARE)} {sum(finite) / len(finite):.0%}")
+    return "  ".join(shares) or NONE

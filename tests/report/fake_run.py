@@ -1,0 +1,124 @@
+"""Makes run folders as `socialrl run` writes them, from numbers of our own."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+ARMS = ("dqn", "bc", "psiphi", "psiphi_no_gpi")
+_HEIGHT = {"dqn": 9.2, "bc": 11.0, "psiphi": 14.1, "psiphi_no_gpi": 15.6}
+_SOURCES = ("self", "expert_0", "expert_1")
+
+
+def line(arm: str, kind: str, step: int, labels: dict[str, Any] | None = None, **values: list[float | None]) -> dict[str, Any]:
+    """One record; `__` in a metric's keyword stands for `/`."""
+    record = {"arm": arm, "kind": kind, "step": step, "values": {name.replace("__", "/"): v for name, v in values.items()}}
+    return record | ({"labels": labels} if labels else {})
+
+
+def write_run(
+    folder: Path,
+    lines: list[dict[str, Any]],
+    arms: tuple[str, ...] = ("a", "b"),
+    question: str = "Does it work?",
+    **config: Any,
+) -> Path:
+    """A run folder with these metrics. Further keywords replace top-level keys of config.json."""
+    folder.mkdir(parents=True, exist_ok=True)
+    world = {
+        "name": "coin_grid",
+        "size": 9,
+        "coins": [2, 2, 2],
+        "seats": [{"policy": "learner", "preferences": [1.0, 1.0, -1.0]}],
+    }
+    experiment = {
+        "name": "coin_grid",
+        "question": question,
+        "world": world,
+        "arms": [
+            {"name": arm, "learner": {"name": arm.split("_")[0], "lr": 1e-3, "gpi": "no" not in arm}, "world": None}
+            for arm in arms
+        ],
+        "seeds": 5,
+        "steps": 30_000,
+    }
+    content = {
+        "format": "socialrl-run",
+        "version": 1,
+        "experiment": experiment,
+        "versions": {"socialrl": "0.1.0", "jax": "0.10.2", "python": "3.11.7"},
+        "device": "cpu x1",
+        "command": "socialrl run experiments/coin_grid.py --seeds 5",
+    }
+    (folder / "config.json").write_text(json.dumps(content | config))
+    (folder / "metrics.jsonl").write_text("".join(json.dumps(one) + "\n" for one in lines))
+    return folder
+
+
+def full_run(folder: Path, seeds: int = 5, points: int = 31, arms: tuple[str, ...] = ARMS) -> Path:
+    """A run like the quick start's: curves, final scores, shares, transfer, diagnostics, timing; psiphi has a dead seed."""
+    rng = np.random.default_rng(0)
+    lines, timing = [], []
+    for arm in arms:
+        height = _HEIGHT.get(arm, 10.0)
+        tops = height + rng.normal(size=seeds) * 0.6
+        if arm == "psiphi" and seeds > 3:
+            tops[3] = 0.5
+        shares = _shares(arm, rng, seeds)
+        for i in range(1, points):
+            step = i * 1000
+            grown = tops * (1 - np.exp(-i / 9)) + rng.normal(size=seeds) * 0.35
+            metrics = {
+                "return": grown * 0.9,
+                "loss/td": 2 * np.exp(-i / 8) + rng.random(seeds) * 0.2,
+                "loss/bc": 1 / i + rng.random(seeds) * 0.1,
+            }
+            lines.append(
+                _record(arm, "train", step, metrics | {"phi/norm": 1 + rng.random(seeds), "epsilon": np.full(seeds, 1 / i)})
+            )
+            if i % 3 == 0:
+                blend = {k: (v * i / points if k != "share/self" else 1 - (1 - v) * i / points) for k, v in shares.items()}
+                lines.append(_record(arm, "eval", step, {"return": grown, **blend}))
+        others = {
+            "return_expert_0": rng.normal(12, 1, seeds),
+            "events/red": rng.normal(6, 1, seeds),
+            "events/blue": rng.normal(1, 0.3, seeds),
+        }
+        lines.append(_record(arm, "final", 30_000, {"return": tops, **others, **shares}))
+        lines += _transfer(arm, rng, seeds)
+        cost = {"seconds": 41.2, "compile_seconds": 9.1, "env_steps_per_second": 21_345.0, "peak_memory_mb": 812.0}
+        timing.append({"arm": arm, "step": 30_000, **cost})
+    write_run(folder, lines, arms, "Does asking “whom would I rather be now?” at every step beat learning alone and imitation?")
+    (folder / "timing.jsonl").write_text("".join(json.dumps(one) + "\n" for one in timing))
+    return folder
+
+
+def _record(
+    arm: str, kind: str, step: int, values: dict[str, np.ndarray], labels: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    return {
+        "arm": arm,
+        "kind": kind,
+        "step": step,
+        "labels": labels or {},
+        "values": {k: v.round(4).tolist() for k, v in values.items()},
+    }
+
+
+def _shares(arm: str, rng: np.random.Generator, seeds: int) -> dict[str, np.ndarray]:
+    if arm != "psiphi":
+        return {"share/self": np.ones(seeds)} | {f"share/{source}": np.zeros(seeds) for source in _SOURCES[1:]}
+    drawn = rng.dirichlet([5, 3, 2], seeds)
+    return {f"share/{source}": drawn[:, i] for i, source in enumerate(_SOURCES)}
+
+
+def _transfer(arm: str, rng: np.random.Generator, seeds: int) -> list[dict[str, Any]]:
+    lines = []
+    for method, gain in {"psiphi": (("relearn w", 9.0), ("own Psi alone", 1.4)), "dqn": (("fine-tuned", 1.6),)}.get(arm, ()):
+        for preference in ("[1, -1, 0]", "[0, 1, 1]"):
+            for episodes in (0, 1, 10, 100):
+                scores = gain * (1 - 0.8 * np.exp(-episodes)) + rng.normal(size=seeds) * 0.5
+                labels = {"preference": preference, "method": method, "episodes": episodes}
+                lines.append(_record(arm, "few_shot", 30_000, {"return": scores}, labels))
+    return lines
