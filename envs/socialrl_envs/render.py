@@ -1,0 +1,341 @@
+"""Pictures of a world: state -> uint8 RGB, in numpy alone. No display, no jax, no fonts.
+
+    image = draw(picture_of(state), cell=32)
+
+`draw` is `draw_ground`, then `draw_figures`; a viewer may put something between the two.
+"""
+
+import dataclasses
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float32, Int, UInt8
+
+from socialrl_envs import grid, sprites
+from socialrl_envs.ascii_levels import SEATS
+from socialrl_envs.errors import SocialRLError, unknown
+from socialrl_envs.sprites import Canvas, Colour, Sprite, box, disc, mix, segment
+
+# Okabe and Ito's colours, which most colour-blind readers can tell apart; seats take them in order.
+OKABE_ITO: tuple[Colour, ...] = (
+    (0, 114, 178),
+    (230, 159, 0),
+    (0, 158, 115),
+    (204, 121, 167),
+    (86, 180, 233),
+    (213, 94, 0),
+    (240, 228, 66),
+    (70, 70, 70),
+)
+MAX_CELL = 256
+View = tuple[int, int, int, int] | Bool[np.ndarray, "H W"]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Picture:
+    """What there is to see of a state. position: (row, column). heading: 0 up, 1 right, 2 down, 3 left.
+
+    colours: RGB of every seat, or None for Okabe and Ito's in seat order.
+    """
+
+    tiles: UInt8[np.ndarray, "H W"]
+    position: Int[np.ndarray, "N 2"]
+    heading: Int[np.ndarray, " N"]
+    present: Bool[np.ndarray, " N"]
+    colours: tuple[Colour, ...] | None = None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Palette:
+    """The colours of the ground."""
+
+    floor: Colour
+    line: Colour
+    wall: Colour
+    front: Colour
+    water: Colour
+    wave: Colour
+    plank: Colour
+    goal: Colour
+    fog: Colour
+
+
+PALETTES = {
+    "light": Palette(
+        floor=(247, 245, 240),
+        line=(233, 229, 221),
+        wall=(104, 114, 130),
+        front=(78, 87, 102),
+        water=(122, 184, 222),
+        wave=(168, 212, 238),
+        plank=(190, 146, 98),
+        goal=(112, 84, 168),
+        fog=(214, 214, 216),
+    ),
+    "dark": Palette(
+        floor=(42, 47, 58),
+        line=(52, 58, 71),
+        wall=(80, 89, 108),
+        front=(59, 66, 82),
+        water=(42, 96, 138),
+        wave=(70, 130, 176),
+        plank=(140, 104, 68),
+        goal=(126, 98, 190),
+        fog=(18, 21, 27),
+    ),
+}
+
+
+def seat_colours(seats: int) -> tuple[Colour, ...]:
+    """The colour of every seat, in order."""
+    return tuple(OKABE_ITO[i % len(OKABE_ITO)] for i in range(seats))
+
+
+def picture_of(state: Any, colours: tuple[Colour, ...] | None = None) -> Picture:
+    """The picture of one State (not of a batch); its arrays are copied to the host."""
+    return Picture(
+        np.asarray(state.tiles), np.asarray(state.position), np.asarray(state.heading), np.asarray(state.present), colours
+    )
+
+
+def draw(
+    picture: Picture,
+    cell: int = 32,
+    seat: int | None = None,
+    view: int | View | None = None,
+    headings: bool = False,
+    theme: str = "light",
+) -> UInt8[np.ndarray, "h w 3"]:
+    """The picture at `cell` pixels per cell. theme: "light" or "dark".
+
+    seat: this seat is marked. view: what it sees is framed and the rest is dimmed: a mask of cells, a rectangle
+    (row, column, height, width) that may reach over the border, or a number V, the V x V cells around `seat`.
+    headings: show where everybody faces. Raises SocialRLError for an impossible size, seat or view.
+    """
+    return draw_figures(draw_ground(picture, cell, seat, view, theme), picture, cell, seat, headings)
+
+
+def draw_ground(
+    picture: Picture, cell: int = 32, seat: int | None = None, view: int | View | None = None, theme: str = "light"
+) -> UInt8[np.ndarray, "h w 3"]:
+    """All of `draw` but the figures: a new array."""
+    _check(picture, cell, seat, theme)
+    mask = None if view is None else _mask(picture, seat, view)
+    height, width = picture.tiles.shape
+    codes, inverse = np.unique(_codes(picture.tiles), return_inverse=True)
+    inverse = inverse.reshape(height, width)
+    bank = np.stack([_tile(cell, int(code), theme) for code in codes])
+    if mask is not None:  # each tile a second time, dimmed
+        dim = np.rint(bank * np.float32(0.45) + np.float32(PALETTES[theme].fog) * np.float32(0.55)).astype(np.uint8)
+        bank, inverse = np.concatenate([bank, dim]), inverse + len(codes) * ~mask
+    image = bank[inverse].transpose(0, 2, 1, 3, 4).reshape(height * cell, width * cell, 3)
+    if mask is not None:
+        _outline(image, mask, cell, _colours(picture)[seat] if seat is not None else (120, 120, 120))
+    return image
+
+
+def draw_figures(
+    image: UInt8[np.ndarray, "h w 3"], picture: Picture, cell: int = 32, seat: int | None = None, headings: bool = False
+) -> UInt8[np.ndarray, "h w 3"]:
+    """Draws who is present into `image` (in place) and returns it. Those who share a cell stand side by side."""
+    colours = _colours(picture)
+    for one, (middle, size) in places(picture).items():
+        row, column = (int(p) for p in picture.position[one])
+        heading = int(picture.heading[one]) if headings else None
+        sprite = sprites.figure(cell, colours[one], SEATS[one % len(SEATS)], middle, size, heading, one == seat)
+        part = image[row * cell : (row + 1) * cell, column * cell : (column + 1) * cell]
+        part[:] = np.rint(sprites.over(sprite, part / np.float32(255)) * 255)
+    return image
+
+
+def places(picture: Picture) -> dict[int, tuple[tuple[float, float], float]]:
+    """Where in its cell each present seat is drawn, (x, y) from the middle in cells, and how large."""
+    together: dict[tuple[int, int], list[int]] = {}
+    for seat in np.flatnonzero(picture.present):
+        row, column = picture.position[seat]
+        together.setdefault((int(row), int(column)), []).append(int(seat))
+    result = {}
+    for seats in together.values():
+        for seat, place in zip(seats, _side_by_side(len(seats)), strict=True):
+            result[seat] = place
+    return result
+
+
+@lru_cache(maxsize=64)
+def _side_by_side(count: int) -> tuple[tuple[tuple[float, float], float], ...]:
+    """Places for `count` figures in one cell."""
+    if count == 1:
+        return (((0.0, 0.0), 1.0),)
+    if count == 2:
+        return (((-0.2, -0.13), 0.68), ((0.2, 0.13), 0.68))
+    columns = int(np.ceil(np.sqrt(count)))
+    rows = -(-count // columns)
+    size = 1.04 / columns
+    return tuple(
+        (((i % columns - (columns - 1) / 2) / columns, (i // columns - (rows - 1) / 2) / columns), size) for i in range(count)
+    )
+
+
+def _colours(picture: Picture) -> tuple[Colour, ...]:
+    return picture.colours or seat_colours(len(picture.present))
+
+
+def _check(picture: Picture, cell: int, seat: int | None, theme: str) -> None:
+    if not 1 <= cell <= MAX_CELL:
+        raise SocialRLError(f"cell: {cell}", f"give 1..{MAX_CELL} pixels")
+    if theme not in PALETTES:
+        raise unknown("theme", theme, PALETTES)
+    if seat is not None and not 0 <= seat < len(picture.present):
+        raise SocialRLError(f"seat: {seat}", f"there are {len(picture.present)} seats, from 0")
+    if len(_colours(picture)) != len(picture.present):
+        raise SocialRLError(f"colours: {len(_colours(picture))} for {len(picture.present)} seats", "give one RGB per seat")
+
+
+# The ground. A cell's code is its tile and eight bits for the neighbours that are walls (water for water, bridges).
+
+AROUND = ((-1, 0), (0, 1), (1, 0), (0, -1), (-1, 1), (1, 1), (1, -1), (-1, -1))
+UP, RIGHT, DOWN, LEFT = (1 << i for i in range(4))
+# corner -> the bits of the two sides and of the diagonal next to it, and its direction (x, y)
+CORNERS = ((UP, RIGHT, 16, (1, -1)), (DOWN, RIGHT, 32, (1, 1)), (DOWN, LEFT, 64, (-1, 1)), (UP, LEFT, 128, (-1, -1)))
+
+
+def _codes(tiles: UInt8[np.ndarray, "H W"]) -> Int[np.ndarray, "H W"]:
+    wall, wet = tiles == grid.WALL, (tiles == grid.WATER) | (tiles == grid.BRIDGE)
+    masks = []
+    for here in (wall, wet):
+        padded = np.pad(here, 1, constant_values=True)
+        height, width = here.shape
+        bits = [padded[1 + r : 1 + r + height, 1 + c : 1 + c + width].astype(np.int32) << i for i, (r, c) in enumerate(AROUND)]
+        masks.append(np.bitwise_or.reduce(bits))
+    return tiles.astype(np.int32) | np.where(wet, masks[1], masks[0]) << 8
+
+
+@lru_cache(maxsize=4096)
+def _tile(cell: int, code: int, theme: str) -> UInt8[np.ndarray, "cell cell 3"]:
+    """One finished cell of the ground."""
+    tile, mask, palette = code & 255, code >> 8, PALETTES[theme]
+    base = np.broadcast_to(np.float32(palette.floor) / 255, (cell, cell, 3))
+    for sprite in _layers(cell, tile, mask, palette):
+        base = sprites.over(sprite, base)
+    return np.rint(base * 255).astype(np.uint8)
+
+
+def _layers(cell: int, tile: int, mask: int, palette: Palette) -> list[Sprite]:
+    """What lies on the floor, from the bottom up."""
+    if tile == grid.WALL:
+        return [_floor(cell, 0, palette), _wall(cell, mask, palette)]
+    if tile in (grid.WATER, grid.BRIDGE):
+        layers = [_floor(cell, 0, palette), _water(cell, mask, palette)]
+        return [*layers, _bridge(cell, palette)] if tile == grid.BRIDGE else layers
+    floor = _floor(cell, mask & (UP | LEFT), palette)
+    if tile == grid.FLOOR:
+        return [floor]
+    if tile == grid.LITTER:
+        return [floor, sprites.litter(cell)]
+    if grid.GOAL <= tile < grid.GOAL + 9:
+        return [floor, sprites.goal(cell, tile - grid.GOAL + 1, palette.goal)]
+    if grid.COIN <= tile < grid.COIN + len(grid.COLOURS):
+        return [floor, sprites.coin(cell, tile - grid.COIN)]
+    return [floor, sprites.strange(cell)]
+
+
+@lru_cache(maxsize=256)
+def _floor(cell: int, shadows: int, palette: Palette) -> Sprite:
+    """Floor with a thin line around it and the shadow of walls above and to the left."""
+    c = Canvas(cell)
+    thick = max(0.018, 0.5 / cell)
+    c.paint(-box(c.x, c.y, 0, 0, 0.5 - thick, 0.5 - thick, 0.03), palette.line)
+    if shadows & UP:
+        c.paint(c.y + 0.5 - 0.06, sprites.BLACK, 0.13, soft=0.16)
+    if shadows & LEFT:
+        c.paint(c.x + 0.5 - 0.03, sprites.BLACK, 0.08, soft=0.1)
+    return c.sprite()
+
+
+def _rounded(c: Canvas, mask: int, radius: float) -> Float32[np.ndarray, "s s"]:
+    """Signed distance to a whole cell, rounded where nothing of its kind is on either side of a corner."""
+    distance = np.full_like(c.x, -1.0)
+    for one, other, _, (cx, cy) in CORNERS:
+        if not mask & (one | other):
+            dx, dy = c.x * cx - (0.5 - radius), c.y * cy - (0.5 - radius)
+            corner = np.where((dx > 0) & (dy > 0), np.hypot(dx, dy) - radius, -1.0)
+            distance = np.maximum(distance, corner.astype(np.float32))
+    return distance
+
+
+@lru_cache(maxsize=512)
+def _wall(cell: int, mask: int, palette: Palette) -> Sprite:
+    """A block that joins its neighbours, with a front where the cell below is open."""
+    c = Canvas(cell)
+    shape = _rounded(c, mask, 0.2)
+    c.paint(shape, palette.front)
+    top = shape
+    if not mask & DOWN:
+        raised = Canvas(cell)
+        raised.y = c.y + np.float32(0.17)
+        top = np.maximum(_rounded(raised, mask, 0.2), raised.y - 0.5)
+    c.paint(top, palette.wall)
+    return c.sprite()
+
+
+@lru_cache(maxsize=512)
+def _water(cell: int, mask: int, palette: Palette) -> Sprite:
+    """Water that joins its neighbours, with two waves."""
+    c = Canvas(cell)
+    shape = _rounded(c, mask, 0.28)
+    c.paint(shape, palette.water)
+    if not mask & UP:
+        c.paint(np.maximum(shape, c.y + 0.42), sprites.BLACK, 0.12)
+    for x, y in ((-0.14, -0.14), (0.14, 0.2)):
+        wave = np.abs(c.y - y - 0.045 * np.sin((c.x - x) * 22).astype(np.float32)) - 0.02
+        c.paint(np.maximum(wave, np.abs(c.x - x) - 0.2), palette.wave)
+    return c.sprite()
+
+
+@lru_cache(maxsize=64)
+def _bridge(cell: int, palette: Palette) -> Sprite:
+    """Planks over water."""
+    c = Canvas(cell)
+    for i in range(4):
+        y = -0.375 + i * 0.25
+        plank = box(c.x, c.y, 0, y, 0.46, 0.105, 0.03)
+        c.paint(plank, mix(palette.plank, sprites.BLACK, 0.06 * (i % 2)))
+        c.paint(segment(c.x, c.y, (-0.42, y + 0.085), (0.42, y + 0.085), 0.03), sprites.BLACK, 0.15)
+        for x in (-0.37, 0.37):
+            c.paint(disc(c.x, c.y, x, y, 0.025), mix(palette.plank, sprites.BLACK, 0.5))
+    return c.sprite()
+
+
+# What a seat sees.
+
+
+def _mask(picture: Picture, seat: int | None, view: int | View) -> Bool[np.ndarray, "H W"]:
+    height, width = picture.tiles.shape
+    if isinstance(view, np.ndarray):
+        if view.shape != (height, width) or view.dtype != np.bool_:
+            raise SocialRLError(f"view: {view.dtype} {view.shape}", f"a mask is bool ({height}, {width}), one per cell")
+        return view
+    if isinstance(view, int):
+        if seat is None:
+            raise SocialRLError(f"view: {view} cells around whom?", "give `seat` too")
+        row, column = (int(p) - view // 2 for p in picture.position[seat])
+        view = (row, column, view, view)
+    row, column, rows, columns = view
+    mask = np.zeros((height, width), bool)
+    mask[max(0, row) : max(0, row + rows), max(0, column) : max(0, column + columns)] = True
+    return mask
+
+
+def _outline(image: UInt8[np.ndarray, "h w 3"], mask: Bool[np.ndarray, "H W"], cell: int, colour: Colour) -> None:
+    """Draws a line along the inner border of the mask, in place."""
+    width = max(1, cell // 14)
+    padded = np.pad(mask, 1)
+    for row, column in np.argwhere(mask):
+        top, left = row * cell, column * cell
+        part = image[top : top + cell, left : left + cell]
+        edges = (part[:width], part[:, -width:], part[-width:], part[:, :width])
+        corners = (part[:width, -width:], part[-width:, -width:], part[-width:, :width], part[:width, :width])
+        for (r, c), piece in zip(AROUND, (*edges, *corners), strict=True):
+            if not padded[row + 1 + r, column + 1 + c]:
+                piece[:] = colour

@@ -1,0 +1,253 @@
+"""Anti-aliased pictures of one cell, in numpy: shapes as signed distances, drawn at four times the size and averaged.
+
+A `Sprite` is float32 (cell, cell, 4), colours 0..1 multiplied by their alpha. Coordinates are in cells, (0, 0) is the middle.
+"""
+
+import itertools
+from functools import lru_cache
+
+import numpy as np
+from jaxtyping import Float32
+
+Sprite = Float32[np.ndarray, "cell cell 4"]
+Field = Float32[np.ndarray, "s s"]
+Colour = tuple[int, int, int]
+
+OVERSAMPLE = 4
+WHITE, BLACK = (255, 255, 255), (0, 0, 0)
+
+# Strokes on a grid of 4 x 6; each word is one stroke through the points "xy".
+GLYPHS: dict[str, str] = {
+    "1": "1120 2026 1636",
+    "2": "011030414206 0646",
+    "3": "01103041423313 334445361605",
+    "4": "3036 300444",
+    "5": "400002324345361605",
+    "6": "3010010516364544331304",
+    "7": "004016",
+    "8": "103041423313020110 1304051636454433",
+    "9": "1636454130100102133342",
+    "A": "062046 1434",
+    "B": "00063645443303 0030414233",
+    "C": "4130100105163645",
+    "D": "00062645412000",
+    "E": "40000646 0333",
+    "F": "400006 0333",
+    "G": "41301001051636454323",
+    "H": "0006 4046 0343",
+    "I": "1030 2026 1636",
+    "J": "4045361605",
+    "K": "0006 4003 0346",
+    "L": "000646",
+    "M": "0600234046",
+    "N": "06004640",
+    "O": "103041453616050110",
+    "P": "06003041423303",
+    "Q": "103041453616050110 2446",
+    "R": "06003041423303 2346",
+    "S": "413010010213334445361605",
+    "T": "0040 2026",
+    "U": "000516364540",
+    "V": "002640",
+    "W": "0016233640",
+    "X": "0046 4006",
+    "Y": "002340 2326",
+    "Z": "00400646",
+}
+
+
+def axes(cell: int) -> tuple[Field, Field]:
+    """x and y of every fine pixel of a cell, in cells."""
+    fine = (np.arange(cell * OVERSAMPLE, dtype=np.float32) + 0.5) / (cell * OVERSAMPLE) - 0.5
+    x, y = np.meshgrid(fine, fine)
+    return x, y
+
+
+def disc(x: Field, y: Field, cx: float, cy: float, radius: float) -> Field:
+    """Signed distance to a disc: negative inside."""
+    return np.hypot(x - cx, y - cy) - radius
+
+
+def box(x: Field, y: Field, cx: float, cy: float, half_width: float, half_height: float, radius: float = 0.0) -> Field:
+    """Signed distance to a box with rounded corners."""
+    dx = np.abs(x - cx) - half_width + radius
+    dy = np.abs(y - cy) - half_height + radius
+    return np.hypot(np.maximum(dx, 0), np.maximum(dy, 0)) + np.minimum(np.maximum(dx, dy), 0) - radius
+
+
+def segment(x: Field, y: Field, a: tuple[float, float], b: tuple[float, float], width: float) -> Field:
+    """Signed distance to a line from a to b with round ends."""
+    bx, by = b[0] - a[0], b[1] - a[1]
+    along = np.clip(((x - a[0]) * bx + (y - a[1]) * by) / max(bx * bx + by * by, 1e-9), 0, 1)
+    return np.hypot(x - a[0] - along * bx, y - a[1] - along * by) - width / 2
+
+
+def polygon(x: Field, y: Field, points: tuple[tuple[float, float], ...]) -> Field:
+    """Signed distance (near the edge) to a convex polygon, its corners given clockwise as seen on the screen."""
+    sides = []
+    for (ax, ay), (bx, by) in zip(points, points[1:] + points[:1], strict=True):
+        length = float(np.hypot(bx - ax, by - ay))
+        sides.append(((x - ax) * (by - ay) - (y - ay) * (bx - ax)) / length)
+    return np.maximum.reduce(sides)
+
+
+def glyph(x: Field, y: Field, char: str, cx: float, cy: float, height: float, width: float) -> Field:
+    """Signed distance to a digit 1-9 or a letter A-Z, `height` high, in strokes of `width`."""
+    unit = height / 6
+    strokes = []
+    for word in GLYPHS[char].split():
+        points = [(cx + (int(px) - 2) * unit, cy + (int(py) - 3) * unit) for px, py in zip(word[::2], word[1::2], strict=True)]
+        strokes += [segment(x, y, a, b, width) for a, b in itertools.pairwise(points)]
+    return np.minimum.reduce(strokes)
+
+
+class Canvas:
+    """One cell at the fine resolution; shapes are painted over one another."""
+
+    def __init__(self, cell: int):
+        self.cell = cell
+        self.x, self.y = axes(cell)
+        self.rgba = np.zeros((*self.x.shape, 4), np.float32)
+
+    def paint(self, distance: Field, colour: Colour, alpha: float | Field = 1.0, soft: float = 0.0) -> None:
+        """Fills where the distance is negative. soft: width of a blurred edge, in cells."""
+        width = max(soft, 1 / (self.cell * OVERSAMPLE))
+        cover = np.clip(0.5 - distance / width, 0, 1) * alpha
+        source = np.concatenate(
+            [np.broadcast_to(np.float32(colour) / 255, (*cover.shape, 3)), np.ones((*cover.shape, 1))], axis=2
+        )
+        self.rgba = (source * cover[..., None] + self.rgba * (1 - cover[..., None])).astype(np.float32)
+
+    def shade(self, distance: Field, top: float, bottom: float) -> None:
+        """Lightens (> 0) or darkens (< 0) a shape from its top to its bottom."""
+        amount = np.clip((self.y + 0.35) / 0.7, 0, 1) * (bottom - top) + top
+        self.paint(distance, WHITE, np.clip(amount, 0, 1))
+        self.paint(distance, BLACK, np.clip(-amount, 0, 1))
+
+    def sprite(self) -> Sprite:
+        """The cell at its own resolution."""
+        shape = (self.cell, OVERSAMPLE, self.cell, OVERSAMPLE, 4)
+        return self.rgba.reshape(shape).mean(axis=(1, 3), dtype=np.float32)
+
+
+def over(sprite: Sprite, below: Float32[np.ndarray, "cell cell 3"]) -> Float32[np.ndarray, "cell cell 3"]:
+    """The sprite over an opaque picture, colours 0..1."""
+    return sprite[..., :3] + below * (1 - sprite[..., 3:])
+
+
+def mix(a: Colour, b: Colour, share: float) -> Colour:
+    """`share` of b in a."""
+    return tuple(round(p + (q - p) * share) for p, q in zip(a, b, strict=True))  # type: ignore[return-value]
+
+
+COIN_COLOURS: tuple[Colour, ...] = ((222, 74, 84), (52, 158, 106), (59, 122, 214), (240, 190, 44))
+
+
+def _mark(c: Canvas, kind: int, r: float) -> Field:
+    """What is stamped on a coin besides its colour: triangle, square, ring, plus."""
+    x, y = c.x, c.y
+    if kind == 0:
+        return polygon(x, y, ((0, -r), (r * 0.9, r * 0.62), (-r * 0.9, r * 0.62)))
+    if kind == 1:
+        return box(x, y, 0, 0, r * 0.72, r * 0.72, r * 0.15)
+    if kind == 2:
+        return np.abs(disc(x, y, 0, 0, r * 0.66)) - r * 0.2
+    return np.minimum(box(x, y, 0, 0, r * 0.88, r * 0.27), box(x, y, 0, 0, r * 0.27, r * 0.88))
+
+
+@lru_cache(maxsize=256)
+def coin(cell: int, kind: int) -> Sprite:
+    """A coin of colour `kind`, 0..3."""
+    c = Canvas(cell)
+    colour, r = COIN_COLOURS[kind], 0.3
+    c.paint(disc(c.x, c.y, 0, 0.045, r), BLACK, 0.22, soft=0.09)
+    body = disc(c.x, c.y, 0, 0, r)
+    c.paint(body, mix(colour, BLACK, 0.28))
+    face = disc(c.x, c.y, 0, 0, r - 0.035)
+    c.paint(face, colour)
+    c.shade(face, 0.22, -0.14)
+    c.paint(np.abs(disc(c.x, c.y, 0, 0, r - 0.065)) - 0.008, WHITE, 0.35)
+    c.paint(_mark(c, kind, 0.155), mix(colour, BLACK, 0.55) if kind == 3 else WHITE, 0.92)
+    return c.sprite()
+
+
+@lru_cache(maxsize=256)
+def goal(cell: int, digit: int, plate: Colour) -> Sprite:
+    """A plate with the goal's number in the hidden order."""
+    c = Canvas(cell)
+    c.paint(box(c.x, c.y, 0, 0.03, 0.34, 0.34, 0.1), BLACK, 0.2, soft=0.08)
+    shape = box(c.x, c.y, 0, 0, 0.34, 0.34, 0.1)
+    c.paint(shape, plate)
+    c.shade(shape, 0.16, -0.1)
+    c.paint(glyph(c.x, c.y, str(digit), 0, 0, 0.36, 0.085), WHITE)
+    return c.sprite()
+
+
+@lru_cache(maxsize=64)
+def litter(cell: int) -> Sprite:
+    """Crumpled paper and a can."""
+    c = Canvas(cell)
+    paper = ((-0.24, -0.12), (-0.08, -0.26), (0.1, -0.2), (0.14, -0.02), (0.0, 0.12), (-0.2, 0.08))
+    c.paint(polygon(c.x, c.y - 0.04, paper), BLACK, 0.25, soft=0.08)
+    c.paint(polygon(c.x, c.y, paper), (233, 229, 219))
+    for a, b in (((-0.2, -0.06), (0.02, -0.1)), ((0.02, -0.1), (0.09, -0.18)), ((0.02, -0.1), (-0.02, 0.07))):
+        c.paint(segment(c.x, c.y, a, b, 0.025), (171, 165, 152))
+    can = box(c.x * 0.9 + c.y * 0.44, c.y * 0.9 - c.x * 0.44, 0.2, 0.06, 0.17, 0.085, 0.03)
+    c.paint(can, (122, 134, 148))
+    c.shade(can, 0.25, -0.15)
+    return c.sprite()
+
+
+@lru_cache(maxsize=64)
+def strange(cell: int) -> Sprite:
+    """A tile that this program does not know."""
+    c = Canvas(cell)
+    c.paint(np.abs(box(c.x, c.y, 0, 0, 0.27, 0.27, 0.06)) - 0.02, (150, 110, 190))
+    c.paint(segment(c.x, c.y, (-0.13, -0.13), (0.13, 0.13), 0.05), (150, 110, 190))
+    c.paint(segment(c.x, c.y, (-0.13, 0.13), (0.13, -0.13), 0.05), (150, 110, 190))
+    return c.sprite()
+
+
+POINTERS = ((0, -1), (1, 0), (0, 1), (-1, 0))  # x, y of each heading
+
+
+@lru_cache(maxsize=1024)
+def figure(
+    cell: int,
+    colour: Colour,
+    letter: str,
+    middle: tuple[float, float] = (0.0, 0.0),
+    size: float = 1.0,
+    heading: int | None = None,
+    chosen: bool = False,
+) -> Sprite:
+    """A round figure with a letter on it, `size` times its full size around `middle`, with a pointer if it has a heading."""
+    c = Canvas(cell)
+    c.x, c.y = (c.x - np.float32(middle[0])) / np.float32(size), (c.y - np.float32(middle[1])) / np.float32(size)
+    r, thin = 0.36, 0.035
+    luminance = (0.3 * colour[0] + 0.59 * colour[1] + 0.11 * colour[2]) / 255
+    c.paint(disc(c.x, c.y, 0, 0.05, r + 0.02), BLACK, 0.3, soft=0.1)
+    if chosen:
+        c.paint(disc(c.x, c.y, 0, 0, r + 0.12), mix(colour, WHITE, 0.35), 0.55)
+    if heading is not None:
+        px, py = POINTERS[heading]
+        near, far, side = 0.28, 0.5, 0.21
+        corners = (
+            (px * near + py * side, py * near - px * side),
+            (px * far, py * far),
+            (px * near - py * side, py * near + px * side),
+        )
+        pointer = polygon(c.x, c.y, corners)
+        c.paint(pointer - thin, WHITE)
+        c.paint(pointer, mix(colour, BLACK, 0.3))
+    c.paint(disc(c.x, c.y, 0, 0, r + thin), WHITE)
+    c.paint(disc(c.x, c.y, 0, 0, r), mix(colour, BLACK, 0.3))
+    face = disc(c.x, c.y, 0, -0.012, r - 0.022)
+    c.paint(face, colour)
+    c.shade(face, 0.16, -0.12)
+    ink = (38, 34, 30) if luminance > 0.62 else WHITE
+    for side in (-1, 1):
+        c.paint(box(c.x, c.y, side * 0.1, -0.13, 0.036, 0.062, 0.036), ink)
+    if letter in GLYPHS:
+        c.paint(glyph(c.x, c.y, letter, 0, 0.115, 0.21, 0.05), ink)
+    return c.sprite()
