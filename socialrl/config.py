@@ -12,6 +12,7 @@ from socialrl.coerce import build, construct, fields_of, join, kind_of
 from socialrl.registry import KINDS, LEARNER, PROTOCOL, WORLD
 from socialrl_envs.errors import SocialRLError, nearest
 
+RUN_FORMAT, RUN_VERSION = "socialrl-run", 1
 _FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
 
@@ -211,15 +212,15 @@ def _line_in(path: Path, error: BaseException) -> str:
 
 
 def read_run_config(path: Path) -> dict[str, Any]:
-    """A run folder's config.json, checked to be one. Raises SocialRLError naming the file."""
+    """A run folder's config.json, checked to be one. Raises SocialRLError naming the file if it is damaged or foreign."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise SocialRLError(f"{path}: not a readable config ({error})") from error
-    if not isinstance(content, dict) or content.get("format") != "socialrl-run" or "experiment" not in content:
-        raise SocialRLError(f"{path}: not the config of a run", 'it holds {"format": "socialrl-run", "experiment": ...}')
-    if content.get("version") != 1:
+        raise SocialRLError(f"{path}: damaged: {error}") from error
+    if not isinstance(content, dict) or content.get("format") != RUN_FORMAT or not isinstance(content.get("experiment"), dict):
+        raise SocialRLError(f"{path}: not the config of a run", f'it has no "format": "{RUN_FORMAT}"')
+    if content.get("version") != RUN_VERSION:
         raise SocialRLError(
-            f"{path}: written in format version {content.get('version')!r}", "this version of socialrl reads version 1"
+            f"{path}: written in format version {content.get('version')!r}", f"this version reads {RUN_VERSION}"
         )
     return content

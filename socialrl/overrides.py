@@ -135,10 +135,17 @@ def keys(experiment: Experiment) -> dict[str, Any]:
 def _arm(experiment: Experiment, arm: Arm, rest: str, text: str, path: str) -> Arm:
     part, _, inner = rest.partition(".")
     if part not in _PARTS:
-        raise UnknownKeyError(f"unknown key {path}", nearest(part, _PARTS))
-    held = experiment.world_of(arm) if part == "world" else arm.learner
+        near = [name for name in _PARTS if part in fields_of(type(_held(experiment, arm, name)))]
+        raise UnknownKeyError(
+            f"unknown key {path}", f"did you mean --{arm.name}.{near[0]}.{rest}?" if near else nearest(part, _PARTS)
+        )
+    held = _held(experiment, arm, part)
     changed = _set(held, inner.split("."), text, path) if inner else read(_PARTS[part], text, path)
     return construct(lambda: dataclasses.replace(arm, **{part: changed}), path)
+
+
+def _held(experiment: Experiment, arm: Arm, part: str) -> Any:
+    return experiment.world_of(arm) if part == "world" else arm.learner
 
 
 def _everywhere(experiment: Experiment, part: str, rest: str, text: str, path: str) -> Experiment:

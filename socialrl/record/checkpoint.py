@@ -1,0 +1,187 @@
+"""Checkpoints: a pytree of arrays as an orbax folder, with a manifest that says what each leaf must be.
+
+    <step>/manifest.json   format, your metadata, and dtype, shape and CRC-32 of every leaf by its path in the tree
+    <step>/state/          the leaves, by orbax
+
+A checkpoint appears under its name only when it is whole, and gives back the very bits that were saved.
+"""
+
+import json
+import os
+import shutil
+import zlib
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import orbax.checkpoint as ocp
+from jaxtyping import PyTree
+
+from socialrl.record.atomic import write_text
+from socialrl_envs.errors import SocialRLError
+
+FORMAT, VERSION = "socialrl-checkpoint", 1
+KEY_KINDS = {"key<fry>": "threefry2x32", "key<rbg>": "rbg", "key<urbg>": "unsafe_rbg"}  # dtype of a typed key -> its PRNG
+
+
+def save(path: Path | str, tree: PyTree, metadata: dict[str, Any] | None = None, keep: int = 2) -> Path:
+    """Writes the tree to the folder `path`, named by its step, and removes all but the `keep` latest of its siblings.
+
+    Leaves are arrays of any dtype (typed PRNG keys too) or Python numbers; metadata is JSON. Raises SocialRLError if
+    something that is not a checkpoint is in the way.
+    """
+    path = Path(path).absolute()
+    if not path.name.isdigit():
+        raise SocialRLError(f"{path}: a checkpoint's folder is named by its step", "e.g. checkpoints/psiphi/3000")
+    if path.exists():
+        _manifest(path)
+    named = _named(tree)
+    arrays = {name: _array(leaf) for name, leaf in named.items()}
+    leaves = {name: _facts(leaf) | {"crc": _crc(arrays[name])} for name, leaf in named.items()}
+    manifest = {"format": FORMAT, "version": VERSION, "metadata": metadata or {}, "leaves": leaves}
+    partial = path.with_name(f".{path.name}.partial")
+    _remove(partial)
+    partial.mkdir(parents=True)
+    saver = ocp.Checkpointer(ocp.StandardCheckpointHandler())
+    saver.save(
+        partial / "state", args=ocp.args.StandardSave({n: a for n, a in arrays.items() if a.size} or {"(none)": np.zeros(1)})
+    )
+    write_text(partial / "manifest.json", json.dumps(manifest, indent=1))
+    _swap(partial, path)
+    for step in steps(path.parent)[:-keep]:
+        if step != int(path.name):
+            _remove(path.with_name(str(step)))
+    return path
+
+
+def restore(path: Path | str, template: PyTree) -> tuple[PyTree, dict[str, Any]]:
+    """The saved tree, in the structure of `template`, and its metadata.
+
+    template: a tree with the same leaves (arrays, or `jax.eval_shape`'s answer); its values are not used.
+    Raises SocialRLError naming the folder and what differs, if it is truncated, foreign, or of another state.
+    """
+    path = Path(path).absolute()
+    manifest = _manifest(path)
+    wanted = _named(template)
+    _compare(path, manifest["leaves"], {name: _facts(leaf) for name, leaf in wanted.items()})
+    stored = _read_state(path)
+    leaves = []
+    for name, like in wanted.items():
+        facts = manifest["leaves"][name]
+        array = stored.get(name, np.zeros(facts["shape"], facts["dtype"]) if 0 in facts["shape"] else None)
+        if array is None or _crc(np.asarray(array)) != facts["crc"]:
+            raise _damaged(path, f"leaf {name} is not what was saved")
+        leaves.append(_leaf(np.asarray(array), facts, like))
+    return jax.tree.unflatten(jax.tree.structure(template), leaves), manifest["metadata"]
+
+
+def metadata(path: Path | str) -> dict[str, Any]:
+    """The metadata of a checkpoint, without reading its arrays."""
+    return _manifest(Path(path))["metadata"]
+
+
+def steps(folder: Path | str) -> tuple[int, ...]:
+    """The steps of the checkpoints in a folder, ascending."""
+    folder = Path(folder)
+    return tuple(sorted(int(p.name) for p in folder.iterdir() if p.name.isdigit() and p.is_dir())) if folder.is_dir() else ()
+
+
+def latest(folder: Path | str) -> Path | None:
+    """The checkpoint of the highest step in a folder, None if there is none."""
+    found = steps(folder)
+    return Path(folder) / str(found[-1]) if found else None
+
+
+def _named(tree: PyTree) -> dict[str, Any]:
+    """Leaf by its path in the tree, e.g. ".params['torso'][0]"."""
+    return {jax.tree_util.keystr(path) or "(root)": leaf for path, leaf in jax.tree_util.tree_leaves_with_path(tree)}
+
+
+def _is_key(leaf: Any) -> bool:
+    return isinstance(leaf, jax.Array | jax.ShapeDtypeStruct) and jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
+
+
+def _array(leaf: Any) -> np.ndarray:
+    """The numbers of a leaf, on the host; a copy, so that later donation of a buffer cannot touch it."""
+    return np.array(jax.random.key_data(leaf) if _is_key(leaf) else leaf)
+
+
+def _facts(leaf: Any) -> dict[str, Any]:
+    """What must agree between a leaf and what is restored into it: dtype, shape, and the PRNG of a key."""
+    if _is_key(leaf):
+        data = jax.eval_shape(jax.random.key_data, leaf)
+        return {"dtype": str(data.dtype), "shape": list(data.shape), "key": str(leaf.dtype)}
+    like = leaf if hasattr(leaf, "dtype") else np.asarray(leaf)
+    return {"dtype": str(like.dtype), "shape": list(like.shape)}
+
+
+def _leaf(array: np.ndarray, facts: dict[str, Any], like: Any) -> Any:
+    """The array as the kind of leaf that the template has in its place."""
+    if "key" in facts:
+        return jax.random.wrap_key_data(jnp.asarray(array), impl=KEY_KINDS[facts["key"]])
+    if isinstance(like, bool | int | float | complex):
+        return type(like)(array.item())
+    return array if isinstance(like, np.ndarray | np.generic) else jnp.asarray(array)
+
+
+def _crc(array: np.ndarray) -> int:
+    return zlib.crc32(np.ascontiguousarray(array).tobytes())
+
+
+def _remove(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _swap(new: Path, path: Path) -> None:
+    """Puts the finished folder in its place; an older one there goes only then."""
+    old = path.with_name(f".{path.name}.old")
+    _remove(old)
+    if path.exists():
+        os.rename(path, old)
+    os.rename(new, path)
+    _remove(old)
+
+
+def _damaged(path: Path, why: str) -> SocialRLError:
+    return SocialRLError(f"{path}: damaged checkpoint: {why}", "delete this folder to go on from the checkpoint before it")
+
+
+def _manifest(path: Path) -> dict[str, Any]:
+    if not path.exists():
+        raise SocialRLError(f"{path}: no such checkpoint", f"there are {list(steps(path.parent)) or 'none'}")
+    file = path / "manifest.json"
+    if not file.is_file():
+        raise SocialRLError(f"{path}: not a checkpoint of socialrl", "it has no manifest.json")
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise _damaged(path, "manifest.json is not whole") from error
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise SocialRLError(f"{path}: not a checkpoint of socialrl", f"its manifest.json is not of format {FORMAT!r}")
+    if content.get("version") != VERSION:
+        raise SocialRLError(f"{path}: written in format version {content.get('version')!r}", f"this version reads {VERSION}")
+    return content
+
+
+def _compare(path: Path, stored: dict[str, Any], wanted: dict[str, Any]) -> None:
+    for name in [*wanted, *stored]:
+        here, there = (_words(leaves.get(name)) for leaves in (wanted, stored))
+        if here != there:
+            raise SocialRLError(
+                f"{path}: checkpoint of another state: {name} is {there} there, {here} here", "resume with the same config"
+            )
+
+
+def _words(facts: dict[str, Any] | None) -> str:
+    if facts is None:
+        return "missing"
+    return f"{facts.get('key', facts['dtype'])}[{','.join(map(str, facts['shape']))}]"
+
+
+def _read_state(path: Path) -> dict[str, Any]:
+    try:
+        return ocp.Checkpointer(ocp.StandardCheckpointHandler()).restore(path / "state", args=ocp.args.StandardRestore())
+    except Exception as error:  # orbax and tensorstore raise many kinds
+        raise _damaged(path, " ".join(str(error).split())[:120]) from error

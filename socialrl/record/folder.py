@@ -1,0 +1,275 @@
+"""The folder of a run: `runs/<experiment>/<NNN>`, its config, who writes in it now, and where each record lies.
+
+Nothing in here deletes or overwrites what it did not write: a folder that is in use, foreign, or of another config is refused.
+"""
+
+import contextlib
+import importlib.metadata
+import json
+import os
+import platform
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from socialrl.config import RUN_FORMAT, RUN_VERSION, read_run_config
+from socialrl.record.atomic import write_text
+from socialrl_envs.errors import SocialRLError
+
+LOCK = ".lock"
+
+
+class RunFolder:
+    """A run folder that this process has locked; `release` (or leaving `with`) unlocks it."""
+
+    def __init__(self, path: Path, config: dict[str, Any]):
+        self.path = path
+        self.config = config
+
+    @property
+    def metrics(self) -> Path:
+        """One JSON line per record."""
+        return self.path / "metrics.jsonl"
+
+    @property
+    def timing(self) -> Path:
+        """One JSON line per chunk: seconds, rate, memory."""
+        return self.path / "timing.jsonl"
+
+    @property
+    def summary(self) -> Path:
+        """Final numbers of every arm, JSON."""
+        return self.path / "summary.json"
+
+    @property
+    def report(self) -> Path:
+        """The page with the figures."""
+        return self.path / "report.html"
+
+    def checkpoints(self, arm: str) -> Path:
+        """The folder of an arm's checkpoints, one per step."""
+        return self.path / "checkpoints" / arm
+
+    def replay(self, arm: str, seed: int) -> Path:
+        """The recorded episodes of one seed of an arm."""
+        return self.path / "replays" / f"{arm}-seed{seed}.npz"
+
+    def release(self) -> None:
+        """Unlocks the folder; a lock that is not this process's stays."""
+        owner = _read_lock(self.path / LOCK)
+        if owner is not None and owner[:2] == _self()[:2]:
+            (self.path / LOCK).unlink(missing_ok=True)
+
+    def __enter__(self) -> "RunFolder":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.release()
+
+
+def create(
+    experiment: dict[str, Any], *, out: Path | str | None = None, base: Path | str = "runs", device: str = "", command: str = ""
+) -> RunFolder:
+    """A new run folder with its config.json, locked: `out`, or the next number under `base/<experiment's name>`.
+
+    experiment: `config.to_json(...)`. Raises SocialRLError if `out` holds anything already.
+    """
+    if out is None:
+        path = _next_number(Path(base) / experiment["name"])
+    else:
+        path = Path(out)
+        _refuse_content(path)
+        path.mkdir(parents=True, exist_ok=True)
+    _lock(path)
+    if out is not None and any(entry.name != LOCK for entry in path.iterdir()):
+        _unlock_and_refuse(path)
+    config = {
+        "format": RUN_FORMAT,
+        "version": RUN_VERSION,
+        "experiment": experiment,
+        "versions": versions(),
+        "device": device,
+        "command": command,
+    }
+    write_text(path / "config.json", json.dumps(config, indent=2, allow_nan=False) + "\n")
+    return RunFolder(path, config)
+
+
+def resume(path: Path | str, experiment: dict[str, Any] | None = None) -> RunFolder:
+    """An existing run folder, locked, to go on in. Raises SocialRLError if it is in use, foreign, or of another config.
+
+    experiment: what the run must be of, as `config.to_json(...)`; None takes the folder's word.
+    """
+    path = Path(path)
+    config = read_config(path)
+    if experiment is not None and (difference := first_difference(config["experiment"], _as_json(experiment))):
+        key, there, here = difference
+        raise SocialRLError(
+            f"{path}: run of another config: {key} is {there} there, {here} here",
+            "resume with its settings, or start a new run",
+        )
+    _lock(path)
+    return RunFolder(path, config)
+
+
+def latest(base: Path | str, name: str) -> Path:
+    """The run folder of the highest number under `base/name`; raises SocialRLError if there is none."""
+    folder = Path(base) / name
+    numbers = _numbers(folder)
+    if not numbers:
+        raise SocialRLError(f"{folder}: no run to resume", "leave --resume out to start one, or name its folder")
+    return max(numbers.items())[1]
+
+
+def read_config(path: Path | str) -> dict[str, Any]:
+    """A run folder's config.json. Raises SocialRLError naming the file if it is missing, damaged or foreign."""
+    file = Path(path) / "config.json"
+    if not file.is_file():
+        raise SocialRLError(f"{path}: not a run folder", "it has no config.json")
+    return read_run_config(file)
+
+
+def versions() -> dict[str, str]:
+    """Versions of what a result may depend on."""
+    return {name: importlib.metadata.version(name) for name in ("socialrl", "jax", "numpy")} | {
+        "python": platform.python_version()
+    }
+
+
+def first_difference(there: Any, here: Any, path: str = "") -> tuple[str, str, str] | None:
+    """The first key in which two experiments differ, and both values: ("psiphi.learner.lr", "0.001", "0.0003")."""
+    if isinstance(there, dict) and isinstance(here, dict):
+        for key in [*there, *(key for key in here if key not in there)]:
+            inner = f"{path}.{key}" if path else str(key)
+            found = first_difference(there.get(key, _Missing), here.get(key, _Missing), inner)
+            if found:
+                return found
+        return None
+    if isinstance(there, list) and isinstance(here, list) and len(there) == len(here):
+        for i, (a, b) in enumerate(zip(there, here, strict=True)):
+            arm = path == "arms" and isinstance(a, dict) and isinstance(b, dict) and a.get("name") == b.get("name")
+            if found := first_difference(a, b, a["name"] if arm else f"{path}.{i}"):
+                return found
+        return None
+    return None if there == here and type(there) is type(here) else (path, _short(there), _short(here))
+
+
+class _Missing:
+    """Stands for the value of a key that is not there."""
+
+
+def _short(value: Any) -> str:
+    if value is _Missing:
+        return "missing"
+    if isinstance(value, list) and value and all(isinstance(item, dict) and "name" in item for item in value):
+        value = [item["name"] for item in value]
+    text = json.dumps(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _as_json(experiment: dict[str, Any]) -> dict[str, Any]:
+    return json.loads(json.dumps(experiment, allow_nan=False))
+
+
+def _numbers(folder: Path) -> dict[int, Path]:
+    return {int(p.name): p for p in folder.iterdir() if p.name.isdigit() and p.is_dir()} if folder.is_dir() else {}
+
+
+def _next_number(folder: Path) -> Path:
+    """Makes and returns the folder of the next free number; two processes never get the same one."""
+    folder.mkdir(parents=True, exist_ok=True)
+    while True:
+        path = folder / f"{max(_numbers(folder), default=0) + 1:03d}"
+        with contextlib.suppress(FileExistsError):
+            path.mkdir()
+            return path
+
+
+def _refuse_content(path: Path) -> None:
+    """Raises unless the path is free or an empty folder."""
+    if path.is_file():
+        raise SocialRLError(f"{path}: a file, where a run folder should be made", "choose another --out")
+    if not path.is_dir() or not any(path.iterdir()):
+        return
+    if (path / "config.json").exists():
+        read_config(path)
+        _refuse_in_use(path)
+        raise SocialRLError(f"{path}: holds a run already", f"go on with it by --resume {path}, or choose another --out")
+    raise SocialRLError(f"{path}: not empty and not a run folder", "choose another --out")
+
+
+def _unlock_and_refuse(path: Path) -> None:
+    (path / LOCK).unlink(missing_ok=True)
+    _refuse_content(path)
+
+
+def _self() -> list[str]:
+    """What a lock says of its owner: process, machine, and when the process began (process numbers come back)."""
+    return [str(os.getpid()), socket.gethostname(), _began(os.getpid())]
+
+
+def _began(pid: int) -> str:
+    """The start of a process in clock ticks since boot, "" where the system does not tell."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+    except (OSError, IndexError):
+        return ""
+
+
+def _read_lock(file: Path) -> list[str] | None:
+    """Lines of a lock (process, machine, start), None if there is none."""
+    try:
+        lines = file.read_text(encoding="utf-8").split()
+    except FileNotFoundError:
+        return None
+    return [*lines, "", "", ""][:3]
+
+
+def _alive(owner: list[str]) -> bool:
+    """Whether the owner of a lock may still be writing; on another machine it counts as alive, for nobody can tell."""
+    pid, host, began = owner
+    if host and host != socket.gethostname():
+        return True
+    if not pid.isdigit() or int(pid) == 0:
+        return False
+    if os.name != "posix":
+        return True
+    try:
+        os.kill(int(pid), 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        pass
+    return not began or began == _began(int(pid))
+
+
+def _refuse_in_use(path: Path) -> None:
+    owner = _read_lock(path / LOCK)
+    if owner is not None and _alive(owner):
+        where = f"process {owner[0]}" + (f" on {owner[1]}" if owner[1] != socket.gethostname() and owner[1] else "")
+        raise SocialRLError(f"{path}: in use by {where}", f"wait for it, or delete {path / LOCK} if it is gone")
+
+
+def _lock(path: Path) -> None:
+    """Takes the folder for this process, also from a process that is dead; raises SocialRLError if it is in use."""
+    with _one_at_a_time(path):
+        _refuse_in_use(path)
+        write_text(path / LOCK, "\n".join(_self()) + "\n")
+
+
+@contextlib.contextmanager
+def _one_at_a_time(path: Path) -> Iterator[None]:
+    """Keeps two processes from taking the same folder at the same moment, where the system has `flock`."""
+    try:
+        import fcntl
+    except ImportError:
+        yield
+        return
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)

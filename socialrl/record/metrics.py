@@ -1,0 +1,96 @@
+"""Records as JSON lines: appended one by one, readable after a crash, and the same bits after a resumed run."""
+
+import json
+import math
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from socialrl.record.atomic import write_text
+from socialrl_envs.errors import SocialRLError
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON holds it: arrays of any library become lists, NaN and infinities null, float32 its shortest decimal."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if value is None or isinstance(value, str | bool | int):
+        return value
+    if isinstance(value, float) and not isinstance(value, np.floating):
+        return value if math.isfinite(value) else None
+    array = np.asarray(value)
+    if array.ndim:
+        return [plain(item) for item in array]
+    if array.dtype.kind in "biu":
+        return array.item()
+    if not np.isfinite(array):
+        return None
+    return array.item() if array.dtype.itemsize == 8 else float(str(array))
+
+
+def _read(path: Path) -> tuple[list[dict[str, Any]], list[str], bool]:
+    """The records, their lines (ends included), and whether a torn last line was left out."""
+    text = path.read_bytes().decode("utf-8", errors="replace") if path.exists() else ""
+    records, lines = [], text.splitlines(keepends=True)
+    for number, line in enumerate(lines, start=1):
+        try:
+            record = json.loads(line) if line.endswith("\n") else None
+        except ValueError:
+            record = None
+        if isinstance(record, dict):
+            records.append(record)
+        elif number == len(lines):
+            return records, lines[:-1], True
+        else:
+            raise SocialRLError(f"{path}, line {number}: not a record", "the file is damaged; delete that line")
+    return records, lines, False
+
+
+def read_records(path: Path | str) -> list[dict[str, Any]]:
+    """All whole records of a file, none if there is no file; a torn last line, left by a crash, is passed over.
+
+    Raises SocialRLError naming file and line if another line is broken.
+    """
+    return _read(Path(path))[0]
+
+
+class Records:
+    """A file of JSON lines that grows, e.g. metrics.jsonl. Opening it drops a last line that a crash tore."""
+
+    def __init__(self, path: Path | str):
+        self.path = Path(path)
+        _, lines, torn = _read(self.path)
+        if torn:
+            write_text(self.path, "".join(lines))
+
+    def append(self, record: Mapping[str, Any]) -> None:
+        """Adds one record in one write and waits until it is on the disk."""
+        line = json.dumps(plain(record), allow_nan=False) + "\n"
+        file = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        try:
+            data = line.encode()
+            while data:
+                data = data[os.write(file, data) :]
+            os.fsync(file)
+        finally:
+            os.close(file)
+
+    def records(self) -> list[dict[str, Any]]:
+        """All records so far."""
+        return read_records(self.path)
+
+    def truncate_after(self, arm: str, step: int, drop_kinds: tuple[str, ...] = ()) -> None:
+        """Forgets what `arm` recorded past `step`, and all its records of `drop_kinds`, in one atomic rewrite.
+
+        With each record written before the checkpoint of its step, a resumed run then leaves the same file as one that
+        was never interrupted.
+        """
+        records, lines, _ = _read(self.path)
+        keep = [not (r.get("arm") == arm and (r["step"] > step or r.get("kind") in drop_kinds)) for r in records]
+        if not all(keep):
+            write_text(self.path, "".join(line for line, kept in zip(lines, keep, strict=True) if kept))

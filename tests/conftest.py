@@ -1,0 +1,30 @@
+"""Strictness for all tests: shapes are checked at every call, dtypes never promote silently, no PRNG key is used twice."""
+
+import os
+
+os.environ.setdefault("JAX_PLATFORMS", "cpu")  # no test needs a device
+os.environ.setdefault("SDL_VIDEODRIVER", "dummy")
+os.environ.setdefault("MPLBACKEND", "agg")
+
+import jaxtyping
+import orbax.checkpoint  # noqa: F401  before the hook: under it, the finder of socialrl_envs.versions refuses namespace packages
+
+jaxtyping.install_import_hook(["socialrl", "socialrl_envs"], "beartype.beartype")  # before any of them is imported
+
+import jax
+import pytest
+
+from tests.toys import experiment, toys
+
+__all__ = ["experiment", "toys"]
+
+jax.config.update("jax_numpy_dtype_promotion", "strict")
+jax.config.update("jax_debug_key_reuse", True)
+jax.config.update("jax_enable_compilation_cache", False)  # a test must not pass on what an older source compiled
+
+
+@pytest.fixture
+def in_tmp(tmp_path, monkeypatch):
+    """Runs the test in an empty folder of its own."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path

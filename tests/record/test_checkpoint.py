@@ -1,0 +1,168 @@
+"""Checkpoints: the same bits back, and one clear refusal for anything else."""
+
+import json
+import shutil
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from socialrl.record import checkpoint
+from socialrl_envs.errors import SocialRLError
+
+
+def state(seed=0):
+    keys = jax.random.split(jax.random.key(seed), 4)
+    params = {"torso": [jax.random.normal(keys[0], (3, 2)), jnp.zeros((0, 5))], "a/b.c": jnp.array([True, False])}
+    return {
+        "params": params,
+        "optimiser": optax.adam(1e-3).init(params["torso"]),
+        "key": keys[1],
+        "keys": jax.random.split(keys[2], (2, 3)),
+        "other_key": jax.random.key(7, impl="rbg"),
+        "obs": jnp.arange(24, dtype=jnp.uint8).reshape(2, 3, 4),
+        "step": jnp.int32(-5),
+        "half": jnp.array([1.5, -2.25], jnp.bfloat16),
+        "host": np.array([1.0, np.nan]),
+        "count": 3,
+        "rate": 0.1,
+    }
+
+
+def bits(tree):
+    def one(leaf):
+        if isinstance(leaf, jax.Array) and jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+            return str(leaf.dtype), np.asarray(jax.random.key_data(leaf)).tobytes()
+        array = np.asarray(leaf)
+        return str(array.dtype), array.shape, array.tobytes(), type(leaf)
+
+    return jax.tree.map(one, tree)
+
+
+def test_every_kind_of_leaf_comes_back_bit_for_bit(tmp_path):
+    saved = state()
+    path = checkpoint.save(tmp_path / "ck" / "100", saved, {"arm": "psiphi", "seeds": [1, 2]})
+    restored, metadata = checkpoint.restore(path, state(seed=1))
+    assert bits(restored) == bits(saved)
+    assert metadata == {"arm": "psiphi", "seeds": [1, 2]} == checkpoint.metadata(path)
+
+
+def test_restored_keys_draw_the_same_numbers(tmp_path):
+    path = checkpoint.save(tmp_path / "1", {"key": jax.random.key(3)})
+    restored, _ = checkpoint.restore(path, {"key": jax.random.key(0)})
+    assert jax.random.uniform(restored["key"]) == jax.random.uniform(jax.random.key(3))
+
+
+def test_shapes_alone_are_template_enough(tmp_path):
+    def make():
+        return {"w": jnp.ones((2, 2)), "key": jax.random.key(5)}
+
+    path = checkpoint.save(tmp_path / "1", make())
+    restored, _ = checkpoint.restore(path, jax.eval_shape(make))
+    assert bits(restored) == bits(make())
+
+
+def test_an_empty_tree_and_a_bare_leaf(tmp_path):
+    assert checkpoint.restore(checkpoint.save(tmp_path / "1", {"a": None}), {"a": None})[0] == {"a": None}
+    assert int(checkpoint.restore(checkpoint.save(tmp_path / "2", jnp.int32(4)), jnp.int32(0))[0]) == 4
+
+
+def test_the_latest_are_kept(tmp_path):
+    for step in (50, 100, 900, 1000):
+        checkpoint.save(tmp_path / str(step), {"x": jnp.int32(step)}, keep=2)
+    assert checkpoint.steps(tmp_path) == (900, 1000)
+    assert checkpoint.latest(tmp_path) == tmp_path / "1000"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["1000", "900"]
+
+
+def test_saving_a_step_again_replaces_it(tmp_path):
+    for value in (1, 2):
+        checkpoint.save(tmp_path / "10", {"x": jnp.int32(value)})
+    assert int(checkpoint.restore(tmp_path / "10", {"x": jnp.int32(0)})[0]["x"]) == 2
+
+
+def test_an_interrupted_save_leaves_the_older_one_and_no_name(tmp_path, monkeypatch):
+    checkpoint.save(tmp_path / "10", {"x": jnp.int32(1)})
+
+    def crash(*args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(checkpoint, "write_text", crash)
+    for step in ("10", "20"):
+        with pytest.raises(KeyboardInterrupt):
+            checkpoint.save(tmp_path / step, {"x": jnp.int32(2)})
+    assert checkpoint.steps(tmp_path) == (10,)
+    assert int(checkpoint.restore(tmp_path / "10", {"x": jnp.int32(0)})[0]["x"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("template", "message"),
+    [
+        ({"w": jnp.ones((3, 2)), "key": jax.random.key(0)}, "['w'] is float32[2,2] there, float32[3,2] here"),
+        ({"w": jnp.ones((2, 2), jnp.int32), "key": jax.random.key(0)}, "['w'] is float32[2,2] there, int32[2,2] here"),
+        ({"w": jnp.ones((2, 2)), "key": jax.random.key(0, impl="rbg")}, "['key'] is key<fry>[2] there, key<rbg>[4] here"),
+        ({"key": jax.random.key(0)}, "['w'] is float32[2,2] there, missing here"),
+        ({"v": 1, "w": jnp.ones((2, 2)), "key": jax.random.key(0)}, "['v'] is missing there"),
+    ],
+)
+def test_another_state_is_refused_by_leaf(tmp_path, template, message):
+    path = checkpoint.save(tmp_path / "10", {"w": jnp.ones((2, 2)), "key": jax.random.key(0)})
+    with pytest.raises(SocialRLError) as error:
+        checkpoint.restore(path, template)
+    assert str(path) in str(error.value)
+    assert message in str(error.value)
+
+
+def damage(path, name):
+    files = [file for file in (path / "state").rglob("*") if file.is_file()]
+    if name == "state gone":
+        shutil.rmtree(path / "state")
+    elif name == "state empty":
+        for file in files:
+            file.write_bytes(b"")
+    elif name == "state halved":
+        for file in files:
+            file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+    elif name == "manifest halved":
+        text = (path / "manifest.json").read_text()
+        (path / "manifest.json").write_text(text[: len(text) // 2])
+
+
+@pytest.mark.parametrize("name", ["state gone", "state empty", "state halved", "manifest halved"])
+def test_a_truncated_checkpoint_is_refused_and_kept(tmp_path, name):
+    tree = {"w": jax.random.normal(jax.random.key(0), (50, 50))}
+    path = checkpoint.save(tmp_path / "10", tree)
+    damage(path, name)
+    before = sorted(p for p in tmp_path.rglob("*"))
+    with pytest.raises(SocialRLError) as error:
+        checkpoint.restore(path, tree)
+    assert f"{path}: damaged checkpoint" in str(error.value)
+    assert "\n" not in str(error.value)
+    assert sorted(p for p in tmp_path.rglob("*")) == before
+
+
+def test_other_arrays_under_this_manifest_are_noticed(tmp_path):
+    one, two = (checkpoint.save(tmp_path / str(i), {"w": jnp.full(4, i, jnp.float32)}) for i in (1, 2))
+    shutil.rmtree(one / "state")
+    shutil.copytree(two / "state", one / "state")
+    with pytest.raises(SocialRLError, match=r"leaf \['w'\] is not what was saved"):
+        checkpoint.restore(one, {"w": jnp.zeros(4)})
+
+
+def test_foreign_and_absent_folders_are_refused(tmp_path):
+    tree = {"w": jnp.zeros(2)}
+    with pytest.raises(SocialRLError, match=r"7: no such checkpoint"):
+        checkpoint.restore(tmp_path / "7", tree)
+    (tmp_path / "7").mkdir()
+    (tmp_path / "7" / "mine.txt").write_text("precious")
+    for attempt in (lambda: checkpoint.restore(tmp_path / "7", tree), lambda: checkpoint.save(tmp_path / "7", tree)):
+        with pytest.raises(SocialRLError, match="not a checkpoint of socialrl"):
+            attempt()
+    (tmp_path / "7" / "manifest.json").write_text(json.dumps({"format": "other"}))
+    with pytest.raises(SocialRLError, match="not a checkpoint of socialrl"):
+        checkpoint.restore(tmp_path / "7", tree)
+    assert (tmp_path / "7" / "mine.txt").read_text() == "precious"
+    with pytest.raises(SocialRLError, match="named by its step"):
+        checkpoint.save(tmp_path / "last", tree)

@@ -1,0 +1,111 @@
+"""Toy worlds and learners: files that are discovered like real ones, for tests of what holds configs."""
+
+import importlib.util
+import sys
+import textwrap
+
+import pytest
+
+import socialrl.learners
+import socialrl_envs.worlds
+from socialrl_envs.registry import discover
+
+LEARNER = '''
+"""Learns nothing, quickly."""
+import dataclasses
+from typing import Literal
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Schedule:
+    """start: the first value. end: the last one."""
+    start: float = 1.0
+    end: float = 0.0
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Config:
+    """Options of the toy.
+
+    lr: step size of Adam. memory: kind of memory; "none" has none.
+    schedule: how exploration falls.
+    """
+    lr: float = 1e-3
+    hidden: tuple[int, ...] = (64, 64)
+    memory: Literal["none", "gru"] = "none"
+    clip: float | None = None
+    gpi: bool = True
+    schedule: Schedule = Schedule()
+    window: tuple[int, float] = (3, 0.5)
+    weights: dict[str, float] = dataclasses.field(default_factory=dict)
+    label: str = "toy"
+    start: str | tuple[float, ...] = "always"
+
+    def __post_init__(self):
+        if self.lr <= 0:
+            raise ValueError("lr must be positive")
+'''
+OTHER = '''
+"""Has a key of its own."""
+import dataclasses
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Config:
+    lr: float = 1e-2
+    depth: int = 2  # layers of the network
+'''
+WORLD = '''
+"""A world of one size."""
+import dataclasses
+from socialrl_envs.errors import SocialRLError
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Config:
+    """size: cells along a side."""
+    size: int = 9
+
+    def __post_init__(self):
+        if self.size < 3:
+            raise SocialRLError(f"size: {self.size}", "it must be at least 3")
+'''
+
+
+def _package(monkeypatch, package, folder, files):
+    folder.mkdir()
+    for name, text in files.items():
+        (folder / f"{name}.py").write_text(textwrap.dedent(text).lstrip())
+    monkeypatch.setattr(package, "__path__", [*package.__path__, str(folder)])
+    modules = []
+    for name in files:
+        # Past the type-checking import hook: users run without it, and it is their messages that are tested.
+        spec = importlib.util.spec_from_file_location(f"{package.__name__}.{name}", folder / f"{name}.py")
+        module = importlib.util.module_from_spec(spec)
+        monkeypatch.setitem(sys.modules, spec.name, module)
+        monkeypatch.setattr(package, name, module, raising=False)
+        spec.loader.exec_module(module)
+        modules.append(module)
+    return modules
+
+
+@pytest.fixture
+def toys(tmp_path_factory, monkeypatch):
+    """(toy learner's module, other learner's module, toy world's module), all in the registry."""
+    folder = tmp_path_factory.mktemp("toys")
+    learners = _package(monkeypatch, socialrl.learners, folder / "learners", {"toy_learner": LEARNER, "toy_other": OTHER})
+    worlds = _package(monkeypatch, socialrl_envs.worlds, folder / "worlds", {"toy_world": WORLD})
+    discover.cache_clear()
+    yield (*learners, *worlds)
+    monkeypatch.undo()
+    discover.cache_clear()
+
+
+@pytest.fixture
+def experiment(toys):
+    """Two arms, `toy` and `other`, of the two toy learners in the toy world."""
+    from socialrl.config import Arm, Experiment
+
+    learner, other, world = toys
+    return Experiment(
+        name="trial",
+        question="Does it?",
+        world=world.Config(),
+        arms=(Arm(name="toy", learner=learner.Config()), Arm(name="other", learner=other.Config())),
+    )
