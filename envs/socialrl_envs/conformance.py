@@ -15,6 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from jax.random import clone  # one key for two runs that must be equal
 from jaxtyping import Int32, Key
 
 from socialrl_envs import grid, hosting, registry
@@ -74,17 +75,18 @@ def begin(world: Any, key: Key[Array, ""], numbers: dict[str, Array] | None = No
 def _player(world: Any, steps: int) -> Callable[[Array], tuple[Any, ...]]:
     """key -> a trace of that many steps, under scan."""
 
-    def step(state: State, key: Array) -> tuple[State, Any]:
-        action_key, step_key = jax.random.split(key)
-        actions = random_actions(world, action_key)
-        after, outcome = world.step(state, actions, step_key)
-        return after, (after, world.observe(after), actions, outcome)
-
     def play(key: Array) -> tuple[Any, ...]:
         level_key, reset_key, play_key = jax.random.split(key, 3)
         level = world.sample_level(level_key)
         state = world.reset(level, reset_key)
-        _, (states, views, actions, outcomes) = jax.lax.scan(step, state, jax.random.split(play_key, steps))
+
+        def step(state: State, time: Array) -> tuple[State, Any]:
+            action_key, step_key = jax.random.split(jax.random.fold_in(play_key, time))
+            actions = random_actions(world, action_key)
+            after, outcome = world.step(state, actions, step_key)
+            return after, (after, world.observe(after), actions, outcome)
+
+        _, (states, views, actions, outcomes) = jax.lax.scan(step, state, jnp.arange(steps))
         return level, _after(state, states), _after(world.observe(state), views), actions, outcomes
 
     return play
@@ -150,7 +152,8 @@ def jit_equals_eager(world: Any, key: Key[Array, ""]) -> None:
         after, outcome = world.step(state, actions, step_key)
         return state, after, outcome, world.observe(after), world.appeal(after)
 
-    demand(_close(once(begin_key, step_key), jax.jit(once)(begin_key, step_key)), world, "jit equals eager", "they differ")
+    compiled = jax.jit(once)(clone(begin_key), clone(step_key))
+    demand(_close(once(begin_key, step_key), compiled), world, "jit equals eager", "they differ")
 
 
 def vmap_equals_loop(world: Any, key: Key[Array, ""], batch: int = 3, steps: int = 8) -> None:
@@ -158,10 +161,10 @@ def vmap_equals_loop(world: Any, key: Key[Array, ""], batch: int = 3, steps: int
     play = _player(world, steps)
     alone = jax.jit(play, compiler_options=QUICK)
     keys = jax.random.split(key, batch)
-    together = jax.jit(jax.vmap(play), compiler_options=QUICK)(keys)
+    together = jax.jit(jax.vmap(play), compiler_options=QUICK)(clone(keys))
     for i in range(batch):
-        member, one = jax.tree.map(lambda x, i=i: x[i], together), alone(keys[i])
-        demand(equal(one, alone(keys[i])), world, "one key, one trajectory", "two runs of one key differ")
+        member, one = jax.tree.map(lambda x, i=i: x[i], together), alone(clone(keys)[i])
+        demand(equal(one, alone(clone(keys)[i])), world, "one key, one trajectory", "two runs of one key differ")
         demand(_close(member, one), world, "vmap equals a loop", f"member {i} of {batch} differs")
 
 
@@ -187,7 +190,7 @@ def level_survives_ascii(world: Any, key: Key[Array, ""]) -> None:
 def absent_seats_do_not_matter(world: Any, key: Key[Array, ""]) -> None:
     """Wherever an absent seat stands, nobody sees it, nobody is stopped by it, and it does not move, earn or see."""
     seats = len(world.spec.seats)
-    base = world.sample_level(key)
+    base = world.sample_level(clone(key))
     if seats < 2 or "presence" not in base.numbers:
         return
     rule, gone = "absent seats are neither seen nor in the way", seats - 1
@@ -203,7 +206,7 @@ def absent_seats_do_not_matter(world: Any, key: Key[Array, ""]) -> None:
         demand(~observe(here)[gone].any(), world, rule, "an absent seat sees something")
         action_key, step_key = jax.random.split(k)
         actions = random_actions(world, action_key)
-        (after, outcome), (other, _) = step(here, actions, step_key), step(elsewhere, actions, step_key)
+        (after, outcome), (other, _) = step(here, actions, clone(step_key)), step(elsewhere, actions, step_key)
         same = equal((after.tiles, after.position[:gone]), (other.tiles, other.position[:gone]))
         demand(same, world, rule, "what happens depends on where an absent seat is")
         demand(after.position[gone] == here.position[gone], world, rule, "an absent seat moves")
@@ -354,7 +357,7 @@ def check_coplayer(policy: str | hosting.CoPlayer, world: Any, key: Key[Array, "
     scanned = jax.jit(lambda state, key: jax.lax.scan(step, state, jax.random.split(key, steps))[1], compiler_options=QUICK)
     states, actions, keys = scanned(first, play_key)
     demand((actions >= 0) & (actions < count), world, f"{name}'s actions are in range", f"0..{count - 1}: {actions.tolist()}")
-    batched = jnp.stack(jax.jit(jax.vmap(choose), compiler_options=QUICK)(states, keys), axis=1)
+    batched = jnp.stack(jax.jit(jax.vmap(choose), compiler_options=QUICK)(states, clone(keys)), axis=1)
     demand(batched == actions, world, f"{name} under vmap equals a loop", "they differ")
-    again = jnp.stack(choose(first, keys[0]))
+    again = jnp.stack(choose(first, clone(keys)[0]))
     demand(again == actions[0], world, f"{name} jitted equals eager, one key one action", "they differ")

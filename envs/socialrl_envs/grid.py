@@ -28,7 +28,7 @@ def deltas() -> Int32[Array, "5 2"]:
     return jnp.array((*DELTAS, (0, 0)), jnp.int32)
 
 
-def same_cell(a: Int32[Array, "*x 2"], b: Int32[Array, "*x 2"]) -> Bool[Array, " *x"]:
+def same_cell(a: Int32[Array, "*#x 2"], b: Int32[Array, "*#x 2"]) -> Bool[Array, " ..."]:
     """Whether two (broadcast) positions are one cell."""
     return jnp.all(a == b, axis=-1)
 

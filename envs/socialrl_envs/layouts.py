@@ -57,7 +57,7 @@ def cluttered(key: Key[Array, ""], height: int, width: int, density: Float32[Arr
         solid, count = carry
         cell = jnp.stack([order[i] // (width - 2) + 1, order[i] % (width - 2) + 1])
         ok = (count < target) & _keeps_floor_connected(solid, cell)
-        return solid.at[cell[0], cell[1]].set(ok | solid[cell[0], cell[1]]), count + ok
+        return solid.at[cell[0], cell[1]].set(ok | solid[cell[0], cell[1]]), count + ok.astype(jnp.int32)
 
     return jax.lax.fori_loop(0, inner, one, (border(height, width), jnp.int32(0)))[0]
 

@@ -150,7 +150,7 @@ class WorldEnv(pettingzoo.ParallelEnv[str, np.ndarray, Any]):
         return self._of_agents(observations), self._infos(events, present)
 
     def step(
-        self, actions: Mapping[str, int]
+        self, actions: Mapping[str, Any]
     ) -> tuple[dict[str, np.ndarray], dict[str, float], dict[str, bool], dict[str, bool], dict[str, dict[str, Any]]]:
         """One step of the world. Raises SocialRLError for a missing or unknown agent and for an action out of its space."""
         if not self.agents:
@@ -212,7 +212,7 @@ class WorldEnv(pettingzoo.ParallelEnv[str, np.ndarray, Any]):
         self.__dict__.update(fields, _window=None)
         self._reset, self._step = _compile(self.world, self.hosted)
 
-    def _checked(self, actions: Mapping[str, int]) -> Int32[np.ndarray, " N"]:
+    def _checked(self, actions: Mapping[str, Any]) -> Int32[np.ndarray, " N"]:
         checked = np.zeros(len(self.world.spec.seats), np.int32)
         for agent in actions:
             if agent not in self._seat_of:
@@ -256,7 +256,7 @@ def check_action(agent: str, action: Any, space: spaces.Space) -> int:
 class CheckedActions(wrappers.AssertOutOfBoundsWrapper):
     """PettingZoo's AssertOutOfBoundsWrapper with an error that names the agent and the bound."""
 
-    def step(self, action: int | None) -> None:
+    def step(self, action: Any) -> None:
         agent = self.agent_selection
         if not (action is None and (self.terminations[agent] or self.truncations[agent])):
             check_action(agent, action, self.action_space(agent))

@@ -10,7 +10,7 @@ from socialrl_envs import grid
 DISCOUNT = 0.95  # per step of the way: a nearer errand is a better one
 
 
-def _shift(field: Array, delta: tuple[int, int], fill: float) -> Array:
+def _shift(field: Array, delta: tuple[int, int], fill: float | int) -> Array:
     """The field as seen by a step of `delta`: result[r, c] = field[r + dr, c + dc]."""
     padded = jnp.pad(field, 1, constant_values=fill)
     height, width = field.shape

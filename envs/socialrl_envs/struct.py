@@ -15,8 +15,30 @@ def static(**kwargs: Any) -> Any:
 
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(dataclasses.field, static))
 def pytree(cls: type[T]) -> type[T]:
-    """Class decorator: a frozen, keyword-only dataclass, registered as a pytree node."""
-    return jax.tree_util.register_dataclass(dataclasses.dataclass(frozen=True, kw_only=True)(cls))
+    """Class decorator: a frozen, keyword-only dataclass, registered as a pytree node.
+
+    JAX fills trees with batches, shapes and sentinels too, so a tree is rebuilt without calling `__init__` and its checks.
+    """
+    frozen = dataclasses.dataclass(frozen=True, kw_only=True)(cls)
+    fields: list[dataclasses.Field[Any]] = list(dataclasses.fields(frozen))  # pyright: ignore[reportArgumentType]
+    leaves = tuple(field.name for field in fields if not field.metadata.get("static"))
+    statics = tuple(field.name for field in fields if field.metadata.get("static"))
+
+    def flatten(tree: Any) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+        return tuple(getattr(tree, name) for name in leaves), tuple(getattr(tree, name) for name in statics)
+
+    def flatten_with_keys(tree: Any) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+        children, aux = flatten(tree)
+        return tuple(zip(map(jax.tree_util.GetAttrKey, leaves), children, strict=True)), aux
+
+    def unflatten(aux: tuple[Any, ...], children: Any) -> Any:
+        tree = object.__new__(frozen)
+        for name, value in zip((*leaves, *statics), (*children, *aux), strict=True):
+            object.__setattr__(tree, name, value)
+        return tree
+
+    jax.tree_util.register_pytree_with_keys(frozen, flatten_with_keys, unflatten, flatten)
+    return frozen
 
 
 replace = dataclasses.replace

@@ -4,7 +4,7 @@ Axis letters: `N` seats, `H` x `W` cells, `V` x `V` view, `C` channels, `K` cumu
 """
 
 import dataclasses
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from jax import Array
 from jaxtyping import Bool, Float32, Int32, Key, UInt8
@@ -115,6 +115,7 @@ class WorldSpec:
         return tuple(i for i, seat in enumerate(self.seats) if seat.role == "coplayer")
 
 
+@runtime_checkable
 class World(Protocol):
     """A world is pure: everything is traceable, nothing is jitted inside, nothing resets itself."""
 

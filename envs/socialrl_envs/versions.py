@@ -6,7 +6,7 @@ No file is written for them: a finder makes each one when it is imported, so tha
 
 import importlib
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
@@ -46,7 +46,7 @@ def _entry(adapter: ModuleType, function: str, world: str, module: str) -> Calla
 class WorldModules(MetaPathFinder, Loader):
     """Finds and loads `socialrl_envs.<world>_v0`."""
 
-    def find_spec(self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
+    def find_spec(self, fullname: str, path: Any, target: ModuleType | None = None) -> ModuleSpec | None:
         package, _, module = fullname.rpartition(".")
         if package != PACKAGE or world_of(module) is None:
             return None
