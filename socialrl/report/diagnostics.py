@@ -5,11 +5,11 @@ import numpy as np
 from socialrl.report import figures
 from socialrl.report.figures import Styles
 from socialrl.report.legends import arm_legend
-from socialrl.report.markup import Markup, figure, fold, section, tag
+from socialrl.report.markup import Markup, Section, figure, fold, section, tag
 from socialrl.report.reading import Series, Study
 
 
-def diagnostics(study: Study, styles: Styles) -> Markup | None:
+def diagnostics(study: Study, styles: Styles) -> Section | None:
     """Every training metric of every arm over the steps."""
     names = list(dict.fromkeys(name for arm in study.arms for name in arm.metrics("train")))
     pictures = []

@@ -13,22 +13,13 @@ from jaxtyping import Float
 from socialrl.report import svg
 from socialrl.report.reading import Series
 from socialrl.report.statistics import Estimate, intervals
+from socialrl_envs.render import OKABE_ITO
 
-BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, YELLOW = (
-    "#0072b2",
-    "#d55e00",
-    "#009e73",
-    "#cc79a7",
-    "#e69f00",
-    "#56b4e9",
-    "#d9c400",
-)
-_COLOURS = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, "#7a7a7a")
+_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7a7a7a")
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<")
 _DASHES = ("-", (0, (5, 1.5)), (0, (1, 1)), (0, (6, 1.5, 1, 1.5)), (0, (8, 2, 3, 2)))
-_SOURCE_COLOURS = (ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILLION, PURPLE)
 _HATCHES = ("//", "\\\\", "||", "--", "xx", "++", "////")  # of lines; dots and rings make a large file
-SELF_COLOUR = "#8a8f98"
+WIDTH = 9.15  # inches: as wide as the page, so that text in figures is as large as drawn
 POINTS = 200  # of a curve, at most; longer ones are averaged into bins
 
 
@@ -53,9 +44,9 @@ def arm_styles(arms: Sequence[str]) -> dict[str, Style]:
 
 
 def source_colours(sources: Sequence[str]) -> dict[str, str]:
-    """A colour for every source of behaviour: grey for the novice itself, then one per co-player."""
-    others = [source for source in sources if source != "self"]
-    return {"self": SELF_COLOUR} | {source: _SOURCE_COLOURS[i % len(_SOURCE_COLOURS)] for i, source in enumerate(others)}
+    """A colour for every source of behaviour, the novice itself first: the order in which `render` colours seats."""
+    names = dict.fromkeys(["self", *sources])
+    return {name: "#{:02x}{:02x}{:02x}".format(*OKABE_ITO[i % len(OKABE_ITO)]) for i, name in enumerate(names)}
 
 
 def thin(series: Series) -> Series:
@@ -74,13 +65,13 @@ def thin(series: Series) -> Series:
 def learning_curves(curves: Mapping[str, Series], styles: Styles, name: str, ylabel: str) -> str:
     """IQM with its 95 % band per arm over environment steps, every seed as a thin line."""
     with svg.style():
-        made = svg.figure(8.2, 4.1)
+        made = svg.figure(WIDTH, 4.1)
         axes = made.add_subplot(xlabel="environment steps per seed", ylabel=ylabel)
         axes.xaxis.set_major_formatter(svg.compact())
         for arm, full in curves.items():
             series, look = thin(full), styles[arm]
             bands = intervals(series.values)
-            axes.plot(series.steps, series.values, color=look.colour, linewidth=0.7, alpha=0.45, zorder=2)
+            axes.plot(series.steps, series.values, color=look.colour, linewidth=0.8, alpha=0.6, zorder=2)
             axes.fill_between(series.steps, bands[:, 1], bands[:, 2], color=look.colour, alpha=0.18, linewidth=0, zorder=1)
             axes.plot(series.steps, bands[:, 0], zorder=3, **_line(look, len(series)))
         return svg.inline(made, name, f"Learning curves of {', '.join(curves)}: {ylabel} over environment steps.")
@@ -89,7 +80,7 @@ def learning_curves(curves: Mapping[str, Series], styles: Styles, name: str, yla
 def final_scores(scores: Mapping[str, tuple[np.ndarray, Estimate]], styles: Styles, name: str, xlabel: str) -> str:
     """A row per arm: every seed as an open point, the IQM as a filled one with its 95 % interval."""
     with svg.style():
-        made = svg.figure(8.2, 0.75 + 0.42 * len(scores))
+        made = svg.figure(WIDTH, 0.75 + 0.42 * len(scores))
         axes = made.add_subplot(xlabel=xlabel)
         axes.grid(axis="y", visible=False)
         axes.set_yticks(range(len(scores)), list(scores))
@@ -109,7 +100,7 @@ def final_scores(scores: Mapping[str, tuple[np.ndarray, Estimate]], styles: Styl
 def shares(by_arm: Mapping[str, Mapping[str, float]], colours: Mapping[str, str], name: str) -> str:
     """A bar per arm, split by whose behaviour was followed (mean over seeds)."""
     with svg.style():
-        made = svg.figure(8.2, 0.7 + 0.38 * len(by_arm))
+        made = svg.figure(WIDTH, 0.7 + 0.38 * len(by_arm))
         axes = made.add_subplot(xlabel="share of steps", xlim=(0, 1))
         axes.xaxis.set_major_formatter(svg.percent())
         axes.grid(axis="y", visible=False)
@@ -131,7 +122,7 @@ def shares_over_training(
 ) -> str:
     """One arm: areas over training that sum to 1, split by whose behaviour was followed (mean over seeds)."""
     with svg.style():
-        made = svg.figure(4.0, 2.3)
+        made = svg.figure(WIDTH / 2.1, 2.3)
         axes = made.add_subplot(title=title, ylim=(0, 1))
         axes.xaxis.set_major_formatter(svg.compact())
         axes.yaxis.set_major_formatter(svg.percent())
@@ -146,7 +137,7 @@ def shares_over_training(
 def few_shot(curves: Mapping[str, tuple[np.ndarray, list[Estimate]]], styles: Styles, name: str) -> str:
     """Return against the episodes of the new task that a method has seen, on an axis that is logarithmic in 1 + episodes."""
     with svg.style():
-        made = svg.figure(8.2, 3.6)
+        made = svg.figure(WIDTH, 3.6)
         axes = made.add_subplot(xlabel="episodes of the new task", ylabel="return")
         ticks = sorted({int(n) for episodes, _ in curves.values() for n in episodes})
         axes.set_xticks(np.log1p(ticks), [f"{tick:,}" for tick in ticks])
@@ -162,7 +153,7 @@ def few_shot(curves: Mapping[str, tuple[np.ndarray, list[Estimate]]], styles: St
 def diagnostic(curves: Mapping[str, Series], styles: Styles, name: str, title: str) -> str:
     """One training metric of every arm: the IQM, every seed as a thin line."""
     with svg.style():
-        made = svg.figure(3.1, 2.1)
+        made = svg.figure(WIDTH / 3.2, 2.0)
         axes = made.add_subplot(title=title)
         axes.xaxis.set_major_formatter(svg.compact())
         axes.tick_params(labelsize=8)

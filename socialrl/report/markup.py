@@ -2,6 +2,7 @@
 
 import html
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 _VOID = frozenset({"br", "img", "meta", "source"})
 
@@ -48,9 +49,17 @@ def table(
     return tag("div", tag("table", tag("thead", header), tag("tbody", *body)), class_="wide")
 
 
-def section(title: str, *children: object, anchor: str) -> Markup:
-    """A titled part of the page."""
-    return tag("section", tag("h2", title), *children, id=anchor)
+class Section(NamedTuple):
+    """A titled part of the page; `anchor` is its id."""
+
+    anchor: str
+    title: str
+    body: tuple[object, ...]
+
+
+def section(title: str, *children: object, anchor: str) -> Section:
+    """A part of the page of these elements (None is left out)."""
+    return Section(anchor, title, children)
 
 
 def fold(title: str, *children: object) -> Markup:

@@ -4,8 +4,8 @@ import os
 import tempfile
 from pathlib import Path
 
-from socialrl.report import diagnostics, figures, scores, settings, sources, transfer
-from socialrl.report.markup import Markup, tag
+from socialrl.report import diagnostics, episodes, figures, scores, settings, sources, transfer
+from socialrl.report.markup import Markup, Section, tag
 from socialrl.report.reading import Study
 
 
@@ -34,6 +34,7 @@ def render(study: Study) -> str:
         scores.learning(study, styles),
         scores.final(study, styles),
         sources.followed(study, colours),
+        episodes.episodes(study, colours),
         transfer.few_shot(study),
         diagnostics.diagnostics(study, styles),
         settings.settings(study),
@@ -47,8 +48,15 @@ def render(study: Study) -> str:
         tag("title", f"{study.title}: report"),
         tag("style", Markup(style)),
     )
-    body = tag("body", header(study), tag("main", *sections), tag("footer", scores.methods(study)))
+    present = [one for one in sections if one is not None]
+    main = (tag("section", tag("h2", one.title), *one.body, id=one.anchor) for one in present)
+    body = tag("body", header(study), contents(present), tag("main", *main), tag("footer", scores.methods(study)))
     return f"<!DOCTYPE html>\n{tag('html', head, body, lang='en')}\n"
+
+
+def contents(sections: list[Section]) -> Markup:
+    """Links to the sections."""
+    return tag("nav", *(tag("a", one.title, href=f"#{one.anchor}") for one in sections))
 
 
 def header(study: Study) -> Markup:

@@ -8,7 +8,7 @@ import numpy as np
 from socialrl.report import figures
 from socialrl.report.figures import Styles
 from socialrl.report.legends import arm_legend
-from socialrl.report.markup import Markup, figure, fold, join, section, table, tag
+from socialrl.report.markup import Markup, Section, figure, fold, join, section, table, tag
 from socialrl.report.reading import Study
 from socialrl.report.statistics import Estimate, difference, interval, paired, probability_of_improvement
 from socialrl.report.summary import estimate
@@ -28,7 +28,7 @@ def returns(study: Study) -> dict[str, np.ndarray]:
     return {arm.label: record.values["return"] for arm in study.arms if (record := arm.latest()) is not None}
 
 
-def in_short(study: Study, styles: Styles) -> Markup:
+def in_short(study: Study, styles: Styles) -> Section:
     """The verdict in a sentence or two, the table of final scores, and every arm against the first."""
     scores = returns(study)
     if not scores:
@@ -56,15 +56,15 @@ def verdict(scores: Mapping[str, np.ndarray]) -> list[str]:
         if arm != reference:
             groups.setdefault(standing(difference(seeds, scores[reference])), []).append(arm)
     if groups:
-        parts = "; ".join(f"{words}: {', '.join(arms)}" for words, arms in groups.items())
-        sentences.append(f"Against {reference}: {parts}.")
+        parts = (f"{', '.join(arms)} {'is' if len(arms) == 1 else 'are'} {words}" for words, arms in groups.items())
+        sentences.append(f"Compared with {reference}: {'; '.join(parts)}.")
     return sentences
 
 
 def standing(gap: Estimate) -> str:
     """above / below / not told apart: whether the 95 % interval of a difference leaves out 0."""
     if not gap.bounded:
-        return "too few seeds to tell"
+        return "of too few seeds to tell"
     if gap.low > 0:
         return "above"
     return "below" if gap.high < 0 else "not told apart"
@@ -118,22 +118,28 @@ def comparison_table(scores: Mapping[str, np.ndarray]) -> Markup | None:
                 _signed(gap.value),
                 bracket(gap.low, gap.high),
                 standing(gap),
-                number(chance.value),
-                bracket(chance.low, chance.high),
+                _chance(chance),
                 "paired" if paired(seeds, scores[reference]) else "unpaired",
             )
         )
     if not rows:
         return None
-    head = ("arm minus reference", "difference", "95 % interval", "", "P(seed above seed)", "95 % interval", "seeds")
-    return join([tag("h3", f"Each arm against {reference}"), table(head, rows, numeric=(1, 2, 4, 5))])
+    head = ("arm minus reference", "difference", "95 % interval", "", "P(a seed above a reference seed)", "seeds")
+    return join([tag("h3", f"Each arm against {reference}"), table(head, rows, numeric=(1, 2))])
+
+
+def _chance(e: Estimate) -> Markup | str:
+    """The probability of improvement; where every pair agrees, a bootstrap interval would claim a certainty that it has not."""
+    if e.value in (0.0, 1.0):
+        return f"{e.value:.0f}, in every pair"
+    return cell(e)
 
 
 def _signed(value: float) -> str:
     return NONE if math.isnan(value) else f"{value:+.2f}"
 
 
-def learning(study: Study, styles: Styles) -> Markup | None:
+def learning(study: Study, styles: Styles) -> Section | None:
     """Learning curves of the greedy evaluations; of the training returns where a run has no evaluation."""
     kind = "eval" if any("return" in arm.metrics("eval") for arm in study.arms) else "train"
     curves = {arm.label: series for arm in study.arms if len(series := arm.series(kind, "return"))}
@@ -147,7 +153,7 @@ def learning(study: Study, styles: Styles) -> Markup | None:
     return section("Learning curves", figure(picture, text, arm_legend(list(curves), styles, "curve-key")), anchor="curves")
 
 
-def final(study: Study, styles: Styles) -> Markup | None:
+def final(study: Study, styles: Styles) -> Section | None:
     """The final scores as a figure, and every other measure of that evaluation as a table."""
     scores = {label: (seeds, interval(seeds)) for label, seeds in returns(study).items()}
     if not scores:

@@ -1,16 +1,18 @@
 """The page's sections about how a run was made: each arm's settings, versions, seeds, speed, commands."""
 
 import json
+import os
 import shlex
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
-from socialrl.report.markup import Markup, fold, join, section, table, tag
+from socialrl.report.markup import Markup, Section, fold, join, section, table, tag
 from socialrl.report.reading import ArmRun, Run, Study
 from socialrl.report.tables import NONE
 
 
-def settings(study: Study) -> Markup | None:
+def settings(study: Study) -> Section | None:
     """What differs between the arms, open; everything, folded."""
     flat = {arm.label: flatten(arm.settings) for arm in study.arms if arm.settings}
     if not flat:
@@ -49,10 +51,10 @@ def flatten(value: Any, path: str = "") -> dict[str, str]:
     return {key: text for name, item in items for key, text in flatten(item, name).items()}
 
 
-def reproduce(study: Study) -> Markup:
+def reproduce(study: Study) -> Section:
     """Commands, versions, device, seeds and speed of every run."""
     commands = [run.command for run in study.runs if run.command]
-    commands.append(shlex.join(["socialrl", "report", *(str(run.folder) for run in study.runs)]))
+    commands.append(shlex.join(["socialrl", "report", *(_place(run) for run in study.runs)]))
     facts = [_facts(run) for run in study.runs]
     keys = list(dict.fromkeys(key for fact in facts for key in fact))
     rows = [(key, *(fact.get(key, NONE) for fact in facts)) for key in keys]
@@ -62,8 +64,13 @@ def reproduce(study: Study) -> Markup:
 
 def _facts(run: Run) -> dict[str, str]:
     facts = {"seeds": str(run.experiment.get("seeds", NONE)), "device": run.device or NONE}
-    facts |= {str(name): str(version) for name, version in run.versions.items()}
-    return facts | {"run folder": str(run.folder)}
+    return facts | {str(name): str(version) for name, version in run.versions.items()}
+
+
+def _place(run: Run) -> str:
+    """The run folder as one would name it from here; no more of this machine's paths than that."""
+    folder = Path(os.path.relpath(run.folder))
+    return str(folder) if ".." not in folder.parts else run.name
 
 
 def speed(study: Study) -> Markup | None:

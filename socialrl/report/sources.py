@@ -6,7 +6,7 @@ import numpy as np
 
 from socialrl.report import figures
 from socialrl.report.legends import source_legend
-from socialrl.report.markup import Markup, figure, join, section, tag
+from socialrl.report.markup import Markup, Section, figure, join, section, tag
 from socialrl.report.reading import ArmRun, Study
 from socialrl.report.tables import SHARE
 
@@ -18,7 +18,7 @@ def sources_of(study: Study) -> list[str]:
     return sorted(names, key=lambda name: name != "self")
 
 
-def followed(study: Study, colours: Mapping[str, str]) -> Markup | None:
+def followed(study: Study, colours: Mapping[str, str]) -> Section | None:
     """Whom each arm followed, at the end and over training."""
     bars = {arm.label: parts for arm in study.arms if (parts := _last_shares(arm))}
     if not bars:
@@ -55,4 +55,4 @@ def _over_training(study: Study, colours: Mapping[str, str]) -> Markup | None:
     rest = tag("p", f"Followed no one, at any evaluation: {', '.join(alone)}.", class_="note") if alone else None
     if not pictures:
         return rest
-    return join([tag("h3", "Over training"), tag("div", *pictures, class_="grid"), rest])
+    return join([tag("h3", "Over training"), tag("div", *pictures, class_="grid halves"), rest])

@@ -18,7 +18,7 @@ try:
     from matplotlib.figure import Figure
     from matplotlib.ticker import EngFormatter, PercentFormatter
 except ImportError as error:
-    raise SocialRLError("the report draws with matplotlib, which is not installed", "pip install 'socialrl[report]'") from error
+    raise SocialRLError("the report needs matplotlib, which is not installed", "pip install 'socialrl[report]'") from error
 
 # Drawn in these colours, then replaced by what the page's style sheet defines.
 INK, FAINT, LINES, PAPER = "#010203", "#040506", "#070809", "#fdfeff"

@@ -4,13 +4,13 @@ import numpy as np
 
 from socialrl.report import figures
 from socialrl.report.legends import arm_legend
-from socialrl.report.markup import Markup, figure, fold, section, table
+from socialrl.report.markup import Markup, Section, figure, fold, section, table
 from socialrl.report.reading import Study
 from socialrl.report.scores import cell
 from socialrl.report.statistics import interval
 
 
-def few_shot(study: Study) -> Markup | None:
+def few_shot(study: Study) -> Section | None:
     """Return on new tasks against the episodes seen of them, by arm and method."""
     curves = few_shot_curves(study)
     if not curves:

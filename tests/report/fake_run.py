@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from socialrl.record.replay import Replay, save
+
 ARMS = ("dqn", "bc", "psiphi", "psiphi_no_gpi")
 _HEIGHT = {"dqn": 9.2, "bc": 11.0, "psiphi": 14.1, "psiphi_no_gpi": 15.6}
 _SOURCES = ("self", "expert_0", "expert_1")
@@ -122,3 +124,46 @@ def _transfer(arm: str, rng: np.random.Generator, seeds: int) -> list[dict[str, 
                 labels = {"preference": preference, "method": method, "episodes": episodes}
                 lines.append(_record(arm, "few_shot", 30_000, {"return": scores}, labels))
     return lines
+
+
+def write_replay(path: Path, steps: int = 50, episodes: int = 3, size: int = 9, novices: int = 1, seed: int = 0) -> Path:
+    """Recorded episodes in which novices and two experts walk at random among coins; whom they follow changes now and then."""
+    rng = np.random.default_rng(seed)
+    seats = novices + 2
+    shape = (episodes, steps)
+    tiles = np.zeros((size, size), np.uint8)
+    tiles[0], tiles[-1], tiles[:, 0], tiles[:, -1] = 1, 1, 1, 1
+    tiles[2, 3], tiles[4, 6], tiles[6, 2], tiles[3, 3] = 20, 21, 22, 1
+    walk = np.cumsum(rng.integers(-1, 2, (episodes, steps + 1, seats, 2)), axis=1) + size // 2
+    replay = Replay(
+        world={"name": "coin_grid", "size": size},
+        agents=(*(f"novice_{i}" for i in range(novices)), "expert_0", "expert_1"),
+        novices=tuple(range(novices)),
+        sources=_SOURCES,
+        source_seats=(None, novices, novices + 1),
+        actions=("up", "right", "down", "left", "stay"),
+        cumulants=("red", "green", "blue"),
+        channels=("wall",),
+        obs_shape=(5, 5, 1),
+        preferences=None,
+        experiment="coin_grid",
+        arm="psiphi",
+        seed=seed,
+        step=30_000,
+        versions={},
+        length=np.full(episodes, steps, np.int32),
+        tiles=np.broadcast_to(tiles, (episodes, steps + 1, size, size)).copy(),
+        position=np.clip(walk, 1, size - 2).astype(np.uint8),
+        heading=np.zeros((episodes, steps + 1, seats), np.uint8),
+        present=np.ones((episodes, steps + 1, seats), bool),
+        action=np.zeros((*shape, seats), np.int8),
+        reward=rng.choice([0.0, 0.0, 0.0, 0.0, 1.0, -1.0], (*shape, seats)).astype(np.float32),
+        terminated=np.zeros(shape, bool),
+        truncated=np.zeros(shape, bool),
+        source=np.repeat(rng.integers(0, 3, (episodes, -(-steps // 4), novices)), 4, axis=1)[:, :steps].astype(np.int8),
+        values=np.zeros((*shape, novices, 3, 5), np.float32),
+        influence=np.full((*shape, novices), np.nan, np.float32),
+    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save(path, replay)
+    return path
