@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float32, Int, UInt8
+from jaxtyping import Bool, Float32, Int, Integer, UInt8
 
 from socialrl_envs import grid, sprites
 from socialrl_envs.ascii_levels import SEATS
@@ -40,8 +40,8 @@ class Picture:
     """
 
     tiles: UInt8[np.ndarray, "H W"]
-    position: Int[np.ndarray, "N 2"]
-    heading: Int[np.ndarray, " N"]
+    position: Integer[np.ndarray, "N 2"]
+    heading: Integer[np.ndarray, " N"]
     present: Bool[np.ndarray, " N"]
     colours: tuple[Colour, ...] | None = None
 
@@ -127,7 +127,7 @@ def draw_ground(
     inverse = inverse.reshape(height, width)
     bank = np.stack([_tile(cell, int(code), theme) for code in codes])
     if mask is not None:  # each tile a second time, dimmed
-        dim = np.rint(bank * np.float32(0.45) + np.float32(PALETTES[theme].fog) * np.float32(0.55)).astype(np.uint8)
+        dim = np.rint(bank * np.float32(0.45) + np.asarray(PALETTES[theme].fog, np.float32) * np.float32(0.55)).astype(np.uint8)
         bank, inverse = np.concatenate([bank, dim]), inverse + len(codes) * ~mask
     image = bank[inverse].transpose(0, 2, 1, 3, 4).reshape(height * cell, width * cell, 3)
     if mask is not None:
@@ -215,7 +215,7 @@ def _codes(tiles: UInt8[np.ndarray, "H W"]) -> Int[np.ndarray, "H W"]:
 def _tile(cell: int, code: int, theme: str) -> UInt8[np.ndarray, "cell cell 3"]:
     """One finished cell of the ground."""
     tile, mask, palette = code & 255, code >> 8, PALETTES[theme]
-    base = np.broadcast_to(np.float32(palette.floor) / 255, (cell, cell, 3))
+    base = np.broadcast_to(np.asarray(palette.floor, np.float32) / 255, (cell, cell, 3))
     for sprite in _layers(cell, tile, mask, palette):
         base = sprites.over(sprite, base)
     return np.rint(base * 255).astype(np.uint8)

@@ -12,6 +12,8 @@ from jaxtyping import Float32
 Sprite = Float32[np.ndarray, "cell cell 4"]
 Field = Float32[np.ndarray, "s s"]
 Colour = tuple[int, int, int]
+Real = int | float
+Point = tuple[Real, Real]
 
 OVERSAMPLE = 4
 WHITE, BLACK = (255, 255, 255), (0, 0, 0)
@@ -63,26 +65,26 @@ def axes(cell: int) -> tuple[Field, Field]:
     return x, y
 
 
-def disc(x: Field, y: Field, cx: float, cy: float, radius: float) -> Field:
+def disc(x: Field, y: Field, cx: Real, cy: Real, radius: Real) -> Field:
     """Signed distance to a disc: negative inside."""
     return np.hypot(x - cx, y - cy) - radius
 
 
-def box(x: Field, y: Field, cx: float, cy: float, half_width: float, half_height: float, radius: float = 0.0) -> Field:
+def box(x: Field, y: Field, cx: Real, cy: Real, half_width: Real, half_height: Real, radius: Real = 0.0) -> Field:
     """Signed distance to a box with rounded corners."""
     dx = np.abs(x - cx) - half_width + radius
     dy = np.abs(y - cy) - half_height + radius
     return np.hypot(np.maximum(dx, 0), np.maximum(dy, 0)) + np.minimum(np.maximum(dx, dy), 0) - radius
 
 
-def segment(x: Field, y: Field, a: tuple[float, float], b: tuple[float, float], width: float) -> Field:
+def segment(x: Field, y: Field, a: Point, b: Point, width: Real) -> Field:
     """Signed distance to a line from a to b with round ends."""
     bx, by = b[0] - a[0], b[1] - a[1]
     along = np.clip(((x - a[0]) * bx + (y - a[1]) * by) / max(bx * bx + by * by, 1e-9), 0, 1)
     return np.hypot(x - a[0] - along * bx, y - a[1] - along * by) - width / 2
 
 
-def polygon(x: Field, y: Field, points: tuple[tuple[float, float], ...]) -> Field:
+def polygon(x: Field, y: Field, points: tuple[Point, ...]) -> Field:
     """Signed distance (near the edge) to a convex polygon, its corners given clockwise as seen on the screen."""
     sides = []
     for (ax, ay), (bx, by) in zip(points, points[1:] + points[:1], strict=True):
@@ -91,7 +93,7 @@ def polygon(x: Field, y: Field, points: tuple[tuple[float, float], ...]) -> Fiel
     return np.maximum.reduce(sides)
 
 
-def glyph(x: Field, y: Field, char: str, cx: float, cy: float, height: float, width: float) -> Field:
+def glyph(x: Field, y: Field, char: str, cx: Real, cy: Real, height: Real, width: Real) -> Field:
     """Signed distance to a digit 1-9 or a letter A-Z, `height` high, in strokes of `width`."""
     unit = height / 6
     strokes = []
@@ -109,16 +111,16 @@ class Canvas:
         self.x, self.y = axes(cell)
         self.rgba = np.zeros((*self.x.shape, 4), np.float32)
 
-    def paint(self, distance: Field, colour: Colour, alpha: float | Field = 1.0, soft: float = 0.0) -> None:
+    def paint(self, distance: Field, colour: Colour, alpha: Real | Field = 1.0, soft: Real = 0.0) -> None:
         """Fills where the distance is negative. soft: width of a blurred edge, in cells."""
         width = max(soft, 1 / (self.cell * OVERSAMPLE))
         cover = np.clip(0.5 - distance / width, 0, 1) * alpha
         source = np.concatenate(
-            [np.broadcast_to(np.float32(colour) / 255, (*cover.shape, 3)), np.ones((*cover.shape, 1))], axis=2
+            [np.broadcast_to(np.asarray(colour, np.float32) / 255, (*cover.shape, 3)), np.ones((*cover.shape, 1))], axis=2
         )
         self.rgba = (source * cover[..., None] + self.rgba * (1 - cover[..., None])).astype(np.float32)
 
-    def shade(self, distance: Field, top: float, bottom: float) -> None:
+    def shade(self, distance: Field, top: Real, bottom: Real) -> None:
         """Lightens (> 0) or darkens (< 0) a shape from its top to its bottom."""
         amount = np.clip((self.y + 0.35) / 0.7, 0, 1) * (bottom - top) + top
         self.paint(distance, WHITE, np.clip(amount, 0, 1))
@@ -135,7 +137,7 @@ def over(sprite: Sprite, below: Float32[np.ndarray, "cell cell 3"]) -> Float32[n
     return sprite[..., :3] + below * (1 - sprite[..., 3:])
 
 
-def mix(a: Colour, b: Colour, share: float) -> Colour:
+def mix(a: Colour, b: Colour, share: Real) -> Colour:
     """`share` of b in a."""
     return tuple(round(p + (q - p) * share) for p, q in zip(a, b, strict=True))  # type: ignore[return-value]
 
@@ -216,8 +218,8 @@ def figure(
     cell: int,
     colour: Colour,
     letter: str,
-    middle: tuple[float, float] = (0.0, 0.0),
-    size: float = 1.0,
+    middle: Point = (0, 0),
+    size: Real = 1,
     heading: int | None = None,
     chosen: bool = False,
 ) -> Sprite:
@@ -232,11 +234,8 @@ def figure(
     if heading is not None:
         px, py = POINTERS[heading]
         near, far, side = 0.28, 0.5, 0.21
-        corners = (
-            (px * near + py * side, py * near - px * side),
-            (px * far, py * far),
-            (px * near - py * side, py * near + px * side),
-        )
+        bx, by, sx, sy = px * near, py * near, py * side, px * side
+        corners = ((bx + sx, by - sy), (px * far, py * far), (bx - sx, by + sy))
         pointer = polygon(c.x, c.y, corners)
         c.paint(pointer - thin, WHITE)
         c.paint(pointer, mix(colour, BLACK, 0.3))

@@ -10,9 +10,12 @@ The format is in `replay_format.py`. It needs neither learners nor a display.
 import dataclasses
 import json
 import math
+import struct
+import tokenize
 import zipfile
+import zlib
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float32, Int8, Int32, Shaped, UInt8, UInt32
@@ -25,6 +28,21 @@ from socialrl_envs.render import Picture, seat_colours
 MAX_BYTES = 2**30  # of all arrays together, uncompressed
 MAX_HEADER = 2**22
 MAX_ARRAYS = 128
+# What reading a damaged zip file, or an array's head in one, is known to raise.
+DAMAGE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    EOFError,
+    ValueError,
+    RuntimeError,
+    KeyError,
+    IndexError,
+    OverflowError,
+    MemoryError,
+    SyntaxError,
+    tokenize.TokenError,
+)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -53,10 +71,6 @@ class Replay:
     versions: dict[str, str]
 
     length: Int32[np.ndarray, " E"]
-    tiles: UInt8[np.ndarray, "E T+1 H W"]
-    position: UInt8[np.ndarray, "E T+1 N 2"]
-    heading: UInt8[np.ndarray, "E T+1 N"]
-    present: Bool[np.ndarray, "E T+1 N"]
     action: Int8[np.ndarray, "E T N"]
     reward: Float32[np.ndarray, "E T N"]
     terminated: Bool[np.ndarray, "E T"]
@@ -64,6 +78,10 @@ class Replay:
     source: Int8[np.ndarray, "E T M"]
     values: Float32[np.ndarray, "E T M S A"]
     influence: Float32[np.ndarray, "E T M"]
+    tiles: UInt8[np.ndarray, "E T+1 H W"]
+    position: UInt8[np.ndarray, "E T+1 N 2"]
+    heading: UInt8[np.ndarray, "E T+1 N"]
+    present: Bool[np.ndarray, "E T+1 N"]
 
     reset_key: UInt32[np.ndarray, "E 2"] | None = None
     step_key: UInt32[np.ndarray, "E T 2"] | None = None
@@ -155,8 +173,9 @@ def load(path: str | Path) -> Replay:
         raise
     except OSError as error:
         raise SocialRLError(f"{path}: cannot read this replay: {error.strerror or error}") from error
-    except Exception as error:  # what a damaged zip raises is open-ended: BadZipFile, zlib.error, EOFError, RuntimeError, ...
-        raise SocialRLError(f"{path}: not a replay, or a damaged one ({error or type(error).__name__})") from error
+    except DAMAGE as error:
+        cause = str(error).partition("\n")[0][:200] or type(error).__name__
+        raise SocialRLError(f"{path}: not a replay, or a damaged one ({cause})") from error
 
 
 def _read(archive: zipfile.ZipFile, where: str) -> Replay:
@@ -203,7 +222,7 @@ def _read_header(archive: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo], 
         raise SocialRLError(f"{where}: header: not readable as JSON ({error})") from error
 
 
-def _array_head(file: IO[bytes], name: str, where: str) -> tuple[np.dtype, tuple[int, ...], bool]:
+def _array_head(file: Any, name: str, where: str) -> tuple[np.dtype, tuple[int, ...], bool]:
     """What an array's first bytes say of it: dtype, shape, and whether it is in Fortran's order."""
     version = np.lib.format.read_magic(file)
     if version != (1, 0):  # later ones may announce a header of 4 GiB

@@ -1,0 +1,105 @@
+"""Made-up replays: agents that wander over a drawn level, and a novice that follows one or another for a while."""
+
+from typing import Any
+
+import numpy as np
+
+from socialrl.record.replay import Replay
+from socialrl_envs import grid
+
+AGENTS = ("novice_0", "expert_0", "expert_1", "wanderer_0")
+MAZE = """
+###########
+#....#....#
+#.r..#..g.#
+#....#....#
+#..b....r.#
+###.##.####
+#....#..b.#
+#.g..#....#
+#.......r.#
+#..b.#.g..#
+###########
+"""
+
+
+def _tiles(text: str) -> np.ndarray:
+    return np.array([[grid.TILE_OF_CHAR[c] for c in row] for row in text.split()], np.uint8)
+
+
+def _walk(rng: np.random.Generator, solid: np.ndarray, seats: int, steps: int) -> tuple[np.ndarray, np.ndarray]:
+    """Positions (steps + 1, seats, 2) and actions (steps, seats) of walkers that like to go straight on."""
+    free = np.argwhere(~solid)
+    position = np.zeros((steps + 1, seats, 2), np.uint8)
+    action = np.zeros((steps, seats), np.int8)
+    moves = np.array((*grid.DELTAS, (0, 0)))
+    now, going = free[rng.choice(len(free), seats, replace=False)], rng.integers(4, size=seats)
+    position[0] = now
+    for t in range(steps):
+        for seat in range(seats):
+            ways = [a for a in range(4) if not solid[tuple(now[seat] + moves[a])]]
+            if going[seat] not in ways or rng.random() < 0.15:
+                going[seat] = rng.choice(ways)
+            now[seat] = now[seat] + moves[going[seat]]
+        position[t + 1], action[t] = now, going
+    return position, action
+
+
+def _follow(rng: np.random.Generator, steps: int, sources: int) -> np.ndarray:
+    """A source for every step, kept for a while."""
+    change = rng.random(steps) < 0.12
+    change[0] = True
+    chosen = rng.choice(sources, size=int(change.sum()), p=[0.4] + [0.6 / (sources - 1)] * (sources - 1))
+    return chosen[np.cumsum(change) - 1].astype(np.int8)
+
+
+def make_replay(steps: tuple[int, ...] = (40, 25), seed: int = 0, novices: int = 1, **changes: Any) -> Replay:
+    """A replay with episodes of these lengths; `changes` override its fields. The same arguments give the same replay."""
+    rng = np.random.default_rng(seed)
+    tiles, seats, episodes, longest = _tiles(MAZE), len(AGENTS), len(steps), max(steps)
+    sources = ("self", *AGENTS[novices:])
+    fields: dict[str, Any] = {
+        "tiles": np.zeros((episodes, longest + 1, *tiles.shape), np.uint8),
+        "position": np.zeros((episodes, longest + 1, seats, 2), np.uint8),
+        "heading": np.zeros((episodes, longest + 1, seats), np.uint8),
+        "present": np.zeros((episodes, longest + 1, seats), bool),
+        "action": np.zeros((episodes, longest, seats), np.int8),
+        "reward": np.zeros((episodes, longest, seats), np.float32),
+        "terminated": np.zeros((episodes, longest), bool),
+        "truncated": np.zeros((episodes, longest), bool),
+        "source": np.zeros((episodes, longest, novices), np.int8),
+        "values": np.full((episodes, longest, novices, len(sources), 5), np.nan, np.float32),
+        "influence": np.full((episodes, longest, novices), np.nan, np.float32),
+    }
+    for e, length in enumerate(steps):
+        position, action = _walk(rng, tiles == grid.WALL, seats, length)
+        fields["tiles"][e, : length + 1] = tiles
+        fields["position"][e, : length + 1], fields["action"][e, :length] = position, action
+        fields["present"][e, : length + 1] = True
+        fields["present"][e, length // 2 : length * 3 // 4, 2] = False
+        fields["reward"][e, :length] = rng.choice([0, 1, -1], size=(length, seats), p=[0.8, 0.14, 0.06])
+        fields["truncated"][e, length - 1] = True
+        for m in range(novices):
+            fields["source"][e, :length, m] = source = _follow(rng, length, len(sources))
+            values = rng.normal(2.0, 0.4, (length, len(sources), 5)).astype(np.float32)
+            values[np.arange(length), source, action[:, m]] = values.max(axis=(1, 2)) + 0.2
+            fields["values"][e, :length, m] = values
+    facts: dict[str, Any] = {
+        "world": {"name": "coin_grid", "size": 11, "observation": "partial", "view": 7},
+        "agents": ("novice_0", *(f"novice_{i}" for i in range(1, novices)), *AGENTS[novices:]),
+        "novices": tuple(range(novices)),
+        "sources": sources,
+        "source_seats": (None, *range(novices, seats)),
+        "actions": grid.COMPASS_MOVES,
+        "cumulants": ("red", "green", "blue"),
+        "channels": ("wall", "red", "green", "blue", "others"),
+        "obs_shape": (7, 7, 5),
+        "preferences": ((1.0, 1.0, -1.0), (1.0, -1.0, -1.0), (-1.0, 1.0, -1.0), (0.0, 0.0, 0.0))[:seats],
+        "experiment": "coin_grid",
+        "arm": "psiphi",
+        "seed": seed,
+        "step": 500_000,
+        "versions": {"socialrl": "0.1.0"},
+        "length": np.array(steps, np.int32),
+    }
+    return Replay(**(facts | fields | changes))
