@@ -40,6 +40,8 @@ def describe(annotation: Any) -> str:
     if origin is Literal:
         return f"one of {', '.join(map(repr, args))}"
     if origin is tuple and args and args[-1] is Ellipsis:
+        if kind := kind_of(args[0]):
+            return f"a list of {kind.word}s"
         return f"a list of {describe(args[0])}"
     if origin is tuple:
         return f"[{', '.join(map(describe, args))}]"

@@ -42,6 +42,10 @@ class Config:
     def __post_init__(self):
         if self.lr <= 0:
             raise ValueError("lr must be positive")
+
+    def build(self, spec):
+        if self.label == "broken":
+            raise ValueError(f"cannot learn in {spec}")
 '''
 OTHER = '''
 """Has a key of its own."""
@@ -51,10 +55,14 @@ import dataclasses
 class Config:
     lr: float = 1e-2
     depth: int = 2  # layers of the network
+
+    def build(self, spec):
+        pass
 '''
 WORLD = '''
 """A world of one size."""
 import dataclasses
+import types
 from socialrl_envs.errors import SocialRLError
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -65,6 +73,11 @@ class Config:
     def __post_init__(self):
         if self.size < 3:
             raise SocialRLError(f"size: {self.size}", "it must be at least 3")
+
+    def build(self):
+        if self.size > 50:
+            raise SocialRLError(f"size: {self.size}", "no room in memory")
+        return types.SimpleNamespace(spec=f"a world of {self.size} cells")
 '''
 
 
@@ -77,6 +90,8 @@ def _package(monkeypatch, package, folder, files):
     for name in files:
         # Past the type-checking import hook: users run without it, and it is their messages that are tested.
         spec = importlib.util.spec_from_file_location(f"{package.__name__}.{name}", folder / f"{name}.py")
+        assert spec is not None
+        assert spec.loader is not None
         module = importlib.util.module_from_spec(spec)
         monkeypatch.setitem(sys.modules, spec.name, module)
         monkeypatch.setattr(package, name, module, raising=False)

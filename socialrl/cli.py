@@ -1,0 +1,373 @@
+"""The command line: run, view, report, list. Each command imports what it needs when it is called, so `--help` is instant."""
+
+import argparse
+import importlib.util
+import os
+import shlex
+import shutil
+import sys
+import textwrap
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+if TYPE_CHECKING:
+    from socialrl.config import Experiment
+    from socialrl.record.folder import RunFolder
+
+RUN_HELP = """\
+Trains every arm of an experiment and records it in a run folder, runs/<experiment>/<number>: config.json, metrics.jsonl,
+checkpoints, replays of episodes with every step's decision, report.html.
+
+examples:
+  socialrl run experiments/coin_grid.py
+  socialrl run experiments/coin_grid.py --help                 every setting of this experiment, with its meaning
+  socialrl run experiments/coin_grid.py --seeds 3 --arms psiphi,dqn
+  socialrl run experiments/coin_grid.py --world.size 7 --learner.lr 3e-4 --psiphi.learner.gpi false
+  socialrl run experiments/coin_grid.py --resume               goes on with the latest run of it
+  socialrl run --resume runs/coin_grid/003                     goes on with that one
+
+settings:
+  --KEY VALUE sets any key of the experiment: `world.*` its world, `learner.*` every arm whose learner has the key,
+  `<arm>.learner.*` and `<arm>.world.*` one arm alone. Lists are written 64,64, nothing is `none`.
+"""
+
+VIEW_HELP = """\
+Opens replays in a window: the world, whom the novice follows now, and a timeline of all its decisions.
+
+examples:
+  socialrl view runs/coin_grid/001                             all replays of a run
+  socialrl view runs/coin_grid/001/replays/psiphi-seed0.npz
+  socialrl view runs/coin_grid/001 --export out.gif            an episode as a picture, no screen needed
+  socialrl view runs/coin_grid/001 --export out.png --episode 2 --step 14
+"""
+
+REPORT_HELP = """\
+Writes one self-contained page of a run, or of several side by side.
+
+examples:
+  socialrl report runs/coin_grid/001
+  socialrl report runs/coin_grid/001 runs/coin_grid/002 --out both.html
+"""
+
+MAIN_HELP = """\
+Learning from others in gridworlds: train agents that decide at every step whom to imitate, and see every decision.
+
+examples:
+  socialrl list                                                what there is
+  socialrl run experiments/coin_grid.py                        trains, records, reports
+  socialrl view runs/coin_grid/001                             shows the decisions
+  socialrl COMMAND --help                                      more about a command
+"""
+
+RUN_VALUES, RUN_FLAGS = ("--out", "--platform"), ("--help", "-h")
+
+
+class _Parser(argparse.ArgumentParser):
+    """Complains in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        from socialrl_envs.errors import SocialRLError
+
+        raise SocialRLError(message, f"see {self.prog} --help")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command; returns the exit code: 0, 2 for what the user can mend (told in one line), 130 for Ctrl-C."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        return _main(arguments)
+    except KeyboardInterrupt:
+        print("\nsocialrl: stopped", file=sys.stderr)
+        return 130
+    except ValueError as error:
+        from socialrl_envs.errors import SocialRLError
+
+        if not isinstance(error, SocialRLError):
+            raise
+        print(f"socialrl: error: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+
+
+def _main(arguments: list[str]) -> int:
+    commands: dict[str, Callable[[list[str]], None]] = {"run": _run, "view": _view, "report": _report, "list": _list}
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print(_main_parser().format_help(), end="")
+        return 0
+    if arguments[0] == "--version":
+        from socialrl import __version__
+
+        print(f"socialrl {__version__}")
+        return 0
+    name, *rest = arguments
+    if name not in commands:
+        from socialrl_envs.errors import unknown
+
+        raise unknown("command", name, commands)
+    try:
+        commands[name](rest)
+    except SystemExit as leave:  # argparse's way to end after --help
+        return int(leave.code or 0)
+    return 0
+
+
+def _main_parser() -> argparse.ArgumentParser:
+    parser = _parser("socialrl", MAIN_HELP)
+    parser.add_argument("--version", action="store_true", help="print the version")
+    sub = parser.add_subparsers(title="commands", metavar="COMMAND")
+    sub.add_parser("run", help="train an experiment's arms and record them")
+    sub.add_parser("view", help="see a replay, step by step, or export it")
+    sub.add_parser("report", help="write the page of one run or several")
+    sub.add_parser("list", help="worlds, co-players, learners and experiments")
+    return parser
+
+
+def _parser(prog: str, text: str, **options: Any) -> argparse.ArgumentParser:
+    formatter = argparse.RawDescriptionHelpFormatter
+    head, _, tail = text.partition("\n\n")
+    return _Parser(prog=prog, description=head, epilog=tail, formatter_class=formatter, allow_abbrev=False, **options)
+
+
+# run
+
+
+def _run_parser() -> argparse.ArgumentParser:
+    parser = _parser("socialrl run", RUN_HELP, add_help=False, usage="socialrl run EXPERIMENT [options] [--KEY VALUE ...]")
+    parser.add_argument("experiment", metavar="EXPERIMENT", nargs="?", help="a file of experiments/, or a run folder")
+    parser.add_argument("-h", "--help", action="store_true", help="show this, and with EXPERIMENT all its settings")
+    parser.add_argument("--out", metavar="DIR", help="the run folder (default: runs/<experiment>/<next number>)")
+    parser.add_argument("--resume", metavar="DIR", nargs="?", const="", help="go on with a run (default: the latest)")
+    parser.add_argument("--platform", choices=("cpu", "cuda"), help="where to compute (default: the best there is)")
+    return parser
+
+
+def split_run_arguments(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The command's own arguments, and the settings (`--key value` pairs) of the experiment."""
+    own: list[str] = []
+    settings: list[str] = []
+    rest = list(arguments)
+    while rest:
+        token = rest.pop(0)
+        name, equals, _ = token.partition("=")
+        takes_value = not equals and bool(rest) and not rest[0].startswith("--")
+        target = own if name in (*RUN_VALUES, *RUN_FLAGS, "--resume") or not token.startswith("--") else settings
+        target.append(token)
+        if takes_value and token.startswith("--") and name not in RUN_FLAGS:
+            target.append(rest.pop(0))
+    return own, settings
+
+
+def _run(arguments: list[str]) -> None:
+    own, settings = split_run_arguments(arguments)
+    options = _run_parser().parse_args(own)
+    resume = None if options.resume is None else options.resume
+    if options.experiment is None and resume and resume.endswith(".py"):
+        options.experiment, resume = resume, ""  # `--resume experiments/x.py`: the latest run of that file
+    source = options.experiment or resume
+    if options.help and not source:
+        print(_run_parser().format_help(), end="")
+        return
+    if not source:
+        _run_parser().error("run needs an EXPERIMENT")
+    if options.platform:
+        os.environ["JAX_PLATFORMS"] = options.platform
+    from socialrl.config import load_experiment
+    from socialrl.overrides import apply
+
+    experiment = apply(load_experiment(source), settings)
+    if options.help:
+        print(_run_parser().format_help())
+        print(settings_help(experiment))
+        return
+    device = _device(options.platform)
+    _check_builds(experiment)
+    folder = _open_folder(experiment, options.out, resume, device, f"socialrl run {shlex.join(arguments)}")
+    with folder:
+        print(describe(experiment))
+        print(f"{'device':<12} {device}\n{'folder':<12} {folder.path}\n", flush=True)
+        importlib.import_module("socialrl.run").run(experiment, folder, resume=resume is not None)
+
+
+def _device(platform: str | None) -> str:
+    """E.g. "cpu x1"; raises SocialRLError if there is no such device."""
+    import jax
+
+    from socialrl_envs.errors import SocialRLError
+
+    try:
+        devices = jax.devices()
+    except (RuntimeError, AssertionError) as error:  # jax asserts where a plug-in is missing
+        cure = "install the extra: pip install 'socialrl[cuda]'" if platform == "cuda" else "unset JAX_PLATFORMS"
+        raise SocialRLError(
+            f"--platform {platform}: jax finds no such device" if platform else f"jax: {error}", cure
+        ) from error
+    return f"{devices[0].platform} x{len(devices)}"
+
+
+def _check_builds(experiment: "Experiment") -> None:
+    """Builds every arm's world and learner once, so that an impossible one is told before a folder is made."""
+    from socialrl.coerce import construct
+
+    for arm in experiment.arms:
+        world = construct(experiment.world_of(arm).build, "world" if arm.world is None else f"{arm.name}.world")
+        construct(lambda arm=arm, world=world: arm.learner.build(world.spec), f"{arm.name}.learner")
+
+
+def _open_folder(experiment: "Experiment", out: str | None, resume: str | None, device: str, command: str) -> "RunFolder":
+    from socialrl.config import to_json
+    from socialrl.record import folder
+    from socialrl_envs.errors import SocialRLError
+
+    if resume is None:
+        return folder.create(to_json(experiment), out=out, device=device, command=command)
+    if out and resume:
+        raise SocialRLError("--out and --resume DIR both name a run folder", "give one of them")
+    return folder.resume(resume or out or folder.latest("runs", experiment.name), to_json(experiment))
+
+
+def describe(experiment: "Experiment") -> str:
+    """The resolved experiment in lines of text: every setting with its value."""
+    from socialrl.config import to_json
+
+    def line(word: str, values: dict[str, Any]) -> str:
+        name, plain = values.get("name", ""), {key: value for key, value in values.items() if key != "name"}
+        return f"{word:<12} {name}  " + "  ".join(f"{key}={_show(value)}" for key, value in plain.items())
+
+    data = to_json(experiment)
+    world, arms = data.pop("world"), data.pop("arms")
+    lines = [line("experiment", data), line("world", world)]
+    for arm in arms:
+        lines.append(line(f"arm {arm['name']}", arm["learner"]))
+        lines += [line("  its world", arm["world"])] if arm["world"] else []
+    return "\n".join(lines)
+
+
+def settings_help(experiment: "Experiment") -> str:
+    """All keys that can be overridden, each with its type, value and meaning, in three columns."""
+    from socialrl.coerce import describe as describe_type
+    from socialrl.coerce import fields_of
+    from socialrl.fielddocs import field_docs
+    from socialrl.overrides import keys
+
+    rows = []
+    for key, holder in keys(experiment).items():
+        part, _, name = key.rpartition(".")
+        known = fields_of(type(holder))
+        if key == "arms":
+            kind, value = "a list of names", ",".join(arm.name for arm in experiment.arms)
+        else:
+            kind, value = describe_type(known[name]), _values(experiment, part, name)
+        rows.append((f"--{key}", f"{kind} = {value}", field_docs(type(holder)).get(name, "")))
+    first, second = (max(len(row[i]) for row in rows if len(row[i]) < limit) for i, limit in ((0, 40), (1, 48)))
+    indent = first + second + 6
+    width = max(shutil.get_terminal_size((150, 24)).columns - indent, 40)
+    lines = []
+    for key, value, doc in rows:
+        begin, *more = textwrap.wrap(doc, width) or [""]
+        lines.append(f"  {key:<{first}}  {value:<{second}}  {begin}".rstrip())
+        lines += [" " * indent + part for part in more]
+    arms = ", ".join(arm.name for arm in experiment.arms)
+    return "\n".join([f"settings of {experiment.name} (arms: {arms}), with type, value and meaning:", *lines])
+
+
+def _values(experiment: "Experiment", part: str, name: str) -> str:
+    """The key's value, or where the arms differ each arm's."""
+    if part == "":
+        return _show(getattr(experiment, name))
+    holders = {arm.name: experiment.world_of(arm) if part == "world" else arm.learner for arm in experiment.arms}
+    shown = {arm: _show(getattr(holder, name)) for arm, holder in holders.items() if hasattr(holder, name)}
+    if len(set(shown.values())) == 1 and len(shown) == len(holders):
+        return next(iter(shown.values()))
+    return ", ".join(f"{value} ({arm})" for arm, value in shown.items())
+
+
+def _show(value: Any) -> str:
+    return str(value).replace(" ", "") if isinstance(value, tuple | list) else str(value)
+
+
+# view, report, list
+
+
+def _view(arguments: list[str]) -> None:
+    parser = _parser("socialrl view", VIEW_HELP)
+    parser.add_argument("paths", metavar="PATH", nargs="+", help="a replay, or a run folder")
+    parser.add_argument("--export", metavar="OUT", help="write a .gif of an episode or a .png of a step, open no window")
+    parser.add_argument("--episode", type=int, help="which episode to export, from 0")
+    parser.add_argument("--step", type=int, help="which step to export, from 0")
+    options = parser.parse_args(arguments)
+    from socialrl_envs.errors import SocialRLError
+
+    if options.export is None:
+        if options.episode is not None or options.step is not None:
+            raise SocialRLError("--episode and --step choose what --export writes", "add --export OUT")
+        _with_extra("view", "socialrl.viewer").view([Path(path) for path in options.paths])
+        return
+    if len(options.paths) > 1:
+        raise SocialRLError(f"--export takes one PATH, got {len(options.paths)}", "export them one by one")
+    chosen = {key: value for key, value in (("episode", options.episode), ("step", options.step)) if value is not None}
+    out = Path(options.export)
+    _with_extra("view", "socialrl.viewer").export(Path(options.paths[0]), out, **chosen)
+    print(out)
+
+
+def _report(arguments: list[str]) -> None:
+    parser = _parser("socialrl report", REPORT_HELP)
+    parser.add_argument("runs", metavar="RUN", nargs="+", help="a run folder")
+    parser.add_argument("--out", metavar="FILE", help="where to write the page (default: report.html in the first RUN)")
+    options = parser.parse_args(arguments)
+    out = Path(options.out) if options.out else None
+    print(_with_extra("report", "socialrl.report").write_report([Path(run) for run in options.runs], out))
+
+
+def _with_extra(extra: str, module: str) -> Any:
+    """The module; a package of an extra that is not installed is told in one line."""
+    from socialrl_envs.errors import SocialRLError
+
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("socialrl"):
+            raise
+        raise SocialRLError(
+            f"`socialrl {extra}` needs {error.name}, which is not installed", f"pip install 'socialrl[{extra}]'"
+        ) from error
+
+
+def _list(arguments: list[str]) -> None:
+    _parser("socialrl list", "Lists worlds, co-players, learners and experiments.\n\n").parse_args(arguments)
+    from socialrl.registry import LEARNER
+    from socialrl_envs.registry import discover
+
+    groups = {
+        "worlds": discover("socialrl_envs.worlds"),
+        "co-players": discover("socialrl_envs.coplayers"),
+        "learners": LEARNER.modules(),
+    }
+    found = {title: {name: _source_of(module) for name, module in group.items()} for title, group in groups.items()}
+    found["experiments"] = {str(file): file for file in sorted(Path("experiments").glob("[!_]*.py"))}
+    for title, group in found.items():
+        print(title)
+        for name, file in sorted(group.items()):
+            print(f"  {name:<28} {_headline(file)}".rstrip())
+        if not group:
+            print("  none" if title != "experiments" else "  none in ./experiments")
+
+
+def _source_of(module: str) -> Path | None:
+    spec = importlib.util.find_spec(module)
+    return Path(spec.origin) if spec and spec.origin else None
+
+
+def _headline(file: Path | None) -> str:
+    """The first line of a file's docstring; the file is read, not run."""
+    import ast
+
+    try:
+        text = ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) if file else None
+    except (OSError, SyntaxError, ValueError):
+        return "(cannot be read)"
+    return (text or "").partition("\n")[0]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
