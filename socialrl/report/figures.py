@@ -17,7 +17,7 @@ from socialrl_envs.render import OKABE_ITO
 
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7a7a7a")
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<")
-_DASHES = ("-", (0, (5, 1.5)), (0, (1, 1)), (0, (6, 1.5, 1, 1.5)), (0, (8, 2, 3, 2)))
+_DASHES = ("-", (0, (5.0, 1.5)), (0, (1.0, 1.0)), (0, (6.0, 1.5, 1.0, 1.5)), (0, (8.0, 2.0, 3.0, 2.0)))
 _HATCHES = ("//", "\\\\", "||", "--", "xx", "++", "////")  # of lines; dots and rings make a large file
 WIDTH = 9.15  # inches: as wide as the page, so that text in figures is as large as drawn
 POINTS = 200  # of a curve, at most; longer ones are averaged into bins

@@ -1,9 +1,8 @@
 """The page: sections in reading order, one self-contained file, written atomically."""
 
-import os
-import tempfile
 from pathlib import Path
 
+from socialrl.record.atomic import write_bytes
 from socialrl.report import diagnostics, episodes, figures, scores, settings, sources, transfer
 from socialrl.report.markup import Markup, Section, tag
 from socialrl.report.reading import Study
@@ -12,16 +11,7 @@ from socialrl.report.reading import Study
 def write(study: Study, out: Path | None = None) -> Path:
     """Writes the page (default: report.html in the first run's folder) and returns where it is."""
     path = out if out is not None else study.runs[0].folder / "report.html"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(render(study))
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+    write_bytes(path, render(study).encode("utf-8", "replace"))
     return path
 
 

@@ -13,9 +13,14 @@ _HEIGHT = {"dqn": 9.2, "bc": 11.0, "psiphi": 14.1, "psiphi_no_gpi": 15.6}
 _SOURCES = ("self", "expert_0", "expert_1")
 
 
-def line(arm: str, kind: str, step: int, labels: dict[str, Any] | None = None, **values: list[float | None]) -> dict[str, Any]:
-    """One record; `__` in a metric's keyword stands for `/`."""
-    record = {"arm": arm, "kind": kind, "step": step, "values": {name.replace("__", "/"): v for name, v in values.items()}}
+Values = dict[str, Any]
+
+
+def line(
+    arm: str, kind: str, step: int, values: Values | list[float | None], labels: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """One record; a plain list is that of the metric `return`."""
+    record = {"arm": arm, "kind": kind, "step": step, "values": values if isinstance(values, dict) else {"return": values}}
     return record | ({"labels": labels} if labels else {})
 
 
