@@ -43,6 +43,14 @@ def arm_styles(arms: Sequence[str]) -> dict[str, Style]:
     }
 
 
+def variants(style: Style, count: int) -> list[Style]:
+    """Styles for several lines of one arm: its colour, its own marker and dashes first."""
+    marker, dashes = _MARKERS.index(style.marker), _DASHES.index(style.dashes)
+    return [
+        Style(style.colour, _MARKERS[(marker + i) % len(_MARKERS)], _DASHES[(dashes + i) % len(_DASHES)]) for i in range(count)
+    ]
+
+
 def source_colours(sources: Sequence[str]) -> dict[str, str]:
     """A colour for every source of behaviour, the novice itself first: the order in which `render` colours seats."""
     names = dict.fromkeys(["self", *sources])

@@ -25,7 +25,7 @@ def render(study: Study) -> str:
         scores.final(study, styles),
         sources.followed(study, colours),
         episodes.episodes(study, colours),
-        transfer.few_shot(study),
+        transfer.few_shot(study, styles),
         diagnostics.diagnostics(study, styles),
         settings.settings(study),
         settings.reproduce(study),
@@ -52,13 +52,12 @@ def contents(sections: list[Section]) -> Markup:
 def header(study: Study) -> Markup:
     """Title, question, what was run, and what a reader should know before the numbers."""
     notes = [note for run in study.runs for note in run.notes]
-    names = ", ".join(str(run.experiment.get("name", run.name)) for run in study.runs)
     seeds = "/".join(str(count) for count in dict.fromkeys(run.experiment.get("seeds", "?") for run in study.runs))
     devices = dict.fromkeys(run.device for run in study.runs if run.device)
     facts = [f"{len(study.arms)} arms", f"{seeds} seeds", *devices]
     return tag(
         "header",
-        tag("h1", names),
+        tag("h1", study.title),
         *(tag("p", question, class_="question") for question in study.questions or (study.title,)),
         tag("p", " · ".join(facts), class_="meta"),
         tag("div", *(tag("p", note) for note in notes), class_="warning") if notes else None,

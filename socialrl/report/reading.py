@@ -217,7 +217,7 @@ def _read_lines(path: Path, parse: Callable[[dict[str, Any]], Any], notes: list[
         try:
             data = json.loads(line)
             result.append((_text(data, "arm"), parse(data)))
-        except (ValueError, TypeError, KeyError, RecursionError) as error:
+        except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
             if number == len(lines):  # no newline after it
                 notes.append(f"{path.name}, line {number} was cut short while being written and is left out.")
                 break
@@ -239,8 +239,8 @@ def _record(data: dict[str, Any]) -> Record:
     if kind not in KINDS:
         raise ValueError(f"unknown kind {kind!r}; known: {', '.join(KINDS)}")
     step, labels, values = data["step"], data.get("labels") or {}, data["values"]
-    if not isinstance(step, int) or isinstance(step, bool):
-        raise TypeError("`step` is not a whole number")
+    if type(step) is not int or not 0 <= step < 2**53:
+        raise TypeError("`step` is not a whole number from 0 to 2^53")
     if not isinstance(labels, dict) or not isinstance(values, dict):
         raise TypeError("`labels` and `values` must be objects")
     return Record(kind=kind, step=step, labels=labels, values={name: _numbers(name, value) for name, value in values.items()})

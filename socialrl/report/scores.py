@@ -160,6 +160,9 @@ def final(study: Study, styles: Styles) -> Section | None:
         return None
     picture = Markup(figures.final_scores(scores, styles, "final", "return"))
     text = "Open: every seed. Filled, with bar: interquartile mean and its 95 % interval."
+    unfinished = [arm.label for arm in study.arms if arm.label in scores and not arm.finished]
+    if unfinished:
+        text += f" Not finished, so the latest so far: {', '.join(unfinished)}."
     return section("Final scores", figure(picture, text), measures(study), further(study), anchor="final")
 
 

@@ -3,51 +3,56 @@
 import numpy as np
 
 from socialrl.report import figures
+from socialrl.report.figures import Styles
 from socialrl.report.legends import arm_legend
 from socialrl.report.markup import Markup, Section, figure, fold, section, table
 from socialrl.report.reading import Study
 from socialrl.report.scores import cell
 from socialrl.report.statistics import interval
 
+Key = tuple[str, str]  # arm and method
 
-def few_shot(study: Study) -> Section | None:
+
+def few_shot(study: Study, arm_styles: Styles) -> Section | None:
     """Return on new tasks against the episodes seen of them, by arm and method."""
     curves = few_shot_curves(study)
     if not curves:
         return None
-    styles = figures.arm_styles(list(curves))
-    picture = Markup(
-        figures.few_shot({m: (e, [interval(s) for s in scores]) for m, (e, scores) in curves.items()}, styles, "few")
-    )
-    rows = []
-    for method, (episodes, scores) in curves.items():
-        for count, score in zip(episodes, scores, strict=True):
-            rows.append((method, f"{count:,}", cell(interval(score)), str(score.shape[1])))
+    names = {key: key[0] if key[1] in ("", key[0]) else f"{key[0]}: {key[1]}" for key in curves}
+    styles: dict[str, figures.Style] = {}
+    for arm in dict.fromkeys(arm for arm, _ in curves):
+        own = [name for key, name in names.items() if key[0] == arm]
+        styles |= dict(zip(own, figures.variants(arm_styles[arm], len(own)), strict=True))
+    points = {names[key]: (episodes, [interval(score) for score in scores]) for key, (episodes, scores) in curves.items()}
+    picture = Markup(figures.few_shot(points, styles, "few"))
+    rows = [
+        (names[key], f"{count:,}", cell(interval(score)), str(score.shape[1]))
+        for key, (episodes, scores) in curves.items()
+        for count, score in zip(episodes, scores, strict=True)
+    ]
     text = "Interquartile mean over seeds and tasks; intervals resample seeds within each task (stratified bootstrap)."
     return section(
         "Few-shot transfer",
-        figure(picture, text, arm_legend(list(curves), styles, "few-key")),
+        figure(picture, text, arm_legend(list(points), styles, "few-key")),
         fold("Numbers", table(("method", "episodes", "return", "tasks"), rows, numeric=(1, 3))),
         anchor="few-shot",
     )
 
 
-def few_shot_curves(study: Study) -> dict[str, tuple[np.ndarray, list[np.ndarray]]]:
+def few_shot_curves(study: Study) -> dict[Key, tuple[np.ndarray, list[np.ndarray]]]:
     """Arm and method -> (episodes (points,), scores of shape (seeds, tasks) per point)."""
-    cells: dict[tuple[str, str], dict[int, dict[str, np.ndarray]]] = {}
+    cells: dict[Key, dict[int, dict[str, np.ndarray]]] = {}
     for arm in study.arms:
         for record in arm.of("few_shot"):
             episodes = record.labels.get("episodes")
-            if "return" in record.values and isinstance(episodes, int | float):
+            if "return" in record.values and isinstance(episodes, int):
                 key = (arm.label, str(record.labels.get("method", "")))
                 task = str(record.labels.get("preference", ""))
-                cells.setdefault(key, {}).setdefault(int(episodes), {})[task] = record.values["return"]
-    curves = {}
-    for (arm, method), points in cells.items():
-        name = arm if method in ("", arm) else f"{arm}: {method}"
-        episodes = sorted(points)
-        curves[name] = (np.array(episodes), [_columns(list(points[n].values())) for n in episodes])
-    return curves
+                cells.setdefault(key, {}).setdefault(episodes, {})[task] = record.values["return"]
+    return {
+        key: (np.array(sorted(points)), [_columns(list(points[count].values())) for count in sorted(points)])
+        for key, points in cells.items()
+    }
 
 
 def _columns(tasks: list[np.ndarray]) -> np.ndarray:

@@ -203,6 +203,15 @@ def test_a_run_that_recorded_nothing(tmp_path):
     assert format_table({}) == "no evaluation recorded yet"
 
 
+def test_few_shot_intervals_are_over_seeds_and_tasks(tmp_path):
+    lines = [
+        line("a", "few_shot", 9, scores, {"preference": task, "method": "w", "episodes": 10})
+        for task, scores in (("x", [0.0, 0.0, 0.0]), ("y", [10.0, 10.0, 10.0]))
+    ]
+    page = Page(write_report(write_run(tmp_path / "r", lines, ("a",))))
+    assert page.row("a: w") == ["a: w", "10", "5.00 [5.00, 5.00]", "2"]
+
+
 def test_several_runs_share_a_page(tmp_path):
     one, two = (full_run(tmp_path / name, points=7, arms=("dqn", "psiphi")) for name in ("001", "002"))
     page = Page(write_report([one, two]))

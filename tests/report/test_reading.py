@@ -65,6 +65,8 @@ GOOD = json.dumps(line("a", "final", 10, [1.0]))
         ('{"kind": "final", "step": 1, "values": {}}', "`arm` is missing"),
         ('{"arm": "a", "kind": "finale", "step": 1, "values": {}}', "unknown kind 'finale'"),
         ('{"arm": "a", "kind": "final", "step": 1.5, "values": {}}', "`step` is not a whole number"),
+        ('{"arm": "a", "kind": "final", "step": -1, "values": {}}', "`step` is not a whole number"),
+        ('{"arm": "a", "kind": "final", "step": 1, "values": {"return": [1' + "0" * 400 + "]}}", "too large"),
         ('{"arm": "a", "kind": "final", "step": 1, "values": {"return": "high"}}', "values of 'return'"),
         ('{"arm": "a", "kind": "final", "step": 1, "values": {"return": [true]}}', "values of 'return'"),
     ],
