@@ -1,0 +1,83 @@
+"""What the keys do: each a function from scene to scene. The help overlay lists this same table."""
+
+import dataclasses
+from collections.abc import Callable
+
+import numpy as np
+
+from socialrl.viewer.scene import SPEEDS, Scene
+
+replace = dataclasses.replace
+
+
+@dataclasses.dataclass(frozen=True)
+class Command:
+    """keys: pygame's names, with `shift+` in front where it is held. label: how the help writes them."""
+
+    keys: tuple[str, ...]
+    label: str
+    text: str
+    apply: Callable[[Scene], Scene | None]  # None: quit
+
+
+def play(scene: Scene) -> Scene:
+    """Plays or pauses; at the end it plays from the start."""
+    scene = replace(scene, playing=not scene.playing)
+    return scene.at(0) if scene.playing and scene.ended else scene
+
+
+def faster(scene: Scene, by: int) -> Scene:
+    """The next higher (1) or lower (-1) speed."""
+    index = SPEEDS.index(scene.speed) if scene.speed in SPEEDS else 2
+    return replace(scene, speed=SPEEDS[min(max(index + by, 0), len(SPEEDS) - 1)])
+
+
+def jump(scene: Scene, by: int) -> Scene:
+    """The next (1) or previous (-1) change of source; the end or the start if there is none."""
+    changes = scene.changes()
+    if by > 0:
+        later = changes[changes > scene.t]
+        return scene.at(int(later[0]) if len(later) else scene.steps)
+    earlier = changes[changes < scene.t]
+    return scene.at(int(earlier[-1]) if len(earlier) else 0)
+
+
+def next_seat(scene: Scene, by: int) -> Scene:
+    """Marks the view of another seat, one that is there now if possible."""
+    seats = len(scene.replay.agents)
+    present = scene.replay.present[scene.episode, scene.t]
+    order = [(scene.chosen + by * i) % seats for i in range(1, seats + 1)]
+    return scene.of_seat(next((seat for seat in order if present[seat] or not np.any(present)), order[0]))
+
+
+COMMANDS = (
+    Command(("space",), "space", "play, pause", play),
+    Command(("right",), "right", "one step on", lambda s: s.at(s.t + 1)),
+    Command(("left",), "left", "one step back", lambda s: s.at(s.t - 1)),
+    Command(("shift+right",), "shift right", "ten steps on", lambda s: s.at(s.t + 10)),
+    Command(("shift+left",), "shift left", "ten steps back", lambda s: s.at(s.t - 10)),
+    Command((".", "shift+."), ".", "next change of source", lambda s: jump(s, 1)),
+    Command((",", "shift+,"), ",", "previous change of source", lambda s: jump(s, -1)),
+    Command(("home",), "home", "first step", lambda s: s.at(0)),
+    Command(("end",), "end", "last step", lambda s: s.at(s.steps)),
+    Command(("up",), "up", "faster", lambda s: faster(s, 1)),
+    Command(("down",), "down", "slower", lambda s: faster(s, -1)),
+    Command(("n",), "n", "next episode", lambda s: s.in_episode(s.episode + 1)),
+    Command(("p",), "p", "previous episode", lambda s: s.in_episode(s.episode - 1)),
+    Command(("page down", "]"), "page down", "next replay", lambda s: s.in_replay(s.which + 1)),
+    Command(("page up", "["), "page up", "previous replay", lambda s: s.in_replay(s.which - 1)),
+    Command(("tab",), "tab", "view of the next seat", lambda s: next_seat(s, 1)),
+    Command(("shift+tab",), "shift tab", "view of the previous seat", lambda s: next_seat(s, -1)),
+    Command(("v",), "v", "mark what the seat sees", lambda s: replace(s, view=not s.view)),
+    Command(("l",), "l", "loop", lambda s: replace(s, loop=not s.loop)),
+    Command(("t",), "t", "light, dark", lambda s: replace(s, theme="dark" if s.theme == "light" else "light")),
+    Command(("h", "f1", "?", "shift+/"), "h", "this help", lambda s: replace(s, help=not s.help)),
+    Command(("escape", "q"), "q, esc", "quit", lambda s: replace(s, help=False) if s.help else None),
+)
+BY_KEY = {key: command for command in COMMANDS for key in command.keys}
+
+
+def press(scene: Scene, key: str) -> Scene | None:
+    """The scene after a key; the same one if the key means nothing, None to quit."""
+    command = BY_KEY.get(key)
+    return scene if command is None else command.apply(scene)

@@ -1,0 +1,153 @@
+"""One frame: a scene on a surface of any size. The window and the export draw with this alone."""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import pygame
+from jaxtyping import UInt8
+
+from socialrl.record.replay import Replay
+from socialrl.viewer import timeline
+from socialrl.viewer.paint import Brush, find_theme, to_array
+from socialrl.viewer.panels import panels
+from socialrl.viewer.scene import Scene
+from socialrl.viewer.timeline import Timeline
+from socialrl_envs.errors import SocialRLError
+
+MIN_SIZE, MAX_SIZE = (160, 120), (7680, 4320)
+CARD = 18  # between the edge of a side card and what is in it
+
+
+@dataclasses.dataclass(frozen=True)
+class Layout:
+    """Where everything is: cards in the window, and what lies in them. side: one card per side panel."""
+
+    scale: float
+    head: pygame.Rect
+    main: pygame.Rect
+    side: tuple[pygame.Rect, ...]
+    foot: pygame.Rect
+
+    def _px(self, length: float) -> int:
+        return max(1, round(length * self.scale))
+
+    @property
+    def main_inner(self) -> pygame.Rect:
+        return self.main.inflate(-2 * self._px(12), -2 * self._px(12))
+
+    @property
+    def timeline(self) -> Timeline:
+        return Timeline(self.foot.inflate(-2 * self._px(18), -2 * self._px(12)), self.scale)
+
+
+def layout(size: tuple[int, int], scene: Scene) -> Layout:
+    """Head, world, side panels and timeline in a window.
+
+    The side panels stand in a column that takes what the grid leaves free, within bounds; in an upright window they stand
+    in a row below the world.
+    """
+    width, height = size
+    rows, cells = scene.replay.tiles.shape[2:]
+    upright = width < 1.1 * height
+    scale = max(0.3, min(width / (900 if upright else 1280), height / (1000 if upright else 800)))
+
+    def px(length: float) -> int:
+        return max(1, round(length * scale))
+
+    pad = px(12)
+    page = pygame.Rect(pad, 0, max(1, width - 2 * pad), height)
+    head = pygame.Rect(page.left, 0, page.width, px(54))
+    foot = pygame.Rect(page.left, 0, page.width, px(timeline.height(len(scene.replay.novices)) + 24))
+    foot.bottom = height - pad
+    room = pygame.Rect(page.left, head.bottom, page.width, max(2, foot.top - pad - head.bottom))
+    wishes = [px(panel.height(scene, 400) + 2 * CARD) for panel in panels("side")]
+    if upright:
+        low = min(max(wishes), round(room.height * 0.55))
+        main = pygame.Rect(room.left, room.top, room.width, max(1, room.height - low - pad))
+        side = _in_a_row(pygame.Rect(room.left, main.bottom + pad, room.width, low), len(wishes), pad)
+    else:
+        free = room.width - pad - px(24) - round((room.height - px(24)) * cells / rows)
+        column = min(max(px(400), min(px(560), free)), room.width // 2)
+        main = pygame.Rect(room.left, room.top, max(1, room.width - column - pad), room.height)
+        side = _in_a_column(pygame.Rect(main.right + pad, room.top, column, room.height), wishes, pad)
+    return Layout(scale, head, main, side, foot)
+
+
+def _in_a_row(rect: pygame.Rect, count: int, gap: int) -> tuple[pygame.Rect, ...]:
+    width = max(1, (rect.width - gap * (count - 1)) // count)
+    return tuple(pygame.Rect(rect.left + i * (width + gap), rect.top, width, rect.height) for i in range(count))
+
+
+def _in_a_column(rect: pygame.Rect, wishes: list[int], gap: int) -> tuple[pygame.Rect, ...]:
+    """As high as they wish, the last one to the end; all lower in proportion if there is no room."""
+    squeeze = min(1.0, (rect.height - gap * (len(wishes) - 1)) / sum(wishes))
+    cards, top = [], rect.top
+    for i, wish in enumerate(wishes):
+        last = i == len(wishes) - 1
+        cards.append(pygame.Rect(rect.left, top, rect.width, max(1, rect.bottom - top if last else int(wish * squeeze))))
+        top = cards[-1].bottom + gap
+    return tuple(cards)
+
+
+def paint(scene: Scene, size: tuple[int, int]) -> pygame.Surface:
+    """A new surface with the scene on it."""
+    surface = pygame.Surface(size, 0, 32)
+    where = layout(size, scene)
+    brush = Brush(surface, find_theme(scene.theme), where.scale)
+    surface.fill(brush.theme.page)
+    _head(brush, where.head, scene)
+    brush.box(where.main, brush.theme.card)
+    for panel in panels("main"):
+        panel.draw(brush, where.main_inner, scene)
+    for panel, card in zip(panels("side"), where.side, strict=True):
+        brush.box(card, brush.theme.card)
+        surface.set_clip(card)
+        panel.draw(brush, card.inflate(-2 * brush.px(CARD), -2 * brush.px(CARD)), scene)
+        surface.set_clip(None)
+    brush.box(where.foot, brush.theme.card)
+    where.timeline.draw(brush, scene)
+    for panel in panels("overlay"):
+        panel.draw(brush, surface.get_rect(), scene)
+    return surface
+
+
+def _head(brush: Brush, rect: pygame.Rect, scene: Scene) -> None:
+    """What is shown, and how it plays."""
+    replay, theme = scene.replay, brush.theme
+    loop = " · loop" if scene.loop else ""
+    state = f"playing · {scene.speed} steps/s{loop}" if scene.playing else f"paused{loop}"
+    x = brush.text(f"{state} · h help", (rect.right, rect.centery), 15, theme.quiet, anchor="midright").left
+    episode = f"episode {scene.episode + 1} of {replay.episodes}"
+    if len(scene.replays) > 1:
+        episode = f"replay {scene.which + 1} of {len(scene.replays)} · {episode}"
+    x = brush.text(f"{episode}", (x - brush.px(24), rect.centery), 15, anchor="midright").left
+    room = x - brush.px(16) - rect.left
+    title = f"{replay.experiment} · {replay.arm}"
+    end = brush.text(title, (rect.left, rect.centery), 22, anchor="midleft", width=room).right
+    about = f"seed {replay.seed} · after {replay.step:,} steps"
+    end += brush.px(14)
+    if x - end > brush.px(60):
+        brush.text(about, (end, rect.centery + brush.px(1)), 15, theme.quiet, anchor="midleft", width=x - end - brush.px(16))
+
+
+def draw_frame(
+    replay: Replay, episode: int, t: int, size: tuple[int, int] = (1280, 800), theme: str = "light", **options: Any
+) -> UInt8[np.ndarray, "h w 3"]:
+    """State t of an episode as the window shows it, RGB. options: other fields of Scene, such as `seat`, `novice`, `help`.
+
+    Raises SocialRLError for an episode, a step, a size or a theme that is not there.
+    """
+    check(replay, episode, t, size)
+    name = f"{replay.arm}-seed{replay.seed}"
+    return to_array(paint(Scene(replays=(replay,), names=(name,), episode=episode, t=t, theme=theme, **options), size))
+
+
+def check(replay: Replay, episode: int, t: int, size: tuple[int, int]) -> None:
+    """Raises SocialRLError for an episode, a step or a size that is not there."""
+    if not 0 <= episode < replay.episodes:
+        raise SocialRLError(f"episode {episode}: the replay has {replay.episodes}", f"give 0..{replay.episodes - 1}")
+    if not 0 <= t <= replay.steps(episode):
+        raise SocialRLError(f"step {t}: episode {episode} has {replay.steps(episode)}", f"give 0..{replay.steps(episode)}")
+    if not all(low <= n <= high for n, low, high in zip(size, MIN_SIZE, MAX_SIZE, strict=True)):
+        raise SocialRLError(f"size: {size[0]} x {size[1]}", "give from {} x {} to {} x {}".format(*MIN_SIZE, *MAX_SIZE))

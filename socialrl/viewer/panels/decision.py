@@ -1,0 +1,117 @@
+"""The decision of this step: who is followed, and what each source held each action worth to the novice."""
+
+import numpy as np
+import pygame
+
+from socialrl.viewer.paint import Brush, figure, shade, text_width
+from socialrl.viewer.scene import Scene
+from socialrl_envs.ascii_levels import SEATS
+from socialrl_envs.render import OKABE_ITO
+
+SLOT, ORDER = "side", 0
+ROW, HEAD, LEGEND = 37, 112, 24
+
+
+def height(scene: Scene, width: float) -> float:
+    """Room for one row per source."""
+    return HEAD + ROW * len(scene.replay.sources) + LEGEND * (1 + _has_influence(scene))
+
+
+def _has_influence(scene: Scene) -> bool:
+    return not np.isnan(scene.replay.influence[scene.episode, 0, scene.novice])
+
+
+def draw(brush: Brush, rect: pygame.Rect, scene: Scene) -> None:
+    """Headline, table of values, influence."""
+    replay, theme = scene.replay, brush.theme
+    novice = replay.agents[replay.novices[scene.novice]]
+    brush.text(f"Decision of {novice}", rect.topleft, 15, theme.quiet, width=rect.width)
+    if scene.ended:
+        brush.text("No decision: the episode is over", (rect.left, rect.top + brush.px(32)), 20, width=rect.width)
+        return
+    at = (scene.episode, scene.t, scene.novice)
+    values, action = replay.values[at], int(replay.action[scene.episode, scene.t, replay.novices[scene.novice]])
+    _headline(brush, rect, scene, values, action)
+    y = rect.top + brush.px(HEAD)
+    if np.isnan(values).all():
+        note = "This learner records no values"
+    else:
+        note = f"What each action is worth to {novice}, by source"
+        room = rect.bottom - brush.px(LEGEND * (1 + _has_influence(scene))) - y
+        row = min(brush.px(ROW), max(1, room // len(replay.sources)))
+        _table(brush, pygame.Rect(rect.left, y, rect.width, row * len(replay.sources)), scene, values, action)
+        y += row * len(replay.sources)
+    notes = [note]
+    if _has_influence(scene):
+        notes.append(f"Influence of the others on this action: {replay.influence[at]:.3f} nats")
+    for line in notes:
+        brush.text(line, (rect.left, y + brush.px(6)), 13, theme.quiet, width=rect.width)
+        y += brush.px(LEGEND)
+
+
+def _headline(brush: Brush, rect: pygame.Rect, scene: Scene, values: np.ndarray, action: int) -> None:
+    """Whom it follows, what it does, and by how much that is better than otherwise."""
+    replay, seat = scene.replay, scene.replay.seat_of(scene.source, scene.novice)
+    size, middle = brush.px(46), rect.top + brush.px(50)
+    brush.icon(figure(size, OKABE_ITO[seat % len(OKABE_ITO)], SEATS[seat % len(SEATS)]), (rect.left + size / 2, middle))
+    left = rect.left + size + brush.px(10)
+    away = "" if replay.present[scene.episode, scene.t, seat] else " (away)"
+    said = "follows itself" if scene.source == 0 else f"follows {replay.sources[scene.source]}{away}"
+    right = rect.right - brush.px(34)
+    brush.text(said, (left, middle - brush.px(12)), 22, anchor="midleft", width=right - left)
+    why = _reason(replay.sources, values, scene.source, action)
+    brush.text(why, (left, middle + brush.px(13)), 14, brush.theme.quiet, anchor="midleft", width=right - left)
+    brush.action(replay.actions[action], (rect.right - brush.px(15), middle), 26, brush.theme.ink, width=brush.px(60))
+
+
+def _reason(sources: tuple[str, ...], values: np.ndarray, source: int, action: int) -> str:
+    """The value of what was done, and its margin over the best of any other source."""
+    mine = values[source, action]
+    if np.isnan(mine):
+        return ""
+    others = np.delete(values, source, axis=0)
+    if np.isnan(others).all():
+        return f"expects {mine:.2f}"
+    row, _ = np.unravel_index(np.nanargmax(others), others.shape)
+    other = int(row) + (int(row) >= source)
+    margin = float(mine - np.nanmax(others))
+    name = "by itself" if other == 0 else f"as {sources[other]}"
+    expects = f"{mine:.2f}"
+    return f"expects {expects}, {abs(margin):.2f} {'more' if margin >= 0 else 'less'} than {name}"
+
+
+def _table(brush: Brush, rect: pygame.Rect, scene: Scene, values: np.ndarray, action: int) -> None:
+    """Rows are sources, columns actions; darker is better, the outlined one was done."""
+    replay, theme = scene.replay, brush.theme
+    widest = max(text_width(source, brush.px(14), bold=True) for source in replay.sources)
+    names = min(brush.px(26 + 5 + 8) + widest, round(rect.width * 0.4))
+    columns = len(replay.actions)
+    step = (rect.width - names) / columns
+    low, high = float(np.nanmin(values)), float(np.nanmax(values))
+    top, row_height = rect.top, rect.height // len(replay.sources)
+    size = min(14, 0.62 * row_height / brush.scale)
+    for a, name in enumerate(replay.actions):
+        colour = theme.ink if a == action else theme.quiet
+        brush.action(name, (rect.left + names + (a + 0.5) * step, top - brush.px(14)), 14, colour, width=step - 2)
+    digits = 2 if max(abs(low), abs(high)) < 100 else 0
+    for s, source in enumerate(replay.sources):
+        seat, y, here = replay.seat_of(s, scene.novice), top + s * row_height, s == scene.source
+        colour = OKABE_ITO[seat % len(OKABE_ITO)]
+        icon = min(brush.px(26), row_height)
+        brush.icon(figure(max(4, icon), colour, SEATS[seat % len(SEATS)]), (rect.left + icon / 2, y + row_height / 2))
+        at = (rect.left + icon + brush.px(5), y + row_height / 2)
+        ink = theme.ink if here else theme.quiet
+        brush.text(source, at, size, ink, bold=here, anchor="midleft", width=names - icon - brush.px(8))
+        best = -1 if np.isnan(values[s]).all() else int(np.nanargmax(values[s]))
+        for a in range(columns):
+            value = float(values[s, a])
+            box = pygame.Rect(round(rect.left + names + a * step), y, round(step), row_height)
+            box = box.inflate(-min(brush.px(4), row_height // 4), -min(brush.px(4), row_height // 4))
+            strength = 0.0 if np.isnan(value) else 0.07 + 0.78 * ((value - low) / (high - low) if high > low else 1.0)
+            tint, ink = shade(theme, colour, strength)
+            if here and a == action:
+                brush.frame(box.inflate(brush.px(3), brush.px(3)), theme.ink, tint, width=2.5, radius=7)
+            else:
+                brush.box(box, tint, 5)
+            text = "-" if np.isnan(value) else f"{value:.{digits}f}"
+            brush.text(text, box.center, size, ink, bold=a == best, anchor="center", width=box.width)

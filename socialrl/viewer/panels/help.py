@@ -1,0 +1,42 @@
+"""The keys, over everything."""
+
+import pygame
+
+from socialrl.viewer.commands import COMMANDS
+from socialrl.viewer.paint import Brush
+from socialrl.viewer.scene import Scene
+from socialrl_envs.sprites import mix
+
+SLOT, ORDER = "overlay", 0
+LINE = 30
+
+
+def draw(brush: Brush, rect: pygame.Rect, scene: Scene) -> None:
+    """Lists every command, if help was asked for."""
+    if not scene.help:
+        return
+    veil = pygame.Surface(rect.size)
+    veil.fill(brush.theme.page)
+    veil.set_alpha(190)
+    brush.surface.blit(veil, rect)
+    rows = -(-len(COMMANDS) // 2)
+    card = pygame.Rect(0, 0, min(rect.width, brush.px(760)), min(rect.height, brush.px(LINE * rows + 136)))
+    card.center = rect.center
+    brush.frame(card, brush.theme.line, brush.theme.card, width=1, radius=14)
+    inner = card.inflate(-brush.px(56), -brush.px(44))
+    brush.text("Keys", inner.topleft, 24)
+    width = inner.width // 2
+    for i, command in enumerate(COMMANDS):
+        x, y = inner.left + (i // rows) * width, inner.top + brush.px(50 + LINE * (i % rows))
+        _key(brush, command.label, x, y)
+        left = x + brush.px(104)
+        brush.text(command.text, (left, y), 15, anchor="midleft", width=width - brush.px(110))
+    mouse = "Mouse: drag on the timeline to scrub, wheel to step, click a figure for its view."
+    brush.text(mouse, inner.bottomleft, 14, brush.theme.quiet, anchor="bottomleft", width=inner.width)
+
+
+def _key(brush: Brush, label: str, x: int, y: int) -> None:
+    cap = pygame.Rect(x, 0, brush.px(90), brush.px(24))
+    cap.centery = y
+    brush.frame(cap, brush.theme.line, mix(brush.theme.card, brush.theme.line, 0.35), width=1, radius=6)
+    brush.text(label, cap.center, 13, anchor="center", width=cap.width - 4)

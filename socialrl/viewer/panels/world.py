@@ -1,0 +1,139 @@
+"""The world: the grid, where everybody came from, what the chosen seat sees, and whom the novice follows now."""
+
+import math
+
+import numpy as np
+import pygame
+
+from socialrl.viewer.paint import Brush, Point, disc, from_array
+from socialrl.viewer.scene import Scene
+from socialrl_envs.render import MAX_CELL, OKABE_ITO, Picture, draw_figures, draw_ground, places
+from socialrl_envs.sprites import WHITE, mix
+
+SLOT, ORDER = "main", 0
+TRAIL = 14  # states
+
+
+def board(rect: pygame.Rect, scene: Scene) -> tuple[pygame.Rect, int]:
+    """Where the grid lies within the panel, and the pixels of a cell."""
+    height, width = scene.replay.tiles.shape[2:]
+    cell = min(MAX_CELL, max(1, min(rect.width // width, rect.height // height)))
+    result = pygame.Rect(0, 0, cell * width, cell * height)
+    result.center = rect.center
+    return result, cell
+
+
+def draw(brush: Brush, rect: pygame.Rect, scene: Scene) -> None:
+    """Ground, trails, figures, the arrow to whom is followed."""
+    area, cell = board(rect, scene)
+    picture = scene.replay.picture(scene.episode, scene.t)
+    mask = scene.visible() if scene.view and picture.present[scene.chosen] else None
+    if mask is not None and mask.all():
+        mask = None
+    ground = draw_ground(picture, cell, scene.chosen, mask, scene.theme)
+    image = from_array(ground)
+    on_board = Brush(image, brush.theme, brush.scale)
+    _trails(on_board, scene, cell)
+    draw_figures(pygame.surfarray.pixels3d(image).swapaxes(0, 1), picture, cell, scene.chosen)
+    if not scene.ended:
+        _follow(on_board, scene, picture, cell)
+    brush.surface.blit(image, area)
+    if scene.ended:
+        _banner(brush, area, scene)
+
+
+def _trails(brush: Brush, scene: Scene, cell: int) -> None:
+    """Dots where everybody was in the last states, smaller and fainter with age, each agent beside the others."""
+    replay, seats = scene.replay, len(scene.replay.agents)
+    first = max(0, scene.t - TRAIL)
+    position = replay.position[scene.episode, first : scene.t + 1].astype(float)
+    present = replay.present[scene.episode, first : scene.t + 1]
+    for seat in range(seats):
+        aside = (seat - (seats - 1) / 2) * min(0.1, 0.5 / seats)
+        colour = OKABE_ITO[seat % len(OKABE_ITO)]
+        for i in range(len(position) - 1):
+            if not (present[i, seat] and present[i + 1, seat]) or (position[i, seat] == position[i + 1, seat]).all():
+                continue
+            age = (len(position) - 1 - i) / (TRAIL + 1)
+            dot = disc(max(1, round(cell * 0.075 * (1.15 - age))), colour, round(230 * (1 - age) ** 1.2))
+            for share in (0.0, 1 / 3, 2 / 3):
+                row, column = position[i, seat] + (position[i + 1, seat] - position[i, seat]) * share + 0.5 + aside
+                brush.icon(dot, (column * cell, row * cell))
+
+
+def _centre(picture: Picture, seat: int, cell: int) -> tuple[Point, float]:
+    """Where a present seat is drawn on the board, and the radius of its figure."""
+    (x, y), size = places(picture)[seat]
+    row, column = (int(p) for p in picture.position[seat])
+    return ((column + 0.5 + x) * cell, (row + 0.5 + y) * cell), 0.41 * size * cell
+
+
+def _follow(brush: Brush, scene: Scene, picture: Picture, cell: int) -> None:
+    """A curved arrow from the novice to whom it follows, if both are there."""
+    novice, followed = scene.replay.novices[scene.novice], scene.replay.seat_of(scene.source, scene.novice)
+    if followed == novice or not (picture.present[novice] and picture.present[followed]):
+        return
+    (start, radius), (end, other) = _centre(picture, novice, cell), _centre(picture, followed, cell)
+    points = _curve(start, end, radius, other, cell)
+    colour = OKABE_ITO[followed % len(OKABE_ITO)]
+    width = max(1.5, cell * 0.05)
+    casing = WHITE if scene.theme == "light" else mix(colour, WHITE, 0.85)
+    _arrow(brush, points, width + max(1.0, cell * 0.028), cell * 0.2, casing)
+    _arrow(brush, points, width, cell * 0.16, mix(colour, (0, 0, 0), 0.12))
+
+
+def _curve(start: Point, end: Point, radius: float, other: float, cell: int) -> np.ndarray:
+    """Points of an arc that bulges upwards from the rim of one figure to the rim of the other."""
+    a, b = np.array(start), np.array(end)
+    along = b - a
+    length = math.hypot(*along)
+    normal = np.array([along[1], -along[0]]) / max(length, 1e-6)
+    if normal[1] > 0 or (normal[1] == 0 and normal[0] < 0):
+        normal = -normal
+    control = (a + b) / 2 + normal * max(0.16 * length, 0.42 * cell)
+    a = a + (control - a) / max(math.hypot(*(control - a)), 1e-6) * radius
+    b = b + (control - b) / max(math.hypot(*(control - b)), 1e-6) * other * 1.06
+    t = np.linspace(0, 1, 24)[:, None]
+    return (1 - t) ** 2 * a + 2 * t * (1 - t) * control + t**2 * b
+
+
+def _arrow(brush: Brush, points: np.ndarray, width: float, head: float, colour: tuple[int, int, int]) -> None:
+    """A ribbon along the points that ends in a head at the last of them."""
+    tip = points[-1]
+    behind = np.hypot(*(points - tip).T)
+    shaft = points[behind >= head * 0.8]
+    if len(shaft) < 2:
+        shaft = points[:2]
+    direction = np.gradient(shaft, axis=0)
+    direction /= np.maximum(np.hypot(*direction.T)[:, None], 1e-6)
+    side = np.stack([-direction[:, 1], direction[:, 0]], axis=1) * width
+    brush.polygon([tuple(p) for p in [*(shaft + side), *(shaft - side)[::-1]]], colour)
+    ahead = tip - shaft[-1]
+    ahead = ahead / max(math.hypot(*ahead), 1e-6)
+    across = np.array([-ahead[1], ahead[0]]) * head * 0.8
+    base = tip - ahead * head * 1.25
+    tip = tip + ahead * width * 0.5
+    brush.polygon([tuple(tip), tuple(base + across), tuple(base - across)], colour)
+
+
+def _banner(brush: Brush, area: pygame.Rect, scene: Scene) -> None:
+    """How the episode ended."""
+    last = (scene.episode, scene.steps - 1)
+    how = "the task ended" if scene.replay.terminated[last] else "time ran out" if scene.replay.truncated[last] else "cut here"
+    pill = pygame.Rect(0, 0, min(area.width, brush.px(270)), brush.px(34))
+    pill.midbottom = (area.centerx, area.bottom - brush.px(10))
+    brush.box(pill, brush.theme.ink, radius=17)
+    text = f"end of the episode: {how}"
+    brush.text(text, pill.center, 15, brush.theme.card, anchor="center", width=pill.width - brush.px(20))
+
+
+def click(rect: pygame.Rect, scene: Scene, point: tuple[int, int]) -> Scene:
+    """A click on a figure chooses its seat."""
+    area, cell = board(rect, scene)
+    picture = scene.replay.picture(scene.episode, scene.t)
+    x, y = point[0] - area.left, point[1] - area.top
+    for seat in places(picture):
+        (cx, cy), radius = _centre(picture, seat, cell)
+        if math.hypot(x - cx, y - cy) <= radius:
+            return scene.of_seat(seat)
+    return scene

@@ -1,0 +1,169 @@
+"""The timeline: a ribbon per novice, coloured by whom it follows at every step, its rewards, and a cursor to drag.
+
+What does not change while scrubbing is drawn once per episode and size.
+"""
+
+import dataclasses
+import itertools
+from functools import lru_cache
+
+import numpy as np
+import pygame
+from jaxtyping import Float, UInt8
+
+from socialrl.record.replay import Replay
+from socialrl.viewer.paint import Brush, find_theme, from_array, luminance
+from socialrl.viewer.scene import Scene
+from socialrl_envs.ascii_levels import SEATS
+from socialrl_envs.render import OKABE_ITO
+
+RIBBON, GAP, TICKS, AXIS, TOP = 26, 5, 34, 20, 26
+
+
+def height(novices: int) -> float:
+    """The height it would like, in lengths of a 1280 x 800 window."""
+    return TOP + novices * (RIBBON + GAP) + TICKS + AXIS
+
+
+def columns(steps: int, width: int) -> tuple[np.ndarray, np.ndarray]:
+    """The steps [first, last) that each of `width` pixel columns stands for."""
+    edges = np.arange(width + 1) * steps // width
+    return edges[:-1], np.maximum(edges[1:], edges[:-1] + 1)
+
+
+def shares(source: np.ndarray, sources: int, width: int) -> Float[np.ndarray, "width sources"]:
+    """How often each source was followed within each pixel column."""
+    counts = np.zeros((len(source) + 1, sources), np.int64)
+    np.cumsum(source[:, None] == np.arange(sources), axis=0, out=counts[1:])
+    first, last = columns(len(source), width)
+    return (counts[last] - counts[first]) / (last - first)[:, None]
+
+
+def ribbon(replay: Replay, episode: int, novice: int, width: int, height: int) -> UInt8[np.ndarray, "height width 3"]:
+    """One colour per step; where a pixel holds several steps, their colours are stacked by their share."""
+    source = replay.during("source", episode)[:, novice]
+    upto = np.cumsum(shares(source, len(replay.sources), width), axis=1)
+    rows = (np.arange(height) + 0.5) / height
+    index = (rows[:, None, None] > upto[None, :, :-1]).sum(axis=2)
+    seats = [replay.seat_of(s, novice) for s in range(len(replay.sources))]
+    return np.array([OKABE_ITO[seat % len(OKABE_ITO)] for seat in seats], np.uint8)[index]
+
+
+def runs(source: np.ndarray) -> list[tuple[int, int, int]]:
+    """(source, first step, step after the last) of each stretch of steps with one source."""
+    edges = [0, *(np.flatnonzero(np.diff(source)) + 1).tolist(), len(source)]
+    return [(int(source[a]), a, b) for a, b in itertools.pairwise(edges)]
+
+
+@dataclasses.dataclass(frozen=True)
+class Timeline:
+    """Where things lie within the timeline's rectangle."""
+
+    rect: pygame.Rect
+    scale: float
+
+    def x_of(self, step: float, steps: int) -> float:
+        """The left edge of a step."""
+        return self.rect.left + step / steps * self.rect.width
+
+    def step_at(self, x: float, steps: int) -> int:
+        """The state under a point: a step's own, or the last one at the right edge."""
+        share = (x - self.rect.left) / max(1, self.rect.width)
+        return steps if share >= 1 else min(max(int(share * steps), 0), steps)
+
+    def draw(self, brush: Brush, scene: Scene) -> None:
+        """The ribbons and the cursor."""
+        picture = _still(scene.replay, scene.episode, scene.novice, self.rect.size, scene.theme, self.scale)
+        brush.surface.blit(picture, self.rect)
+        self._now(brush, scene)
+        self._cursor(brush, scene)
+
+    def _now(self, brush: Brush, scene: Scene) -> None:
+        """What the novice got so far, and when it is."""
+        seat = scene.replay.novices[scene.novice]
+        rewards = scene.replay.reward[scene.episode, : scene.t, seat]
+        theme, y = brush.theme, self.rect.top + brush.px(9)
+        x = brush.text(f"return so far {rewards.sum():.4g}", (self.rect.left, y), 15, anchor="midleft").right
+        last = float(rewards[-1]) if len(rewards) else 0.0
+        if last:
+            colour = theme.reward if last > 0 else theme.penalty
+            brush.text(f"{last:+.4g}", (x + brush.px(10), y), 15, colour, bold=True, anchor="midleft")
+
+    def _cursor(self, brush: Brush, scene: Scene) -> None:
+        theme = brush.theme
+        left = self.x_of(min(scene.t, scene.steps - 1), scene.steps)
+        right = self.x_of(min(scene.t, scene.steps - 1) + 1, scene.steps)
+        x = self.rect.right if scene.ended else (left + right) / 2
+        top, bottom = self.rect.top + brush.px(TOP - 3), self.rect.bottom - brush.px(AXIS - 3)
+        if right - left >= 6 and not scene.ended:
+            box = pygame.Rect(round(left), top, max(3, round(right - left)), bottom - top)
+            pygame.draw.rect(brush.surface, theme.accent, box, brush.px(2), brush.px(4))
+        else:
+            brush.surface.fill(theme.accent, (round(x) - brush.px(1), top, brush.px(2), bottom - top))
+        label = f"step {scene.t:,}" if not scene.ended else f"end, {scene.t:,} steps"
+        width = brush.px(104)
+        pill = pygame.Rect(0, 0, width, brush.px(22))
+        pill.midbottom = (round(min(max(x, self.rect.left + width / 2), self.rect.right - width / 2)), top + brush.px(1))
+        brush.box(pill, theme.accent, 6)
+        brush.text(label, pill.center, 13, theme.card, anchor="center", width=width - 6)
+
+
+@lru_cache(maxsize=8)
+def _still(replay: Replay, episode: int, novice: int, size: tuple[int, int], theme: str, scale: float) -> pygame.Surface:
+    """All but the cursor."""
+    surface = pygame.Surface(size, 0, 32)
+    brush = Brush(surface, find_theme(theme), scale)
+    surface.fill(brush.theme.card)
+    y = brush.px(TOP)
+    for m in range(len(replay.novices)):
+        _ribbon(brush, replay, episode, m, pygame.Rect(0, y, size[0], brush.px(RIBBON)))
+        y += brush.px(RIBBON + GAP)
+    _rewards(brush, replay.during("reward", episode)[:, replay.novices[novice]], pygame.Rect(0, y, size[0], brush.px(TICKS)))
+    _axis(brush, replay.steps(episode), size)
+    return surface
+
+
+def _ribbon(brush: Brush, replay: Replay, episode: int, novice: int, rect: pygame.Rect) -> None:
+    image = ribbon(replay, episode, novice, rect.width, rect.height)
+    brush.surface.blit(from_array(image), rect)
+    steps = replay.steps(episode)
+    for source, first, last in runs(replay.during("source", episode)[:, novice]):
+        left, right = (round(step / steps * rect.width) for step in (first, last))
+        if first and right - left > 2:
+            brush.surface.fill(brush.theme.card, (left, rect.top, 1, rect.height))
+        if right - left >= brush.px(18):
+            seat = replay.seat_of(source, novice)
+            ink = (38, 34, 30) if luminance(OKABE_ITO[seat % len(OKABE_ITO)]) > 0.62 else (255, 255, 255)
+            brush.text(SEATS[seat % len(SEATS)], ((left + right) / 2, rect.centery), 14, ink, bold=True, anchor="center")
+
+
+def _rewards(brush: Brush, reward: np.ndarray, rect: pygame.Rect) -> None:
+    """Bars up for rewards and down for penalties; where a pixel holds several steps, the largest of each."""
+    surface, theme = brush.surface, brush.theme
+    surface.fill(theme.line, (rect.left, rect.centery, rect.width, 1))
+    largest = float(np.abs(reward).max())
+    if not largest:
+        return
+    steps, half = len(reward), rect.height / 2 - 1
+    width = min(max(2, round(rect.width / steps * 0.5)), brush.px(8))
+    x = ((np.arange(steps) + 0.5) / steps * rect.width).astype(int)
+    for sign, colour in ((1, theme.reward), (-1, theme.penalty)):
+        tallest = np.zeros(rect.width + 1)
+        np.maximum.at(tallest, x, np.maximum(sign * reward, 0))
+        for column in np.flatnonzero(tallest):
+            length = max(2, round(half * tallest[column] / largest))
+            top = rect.centery - length if sign > 0 else rect.centery + 1
+            surface.fill(colour, (rect.left + int(column) - width // 2, top, width, length))
+
+
+def _axis(brush: Brush, steps: int, size: tuple[int, int]) -> None:
+    """Step numbers at round distances."""
+    wanted = max(1, steps * brush.px(90) / max(1, size[0]))
+    power = 10 ** int(np.floor(np.log10(wanted)))
+    distance = next(int(power * f) for f in (1, 2, 5, 10) if power * f >= wanted)
+    y = size[1] - brush.px(AXIS)
+    for step in range(0, steps, distance):
+        x = (step + 0.5) / steps * size[0]
+        brush.surface.fill(brush.theme.line, (round(x), y, 1, brush.px(4)))
+        x = max(x, brush.px(4))
+        brush.text(f"{step:,}", (x, y + brush.px(5)), 12, brush.theme.quiet, anchor="midtop")
