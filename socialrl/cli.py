@@ -76,7 +76,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command; returns the exit code: 0, 2 for what the user can mend (told in one line), 130 for Ctrl-C."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
-        return _main(arguments)
+        code = _main(arguments)
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:  # the reader, `| head` say, has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except KeyboardInterrupt:
         print("\nsocialrl: stopped", file=sys.stderr)
         return 130

@@ -229,6 +229,21 @@ def test_unknown_commands_and_help(capsys):
         assert "examples:" in text or arguments[0] == "list"
 
 
+def test_a_reader_that_leaves_is_no_error():
+    code = "import sys; from socialrl.cli import main; sys.stdin.read(); sys.exit(main(['list']))"
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0
+    )
+    with process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        process.stdin.close()
+        assert process.stderr.read() == b""
+        assert process.wait() == 0
+
+
 def test_help_imports_nothing_heavy():
     code = (
         "import sys; from socialrl.cli import main; codes = [main([]), main(['run', '--help']), main(['--version'])];"
