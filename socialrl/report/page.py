@@ -18,13 +18,14 @@ def write(study: Study, out: Path | None = None) -> Path:
 def render(study: Study) -> str:
     """The whole page as text; the same files give the same text."""
     styles = figures.arm_styles([arm.label for arm in study.arms])
-    colours = figures.source_colours(sources.sources_of(study))
+    shown = episodes.choose(study)
+    colours = figures.source_colours([*episodes.sources_of(shown), *sources.sources_of(study)])
     sections = [
         scores.in_short(study, styles),
         scores.learning(study, styles),
         scores.final(study, styles),
         sources.followed(study, colours),
-        episodes.episodes(study, colours),
+        episodes.episodes(shown, colours),
         transfer.few_shot(study, styles),
         diagnostics.diagnostics(study, styles),
         settings.settings(study),

@@ -14,13 +14,15 @@ from jaxtyping import Float, Int
 from socialrl.config import read_run_config
 from socialrl_envs.errors import SocialRLError
 
-KINDS = ("train", "eval", "final", "few_shot")
 _REPLAY = re.compile(r"(?P<arm>.+)-seed(?P<seed>\d+)\.npz")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Record:
-    """One line of metrics.jsonl. values: one number per seed, NaN where the file has null."""
+    """One line of metrics.jsonl. values: one number per seed, NaN where the file has null.
+
+    kind: "train", "eval", "final", or a protocol's own, such as "few_shot".
+    """
 
     kind: str
     step: int
@@ -236,8 +238,6 @@ def _text(data: Any, key: str) -> str:
 
 def _record(data: dict[str, Any]) -> Record:
     kind = _text(data, "kind")
-    if kind not in KINDS:
-        raise ValueError(f"unknown kind {kind!r}; known: {', '.join(KINDS)}")
     step, labels, values = data["step"], data.get("labels") or {}, data["values"]
     if type(step) is not int or not 0 <= step < 2**53:
         raise TypeError("`step` is not a whole number from 0 to 2^53")

@@ -187,16 +187,21 @@ def cell(e: Estimate) -> Markup:
 
 
 def further(study: Study) -> Markup | None:
-    """Final evaluations with labels: one row per arm and label set."""
+    """What protocols evaluated beyond the experiment's own evaluation: one row per arm, condition and measure."""
     rows = []
     for arm in study.arms:
-        for record in arm.of("final"):
-            if record.labels:
+        for record in arm.records:
+            if record.kind != "few_shot" and (record.labels or record.kind not in ("train", "eval", "final")):
                 labels = ", ".join(f"{key} {value}" for key, value in record.labels.items())
-                rows += [(arm.label, labels, name, cell(interval(v)), seed_cells(v)) for name, v in record.values.items()]
+                rows += [
+                    (arm.label, record.kind, labels, name, cell(interval(v)), seed_cells(v))
+                    for name, v in record.values.items()
+                ]
     if not rows:
         return None
-    return fold("Further evaluations", table(("arm", "condition", "measure", "IQM, 95 % interval", "each seed"), rows))
+    return fold(
+        "Further evaluations", table(("arm", "evaluation", "condition", "measure", "IQM, 95 % interval", "each seed"), rows)
+    )
 
 
 def methods(study: Study) -> Markup:

@@ -3,6 +3,7 @@
 import json
 import os
 import shlex
+import statistics
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -78,18 +79,22 @@ def speed(study: Study) -> Markup | None:
     rows = [(arm.label, *_cost(arm)) for arm in study.arms if arm.timing]
     if not rows:
         return None
-    head = ("arm", "env steps per second (all seeds)", "compiling, s", "in all, s", "peak memory, MB")
+    head = ("arm", "env steps per second (all seeds)", "training, s", "compiling, s", "peak memory, MB")
     return join([tag("h3", "Speed"), table(head, rows, numeric=(1, 2, 3, 4))])
 
 
 def _cost(arm: ArmRun) -> tuple[str, ...]:
-    last = arm.timing[-1]
-    compiling = [line["compile_seconds"] for line in arm.timing if "compile_seconds" in line]
-    peak = [line["peak_memory_mb"] for line in arm.timing if "peak_memory_mb" in line]
-    rate, seconds = last.get("env_steps_per_second"), last.get("seconds")
+    """Training alone: lines of timing.jsonl are chunks, their compile_seconds a running sum (from 0 again after a resume)."""
+
+    def known(key: str) -> list[float]:
+        return [line[key] for line in arm.timing if key in line]
+
+    rates, compiling, seconds, peak = (
+        known(key) for key in ("env_steps_per_second", "compile_seconds", "seconds", "peak_memory_mb")
+    )
     return (
-        f"{rate:,.0f}" if rate is not None else NONE,
+        f"{statistics.median(rates):,.0f}" if rates else NONE,
+        f"{sum(seconds):,.1f}" if seconds else NONE,
         f"{max(compiling):.1f}" if compiling else NONE,
-        f"{seconds:,.1f}" if seconds is not None else NONE,
         f"{max(peak):,.0f}" if peak else NONE,
     )

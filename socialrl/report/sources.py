@@ -12,10 +12,14 @@ from socialrl.report.tables import SHARE
 
 
 def sources_of(study: Study) -> list[str]:
-    """Every source that any arm could follow, self first."""
-    found = [name for arm in study.arms for kind in ("final", "eval") for name in arm.metrics(kind) if name.startswith(SHARE)]
-    names = list(dict.fromkeys(name.removeprefix(SHARE) for name in found))
-    return sorted(names, key=lambda name: name != "self")
+    """Every source that any arm could follow, self first, then by name and number."""
+    found = {name for arm in study.arms for kind in ("final", "eval") for name in arm.metrics(kind) if name.startswith(SHARE)}
+    return sorted((name.removeprefix(SHARE) for name in found), key=_place)
+
+
+def _place(source: str) -> tuple[bool, str, int, str]:
+    stem, _, number = source.rpartition("_")
+    return source != "self", stem, int(number) if number.isdecimal() else -1, source
 
 
 def followed(study: Study, colours: Mapping[str, str]) -> Section | None:

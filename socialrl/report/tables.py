@@ -50,9 +50,9 @@ def _pad(row: Sequence[str], widths: Sequence[int]) -> list[str]:
 
 
 def _followed(metrics: dict[str, Any]) -> str:
-    """Shares as means over seeds, so that they sum to 1 (interquartile means would not)."""
+    """Shares as means over seeds, so that they sum to 1 (interquartile means would not); self first."""
     shares = []
-    for name, entry in metrics.items():
+    for name, entry in sorted(metrics.items(), key=lambda item: item[0] != SHARE + "self"):
         finite = [value for value in entry["seeds"] if value is not None]
         if name.startswith(SHARE) and finite:
             shares.append(f"{name.removeprefix(SHARE)} {sum(finite) / len(finite):.0%}")

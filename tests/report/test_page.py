@@ -212,6 +212,20 @@ def test_few_shot_intervals_are_over_seeds_and_tasks(tmp_path):
     assert page.row("a: w") == ["a: w", "10", "5.00 [5.00, 5.00]", "2"]
 
 
+def test_records_of_protocols_are_shown_apart(tmp_path):
+    lines = [line("a", "final", 9, [1.0, 3.0]), line("a", "presence", 9, [7.0, 9.0], {"experts": "leave"})]
+    page = Page(write_report(write_run(tmp_path / "r", lines, ("a",))))
+    assert page.row("a", "2.00")
+    assert page.row("a", "presence") == ["a", "presence", "experts leave", "return", "8.00 [7.00, 9.00]", "7.09.0"]
+
+
+def test_sources_are_in_the_order_of_seats(tmp_path):
+    shares = {f"share/{name}": [0.25, 0.25] for name in ("expert_10", "expert_2", "noisy_0", "self")}
+    folder = write_run(tmp_path / "r", [line("a", "final", 9, {"return": [1.0, 3.0], **shares})], ("a",))
+    legend = r"<li><svg.*?</svg>(\w+)</li>"
+    assert re.findall(legend, write_report(folder).read_text(), re.DOTALL) == ["self", "expert_2", "expert_10", "noisy_0"]
+
+
 def test_several_runs_share_a_page(tmp_path):
     one, two = (full_run(tmp_path / name, points=7, arms=("dqn", "psiphi")) for name in ("001", "002"))
     page = Page(write_report([one, two]))

@@ -63,7 +63,7 @@ GOOD = json.dumps(line("a", "final", 10, [1.0]))
         ("{not json", "Expecting property name"),
         ("[1, 2]", "not a JSON object"),
         ('{"kind": "final", "step": 1, "values": {}}', "`arm` is missing"),
-        ('{"arm": "a", "kind": "finale", "step": 1, "values": {}}', "unknown kind 'finale'"),
+        ('{"arm": "a", "kind": 3, "step": 1, "values": {}}', "`kind` is not a string"),
         ('{"arm": "a", "kind": "final", "step": 1.5, "values": {}}', "`step` is not a whole number"),
         ('{"arm": "a", "kind": "final", "step": -1, "values": {}}', "`step` is not a whole number"),
         ('{"arm": "a", "kind": "final", "step": 1, "values": {"return": [1' + "0" * 400 + "]}}", "too large"),
