@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, Protocol
 
 from jax import Array
 from jaxtyping import Bool, Float32, Int32, PyTree, UInt8
+
 from socialrl_envs.struct import pytree
 from socialrl_envs.types import WorldSpec
 

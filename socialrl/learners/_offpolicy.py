@@ -1,4 +1,4 @@
-"""What psiphi, dqn and bc share: a replay buffer, epsilon-greedy acting, a target network, several gradient steps per unroll."""
+"""What psiphi, dqn and bc share: a replay buffer, epsilon-greedy acting, a target network, gradient steps per unroll."""
 
 import dataclasses
 from collections.abc import Callable
@@ -33,12 +33,12 @@ class OffPolicyConfig:
     memory: Kind = "none"
     gamma: float = 0.9
     lr: float = 1e-3
-    updates: int = 4
-    batch: int = 16
+    updates: int = 8
+    batch: int = 8
     capacity: int = 10_000
     epsilon_start: float = 1.0
     epsilon_end: float = 0.05
-    epsilon_steps: int = 3_000
+    epsilon_steps: int = 1_000
     target_rate: float = 0.02
     max_grad_norm: float = 10.0
     prediction: float = 0.0

@@ -8,7 +8,7 @@ from jax import Array
 from jaxtyping import PyTree
 
 from socialrl.learners._offpolicy import OffPolicyConfig, Rows
-from socialrl.learners.dqn import Network, network_learner
+from socialrl.learners.dqn import Apply, network_learner
 from socialrl.losses.policy import cloning_loss
 from socialrl.nets.memory import blank
 from socialrl.types import Learner
@@ -29,14 +29,14 @@ class Config(OffPolicyConfig):
         return network_learner(self, spec, imitation_loss, sampled=True)
 
 
-def imitation_loss(net: Network, config: Config, params: PyTree, target: PyTree, rows: Rows) -> tuple[Array, dict[str, Array]]:
+def imitation_loss(net: Apply, config: Config, params: PyTree, target: PyTree, rows: Rows) -> tuple[Array, dict[str, Array]]:
     """Cross-entropy of the co-players' actions given what they saw; steps of absent ones do not count."""
     others, time = rows.others, rows.others.action.shape[0]
     obs = others.obs.reshape(time, -1, *others.obs.shape[3:])
     action, present = others.action.reshape(time, -1), others.present.reshape(time, -1)
     first = jnp.repeat(rows.own.timestep.first[:, :, 0], others.action.shape[2], axis=1)
     memory = blank(config.memory, config.hidden[-1], action.shape[1])
-    _, logits, _ = net.apply(params, memory, obs, first)
+    _, logits, _ = net(params, memory, obs, first)
     weight = present.astype(jnp.float32)
     total = jnp.maximum(jnp.sum(weight), 1.0)
     loss = jnp.sum(weight * jax.vmap(cloning_loss, in_axes=1, out_axes=1)(logits, action)) / total

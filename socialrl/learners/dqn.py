@@ -1,6 +1,7 @@
 """DQN: learns from its own rewards alone, with psiphi's torso, buffer and target network. The control without others."""
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 import flax.linen as nn
@@ -27,6 +28,9 @@ class Config(OffPolicyConfig):
         """The learner for this world; it needs a novice."""
         require(len(spec.novices) > 0, "novices", 0, "at least 1 for a learner")
         return network_learner(self, spec, own_loss)
+
+
+Apply = Callable[..., Any]  # a network's `apply`: (params, *arguments) -> outputs
 
 
 class Network(nn.Module):
@@ -57,26 +61,22 @@ class Network(nn.Module):
         return out
 
 
-def prediction_of(net: Network, params: PyTree, x: Array, own: Any) -> Array:
+def prediction_of(net: Apply, params: PyTree, x: Array, own: Any) -> Array:
     """The mean auxiliary loss on the novices' steps; x (T, N, F) with N = B * M."""
     time = own.reward.shape[0]
-    predicted = net.apply(params, x, own.action.reshape(time, -1), method=Network.predict)
+    predicted = net(params, x, own.action.reshape(time, -1), method=Network.predict)
     seen = own.next_obs.reshape(time, -1, *own.next_obs.shape[3:])
     return jnp.mean(jax.vmap(prediction_loss, in_axes=1)(predicted, seen))
 
 
-def own_loss(
-    net: Network, config: OffPolicyConfig, params: PyTree, target: PyTree, rows: Rows
-) -> tuple[Array, dict[str, Array]]:
+def own_loss(net: Apply, config: OffPolicyConfig, params: PyTree, target: PyTree, rows: Rows) -> tuple[Array, dict[str, Array]]:
     """Squared error of Q-learning on the novices' own steps."""
     own, time = rows.own, rows.own.reward.shape[0]
     obs, next_obs = (y.reshape(time, -1, *y.shape[3:]) for y in (own.timestep.obs, own.next_obs))
-    first, action, reward, ended = (
-        y.reshape(time, -1) for y in (own.timestep.first, own.action, own.reward, own.terminated)
-    )
+    first, action, reward, ended = (y.reshape(time, -1) for y in (own.timestep.first, own.action, own.reward, own.terminated))
     memory = blank(config.memory, config.hidden[-1], first.shape[1])
-    _, q, x = net.apply(params, memory, obs, first)
-    _, q_next, _ = net.apply(target, memory, obs, first, next_obs)
+    _, q, x = net(params, memory, obs, first)
+    _, q_next, _ = net(target, memory, obs, first, next_obs)
     discount = jnp.where(ended, 0.0, config.gamma).astype(jnp.float32)
     errors = jax.vmap(q_learning_error, in_axes=1)(q, action, reward, discount, q_next, q_next)
     losses = {"td": jnp.mean(errors**2)}
@@ -88,6 +88,7 @@ def own_loss(
 def network_learner(config: Any, spec: WorldSpec, loss: Any, sampled: bool = False) -> Learner:
     """A learner with one source, itself, that acts greedily; `sampled` draws from the softmax while exploring."""
     net = Network(config, spec)
+    apply: Apply = net.apply
 
     def init(key: Key[Array, ""]) -> PyTree:
         obs, memory = jnp.zeros((1, 1, *spec.obs_shape), jnp.uint8), blank(config.memory, config.hidden[-1], 1)
@@ -96,7 +97,7 @@ def network_learner(config: Any, spec: WorldSpec, loss: Any, sampled: bool = Fal
     def decide(
         state: OffPolicyState, memory: Any, obs: Array, first: Array, key: Key[Array, ""], explore: bool
     ) -> tuple[Decision, Any]:
-        memory, out, _ = net.apply(state.params, memory, obs, first)
+        memory, out, _ = apply(state.params, memory, obs, first)
         out = out[0]
         action = jax.random.categorical(key, out) if sampled and explore else jnp.argmax(out, axis=-1)
         action = action.astype(jnp.int32)
@@ -105,6 +106,6 @@ def network_learner(config: Any, spec: WorldSpec, loss: Any, sampled: bool = Fal
         return decision, memory
 
     def of_rows(params: PyTree, target: PyTree, rows: Rows) -> tuple[Array, dict[str, Array]]:
-        return loss(net, config, params, target, rows)
+        return loss(apply, config, params, target, rows)
 
     return build(config, spec, Parts(init=init, decide=decide, loss=of_rows))

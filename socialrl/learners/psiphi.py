@@ -6,6 +6,7 @@ At every step generalised policy improvement asks what each source's behaviour w
 """
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 import flax.linen as nn
@@ -34,7 +35,8 @@ class Config(OffPolicyConfig):
     cumulants: size of Phi. gpi: act by generalised policy improvement over all sources (else by one's own values alone).
     support: source k may only propose actions with pi_k(a|s) >= support * max_a pi_k(a|s); 0 is plain GPI.
     Weights of the losses: reward, td (own values), successor (own successor features), cloning, inverse_td (into Phi),
-    others (TD of the others' successor features on their own steps), off_policy (the same on the novice's steps).
+    others (TD of the others' successor features on their own steps), off_policy (the same on the novice's steps),
+    phi_penalty (mean of Phi^2: without it Phi and Psi chase each other where no w looks, and diverge).
     phi_gain, w_std: scales at the start. ridge: regularisation of w when a new preference is learnt from few episodes.
     """
 
@@ -48,6 +50,7 @@ class Config(OffPolicyConfig):
     inverse_td: float = 1.0
     others: float = 1.0
     off_policy: float = 1.0
+    phi_penalty: float = 1.0
     phi_gain: float = 0.1
     w_std: float = 0.3
     ridge: float = 0.01
@@ -56,7 +59,7 @@ class Config(OffPolicyConfig):
         super().__post_init__()
         require(self.cumulants >= 1, "cumulants", self.cumulants, "at least 1")
         require(0 <= self.support <= 1, "support", self.support, "a share, 0..1")
-        for key in ("reward", "td", "successor", "cloning", "inverse_td", "others", "off_policy"):
+        for key in ("reward", "td", "successor", "cloning", "inverse_td", "others", "off_policy", "phi_penalty"):
             require(getattr(self, key) >= 0, key, getattr(self, key), "a weight, at least 0")
         for key in ("phi_gain", "w_std", "ridge"):
             require(getattr(self, key) > 0, key, getattr(self, key), "positive")
@@ -88,7 +91,9 @@ class Network(nn.Module):
 
     def ahead(self, memory: Any, obs: Array, first: Array, next_obs: Array) -> Float32[Array, "T N S A K"]:
         """psi at the true successors."""
-        return self.psi(self.encoder(memory, obs, first, next_obs)[2])
+        features = self.encoder(memory, obs, first, next_obs)[2]
+        assert features is not None  # it was asked for
+        return self.psi(features)
 
     def predict(self, x: Array, action: Array) -> Array:
         """The next observation, (T, N, V, V, C)."""
@@ -110,9 +115,7 @@ class Ridge:
     moment: Float32[Array, " K"]
 
 
-def gpi(
-    values: Float32[Array, "*batch S A"], logits: Float32[Array, "*batch S A"], support: float
-) -> tuple[Array, Array]:
+def gpi(values: Float32[Array, "*batch S A"], logits: Float32[Array, "*batch S A"], support: float) -> tuple[Array, Array]:
     """Generalised policy improvement, argmax_a max_j values[j, a] (Barreto et al., 2017): the action and its source.
 
     A source's value is unconstrained on actions that it never takes, so source k >= 1 may only propose those with
@@ -145,6 +148,7 @@ class PsiPhi:
         self.config, self.spec = config, spec
         self.novices, self.coplayers = len(spec.novices), len(spec.coplayers)
         self.net = Network(config, spec)
+        self.apply: Callable[..., Any] = self.net.apply
 
     def learner(self) -> Learner:
         """The three functions of a learner."""
@@ -167,7 +171,7 @@ class PsiPhi:
         self, state: OffPolicyState, memory: Any, obs: Array, first: Array, key: Key[Array, ""], explore: bool
     ) -> tuple[Decision, Any]:
         """GPI over all sources by what each is worth to the novice, or its own greedy action."""
-        memory, psi, _, _ = self.net.apply(state.params, memory, obs, first)
+        memory, psi, _, _ = self.apply(state.params, memory, obs, first)
         psi, w = psi[0], state.params["params"]["w"]
         values = jnp.einsum("nsak,k->nsa", psi, w[0])
         if self.config.gpi:
@@ -189,8 +193,8 @@ class PsiPhi:
         starts = jnp.broadcast_to(own.timestep.first[:, :, :1], (time, batch, m + self.coplayers)).reshape(flat)
 
         memory = self.blank(flat[1])
-        _, psi, phi, x = self.net.apply(params, memory, obs, starts)
-        ahead = self.net.apply(target, memory, obs, starts, next_obs, method=Network.ahead)
+        _, psi, phi, x = self.apply(params, memory, obs, starts)
+        ahead = self.apply(target, memory, obs, starts, next_obs, method=Network.ahead)
         psi, phi, x, ahead = (y.reshape(time, batch, m + self.coplayers, *y.shape[2:]) for y in (psi, phi, x, ahead))
 
         losses, metrics = self.own_losses(own, w, psi[:, :, :m], phi[:, :, :m], jax.lax.stop_gradient(ahead[:, :, :m]))
@@ -199,10 +203,12 @@ class PsiPhi:
             losses, metrics = losses | social[0], metrics | social[1]
         if self.config.prediction > 0:
             sequences = (time, batch * m)
-            predicted = self.net.apply(params, x[:, :, :m], own.action, method=Network.predict)
+            predicted = self.apply(params, x[:, :, :m], own.action, method=Network.predict)
             seen = (y.reshape(*sequences, *self.spec.obs_shape) for y in (predicted, own.next_obs))
             losses["prediction"] = jnp.mean(over_sequences(prediction_loss)(*seen))
-        total = sum(getattr(self.config, name) * value for name, value in losses.items())
+        losses["phi_penalty"] = jnp.mean(phi**2)
+        weighted = [getattr(self.config, name) * value for name, value in losses.items()]
+        total = jnp.sum(jnp.stack(weighted))
         return total, metrics | {f"loss/{name}": value for name, value in losses.items()}
 
     def own_losses(self, own: Any, w: Array, psi: Array, phi: Array, ahead: Array) -> tuple[dict, dict]:
@@ -235,7 +241,7 @@ class PsiPhi:
             for k in range(1, 1 + self.coplayers)
         ]
         if off_policy:
-            losses["off_policy"] = sum(off_policy) / len(off_policy)
+            losses["off_policy"] = jnp.mean(jnp.stack(off_policy))
         metrics = {
             "phi_norm": jnp.mean(jnp.linalg.norm(phi_now, axis=-1)),
             "w_norm": jnp.linalg.norm(w[0]),
@@ -251,8 +257,7 @@ class PsiPhi:
         psi_k = psi[:, :, index, 1 + index].reshape(time, batch * k, *psi.shape[4:])
         ahead_k = ahead[:, :, index, 1 + index].reshape(time, batch * k, *ahead.shape[4:])
         action, discount, last, present, phi = (
-            y.reshape(time, batch * k, *y.shape[3:])
-            for y in (others.action, others.discount, others.last, others.present, phi)
+            y.reshape(time, batch * k, *y.shape[3:]) for y in (others.action, others.discount, others.last, others.present, phi)
         )
         logits = jnp.einsum("tnac,nc->tna", psi_k, jnp.tile(w[1:], (batch, 1)))
         cloning = over_sequences(cloning_loss)(logits, action)
@@ -279,7 +284,7 @@ class PsiPhi:
         time, batch, m = own.reward.shape
         obs = own.timestep.obs.reshape(time, batch * m, *self.spec.obs_shape)
         first = own.timestep.first.reshape(time, batch * m)
-        _, _, phi, _ = self.net.apply(state.params, self.blank(batch * m), obs, first)
+        _, _, phi, _ = self.apply(state.params, self.blank(batch * m), obs, first)
         phi = over_sequences(at_action)(phi, own.action.reshape(time, -1)).reshape(-1, self.config.cumulants)
         reward = own.reward.reshape(-1)
         ridge = Ridge(gram=state.extra.gram + phi.T @ phi, moment=state.extra.moment + phi.T @ reward)

@@ -28,8 +28,6 @@ def successor_error(
     return phi_tm1 + discount_t[:, None] * jax.lax.stop_gradient(psi_t) - psi_tm1
 
 
-def expected_successor(
-    psi_t: Float32[Array, "T A K"], policy_t: Float32[Array, "T A"]
-) -> Float32[Array, "T K"]:
+def expected_successor(psi_t: Float32[Array, "T A K"], policy_t: Float32[Array, "T A"]) -> Float32[Array, "T K"]:
     """sum_a pi(a|s') Psi(s', a): the bootstrap of expected SARSA, which needs no a' and may be learnt off-policy."""
     return jnp.einsum("ta,tak->tk", policy_t, psi_t)
