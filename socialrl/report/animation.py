@@ -2,6 +2,7 @@
 
 import dataclasses
 import io
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -125,13 +126,11 @@ def _frame(scene: _Scene, step: int, ribbon: Image.Image) -> Image.Image:
 
 
 def _seats(replay: Replay, colours: Mapping[str, str]) -> tuple[Colour, ...]:
-    """Every seat in the colour that its source has in the ribbon; the first novice in that of `self`."""
-    taken = {_rgb(colours[source]) for source in replay.sources}
-    result = [colour for colour in OKABE_ITO if colour not in taken] or list(OKABE_ITO)
-    result = [result[seat % len(result)] for seat in range(len(replay.agents))]
-    for source, seat in zip(replay.sources, replay.source_seats, strict=True):
-        result[replay.novices[0] if seat is None else seat] = _rgb(colours[source])
-    return tuple(result)
+    """Every seat in the colour that its agent has as a source, the first novice as `self`."""
+    named = dict(zip(replay.agents, replay.agents, strict=True)) | {replay.agents[replay.novices[0]]: "self"}
+    known = {agent: _rgb(colours[source]) for agent, source in named.items() if source in colours}
+    spare = itertools.cycle([colour for colour in OKABE_ITO if colour not in known.values()] or OKABE_ITO)
+    return tuple(known[agent] if agent in known else next(spare) for agent in replay.agents)
 
 
 def _rgb(colour: str) -> Colour:

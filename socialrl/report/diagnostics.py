@@ -7,11 +7,12 @@ from socialrl.report.figures import Styles
 from socialrl.report.legends import arm_legend
 from socialrl.report.markup import Markup, Section, figure, fold, section, tag
 from socialrl.report.reading import Series, Study
+from socialrl.report.tables import returns_first
 
 
 def diagnostics(study: Study, styles: Styles) -> Section | None:
     """Every training metric of every arm over the steps."""
-    names = list(dict.fromkeys(name for arm in study.arms for name in arm.metrics("train")))
+    names = returns_first(name for arm in study.arms for name in arm.metrics("train"))
     pictures = []
     for i, name in enumerate(names):
         curves = {arm.label: s for arm in study.arms if len(s := _finite(arm.series("train", name)))}

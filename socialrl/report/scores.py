@@ -12,14 +12,17 @@ from socialrl.report.markup import Markup, Section, figure, fold, join, section,
 from socialrl.report.reading import Study
 from socialrl.report.statistics import Estimate, difference, interval, paired, probability_of_improvement
 from socialrl.report.summary import estimate
-from socialrl.report.tables import NONE, SHARE, bracket, number
+from socialrl.report.tables import NONE, SHARE, bracket, number, returns_first
+
+FEW = 5  # with fewer seeds the intervals are much too narrow to call an arm better
 
 _METHODS = (
     "Scores are summed up by the interquartile mean (IQM: the mean of the middle half) over {seeds} seeds, with 95 % "
     "percentile bootstrap intervals over seeds, stratified by task where there are several (Agarwal et al., arXiv 2108.13264). "
     "Such intervals are too narrow when seeds are few: for normal scores they hold the true value in about 75 % of experiments "
     "with 3 seeds, 91 % with 5, 94 % with 10. They speak of new seeds of the same experiment, not of other worlds or settings. "
-    "“Above” and “below” mean that the interval of the difference leaves out 0, one comparison at a time."
+    "“Above” and “below” mean that the interval of the difference leaves out 0, one comparison at a time; "
+    "with fewer than 5 seeds no arm is called either."
 )
 
 
@@ -54,17 +57,18 @@ def verdict(scores: Mapping[str, np.ndarray]) -> list[str]:
     groups: dict[str, list[str]] = {}
     for arm, seeds in scores.items():
         if arm != reference:
-            groups.setdefault(standing(difference(seeds, scores[reference])), []).append(arm)
+            groups.setdefault(standing(seeds, scores[reference]), []).append(arm)
     if groups:
-        parts = (f"{', '.join(arms)} {'is' if len(arms) == 1 else 'are'} {words}" for words, arms in groups.items())
-        sentences.append(f"Compared with {reference}: {'; '.join(parts)}.")
+        parts = (f"{words}: {', '.join(arms)}" for words, arms in groups.items())
+        sentences.append(f"Compared with {reference}, {'; '.join(parts)}.")
     return sentences
 
 
-def standing(gap: Estimate) -> str:
-    """above / below / not told apart: whether the 95 % interval of a difference leaves out 0."""
-    if not gap.bounded:
-        return "of too few seeds to tell"
+def standing(seeds: np.ndarray, reference: np.ndarray) -> str:
+    """above / below / not told apart: whether the 95 % interval of the difference leaves out 0. Too few seeds: below FEW."""
+    gap = difference(seeds, reference)
+    if min(np.isfinite(seeds).sum(), np.isfinite(reference).sum()) < FEW:
+        return "too few seeds"
     if gap.low > 0:
         return "above"
     return "below" if gap.high < 0 else "not told apart"
@@ -117,7 +121,7 @@ def comparison_table(scores: Mapping[str, np.ndarray]) -> Markup | None:
                 f"{arm} minus {reference}",
                 _signed(gap.value),
                 bracket(gap.low, gap.high),
-                standing(gap),
+                standing(seeds, scores[reference]),
                 _chance(chance),
                 "paired" if paired(seeds, scores[reference]) else "unpaired",
             )
@@ -169,7 +173,7 @@ def final(study: Study, styles: Styles) -> Section | None:
 def measures(study: Study) -> Markup | None:
     """All measures of the last evaluation but the shares: co-players' returns, events per episode."""
     latest = [(arm, record) for arm in study.arms if (record := arm.latest()) is not None and record.kind != "train"]
-    names = list(dict.fromkeys(name for _, record in latest for name in record.values if not name.startswith(SHARE)))
+    names = returns_first(name for _, record in latest for name in record.values if not name.startswith(SHARE))
     if len(names) < 2:
         return None
     rows = []

@@ -1,6 +1,6 @@
 """The page's section about whom each arm followed."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
@@ -24,7 +24,7 @@ def _place(source: str) -> tuple[bool, str, int, str]:
 
 def followed(study: Study, colours: Mapping[str, str]) -> Section | None:
     """Whom each arm followed, at the end and over training."""
-    bars = {arm.label: parts for arm in study.arms if (parts := _last_shares(arm))}
+    bars = {arm.label: parts for arm in study.arms if (parts := _last_shares(arm, colours))}
     if not bars:
         return None
     legend = source_legend(colours, "source-key")
@@ -33,14 +33,15 @@ def followed(study: Study, colours: Mapping[str, str]) -> Section | None:
     return section("Who was followed", figure(picture, text, legend), _over_training(study, colours), anchor="followed")
 
 
-def _last_shares(arm: ArmRun) -> dict[str, float]:
+def _last_shares(arm: ArmRun, order: Iterable[str]) -> dict[str, float]:
     record = arm.latest()
     values = {} if record is None else record.values
-    return {
+    means = {
         name.removeprefix(SHARE): float(np.mean(shares[np.isfinite(shares)]))
         for name, shares in values.items()
         if name.startswith(SHARE) and np.isfinite(shares).any()
     }
+    return {source: means[source] for source in order if source in means}
 
 
 def _over_training(study: Study, colours: Mapping[str, str]) -> Markup | None:

@@ -1,6 +1,6 @@
 """The summary as aligned text for a terminal."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 SHARE = "share/"
@@ -21,6 +21,11 @@ def bracket(low: float | None, high: float | None, digits: int = 2) -> str:
     if low is None or high is None or low != low or high != high:
         return NONE
     return f"[{number(low, digits)}, {number(high, digits)}]"
+
+
+def returns_first(metrics: Iterable[str]) -> list[str]:
+    """Every metric once: the return, the co-players' returns, then the rest in their order."""
+    return sorted(dict.fromkeys(metrics), key=lambda name: (name != "return", not name.startswith("return")))
 
 
 def format_table(summary: dict[str, Any]) -> str:

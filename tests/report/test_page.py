@@ -128,7 +128,7 @@ def test_numbers_are_those_computed_by_hand(tmp_path):
     assert page.row("a")[4] == "500"
     assert page.row("b minus a") == ["b minus a", "+10.00", "[10.00, 10.00]", "above", "1, in every pair", "paired"]
     assert "Highest return: b, 13.00" in page.source
-    assert "Compared with a: b is above." in page.source
+    assert "Compared with a, above: b." in page.source
     summary = summarise(folder)
     assert summary["a"]["return"]["iqm"] == pytest.approx(3.0)
     assert summary["a"]["return"]["seeds"] == seeds["a"]
@@ -137,8 +137,15 @@ def test_numbers_are_those_computed_by_hand(tmp_path):
 
 
 def test_no_arm_is_called_better_when_intervals_of_the_difference_hold_0(tmp_path):
-    lines = [line("a", "final", 5, [1.0, 5.0, 3.0]), line("b", "final", 5, [5.0, 1.0, 3.5])]
-    assert "Compared with a: b is not told apart." in write_report(write_run(tmp_path / "r", lines)).read_text()
+    lines = [line("a", "final", 5, [1.0, 5.0, 3.0, 2.0, 4.0]), line("b", "final", 5, [5.0, 1.0, 3.5, 4.0, 2.0])]
+    assert "Compared with a, not told apart: b." in write_report(write_run(tmp_path / "r", lines)).read_text()
+
+
+def test_four_seeds_are_too_few_to_call_an_arm_better(tmp_path):
+    lines = [line("a", "final", 5, [1.0, 2.0, 3.0, 4.0]), line("b", "final", 5, [11.0, 12.0, 13.0, 14.0])]
+    page = write_report(write_run(tmp_path / "r", lines)).read_text()
+    assert "Compared with a, too few seeds: b." in page
+    assert "[10.00, 10.00]" in page
 
 
 def test_what_comes_from_files_is_escaped(tmp_path):
