@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from socialrl_envs.errors import SocialRLError
+from socialrl_envs.sprites import Real
+
+os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
 
 
 def _needs(*modules: str) -> None:
-    os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
     for module in modules:
         try:
             importlib.import_module(module)
@@ -41,7 +43,7 @@ def export(
     episode: int = 0,
     step: int | None = None,
     size: tuple[int, int] = (1280, 800),
-    fps: float = 8,
+    fps: Real = 8,
     theme: str = "light",
     **options: Any,
 ) -> None:

@@ -15,6 +15,7 @@ from socialrl.viewer.panels import panels
 from socialrl.viewer.scene import Scene
 from socialrl_envs.errors import SocialRLError
 from socialrl_envs.render import OKABE_ITO
+from socialrl_envs.sprites import Real
 
 
 def run(paths: list[Path], size: tuple[int, int] = (1280, 800), theme: str = "light") -> None:
@@ -85,7 +86,7 @@ class App:
         elif event.type in (pygame.WINDOWEXPOSED, pygame.WINDOWRESTORED):
             self._drawn = None
 
-    def tick(self, now: float) -> None:
+    def tick(self, now: Real) -> None:
         """Plays the steps that are due at `now`, in seconds; one that was missed for long is not made up for."""
         if not self.scene.playing:
             return
@@ -134,5 +135,5 @@ class App:
                 if hasattr(panel, "click"):
                     self.scene = panel.click(where.main_inner, self.scene, point)
 
-    def _scrub(self, x: float) -> None:
+    def _scrub(self, x: Real) -> None:
         self.scene = self.scene.at(self.layout.timeline.step_at(x, self.scene.steps))

@@ -12,13 +12,14 @@ from socialrl.record.replay import Replay
 from socialrl.viewer import files
 from socialrl.viewer.frame import check, draw_frame
 from socialrl_envs.errors import SocialRLError
+from socialrl_envs.sprites import Real
 
 MAX_FRAMES = 1000
 COLOURS = 128
 
 
 def write(
-    path: Path, out: Path, episode: int, step: int | None, size: tuple[int, int], fps: float, theme: str, **options: Any
+    path: Path, out: Path, episode: int, step: int | None, size: tuple[int, int], fps: Real, theme: str, **options: Any
 ) -> None:
     """See `socialrl.viewer.export`."""
     ending = out.suffix.lower()
@@ -46,7 +47,7 @@ def _encoded(picture: Image.Image, kind: str, **options: Any) -> bytes:
     return data.getvalue()
 
 
-def _animation(replay: Replay, episode: int, size: tuple[int, int], fps: float, theme: str, **options: Any) -> bytes:
+def _animation(replay: Replay, episode: int, size: tuple[int, int], fps: Real, theme: str, **options: Any) -> bytes:
     """A GIF that repeats; the last frame stays for a second. All frames share one palette, so nothing flickers."""
     steps = replay.steps(episode)
     samples = [Image.fromarray(draw_frame(replay, episode, t, size, theme, **options)) for t in (0, steps // 2, steps)]

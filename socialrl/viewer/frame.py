@@ -14,6 +14,7 @@ from socialrl.viewer.panels import panels
 from socialrl.viewer.scene import Scene
 from socialrl.viewer.timeline import Timeline
 from socialrl_envs.errors import SocialRLError
+from socialrl_envs.sprites import Real
 
 MIN_SIZE, MAX_SIZE = (160, 120), (7680, 4320)
 CARD = 18  # between the edge of a side card and what is in it
@@ -23,13 +24,13 @@ CARD = 18  # between the edge of a side card and what is in it
 class Layout:
     """Where everything is: cards in the window, and what lies in them. side: one card per side panel."""
 
-    scale: float
+    scale: Real
     head: pygame.Rect
     main: pygame.Rect
     side: tuple[pygame.Rect, ...]
     foot: pygame.Rect
 
-    def _px(self, length: float) -> int:
+    def _px(self, length: Real) -> int:
         return max(1, round(length * self.scale))
 
     @property
@@ -52,7 +53,7 @@ def layout(size: tuple[int, int], scene: Scene) -> Layout:
     upright = width < 1.1 * height
     scale = max(0.3, min(width / (900 if upright else 1280), height / (1000 if upright else 800)))
 
-    def px(length: float) -> int:
+    def px(length: Real) -> int:
         return max(1, round(length * scale))
 
     pad = px(12)

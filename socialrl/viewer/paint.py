@@ -15,9 +15,9 @@ from PIL import ImageFont
 
 from socialrl_envs import grid, sprites
 from socialrl_envs.errors import unknown
-from socialrl_envs.sprites import Colour, mix
+from socialrl_envs.sprites import Colour, Real, mix
 
-Point = tuple[float, float]
+Point = tuple[Real, Real]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -137,7 +137,7 @@ def coin(size: int, name: str) -> pygame.Surface | None:
     return _picture(sprites.coin(size, grid.COLOURS.index(name))) if name in grid.COLOURS else None
 
 
-def luminance(colour: Colour) -> float:
+def luminance(colour: Colour) -> Real:
     """0 black .. 1 white."""
     return (0.3 * colour[0] + 0.59 * colour[1] + 0.11 * colour[2]) / 255
 
@@ -151,9 +151,9 @@ class Brush:
 
     surface: pygame.Surface
     theme: Theme
-    scale: float
+    scale: Real
 
-    def px(self, length: float) -> int:
+    def px(self, length: Real) -> int:
         """A length in pixels of this window, at least 1."""
         return max(1, round(length * self.scale))
 
@@ -161,11 +161,11 @@ class Brush:
         self,
         text: str,
         at: Point,
-        size: float = 15,
+        size: Real = 15,
         colour: Colour | None = None,
         bold: bool = False,
         anchor: str = "topleft",
-        width: float | None = None,
+        width: Real | None = None,
     ) -> pygame.Rect:
         """Writes one line and returns where it stands. width: it is shortened to so many pixels."""
         pixels = self.px(size)
@@ -177,7 +177,7 @@ class Brush:
         self.surface.blit(image, rect)
         return rect
 
-    def box(self, rect: pygame.Rect, colour: Colour, radius: float = 10) -> None:
+    def box(self, rect: pygame.Rect, colour: Colour, radius: Real = 10) -> None:
         """A filled box with smooth round corners."""
         r = min(self.px(radius), rect.width // 2, rect.height // 2)
         if r < 2:
@@ -190,7 +190,7 @@ class Brush:
             for y, top in ((0, rect.top), (r, rect.bottom - r)):
                 self.surface.blit(round_one, (left, top), (x, y, r, r))
 
-    def frame(self, rect: pygame.Rect, colour: Colour, inside: Colour, width: float = 2, radius: float = 5) -> None:
+    def frame(self, rect: pygame.Rect, colour: Colour, inside: Colour, width: Real = 2, radius: Real = 5) -> None:
         """A box with an outline."""
         self.box(rect, colour, radius)
         w = self.px(width)
@@ -206,7 +206,7 @@ class Brush:
         """A surface with its middle at a point."""
         self.surface.blit(image, image.get_rect(center=(round(centre[0]), round(centre[1]))))
 
-    def action(self, name: str, centre: Point, size: float, colour: Colour, width: float | None = None) -> None:
+    def action(self, name: str, centre: Point, size: Real, colour: Colour, width: Real | None = None) -> None:
         """What an action does: an arrow, a dot for staying, otherwise its name."""
         r, (x, y) = self.px(size) / 2, centre
         if name in ARROWS:
@@ -219,7 +219,7 @@ class Brush:
             self.text(name, centre, size=size * 0.9, colour=colour, anchor="center", width=width)
 
 
-def shade(theme: Theme, colour: Colour, strength: float) -> tuple[Colour, Colour]:
+def shade(theme: Theme, colour: Colour, strength: Real) -> tuple[Colour, Colour]:
     """A tint of a colour on a card, 0..1, and the ink that can be read on it."""
     tint = mix(theme.card, colour, strength)
     return tint, ((28, 33, 41) if luminance(tint) > 0.5 else (255, 255, 255))

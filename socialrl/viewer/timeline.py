@@ -16,11 +16,12 @@ from socialrl.viewer.paint import Brush, find_theme, from_array, luminance
 from socialrl.viewer.scene import Scene
 from socialrl_envs.ascii_levels import SEATS
 from socialrl_envs.render import OKABE_ITO
+from socialrl_envs.sprites import Real
 
 RIBBON, GAP, TICKS, AXIS, TOP = 26, 5, 34, 20, 26
 
 
-def height(novices: int) -> float:
+def height(novices: int) -> Real:
     """The height it would like, in lengths of a 1280 x 800 window."""
     return TOP + novices * (RIBBON + GAP) + TICKS + AXIS
 
@@ -60,13 +61,13 @@ class Timeline:
     """Where things lie within the timeline's rectangle."""
 
     rect: pygame.Rect
-    scale: float
+    scale: Real
 
-    def x_of(self, step: float, steps: int) -> float:
+    def x_of(self, step: Real, steps: int) -> Real:
         """The left edge of a step."""
         return self.rect.left + step / steps * self.rect.width
 
-    def step_at(self, x: float, steps: int) -> int:
+    def step_at(self, x: Real, steps: int) -> int:
         """The state under a point: a step's own, or the last one at the right edge."""
         share = (x - self.rect.left) / max(1, self.rect.width)
         return steps if share >= 1 else min(max(int(share * steps), 0), steps)
@@ -109,7 +110,7 @@ class Timeline:
 
 
 @lru_cache(maxsize=8)
-def _still(replay: Replay, episode: int, novice: int, size: tuple[int, int], theme: str, scale: float) -> pygame.Surface:
+def _still(replay: Replay, episode: int, novice: int, size: tuple[int, int], theme: str, scale: Real) -> pygame.Surface:
     """All but the cursor."""
     surface = pygame.Surface(size, 0, 32)
     brush = Brush(surface, find_theme(theme), scale)

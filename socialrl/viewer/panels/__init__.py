@@ -3,7 +3,7 @@
 A panel module has
     SLOT      "main" (the large place), "side" (stacked beside it, by ORDER) or "overlay" (over everything)
     ORDER     panels with lower numbers come first
-    height(scene, width) -> float          for "side": the height it would like, in lengths of a 1280 x 800 window
+    height(scene, width) -> Real           for "side": the height it would like, in lengths of a 1280 x 800 window
     draw(brush, rect, scene) -> None
 and may have
     click(rect, scene, point) -> Scene     what a click into it does

@@ -6,22 +6,20 @@ from socialrl.viewer.paint import Brush, coin, figure
 from socialrl.viewer.scene import Scene
 from socialrl_envs.ascii_levels import SEATS
 from socialrl_envs.render import OKABE_ITO
-from socialrl_envs.sprites import mix
+from socialrl_envs.sprites import Real, mix
 
 SLOT, ORDER = "side", 1
 ROW, HEAD = 46, 34
 
 
-def height(scene: Scene, width: float) -> float:
+def height(scene: Scene, width: Real) -> Real:
     """Room for one row per seat."""
     return HEAD + ROW * len(scene.replay.agents)
 
 
 def draw(brush: Brush, rect: pygame.Rect, scene: Scene) -> None:
     """One row per seat."""
-    brush.text(
-        "Agents, and the share of steps on which each is followed", rect.topleft, 15, brush.theme.quiet, width=rect.width
-    )
+    brush.text("Agents, and how often each is followed", rect.topleft, 15, brush.theme.quiet, width=rect.width)
     replay = scene.replay
     shares = list(replay.share(scene.episode, scene.novice).values())
     by_seat = {replay.seat_of(s, scene.novice): share for s, share in enumerate(shares)}
@@ -31,7 +29,7 @@ def draw(brush: Brush, rect: pygame.Rect, scene: Scene) -> None:
         _seat(brush, pygame.Rect(rect.left, top + seat * row, rect.width, row), scene, seat, by_seat.get(seat))
 
 
-def _seat(brush: Brush, rect: pygame.Rect, scene: Scene, seat: int, share: float | None) -> None:
+def _seat(brush: Brush, rect: pygame.Rect, scene: Scene, seat: int, share: Real | None) -> None:
     replay, theme = scene.replay, brush.theme
     present = bool(replay.present[scene.episode, scene.t, seat])
     colour = OKABE_ITO[seat % len(OKABE_ITO)]
@@ -61,7 +59,7 @@ def _seat(brush: Brush, rect: pygame.Rect, scene: Scene, seat: int, share: float
     brush.text(f"{share:.0%}", (rect.right, track.centery), 14, theme.quiet, anchor="midright")
 
 
-def _likes(brush: Brush, rect: pygame.Rect, worth: tuple[float, ...], cumulants: tuple[str, ...], y: int) -> int:
+def _likes(brush: Brush, rect: pygame.Rect, worth: tuple[Real, ...], cumulants: tuple[str, ...], y: int) -> int:
     """What each cumulant is worth to a seat, from the right; returns where that begins."""
     x = rect.right
     for value, name in reversed(list(zip(worth, cumulants, strict=True))[:6]):

@@ -7,12 +7,13 @@ from socialrl.viewer.paint import Brush, figure, shade, text_width
 from socialrl.viewer.scene import Scene
 from socialrl_envs.ascii_levels import SEATS
 from socialrl_envs.render import OKABE_ITO
+from socialrl_envs.sprites import Real
 
 SLOT, ORDER = "side", 0
 ROW, HEAD, LEGEND = 37, 112, 24
 
 
-def height(scene: Scene, width: float) -> float:
+def height(scene: Scene, width: Real) -> Real:
     """Room for one row per source."""
     return HEAD + ROW * len(scene.replay.sources) + LEGEND * (1 + _has_influence(scene))
 

@@ -8,7 +8,7 @@ import pygame
 from socialrl.viewer.paint import Brush, Point, disc, from_array
 from socialrl.viewer.scene import Scene
 from socialrl_envs.render import MAX_CELL, OKABE_ITO, Picture, draw_figures, draw_ground, places
-from socialrl_envs.sprites import WHITE, mix
+from socialrl_envs.sprites import WHITE, Real, mix
 
 SLOT, ORDER = "main", 0
 TRAIL = 14  # states
@@ -61,7 +61,7 @@ def _trails(brush: Brush, scene: Scene, cell: int) -> None:
                 brush.icon(dot, (column * cell, row * cell))
 
 
-def _centre(picture: Picture, seat: int, cell: int) -> tuple[Point, float]:
+def _centre(picture: Picture, seat: int, cell: int) -> tuple[Point, Real]:
     """Where a present seat is drawn on the board, and the radius of its figure."""
     (x, y), size = places(picture)[seat]
     row, column = (int(p) for p in picture.position[seat])
@@ -76,44 +76,49 @@ def _follow(brush: Brush, scene: Scene, picture: Picture, cell: int) -> None:
     (start, radius), (end, other) = _centre(picture, novice, cell), _centre(picture, followed, cell)
     points = _curve(start, end, radius, other, cell)
     colour = OKABE_ITO[followed % len(OKABE_ITO)]
-    width = max(1.5, cell * 0.05)
     casing = WHITE if scene.theme == "light" else mix(colour, WHITE, 0.85)
-    _arrow(brush, points, width + max(1.0, cell * 0.028), cell * 0.2, casing)
-    _arrow(brush, points, width, cell * 0.16, mix(colour, (0, 0, 0), 0.12))
+    area = pygame.Rect(*(points.min(axis=0) - cell / 2), *(np.ptp(points, axis=0) + cell)).clip(brush.surface.get_rect())
+    fine = Brush(pygame.Surface((2 * area.width, 2 * area.height), pygame.SRCALPHA, 32), brush.theme, brush.scale)
+    fine.surface.fill((*casing, 0))
+    points = 2 * (points - area.topleft)
+    width = max(3.0, cell * 0.17)
+    _arrow(fine, points, width + max(2.0, cell * 0.09), casing, max(1.0, cell * 0.045))
+    _arrow(fine, points, width, mix(colour, (0, 0, 0), 0.1))
+    brush.surface.blit(pygame.transform.smoothscale(fine.surface, area.size), area)
 
 
-def _curve(start: Point, end: Point, radius: float, other: float, cell: int) -> np.ndarray:
-    """Points of an arc that bulges upwards from the rim of one figure to the rim of the other."""
+def _curve(start: Point, end: Point, radius: Real, other: Real, cell: int) -> np.ndarray:
+    """Points of an arc that bulges upwards from the rim of one figure to the rim of the other, the more the nearer they are."""
     a, b = np.array(start), np.array(end)
     along = b - a
     length = math.hypot(*along)
     normal = np.array([along[1], -along[0]]) / max(length, 1e-6)
     if normal[1] > 0 or (normal[1] == 0 and normal[0] < 0):
         normal = -normal
-    control = (a + b) / 2 + normal * max(0.16 * length, 0.42 * cell)
+    control = (a + b) / 2 + normal * max(0.16 * length, 1.1 * cell - 0.3 * length)
     a = a + (control - a) / max(math.hypot(*(control - a)), 1e-6) * radius
     b = b + (control - b) / max(math.hypot(*(control - b)), 1e-6) * other * 1.06
-    t = np.linspace(0, 1, 24)[:, None]
+    t = np.linspace(0, 1, 32)[:, None]
     return (1 - t) ** 2 * a + 2 * t * (1 - t) * control + t**2 * b
 
 
-def _arrow(brush: Brush, points: np.ndarray, width: float, head: float, colour: tuple[int, int, int]) -> None:
-    """A ribbon along the points that ends in a head at the last of them."""
+def _arrow(brush: Brush, points: np.ndarray, width: Real, colour: tuple[int, int, int], rim: Real = 0.0) -> None:
+    """A ribbon along the points that ends in a head at the last of them; rim: so much is added around the head."""
+    length = float(np.hypot(*np.diff(points, axis=0).T).sum())
+    head = min((width - 2 * rim) * 3.2, 0.5 * length)
     tip = points[-1]
-    behind = np.hypot(*(points - tip).T)
-    shaft = points[behind >= head * 0.8]
+    shaft = points[np.hypot(*(points - tip).T) >= head * 0.7]
     if len(shaft) < 2:
         shaft = points[:2]
     direction = np.gradient(shaft, axis=0)
     direction /= np.maximum(np.hypot(*direction.T)[:, None], 1e-6)
-    side = np.stack([-direction[:, 1], direction[:, 0]], axis=1) * width
+    side = np.stack([-direction[:, 1], direction[:, 0]], axis=1) * width / 2
     brush.polygon([tuple(p) for p in [*(shaft + side), *(shaft - side)[::-1]]], colour)
     ahead = tip - shaft[-1]
     ahead = ahead / max(math.hypot(*ahead), 1e-6)
-    across = np.array([-ahead[1], ahead[0]]) * head * 0.8
-    base = tip - ahead * head * 1.25
-    tip = tip + ahead * width * 0.5
-    brush.polygon([tuple(tip), tuple(base + across), tuple(base - across)], colour)
+    across = np.array([-ahead[1], ahead[0]]) * (head * 0.55 + 1.6 * rim)
+    base = tip - ahead * (head + rim)
+    brush.polygon([tuple(tip + ahead * 1.8 * rim), tuple(base + across), tuple(base - across)], colour)
 
 
 def _banner(brush: Brush, area: pygame.Rect, scene: Scene) -> None:

@@ -1,0 +1,87 @@
+"""Pictures in files: a step as PNG, an episode as GIF, all or nothing."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from socialrl.record.replay import save
+from socialrl.viewer import export
+from socialrl.viewer.frame import draw_frame
+from socialrl_envs.errors import SocialRLError
+from tests.record.synthetic import make_replay
+
+SIZE = (320, 200)
+
+
+@pytest.fixture(scope="module")
+def replay():
+    return make_replay((8, 6))
+
+
+@pytest.fixture
+def path(tmp_path, replay):
+    save(tmp_path / "a.npz", replay)
+    return tmp_path / "a.npz"
+
+
+def test_a_step(path, replay, tmp_path, monkeypatch):
+    monkeypatch.delenv("DISPLAY", raising=False)
+    export(path, tmp_path / "a.png", episode=1, step=4, size=SIZE, theme="dark")
+    np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "a.png")), draw_frame(replay, 1, 4, SIZE, "dark"))
+    export(path, tmp_path / "b.PNG", size=SIZE)
+    np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "b.PNG")), draw_frame(replay, 0, 0, SIZE))
+
+
+def test_an_episode(path, replay, tmp_path):
+    export(path, tmp_path / "a.gif", episode=1, size=SIZE, fps=10)
+    with Image.open(tmp_path / "a.gif") as animation:
+        assert animation.size == SIZE
+        assert animation.n_frames == 7
+        assert animation.info["loop"] == 0
+        durations = []
+        for t in range(7):
+            animation.seek(t)
+            durations.append(animation.info["duration"])
+            shown = np.asarray(animation.convert("RGB")).astype(int)
+            assert np.abs(shown - draw_frame(replay, 1, t, SIZE)).mean() < 4
+    assert durations == [100] * 6 + [1000]
+
+
+def test_a_run_folder_gives_its_first_replay(path, tmp_path):
+    (tmp_path / "run" / "replays").mkdir(parents=True)
+    path.rename(tmp_path / "run" / "replays" / "psiphi-seed0.npz")
+    export(tmp_path / "run", tmp_path / "a.png", size=SIZE)
+    assert (tmp_path / "a.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("out", "options", "says"),
+    [
+        ("a.mp4", {}, r"a\.mp4: cannot write \.mp4 .*\.gif or \.png"),
+        ("a", {}, "without an ending"),
+        ("a.gif", {"step": 3}, "whole episode"),
+        ("a.gif", {"fps": 0}, "fps: 0"),
+        ("a.png", {"step": 9}, r"step 9: episode 0 has 8 .*0\.\.8"),
+        ("a.png", {"episode": 2}, "episode 2: the replay has 2"),
+        ("a.png", {"size": (5, 5)}, "5 x 5"),
+        ("none/a.png", {}, "no folder"),
+    ],
+)
+def test_impossible_wishes_leave_nothing(path, tmp_path, out, options, says):
+    with pytest.raises(SocialRLError, match=says):
+        export(path, tmp_path / out, **{"size": SIZE, **options})
+    assert sorted(tmp_path.iterdir()) == [path]
+
+
+def test_too_long_for_a_gif(tmp_path):
+    save(tmp_path / "a.npz", make_replay((1000,)))
+    with pytest.raises(SocialRLError, match="1000 steps"):
+        export(tmp_path / "a.npz", tmp_path / "a.gif", size=SIZE)
+
+
+def test_a_bad_replay_is_named_and_the_old_picture_stays(tmp_path):
+    (tmp_path / "a.npz").write_bytes(b"no")
+    (tmp_path / "a.png").write_bytes(b"old")
+    with pytest.raises(SocialRLError, match=r"a\.npz"):
+        export(tmp_path / "a.npz", tmp_path / "a.png")
+    assert (tmp_path / "a.png").read_bytes() == b"old"
