@@ -82,8 +82,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader, `| head` say, has had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except KeyboardInterrupt:
-        print("\nsocialrl: stopped", file=sys.stderr)
+    except KeyboardInterrupt as stop:
+        print(": ".join(["\nsocialrl: stopped", *map(str, stop.args)]), file=sys.stderr)
         return 130
     except ValueError as error:
         from socialrl_envs.errors import SocialRLError
@@ -189,8 +189,11 @@ def _run(arguments: list[str]) -> None:
     folder = _open_folder(experiment, options.out, resume, device, f"socialrl run {shlex.join(arguments)}")
     with folder:
         print(describe(experiment))
-        print(f"{'device':<12} {device}\n{'folder':<12} {folder.path}\n", flush=True)
-        importlib.import_module("socialrl.run").run(experiment, folder, resume=resume is not None)
+        print(f"{'device':<13}{device}\n{'folder':<13}{folder.path}\n", flush=True)
+        try:
+            importlib.import_module("socialrl.run").run(experiment, folder, resume=resume is not None)
+        except KeyboardInterrupt as stop:
+            raise KeyboardInterrupt(f"go on with `socialrl run --resume {shlex.quote(str(folder.path))}`") from stop
 
 
 def _device(platform: str | None) -> str:
@@ -236,8 +239,10 @@ def describe(experiment: "Experiment") -> str:
 
     def line(word: str, values: dict[str, Any]) -> str:
         name, plain = values.get("name", ""), {key: value for key, value in values.items() if key != "name"}
-        return f"{word:<12} {name}  " + "  ".join(f"{key}={_show(value)}" for key, value in plain.items())
+        words = [name, *(f"{key}={_show(value)}" for key, value in plain.items())]
+        return textwrap.fill(f"{word:<13}" + "  ".join(words), width, subsequent_indent=" " * 13, break_long_words=False)
 
+    width = max(shutil.get_terminal_size((120, 24)).columns, 60)
     data = to_json(experiment)
     world, arms = data.pop("world"), data.pop("arms")
     lines = [line("experiment", data), line("world", world)]

@@ -132,7 +132,7 @@ def test_a_failing_run_is_unlocked(trial, monkeypatch, capsys):
 
     monkeypatch.setitem(sys.modules, "socialrl.run", types.SimpleNamespace(run=stopped))
     assert main(["run", "trial.py"]) == 130
-    assert "socialrl: stopped" in capsys.readouterr().err
+    assert "socialrl: stopped: go on with `socialrl run --resume runs/trial/001`" in capsys.readouterr().err
     assert not (trial / "runs" / "trial" / "001" / ".lock").exists()
 
 
