@@ -1,0 +1,108 @@
+"""What the scripted co-players do."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import socialrl_envs
+from socialrl_envs import Level, Seat, State, host, registry
+from socialrl_envs.errors import SocialRLError
+from tests.envs.plain import chi_square
+
+UP, RIGHT, DOWN, LEFT, STAY = range(5)
+
+
+def scene(text, *, size=7, **seats):
+    """A world and the state of a hand-drawn level."""
+    level = Level.from_ascii(text)
+    world = socialrl_envs.make("coin_grid", size=size, coins=1, **seats)
+    numbers = {name: jnp.asarray(value) for name, value in world.numbers.items()}
+    full = Level(tiles=level.tiles, position=level.position, heading=level.heading, numbers=numbers)
+    return world, world.reset(full, jax.random.key(0))
+
+
+def choices(policy, world, state, seat, draws=2000):
+    """How often each action is taken."""
+    act = jax.jit(jax.vmap(lambda key: registry.coplayer(policy).act(world, state, seat, key)))
+    return np.bincount(act(jax.random.split(jax.random.key(3), draws)), minlength=5)
+
+
+LIKES_RED = Seat(policy="planner", preferences=(1.0, -1.0, 0.0))
+NEARER_GREEN = "#######\n#B....#\n#.....#\n#gA..r#\n#.....#\n#.....#\n#######\n"
+
+
+def test_a_planner_goes_for_what_it_likes_not_for_what_is_near():
+    world, state = scene(NEARER_GREEN, novices=(Seat(),), experts=(LIKES_RED,))
+    there = State(**(vars(state) | {"position": state.position[::-1]}))
+    assert choices("planner", world, there, 1)[RIGHT] == 2000
+
+
+def test_a_planner_goes_around_a_toll_unless_it_must_pay_it():
+    around = "#######\n#.....#\n#AgrB.#\n#.....#\n#.....#\n#.....#\n#######\n"
+    world, state = scene(around, novices=0, experts=(LIKES_RED, LIKES_RED))
+    counts = choices("planner", world, state, 0)
+    assert counts[RIGHT] == 0
+    assert chi_square([counts[UP], counts[DOWN]]) > 1e-3  # two equally short ways: either
+    walled = "#######\n#######\n#AgrB.#\n#######\n#.....#\n#.....#\n#######\n"
+    mild = Seat(policy="planner", preferences=(1.0, -0.1, 0.0))
+    assert choices("planner", *scene(walled, novices=0, experts=(mild, mild)), 0)[RIGHT] == 2000
+    assert choices("planner", *scene(walled, novices=0, experts=(LIKES_RED, LIKES_RED)), 0)[STAY] == 2000
+
+
+def test_a_planner_with_nothing_to_gain_stays():
+    world, state = scene(NEARER_GREEN.replace("r", "."), novices=0, experts=(LIKES_RED, LIKES_RED))
+    assert choices("planner", world, state, 0)[STAY] == 2000
+
+
+def test_a_wanderer_takes_every_action_equally_often():
+    world, state = scene(NEARER_GREEN, novices=0, experts=(LIKES_RED, LIKES_RED))
+    assert chi_square(choices("wanderer", world, state, 1, 5000)) > 1e-3
+
+
+@pytest.mark.parametrize("skill", [0.0, 0.6, 1.0])
+def test_a_noisy_planner_slips_as_often_as_its_skill_says(skill):
+    seat = Seat(policy="noisy", skill=skill, preferences=LIKES_RED.preferences)
+    world, state = scene(NEARER_GREEN, novices=0, experts=(seat, LIKES_RED))
+    counts = choices("noisy", world, state, 0, 5000)
+    slip = 5000 * (1 - skill) / 5
+    expected = np.full(5, slip) + 5000 * skill * np.eye(5)[RIGHT]
+    if skill == 1.0:
+        assert counts[RIGHT] == 5000
+    else:
+        assert chi_square(counts, expected) > 1e-3
+
+
+def test_an_anti_expert_goes_for_what_the_first_novice_loses_by():
+    level = "#######\n#A....#\n#.....#\n#gB..r#\n#.....#\n#.....#\n#######\n"
+    novice, opposite = Seat(preferences=(1.0, -1.0, 0.0)), Seat(preferences=(-1.0, 1.0, 0.0))
+    foe = Seat(policy="anti_expert")
+    assert choices("anti_expert", *scene(level, novices=(novice,), experts=0, coplayers=(foe,)), 1)[LEFT] == 2000
+    assert choices("anti_expert", *scene(level, novices=(opposite,), experts=0, coplayers=(foe,)), 1)[RIGHT] == 2000
+
+
+def test_the_skill_and_preferences_of_the_level_count_not_those_of_the_config():
+    seat = Seat(policy="noisy", skill=0.0, preferences=LIKES_RED.preferences)
+    world, state = scene(NEARER_GREEN, novices=0, experts=(seat, seat))
+    turned = {"skill": jnp.ones(2, jnp.float32), "preferences": -state.numbers["preferences"]}
+    skilled = State(**(vars(state) | {"numbers": state.numbers | turned}))
+    assert choices("noisy", world, skilled, 0)[LEFT] == 2000
+
+
+def test_host_drives_the_coplayers_and_leaves_the_novices_alone():
+    world, state = scene(NEARER_GREEN, novices=(Seat(),), experts=(LIKES_RED,))
+    actions = host(world)(state, jax.random.key(0))
+    assert actions.dtype == jnp.int32
+    assert actions[0] == 0
+    assert actions[1] in (UP, RIGHT, DOWN)  # B is at the left wall, red is far to the right and below
+
+
+def test_host_takes_a_function_for_a_named_coplayer():
+    world, state = scene(NEARER_GREEN, novices=(Seat(),), experts=(LIKES_RED,))
+
+    def left(world, state, seat, key):
+        return jnp.int32(LEFT)
+
+    assert host(world, {"expert_0": left})(state, jax.random.key(0)).tolist() == [0, LEFT]
+    with pytest.raises(SocialRLError, match="did you mean 'expert_0'"):
+        host(world, {"expert_1": left})

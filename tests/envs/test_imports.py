@@ -1,0 +1,60 @@
+"""What importing the package brings in, and what it must not."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import socialrl_envs
+
+FOLDER = Path(socialrl_envs.__file__).parent
+FOREIGN = {"pettingzoo", "gymnasium", "pygame", "flax", "optax", "orbax", "socialrl", "matplotlib", "PIL"}
+
+
+def brought_in(code):
+    """Which foreign packages are loaded after running `code` in a fresh interpreter."""
+    check = f"{code}\nimport sys\nprint(sorted({FOREIGN!r} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-W", "error", "-c", check], capture_output=True, text=True, check=True)
+    return ast.literal_eval(done.stdout.splitlines()[-1])
+
+
+def test_the_package_brings_in_nothing_foreign():
+    walk = (
+        "import socialrl_envs, importlib\n"
+        "from socialrl_envs import conformance, layouts, render\n"
+        "[socialrl_envs.make(name) for name in socialrl_envs.names()]\n"
+        "[socialrl_envs.registry.coplayer(name) for name in socialrl_envs.coplayer_names()]\n"
+        "dir(socialrl_envs)"
+    )
+    assert brought_in(walk) == []
+
+
+def test_a_pettingzoo_module_brings_in_no_window():
+    assert brought_in("from socialrl_envs import coin_grid_v0\ncoin_grid_v0.parallel_env(render_mode='ansi').reset()") == [
+        "gymnasium",
+        "pettingzoo",
+    ]
+
+
+def imported(path):
+    """The packages that a file imports anywhere, even inside a function."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (name.name.partition(".")[0] for name in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            yield (node.module or "").partition(".")[0]
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.rglob("*.py")), ids=lambda path: str(path.relative_to(FOLDER)))
+def test_only_the_adapter_imports_pettingzoo_and_nobody_the_learners(path):
+    allowed = {"pettingzoo", "gymnasium", "pygame"} if path.name == "pettingzoo.py" else set()
+    assert set(imported(path)) & FOREIGN <= allowed
+
+
+def test_an_attribute_that_is_not_there_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="coin_grid_v9"):
+        _ = socialrl_envs.coin_grid_v9
+    with pytest.raises(ModuleNotFoundError):
+        __import__("socialrl_envs.coin_grd_v0")
