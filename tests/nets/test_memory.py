@@ -1,0 +1,112 @@
+"""Memory: forgets at the start of an episode, looks ahead as if it really stepped, or is not there at all."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from socialrl.nets.memory import Encoder, Memory, blank
+
+T, N, F, SIZE = 6, 3, 4, 5
+KINDS = ("gru", "lstm")
+FIRST = jnp.zeros((T, N), bool).at[0].set(True).at[3, 1].set(True)
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def cell(request):
+    """(kind, run): `run(memory, x, first, peek)`, compiled, with fixed parameters."""
+    net = Memory(request.param, SIZE)
+    params = net.init(jax.random.key(0), blank(request.param, SIZE, N), jnp.zeros((T, N, F)), jnp.zeros((T, N), bool))
+    return request.param, jax.jit(lambda *arguments: net.apply(params, *arguments))
+
+
+def inputs(seed=1):
+    one, two = jax.random.split(jax.random.key(seed))
+    return jax.random.normal(one, (T, N, F)), jax.random.normal(two, (T, N, F))
+
+
+def close(a, b):
+    jax.tree.map(lambda x, y: np.testing.assert_allclose(x, y, rtol=1e-5, atol=1e-6), a, b)
+
+
+def junk(kind, seed=9):
+    keys = iter(jax.random.split(jax.random.key(seed), 2))
+    return jax.tree.map(lambda x: jax.random.normal(next(keys), x.shape), blank(kind, SIZE, N))
+
+
+def test_a_new_episode_forgets_everything(cell):
+    kind, run = cell
+    x, peek = inputs()
+    _, out, _ = run(junk(kind), x, FIRST, peek)
+    _, alone, _ = run(blank(kind, SIZE, N), x, FIRST, peek)
+    close(out, alone)  # what was carried in did not matter: the first step forgot it
+    changed = x.at[:3, 1].set(7.0)
+    _, after, _ = run(blank(kind, SIZE, N), changed, FIRST, peek)
+    close(after[3:, 1], out[3:, 1])
+    assert not np.allclose(after[2, 1], out[2, 1])
+
+
+def test_within_an_episode_it_remembers(cell):
+    kind, run = cell
+    x, peek = inputs()
+    _, out, _ = run(blank(kind, SIZE, N), x, FIRST, peek)
+    _, other, _ = run(blank(kind, SIZE, N), x.at[0, 0].add(1.0), FIRST, peek)
+    assert np.all(np.abs(out[:, 0] - other[:, 0]).max(-1) > 0)
+    _, carried, _ = run(junk(kind), x, jnp.zeros((T, N), bool), peek)
+    assert not np.allclose(carried[0], out[0])
+
+
+def test_peek_is_what_a_real_step_would_bring(cell):
+    """At step t it must equal running x_0 .. x_t and then the peeked features, in the same episode."""
+    kind, run = cell
+    x, peek = inputs()
+    _, _, ahead = run(blank(kind, SIZE, N), x, FIRST, peek)
+    for t in range(T - 1):
+        stepped = x.at[t + 1].set(peek[t])
+        _, out, _ = run(blank(kind, SIZE, N), stepped, FIRST.at[t + 1].set(False), peek)
+        close(ahead[t], out[t + 1])
+
+
+def test_peeking_changes_nothing_else(cell):
+    kind, run = cell
+    x, peek = inputs()
+    memory, out, nothing = run(blank(kind, SIZE, N), x, FIRST, None)
+    assert nothing is None
+    close((memory, out), run(blank(kind, SIZE, N), x, FIRST, peek)[:2])
+
+
+def test_one_by_one_is_all_at_once(cell):
+    kind, run = cell
+    x, peek = inputs()
+    memory, out, _ = run(blank(kind, SIZE, N), x, FIRST, peek)
+    half = slice(0, 3), slice(3, 6)
+    first, early, _ = run(blank(kind, SIZE, N), *(y[half[0]] for y in (x, FIRST, peek)))
+    second, late, _ = run(first, *(y[half[1]] for y in (x, FIRST, peek)))
+    close((second, jnp.concatenate([early, late])), (memory, out))
+    assert out.shape == (T, N, SIZE)
+    assert jax.tree.map(jnp.shape, memory) == jax.tree.map(jnp.shape, blank(kind, SIZE, N))
+
+
+def test_without_memory_features_pass_through():
+    x, peek = inputs()
+    assert blank("none", SIZE, N) == ()
+    memory, out, ahead = Memory("none", SIZE).apply({}, (), x, FIRST, peek)
+    assert memory == ()
+    np.testing.assert_array_equal(out, x)
+    np.testing.assert_array_equal(ahead, peek)
+
+
+def test_without_memory_time_is_one_more_batch_axis():
+    net = Encoder((8, 6))
+    obs_key, next_key = jax.random.split(jax.random.key(2))
+    obs, next_obs = (jax.random.bernoulli(k, 0.5, (T, N, 3, 3, 2)).astype(jnp.uint8) for k in (obs_key, next_key))
+    params = net.init(jax.random.key(0), (), obs, FIRST)
+    run = jax.jit(lambda *arguments: net.apply(params, (), *arguments))
+    _, x, ahead = run(obs, FIRST, next_obs)
+
+    def flat(y):
+        return y.reshape(1, T * N, *y.shape[2:])
+
+    _, x_flat, ahead_flat = run(flat(obs), flat(FIRST), flat(next_obs))
+    close((x_flat, ahead_flat), (flat(x), flat(ahead)))
+    close(run(next_obs, FIRST, None)[1], ahead)
