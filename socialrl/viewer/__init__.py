@@ -49,7 +49,8 @@ def export(
 ) -> None:
     """Writes an episode as an animated .gif, or one step of it (the first if `step` is None) as a .png; needs no display.
 
-    What it shows is what the window shows. Raises SocialRLError for another ending, or an episode or step that is not there.
+    What it shows is what the window shows; of a run folder it takes the first replay in which another agent is followed.
+    Raises SocialRLError for another ending, or an episode or step that is not there.
     """
     _needs("pygame", "PIL")
     from socialrl.viewer.export import write

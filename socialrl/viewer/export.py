@@ -29,7 +29,7 @@ def write(
         raise SocialRLError(f"{out}: a .gif shows the whole episode, not step {step}", "end it in .png, or leave the step out")
     if not 0.1 <= fps <= 50:
         raise SocialRLError(f"fps: {fps}", "give 0.1..50")
-    (replay, *_), _ = files.read([path])
+    replay = files.read_one(path)
     check(replay, episode, step or 0, size)
     if ending == ".png":
         picture = Image.fromarray(draw_frame(replay, episode, step or 0, size, theme, **options))

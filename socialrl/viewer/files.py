@@ -26,3 +26,9 @@ def read(paths: list[Path]) -> tuple[tuple[Replay, ...], tuple[str, ...]]:
     """The replays behind these paths, and their names."""
     files = find(paths)
     return tuple(load(file) for file in files), tuple(file.stem for file in files)
+
+
+def read_one(path: Path) -> Replay:
+    """The replay in a file; of a run folder the first in which anybody else is followed, or the first of all."""
+    replays, _ = read([path])
+    return next((replay for replay in replays if (replay.source > 0).any()), replays[0])

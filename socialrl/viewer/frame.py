@@ -116,13 +116,16 @@ def paint(scene: Scene, size: tuple[int, int]) -> pygame.Surface:
 def _head(brush: Brush, rect: pygame.Rect, scene: Scene) -> None:
     """What is shown, and how it plays."""
     replay, theme = scene.replay, brush.theme
-    loop = " · loop" if scene.loop else ""
-    state = f"playing · {scene.speed} steps/s{loop}" if scene.playing else f"paused{loop}"
-    x = brush.text(f"{state} · h help", (rect.right, rect.centery), 15, theme.quiet, anchor="midright").left
+    x = rect.right
+    if scene.hints:
+        state = f"playing · {scene.speed} steps/s" if scene.playing else "paused"
+        state += " · loop" if scene.loop else ""
+        text = f"{state} · h help"
+        x = brush.text(text, (x, rect.centery), 15, theme.quiet, anchor="midright").left - brush.px(24)
     episode = f"episode {scene.episode + 1} of {replay.episodes}"
     if len(scene.replays) > 1:
         episode = f"replay {scene.which + 1} of {len(scene.replays)} · {episode}"
-    x = brush.text(f"{episode}", (x - brush.px(24), rect.centery), 15, anchor="midright").left
+    x = brush.text(f"{episode}", (x, rect.centery), 15, anchor="midright").left
     room = x - brush.px(16) - rect.left
     title = f"{replay.experiment} · {replay.arm}"
     end = brush.text(title, (rect.left, rect.centery), 22, anchor="midleft", width=room).right
@@ -135,13 +138,14 @@ def _head(brush: Brush, rect: pygame.Rect, scene: Scene) -> None:
 def draw_frame(
     replay: Replay, episode: int, t: int, size: tuple[int, int] = (1280, 800), theme: str = "light", **options: Any
 ) -> UInt8[np.ndarray, "h w 3"]:
-    """State t of an episode as the window shows it, RGB. options: other fields of Scene, such as `seat`, `novice`, `help`.
+    """State t of an episode as the window shows it, but without hints on keys. options: other fields of Scene, as `seat`.
 
     Raises SocialRLError for an episode, a step, a size or a theme that is not there.
     """
     check(replay, episode, t, size)
     name = f"{replay.arm}-seed{replay.seed}"
-    return to_array(paint(Scene(replays=(replay,), names=(name,), episode=episode, t=t, theme=theme, **options), size))
+    fields = {"hints": False, "episode": episode, "t": t, "theme": theme, **options}
+    return to_array(paint(Scene(replays=(replay,), names=(name,), **fields), size))
 
 
 def check(replay: Replay, episode: int, t: int, size: tuple[int, int]) -> None:

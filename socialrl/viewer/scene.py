@@ -16,6 +16,7 @@ class Scene:
 
     t: state shown, 0..steps; the decision shown is that of step t. novice: whose decisions, a number among the novices.
     seat: whose view is marked. view: whether it is marked. names: what each replay is called.
+    hints: whether the head says how it plays, which a picture in a file need not.
     """
 
     replays: tuple[Replay, ...]
@@ -30,6 +31,7 @@ class Scene:
     speed: int = 4
     loop: bool = False
     help: bool = False
+    hints: bool = True
     theme: str = "light"
 
     @property

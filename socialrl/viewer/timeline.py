@@ -80,15 +80,19 @@ class Timeline:
         self._cursor(brush, scene)
 
     def _now(self, brush: Brush, scene: Scene) -> None:
-        """What the novice got so far, and when it is."""
+        """What the novice got so far, where the cursor's label is not."""
         seat = scene.replay.novices[scene.novice]
         rewards = scene.replay.reward[scene.episode, : scene.t, seat]
         theme, y = brush.theme, self.rect.top + brush.px(9)
-        x = brush.text(f"return so far {rewards.sum():.4g}", (self.rect.left, y), 15, anchor="midleft").right
         last = float(rewards[-1]) if len(rewards) else 0.0
-        if last:
-            colour = theme.reward if last > 0 else theme.penalty
-            brush.text(f"{last:+.4g}", (x + brush.px(10), y), 15, colour, bold=True, anchor="midleft")
+        colour = theme.reward if last > 0 else theme.penalty
+        text, change = f"return so far {rewards.sum():.4g}", f"{last:+.4g}" if last else ""
+        if scene.t < scene.steps / 2:
+            x = brush.text(text, (self.rect.right, y), 15, anchor="midright").left
+            brush.text(change, (x - brush.px(12), y), 15, colour, bold=True, anchor="midright")
+        else:
+            x = brush.text(text, (self.rect.left, y), 15, anchor="midleft").right
+            brush.text(change, (x + brush.px(12), y), 15, colour, bold=True, anchor="midleft")
 
     def _cursor(self, brush: Brush, scene: Scene) -> None:
         theme = brush.theme

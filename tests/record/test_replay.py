@@ -366,7 +366,7 @@ def test_other_kinds_of_members(path):
     refused(path, "at most 128")
 
 
-def test_loaded_replays_are_small_steps(path):
+def test_a_loaded_replay_cannot_be_changed(path):
     """Nothing in a loaded replay can be changed by mistake."""
     with pytest.raises(ValueError, match="read-only"):
         load(path).reward[0, 0, 0] = 1

@@ -195,7 +195,7 @@ def test_what_is_seen_is_what_is_exported(app):
 
     app.scene = dataclasses.replace(app.scene, replays=app.scene.replays[:1])
     key(app, "right")
-    assert (to_array(app.window) == draw_frame(app.scene.replay, 0, 1, (640, 400))).all()
+    assert (to_array(app.window) == draw_frame(app.scene.replay, 0, 1, (640, 400), hints=True)).all()
 
 
 def test_resizing(app):

@@ -1,5 +1,7 @@
 """Pictures in files: a step as PNG, an episode as GIF, all or nothing."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -47,11 +49,16 @@ def test_an_episode(path, replay, tmp_path):
     assert durations == [100] * 6 + [1000]
 
 
-def test_a_run_folder_gives_its_first_replay(path, tmp_path):
-    (tmp_path / "run" / "replays").mkdir(parents=True)
-    path.rename(tmp_path / "run" / "replays" / "psiphi-seed0.npz")
+def test_of_a_run_folder_the_first_replay_with_someone_to_follow(path, replay, tmp_path):
+    folder = tmp_path / "run" / "replays"
+    folder.mkdir(parents=True)
+    save(folder / "a-seed0.npz", dataclasses.replace(replay, source=np.zeros_like(replay.source), arm="alone"))
     export(tmp_path / "run", tmp_path / "a.png", size=SIZE)
-    assert (tmp_path / "a.png").exists()
+    path.rename(folder / "b-seed0.npz")
+    export(tmp_path / "run", tmp_path / "b.png", size=SIZE)
+    alone, social = (np.asarray(Image.open(tmp_path / name)) for name in ("a.png", "b.png"))
+    np.testing.assert_array_equal(social, draw_frame(replay, 0, 0, SIZE))
+    assert (alone != social).any()
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,7 @@ def _seat(brush: Brush, rect: pygame.Rect, scene: Scene, seat: int, share: Real 
     brush.icon(figure(max(4, size), shown, SEATS[seat % len(SEATS)]), (rect.left + size / 2, rect.centery))
     left = rect.left + size + brush.px(8)
     name = replay.agents[seat] + ("" if present else ", away")
-    line = rect.centery - brush.px(9)
+    line = rect.centery - (0 if share is None else brush.px(9))
     likes = rect.right if replay.preferences is None else _likes(brush, rect, replay.preferences[seat], replay.cumulants, line)
     brush.text(
         name,

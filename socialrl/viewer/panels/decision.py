@@ -72,12 +72,12 @@ def _reason(sources: tuple[str, ...], values: np.ndarray, source: int, action: i
         return ""
     others = np.delete(values, source, axis=0)
     if np.isnan(others).all():
-        return f"expects {mine:.2f}"
+        return f"expects {mine:z.2f}"
     row, _ = np.unravel_index(np.nanargmax(others), others.shape)
     other = int(row) + (int(row) >= source)
     margin = float(mine - np.nanmax(others))
     name = "by itself" if other == 0 else f"as {sources[other]}"
-    expects = f"{mine:.2f}"
+    expects = f"{mine:z.2f}"
     return f"expects {expects}, {abs(margin):.2f} {'more' if margin >= 0 else 'less'} than {name}"
 
 
@@ -114,5 +114,5 @@ def _table(brush: Brush, rect: pygame.Rect, scene: Scene, values: np.ndarray, ac
                 brush.frame(box.inflate(brush.px(3), brush.px(3)), theme.ink, tint, width=2.5, radius=7)
             else:
                 brush.box(box, tint, 5)
-            text = "-" if np.isnan(value) else f"{value:.{digits}f}"
+            text = "-" if np.isnan(value) else f"{value:z.{digits}f}"
             brush.text(text, box.center, size, ink, bold=a == best, anchor="center", width=box.width)

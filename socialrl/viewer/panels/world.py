@@ -1,12 +1,14 @@
 """The world: the grid, where everybody came from, what the chosen seat sees, and whom the novice follows now."""
 
 import math
+from functools import lru_cache
 
 import numpy as np
 import pygame
 
 from socialrl.viewer.paint import Brush, Point, disc, from_array
 from socialrl.viewer.scene import Scene
+from socialrl_envs import grid
 from socialrl_envs.render import MAX_CELL, OKABE_ITO, Picture, draw_figures, draw_ground, places
 from socialrl_envs.sprites import WHITE, Real, mix
 
@@ -28,10 +30,10 @@ def draw(brush: Brush, rect: pygame.Rect, scene: Scene) -> None:
     area, cell = board(rect, scene)
     picture = scene.replay.picture(scene.episode, scene.t)
     mask = scene.visible() if scene.view and picture.present[scene.chosen] else None
-    if mask is not None and mask.all():
-        mask = None
-    ground = draw_ground(picture, cell, scene.chosen, mask, scene.theme)
-    image = from_array(ground)
+    if mask is not None and mask[picture.tiles != grid.WALL].all():
+        mask = None  # it sees everything
+    seen = None if mask is None else mask.tobytes()
+    image = _ground(picture.tiles.tobytes(), picture.tiles.shape, seen, scene.chosen, cell, scene.theme).copy()
     on_board = Brush(image, brush.theme, brush.scale)
     _trails(on_board, scene, cell)
     draw_figures(pygame.surfarray.pixels3d(image).swapaxes(0, 1), picture, cell, scene.chosen)
@@ -40,6 +42,16 @@ def draw(brush: Brush, rect: pygame.Rect, scene: Scene) -> None:
     brush.surface.blit(image, area)
     if scene.ended:
         _banner(brush, area, scene)
+
+
+@lru_cache(maxsize=32)
+def _ground(tiles: bytes, shape: tuple[int, ...], seen: bytes | None, seat: int, cell: int, theme: str) -> pygame.Surface:
+    """The ground, which often stays the same for many steps. seen: the mask of cells in view, None for all."""
+    mask = None if seen is None else np.frombuffer(seen, bool).reshape(shape)
+    nobody = np.zeros(seat + 1, int)
+    cells = np.frombuffer(tiles, np.uint8).reshape(shape)
+    picture = Picture(cells, np.stack([nobody, nobody], axis=1), nobody, nobody.astype(bool))
+    return from_array(draw_ground(picture, cell, seat, mask, theme))
 
 
 def _trails(brush: Brush, scene: Scene, cell: int) -> None:
