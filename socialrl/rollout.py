@@ -196,8 +196,8 @@ class _Maker:
         shape = now.decision.action.shape
         timestep = Timestep(
             obs=views[:, self.novices],
-            prev_action=now.decision.action,
-            prev_reward=now.outcome.reward[:, self.novices],
+            prev_action=jnp.where(done[:, None], 0, now.decision.action),
+            prev_reward=jnp.where(done[:, None], 0.0, now.outcome.reward[:, self.novices]),
             first=jnp.broadcast_to(done[:, None], shape),
         )
         returns = jnp.where(done[:, None], 0.0, carry.returns + now.outcome.reward)

@@ -37,7 +37,7 @@ def test_gradients_reach_psi_and_phi_but_never_the_bootstrap():
 
 @pytest.mark.parametrize("seed", range(5))
 def test_on_chains_psi_is_discounted_occupancy_and_its_worth_is_q(seed):
-    """With Phi(s, a) the indicator of (s, a), Psi_pi counts discounted visits; for any Phi, Psi . w is Q of the reward Phi . w."""
+    """With Phi(s, a) the indicator of (s, a), Psi counts discounted visits; for any Phi, Psi . w is Q of the reward Phi . w."""
     chain = random_chain(seed)
     states, actions, cumulants = chain.phi.shape
     indicators = np.eye(states * actions).reshape(states, actions, -1)
