@@ -88,6 +88,8 @@ class Learner(NamedTuple):
     memory(*batch) -> the memory of a batch of novices at the start of an episode
     adapt(state, experience, key) -> state: few-shot learning on a new task from own experience, or None if the learner
         has nothing better than `update`
+    transfer(trained, fresh) -> state: what `trained` knows in a state that `init` made for other unrolls or worlds; its
+        experience stays behind
     """
 
     init: Callable[..., Any]
@@ -95,6 +97,7 @@ class Learner(NamedTuple):
     update: Callable[..., tuple[Any, dict[str, Array]]]
     memory: Callable[..., Any]
     adapt: Callable[..., Any] | None = None
+    transfer: Callable[..., Any] | None = None
 
 
 class LearnerConfig(Protocol):

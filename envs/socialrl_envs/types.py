@@ -125,6 +125,11 @@ class World(Protocol):
     @property
     def spec(self) -> WorldSpec: ...
 
+    @property
+    def numbers(self) -> dict[str, Any]:
+        """What a curriculum may turn, by name: arrays that every level carries."""
+        ...
+
     def sample_level(self, key: Key[Array, ""], numbers: dict[str, Array] | None = None) -> Level:
         """Draws a level; `numbers` overrides some of the config's numbers (a curriculum's lever)."""
         ...

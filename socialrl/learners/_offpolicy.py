@@ -190,4 +190,7 @@ def build(config: OffPolicyConfig, spec: WorldSpec, parts: Parts) -> Learner:
         after = dataclasses.replace(state, params=params, target=target, optimiser=opt_state, buffer=stored, steps=steps)
         return after, jax.tree.map(jnp.mean, metrics) | {"epsilon": epsilon(config, state.steps)}
 
-    return Learner(init=init, act=act, update=update, memory=memory, adapt=parts.adapt)
+    def transfer(trained: OffPolicyState, fresh: OffPolicyState) -> OffPolicyState:
+        return dataclasses.replace(fresh, params=trained.params, target=trained.target, steps=trained.steps)
+
+    return Learner(init=init, act=act, update=update, memory=memory, adapt=parts.adapt, transfer=transfer)

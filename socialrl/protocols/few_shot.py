@@ -1,0 +1,123 @@
+"""Few-shot transfer: the novice's preferences change, and it has a handful of episodes to find out.
+
+A learner that can adapt (psiphi) keeps all it knows and re-learns nothing but what the cumulants are worth to it. One that
+cannot (dqn) goes on training, once from what it knows ("fine-tuned") and once from nothing ("from scratch").
+"""
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+from jaxtyping import Int32, Key
+
+from socialrl.evaluation import evaluator
+from socialrl.protocols import Study
+from socialrl.rollout import Rollout, make_rollout
+from socialrl_envs.errors import SocialRLError
+from socialrl_envs.world import require
+
+STREAM = 0xFE3  # folded into a seed's key for the episodes on the new task
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Config:
+    """Options of few_shot.
+
+    preferences: new preferences of the novices, one vector per new task.
+    episodes: after how many episodes on the new task the novice is evaluated, ascending; 0 is before any.
+    evaluation_episodes: greedy episodes of each evaluation, per seed.
+    """
+
+    kind: ClassVar[str] = "few_shot"
+
+    preferences: tuple[tuple[float, ...], ...]
+    episodes: tuple[int, ...] = (0, 1, 10, 100)
+    evaluation_episodes: int = 64
+
+    def __post_init__(self) -> None:
+        require(len(self.preferences) > 0, "preferences", self.preferences, "at least one vector")
+        ascending = all(a < b for a, b in zip(self.episodes, self.episodes[1:], strict=False))
+        require(ascending and min(self.episodes, default=-1) >= 0, "episodes", self.episodes, "ascending counts from 0")
+        require(self.evaluation_episodes >= 1, "evaluation_episodes", self.evaluation_episodes, "at least 1")
+
+    def run(self, study: Study) -> Iterator[tuple[dict[str, Any], dict[str, Array]]]:
+        """Yields labels (preference, method, episodes) and metrics by name, one number per seed."""
+        if "preferences" not in study.world.numbers:
+            raise SocialRLError(f"few_shot: {study.world.spec.name} has no preferences to change", "use it with coin_grid")
+        rollout = make_rollout(study.world, study.learner)
+        score = jax.jit(jax.vmap(evaluator(rollout, study.world.spec, self.evaluation_episodes), in_axes=(0, 0, None)))
+        for method, start, learn in methods(study, rollout):
+            learn = jax.jit(jax.vmap(learn, in_axes=(0, 0, None, None)))
+            for preference in self.preferences:
+                numbers = {"preferences": wanted(study, preference)}
+                state, done = start, 0
+                for episodes in self.episodes:
+                    keys = jax.vmap(lambda root, done=done: jax.random.fold_in(root, STREAM + done))(study.roots)
+                    state = learn(state, keys, numbers, jnp.int32(episodes - done)) if episodes > done else state
+                    done = episodes
+                    labels = {"preference": list(preference), "method": method, "episodes": episodes}
+                    yield labels, score(state, study.roots, numbers)[0]
+
+
+def wanted(study: Study, preference: tuple[float, ...]) -> Array:
+    """All seats' preferences (N, K), with the novices' replaced."""
+    current = jnp.asarray(study.world.numbers["preferences"])
+    require(len(preference) == current.shape[1], "few_shot.preferences", preference, f"{current.shape[1]} numbers long")
+    return current.at[jnp.array(study.world.spec.novices)].set(jnp.array(preference, jnp.float32))
+
+
+Learn = Callable[[Any, Key[Array, ""], dict[str, Array], Int32[Array, ""]], Any]
+
+
+def methods(study: Study, rollout: Rollout) -> Iterator[tuple[str, Any, Learn]]:
+    """(name, learner states of all seeds to begin with, learn(state, key, numbers, episodes) -> state)."""
+    learner, unroll = study.learner, study.experiment.unroll
+    if learner.adapt is not None:
+        yield "w re-learnt", study.state, adapting(study, rollout)
+        return
+    fresh = jax.jit(jax.vmap(lambda root: learner.init(jax.random.fold_in(root, STREAM), unroll, 1)))(study.roots)
+    if learner.transfer is not None:
+        yield "fine-tuned", jax.vmap(learner.transfer)(study.state, fresh), training(study, rollout)
+    yield "from scratch", fresh, training(study, rollout)
+
+
+def adapting(study: Study, rollout: Rollout) -> Learn:
+    """One world, episode after episode, each followed by `adapt`."""
+    adapt, horizon = study.learner.adapt, study.world.spec.horizon
+    assert adapt is not None
+
+    def learn(state: Any, key: Key[Array, ""], numbers: dict[str, Array], episodes: Int32[Array, ""]) -> Any:
+        def episode(number: Array, state: Any) -> Any:
+            pool_key, begin_key, unroll_key, adapt_key = jax.random.split(jax.random.fold_in(key, number), 4)
+            levels = rollout.pool(pool_key, 1, numbers)
+            carry = rollout.begin(levels, begin_key, 1)
+            _, experience, _ = rollout.unroll(state, carry, levels, unroll_key, horizon)
+            return adapt(state, experience, adapt_key)
+
+        return jax.lax.fori_loop(0, episodes, episode, state)
+
+    return learn
+
+
+def training(study: Study, rollout: Rollout) -> Learn:
+    """One world, episode after episode, with an ordinary update after each unroll."""
+    learner, unroll = study.learner, study.experiment.unroll
+    unrolls = -(-study.world.spec.horizon // unroll)
+
+    def learn(state: Any, key: Key[Array, ""], numbers: dict[str, Array], episodes: Int32[Array, ""]) -> Any:
+        pool_key, begin_key, key = jax.random.split(key, 3)
+        levels = rollout.pool(pool_key, study.experiment.pool, numbers)
+
+        def update(number: Array, carried: Any) -> Any:
+            state, carry = carried
+            unroll_key, learn_key = jax.random.split(jax.random.fold_in(key, number))
+            carry, experience, _ = rollout.unroll(state, carry, levels, unroll_key, unroll)
+            return learner.update(state, experience, learn_key)[0], carry
+
+        start = (state, rollout.begin(levels, begin_key, 1))
+        return jax.lax.fori_loop(0, episodes * unrolls, update, start)[0]
+
+    return learn
