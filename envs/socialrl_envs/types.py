@@ -91,6 +91,7 @@ class WorldSpec:
     """The static facts of a world.
 
     agents: PettingZoo names in the order of the seats. obs_shape: (V, V, C) of one seat's view, dtype uint8.
+    binary_views: whether every channel is 0 or 1, so that a view may be kept as bits.
     """
 
     name: str
@@ -103,6 +104,7 @@ class WorldSpec:
     actions: tuple[str, ...]
     cumulants: tuple[str, ...]
     horizon: int
+    binary_views: bool = False
 
     @property
     def novices(self) -> tuple[int, ...]:

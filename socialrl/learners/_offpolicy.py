@@ -1,6 +1,7 @@
 """What psiphi, dqn and bc share: a replay buffer, epsilon-greedy acting, a target network, gradient steps per unroll."""
 
 import dataclasses
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -127,6 +128,38 @@ def rows_like(spec: WorldSpec, unroll: int, worlds: int) -> Rows:
     return Rows(own=transition, others=demonstration)
 
 
+class ViewStore(NamedTuple):
+    """How views lie in the buffer: as bits where every channel is 0 or 1 (an eighth of the room), else as they are."""
+
+    pack: Callable[[Rows], Rows]
+    unpack: Callable[[Rows], Rows]
+
+
+def view_store(spec: WorldSpec) -> ViewStore:
+    """The store for a world's views."""
+    if not spec.binary_views:
+        return ViewStore(pack=lambda rows: rows, unpack=lambda rows: rows)
+    size = math.prod(spec.obs_shape)
+
+    def bits(views: Array) -> Array:
+        return jnp.packbits(views.reshape(*views.shape[:-3], size), axis=-1)
+
+    def views(bits: Array) -> Array:
+        return jnp.unpackbits(bits, axis=-1, count=size).reshape(*bits.shape[:-1], *spec.obs_shape)
+
+    return ViewStore(pack=lambda rows: on_views(bits, rows), unpack=lambda rows: on_views(views, rows))
+
+
+def on_views(function: Callable[[Array], Array], rows: Rows) -> Rows:
+    """The rows with every view replaced by the function of it."""
+    own, others = rows.own, rows.others
+    timestep = dataclasses.replace(own.timestep, obs=function(own.timestep.obs))
+    return Rows(
+        own=dataclasses.replace(own, timestep=timestep, next_obs=function(own.next_obs)),
+        others=dataclasses.replace(others, obs=function(others.obs), next_obs=function(others.next_obs)),
+    )
+
+
 def epsilon(config: OffPolicyConfig, steps: Int32[Array, ""]) -> Array:
     """The share of random actions after `steps` env steps."""
     progress = jnp.minimum(steps.astype(jnp.float32) / config.epsilon_steps, 1.0)
@@ -135,6 +168,7 @@ def epsilon(config: OffPolicyConfig, steps: Int32[Array, ""]) -> Array:
 
 def build(config: OffPolicyConfig, spec: WorldSpec, parts: Parts) -> Learner:
     """The Learner made of these parts."""
+    store = view_store(spec)
     optimiser = optax.chain(optax.clip_by_global_norm(config.max_grad_norm), optax.adam(config.lr))
 
     def init(key: Key[Array, ""], unroll: int, worlds: int) -> OffPolicyState:
@@ -144,7 +178,7 @@ def build(config: OffPolicyConfig, spec: WorldSpec, parts: Parts) -> Learner:
             params=params,
             target=params,
             optimiser=optimiser.init(params),
-            buffer=replay.empty(rows_like(spec, unroll, worlds), capacity),
+            buffer=replay.empty(store.pack(rows_like(spec, unroll, worlds)), capacity),
             steps=jnp.int32(0),
             extra=parts.extra,
         )
@@ -171,12 +205,12 @@ def build(config: OffPolicyConfig, spec: WorldSpec, parts: Parts) -> Learner:
         return jax.tree.map(lambda x: x.reshape(*batch, *x.shape[1:]), (decision, after))
 
     def update(state: OffPolicyState, experience: Experience, key: Key[Array, ""]) -> tuple[OffPolicyState, dict[str, Array]]:
-        stored = replay.add(state.buffer, Rows(own=experience.own, others=experience.others))
+        stored = replay.add(state.buffer, store.pack(Rows(own=experience.own, others=experience.others)))
         unroll, worlds = experience.own.reward.shape[:2]
 
         def gradient_step(carry: Any, step_key: Key[Array, ""]) -> tuple[Any, dict[str, Array]]:
             params, target, opt_state = carry
-            rows = replay.sample(stored, step_key, config.batch)
+            rows = store.unpack(replay.sample(stored, step_key, config.batch))
             grads, metrics = jax.grad(parts.loss, has_aux=True)(params, target, rows)
             updates, opt_state = optimiser.update(grads, opt_state, params)
             params = optax.apply_updates(params, updates)

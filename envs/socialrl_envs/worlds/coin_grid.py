@@ -87,6 +87,7 @@ class CoinGrid(GridWorld):
             actions=grid.COMPASS_MOVES,
             cumulants=colours,
             horizon=config.horizon,
+            binary_views=True,
         )
         self.channel_of_tile = {grid.WALL: 0} | {grid.COIN + k: 1 + k for k in range(config.colours)}
         items = tuple(grid.COIN + k for k in range(config.colours) for _ in range(config.coins))
