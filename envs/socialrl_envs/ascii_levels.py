@@ -14,13 +14,11 @@
 import json
 from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
 
-from socialrl_envs import grid
 from socialrl_envs.errors import SocialRLError
+from socialrl_envs.tiles import CHAR_OF_TILE, FLOOR, SEATS, TILE_OF_CHAR
 
-SEATS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 COMPASS = "NESW"
 
 
@@ -48,10 +46,10 @@ def _parse_cells(rows: list[tuple[int, str]]) -> tuple[np.ndarray, dict[str, tup
                 if char in seats:
                     raise SocialRLError(f"level, line {line}, column {c + 1}: seat {char!r} stands here a second time")
                 seats[char] = (r, c)
-            elif char in grid.TILE_OF_CHAR:
-                tiles[r, c] = grid.TILE_OF_CHAR[char]
+            elif char in TILE_OF_CHAR:
+                tiles[r, c] = TILE_OF_CHAR[char]
             else:
-                known = "".join(grid.TILE_OF_CHAR)
+                known = "".join(TILE_OF_CHAR)
                 raise SocialRLError(
                     f"level, line {line}, column {c + 1}: unknown character {char!r}", f"use one of {known} or A-Z"
                 )
@@ -59,6 +57,8 @@ def _parse_cells(rows: list[tuple[int, str]]) -> tuple[np.ndarray, dict[str, tup
 
 
 def _parse_numbers(lines: list[tuple[int, str]], seats: int) -> tuple[np.ndarray, dict[str, Any]]:
+    import jax.numpy as jnp  # here, because pictures need this file's letters but no jax
+
     heading, numbers = np.zeros(seats, np.int32), {}
     for line, text in lines:
         name, _, value = text.partition(":")
@@ -83,6 +83,8 @@ def _parse_numbers(lines: list[tuple[int, str]], seats: int) -> tuple[np.ndarray
 
 def parse(text: str) -> dict[str, Any]:
     """The fields of a Level from its ASCII picture. Raises SocialRLError that names line and column."""
+    import jax.numpy as jnp
+
     rows, lines = _split(text)
     if not rows:
         raise SocialRLError("level: no rows of cells in it", "draw it with '#' and '.'")
@@ -90,7 +92,7 @@ def parse(text: str) -> dict[str, Any]:
     expected = SEATS[: len(seats)]
     if set(seats) != set(expected):
         raise SocialRLError(f"level: seats {''.join(sorted(seats))}", f"name them in order without a gap: {expected}")
-    if not (tiles == grid.FLOOR).any():
+    if not (tiles == FLOOR).any():
         raise SocialRLError("level: it has no floor", "draw some '.' cells")
     heading, numbers = _parse_numbers(lines, len(seats))
     position = np.array([seats[char] for char in expected], np.int32).reshape(-1, 2)
@@ -111,7 +113,7 @@ def _plain(value: np.ndarray) -> Any:
 
 def write(tiles: Any, position: Any, heading: Any, numbers: dict[str, Any]) -> str:
     """The ASCII picture of a level; raises SocialRLError if two seats, or a seat and an item, share a cell."""
-    chars = [[grid.CHAR_OF_TILE[int(tile)] for tile in row] for row in np.asarray(tiles)]
+    chars = [[CHAR_OF_TILE[int(tile)] for tile in row] for row in np.asarray(tiles)]
     for seat, (r, c) in enumerate(np.asarray(position)):
         if chars[r][c] != ".":
             raise SocialRLError(

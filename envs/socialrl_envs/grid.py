@@ -5,22 +5,21 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Bool, Float32, Int32, UInt8
 
-FLOOR, WALL, WATER, BRIDGE, LITTER = 0, 1, 2, 3, 4
-GOAL = 10  # goals 1..9 of a hidden order are GOAL + 0 .. GOAL + 8
-COIN = 20  # coins of colour k are COIN + k
-COLOURS = ("red", "green", "blue", "yellow")
-
-CHAR_OF_TILE = (
-    {FLOOR: ".", WALL: "#", WATER: "~", BRIDGE: "=", LITTER: "*"}
-    | {GOAL + i: str(i + 1) for i in range(9)}
-    | {COIN + k: colour[0] for k, colour in enumerate(COLOURS)}
+from socialrl_envs.tiles import (  # noqa: F401  the alphabet, without jax: of this module too
+    BRIDGE,
+    CHAR_OF_TILE,
+    COIN,
+    COLOURS,
+    COMPASS_MOVES,
+    DELTAS,
+    FLOOR,
+    GOAL,
+    LITTER,
+    TILE_OF_CHAR,
+    TURNS,
+    WALL,
+    WATER,
 )
-TILE_OF_CHAR = {char: tile for tile, char in CHAR_OF_TILE.items()}
-
-# Headings and compass moves share one order: up, right, down, left.
-DELTAS = ((-1, 0), (0, 1), (1, 0), (0, -1))
-COMPASS_MOVES = ("up", "right", "down", "left", "stay")
-TURNS = ("left", "right", "forward")
 
 
 def deltas() -> Int32[Array, "5 2"]:

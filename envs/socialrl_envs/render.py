@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float32, Int, Integer, UInt8
 
-from socialrl_envs import grid, sprites
-from socialrl_envs.ascii_levels import SEATS
+from socialrl_envs import sprites
 from socialrl_envs.errors import SocialRLError, unknown
 from socialrl_envs.sprites import Canvas, Colour, Sprite, box, disc, mix, segment
+from socialrl_envs.tiles import BRIDGE, COIN, COLOURS, FLOOR, GOAL, LITTER, SEATS, WALL, WATER
 
 # Okabe and Ito's colours, which most colour-blind readers can tell apart; seats take them in order.
 OKABE_ITO: tuple[Colour, ...] = (
@@ -201,7 +201,7 @@ CORNERS = ((UP, RIGHT, 16, (1, -1)), (DOWN, RIGHT, 32, (1, 1)), (DOWN, LEFT, 64,
 
 
 def _codes(tiles: UInt8[np.ndarray, "H W"]) -> Int[np.ndarray, "H W"]:
-    wall, wet = tiles == grid.WALL, (tiles == grid.WATER) | (tiles == grid.BRIDGE)
+    wall, wet = tiles == WALL, (tiles == WATER) | (tiles == BRIDGE)
     masks = []
     for here in (wall, wet):
         padded = np.pad(here, 1, constant_values=True)
@@ -223,20 +223,20 @@ def _tile(cell: int, code: int, theme: str) -> UInt8[np.ndarray, "cell cell 3"]:
 
 def _layers(cell: int, tile: int, mask: int, palette: Palette) -> list[Sprite]:
     """What lies on the floor, from the bottom up."""
-    if tile == grid.WALL:
+    if tile == WALL:
         return [_floor(cell, 0, palette), _wall(cell, mask, palette)]
-    if tile in (grid.WATER, grid.BRIDGE):
+    if tile in (WATER, BRIDGE):
         layers = [_floor(cell, 0, palette), _water(cell, mask, palette)]
-        return [*layers, _bridge(cell, palette)] if tile == grid.BRIDGE else layers
+        return [*layers, _bridge(cell, palette)] if tile == BRIDGE else layers
     floor = _floor(cell, mask & (UP | LEFT), palette)
-    if tile == grid.FLOOR:
+    if tile == FLOOR:
         return [floor]
-    if tile == grid.LITTER:
+    if tile == LITTER:
         return [floor, sprites.litter(cell)]
-    if grid.GOAL <= tile < grid.GOAL + 9:
-        return [floor, sprites.goal(cell, tile - grid.GOAL + 1, palette.goal)]
-    if grid.COIN <= tile < grid.COIN + len(grid.COLOURS):
-        return [floor, sprites.coin(cell, tile - grid.COIN)]
+    if GOAL <= tile < GOAL + 9:
+        return [floor, sprites.goal(cell, tile - GOAL + 1, palette.goal)]
+    if COIN <= tile < COIN + len(COLOURS):
+        return [floor, sprites.coin(cell, tile - COIN)]
     return [floor, sprites.strange(cell)]
 
 

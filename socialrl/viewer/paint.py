@@ -13,9 +13,10 @@ import pygame.gfxdraw
 from jaxtyping import UInt8
 from PIL import ImageFont
 
-from socialrl_envs import grid, sprites
+from socialrl_envs import sprites
 from socialrl_envs.errors import unknown
 from socialrl_envs.sprites import Colour, Real, mix
+from socialrl_envs.tiles import COLOURS
 
 Point = tuple[Real, Real]
 
@@ -134,7 +135,7 @@ def figure(size: int, colour: Colour, letter: str) -> pygame.Surface:
 @lru_cache(maxsize=64)
 def coin(size: int, name: str) -> pygame.Surface | None:
     """A coin as an icon; None if no coin is of that colour."""
-    return _picture(sprites.coin(size, grid.COLOURS.index(name))) if name in grid.COLOURS else None
+    return _picture(sprites.coin(size, COLOURS.index(name))) if name in COLOURS else None
 
 
 def luminance(colour: Colour) -> Real:

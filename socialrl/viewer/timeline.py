@@ -14,9 +14,9 @@ from jaxtyping import Float, UInt8
 from socialrl.record.replay import Replay
 from socialrl.viewer.paint import Brush, find_theme, from_array, luminance
 from socialrl.viewer.scene import Scene
-from socialrl_envs.ascii_levels import SEATS
 from socialrl_envs.render import OKABE_ITO
 from socialrl_envs.sprites import Real
+from socialrl_envs.tiles import SEATS
 
 RIBBON, GAP, TICKS, AXIS, TOP = 26, 5, 34, 20, 26
 

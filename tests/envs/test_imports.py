@@ -13,9 +13,9 @@ FOLDER = Path(socialrl_envs.__file__).parent
 FOREIGN = {"pettingzoo", "gymnasium", "pygame", "flax", "optax", "orbax", "socialrl", "matplotlib", "PIL"}
 
 
-def brought_in(code):
-    """Which foreign packages are loaded after running `code` in a fresh interpreter."""
-    check = f"{code}\nimport sys\nprint(sorted({FOREIGN!r} & set(sys.modules)))"
+def brought_in(code, looked_for=FOREIGN):
+    """Which of these packages are loaded after running `code` in a fresh interpreter."""
+    check = f"{code}\nimport sys\nprint(sorted({looked_for!r} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-W", "error", "-c", check], capture_output=True, text=True, check=True)
     return ast.literal_eval(done.stdout.splitlines()[-1])
 
@@ -29,6 +29,25 @@ def test_the_package_brings_in_nothing_foreign():
         "dir(socialrl_envs)"
     )
     assert brought_in(walk) == []
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import socialrl_envs\nsocialrl_envs.names(), socialrl_envs.coplayer_names(), dir(socialrl_envs)",
+        "from socialrl_envs import ascii_levels, errors, render, sprites, tiles",
+        "import socialrl.viewer.app, socialrl.viewer.export",
+    ],
+)
+def test_what_only_shows_pictures_starts_without_jax(code):
+    assert brought_in(code, {"jax", "jaxlib"}) == []
+
+
+def test_public_names_are_there_when_asked_for():
+    for name in socialrl_envs.__all__:
+        assert getattr(socialrl_envs, name) is not None
+        assert name in dir(socialrl_envs)
+    assert brought_in("import socialrl_envs\nsocialrl_envs.grid.WALL, socialrl_envs.Level.from_ascii", {"jax"}) == ["jax"]
 
 
 def test_a_pettingzoo_module_brings_in_no_window():

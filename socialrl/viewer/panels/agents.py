@@ -4,9 +4,9 @@ import pygame
 
 from socialrl.viewer.paint import Brush, coin, figure
 from socialrl.viewer.scene import Scene
-from socialrl_envs.ascii_levels import SEATS
 from socialrl_envs.render import OKABE_ITO
 from socialrl_envs.sprites import Real, mix
+from socialrl_envs.tiles import SEATS
 
 SLOT, ORDER = "side", 1
 ROW, HEAD = 46, 34

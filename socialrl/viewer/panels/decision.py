@@ -5,9 +5,9 @@ import pygame
 
 from socialrl.viewer.paint import Brush, figure, shade, text_width
 from socialrl.viewer.scene import Scene
-from socialrl_envs.ascii_levels import SEATS
 from socialrl_envs.render import OKABE_ITO
 from socialrl_envs.sprites import Real
+from socialrl_envs.tiles import SEATS
 
 SLOT, ORDER = "side", 0
 ROW, HEAD, LEGEND = 37, 112, 24

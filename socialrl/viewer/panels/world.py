@@ -8,9 +8,9 @@ import pygame
 
 from socialrl.viewer.paint import Brush, Point, disc, from_array
 from socialrl.viewer.scene import Scene
-from socialrl_envs import grid
 from socialrl_envs.render import MAX_CELL, OKABE_ITO, Picture, draw_figures, draw_ground, places
 from socialrl_envs.sprites import WHITE, Real, mix
+from socialrl_envs.tiles import WALL
 
 SLOT, ORDER = "main", 0
 TRAIL = 14  # states
@@ -30,7 +30,7 @@ def draw(brush: Brush, rect: pygame.Rect, scene: Scene) -> None:
     area, cell = board(rect, scene)
     picture = scene.replay.picture(scene.episode, scene.t)
     mask = scene.visible() if scene.view and picture.present[scene.chosen] else None
-    if mask is not None and mask[picture.tiles != grid.WALL].all():
+    if mask is not None and mask[picture.tiles != WALL].all():
         mask = None  # it sees everything
     seen = None if mask is None else mask.tobytes()
     image = _ground(picture.tiles.tobytes(), picture.tiles.shape, seen, scene.chosen, cell, scene.theme).copy()
