@@ -2,21 +2,19 @@
 
 import dataclasses
 
-from jax import Array
-from jaxtyping import Key, PyTree
-
-from socialrl.config import Arm, Experiment
+from socialrl.config import Experiment
+from socialrl.seeds import Bundle, Seeds
 from socialrl.types import Learner
 from socialrl_envs.types import World
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Study:
-    """What a protocol may look at: a trained arm. state: the learners of all seeds, stacked; roots: their keys."""
+    """What a protocol may look at: a trained arm. states: the learners' states, roots: their keys, one per seed."""
 
     experiment: Experiment
-    arm: Arm
     world: World
     learner: Learner
-    state: PyTree
-    roots: Key[Array, " seeds"]
+    seeds: Seeds
+    states: Bundle
+    roots: Bundle

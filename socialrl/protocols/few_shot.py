@@ -16,6 +16,7 @@ from jaxtyping import Int32, Key
 from socialrl.evaluation import evaluator
 from socialrl.protocols import Study
 from socialrl.rollout import Rollout, make_rollout
+from socialrl.seeds import Bundle
 from socialrl_envs.errors import SocialRLError
 from socialrl_envs.world import require
 
@@ -43,23 +44,29 @@ class Config:
         require(ascending and min(self.episodes, default=-1) >= 0, "episodes", self.episodes, "ascending counts from 0")
         require(self.evaluation_episodes >= 1, "evaluation_episodes", self.evaluation_episodes, "at least 1")
 
-    def run(self, study: Study) -> Iterator[tuple[dict[str, Any], dict[str, Array]]]:
-        """Yields labels (preference, method, episodes) and metrics by name, one number per seed."""
+    def run(self, study: Study) -> Iterator[tuple[dict[str, Any], Bundle]]:
+        """Yields labels (preference, method, episodes) and a bundle of metrics by name."""
         if "preferences" not in study.world.numbers:
             raise SocialRLError(f"few_shot: {study.world.spec.name} has no preferences to change", "use it with coin_grid")
-        rollout = make_rollout(study.world, study.learner)
-        score = jax.jit(jax.vmap(evaluator(rollout, study.world.spec, self.evaluation_episodes), in_axes=(0, 0, None)))
+        rollout, seeds = make_rollout(study.world, study.learner), study.seeds
+        evaluate = evaluator(rollout, study.world.spec, self.evaluation_episodes)
+        score = seeds.map(lambda state, root, numbers: evaluate(state, root, numbers)[0], 2)
         for method, start, learn in methods(study, rollout):
-            learn = jax.jit(jax.vmap(learn, in_axes=(0, 0, None, None)))
+            learned = seeds.map(learn, 2)
             for preference in self.preferences:
                 numbers = {"preferences": wanted(study, preference)}
-                state, done = start, 0
+                states, done = start, 0
                 for episodes in self.episodes:
-                    keys = jax.vmap(lambda root, done=done: jax.random.fold_in(root, STREAM + done))(study.roots)
-                    state = learn(state, keys, numbers, jnp.int32(episodes - done)) if episodes > done else state
+                    keys = streams(study, STREAM + done)
+                    states = learned(states, keys, numbers, jnp.int32(episodes - done)) if episodes > done else states
                     done = episodes
                     labels = {"preference": list(preference), "method": method, "episodes": episodes}
-                    yield labels, score(state, study.roots, numbers)[0]
+                    yield labels, score(states, study.roots, numbers)
+
+
+def streams(study: Study, number: int) -> Bundle:
+    """A key per seed for the stream of that number."""
+    return study.seeds.bundle([jax.random.fold_in(root, number) for root in study.seeds.unbundle(study.roots)])
 
 
 def wanted(study: Study, preference: tuple[float, ...]) -> Array:
@@ -72,15 +79,15 @@ def wanted(study: Study, preference: tuple[float, ...]) -> Array:
 Learn = Callable[[Any, Key[Array, ""], dict[str, Array], Int32[Array, ""]], Any]
 
 
-def methods(study: Study, rollout: Rollout) -> Iterator[tuple[str, Any, Learn]]:
+def methods(study: Study, rollout: Rollout) -> Iterator[tuple[str, Bundle, Learn]]:
     """(name, learner states of all seeds to begin with, learn(state, key, numbers, episodes) -> state)."""
     learner, unroll = study.learner, study.experiment.unroll
     if learner.adapt is not None:
-        yield "w re-learnt", study.state, adapting(study, rollout)
+        yield "w re-learnt", study.states, adapting(study, rollout)
         return
-    fresh = jax.jit(jax.vmap(lambda root: learner.init(jax.random.fold_in(root, STREAM), unroll, 1)))(study.roots)
+    fresh = study.seeds.map(lambda key: learner.init(key, unroll, 1), 1)(streams(study, STREAM))
     if learner.transfer is not None:
-        yield "fine-tuned", jax.vmap(learner.transfer)(study.state, fresh), training(study, rollout)
+        yield "fine-tuned", study.seeds.map(learner.transfer, 2)(study.states, fresh), training(study, rollout)
     yield "from scratch", fresh, training(study, rollout)
 
 

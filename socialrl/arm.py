@@ -1,0 +1,205 @@
+"""The host loop of one arm: compile, train a chunk, record, checkpoint, resume."""
+
+import dataclasses
+import resource
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from tqdm import tqdm
+
+from socialrl import evaluation
+from socialrl.config import Arm, Experiment, to_json
+from socialrl.protocols import Study
+from socialrl.record import checkpoint, replay
+from socialrl.record.folder import RunFolder
+from socialrl.record.metrics import Records
+from socialrl.recording import to_replay
+from socialrl.rollout import make_rollout
+from socialrl.seeds import Bundle, Mapped, Seeds
+from socialrl.training import make_trainer
+from socialrl_envs.errors import SocialRLError
+
+TRAIN = 1  # folded into a seed's key for training; evaluation folds in evaluation.HELD_OUT
+FINAL = 2  # and the final evaluation FINAL + its round first, so that its levels are new
+
+
+class ArmRun:
+    """One arm, all its seeds side by side."""
+
+    def __init__(
+        self,
+        experiment: Experiment,
+        arm: Arm,
+        folder: RunFolder,
+        records: Records,
+        timing: Records,
+        interrupted: Callable[[], bool],
+    ):
+        self.experiment, self.arm, self.folder = experiment, arm, folder
+        self.records, self.timing, self.interrupted = records, timing, interrupted
+        self.world = experiment.world_of(arm).build()
+        self.learner = arm.learner.build(self.world.spec)
+        self.rollout = make_rollout(self.world, self.learner)
+        self.trainer = make_trainer(experiment, self.learner, self.rollout, evaluation.sources_of(self.world.spec))
+        self.seeds = Seeds(experiment.seeds)
+        self.roots = self.seeds.bundle([jax.random.key(seed) for seed in range(experiment.seeds)])
+        self.chunk_steps = experiment.chunk * experiment.parallel * experiment.unroll
+        self.total = -(-experiment.steps // self.chunk_steps) * self.chunk_steps
+        self.compile_seconds = 0.0
+
+    def go(self, resume: bool) -> None:
+        """Trains to the end, then evaluates; an arm that has its final record is left as it is."""
+        if resume and any(r["arm"] == self.arm.name and r["kind"] == "final" for r in self.records.records()):
+            print(f"{self.arm.name}: done already")
+            return
+        training, step = self._begin(resume)
+        train = self._compiled("training", self.seeds.map(self.trainer.chunk, 1, donate=True), training)
+        evaluate = self._compiled("evaluation", self.seeds.map(self._evaluate, 2), training, self.roots)
+        if step == 0:
+            self._record("eval", 0, self.seeds.split(evaluate(training, self.roots))[0])
+        with self._progress(step) as bar:
+            while step < self.total:
+                training = self._chunk(train, training, step)
+                step += self.chunk_steps
+                if self._due(step, self.experiment.evaluate_every):
+                    scores = self._record("eval", step, self.seeds.split(evaluate(training, self.roots))[0])
+                    bar.set_postfix_str(f"return {scores['return'].mean():.2f}")
+                bar.update(self.chunk_steps * self.experiment.seeds)
+                self._save(training, step)
+        self._conclude(training, step, evaluate)
+
+    def _chunk(self, train: Mapped, training: Bundle, step: int) -> Bundle:
+        """The next chunk of updates, recorded; raises SocialRLError if a loss is not finite."""
+        began = time.perf_counter()
+        training, metrics = self.seeds.split(train(training))
+        seconds = time.perf_counter() - began
+        values = self._record("train", step + self.chunk_steps, metrics)
+        self._check_finite(step + self.chunk_steps, values)
+        self._time(step + self.chunk_steps, seconds)
+        return training
+
+    def _evaluate(self, training: Any, key: Any) -> Any:
+        """Metrics of greedy episodes, and the first of them whole."""
+        episodes, replayed = self.experiment.evaluation_episodes, self.experiment.replay_episodes
+        return evaluation.evaluator(self.rollout, self.world.spec, episodes, replayed)(training.learner, key)
+
+    @property
+    def _checkpoints(self) -> Path:
+        return self.folder.checkpoints(self.arm.name)
+
+    def _begin(self, resume: bool) -> tuple[Bundle, int]:
+        """A fresh start, or the last checkpoint with the records that came after it forgotten."""
+        start = self.seeds.map(self.trainer.start, 1)
+        keys = self.seeds.bundle([jax.random.fold_in(root, TRAIN) for root in self.seeds.unbundle(self.roots)])
+        latest = checkpoint.latest(self._checkpoints) if resume else None
+        step = 0 if latest is None else int(latest.name)
+        if resume:
+            kinds = ("final", *(protocol.kind for protocol in self.experiment.protocols))
+            self.records.truncate_after(self.arm.name, step if latest else -1, kinds)
+            self.timing.truncate_after(self.arm.name, step if latest else -1)
+        if latest is None:
+            return start(keys), 0
+        print(f"{self.arm.name}: resumes at step {step}")
+        template = [jax.eval_shape(self.trainer.start, key) for key in self.seeds.unbundle(keys)]
+        return self.seeds.bundle(checkpoint.restore(latest, template)[0]), step
+
+    def _save(self, training: Bundle, step: int) -> None:
+        """A checkpoint if one is due; after Ctrl-C always, and then the arm ends with KeyboardInterrupt."""
+        stop = self.interrupted()
+        if stop or self._due(step, self.experiment.checkpoint_every):
+            checkpoint.save(self._checkpoints / str(step), self.seeds.unbundle(training))
+        if stop:
+            tqdm.write(f"{self.arm.name}: saved at step {step}; go on by: socialrl run --resume {self.folder.path}")
+            raise KeyboardInterrupt
+
+    def _compiled(self, what: str, function: Mapped, *arguments: Any) -> Mapped:
+        """The function compiled now, with a line that says so."""
+        print(f"{self.arm.name}: compiling {what} ...", end=" ", flush=True)
+        began = time.perf_counter()
+        function.compile(*arguments)
+        seconds = time.perf_counter() - began
+        self.compile_seconds += seconds
+        print(f"{seconds:.1f} s", flush=True)
+        return function
+
+    def _progress(self, step: int) -> tqdm:
+        seeds = self.experiment.seeds
+        return tqdm(
+            total=self.total * seeds,
+            initial=step * seeds,
+            desc=self.arm.name,
+            unit=" env-steps",
+            unit_scale=True,
+            dynamic_ncols=True,
+        )
+
+    def _due(self, step: int, every: int) -> bool:
+        """Whether a chunk that ends at `step` crossed a multiple of `every`, or is the last one."""
+        return step // every > (step - self.chunk_steps) // every or step >= self.total
+
+    def _record(self, kind: str, step: int, metrics: Bundle, labels: dict[str, Any] | None = None) -> dict[str, np.ndarray]:
+        """Writes a record of metrics by name, one number per seed, and returns them."""
+        values = self.seeds.values(metrics)
+        record = {"arm": self.arm.name, "kind": kind, "step": step} | ({"labels": labels} if labels else {})
+        self.records.append(record | {"values": dict(sorted(values.items()))})
+        return values
+
+    def _check_finite(self, step: int, values: dict[str, np.ndarray]) -> None:
+        for name, value in values.items():
+            if name.startswith("loss/") and not np.all(np.isfinite(value)):
+                seeds = np.flatnonzero(~np.isfinite(value)).tolist()
+                raise SocialRLError(
+                    f"{self.arm.name}: {name} is not finite at step {step}, seeds {seeds}",
+                    f"the last good checkpoint is kept in {self._checkpoints}; try a smaller --{self.arm.name}.learner.lr",
+                )
+
+    def _time(self, step: int, seconds: float) -> None:
+        self.timing.append(
+            {
+                "arm": self.arm.name,
+                "step": step,
+                "seconds": seconds,
+                "compile_seconds": self.compile_seconds,
+                "env_steps_per_second": self.chunk_steps * self.experiment.seeds / seconds,
+                "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+            }
+        )
+
+    def _conclude(self, training: Bundle, step: int, evaluate: Mapped) -> None:
+        """Replays, protocols, and the final evaluation, whose record says that the arm is done."""
+        rounds = -(-self.experiment.final_episodes // self.experiment.evaluation_episodes)
+        scores = []
+        for number in range(rounds):
+            keys = self.seeds.bundle([jax.random.fold_in(r, FINAL + number) for r in self.seeds.unbundle(self.roots)])
+            metrics, traces = self.seeds.split(evaluate(training, keys))
+            scores.append(self.seeds.values(metrics))
+            if number == 0:
+                self._save_replays(traces, step)
+        states = self.seeds.bundle([one.learner for one in self.seeds.unbundle(training)])
+        study = Study(
+            experiment=self.experiment,
+            world=self.world,
+            learner=self.learner,
+            seeds=self.seeds,
+            states=states,
+            roots=self.roots,
+        )
+        for protocol in self.experiment.protocols:
+            for labels, values in protocol.run(study):
+                self._record(protocol.kind, step, values, labels)
+        means = {name: np.mean([score[name] for score in scores], axis=0) for name in scores[0]}
+        per_seed = [{name: value[seed] for name, value in means.items()} for seed in range(self.seeds.count)]
+        self._record("final", step, self.seeds.bundle(per_seed))
+
+    def _save_replays(self, traces: Bundle, step: int) -> None:
+        """One file per seed."""
+        config = to_json(dataclasses.replace(self.experiment, world=self.experiment.world_of(self.arm)))["world"]
+        for seed, trace in enumerate(self.seeds.unbundle(traces)):
+            path = self.folder.replay(self.arm.name, seed)
+            path.parent.mkdir(exist_ok=True)
+            facts = {"experiment": self.experiment.name, "arm": self.arm.name, "seed": seed, "step": step}
+            replay.save(path, to_replay(jax.device_get(trace), self.world, config, **facts))
