@@ -151,13 +151,17 @@ def view_store(spec: WorldSpec) -> ViewStore:
 
 
 def on_views(function: Callable[[Array], Array], rows: Rows) -> Rows:
-    """The rows with every view replaced by the function of it."""
-    own, others = rows.own, rows.others
-    timestep = dataclasses.replace(own.timestep, obs=function(own.timestep.obs))
-    return Rows(
-        own=dataclasses.replace(own, timestep=timestep, next_obs=function(own.next_obs)),
-        others=dataclasses.replace(others, obs=function(others.obs), next_obs=function(others.next_obs)),
-    )
+    """The rows with every view replaced by the function of it; rebuilt leaf by leaf, as packed views have another shape."""
+
+    def one(path: Any, leaf: Array) -> Array:
+        return function(leaf) if path[-1].name in ("obs", "next_obs") else leaf
+
+    return jax.tree_util.tree_map_with_path(one, rows)
+
+
+def global_norm(tree: PyTree) -> Array:
+    """The Euclidean norm of all leaves together."""
+    return jnp.sqrt(sum((jnp.sum(leaf**2) for leaf in jax.tree.leaves(tree)), jnp.float32(0)))
 
 
 def epsilon(config: OffPolicyConfig, steps: Int32[Array, ""]) -> Array:
@@ -215,7 +219,7 @@ def build(config: OffPolicyConfig, spec: WorldSpec, parts: Parts) -> Learner:
             updates, opt_state = optimiser.update(grads, opt_state, params)
             params = optax.apply_updates(params, updates)
             target = optax.incremental_update(params, target, config.target_rate)
-            return (params, target, opt_state), metrics | {"gradient_norm": optax.global_norm(grads)}
+            return (params, target, opt_state), metrics | {"gradient_norm": global_norm(grads)}
 
         carry = (state.params, state.target, state.optimiser)
         carry, metrics = jax.lax.scan(gradient_step, carry, jax.random.split(key, config.updates))

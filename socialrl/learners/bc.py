@@ -8,7 +8,7 @@ from jax import Array
 from jaxtyping import PyTree
 
 from socialrl.learners._offpolicy import OffPolicyConfig, Rows
-from socialrl.learners.dqn import Apply, network_learner
+from socialrl.learners.dqn import Apply, network_learner, prediction_of
 from socialrl.losses.policy import cloning_loss
 from socialrl.nets.memory import blank
 from socialrl.types import Learner
@@ -18,7 +18,10 @@ from socialrl_envs.world import require
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(OffPolicyConfig):
-    """Options of bc: those of every off-policy learner; gamma and the target network go unused."""
+    """Options of bc: those of every off-policy learner; gamma and the target network go unused.
+
+    prediction: weight of predicting what each co-player saw next.
+    """
 
     epsilon_start: float = 0.05
 
@@ -30,15 +33,22 @@ class Config(OffPolicyConfig):
 
 
 def imitation_loss(net: Apply, config: Config, params: PyTree, target: PyTree, rows: Rows) -> tuple[Array, dict[str, Array]]:
-    """Cross-entropy of the co-players' actions given what they saw; steps of absent ones do not count."""
+    """Cross-entropy of the co-players' actions given what they saw; the auxiliary head predicts what they saw next. Steps of
+    absent ones do not count."""
     others, time = rows.others, rows.others.action.shape[0]
     obs = others.obs.reshape(time, -1, *others.obs.shape[3:])
     action, present = others.action.reshape(time, -1), others.present.reshape(time, -1)
     first = jnp.repeat(rows.own.timestep.first[:, :, 0], others.action.shape[2], axis=1)
     memory = blank(config.memory, config.hidden[-1], action.shape[1])
-    _, logits, _ = net(params, memory, obs, first)
+    _, logits, x = net(params, memory, obs, first)
     weight = present.astype(jnp.float32)
-    total = jnp.maximum(jnp.sum(weight), 1.0)
-    loss = jnp.sum(weight * jax.vmap(cloning_loss, in_axes=1, out_axes=1)(logits, action)) / total
-    right = jnp.sum(weight * (jnp.argmax(logits, axis=-1) == action).astype(jnp.float32)) / total
-    return loss, {"loss/cloning": loss, "cloning_accuracy": right}
+
+    def mean(of_steps: Array) -> Array:
+        return jnp.sum(weight * of_steps) / jnp.maximum(jnp.sum(weight), 1.0)
+
+    total = cloning = mean(jax.vmap(cloning_loss, in_axes=1, out_axes=1)(logits, action))
+    metrics = {"loss/cloning": cloning, "cloning_accuracy": mean((jnp.argmax(logits, axis=-1) == action).astype(jnp.float32))}
+    if config.prediction > 0:
+        metrics["loss/prediction"] = mean(prediction_of(net, params, x, others))
+        total += config.prediction * metrics["loss/prediction"]
+    return total, metrics

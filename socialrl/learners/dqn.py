@@ -61,12 +61,12 @@ class Network(nn.Module):
         return out
 
 
-def prediction_of(net: Apply, params: PyTree, x: Array, own: Any) -> Array:
-    """The mean auxiliary loss on the novices' steps; x (T, N, F) with N = B * M."""
-    time = own.reward.shape[0]
-    predicted = net(params, x, own.action.reshape(time, -1), method=Network.predict)
-    seen = own.next_obs.reshape(time, -1, *own.next_obs.shape[3:])
-    return jnp.mean(jax.vmap(prediction_loss, in_axes=1)(predicted, seen))
+def prediction_of(net: Apply, params: PyTree, x: Array, steps: Any) -> Array:
+    """The auxiliary loss of every step, (T, N), of transitions or demonstrations; x (T, N, F) with N = B * M or B * K."""
+    time = x.shape[0]
+    predicted = net(params, x, steps.action.reshape(time, -1), method=Network.predict)
+    seen = steps.next_obs.reshape(time, -1, *steps.next_obs.shape[3:])
+    return jax.vmap(prediction_loss, in_axes=1, out_axes=1)(predicted, seen)
 
 
 def own_loss(net: Apply, config: OffPolicyConfig, params: PyTree, target: PyTree, rows: Rows) -> tuple[Array, dict[str, Array]]:
@@ -79,10 +79,12 @@ def own_loss(net: Apply, config: OffPolicyConfig, params: PyTree, target: PyTree
     _, q_next, _ = net(target, memory, obs, first, next_obs)
     discount = jnp.where(ended, 0.0, config.gamma).astype(jnp.float32)
     errors = jax.vmap(q_learning_error, in_axes=1)(q, action, reward, discount, q_next, q_next)
-    losses = {"td": jnp.mean(errors**2)}
+    total = td = jnp.mean(errors**2)
+    metrics = {"loss/td": td, "value": jnp.mean(q)}
     if config.prediction > 0:
-        losses["prediction"] = config.prediction * prediction_of(net, params, x, own)
-    return sum(losses.values(), jnp.float32(0)), {f"loss/{k}": v for k, v in losses.items()} | {"value": jnp.mean(q)}
+        metrics["loss/prediction"] = jnp.mean(prediction_of(net, params, x, own))
+        total += config.prediction * metrics["loss/prediction"]
+    return total, metrics
 
 
 def network_learner(config: Any, spec: WorldSpec, loss: Any, sampled: bool = False) -> Learner:

@@ -206,7 +206,8 @@ class PsiPhi:
             predicted = self.apply(params, x[:, :, :m], own.action, method=Network.predict)
             seen = (y.reshape(*sequences, *self.spec.obs_shape) for y in (predicted, own.next_obs))
             losses["prediction"] = jnp.mean(over_sequences(prediction_loss)(*seen))
-        losses["phi_penalty"] = jnp.mean(phi**2)
+        there = jnp.concatenate([jnp.ones((time, batch, m), bool), others.present], axis=2)
+        losses["phi_penalty"] = masked_mean(phi**2, there[..., None, None])
         weighted = [getattr(self.config, name) * value for name, value in losses.items()]
         total = jnp.sum(jnp.stack(weighted))
         return total, metrics | {f"loss/{name}": value for name, value in losses.items()}
