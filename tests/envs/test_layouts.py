@@ -64,6 +64,50 @@ def test_four_rooms_has_one_door_in_each_arm():
             assert solid[middle, middle]
 
 
+def steps_between_floor_cells(solid):
+    """How many pairs of floor cells lie side by side."""
+    floor = ~solid
+    return int((floor[1:] & floor[:-1]).sum() + (floor[:, 1:] & floor[:, :-1]).sum())
+
+
+@pytest.mark.parametrize("size", [5, 6, 9, 12, 63, 64])
+def test_a_maze_has_one_way_only_between_any_two_cells_and_no_thick_walls(size):
+    for solid in draw("maze", size, 0.15, count=8):
+        assert connected(~solid)
+        assert steps_between_floor_cells(solid) == (~solid).sum() - 1  # a tree
+        floor = (size - 2) ** 2
+        assert (~solid).sum() >= floor - floor // 2  # what worlds count on
+        assert (~solid[1:-1]).any(1).all()
+        assert (~solid[:, 1:-1]).any(0).all()
+
+
+def test_mazes_differ_and_every_wall_between_rooms_is_open_in_some():
+    solids = draw("maze", 9, 0.0, count=300)
+    assert len(np.unique(solids, axis=0)) > 290
+    share = (~solids).mean(0)[1:-1, 1:-1]
+    between = np.add.outer(np.arange(1, 8), np.arange(1, 8)) % 2 == 1
+    assert share[between].min() > 0.3
+    assert set(share[~between].tolist()) == {0.0, 1.0}  # posts stand, rooms are open
+
+
+def test_density_opens_walls_of_a_maze_with_loops():
+    counts = []
+    for density in (0.0, 0.3, 1.0):
+        solids = draw("maze_loops", 9, density)
+        counts.append((~solids).sum((1, 2)).mean())
+        assert all(connected(~solid) for solid in solids)
+    assert counts[0] == 31  # 16 rooms and the 15 ways of a perfect maze
+    assert 31 + 0.2 * 9 < counts[1] < 31 + 0.4 * 9
+    assert counts[2] == 31 + 9  # and its 9 other walls
+
+
+def test_a_layout_is_drawn_while_tracing_for_any_shape():
+    for name, one in layouts.LAYOUTS.items():
+        shape = jax.eval_shape(lambda key, one=one: one(key, 7, 10, jnp.float32(0.2)), jax.random.key(0))
+        assert shape.shape == (7, 10), name
+        assert shape.dtype == jnp.bool_
+
+
 def test_an_unknown_layout_names_the_nearest():
     with pytest.raises(SocialRLError, match="did you mean 'cluttered'"):
         layouts.find("clutered")
@@ -114,7 +158,7 @@ def test_a_missing_file_is_named():
         socialrl_envs.make("coin_grid", layout="nowhere/level.txt")
 
 
-@pytest.mark.parametrize("layout", ["open", "cluttered", "four_rooms"])
+@pytest.mark.parametrize("layout", sorted(layouts.LAYOUTS))
 def test_levels_put_everything_on_floor_and_on_cells_of_its_own(layout):
     world = socialrl_envs.make("coin_grid", layout=layout, size=7, experts=3)
     levels = jax.jit(jax.vmap(world.sample_level))(jax.random.split(jax.random.key(0), 64))
