@@ -7,7 +7,6 @@ os.environ.setdefault("SDL_VIDEODRIVER", "dummy")
 os.environ.setdefault("MPLBACKEND", "agg")
 
 import jaxtyping
-import orbax.checkpoint  # noqa: F401  before the hook: under it, the finder of socialrl_envs.versions refuses namespace packages
 
 jaxtyping.install_import_hook(["socialrl", "socialrl_envs"], "beartype.beartype")  # before any of them is imported
 
