@@ -1,0 +1,108 @@
+"""Small learners in a small world, compiled once per setting and shared by the tests."""
+
+import dataclasses
+import functools
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from socialrl.registry import learner_config
+from socialrl.rollout import Rollout, make_rollout
+from socialrl.types import Learner
+from socialrl_envs.types import Outcome, Seat, State
+from socialrl_envs.worlds.coin_grid import CoinGrid, Config
+
+WORLDS, UNROLL = 3, 4
+SMALL = {"hidden": (8,), "cumulants": 3, "batch": 2, "updates": 2, "capacity": 48, "epsilon_steps": 24}
+PAIR = (Seat(policy="wanderer"), Seat(policy="wanderer"))
+
+
+class Scrambled(CoinGrid):
+    """The same world, except that the co-players are paid anything at all."""
+
+    def step(self, state: State, actions: Any, key: Any) -> tuple[State, Outcome]:
+        after, outcome = super().step(state, actions, key)
+        others = jnp.array([seat.role == "coplayer" for seat in self.spec.seats])
+        wild = 100.0 * jnp.sin(jnp.arange(len(others)) + after.time.astype(jnp.float32)) - outcome.reward[::-1]
+        return after, dataclasses.replace(outcome, reward=jnp.where(others, wild, outcome.reward))
+
+
+class Paid(CoinGrid):
+    """The same world, except that the novices are paid twice as much."""
+
+    def step(self, state: State, actions: Any, key: Any) -> tuple[State, Outcome]:
+        after, outcome = super().step(state, actions, key)
+        novices = jnp.array([seat.role == "novice" for seat in self.spec.seats])
+        return after, dataclasses.replace(outcome, reward=jnp.where(novices, 2.0, 1.0) * outcome.reward)
+
+
+class Lab(NamedTuple):
+    """begin(key) -> (learner state, carry, levels). cycle(state, carry, levels, key) -> one unroll and update: (state, carry,
+    experience, metrics), compiled."""
+
+    world: CoinGrid
+    learner: Learner
+    rollout: Rollout
+    begin: Callable[..., Any]
+    cycle: Callable[..., Any]
+
+
+def small(name: str, **options: Any) -> Any:
+    """A small Config of this learner; options that it does not have are left out."""
+    cls = learner_config(name)
+    known = {field.name for field in dataclasses.fields(cls)}
+    return cls(**{key: value for key, value in (SMALL | options).items() if key in known})
+
+
+@functools.cache
+def lab(
+    name: str, novices: int = 2, coplayers: tuple[Seat, ...] = PAIR, world: type[CoinGrid] = CoinGrid, **options: Any
+) -> Lab:
+    """The lab of a learner; the same arguments give the same, compiled one."""
+    config = Config(novices=novices, experts=0, coplayers=coplayers, size=5, colours=2, coins=1, horizon=6)
+    built = world(config)
+    learner = small(name, **options).build(built.spec)
+    rollout = make_rollout(built, learner)
+
+    @jax.jit
+    def begin(key: Any) -> Any:
+        init_key, pool_key, begin_key = jax.random.split(key, 3)
+        levels = rollout.pool(pool_key, 8)
+        return learner.init(init_key, UNROLL, WORLDS), rollout.begin(levels, begin_key, WORLDS), levels
+
+    def cycle(state: Any, carry: Any, levels: Any, key: Any) -> Any:
+        unroll_key, learn_key = jax.random.split(key)
+        carry, experience, _ = rollout.unroll(state, carry, levels, unroll_key, UNROLL)
+        state, metrics = learner.update(state, experience, learn_key)
+        return state, carry, experience, metrics
+
+    return Lab(built, learner, rollout, begin, jax.jit(cycle))
+
+
+def train(of: Lab, cycles: int, seed: int = 0) -> Any:
+    """(state, carry, experience, metrics) after some cycles."""
+    begin_key, *keys = jax.random.split(jax.random.key(seed), cycles + 1)
+    state, carry, levels = of.begin(begin_key)
+    experience, metrics = None, {}
+    for key in keys:
+        state, carry, experience, metrics = of.cycle(state, carry, levels, key)
+    return state, carry, experience, metrics
+
+
+def raw(leaf: Any) -> np.ndarray:
+    """The bits of a leaf, PRNG keys included."""
+    return np.asarray(jax.random.key_data(leaf) if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key) else leaf)
+
+
+def same(a: Any, b: Any) -> bool:
+    """Whether two trees are equal bit for bit."""
+    pairs = zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True)
+    return jax.tree.structure(a) == jax.tree.structure(b) and all(raw(x).tobytes() == raw(y).tobytes() for x, y in pairs)
+
+
+def shapes(tree: Any) -> Any:
+    """Structure, shapes and dtypes of a tree."""
+    return jax.tree.structure(tree), [(leaf.shape, leaf.dtype, leaf.weak_type) for leaf in jax.tree.leaves(tree)]

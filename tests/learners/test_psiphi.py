@@ -1,0 +1,149 @@
+"""psiphi: which loss may teach what, what an episode's end and an absence hide, and goals learnt from few rewards."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from socialrl.learners._offpolicy import Rows
+from socialrl.learners.psiphi import PsiPhi
+from tests.learners.lab import lab, same, small, train
+
+# loss -> what of (own psi, the others' psi, phi, own w, the others' w) it may teach
+REACH = {
+    "reward": (0, 0, 1, 1, 0),
+    "td": (1, 0, 0, 0, 0),
+    "successor": (1, 0, 0, 0, 0),
+    "cloning": (0, 1, 0, 0, 1),
+    "inverse_td": (0, 0, 1, 0, 0),
+    "others": (0, 1, 0, 0, 0),
+    "off_policy": (0, 1, 0, 0, 0),
+    "phi_penalty": (0, 0, 1, 0, 0),
+}
+
+
+@pytest.fixture(scope="module")
+def trained():
+    """(lab, state, experience) of a psiphi that has learnt a little."""
+    of = lab("psiphi")
+    state, _, experience, _ = train(of, 4)
+    return of, state, experience
+
+
+@pytest.fixture(scope="module")
+def parts(trained):
+    return PsiPhi(small("psiphi"), trained[0].world.spec)
+
+
+@pytest.fixture(scope="module")
+def gradients(trained, parts):
+    """Loss -> gradient of the parameters on one batch of experience; every loss that the learner reports."""
+    _, state, experience = trained
+    rows = Rows(own=experience.own, others=experience.others)
+
+    @jax.jit
+    def all_of_them(params):
+        def losses(params):
+            metrics = parts.loss(params, state.target, rows)[1]
+            return {name.removeprefix("loss/"): value for name, value in metrics.items() if name.startswith("loss/")}
+
+        return jax.jacrev(losses)(params)
+
+    return {name: tree["params"] for name, tree in all_of_them(state.params).items()}
+
+
+@pytest.mark.parametrize("loss", REACH)
+def test_each_loss_teaches_what_it_should_and_nothing_else(trained, gradients, loss):
+    sources, actions, cumulants = 3, 5, 3
+    params = gradients[loss]
+    psi = np.asarray(params["psi"]["Dense_0"]["kernel"]).reshape(-1, sources, actions, cumulants)
+    phi, w = np.asarray(params["phi"]["Dense_0"]["kernel"]), np.asarray(params["w"])
+    reached = tuple(int(np.any(part != 0)) for part in (psi[:, 0], psi[:, 1:], phi, w[0], w[1:]))
+    assert reached == REACH[loss]
+    assert np.any(np.asarray(params["encoder"]["torso"]["Dense_0"]["kernel"]) != 0)  # all of them shape the torso
+
+
+def test_every_loss_has_a_weight_and_a_test(gradients, parts):
+    assert set(gradients) == set(REACH)
+    assert all(hasattr(parts.config, name) for name in gradients)
+
+
+@pytest.fixture(scope="module")
+def social(trained, parts):
+    """(others, losses(others) -> numbers): the losses on the co-players' steps, for made-up successor features."""
+    _, _, experience = trained
+    time, batch, k = experience.others.action.shape
+    keys = jax.random.split(jax.random.key(0), 4)
+    psi, ahead = (jax.random.normal(key, (time, batch, k, 3, 5, 3)) for key in keys[:2])
+    phi, w = jax.random.normal(keys[2], (time, batch, k, 5, 3)), jax.random.normal(keys[3], (3, 3))
+    shape = experience.others.action.shape
+    others = dataclasses.replace(
+        experience.others,
+        discount=jnp.ones(shape, jnp.float32),
+        last=jnp.zeros(shape, bool),
+        present=jnp.ones(shape, bool),
+    )
+    return others, jax.jit(lambda others: parts.social_losses(others, w, psi, phi, ahead)[0])
+
+
+def other_action(others, t):
+    return dataclasses.replace(others, action=others.action.at[t].set((others.action[t] + 1) % 5))
+
+
+def flag(others, t, **values):
+    return dataclasses.replace(others, **{name: getattr(others, name).at[t].set(value) for name, value in values.items()})
+
+
+def test_the_next_action_bootstraps_within_an_episode_only(social):
+    others, losses = social
+    # The last step's action enters by itself only; hide that by its absence, and the step before it must still know it.
+    hidden = flag(others, -1, present=False)
+    assert not same(losses(hidden)["others"], losses(others)["others"])
+    ended = flag(others, -2, last=True)
+    unknown = flag(ended, -1, present=False)
+    np.testing.assert_array_equal(losses(unknown)["inverse_td"], losses(other_action(unknown, -1))["inverse_td"])
+    np.testing.assert_array_equal(losses(unknown)["others"], losses(other_action(unknown, -1))["others"])
+
+
+def test_where_the_task_ended_there_is_nothing_to_bootstrap(social):
+    """A terminated step counts although no action followed it, and what came next in the row is of another episode."""
+    others, losses = social
+    ended = flag(others, -2, last=True, discount=0.0)
+    hidden = flag(ended, -1, present=False)
+    np.testing.assert_array_equal(losses(hidden)["inverse_td"], losses(other_action(hidden, -1))["inverse_td"])
+    timed_out = flag(others, -2, last=True)
+    assert not same(losses(ended)["inverse_td"], losses(timed_out)["inverse_td"])
+
+
+def test_the_absent_are_not_cloned(social):
+    others, losses = social
+    hidden = flag(others, 1, present=False)
+    for name, value in losses(hidden).items():
+        np.testing.assert_array_equal(value, losses(other_action(hidden, 1))[name], err_msg=name)
+    nobody = dataclasses.replace(others, present=jnp.zeros_like(others.present))
+    for name, value in losses(nobody).items():
+        assert value == 0, name
+
+
+def test_adapt_finds_a_preference_exactly_if_rewards_are_linear_in_phi(trained):
+    of, state, experience = trained
+    parts = PsiPhi(small("psiphi", ridge=1e-6), of.world.spec)
+    truth = jnp.array([1.0, -2.0, 0.5])
+    own = experience.own
+    time = own.reward.shape[0]
+    flat = own.timestep.obs.reshape(time, -1, *of.world.spec.obs_shape)
+    phi = parts.apply(state.params, (), flat, own.timestep.first.reshape(time, -1))[2]
+    taken = jnp.take_along_axis(phi, own.action.reshape(time, -1)[..., None, None], axis=2)[:, :, 0]
+    reward = (taken @ truth).reshape(own.reward.shape)
+    paid = dataclasses.replace(experience, own=dataclasses.replace(own, reward=reward))
+    adapt = jax.jit(parts.adapt)
+    fresh = dataclasses.replace(state, extra=jax.tree.map(jnp.zeros_like, state.extra))
+    after = adapt(fresh, paid, jax.random.key(0))
+    np.testing.assert_allclose(after.params["params"]["w"][0], truth, rtol=0.02, atol=0.02)
+    np.testing.assert_array_equal(after.params["params"]["w"][1:], state.params["params"]["w"][1:])
+    kept = {name: leaf for name, leaf in after.params["params"].items() if name != "w"}
+    assert same(kept, {name: leaf for name, leaf in state.params["params"].items() if name != "w"})
+    twice = adapt(after, paid, jax.random.key(0))  # more of the same evidence changes nothing, up to rounding
+    np.testing.assert_allclose(twice.params["params"]["w"], after.params["params"]["w"], rtol=0.01, atol=0.01)
