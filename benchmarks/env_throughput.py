@@ -136,10 +136,8 @@ def main(arguments: list[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 2
     device = jax.devices()[0]
-    cores, load = os.cpu_count(), os.getloadavg()[0]
-    print(
-        f"jax {jax.__version__}, {device.device_kind} x{jax.device_count()}, {cores} cores, load average {load:.1f} at the end"
-    )
+    machine = f"{device.device_kind} x{jax.device_count()}, {os.cpu_count()} cores, load average {os.getloadavg()[0]:.1f}"
+    print(f"jax {jax.__version__}, {machine} at the end")
     print(table(measured))
     return 0
 

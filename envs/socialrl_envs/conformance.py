@@ -345,12 +345,12 @@ def check_world(world: Any, key: Key[Array, ""] | None = None, steps: int | None
     play_key, *keys = jax.random.split(key, 4 + len(CALL_RULES))
     for rule in CALL_RULES:
         rule(world, keys.pop())
-    steps = steps or world.spec.horizon + 10
-    played = trace(world, play_key, steps)
+    length: int = world.spec.horizon + 10 if steps is None else steps
+    played = trace(world, play_key, length)
     for rule in TRACE_RULES:
         rule(world, played)
     absent_seats_do_not_matter(world, keys.pop())
-    vmap_equals_loop(world, keys.pop(), steps)
+    vmap_equals_loop(world, keys.pop(), length)
     if eager:
         jit_equals_eager(world, keys.pop())
 
