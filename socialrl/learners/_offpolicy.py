@@ -145,6 +145,8 @@ def view_store(spec: WorldSpec) -> ViewStore:
         return jnp.packbits(views.reshape(*views.shape[:-3], size), axis=-1)
 
     def views(bits: Array) -> Array:
+        if bits.size == 0:  # nobody else is there; unpackbits fails on nothing
+            return jnp.zeros((*bits.shape[:-1], *spec.obs_shape), jnp.uint8)
         return jnp.unpackbits(bits, axis=-1, count=size).reshape(*bits.shape[:-1], *spec.obs_shape)
 
     return ViewStore(pack=lambda rows: on_views(bits, rows), unpack=lambda rows: on_views(views, rows))
