@@ -304,20 +304,31 @@ def _view(arguments: list[str]) -> None:
     parser.add_argument("--export", metavar="OUT", help="write a .gif of an episode or a .png of a step, open no window")
     parser.add_argument("--episode", type=int, help="which episode to export, from 0")
     parser.add_argument("--step", type=int, help="which step to export, from 0")
+    parser.add_argument("--size", type=_size, metavar="WxH", help="size of what is exported, in pixels (default: 1280x800)")
+    parser.add_argument("--fps", type=int, help="steps per second of an exported .gif (default: 8)")
     options = parser.parse_args(arguments)
+    wanted = {key: getattr(options, key) for key in ("episode", "step", "size", "fps")}
+    chosen = {key: value for key, value in wanted.items() if value is not None}
     from socialrl_envs.errors import SocialRLError
 
     if options.export is None:
-        if options.episode is not None or options.step is not None:
-            raise SocialRLError("--episode and --step choose what --export writes", "add --export OUT")
+        if chosen:
+            raise SocialRLError(f"--{next(iter(chosen))} chooses what --export writes", "add --export OUT")
         _with_extra("view", "socialrl.viewer").view([Path(path) for path in options.paths])
         return
     if len(options.paths) > 1:
         raise SocialRLError(f"--export takes one PATH, got {len(options.paths)}", "export them one by one")
-    chosen = {key: value for key, value in (("episode", options.episode), ("step", options.step)) if value is not None}
     out = Path(options.export)
     _with_extra("view", "socialrl.viewer").export(Path(options.paths[0]), out, **chosen)
     print(out)
+
+
+def _size(text: str) -> tuple[int, int]:
+    """`1280x800` as (1280, 800)."""
+    width, _, height = text.partition("x")
+    if not (width.isdigit() and height.isdigit()):
+        raise argparse.ArgumentTypeError(f"{text!r} is not WIDTHxHEIGHT, e.g. 1280x800")
+    return int(width), int(height)
 
 
 def _report(arguments: list[str]) -> None:
