@@ -47,8 +47,7 @@ class ArmRun:
         self.trainer = make_trainer(experiment, self.learner, self.rollout, evaluation.sources_of(self.world.spec))
         self.seeds = Seeds(experiment.seeds)
         self.roots = self.seeds.bundle([jax.random.key(seed) for seed in range(experiment.seeds)])
-        self.chunk_steps = experiment.chunk * experiment.parallel * experiment.unroll
-        self.total = -(-experiment.steps // self.chunk_steps) * self.chunk_steps
+        self.chunk_steps, self.total = experiment.chunk_steps, experiment.total_steps
         self.compile_seconds = 0.0
 
     def go(self, resume: bool) -> None:

@@ -59,7 +59,8 @@ class Experiment:
     world: a world's Config, unless an arm has its own.
     arms: the conditions that are compared.
     seeds: independent repetitions of every arm, trained side by side.
-    steps: environment steps per seed, over all parallel worlds; rounded up to whole updates of `parallel * unroll`.
+    steps: environment steps per seed, over all parallel worlds; rounded up to whole chunks of
+        `chunk * parallel * unroll`.
     parallel: worlds that are stepped side by side, per seed.
     unroll: steps between two updates, and the length of a learning sequence.
     pool: levels that are drawn per chunk, from which its episodes start.
@@ -109,9 +110,14 @@ class Experiment:
                 )
 
     @property
-    def updates(self) -> int:
-        """Updates per seed: the fewest whole updates of `parallel * unroll` steps that make at least `steps`."""
-        return math.ceil(self.steps / (self.parallel * self.unroll))
+    def chunk_steps(self) -> int:
+        """Environment steps per seed of one compiled call."""
+        return self.chunk * self.parallel * self.unroll
+
+    @property
+    def total_steps(self) -> int:
+        """Environment steps per seed: the fewest whole chunks that make at least `steps`."""
+        return math.ceil(self.steps / self.chunk_steps) * self.chunk_steps
 
     def world_of(self, arm: Arm) -> Any:
         """The world's Config that the arm lives in."""

@@ -113,9 +113,9 @@ def test_arm_names_are_unique_and_no_key(experiment, toys):
         Arm(name="toy", learner=toys[0].Config)
 
 
-def test_steps_round_up_to_whole_updates(experiment):
-    assert dataclasses.replace(experiment, steps=1601, parallel=16, unroll=10).updates == 11
-    assert dataclasses.replace(experiment, steps=1600, parallel=16, unroll=10).updates == 10
+def test_steps_round_up_to_whole_chunks(experiment):
+    assert dataclasses.replace(experiment, steps=1601, parallel=16, unroll=10, chunk=5).total_steps == 2400
+    assert dataclasses.replace(experiment, steps=1600, parallel=16, unroll=10, chunk=5).total_steps == 1600
 
 
 def test_a_config_from_nowhere_cannot_be_saved(experiment):

@@ -23,11 +23,19 @@ from socialrl_envs.world import require
 class OffPolicyConfig:
     """Options of every off-policy learner.
 
-    hidden: sizes of the torso's layers. memory: none, gru or lstm. gamma: discount per step. lr: Adam's learning rate.
-    updates: gradient steps per unroll, each on `batch` rows (one world's unroll each) of the last `capacity` env steps.
-    epsilon_start, epsilon_end, epsilon_steps: share of random actions while training, linear in env steps.
+    hidden: sizes of the torso's layers.
+    memory: none, gru or lstm.
+    gamma: discount per step.
+    lr: Adam's learning rate.
+    updates: gradient steps per unroll.
+    batch: rows of a gradient step; a row is one world's unroll.
+    capacity: env steps that the replay buffer holds.
+    epsilon_start: share of random actions at first while training.
+    epsilon_end: share of random actions in the end.
+    epsilon_steps: env steps from the first to the second, linearly.
     target_rate: share of the online network that flows into the target network at each gradient step.
-    max_grad_norm: gradients are clipped to it. prediction: weight of the auxiliary next-observation loss.
+    max_grad_norm: gradients are clipped to it.
+    prediction: weight of the auxiliary next-observation loss.
     """
 
     hidden: tuple[int, ...] = (128, 128)

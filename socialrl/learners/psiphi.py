@@ -32,12 +32,20 @@ from socialrl_envs.world import require
 class Config(OffPolicyConfig):
     """Options of psiphi, besides those of every off-policy learner.
 
-    cumulants: size of Phi. gpi: act by generalised policy improvement over all sources (else by one's own values alone).
+    cumulants: size of Phi.
+    gpi: act by generalised policy improvement over all sources, else by one's own values alone.
     support: source k may only propose actions with pi_k(a|s) >= support * max_a pi_k(a|s); 0 is plain GPI.
-    Weights of the losses: reward, td (own values), successor (own successor features), cloning, inverse_td (into Phi),
-    others (TD of the others' successor features on their own steps), off_policy (the same on the novice's steps),
-    phi_penalty (mean of Phi^2: without it Phi and Psi chase each other where no w looks, and diverge).
-    phi_gain, w_std: scales at the start. ridge: regularisation of w when a new preference is learnt from few episodes.
+    reward: weight of predicting one's own reward by Phi . w.
+    td: weight of TD learning of one's own values.
+    successor: weight of TD learning of one's own successor features.
+    cloning: weight of imitating each other agent k through Psi_k . w_k.
+    inverse_td: weight of making Phi explain what the others do.
+    others: weight of TD learning of the others' successor features on their own steps.
+    off_policy: weight of the same on the novice's steps.
+    phi_penalty: weight of mean Phi^2; without it Phi and Psi chase each other where no w looks, and diverge.
+    phi_gain: scale of Phi and Psi at the start.
+    w_std: standard deviation of every w at the start.
+    ridge: regularisation of w when a new preference is learnt from few episodes.
     """
 
     cumulants: int = 8
