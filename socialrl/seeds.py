@@ -28,7 +28,7 @@ class Seeds:
         """One pytree per seed, as `map`'s functions take them."""
         if self.mode == "threads":
             return list(trees)
-        return jax.tree.map(lambda *leaves: jnp.stack([jnp.asarray(leaf) for leaf in leaves]), *trees)
+        return jax.tree.map(lambda *leaves: _stack(leaves), *trees)
 
     def unbundle(self, bundle: Bundle) -> list[PyTree]:
         """A list with one pytree per seed."""
@@ -51,6 +51,14 @@ class Seeds:
         donate: the first argument's memory is reused for the answer.
         """
         return Mapped(self, function, per_seed, donate)
+
+
+def _stack(leaves: Sequence[Any]) -> jax.Array:
+    """The leaves along a new leading axis. Keys go through their raw data, for a stacked key counts as used up."""
+    if isinstance(leaves[0], jax.Array) and jnp.issubdtype(leaves[0].dtype, jax.dtypes.prng_key):
+        data = jnp.stack([jax.random.key_data(leaf) for leaf in leaves])
+        return jax.random.wrap_key_data(data, impl=jax.random.key_impl(leaves[0]))
+    return jnp.stack([jnp.asarray(leaf) for leaf in leaves])
 
 
 class Mapped:
