@@ -66,10 +66,12 @@ def imported(path):
             yield (node.module or "").partition(".")[0]
 
 
+ADAPTERS = {"pettingzoo.py": {"pettingzoo", "gymnasium", "pygame"}, "gym.py": {"gymnasium"}}
+
+
 @pytest.mark.parametrize("path", sorted(FOLDER.rglob("*.py")), ids=lambda path: str(path.relative_to(FOLDER)))
-def test_only_the_adapter_imports_pettingzoo_and_nobody_the_learners(path):
-    allowed = {"pettingzoo", "gymnasium", "pygame"} if path.name == "pettingzoo.py" else set()
-    assert set(imported(path)) & FOREIGN <= allowed
+def test_only_the_adapters_import_their_frameworks_and_nobody_the_learners(path):
+    assert set(imported(path)) & FOREIGN <= ADAPTERS.get(path.name, set())
 
 
 def test_an_attribute_that_is_not_there_is_an_attribute_error():
