@@ -9,6 +9,7 @@ from socialrl.report.markup import Markup, Section, figure, fold, section, table
 from socialrl.report.reading import Study
 from socialrl.report.scores import cell
 from socialrl.report.statistics import interval
+from socialrl.report.tables import SHARE
 
 Key = tuple[str, str]  # arm and method
 
@@ -35,8 +36,26 @@ def few_shot(study: Study, arm_styles: Styles) -> Section | None:
         "Few-shot transfer",
         figure(picture, text, arm_legend(list(points), styles, "few-key")),
         fold("Numbers", table(("method", "episodes", "return", "tasks"), rows, numeric=(1, 3))),
+        followed(study),
         anchor="few-shot",
     )
+
+
+def followed(study: Study) -> Markup | None:
+    """Whom each novice that follows anybody followed on each new task, means over seeds; None if no one did."""
+    rows = []
+    for arm in study.arms:
+        for record in arm.of("few_shot"):
+            shares = {name[len(SHARE) :]: values for name, values in record.values.items() if name.startswith(SHARE)}
+            means = {source: float(np.nanmean(values)) for source, values in shares.items() if np.isfinite(values).any()}
+            if any(share > 0 for source, share in means.items() if source != "self") and "return" in record.values:
+                sources = ", ".join(f"{source} {share:.0%}" for source, share in means.items() if share >= 0.005)
+                task, count = record.labels.get("preference", ""), record.labels.get("episodes", "")
+                rows.append((arm.label, str(task), str(count), f"{np.nanmean(record.values['return']):.1f}", sources))
+    if not rows:
+        return None
+    head = ("arm", "new task", "episodes of it", "return", "steps followed")
+    return fold("Whom it followed on each new task", table(head, rows, numeric=(2, 3)))
 
 
 def few_shot_curves(study: Study) -> dict[Key, tuple[np.ndarray, list[np.ndarray]]]:

@@ -210,6 +210,13 @@ def test_a_run_that_recorded_nothing(tmp_path):
     assert format_table({}) == "no evaluation recorded yet"
 
 
+def test_the_page_says_whom_a_novice_followed_on_a_new_task(tmp_path):
+    values = {"return": [4.0, 6.0], "share/self": [0.5, 0.0], "share/expert_0": [0.5, 1.0]}
+    labels = {"preference": [-1.0, 1.0], "method": "w", "episodes": 10}
+    page = Page(write_report(write_run(tmp_path / "r", [line("a", "few_shot", 9, values, labels)], ("a",))))
+    assert page.row("a", "[-1.0, 1.0]") == ["a", "[-1.0, 1.0]", "10", "5.0", "self 25%, expert_0 75%"]
+
+
 def test_few_shot_intervals_are_over_seeds_and_tasks(tmp_path):
     lines = [
         line("a", "few_shot", 9, scores, {"preference": task, "method": "w", "episodes": 10})
