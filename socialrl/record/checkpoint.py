@@ -1,6 +1,6 @@
 """Checkpoints: a pytree of arrays as an orbax folder, with a manifest that says what each leaf must be.
 
-    <step>/manifest.json   format, your metadata, and dtype, shape and CRC-32 of every leaf by its path in the tree
+    <step>/manifest.json   format, your metadata, CRC-32 of the files, and dtype, shape and CRC-32 of every leaf by its path
     <step>/state/          the leaves, by orbax
 
 A checkpoint appears under its name only when it is whole, and gives back the very bits that were saved.
@@ -40,7 +40,6 @@ def save(path: Path | str, tree: PyTree, metadata: dict[str, Any] | None = None,
     named = _named(tree)
     arrays = {name: _array(leaf) for name, leaf in named.items()}
     leaves = {name: _facts(leaf) | {"crc": _crc(arrays[name])} for name, leaf in named.items()}
-    manifest = {"format": FORMAT, "version": VERSION, "metadata": metadata or {}, "leaves": leaves}
     partial = path.with_name(f".{path.name}.partial")
     _remove(partial)
     partial.mkdir(parents=True)
@@ -48,6 +47,8 @@ def save(path: Path | str, tree: PyTree, metadata: dict[str, Any] | None = None,
     saver.save(
         partial / "state", args=ocp.args.StandardSave({n: a for n, a in arrays.items() if a.size} or {"(none)": np.zeros(1)})
     )
+    files = _files(partial / "state")
+    manifest = {"format": FORMAT, "version": VERSION, "metadata": metadata or {}, "leaves": leaves, "files": files}
     write_text(partial / "manifest.json", json.dumps(manifest, indent=1))
     _swap(partial, path)
     for step in steps(path.parent)[:-keep]:
@@ -66,6 +67,8 @@ def restore(path: Path | str, template: PyTree) -> tuple[PyTree, dict[str, Any]]
     manifest = _manifest(path)
     wanted = _named(template)
     _compare(path, manifest["leaves"], {name: _facts(leaf) for name, leaf in wanted.items()})
+    if "files" in manifest and _files(path / "state") != manifest["files"]:
+        raise _damaged(path, "its files are not those that were saved")  # orbax says so less clearly, from many threads
     stored = _read_state(path)
     leaves = []
     for name, like in wanted.items():
@@ -128,6 +131,12 @@ def _leaf(array: np.ndarray, facts: dict[str, Any], like: Any) -> Any:
 
 def _crc(array: np.ndarray) -> int:
     return zlib.crc32(np.ascontiguousarray(array).tobytes())
+
+
+def _files(folder: Path) -> dict[str, int]:
+    """CRC-32 of every file in a folder, by its path in there."""
+    found = sorted(file for file in folder.rglob("*") if file.is_file())
+    return {file.relative_to(folder).as_posix(): zlib.crc32(file.read_bytes()) for file in found}
 
 
 def _remove(folder: Path) -> None:
