@@ -148,12 +148,14 @@ class ArmRun:
         return values
 
     def _check_finite(self, step: int, values: dict[str, np.ndarray]) -> None:
+        """Before a checkpoint is written. The last gradient counts too: with it parameters are lost before a loss shows it."""
         for name, value in values.items():
-            if name.startswith("loss/") and not np.all(np.isfinite(value)):
+            if name.startswith(("loss/", "gradient_norm")) and not np.all(np.isfinite(value)):
                 seeds = np.flatnonzero(~np.isfinite(value)).tolist()
+                kept = f"the last good checkpoint is kept in {self._checkpoints}; " if self._checkpoints.exists() else ""
                 raise SocialRLError(
                     f"{self.arm.name}: {name} is not finite at step {step}, seeds {seeds}",
-                    f"the last good checkpoint is kept in {self._checkpoints}; try a smaller --{self.arm.name}.learner.lr",
+                    f"{kept}try a smaller --{self.arm.name}.learner.lr",
                 )
 
     def _time(self, step: int, seconds: float) -> None:

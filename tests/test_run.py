@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import json
 import os
+import re
 import shutil
 import signal
 
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 import socialrl.run
+from socialrl.arm import ArmRun
 from socialrl.cli import main
 from socialrl.config import Arm, Experiment, load_experiment, to_json
 from socialrl.learners import bc, dqn
@@ -180,9 +182,17 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_checkpoint(whole,
     (path / "metrics.jsonl").write_text("".join(line for line in lines if '"final"' not in line))
     with folder.resume(path) as opened, pytest.raises(SocialRLError) as error:
         socialrl.run.run(wild, opened, resume=True)
-    assert "dqn: loss/td is not finite at step 250, seeds [0, 1]" in error.value.message
+    assert re.search(r"^dqn: (loss/td|gradient_norm) is not finite at step 250, seeds \[0, 1\]", error.value.message)
     assert "--dqn.learner.lr" in error.value.hint
     assert contents(path / "checkpoints") == kept
+
+
+def test_a_gradient_that_is_not_finite_stops_it_before_a_loss_shows_it(tmp_path):
+    with folder.create(to_json(TINY), out=tmp_path / "run") as opened:
+        arm = ArmRun(TINY, TINY.arms[0], opened, Records(opened.metrics), Records(opened.timing), lambda: False)
+        arm._check_finite(50, {"return": np.array([np.nan, 1.0]), "loss/td": np.array([1.0, 2.0])})  # no episode ended: fine
+        with pytest.raises(SocialRLError, match=r"dqn: gradient_norm is not finite at step 50, seeds \[1\] \(try a smaller"):
+            arm._check_finite(50, {"gradient_norm": np.array([1.0, np.inf]), "loss/td": np.array([1.0, 2.0])})
 
 
 def test_ctrl_c_raises_a_flag_once():

@@ -1,0 +1,98 @@
+"""Every file in experiments/: it loads, survives JSON, builds what it names, and trains. A new file is tested by existing."""
+
+import ast
+import functools
+import json
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+
+from socialrl import evaluation
+from socialrl.config import from_json, load_experiment, to_json
+from socialrl.overrides import apply, keys
+from socialrl.rollout import make_rollout
+from socialrl.training import make_trainer
+
+FILES = sorted((Path(__file__).parent.parent / "experiments").glob("[!_]*.py"))
+TINY = {
+    "seeds": "1",
+    "steps": "12",
+    "parallel": "2",
+    "unroll": "3",
+    "pool": "4",
+    "chunk": "1",
+    "evaluation_episodes": "2",
+    "final_episodes": "2",
+    "replay_episodes": "1",
+    "learner.hidden": "8",
+    "learner.updates": "1",
+    "learner.batch": "2",
+    "learner.capacity": "24",
+}
+
+every_file = pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+
+
+def tiny(file):
+    """The experiment in a size for tests, by overrides of the keys that it has."""
+    experiment = load_experiment(file)
+    known = keys(experiment)
+    return apply(experiment, [part for key, value in TINY.items() if key in known for part in (f"--{key}", value)])
+
+
+def test_the_quick_start_is_there():
+    assert "coin_grid" in {file.stem for file in FILES}
+
+
+@every_file
+def test_it_is_named_by_its_file_and_begins_with_its_question(file):
+    experiment = load_experiment(file)
+    assert experiment.name == file.stem
+    assert experiment.question.endswith("?")
+    headline = (ast.get_docstring(ast.parse(file.read_text())) or "").partition("\n")[0]
+    assert 10 < len(headline) < 140
+
+
+@every_file
+def test_json_and_back(file):
+    experiment = load_experiment(file)
+    assert from_json(json.loads(json.dumps(to_json(experiment), allow_nan=False))) == experiment
+
+
+@every_file
+def test_it_compares_at_least_two_arms_over_at_least_five_seeds(file):
+    """Fewer seeds carry no verdict; the report refuses one."""
+    experiment = load_experiment(file)
+    assert len(experiment.arms) >= 2
+    assert experiment.seeds >= 5
+
+
+@functools.cache
+def trained(settings):
+    """Metrics of the first chunk of an experiment of one arm, given as JSON; arms of one setting are trained once."""
+    experiment = from_json(json.loads(settings))
+    [arm] = experiment.arms
+    world = experiment.world_of(arm).build()
+    learner = arm.learner.build(world.spec)
+    rollout = make_rollout(world, learner)
+    trainer = make_trainer(experiment, learner, rollout, evaluation.sources_of(world.spec))
+
+    def go(key):
+        return trainer.chunk(trainer.start(key))[1]
+
+    return jax.device_get(jax.jit(go)(jax.random.key(0)))
+
+
+@every_file
+def test_every_arm_trains(file):
+    experiment = to_json(tiny(file))
+    for arm in experiment["arms"]:
+        world = arm["world"] or experiment["world"]
+        one = {**experiment, "world": world, "arms": [{**arm, "name": "arm", "world": None}]}
+        alike = {**one, "name": "alike", "question": "?", "protocols": []}
+        metrics = trained(json.dumps(alike, sort_keys=True))
+        losses = {name: value for name, value in metrics.items() if name.startswith("loss/")}
+        assert losses, arm["name"]
+        assert all(np.isfinite(value) for value in losses.values()), arm["name"]
