@@ -1,4 +1,4 @@
-"""Seeds in threads and under vmap: the same numbers, shared arguments shared, errors passed on."""
+"""Seeds side by side: in threads or under vmap the same numbers, and nobody's numbers depend on a neighbour."""
 
 import jax
 import jax.numpy as jnp
@@ -7,39 +7,51 @@ import pytest
 
 from socialrl.seeds import Seeds
 
-
-def noisy_mean(state, key, scale):
-    draws = jax.random.normal(key, (64,)) * scale
-    return {"sum": state["sum"] + jnp.sum(draws)}, {"mean": jnp.mean(draws)}
+MODES = ("threads", "vmap")
 
 
-def run(mode, compiled):
-    seeds = Seeds(3, mode)
-    states = seeds.bundle([{"sum": jnp.float32(seed)} for seed in range(3)])
-    keys = seeds.bundle([jax.random.key(seed) for seed in range(3)])
-    mapped = seeds.map(noisy_mean, 2)
-    mapped = mapped.compile(states, keys, jnp.float32(2)) if compiled else mapped
-    after, metrics = seeds.split(mapped(states, keys, jnp.float32(2)))
-    return [np.asarray(state["sum"]) for state in seeds.unbundle(after)], seeds.values(metrics)
+def step(state, key, scale):
+    noise = jax.random.normal(key, (3,))
+    return {"x": state["x"] + scale * noise}, {"mean": jnp.mean(noise), "count": jnp.float32(3)}
 
 
-@pytest.mark.parametrize("compiled", [False, True])
-def test_both_modes_give_one_seeds_numbers(compiled):
-    alone = [noisy_mean({"sum": jnp.float32(s)}, jax.random.key(s), jnp.float32(2)) for s in range(3)]
-    for mode in ("threads", "vmap"):
-        sums, metrics = run(mode, compiled)
-        np.testing.assert_allclose(sums, [state["sum"] for state, _ in alone], rtol=1e-5)
-        np.testing.assert_allclose(metrics["mean"], [m["mean"] for _, m in alone], rtol=1e-4)
-        assert metrics["mean"].shape == (3,)
+def run(mode, count):
+    """(states, metrics per seed) of one step of each seed."""
+    seeds = Seeds(count, mode)
+    states = seeds.bundle([{"x": jnp.full(3, seed, jnp.float32)} for seed in range(count)])
+    keys = seeds.bundle([jax.random.key(seed) for seed in range(count)])
+    stepped, metrics = seeds.split(seeds.map(step, 2).compile(states, keys, jnp.float32(2))(states, keys, jnp.float32(2)))
+    return [np.asarray(state["x"]) for state in seeds.unbundle(stepped)], seeds.values(metrics)
 
 
-def test_a_donated_bundle_is_used_up():
+@pytest.mark.parametrize("mode", MODES)
+def test_each_seed_gets_its_own_and_shares_the_rest(mode):
+    states, metrics = run(mode, 3)
+    for seed in range(3):
+        noise = jax.random.normal(jax.random.key(seed), (3,))
+        np.testing.assert_allclose(states[seed], seed + 2 * noise, rtol=1e-6)
+    assert metrics["mean"].shape == (3,)
+    np.testing.assert_array_equal(metrics["count"], 3)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_seed_does_not_depend_on_its_neighbours(mode):
+    for few, many in zip(run(mode, 2)[0], run(mode, 3)[0], strict=False):
+        np.testing.assert_array_equal(few, many)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_it_compiles_at_the_first_call_as_well(mode):
+    seeds = Seeds(2, mode)
+    double = seeds.map(lambda x: 2 * x, 1)
+    bundle = seeds.bundle([jnp.float32(1), jnp.float32(2)])
+    assert [float(x) for x in seeds.unbundle(double(bundle))] == [2, 4]
+
+
+def test_an_error_in_one_seed_is_not_swallowed():
+    def fails(x):
+        raise ValueError("in a seed")
+
     seeds = Seeds(2, "threads")
-    states = seeds.bundle([jnp.zeros(4), jnp.ones(4)])
-    after = seeds.map(lambda x: x + 1, 1, donate=True)(states)
-    assert [float(x[0]) for x in after] == [1.0, 2.0]
-    assert all(state.is_deleted() for state in states)
-
-
-def test_on_a_cpu_seeds_run_in_threads():
-    assert Seeds(2).mode == "threads"
+    with pytest.raises(ValueError, match="in a seed"):
+        seeds.map(fails, 1)(seeds.bundle([jnp.float32(1), jnp.float32(2)]))

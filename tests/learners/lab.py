@@ -26,7 +26,9 @@ class Scrambled(CoinGrid):
     def step(self, state: State, actions: Any, key: Any) -> tuple[State, Outcome]:
         after, outcome = super().step(state, actions, key)
         others = jnp.array([seat.role == "coplayer" for seat in self.spec.seats])
-        wild = 100.0 * jnp.sin(jnp.arange(len(others), dtype=jnp.float32) + after.time.astype(jnp.float32)) - outcome.reward[::-1]
+        wild = (
+            100.0 * jnp.sin(jnp.arange(len(others), dtype=jnp.float32) + after.time.astype(jnp.float32)) - outcome.reward[::-1]
+        )
         return after, dataclasses.replace(outcome, reward=jnp.where(others, wild, outcome.reward))
 
 

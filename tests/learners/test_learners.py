@@ -177,6 +177,22 @@ def test_the_absent_demonstrate_nothing(name):
 
 
 @every_learner
+def test_what_is_known_moves_to_other_unrolls_and_its_experience_stays(name):
+    of = lab(name)
+    if of.learner.transfer is None:
+        return
+    trained, _, experience, _ = train(of, 2)
+    fresh = jax.jit(of.learner.init, static_argnums=(1, 2))(jax.random.key(9), 2 * UNROLL, 1)
+    moved = of.learner.transfer(trained, fresh)
+    assert shapes(moved) == shapes(fresh)
+    last = jax.tree.map(lambda leaf: leaf[-1], experience.own.timestep)
+    act = jax.jit(of.learner.act, static_argnums=4)
+    decisions = [act(state, experience.memory, last, jax.random.key(1), False)[0] for state in (trained, moved, fresh)]
+    assert same(decisions[0], decisions[1])
+    assert not same(decisions[0], decisions[2])
+
+
+@every_learner
 def test_configs_refuse_what_cannot_work(name):
     known = options_of(name)
     wrong = {"hidden": (), "memory": "gruu", "gamma": 1.0, "lr": 0.0, "batch": 0, "updates": 0, "prediction": -1.0}

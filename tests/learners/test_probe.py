@@ -57,10 +57,9 @@ def test_it_learns_far_above_chance(learnt):
     assert after > 2 * chance
 
 
+@pytest.mark.parametrize("learnt", ["psiphi"], indirect=True)
 def test_cumulants_recover_a_linear_reward(learnt):
-    name, _, _, first, last = learnt
-    if name != "psiphi":
-        pytest.skip("dqn has no cumulants")
+    _, _, _, first, last = learnt
     assert last["reward_error"] < 0.3  # of the variance of the rewards
     assert last["reward_error"] < first["reward_error"] / 2
     assert np.all([np.isfinite(value) for value in last.values()])

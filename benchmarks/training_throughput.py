@@ -1,0 +1,263 @@
+"""How fast the learners train, and what bounds them: at an experiment's own settings, all its seeds side by side.
+
+    python benchmarks/training_throughput.py
+    python benchmarks/training_throughput.py --arms psiphi --seeds 1 --learner.updates 2
+
+First a row per arm: compile seconds, env-steps per second summed over seeds, peak memory (a process of its own for each). Then,
+for one arm, where the time of an update goes; a part alone is measured over the same data, so parts need not add up exactly.
+Arguments that are not listed below are overrides of the experiment, as for `socialrl run`.
+"""
+
+import argparse
+import dataclasses
+import multiprocessing
+import os
+import resource
+import statistics
+import sys
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from socialrl import evaluation
+from socialrl.config import Arm, Experiment, load_experiment
+from socialrl.overrides import apply
+from socialrl.rollout import make_rollout
+from socialrl.seeds import Seeds
+from socialrl.training import make_trainer
+from socialrl_envs.errors import SocialRLError
+from socialrl_envs.hosting import host
+
+ROOT = Path(__file__).parent.parent
+
+
+def timed(call: Callable[[], Any], seconds: float) -> float:
+    """Median seconds of a call, over at least 3 calls after a first one that is not counted."""
+    jax.block_until_ready(call())
+    taken: list[float] = []
+    while sum(taken) < seconds or len(taken) < 3:
+        began = time.perf_counter()
+        jax.block_until_ready(call())
+        taken.append(time.perf_counter() - began)
+    return statistics.median(taken)
+
+
+class Bench:
+    """One arm, built as a run builds it."""
+
+    def __init__(self, experiment: Experiment, arm: Arm, seconds: float):
+        self.experiment, self.arm, self.seconds = experiment, arm, seconds
+        self.world = experiment.world_of(arm).build()
+        self.learner = arm.learner.build(self.world.spec)
+        self.rollout = make_rollout(self.world, self.learner)
+        self.trainer = make_trainer(experiment, self.learner, self.rollout, evaluation.sources_of(self.world.spec))
+        self.seeds = Seeds(experiment.seeds)
+        self.keys = self.seeds.bundle([jax.random.key(seed) for seed in range(experiment.seeds)])
+        self.training = self.seeds.map(self.trainer.start, 1)(self.keys)
+        self.steps_of_update = experiment.parallel * experiment.unroll
+
+    def training_rate(self) -> tuple[float, float]:
+        """(compile seconds, seconds per update of all seeds) of training as it is run."""
+        chunk = self.seeds.map(self.trainer.chunk, 1, donate=True)
+        began = time.perf_counter()
+        chunk.compile(self.training)
+        compile_seconds = time.perf_counter() - began
+
+        def call() -> Any:
+            self.training, metrics = self.seeds.split(chunk(self.training))
+            return metrics
+
+        return compile_seconds, timed(call, self.seconds) / self.experiment.chunk
+
+    def scanned(self, one: Callable[[Any, Any, Any, Any], Any], *more: Any) -> float:
+        """Seconds per repetition, of all seeds, of `one(training, carry, key, *more) -> carry`, repeated as in a chunk."""
+        repeats = self.experiment.chunk
+
+        def many(training: Any, key: Any, *shared: Any) -> Any:
+            def body(carry: Any, key: Any) -> tuple[Any, None]:
+                return one(training, carry, key, *shared), None
+
+            return jax.lax.scan(body, training, jax.random.split(key, repeats))[0]
+
+        run = self.seeds.map(many, 2)
+        return timed(lambda: run(self.training, self.keys, *more), self.seconds) / repeats
+
+    def unroll_seconds(self) -> float:
+        """The rollout alone: everybody acts and every world steps, nobody learns."""
+        levels = jax.jit(lambda key: self.rollout.pool(key, self.experiment.pool))(jax.random.key(7))
+
+        def one(training: Any, carry: Any, key: Any, levels: Any) -> Any:
+            after, experience, _ = self.rollout.unroll(training.learner, carry.carry, levels, key, self.experiment.unroll)
+            # The experience must not be optimised away.
+            touched = sum((jnp.sum(leaf) for leaf in jax.tree.leaves(experience)[:1]), jnp.float32(0))
+            returns = after.returns + 0.0 * touched
+            return dataclasses.replace(carry, carry=dataclasses.replace(after, returns=returns))
+
+        return self.scanned(one, levels)
+
+    def recorded_states(self) -> Any:
+        """States (T, B, ...) of one unroll's length on fresh levels."""
+
+        def collect(training: Any, key: Any) -> Any:
+            levels = self.rollout.pool(key, self.experiment.parallel)
+            states = self.rollout.episodes(training.learner, levels, key).states
+            return jax.tree.map(lambda leaf: leaf[: self.experiment.unroll], states)
+
+        return jax.jit(collect)(self.seeds.unbundle(self.training)[0], jax.random.key(3))
+
+    def over_states(self, function: Callable[[Any, Any], Any]) -> float:
+        """Seconds per unroll of `function(state, key) -> array` on recorded states, in every world."""
+        worlds = self.experiment.parallel
+
+        def one(training: Any, carry: Any, key: Any, states: Any) -> Any:
+            def body(total: Any, inputs: tuple[Any, Any]) -> tuple[Any, None]:
+                state, step_key = inputs
+                out = jax.vmap(function)(state, jax.random.split(step_key, worlds))
+                return total + sum(jnp.sum(leaf).astype(jnp.float32) for leaf in jax.tree.leaves(out)), None
+
+            # Adds 0 that the compiler cannot know to be 0, so that nothing is lifted out of the repetitions.
+            zero = (carry.learner.steps * 0).astype(jnp.uint8)
+            states = dataclasses.replace(states, tiles=states.tiles + zero)
+            keys = jax.random.split(key, self.experiment.unroll)
+            total = jax.lax.scan(body, jnp.float32(0), (states, keys))[0]
+            steps = carry.learner.steps + (total > 1e30).astype(jnp.int32)
+            return dataclasses.replace(carry, learner=dataclasses.replace(carry.learner, steps=steps))
+
+        return self.scanned(one, self.recorded_states())
+
+    def world_step(self, state: Any, key: Any) -> Any:
+        """One step of one world with random actions, and what everybody sees then."""
+        action_key, step_key = jax.random.split(key)
+        spec = self.world.spec
+        actions = jax.random.randint(action_key, (len(spec.seats),), 0, len(spec.actions), dtype=jnp.int32)
+        after, outcome = self.world.step(state, actions, step_key)
+        return self.world.observe(after), outcome.reward, after.tiles
+
+    def update_seconds(self) -> float:
+        """Learning alone: what is learnt from one and the same unroll."""
+        key = jax.random.key(5)
+        training = self.seeds.unbundle(self.training)[0]
+        levels = self.rollout.pool(key, self.experiment.pool)
+        experience = jax.jit(
+            lambda state, carry, key: self.rollout.unroll(state, carry, levels, key, self.experiment.unroll)[1]
+        )(training.learner, training.carry, key)
+
+        def one(training: Any, carry: Any, key: Any, experience: Any) -> Any:
+            return dataclasses.replace(carry, learner=self.learner.update(carry.learner, experience, key)[0])
+
+        return self.scanned(one, experience)
+
+    def gradient_flops(self) -> float:
+        """Floating-point operations of one gradient step, as XLA counts them (a loop's body counts once, so of one step)."""
+        learner = dataclasses.replace(self.arm.learner, updates=1).build(self.world.spec)
+        training = self.seeds.unbundle(self.training)[0]
+        levels = self.rollout.pool(jax.random.key(0), 1)
+
+        def update(learner_state: Any, carry: Any, key: Any) -> Any:
+            return self.rollout.unroll(learner_state, carry, levels, key, self.experiment.unroll)[1]
+
+        shapes = jax.eval_shape(update, training.learner, training.carry, jax.random.key(0))
+        compiled = jax.jit(learner.update).lower(training.learner, shapes, jax.random.key(0)).compile()
+        costs = compiled.cost_analysis() or {}
+        return float(costs.get("flops", float("nan")))
+
+
+def matmul_rate(seconds: float, copies: int) -> float:
+    """GFLOP/s of a dense 1024 x 1024 product, `copies` at a time as seeds run: what this machine could do."""
+    size, seeds = 1024, Seeds(copies)
+    product = seeds.map(lambda a: a @ a, 1)
+    matrices = seeds.bundle([jnp.full((size, size), 0.5, jnp.float32)] * copies)
+    return copies * 2 * size**3 / timed(lambda: product(matrices), seconds) / 1e9
+
+
+def measure(experiment: Experiment, name: str, seconds: float) -> tuple[Any, ...]:
+    """A row of the first table."""
+    bench = Bench(experiment, next(arm for arm in experiment.arms if arm.name == name), seconds)
+    compile_seconds, update = bench.training_rate()
+    rate = experiment.seeds * bench.steps_of_update / update
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return (name, f"{compile_seconds:.1f}", f"{rate:,.0f}", f"{1000 * update:.2f}", f"{peak:,.0f}")
+
+
+def breakdown(experiment: Experiment, name: str, seconds: float) -> str:
+    """Where an update's time goes, and what bounds it."""
+    bench = Bench(experiment, next(arm for arm in experiment.arms if arm.name == name), seconds)
+    _, whole = bench.training_rate()
+    hosted = host(bench.world)
+    parts = {
+        "a whole update (unroll and learning)": whole,
+        "unroll alone": bench.unroll_seconds(),
+        "  its co-players": bench.over_states(hosted),
+        "  its world steps and views": bench.over_states(bench.world_step),
+        "learning alone": bench.update_seconds(),
+    }
+    updates = bench.arm.learner.updates
+    gradient = parts["learning alone"] / updates / experiment.seeds
+    flops, machine = bench.gradient_flops(), matmul_rate(seconds / 2, experiment.seeds)
+    lines = [(part, f"{1000 * value:.2f}", f"{value / whole:.0%}") for part, value in parts.items()]
+    rate = flops / gradient / 1e9
+    leaves = {part: value for part, value in parts.items() if part != "a whole update (unroll and learning)"}
+    bound = max(leaves, key=lambda part: leaves[part]).strip()
+    return "\n".join(
+        [
+            f"{name}: where the time of an update goes, {experiment.seeds} seeds side by side",
+            table([("part", "ms", "share"), *lines]),
+            f"gradient steps: {updates} per update, {1000 * gradient:.3f} ms each (seeds together: time / seeds),"
+            f" {flops / 1e6:.1f} MFLOP, {rate:.1f} GFLOP/s",
+            f"a dense 1024 x 1024 product here: {machine:.0f} GFLOP/s; gradient steps reach {rate / machine:.0%} of it",
+            f"bound by: {bound}",
+        ]
+    )
+
+
+def table(rows: Sequence[tuple[Any, ...]]) -> str:
+    """Aligned columns, numbers to the right."""
+    cells = [tuple(map(str, row)) for row in rows]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(cells[0]))]
+    return "\n".join(
+        "  ".join(cell.ljust(w) if i == 0 else cell.rjust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True)))
+        for row in cells
+    )
+
+
+def parse(arguments: Sequence[str] | None = None) -> tuple[argparse.Namespace, list[str]]:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--experiment", type=Path, default=ROOT / "experiments" / "coin_grid.py", help="its settings are used")
+    parser.add_argument("--arms", default="psiphi,dqn,bc", help="arms to measure (default psiphi,dqn,bc)")
+    parser.add_argument("--breakdown", default="psiphi", metavar="ARM", help="the arm to take apart, or none (default psiphi)")
+    parser.add_argument("--seconds", type=float, default=5.0, help="time to measure for, per number (default 5)")
+    return parser.parse_known_args(arguments)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options, settings = parse(arguments)
+    try:
+        experiment = apply(load_experiment(options.experiment), settings)
+        names = [arm.name for arm in apply(experiment, ["--arms", options.arms]).arms]
+        alone = None if options.breakdown == "none" else apply(experiment, ["--arms", options.breakdown]).arms[0].name
+    except SocialRLError as error:
+        print(error, file=sys.stderr)
+        return 2
+    device, load = f"{jax.devices()[0].device_kind} x{jax.device_count()}", os.getloadavg()[0]
+    print(f"jax {jax.__version__}, {device}, {os.cpu_count()} cores, load average {load:.1f}")
+    print(f"{experiment.name}: {experiment.seeds} seeds, {experiment.parallel} worlds x {experiment.unroll} steps per update")
+    fresh = multiprocessing.get_context("spawn")
+    rows: list[tuple[Any, ...]] = [("arm", "compile s", "env-steps/s", "ms per update", "peak MB")]
+    for number, name in enumerate(names, start=1):
+        print(f"[{number}/{len(names)}] {name} ...", file=sys.stderr, flush=True)
+        with ProcessPoolExecutor(1, mp_context=fresh) as pool:  # a process each: peak memory is one process's
+            rows.append(pool.submit(measure, experiment, name, options.seconds).result())
+    print(table(rows))
+    if alone:
+        print(f"taking {alone} apart ...", file=sys.stderr, flush=True)
+        print("\n" + breakdown(experiment, alone, options.seconds))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
