@@ -16,7 +16,10 @@ from socialrl_envs.types import WorldSpec
 
 @pytree
 class Timestep:
-    """What a novice knows when it acts. first: a new episode starts here, so memory must be forgotten."""
+    """What a novice knows when it acts.
+
+    first: a new episode starts here, so memory must be forgotten; the previous action and reward are 0 then.
+    """
 
     obs: UInt8[Array, "*batch V V C"]
     prev_action: Int32[Array, "*batch"]
