@@ -26,7 +26,7 @@ def main() -> int:
         "ruff format": [tool("ruff"), "format", "--check", "."],
         "pyright": [tool("pyright"), "--pythonpath", sys.executable],
         "import directions": [tool("lint-imports")],
-        "pytest": [sys.executable, "-m", "pytest", "-n", workers, *sys.argv[1:]],
+        "pytest": [sys.executable, "-m", "pytest", "-n", workers, "--dist", "loadscope", *sys.argv[1:]],
     }
     failed = []
     for name, command in checks.items():
