@@ -64,7 +64,11 @@ def roster(config: WorldConfig) -> tuple[tuple[Seat, ...], tuple[str, ...]]:
     experts = (Seat(policy="planner"),) * config.experts if isinstance(config.experts, int) else config.experts
     if not novices + experts + config.coplayers:
         raise SocialRLError("novices, experts, coplayers: nobody lives in this world", "give at least one seat")
-    titled = [("novice", s) for s in novices] + [("expert", s) for s in experts] + [(s.policy.replace("_", ""), s) for s in config.coplayers]
+    titled = (
+        [("novice", s) for s in novices]
+        + [("expert", s) for s in experts]
+        + [(s.policy.replace("_", ""), s) for s in config.coplayers]
+    )
     known, counts, agents = coplayer_names(), Counter(), []
     for title, seat in titled:
         if seat.policy != "learner" and seat.policy not in known:
