@@ -1,6 +1,7 @@
 """Company that is not worth following: random walkers, and anti-experts that pursue what is worst for the novice.
 
-Nobody tells the novice which company it keeps. Learning alone (dqn) is the bar; beside good company psiphi clears it.
+Nobody tells the novice which company it keeps. Learning alone (dqn) is the bar; beside good company psiphi clears it. The arms with
+a heavier TD loss show where the harm comes from: less from the company than from the reward loss, which outweighs learning values.
 """
 
 import dataclasses
@@ -18,7 +19,7 @@ COMPANY = {
     "wanderers": dataclasses.replace(coin_grid.world, experts=0, coplayers=(Seat(policy="wanderer"),) * 3),
     "anti_experts": dataclasses.replace(coin_grid.world, experts=0, coplayers=(Seat(policy="anti_expert"),) * 3),
 }
-LEARNERS = {"psiphi": psiphi.Config(), "dqn": dqn.Config()}
+LEARNERS = {"psiphi": psiphi.Config(), "psiphi_td10": psiphi.Config(td=10.0), "dqn": dqn.Config()}
 
 experiment = dataclasses.replace(
     coin_grid,
