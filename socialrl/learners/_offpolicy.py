@@ -24,7 +24,7 @@ class OffPolicyConfig:
     """Options of every off-policy learner.
 
     hidden: sizes of the torso's layers.
-    memory: none, gru or lstm.
+    memory: none, gru or lstm; a replayed row begins with a blank one, so make rows long (`unroll`) where memory matters.
     gamma: discount per step.
     lr: Adam's learning rate.
     updates: gradient steps per unroll.
