@@ -1,7 +1,8 @@
 """Company that is not worth following: random walkers, and anti-experts that pursue what is worst for the novice.
 
-Nobody tells the novice which company it keeps. Learning alone (dqn) is the bar; beside good company psiphi clears it. The arms with
-a heavier TD loss show where the harm comes from: less from the company than from the reward loss, which outweighs learning values.
+Nobody tells the novice which company it keeps. Learning alone (dqn) is the bar; beside good company psiphi clears it.
+The arms with a heavier TD loss show where the harm comes from: less from the company than from the reward loss, which
+outweighs learning values.
 """
 
 import dataclasses
