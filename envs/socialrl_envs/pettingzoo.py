@@ -28,7 +28,6 @@ except ModuleNotFoundError as missing:
     raise ModuleNotFoundError(f"{missing}: pip install 'socialrl[pettingzoo]'", name=missing.name) from missing
 
 from socialrl_envs import grid, hosting, registry
-from socialrl_envs.conformance import HIGHEST
 from socialrl_envs.errors import SocialRLError, unknown
 from socialrl_envs.types import Outcome, State
 
@@ -88,7 +87,8 @@ def _compile(world: Any, hosted: bool) -> tuple[Callable[..., Any], Callable[...
 class WorldEnv(pettingzoo.ParallelEnv[str, np.ndarray, Any]):
     """A world as a PettingZoo ParallelEnv.
 
-    Observations: uint8 (V, V, C), 0 or 1, channels as in `world.spec.channels`. Actions: Discrete, as in `world.spec.actions`.
+    Observations: uint8 (V, V, C), 0 to `world.spec.highest`, channels as in
+    `world.spec.channels`. Actions: Discrete, as in `world.spec.actions`.
     infos[agent]: "events", float32 (K,), the agent's own cumulants of this step, and "present", whether it is on the grid.
     An absent agent stays in `agents` (PettingZoo lets nobody come back): it sees zeros and its actions do nothing.
     `reset(seed=s)` fixes the whole episode and all that follow; `reset()` goes on from there. `options` are ignored.
@@ -108,7 +108,7 @@ class WorldEnv(pettingzoo.ParallelEnv[str, np.ndarray, Any]):
         self._seat_of = {spec.agents[seat]: seat for seat in seats}
         self.possible_agents = list(self._seat_of)
         self.agents: list[str] = []
-        self._observation_spaces = {a: spaces.Box(0, HIGHEST, spec.obs_shape, np.uint8) for a in self.possible_agents}
+        self._observation_spaces = {a: spaces.Box(0, spec.highest, spec.obs_shape, np.uint8) for a in self.possible_agents}
         self._action_spaces = {a: spaces.Discrete(len(spec.actions)) for a in self.possible_agents}
         self._planes = 1 + max(world.channel_of_tile.values())
         shape = (spec.height, spec.width, self._planes + len(spec.seats))

@@ -1,5 +1,7 @@
 """Shortest-path planning by relaxation: what a cell is worth to someone who can go anywhere, and the best move."""
 
+from collections.abc import Callable
+
 import jax
 import jax.numpy as jnp
 from jax import Array
@@ -10,7 +12,7 @@ from socialrl_envs import grid
 DISCOUNT = 0.95  # per step of the way: a nearer errand is a better one
 
 
-def _shift(field: Array, delta: tuple[int, int], fill: float | int) -> Array:
+def shifted(field: Array, delta: tuple[int, int], fill: float | int) -> Array:
     """The field as seen by a step of `delta`: result[r, c] = field[r + dr, c + dc]."""
     padded = jnp.pad(field, 1, constant_values=fill)
     height, width = field.shape
@@ -25,27 +27,46 @@ def move_values(
     A positive gain ends the errand (the next one is planned from there), a negative one is a toll. Walls leave one in place.
     """
     entering = jnp.where(gain > 0, gain, gain + discount * value)
-    moves = [jnp.where(_shift(solid, delta, True), discount * value, _shift(entering, delta, 0.0)) for delta in grid.DELTAS]
+    moves = [jnp.where(shifted(solid, delta, True), discount * value, shifted(entering, delta, 0.0)) for delta in grid.DELTAS]
     return jnp.stack([*moves, discount * value])
 
 
-def errand_values(gain: Float32[Array, "H W"], solid: Bool[Array, "H W"], discount: float = DISCOUNT) -> Float32[Array, "H W"]:
-    """V: the value of the best errand (walk to one gain) from each cell, the fixed point of V(c) = max_m Q(c, m), V >= 0.
+def turn_values(
+    gain: Float32[Array, "H W"], solid: Bool[Array, "H W"], value: Float32[Array, "4 H W"], discount: float
+) -> Float32[Array, "3 4 H W"]:
+    """`move_values` for seats that turn: the worth of left, right and forward from each (heading, cell)."""
+    entering = jnp.where(gain > 0, gain, gain + discount * value)
+    blocked = jnp.stack([shifted(solid, delta, True) for delta in grid.DELTAS])
+    entered = jnp.stack([shifted(entering[h], delta, 0.0) for h, delta in enumerate(grid.DELTAS)])
+    forward = jnp.where(blocked, discount * value, entered)
+    return jnp.stack([discount * jnp.roll(value, 1, axis=0), discount * jnp.roll(value, -1, axis=0), forward])
 
-    Relaxed until nothing changes, at most H * W rounds.
-    """
+
+def _relaxed(values: Callable[[Array], Array], solid: Array, start: Array) -> Array:
+    """The fixed point of V = max(max_m values(V)_m, 0), V = 0 in walls: relaxed until it stands still, at most V.size rounds."""
 
     def sweep(carry: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
         value, _, rounds = carry
-        better = jnp.maximum(jnp.max(move_values(gain, solid, value, discount), axis=0), 0.0)
+        better = jnp.maximum(jnp.max(values(value), axis=0), 0.0)
         better = jnp.where(solid, 0.0, better)
         return better, jnp.any(better > value + 1e-6), rounds + 1
 
     def unfinished(carry: tuple[Array, Array, Array]) -> Array:
-        return carry[1] & (carry[2] < gain.size)
+        return carry[1] & (carry[2] < start.size)
 
-    start = (jnp.zeros(gain.shape, jnp.float32), jnp.array(True), jnp.int32(0))
-    return jax.lax.while_loop(unfinished, sweep, start)[0]
+    return jax.lax.while_loop(unfinished, sweep, (start, jnp.array(True), jnp.int32(0)))[0]
+
+
+def errand_values(gain: Float32[Array, "H W"], solid: Bool[Array, "H W"], discount: float = DISCOUNT) -> Float32[Array, "H W"]:
+    """V: the value of the best errand (walk to one gain) from each cell, the fixed point of V(c) = max_m Q(c, m), V >= 0."""
+    return _relaxed(lambda value: move_values(gain, solid, value, discount), solid, jnp.zeros(gain.shape, jnp.float32))
+
+
+def turning_errand_values(
+    gain: Float32[Array, "H W"], solid: Bool[Array, "H W"], discount: float = DISCOUNT
+) -> Float32[Array, "4 H W"]:
+    """`errand_values` for seats that turn, from each (heading, cell): turns cost time."""
+    return _relaxed(lambda value: turn_values(gain, solid, value, discount), solid, jnp.zeros((4, *gain.shape), jnp.float32))
 
 
 def distances(targets: Bool[Array, "H W"], solid: Bool[Array, "H W"]) -> Int32[Array, "H W"]:
@@ -54,7 +75,7 @@ def distances(targets: Bool[Array, "H W"], solid: Bool[Array, "H W"]) -> Int32[A
 
     def sweep(carry: tuple[Array, Array]) -> tuple[Array, Array]:
         steps, _ = carry
-        near = jnp.min(jnp.stack([_shift(steps, delta, far) for delta in grid.DELTAS]), axis=0) + 1
+        near = jnp.min(jnp.stack([shifted(steps, delta, far) for delta in grid.DELTAS]), axis=0) + 1
         better = jnp.where(solid, far, jnp.minimum(steps, jnp.minimum(near, far)))
         return better, jnp.any(better < steps)
 

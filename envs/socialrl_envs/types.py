@@ -107,6 +107,11 @@ class WorldSpec:
     binary_views: bool = False
 
     @property
+    def highest(self) -> int:
+        """The highest entry that a view may have."""
+        return 1 if self.binary_views else 255
+
+    @property
     def novices(self) -> tuple[int, ...]:
         """Indices of the seats that learn."""
         return tuple(i for i, seat in enumerate(self.seats) if seat.role == "novice")
