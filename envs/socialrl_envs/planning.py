@@ -43,7 +43,7 @@ def turn_values(
 
 
 def _relaxed(values: Callable[[Array], Array], solid: Array, start: Array) -> Array:
-    """The fixed point of V = max(max_m values(V)_m, 0), V = 0 in walls: relaxed until it stands still, at most V.size rounds."""
+    """The fixed point of V = max(max_m values(V)_m, 0), 0 in walls; relaxed until nothing changes, at most V.size rounds."""
 
     def sweep(carry: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
         value, _, rounds = carry

@@ -1,7 +1,7 @@
 """Views of seats that face somewhere: V x V cells ahead, the seat at the bottom centre looking up, hidden behind walls.
 
-The grid is kept as rows of bits, once along its rows and once along its columns (`bitmaps`, drawn up at the reset), so a view is
-V words of it, which the heading puts in order. A channel stays V words until all channels are unpacked at once, at the end.
+The grid is kept as bits, a word per row and a word per column (`bitmaps`, drawn up with the level), so a view is V words of it,
+which the heading puts in order. A channel stays V words until all channels are unpacked at once, at the end.
 """
 
 import jax
