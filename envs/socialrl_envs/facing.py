@@ -114,10 +114,13 @@ class FacingWorld(GridWorld):
 
     def prepare(self, level: Level) -> FacingLevel:
         """The level with what follows from its tiles."""
-        planes = jnp.stack([_any_of(level.tiles, tiles) for tiles in self.shown])
         ways, aim = self._ways(level)
         basics = {name: getattr(level, name) for name in ("tiles", "position", "heading", "numbers")}
-        return FacingLevel(**basics, maps=sight.bitmaps(planes, self.config.view), ways=ways, aim=aim)
+        return FacingLevel(**basics, maps=sight.bitmaps(self.planes(level), self.config.view), ways=ways, aim=aim)
+
+    def planes(self, level: Level) -> Bool[Array, "P H W"]:
+        """What is shown of the tiles, channel by channel."""
+        return jnp.stack([_any_of(level.tiles, tiles) for tiles in self.shown])
 
     def _ways(self, level: Level) -> tuple[UInt8[Array, "T X"], Int8[Array, " N"]]:
         seats = len(self.spec.seats)
@@ -151,22 +154,24 @@ class FacingWorld(GridWorld):
             "prestige": jnp.zeros(len(self.spec.seats), jnp.float32),
         }
 
-    def walk(self, state: FacingState, actions: Int32[Array, " N"], key: Key[Array, ""]) -> tuple[dict[str, Any], Array]:
-        """Everybody turns or goes forward, time passes, some come or go: fields of the next state, and who has moved."""
-        seats, presence_key, priority = len(self.spec.seats), key, None
+    def walk(
+        self, state: FacingState, actions: Int32[Array, " N"], key: Key[Array, ""]
+    ) -> tuple[Int32[Array, "N 2"], Int32[Array, " N"], Bool[Array, " N"]]:
+        """Everybody turns or goes forward: the positions, the headings, and who has moved. The key draws the order."""
+        seats, priority = len(self.spec.seats), None
         if self.config.blocking:
             priority = jnp.arange(seats, dtype=jnp.int32)
             if self.config.shuffle:
-                presence_key, order_key = jax.random.split(key)
-                priority = jnp.argsort(jax.random.uniform(order_key, (seats,))).astype(jnp.int32)
+                priority = jnp.argsort(jax.random.uniform(key, (seats,))).astype(jnp.int32)
         solid = self.solid(state.tiles)
         position, moved = turning.advance(state.position, state.heading, actions, solid, state.present, priority)
-        time = state.time + 1
-        present = presence.advance(state.numbers["presence"], state.present, time, self.config.horizon, presence_key)
-        if self.config.blocking:
-            present = presence.wait_for_room(state.present, present, position)
-        heading = turning.turned(state.heading, actions, state.present)
-        return {"position": position, "heading": heading, "present": present, "time": time}, moved
+        return position, turning.turned(state.heading, actions, state.present), moved
+
+    def present_after(self, state: FacingState, position: Int32[Array, "N 2"], key: Key[Array, ""]) -> Bool[Array, " N"]:
+        """Who is there after this step, given where everybody stands then; with blocking, who comes back waits for room."""
+        schedule, horizon = state.numbers["presence"], self.config.horizon
+        present = presence.advance(schedule, state.present, state.time + 1, horizon, key)
+        return presence.wait_for_room(state.present, present, position) if self.config.blocking else present
 
     def goal_under(self, state: FacingState, position: Int32[Array, "N 2"], moved: Bool[Array, " N"]) -> Int32[Array, " N"]:
         """Which target (an index into `targets`) each seat has just stepped on, -1 if none."""
@@ -184,8 +189,13 @@ class FacingWorld(GridWorld):
         glow = None
         if self.config.prestige:
             glow = jnp.round(255 * jnp.tanh(state.prestige / self.config.prestige_scale)).astype(jnp.uint8)
-        config = self.config
-        return sight.views(state.maps, state.position, state.heading, state.present, config.view, config.occlusion, glow)
+        config, shown = self.config, self.shown_to_seats()
+        seats = (state.position, state.heading, state.present)
+        return sight.views(state.maps, *seats, config.view, config.occlusion, glow, shown)
+
+    def shown_to_seats(self) -> Bool[Array, "N P"] | None:
+        """Which planes each seat is shown; None: all."""
+        return None
 
     def target_gains(self, tiles: UInt8[Array, "H W"], gains: Float32[Array, "N T"]) -> Float32[Array, "N H W"]:
         """Gains per target as gains per cell."""

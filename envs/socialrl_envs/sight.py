@@ -10,9 +10,7 @@ import numpy as np
 from jax import Array
 from jaxtyping import Bool, Int32, UInt8, UInt32
 
-WORD = (
-    16  # bits from the start of a word to the start of the next; words are 32 long and overlap, so that a view lies within one
-)
+WORD = 16  # bits from one word's start to the next one's; words are 32 long and overlap, so that a view lies within one
 LARGEST = 17  # view
 FACING = ("facing_away", "facing_right", "facing_towards", "facing_left")  # how another seat's heading looks from here
 
@@ -146,16 +144,19 @@ def views(
     view: int,
     occlusion: bool,
     glow: UInt8[Array, " N"] | None = None,
+    shown: Bool[Array, "N P"] | None = None,
 ) -> UInt8[Array, "N V V C"]:
     """What everybody sees. Channels: the P planes of `maps`; with `occlusion` a plane of what is hidden; another seat by its
     heading relative to one's own (FACING); with `glow` its brightness (of the brightest, where several share a cell).
 
-    A seat does not see itself; an absent one is not seen, and sees zeros.
+    A seat does not see itself; an absent one is not seen, and sees zeros. shown: which planes a seat is shown, by default all.
     """
     planes = window(maps, position, heading, view)
     full = jnp.where(present, jnp.uint32(2**view - 1), jnp.uint32(0))[:, None]
     seen = visible(planes[..., 0], view) & full if occlusion else jnp.broadcast_to(full, planes.shape[:2])
     rows = [planes[..., p] & seen for p in range(planes.shape[2])]
+    if shown is not None:
+        rows = [jnp.where(shown[:, p, None], row, jnp.uint32(0)) for p, row in enumerate(rows)]
     if occlusion:
         rows.append(full & ~seen)
     marks = _others(position, heading, present, view) & seen[:, None]

@@ -9,6 +9,7 @@ import socialrl_envs
 from socialrl_envs import Level, Seat, SocialRLError, grid, hosting
 from tests.envs.plain import bfs, chi_square
 from tests.envs.plain_turning import cycle_pay, events_of, faded, orders, walk
+from tests.envs.playing import hosted, play
 
 FLICKERS = Seat(policy="wanderer", presence="comes_and_goes")
 CASES = {
@@ -22,25 +23,6 @@ CASES = {
     "nine goals, maze": {"goals": 9, "layout": "maze", "size": 9},
 }
 WORLDS, STEPS = 128, 40
-
-
-def play(world, worlds, steps, seed=0, forward=0.5):
-    """Random scripts with a liking for going forward: per step (before, actions, after, outcome), as numpy."""
-
-    def run(key):
-        level_key, reset_key, play_key = jax.random.split(key, 3)
-
-        def step(state, time):
-            action_key, like_key, step_key = jax.random.split(jax.random.fold_in(play_key, time), 3)
-            shape = state.present.shape
-            random = jax.random.randint(action_key, shape, 0, len(world.spec.actions), dtype=jnp.int32)
-            actions = jnp.where(jax.random.uniform(like_key, shape) < forward, 2, random)
-            after, outcome = world.step(state, actions, step_key)
-            return after, (state, actions, after, outcome)
-
-        return jax.lax.scan(step, world.reset(world.sample_level(level_key), reset_key), jnp.arange(steps))[1]
-
-    return jax.device_get(jax.jit(jax.vmap(run))(jax.random.split(jax.random.key(seed), worlds)))
 
 
 def explain(before, actions, after, outcome, config):
@@ -155,23 +137,11 @@ def test_hidden_numbers_are_not_seen():
     assert (world.observe(state) == world.observe(swapped)).all()
 
 
-def expert_returns(keys, **config):
+def expert_returns(worlds, seed, **config):
     """A world in which one planner lives, levels, and its reward at every step."""
     world = socialrl_envs.make("goal_cycle", novices=0, experts=1, **config)
-    host = hosting.host(world)
-
-    def run(key):
-        level_key, reset_key, play_key = jax.random.split(key, 3)
-        level = world.sample_level(level_key)
-
-        def step(state, time):
-            act_key, step_key = jax.random.split(jax.random.fold_in(play_key, time))
-            after, outcome = world.step(state, host(state, act_key), step_key)
-            return after, outcome.reward[0]
-
-        return level, jax.lax.scan(step, world.reset(level, reset_key), jnp.arange(world.spec.horizon))[1]
-
-    return world, *jax.device_get(jax.jit(jax.vmap(run))(keys))
+    levels, rewards = hosted(world, worlds, seed)
+    return world, levels, rewards[..., 0]
 
 
 def best_return(level, seat, config):
@@ -199,7 +169,7 @@ def best_return(level, seat, config):
 
 @pytest.mark.parametrize("config", [{"goals": 3}, {"goals": 4, "density": 0.3, "penalty": 0.5}])
 def test_planners_reach_95_percent_of_an_exact_optimum(config):
-    world, levels, rewards = expert_returns(jax.random.split(jax.random.key(5), 12), size=7, horizon=60, **config)
+    world, levels, rewards = expert_returns(12, 5, size=7, horizon=60, **config)
     best = [best_return(jax.tree.map(lambda leaf, i=i: leaf[i], levels), 0, world.config) for i in range(12)]
     got = rewards.sum(1)
     assert (got <= np.array(best) + 1e-4).all()
@@ -208,7 +178,7 @@ def test_planners_reach_95_percent_of_an_exact_optimum(config):
 
 
 def test_planners_are_never_stuck_in_clutter():
-    _, levels, rewards = expert_returns(jax.random.split(jax.random.key(6), 128), horizon=250)
+    _, levels, rewards = expert_returns(128, 6, horizon=250)
     assert (rewards.sum(1) > 5).all()
     assert rewards.sum(1).mean() > 20
     for tiles, position, reward in zip(levels.tiles, levels.position, rewards, strict=True):

@@ -36,6 +36,7 @@ def options(request):
 # --- PettingZoo's own tests -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.filterwarnings("ignore:Observation numpy array is all zeros")  # so sees who has drowned: nothing
 def test_api(module, options):
     official.api_test(module.env(**options), num_cycles=30)
     official.api_test(module.raw_env(**options), num_cycles=30)

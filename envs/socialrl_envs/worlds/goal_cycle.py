@@ -11,6 +11,7 @@ last one again). reward = reward * right_goal - penalty * wrong_goal, less first
 
 import dataclasses
 
+import jax
 import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float32, Int8, Int32, Key
@@ -74,8 +75,9 @@ class GoalCycle(FacingWorld):
 
     def step(self, state: CycleState, actions: Int32[Array, " N"], key: Key[Array, ""]) -> tuple[CycleState, Outcome]:
         """Everybody turns or goes forward; whoever steps on a tile is paid or punished."""
-        fields, moved = self.walk(state, actions, key)
-        goal, place = self.goal_under(state, fields["position"], moved), state.place.astype(jnp.int32)
+        order_key, presence_key = jax.random.split(key)
+        position, heading, moved = self.walk(state, actions, order_key)
+        goal, place = self.goal_under(state, position, moved), state.place.astype(jnp.int32)
         first = (goal >= 0) & (place < 0)
         right = first | ((goal >= 0) & (goal == (place + 1) % self.config.goals))
         wrong = (goal >= 0) & ~right
@@ -85,7 +87,15 @@ class GoalCycle(FacingWorld):
         reward = jnp.where(paid, gain, 0.0) - jnp.where(wrong, loss, 0.0)
 
         place = jnp.where(right | (wrong & self.config.reset_on_mistake), goal, place).astype(jnp.int8)
-        after = dataclasses.replace(state, **fields, place=place, prestige=self.fame(state, reward))
+        after = dataclasses.replace(
+            state,
+            position=position,
+            heading=heading,
+            present=self.present_after(state, position, presence_key),
+            time=state.time + 1,
+            place=place,
+            prestige=self.fame(state, reward),
+        )
         truncated = after.time >= self.config.horizon
         return after, Outcome(reward=reward, terminated=jnp.array(False), truncated=truncated, events=events)
 

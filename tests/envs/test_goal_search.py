@@ -1,0 +1,127 @@
+"""The rules of goal_search against a plain model on thousands of random steps; who is shown the goal; experts."""
+
+import jax
+import numpy as np
+import pytest
+
+import socialrl_envs
+from socialrl_envs import Seat, SocialRLError, grid
+from tests.envs.plain_turning import STEP, faded, orders, walk
+from tests.envs.playing import hosted, play
+
+FLICKERS = Seat(policy="wanderer", presence="comes_and_goes")
+CASES = {
+    "default": {},
+    "blocking": {"blocking": True, "size": 5, "layout": "open"},
+    "blocking and absence": {"blocking": True, "layout": "open", "size": 5, "experts": (), "coplayers": (FLICKERS, FLICKERS)},
+    "once": {"again": False, "novices": 2, "experts": 1, "layout": "open", "reward": 2.0},
+    "once, blocking, only co-players": {"again": False, "novices": 0, "experts": 2, "blocking": True, "size": 5},
+    "maze, seven actions": {"layout": "maze", "actions": 7, "size": 7},
+}
+WORLDS, STEPS = 128, 40
+
+
+def put_back(cells, headings, found, before, blocking):
+    """Where everybody is after those who arrived went back, if nobody stands where they began."""
+    after, facing = list(cells), list(headings)
+    for seat in np.flatnonzero(found):
+        start = tuple(map(int, before["start"][seat]))
+        taken = any(before["present"][k] and k != seat and cells[k] == start for k in range(len(cells)))
+        if not (blocking and taken):
+            after[seat], facing[seat] = start, int(before["facing"][seat])
+    return after, facing
+
+
+def explain(before, actions, after, outcome, config):
+    """ "" if some order of the seats explains this step by the rules, else what is wrong."""
+    reasons = set()
+    for order in orders(len(actions), config.blocking, config.shuffle):
+        cells, headings, went = walk(before, actions, order)
+        found = [w and before["tiles"][cell] == grid.GOAL for w, cell in zip(went, cells, strict=True)]
+        out = before["out"].tolist()
+        if config.again:
+            cells, headings = put_back(cells, headings, found, before, config.blocking)
+        else:
+            out = [o or f for o, f in zip(out, found, strict=True)]
+        rewards = [config.reward * f for f in found]
+        fame = [faded(float(p), r, config.prestige_decay) for p, r in zip(before["prestige"], rewards, strict=True)]
+        if cells != [tuple(map(int, cell)) for cell in after["position"]] or headings != after["heading"].tolist():
+            reasons.add("no order of moves leads to these positions and headings")
+        elif rewards != outcome["reward"].tolist() or found != outcome["events"][:, 0].astype(bool).tolist():
+            reasons.add(f"rewards {outcome['reward']}, the rules say {rewards}")
+        elif (
+            out != after["out"].tolist()
+            or (after["present"] & out).any()
+            or not np.allclose(fame, after["prestige"], atol=1e-5)
+        ):
+            reasons.add(f"out {after['out']}, the rules say {out}")
+        else:
+            return ""
+    return "; ".join(sorted(reasons))
+
+
+@pytest.mark.parametrize("case", sorted(CASES))
+def test_every_step_is_one_that_the_rules_allow(case):
+    world = socialrl_envs.make("goal_search", **({"horizon": STEPS, "size": 6} | CASES[case]))
+    before, actions, after, outcome = play(world, WORLDS, STEPS)
+    fields = ("tiles", "position", "heading", "present", "out", "prestige", "start", "facing")
+    for w in range(WORLDS):
+        for t in range(STEPS):
+            old, new = ({name: getattr(s, name)[w, t] for name in fields} for s in (before, after))
+            happened = {"reward": outcome.reward[w, t], "events": outcome.events[w, t]}
+            wrong = explain(old, actions[w, t].tolist(), new, happened, world.config)
+            assert not wrong, f"world {w}, step {t}: {wrong}\n{old}\n{actions[w, t]}\n{new}"
+    assert outcome.events.sum() > 50
+    waited_for = list(world.spec.novices or world.spec.coplayers)
+    assert (outcome.terminated == after.out[..., waited_for].all(-1)).all()
+    assert (outcome.truncated == (after.time == STEPS) & ~outcome.terminated).all()
+    assert outcome.terminated.any() != world.config.again
+
+
+@pytest.mark.parametrize("shown_to", ["all", "coplayers", "nobody"])
+def test_who_is_shown_the_goal(shown_to):
+    options = {"novices": 1, "experts": 1, "shown_to": shown_to, "layout": "open", "size": 7, "occlusion": False}
+    world = socialrl_envs.make("goal_search", **options)
+    before, *_ = play(world, 64, 20)
+    views = np.asarray(jax.jit(jax.vmap(jax.vmap(world.observe)))(before))[..., world.spec.channels.index("goal")]
+    assert views[:, :, 0].any() == (shown_to == "all")
+    assert views[:, :, 1].any() == (shown_to != "nobody")
+    full = socialrl_envs.make("goal_search", **(options | {"shown_to": "all"}))
+    assert np.array_equal(
+        views[:, :, 1].any(), np.asarray(jax.jit(jax.vmap(jax.vmap(full.observe)))(before))[..., 1].any()
+    ) or (shown_to == "nobody")
+
+
+def shortest(tiles, cell, heading):
+    """Steps to the goal, turns included, by breadth-first search over (cell, heading)."""
+    here, seen, steps = {(tuple(map(int, cell)), int(heading))}, set(), 0
+    while here:
+        steps, nearby = steps + 1, set()
+        for at, h in here:
+            seen.add((at, h))
+            there = (at[0] + STEP[h][0], at[1] + STEP[h][1])
+            if tiles[there] == grid.GOAL:
+                return steps
+            nearby |= {(at, (h + 1) % 4), (at, (h - 1) % 4)} | ({(there, h)} if tiles[there] != grid.WALL else set())
+        here = nearby - seen
+    raise AssertionError("the goal cannot be reached")
+
+
+@pytest.mark.parametrize("layout", ["four_rooms", "maze", "cluttered"])
+def test_planners_take_a_shortest_way_every_time(layout):
+    world = socialrl_envs.make("goal_search", novices=0, experts=1, layout=layout, size=13, horizon=100, density=0.3)
+    levels, rewards = hosted(world, 32)
+    for w in range(32):
+        way = shortest(levels.tiles[w], levels.position[w, 0], levels.heading[w, 0])
+        assert np.flatnonzero(rewards[w, :, 0]).tolist() == list(range(way - 1, 100, way))
+
+
+@pytest.mark.parametrize(
+    ("config", "told"),
+    [({"shown_to": "experts"}, ["shown_to: 'experts'", "coplayers"]), ({"reward": 0.0}, ["reward", "above 0"])],
+)
+def test_an_impossible_config_names_the_key_and_the_bound(config, told):
+    with pytest.raises(SocialRLError) as error:
+        socialrl_envs.make("goal_search", **config)
+    for part in told:
+        assert part in str(error.value)
