@@ -3,6 +3,7 @@
 Only this file resets a world. A Transition carries the observation that really followed, and *then* the next episode starts.
 """
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -169,6 +170,13 @@ class _Maker:
         views = jax.vmap(self.world.observe)(state)
         return Step(state, outcome, views, actions, decision, memory)
 
+    def influenced(self, learner_state: Any, before: Carry, now: Step) -> Step:
+        """The step, its decision with the others' influence on it where the learner can tell."""
+        if self.learner.influence is None:
+            return now
+        influence = self.learner.influence(learner_state, before.memory, before.timestep)
+        return now._replace(decision=dataclasses.replace(now.decision, influence=influence))
+
     def restart(self, done: Array, state: State, views: Array, levels: Level, key: Key[Array, ""]) -> tuple[State, Array]:
         """Worlds whose episode ended start anew; a step in which none ended costs nothing."""
 
@@ -190,6 +198,14 @@ class _Maker:
         )
         others = demonstrate(carry.views, now.views, now.actions, carry.state.present, now.outcome, self.coplayers)
         return own, others
+
+    def whereabouts(self, position: Int32[Array, "N 2"], heading: Int32[Array, " N"]) -> Float32[Array, "M K 2"]:
+        """Cells ahead and to the right of each novice at which the co-players stand, by the length of the grid."""
+        offset = (position[None, self.coplayers] - position[self.novices, None]).astype(jnp.float32)
+        ahead = jnp.array([(-1, 0), (0, 1), (1, 0), (0, -1)], jnp.float32)[heading[self.novices]]
+        right = jnp.stack([ahead[:, 1], -ahead[:, 0]], axis=-1)
+        length = max(self.world.spec.height, self.world.spec.width)
+        return jnp.einsum("mkx,max->mka", offset, jnp.stack([ahead, right], axis=1)) / length
 
     def next_carry(self, carry: Carry, now: Step, state: State, views: Array, done: Array) -> Carry:
         """Where the worlds stand after a step, those that ended at the start of a new episode."""
@@ -214,10 +230,11 @@ class _Maker:
             done = now.outcome.terminated | now.outcome.truncated
             state, views = self.restart(done, now.state, now.views, levels, restart_key)
             returns = (carry.returns + now.outcome.reward)[:, self.novices]
-            return self.next_carry(carry, now, state, views, done), (*self.seen(carry, now), now.decision, done, returns)
+            there = jax.vmap(self.whereabouts)(carry.state.position, carry.state.heading)
+            return self.next_carry(carry, now, state, views, done), (*self.seen(carry, now), now.decision, there, done, returns)
 
-        after, (own, others, decision, done, returns) = jax.lax.scan(body, carry, jax.random.split(key, steps))
-        experience = Experience(own=own, others=others, memory=carry.memory, decision=decision)
+        after, (own, others, decision, there, done, returns) = jax.lax.scan(body, carry, jax.random.split(key, steps))
+        experience = Experience(own=own, others=others, memory=carry.memory, decision=decision, whereabouts=there)
         return after, experience, episode_metrics(done, returns, decision)
 
     def episodes(self, learner_state: Any, levels: Level, key: Key[Array, ""], explore: bool = False) -> Trace:
@@ -231,7 +248,7 @@ class _Maker:
         def body(carry: tuple[Carry, Array], keys: tuple[Array, Array]) -> tuple[tuple[Carry, Array], Any]:
             before, alive = carry
             step_keys = jax.random.split(keys[1], worlds)
-            now = self.step(learner_state, before, keys[0], step_keys, explore)
+            now = self.influenced(learner_state, before, self.step(learner_state, before, keys[0], step_keys, explore))
             done = now.outcome.terminated | now.outcome.truncated
             after = self.next_carry(before, now, now.state, now.views, jnp.zeros_like(done))
             record = (now.state, now.actions, now.outcome, now.decision, alive, jax.random.key_data(step_keys))

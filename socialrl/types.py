@@ -63,7 +63,8 @@ class Decision:
     """Every step's decision. source: 0 = own policy, k = as co-player k would act (its number among the co-players, from 1).
 
     values: what each source thought each action worth to the novice, in reward units (logits for a policy without values).
-    influence: KL(pi(.|o) || pi(.|o with the others hidden)) in nats, NaN where the learner has no stochastic policy.
+    influence: KL(pi(.|o) || pi(.|o with the others hidden)) in nats; NaN while training, and where the learner has no
+        stochastic policy.
     """
 
     action: Int32[Array, "*batch"]
@@ -74,12 +75,17 @@ class Decision:
 
 @pytree
 class Experience:
-    """One unroll of many worlds: own steps (T, B, M, ...), the others' steps (T, B, K, ...), and the memory it began with."""
+    """One unroll of many worlds: own steps (T, B, M, ...), the others' steps (T, B, K, ...), and the memory it began with.
+
+    whereabouts: cells ahead and to the right of each novice at which the co-players stood, by the length of the grid; a
+        privileged target for learning, which no policy may see.
+    """
 
     own: Transition
     others: Demonstration
     memory: PyTree
     decision: Decision
+    whereabouts: Float32[Array, "T B M K 2"]
 
 
 class Learner(NamedTuple):
@@ -93,6 +99,8 @@ class Learner(NamedTuple):
         has nothing better than `update`
     transfer(trained, fresh) -> state: what `trained` knows in a state that `init` made for other unrolls or worlds; its
         experience stays behind
+    influence(state, memory, timestep) -> KL(pi(.|o) || pi(.|o with the others hidden)) of every novice, float32 (*batch), or
+        None if the learner has no stochastic policy; evaluation writes it into the decisions
     """
 
     init: Callable[..., Any]
@@ -101,6 +109,7 @@ class Learner(NamedTuple):
     memory: Callable[..., Any]
     adapt: Callable[..., Any] | None = None
     transfer: Callable[..., Any] | None = None
+    influence: Callable[..., Array] | None = None
 
 
 class LearnerConfig(Protocol):

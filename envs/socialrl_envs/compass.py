@@ -73,6 +73,7 @@ class CompassWorld(GridWorld):
             cumulants=cumulants,
             horizon=config.horizon,
             binary_views=True,
+            channels_of_others=others,
         )
         self.tile_channels = len(channels)
         self.channel_of_tile = {tile: channel for channel, tiles in enumerate(channels.values()) for tile in tiles}

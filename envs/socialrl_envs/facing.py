@@ -85,8 +85,8 @@ class FacingWorld(GridWorld):
         for agent, seat in zip(agents, seats, strict=True):
             if seat.preferences is not None:
                 raise SocialRLError(f"{agent}.preferences: {self.name} pays everybody alike", "leave them out")
-        names = (*channels, *(("unseen",) if config.occlusion else ()), *sight.FACING)
-        names += ("prestige",) if config.prestige else ()
+        others = (*sight.FACING, *(("prestige",) if config.prestige else ()))
+        names = (*channels, *(("unseen",) if config.occlusion else ()), *others)
         spec = WorldSpec(
             name=self.name,
             seats=seats,
@@ -99,6 +99,7 @@ class FacingWorld(GridWorld):
             cumulants=cumulants,
             horizon=config.horizon,
             binary_views=not config.prestige,
+            channels_of_others=others,
         )
         self.shown, self.targets = tuple(channels.values()), targets
         self.channel_of_tile = {tile: channel for channel, tiles in enumerate(self.shown) for tile in tiles}

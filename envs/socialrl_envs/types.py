@@ -92,6 +92,7 @@ class WorldSpec:
 
     agents: PettingZoo names in the order of the seats. obs_shape: (V, V, C) of one seat's view, dtype uint8.
     binary_views: whether every channel is 0 or 1, so that a view may be kept as bits.
+    channels_of_others: those in which other seats are seen.
     """
 
     name: str
@@ -105,6 +106,7 @@ class WorldSpec:
     cumulants: tuple[str, ...]
     horizon: int
     binary_views: bool = False
+    channels_of_others: tuple[str, ...] = ()
 
     @property
     def highest(self) -> int:

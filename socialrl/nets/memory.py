@@ -3,51 +3,57 @@
 from typing import Any, Literal
 
 import flax.linen as nn
-import jax
 import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Bool, Float32
 
+from socialrl.nets.recurrence import Cell, gru, lstm, recur
 from socialrl.nets.torso import Torso
 
 Kind = Literal["none", "gru", "lstm"]
-CELLS = {"gru": nn.GRUCell, "lstm": nn.OptimizedLSTMCell}
+CELLS: dict[str, tuple[Cell, int, int]] = {"gru": (gru, 1, 3), "lstm": (lstm, 2, 4)}  # the cell, states carried, gates
 
 
 def blank(kind: Kind, size: int, *batch: int) -> Any:
-    """The memory at the start of an episode."""
-    zeros = jnp.zeros((*batch, size), jnp.float32)
-    return {"none": (), "gru": zeros, "lstm": (zeros, zeros)}[kind]
+    """The memory at the start of an episode: the states (*batch, size) that are carried, the output first."""
+    states = 0 if kind == "none" else CELLS[kind][1]
+    return tuple(jnp.zeros((*batch, size), jnp.float32) for _ in range(states))
 
 
 class Memory(nn.Module):
-    """Runs features (T, N, F) through the cell.
-
-    Returns the memory after the last step, the outputs (T, N, size), and what the outputs would be for `peek` (T, N, F): the
-    true successors, each seen with the memory of its own step. Without memory outputs are the features themselves.
-    """
+    """What is remembered after every step, and what it would be one step ahead."""
 
     kind: Kind
     size: int
 
-    @nn.compact
-    def __call__(
-        self, memory: Any, x: Float32[Array, "T N F"], first: Bool[Array, "T N"], peek: Float32[Array, "T N F"] | None = None
-    ) -> tuple[Any, Float32[Array, "T N G"], Float32[Array, "T N G"] | None]:
+    def setup(self) -> None:
+        if self.kind != "none":
+            self.cell, _, gates = CELLS[self.kind]
+            self.inputs = nn.Dense(gates * self.size, kernel_init=nn.initializers.lecun_normal())
+            shape = (self.size, gates * self.size)
+            self.kernel = self.param("recurrent", _orthogonal_gates, shape)
+
+    def __call__(self, memory: Any, x: Float32[Array, "T N F"], first: Bool[Array, "T N"]) -> tuple[Any, Array]:
+        """Features -> the memories after every step, leaves (T, N, size), and the outputs (T, N, size).
+
+        Without memory the memories are () and the outputs the features themselves.
+        """
         if self.kind == "none":
-            return memory, x, peek
-        cell = CELLS[self.kind](self.size)
+            return (), x
+        memories: Any = recur(self.cell, self.kernel, self.inputs(x), first, memory)
+        return memories, memories[0]
 
-        def one(cell: nn.Module, memory: Any, inputs: tuple[Array, Array]) -> tuple[Any, tuple[Any, Array]]:
-            features, starts = inputs
-            fresh = blank(self.kind, self.size, features.shape[0])
-            memory = jax.tree.map(lambda new, old: jnp.where(starts[:, None], new, old), fresh, memory)
-            memory, out = cell(memory, features)
-            return memory, (memory, out)
+    def ahead(self, memories: Any, x: Float32[Array, "T N F"]) -> Array:
+        """The outputs of one more step from each of these memories, in the same episode."""
+        if self.kind == "none":
+            return x
+        return self.cell(memories, self.inputs(x), memories[0] @ self.kernel)[0]
 
-        run = nn.scan(one, variable_broadcast="params", split_rngs={"params": False})
-        memory, (memories, out) = run(cell, memory, (x, first))
-        return memory, out, None if peek is None else cell(memories, peek)[1]
+
+def _orthogonal_gates(key: Any, shape: tuple[int, int]) -> Array:
+    """An orthogonal matrix per gate."""
+    size = shape[0]
+    return nn.initializers.orthogonal()(key, (shape[1] // size, size, size), jnp.float32).swapaxes(0, 1).reshape(shape)
 
 
 class Encoder(nn.Module):
@@ -60,7 +66,25 @@ class Encoder(nn.Module):
         self.torso = Torso(self.hidden)
         self.recurrence = Memory(self.memory, self.hidden[-1])
 
-    def __call__(self, memory: Any, obs: Array, first: Array, peek: Array | None = None) -> tuple[Any, Array, Array | None]:
-        """obs, peek (T, N, V, V, C), first (T, N) -> memory, features (T, N, F), features of `peek` or None."""
-        ahead = None if peek is None else self.torso(peek)
-        return self.recurrence(memory, self.torso(obs), first, ahead)
+    def __call__(
+        self, memory: Any, obs: Array, first: Array, peek: Array | None = None, told: Array | None = None
+    ) -> tuple[Any, Array, Array | None]:
+        """obs, peek (T, N, V, V, C), first (T, N) -> memory after the last step, features (T, N, F), those of `peek` or None.
+
+        peek: the true successors, each seen with the memory of its own step. told: what else is known, (T, N, E).
+        """
+        memories, x = self.unroll(memory, obs, first, told)
+        after = tuple(part[-1] for part in memories)
+        return after, x, None if peek is None else self.ahead(memories, peek)
+
+    def unroll(self, memory: Any, obs: Array, first: Array, told: Array | None = None) -> tuple[Any, Array]:
+        """The memories after every step, leaves (T, N, F), and the features."""
+        return self.recurrence(memory, self._seen(obs, told), first)
+
+    def ahead(self, memories: Any, obs: Array, told: Array | None = None) -> Array:
+        """Features of what is seen one step after each of these memories."""
+        return self.recurrence.ahead(memories, self._seen(obs, told))
+
+    def _seen(self, obs: Array, told: Array | None) -> Array:
+        x = self.torso(obs)
+        return x if told is None else jnp.concatenate([x, told], axis=-1)

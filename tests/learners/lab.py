@@ -75,13 +75,19 @@ def lab(
         levels = rollout.pool(pool_key, 8)
         return learner.init(init_key, UNROLL, WORLDS), rollout.begin(levels, begin_key, WORLDS), levels
 
+    @jax.jit
+    def unroll(state: Any, carry: Any, levels: Any, key: Any) -> Any:
+        return rollout.unroll(state, carry, levels, key, UNROLL)[:2]
+
+    update = jax.jit(learner.update)  # compiled apart from the world, so that equal experience gives equal bits
+
     def cycle(state: Any, carry: Any, levels: Any, key: Any) -> Any:
         unroll_key, learn_key = jax.random.split(key)
-        carry, experience, _ = rollout.unroll(state, carry, levels, unroll_key, UNROLL)
-        state, metrics = learner.update(state, experience, learn_key)
+        carry, experience = unroll(state, carry, levels, unroll_key)
+        state, metrics = update(state, experience, learn_key)
         return state, carry, experience, metrics
 
-    return Lab(built, learner, rollout, begin, jax.jit(cycle))
+    return Lab(built, learner, rollout, begin, cycle)
 
 
 def train(of: Lab, cycles: int, seed: int = 0) -> Any:

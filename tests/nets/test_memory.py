@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from socialrl.nets.memory import Encoder, Memory, blank
+from socialrl.nets.recurrence import gru, lstm, recur
 
 T, N, F, SIZE = 6, 3, 4, 5
 KINDS = ("gru", "lstm")
@@ -17,7 +18,13 @@ def cell(request):
     """(kind, run): `run(memory, x, first, peek)`, compiled, with fixed parameters."""
     net = Memory(request.param, SIZE)
     params = net.init(jax.random.key(0), blank(request.param, SIZE, N), jnp.zeros((T, N, F)), jnp.zeros((T, N), bool))
-    return request.param, jax.jit(lambda *arguments: net.apply(params, *arguments))
+
+    def run(memory, x, first, peek):
+        memories, out = net.apply(params, memory, x, first)
+        ahead = None if peek is None else net.apply(params, memories, peek, method=Memory.ahead)
+        return tuple(part[-1] for part in memories), out, ahead
+
+    return request.param, jax.jit(run)
 
 
 def inputs(seed=1):
@@ -90,7 +97,8 @@ def test_one_by_one_is_all_at_once(cell):
 def test_without_memory_features_pass_through():
     x, peek = inputs()
     assert blank("none", SIZE, N) == ()
-    memory, out, ahead = Memory("none", SIZE).apply({}, (), x, FIRST, peek)
+    memory, out = Memory("none", SIZE).apply({}, (), x, FIRST)
+    ahead = Memory("none", SIZE).apply({}, (), peek, method=Memory.ahead)
     assert memory == ()
     np.testing.assert_array_equal(out, x)
     np.testing.assert_array_equal(ahead, peek)
@@ -110,3 +118,26 @@ def test_without_memory_time_is_one_more_batch_axis():
     _, x_flat, ahead_flat = run(flat(obs), flat(FIRST), flat(next_obs))
     close((x_flat, ahead_flat), (flat(x), flat(ahead)))
     close(run(next_obs, FIRST, None)[1], ahead)
+
+
+@pytest.mark.parametrize(("step", "states", "gates"), [(gru, 1, 3), (lstm, 2, 4)])
+def test_gradients_are_those_of_plain_back_propagation_through_time(step, states, gates):
+    """The gradient of the recurrent weights is summed after the loop; a loop in Python, differentiated, must agree."""
+    keys = jax.random.split(jax.random.key(3), 3 + states)
+    x, kernel = jax.random.normal(keys[0], (T, N, gates * SIZE)), jax.random.normal(keys[1], (SIZE, gates * SIZE))
+    begin = tuple(jax.random.normal(key, (N, SIZE)) for key in keys[3:])
+    weights = jax.random.normal(keys[2], (T, N, SIZE))
+
+    def plain(kernel, x, begin):
+        total, memory = 0.0, begin
+        for t in range(T):
+            memory = tuple(jnp.where(FIRST[t][:, None], 0.0, part) for part in memory)
+            memory = step(memory, x[t], memory[0] @ kernel)
+            total += jnp.sum(weights[t] * sum(memory))
+        return total
+
+    def fast(kernel, x, begin):
+        return jnp.sum(weights * sum(recur(step, kernel, x, FIRST, begin)))
+
+    expected = jax.jit(jax.value_and_grad(plain, argnums=(0, 1, 2)))(kernel, x, begin)
+    close(jax.jit(jax.value_and_grad(fast, argnums=(0, 1, 2)))(kernel, x, begin), expected)
