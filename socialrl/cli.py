@@ -1,4 +1,4 @@
-"""The command line: run, view, report, list. Each command imports what it needs when it is called, so `--help` is instant."""
+"""The command line: run, eval, view, report, list. Each imports what it needs when it is called, so `--help` is instant."""
 
 import argparse
 import importlib.util
@@ -32,6 +32,26 @@ settings:
   `<arm>.learner.*` and `<arm>.world.*` one arm alone. Lists are written 64,64, nothing is `none`.
 """
 
+EVAL_HELP = """\
+Tests the trained arms of a run for social learning: beside others, once these have left, alone, in bad company, on new worlds.
+
+Held-out levels, the same under every condition, in the experiment's world for all arms. It shows the return with the company
+there throughout (full), for the first half of each episode (half), and never; from these cultural transmission,
+CT = (full - never) / 2E + (half - never) / 2E, with E the experts' own return; whether the hidden order is recovered, whether
+the first choice after the experts have left is right, penalties; and the influence of the others on the policy. Intervals are
+stratified bootstraps over seeds. Records go into the run folder, in the place of earlier ones, and the report is written anew.
+
+examples:
+  socialrl eval runs/goal_cycle/001
+  socialrl eval runs/goal_cycle/001 --arms ppo,sociapl --episodes 512
+  socialrl eval runs/goal_cycle/001 --seeds 1 --episodes 16      a quick look
+  socialrl eval runs/goal_cycle/001 --out numbers.json           all measures of all conditions (default: evaluation.json)
+
+settings:
+  Companies, transfer worlds and so on are those of `social.Config(...)` where the experiment lists it in `protocols` (then
+  `socialrl run` does all this at the end of each arm), else the defaults of socialrl/protocols/social.py.
+"""
+
 VIEW_HELP = """\
 Opens replays in a window: the world, whom the novice follows now, and a timeline of all its decisions.
 
@@ -56,6 +76,7 @@ Learning from others in gridworlds: train agents that decide at every step whom 
 examples:
   socialrl list                                                what there is
   socialrl run experiments/coin_grid.py                        trains, records, reports
+  socialrl eval runs/coin_grid/001                             tests for social learning
   socialrl view runs/coin_grid/001                             shows the decisions
   socialrl COMMAND --help                                      more about a command
 """
@@ -95,7 +116,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _main(arguments: list[str]) -> int:
-    commands: dict[str, Callable[[list[str]], None]] = {"run": _run, "view": _view, "report": _report, "list": _list}
+    commands: dict[str, Callable[[list[str]], None]] = {
+        "run": _run,
+        "eval": _eval,
+        "view": _view,
+        "report": _report,
+        "list": _list,
+    }
     if not arguments or arguments[0] in ("-h", "--help"):
         print(_main_parser().format_help(), end="")
         return 0
@@ -121,6 +148,7 @@ def _main_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="store_true", help="print the version")
     sub = parser.add_subparsers(title="commands", metavar="COMMAND")
     sub.add_parser("run", help="train an experiment's arms and record them")
+    sub.add_parser("eval", help="test the arms of a run for social learning")
     sub.add_parser("view", help="see a replay, step by step, or export it")
     sub.add_parser("report", help="write the page of one run or several")
     sub.add_parser("list", help="worlds, co-players, learners and experiments")
@@ -293,6 +321,39 @@ def _values(experiment: "Experiment", part: str, name: str) -> str:
 
 def _show(value: Any) -> str:
     return str(value).replace(" ", "") if isinstance(value, tuple | list) else str(value)
+
+
+# eval
+
+
+def _eval(arguments: list[str]) -> None:
+    parser = _parser("socialrl eval", EVAL_HELP)
+    parser.add_argument("run", metavar="RUN", help="a run folder")
+    parser.add_argument("--arms", metavar="A,B", help="which arms (default: all)")
+    parser.add_argument("--episodes", metavar="N", type=int, help="episodes per seed and condition")
+    parser.add_argument("--seeds", metavar="K", type=int, help="only the first K seeds of the run")
+    parser.add_argument("--out", metavar="FILE", help="where to write the numbers (default: evaluation.json in RUN)")
+    parser.add_argument("--platform", choices=("cpu", "cuda"), help="where to compute (default: the best there is)")
+    options = parser.parse_args(arguments)
+    if options.platform:
+        os.environ["JAX_PLATFORMS"] = options.platform
+    import dataclasses
+
+    from socialrl.coerce import construct
+    from socialrl.config import load_experiment
+    from socialrl.evaluate import evaluate, protocol_of
+    from socialrl.record import folder
+    from socialrl.run import finish
+
+    with folder.resume(options.run) as opened:
+        experiment = load_experiment(options.run)
+        protocol = protocol_of(experiment)
+        if options.episodes is not None:
+            protocol = construct(lambda: dataclasses.replace(protocol, episodes=options.episodes), "--episodes", whole=False)
+        _device(options.platform)
+        arms = [name for name in (options.arms or "").split(",") if name]
+        evaluate(experiment, opened, arms, protocol, experiment.seeds if options.seeds is None else options.seeds)
+        finish(opened, Path(options.out) if options.out else None)
 
 
 # view, report, list

@@ -5,6 +5,7 @@ import json
 import signal
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 from socialrl.arm import ArmRun
@@ -25,7 +26,7 @@ def run(experiment: Experiment, folder: RunFolder, *, resume: bool = False) -> N
     with _interrupts() as interrupted:
         for arm in experiment.arms:
             ArmRun(experiment, arm, folder, records, timing, interrupted).go(resume)
-    _finish(folder)
+    finish(folder)
 
 
 @contextlib.contextmanager
@@ -45,13 +46,20 @@ def _interrupts() -> Iterator[Callable[[], bool]]:
         signal.signal(signal.SIGINT, before)
 
 
-def _finish(folder: RunFolder) -> None:
-    """Table, summary and report; without matplotlib the report is left for another machine."""
-    from socialrl.report import format_table, summarise, write_report
+def finish(folder: RunFolder, out: Path | None = None) -> None:
+    """Tables, summary and report of all that is recorded; without matplotlib the report is left for another machine.
+
+    out: where the social protocol's numbers go, if there are any; None takes evaluation.json in the folder.
+    """
+    from socialrl.report import format_evaluation, format_table, summarise, summarise_evaluation, write_report
 
     summary = summarise(folder.path)
     write_text(folder.summary, json.dumps(summary, indent=1, allow_nan=False) + "\n")
     print("\n" + format_table(summary))
+    if evaluation := summarise_evaluation(folder.path):
+        path = out or folder.path / "evaluation.json"
+        write_text(path, json.dumps(evaluation, indent=1, allow_nan=False) + "\n")
+        print(f"\n{format_evaluation(folder.path)}\n\nevaluation: {path}")
     try:
         print(f"report: {write_report(folder.path)}")
     except SocialRLError as error:

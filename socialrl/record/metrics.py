@@ -3,7 +3,7 @@
 import json
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +51,10 @@ def _read(path: Path) -> tuple[list[dict[str, Any]], list[str], bool]:
     return records, lines, False
 
 
+def _line(record: Mapping[str, Any]) -> str:
+    return json.dumps(plain(record), allow_nan=False) + "\n"
+
+
 def read_records(path: Path | str) -> list[dict[str, Any]]:
     """All whole records of a file, none if there is no file; a torn last line, left by a crash, is passed over.
 
@@ -70,10 +74,9 @@ class Records:
 
     def append(self, record: Mapping[str, Any]) -> None:
         """Adds one record in one write and waits until it is on the disk."""
-        line = json.dumps(plain(record), allow_nan=False) + "\n"
         file = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
         try:
-            data = line.encode()
+            data = _line(record).encode()
             while data:
                 data = data[os.write(file, data) :]
             os.fsync(file)
@@ -94,3 +97,9 @@ class Records:
         keep = [not (r.get("arm") == arm and (r["step"] > step or r.get("kind") in drop_kinds)) for r in records]
         if not all(keep):
             write_text(self.path, "".join(line for line, kept in zip(lines, keep, strict=True) if kept))
+
+    def replace(self, arm: str, kind: str, records: Sequence[Mapping[str, Any]]) -> None:
+        """Puts these in the place of all that `arm` recorded of a kind, at the end of the file, in one atomic rewrite."""
+        before, lines, _ = _read(self.path)
+        kept = [line for r, line in zip(before, lines, strict=True) if (r.get("arm"), r.get("kind")) != (arm, kind)]
+        write_text(self.path, "".join([*kept, *map(_line, records)]))

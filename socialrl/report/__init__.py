@@ -4,16 +4,27 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from socialrl.report.protocol import format_tests, summarise_tests
 from socialrl.report.reading import read
 from socialrl.report.summary import summarise_study
 from socialrl.report.tables import format_table
 
-__all__ = ["format_table", "summarise", "write_report"]
+__all__ = ["format_evaluation", "format_table", "summarise", "summarise_evaluation", "write_report"]
 
 
 def summarise(folders: Path | str | Sequence[Path | str]) -> dict[str, Any]:
     """What summary.json holds: {arm: {metric: {"iqm", "low", "high", "seeds", "kind", "step"}}}. Needs no matplotlib."""
     return summarise_study(read(folders))
+
+
+def summarise_evaluation(folders: Path | str | Sequence[Path | str]) -> dict[str, Any]:
+    """What evaluation.json holds, see `protocol.summarise_tests`; empty if nothing went through the social protocol."""
+    return summarise_tests(read(folders))
+
+
+def format_evaluation(folders: Path | str | Sequence[Path | str]) -> str:
+    """The social protocol's tables for a terminal; "" if nothing went through it."""
+    return format_tests(read(folders))
 
 
 def write_report(folders: Path | str | Sequence[Path | str], out: Path | str | None = None) -> Path:

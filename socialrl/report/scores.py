@@ -16,6 +16,8 @@ from socialrl.report.tables import NONE, SHARE, bracket, number, returns_first
 
 FEW = 5  # with fewer seeds the intervals are much too narrow to call an arm better
 
+_OWN_SECTION = ("few_shot", "social")  # protocols that the page shows elsewhere
+
 _METHODS = (
     "Scores are summed up by the interquartile mean (IQM: the mean of the middle half) over {seeds} seeds, with 95 % "
     "percentile bootstrap intervals over seeds, stratified by task where there are several (Agarwal et al., arXiv 2108.13264). "
@@ -195,7 +197,7 @@ def further(study: Study) -> Markup | None:
     rows = []
     for arm in study.arms:
         for record in arm.records:
-            if record.kind != "few_shot" and (record.labels or record.kind not in ("train", "eval", "final")):
+            if record.kind not in _OWN_SECTION and (record.labels or record.kind not in ("train", "eval", "final")):
                 labels = ", ".join(f"{key} {value}" for key, value in record.labels.items())
                 rows += [
                     (arm.label, record.kind, labels, name, cell(interval(v)), seed_cells(v))

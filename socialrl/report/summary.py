@@ -29,13 +29,16 @@ def estimate(arm: ArmRun, metric: str = "return") -> Estimate | None:
 
 
 def _entry(values: np.ndarray, record: Record) -> dict[str, Any]:
+    return as_json(values) | {"kind": record.kind, "step": record.step}
+
+
+def as_json(values: np.ndarray) -> dict[str, Any]:
+    """A measure, one number per seed, as {"iqm", "low", "high", "seeds"}."""
     result = interval(values)
     numbers = {"iqm": result.value, "low": result.low, "high": result.high}
     return {
         **{key: _json(number) for key, number in numbers.items()},
         "seeds": [_json(float(value)) for value in values],
-        "kind": record.kind,
-        "step": record.step,
     }
 
 

@@ -1,0 +1,81 @@
+"""The command `eval`: the trained arms of a run, taken from their last checkpoints, under the social protocol."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import jax
+from tqdm import tqdm
+
+from socialrl.config import Arm, Experiment
+from socialrl.evaluation import sources_of
+from socialrl.protocols import Study, social
+from socialrl.record import checkpoint
+from socialrl.record.folder import RunFolder
+from socialrl.record.metrics import Records
+from socialrl.rollout import make_rollout
+from socialrl.seeds import Seeds
+from socialrl.training import make_trainer
+from socialrl_envs.errors import SocialRLError, unknown
+
+
+def evaluate(experiment: Experiment, folder: RunFolder, arms: Sequence[str], protocol: social.Config, seeds: int) -> None:
+    """Runs the protocol for these arms; its records take the place of earlier ones, arm by arm, whole or not at all.
+
+    seeds: how many of the run's seeds, from the first. Raises SocialRLError for an unknown arm, one without a checkpoint, or a
+    world that an arm cannot live in, all before anything is computed.
+    """
+    records = Records(folder.metrics)
+    studies = {arm.name: restored(experiment, arm, folder, seeds) for arm in chosen(experiment, arms)}
+    totals = {name: protocol.count(study) for name, (study, _) in studies.items()}
+    for name, (study, step) in studies.items():
+        with tqdm(protocol.run(study), total=totals[name], desc=name, unit=" conditions", dynamic_ncols=True) as bar:
+            found = list(shown(bar, study))
+        head = {"arm": name, "kind": protocol.kind, "step": step}
+        records.replace(name, protocol.kind, [head | {"labels": labels, "values": values} for labels, values in found])
+
+
+def shown(bar: tqdm, study: Study) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    """The records as they come, arrays per seed by name, each one's return behind the bar."""
+    for labels, values in bar:
+        numbers = dict(sorted(study.seeds.values(values).items()))
+        bar.set_postfix_str(f"{' '.join(labels.values())}: {numbers['return'].mean():.2f}")
+        yield labels, numbers
+
+
+def chosen(experiment: Experiment, names: Sequence[str]) -> list[Arm]:
+    """The arms of these names, all of them if none is given."""
+    arms = {arm.name: arm for arm in experiment.arms}
+    for name in names:
+        if name not in arms:
+            raise unknown("arm", name, arms)
+    return [arms[name] for name in dict.fromkeys(names)] if names else list(arms.values())
+
+
+def restored(experiment: Experiment, arm: Arm, folder: RunFolder, seeds: int) -> tuple[Study, int]:
+    """The arm as its last checkpoint left it, the first `seeds` seeds of it, and the step of that checkpoint."""
+    if not 1 <= seeds <= experiment.seeds:
+        raise SocialRLError(f"--seeds: {seeds}", f"the run has {experiment.seeds}")
+    latest = checkpoint.latest(folder.checkpoints(arm.name))
+    if latest is None:
+        cure = f"socialrl run --resume {folder.path}, or choose others by --arms"
+        raise SocialRLError(f"{folder.checkpoints(arm.name)}: arm {arm.name} has no checkpoint", cure)
+    world = experiment.world_of(arm).build()
+    learner = arm.learner.build(world.spec)
+    trainer = make_trainer(experiment, learner, make_rollout(world, learner), sources_of(world.spec))
+    template = [jax.eval_shape(trainer.start, jax.random.key(seed)) for seed in range(experiment.seeds)]
+    training = checkpoint.restore(latest, template)[0][:seeds]
+    kept = Seeds(seeds)
+    study = Study(
+        experiment=experiment,
+        world=world,
+        learner=learner,
+        seeds=kept,
+        states=kept.bundle([one.learner for one in training]),
+        roots=kept.bundle([jax.random.key(seed) for seed in range(seeds)]),
+    )
+    return study, int(latest.name)
+
+
+def protocol_of(experiment: Experiment) -> social.Config:
+    """The social protocol that the experiment lists among its own, else the default one."""
+    return next((one for one in experiment.protocols if isinstance(one, social.Config)), social.Config())

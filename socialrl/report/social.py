@@ -1,0 +1,123 @@
+"""The page's section about the social protocol: figures and tables of what `protocol` reads."""
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+
+from socialrl.report import social_figures
+from socialrl.report.figures import Styles
+from socialrl.report.legends import arm_legend
+from socialrl.report.markup import Markup, Section, figure, fold, join, section, table, tag
+from socialrl.report.protocol import (
+    HOME,
+    PRESENCES,
+    TRAINED,
+    Cells,
+    Condition,
+    Table,
+    companies,
+    measure,
+    of_each,
+    returns,
+    shares,
+    tables,
+    tested,
+    transfer_worlds,
+)
+from socialrl.report.reading import Study
+from socialrl.report.scores import cell
+from socialrl.report.statistics import interval
+from socialrl.report.tables import NONE
+
+_NOTE = (
+    "Held-out levels, the same ones under every condition. CT, cultural transmission: half of (full - never) plus half of "
+    "(half - never), in units of the experts' return. It is low where a novice is good alone: read it beside the returns. "
+    "Order recovered: the last visits of the episode, one for each goal, were all right. First choice: the first goal visited "
+    "after the others have left, the episode's free first one left out. Scoring: episodes with a return above 1.5."
+)
+
+
+def social(study: Study, styles: Styles) -> Section | None:
+    """What each arm does beside others, without them, in bad company and on new worlds."""
+    tests = tested(study)
+    if not tests:
+        return None
+    policies = of_each(tests, "policy")
+    main = policies[0]
+    parts = [
+        tag("p", _NOTE, class_="note"),
+        arm_legend(list(tests), styles, "social-key"),
+        presence_figure(tests, styles, main),
+        *map(as_html, tables(tests, main)[:4]),
+        company_figure(tests, styles, main),
+        transfer_figure(tests, styles, main),
+        influence_figures(tests, styles, main),
+        fold("Bad company and new worlds in numbers", *map(as_html, tables(tests, main)[4:])),
+        *(fold(f"All tables of {policy} actions", *map(as_html, tables(tests, policy))) for policy in policies[1:]),
+    ]
+    return section(f"Social learning ({main} actions)", *parts, anchor="social")
+
+
+def as_html(one: Table) -> Markup:
+    """A table with its title; an estimate that is missing is a dash."""
+    rows = [(*words, *(NONE if math.isnan(e.value) else cell(e) for e in estimates)) for words, estimates in one.rows]
+    return join([tag("h3", one.title), table(one.head, rows)])
+
+
+def presence_figure(tests: dict[str, Cells], styles: Styles, policy: str) -> Markup:
+    """Returns at home by presence."""
+    found = {arm: returns(cells, HOME, policy) for arm, cells in tests.items()}
+    groups = {presence: {arm: values[presence] for arm, values in found.items()} for presence in PRESENCES}
+    experts = np.concatenate([values["experts"] for values in found.values()])
+    levels = {presence: interval(experts).value for presence in PRESENCES}
+    text = "Return with the company there throughout, for the first half, never. Dashed: what the experts earn themselves."
+    return figure(Markup(social_figures.bars(groups, styles, "presence", "return", levels)), text)
+
+
+def company_figure(tests: dict[str, Cells], styles: Styles, policy: str) -> Markup | None:
+    """Returns at home by company."""
+    conditions = companies(tests, policy)
+    if not conditions:
+        return None
+    groups = {title: {arm: measure(cells, one) for arm, cells in tests.items()} for title, one in conditions.items()}
+    text = "Return beside others of all kinds, there throughout. A follower that never doubts falls below nobody's company."
+    return figure(Markup(social_figures.bars(groups, styles, "company", "return")), text)
+
+
+def transfer_figure(tests: dict[str, Cells], styles: Styles, policy: str) -> Markup | None:
+    """Expert-normalised returns on new worlds."""
+    worlds = transfer_worlds(tests)
+    if not worlds:
+        return None
+    groups = {world: {arm: shares(cells, world, policy)["full"] for arm, cells in tests.items()} for world in [HOME, *worlds]}
+    alone = {world: [shares(cells, world, policy)["never"] for cells in tests.values()] for world in groups}
+    best = {world: max((interval(scores).value for scores in found), default=math.nan) for world, found in alone.items()}
+    text = "Return beside experts in units of theirs, at home and on worlds new to the arms. Dashed: the best of them alone."
+    return figure(Markup(social_figures.bars(groups, styles, "transfer", "full / experts", best)), text)
+
+
+def influence_figures(tests: dict[str, Cells], styles: Styles, policy: str) -> Markup | None:
+    """Influence over the episode with the company there throughout and for the first half, of arms that have it."""
+    pictures = []
+    for presence, title in (("full", "there throughout"), ("half", "there for the first half")):
+        condition = Condition(HOME, policy, TRAINED, presence)
+        curves = {arm: curve for arm, cells in tests.items() if len(curve := influence_curve(cells.get(condition, {})))}
+        if curves:
+            pictures.append(figure(Markup(social_figures.influence(curves, styles, f"influence-{presence}", title))))
+    if not pictures:
+        return None
+    text = "KL of the policy from itself with the others hidden from view: how much seeing them changes what it does."
+    return join(
+        [
+            tag("h3", "Social influence over the episode"),
+            tag("p", text, class_="note"),
+            tag("div", *pictures, class_="grid halves"),
+        ]
+    )
+
+
+def influence_curve(measures: Mapping[str, np.ndarray]) -> np.ndarray:
+    """(bins, seeds), or an empty array where nothing was measured."""
+    bins = [name for name in measures if name.startswith("influence/") and np.isfinite(measures[name]).any()]
+    return np.array([measures[name] for name in sorted(bins, key=lambda name: int(name.rpartition("/")[2]))])
