@@ -44,7 +44,10 @@ class ArmRun:
         self.world = experiment.world_of(arm).build()
         self.learner = arm.learner.build(self.world.spec)
         self.rollout = make_rollout(self.world, self.learner)
-        self.trainer = make_trainer(experiment, self.learner, self.rollout, evaluation.sources_of(self.world.spec))
+        curriculum = experiment.curriculum_of(arm)
+        curriculum = None if curriculum is None else curriculum.build(self.world)
+        sources = evaluation.sources_of(self.world.spec)
+        self.trainer = make_trainer(experiment, self.learner, self.rollout, sources, curriculum)
         self.seeds = Seeds(experiment.seeds)
         self.roots = self.seeds.bundle([jax.random.key(seed) for seed in range(experiment.seeds)])
         self.chunk_steps, self.total = experiment.chunk_steps, experiment.total_steps

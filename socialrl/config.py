@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from socialrl.coerce import build, construct, fields_of, join, kind_of
-from socialrl.registry import KINDS, LEARNER, PROTOCOL, WORLD
+from socialrl.registry import CURRICULUM, KINDS, LEARNER, PROTOCOL, WORLD
 from socialrl_envs.errors import SocialRLError, nearest
 
 RUN_FORMAT, RUN_VERSION = "socialrl-run", 1
@@ -35,19 +35,22 @@ class Arm:
     name: names the arm in records, file names and overrides (`--<arm>.learner.lr`).
     learner: a learner's Config.
     world: a world's Config for this arm alone; None takes the experiment's.
+    curriculum: a curriculum's Config for this arm alone; None takes the experiment's.
     """
 
     name: str
     learner: Annotated[Any, LEARNER]
     world: Annotated[Any, WORLD] | None = None
+    curriculum: Annotated[Any, CURRICULUM] | None = None
 
     def __post_init__(self) -> None:
         _check_name("arm", self.name)
         if self.name in RESERVED:
             raise SocialRLError(f"arm {self.name!r} has the name of an experiment's key", "choose another name")
         _check_config(f"arm {self.name}, learner", self.learner)
-        if self.world is not None:
-            _check_config(f"arm {self.name}, world", self.world)
+        for part in ("world", "curriculum"):
+            if getattr(self, part) is not None:
+                _check_config(f"arm {self.name}, {part}", getattr(self, part))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -63,7 +66,8 @@ class Experiment:
         `chunk * parallel * unroll`.
     parallel: worlds that are stepped side by side, per seed.
     unroll: steps between two updates, and the length of a learning sequence.
-    pool: levels that are drawn per chunk, from which its episodes start.
+    pool: levels from which training's episodes start, each drawn from all of them alike.
+    refresh: share of the pool that is replaced by fresh levels before each chunk, the oldest first.
     chunk: updates per compiled call; records and checkpoints fall between calls.
     evaluate_every: steps between two evaluations on held-out levels; rounded up to whole chunks.
     evaluation_episodes: episodes of such an evaluation, per seed.
@@ -71,6 +75,7 @@ class Experiment:
     replay_episodes: episodes at the end that are recorded with every decision, per seed.
     checkpoint_every: steps between two checkpoints; rounded up to whole chunks.
     protocols: further evaluations at the end, each a protocol's Config.
+    curriculum: what the numbers of training's levels are drawn from; None takes the world's own.
     """
 
     name: str
@@ -82,6 +87,7 @@ class Experiment:
     parallel: int = 16
     unroll: int = 10
     pool: int = 256
+    refresh: float = 1.0
     chunk: int = 25
     evaluate_every: int = 5_000
     evaluation_episodes: int = 64
@@ -89,6 +95,7 @@ class Experiment:
     replay_episodes: int = 4
     checkpoint_every: int = 10_000
     protocols: tuple[Annotated[Any, PROTOCOL], ...] = ()
+    curriculum: Annotated[Any, CURRICULUM] | None = None
 
     def __post_init__(self) -> None:
         _check_name("experiment", self.name)
@@ -97,6 +104,10 @@ class Experiment:
             value = getattr(self, key)
             if annotation is int and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
                 raise SocialRLError(f"{key}: expected a positive int, got {value!r}")
+        if not 0 <= self.refresh <= 1:
+            raise SocialRLError(f"refresh: {self.refresh!r}", "it must be a share of the pool, 0..1")
+        if self.curriculum is not None:
+            _check_config("curriculum", self.curriculum)
         if not self.arms or not all(isinstance(arm, Arm) for arm in self.arms):
             raise SocialRLError(
                 f"experiment {self.name}: `arms` must hold at least one Arm", "arms=(Arm(name=..., learner=...), ...)"
@@ -122,6 +133,10 @@ class Experiment:
     def world_of(self, arm: Arm) -> Any:
         """The world's Config that the arm lives in."""
         return self.world if arm.world is None else arm.world
+
+    def curriculum_of(self, arm: Arm) -> Any:
+        """The curriculum's Config that the arm learns by, or None."""
+        return self.curriculum if arm.curriculum is None else arm.curriculum
 
 
 RESERVED = frozenset(field.name for field in dataclasses.fields(Experiment)) | {"learner"}

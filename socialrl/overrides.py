@@ -1,7 +1,8 @@
 """Command-line overrides: `--learner.lr 3e-4 --world.size 7 --seeds 3 --arms psiphi,dqn --psiphi.learner.lr 1e-3`.
 
 A key is a dotted path into the experiment. `learner.*` reaches every arm whose learner has the key, `world.*` the
-experiment's world and every arm's own, `<arm>.*` that arm alone; `arms` selects arms. The narrower key wins.
+experiment's world and every arm's own (so does `curriculum.*`), `<arm>.*` that arm alone; `arms` selects arms. The narrower
+key wins.
 """
 
 import ast
@@ -12,10 +13,11 @@ from typing import Annotated, Any
 
 from socialrl.coerce import WrongTypeError, coerce, construct, fields_of
 from socialrl.config import Arm, Experiment
-from socialrl.registry import LEARNER, WORLD
+from socialrl.registry import CURRICULUM, LEARNER, WORLD
 from socialrl_envs.errors import SocialRLError, nearest
 
-_PARTS = {"learner": Annotated[Any, LEARNER], "world": Annotated[Any, WORLD]}
+_PARTS = {"learner": Annotated[Any, LEARNER], "world": Annotated[Any, WORLD], "curriculum": Annotated[Any, CURRICULUM]}
+_COMMON = ("world", "curriculum")  # parts that the experiment has, too
 
 
 class UnknownKeyError(SocialRLError):
@@ -127,6 +129,9 @@ def keys(experiment: Experiment) -> dict[str, Any]:
     found: dict[str, Any] = {name: experiment for name in fields_of(Experiment) if name not in _PARTS}
     for world in (experiment.world, *(arm.world for arm in experiment.arms if arm.world is not None)):
         found |= {f"world.{name}": world for name in fields_of(type(world)) if f"world.{name}" not in found}
+    for curriculum in (experiment.curriculum, *(arm.curriculum for arm in experiment.arms)):
+        if curriculum is not None:
+            found |= {f"curriculum.{n}": curriculum for n in fields_of(type(curriculum)) if f"curriculum.{n}" not in found}
     for arm in experiment.arms:
         found |= {f"learner.{name}": arm.learner for name in fields_of(type(arm.learner)) if f"learner.{name}" not in found}
     return found
@@ -135,17 +140,20 @@ def keys(experiment: Experiment) -> dict[str, Any]:
 def _arm(experiment: Experiment, arm: Arm, rest: str, text: str, path: str) -> Arm:
     part, _, inner = rest.partition(".")
     if part not in _PARTS:
-        near = [name for name in _PARTS if part in fields_of(type(_held(experiment, arm, name)))]
+        held_parts = {name: _held(experiment, arm, name) for name in _PARTS}
+        near = [name for name, held in held_parts.items() if held is not None and part in fields_of(type(held))]
         raise UnknownKeyError(
             f"unknown key {path}", f"did you mean --{arm.name}.{near[0]}.{rest}?" if near else nearest(part, _PARTS)
         )
     held = _held(experiment, arm, part)
+    if held is None and inner:
+        raise UnknownKeyError(f"unknown key {path}", f"the arm has no {part}; set --{arm.name}.{part} NAME first")
     changed = _set(held, inner.split("."), text, path) if inner else read(_PARTS[part], text, path)
     return construct(lambda: dataclasses.replace(arm, **{part: changed}), path)
 
 
 def _held(experiment: Experiment, arm: Arm, part: str) -> Any:
-    return experiment.world_of(arm) if part == "world" else arm.learner
+    return {"world": experiment.world_of, "curriculum": experiment.curriculum_of, "learner": lambda arm: arm.learner}[part](arm)
 
 
 def _everywhere(experiment: Experiment, part: str, rest: str, text: str, path: str) -> Experiment:
@@ -161,10 +169,13 @@ def _everywhere(experiment: Experiment, part: str, rest: str, text: str, path: s
 
     holders: dict[str, Arm] = {arm.name: arm for arm in experiment.arms if getattr(arm, part) is not None}
     changed = {name: dataclasses.replace(arm, **{part: attempt(getattr(arm, part))}) for name, arm in holders.items()}
-    tried = len(holders) + (part == "world")
-    if part == "world":
-        world = attempt(experiment.world)
-        experiment = construct(lambda: dataclasses.replace(experiment, world=world), path)
+    tried = len(holders)
+    if part in _COMMON and (getattr(experiment, part) is not None or not rest):
+        tried += 1
+        common = attempt(getattr(experiment, part))
+        experiment = construct(lambda: dataclasses.replace(experiment, **{part: common}), path)
+    if tried == 0:
+        raise UnknownKeyError(f"unknown key {path}", f"the experiment has no {part}; set --{part} NAME first")
     if len(missing) == tried:
         raise _nearest_of(missing, experiment, part, rest, path)
     return _replace_arms(experiment, changed, path)

@@ -1,4 +1,4 @@
-"""Worlds, learners and protocols by file stem: `learners/dqn.py` with a `Config` is the learner "dqn", with no other edit."""
+"""Worlds, learners, protocols and curricula by file stem: `learners/dqn.py` with a `Config` is the learner "dqn", no more."""
 
 import dataclasses
 import importlib.util
@@ -48,7 +48,8 @@ class Kind:
 WORLD = Kind("world", "socialrl_envs.worlds")
 LEARNER = Kind("learner", "socialrl.learners")
 PROTOCOL = Kind("protocol", "socialrl.protocols")
-KINDS = (WORLD, LEARNER, PROTOCOL)
+CURRICULUM = Kind("curriculum", "socialrl.curricula")
+KINDS = (WORLD, LEARNER, PROTOCOL, CURRICULUM)
 
 
 def learner_names() -> tuple[str, ...]:

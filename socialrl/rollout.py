@@ -18,6 +18,8 @@ from socialrl_envs.hosting import CoPlayer, host
 from socialrl_envs.struct import pytree
 from socialrl_envs.types import Level, Outcome, State, World
 
+Numbers = dict[str, Array]
+
 
 @pytree
 class Carry:
@@ -53,7 +55,7 @@ class Trace:
 class Rollout(NamedTuple):
     """What make_rollout returns; all pure.
 
-    pool(key, size, numbers) -> levels; `numbers` overrides some of the world's
+    pool(key, size, numbers) -> levels; `numbers` overrides some of the world's, or draws what each level overrides from a key
     begin(levels, key, worlds) -> Carry
     unroll(learner_state, carry, levels, key, steps, explore) -> (Carry, Experience, metrics)
     episodes(learner_state, levels, key, explore) -> Trace; one episode on each level, nothing starts anew
@@ -130,9 +132,16 @@ class _Maker:
         """The functions, bundled."""
         return Rollout(pool=self.pool, begin=self.begin, unroll=self.unroll, episodes=self.episodes)
 
-    def pool(self, key: Key[Array, ""], size: int, numbers: dict[str, Array] | None = None) -> Level:
+    def pool(self, key: Key[Array, ""], size: int, numbers: Numbers | Callable[[Array], Numbers] | None = None) -> Level:
         """`size` fresh levels."""
-        return jax.vmap(lambda level_key: self.world.sample_level(level_key, numbers))(jax.random.split(key, size))
+
+        def one(key: Key[Array, ""]) -> Level:
+            if not callable(numbers):
+                return self.world.sample_level(key, numbers)
+            numbers_key, level_key = jax.random.split(key)
+            return self.world.sample_level(level_key, numbers(numbers_key))
+
+        return jax.vmap(one)(jax.random.split(key, size))
 
     def reset(self, levels: Level, keys: Key[Array, " B"]) -> tuple[State, Array]:
         """The start of an episode on each level, and what all seats see."""

@@ -1,25 +1,35 @@
 """Training one arm: pure functions that start a seed and take it through a chunk of updates."""
 
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import Array
-from jaxtyping import Key, PyTree
+from jaxtyping import Float32, Int32, Key, PyTree
 
 from socialrl.config import Experiment
+from socialrl.curricula import Curriculum, Numbers, constant
 from socialrl.rollout import Carry, Rollout
 from socialrl.types import Learner
 from socialrl_envs.struct import pytree
+from socialrl_envs.types import Level
 
 
 @pytree
 class Training:
-    """Everything that a seed's future depends on: saved in a checkpoint, it makes a resumed run bit-equal."""
+    """Everything that a seed's future depends on: saved in a checkpoint, it makes a resumed run bit-equal.
+
+    levels: the pool. steps: env steps so far. oldest: where the pool is refreshed next.
+    """
 
     learner: PyTree
     carry: Carry
+    levels: Level
+    curriculum: PyTree
+    steps: Int32[Array, ""]
+    oldest: Int32[Array, ""]
     key: Key[Array, ""]
 
 
@@ -30,31 +40,98 @@ class Trainer(NamedTuple):
     chunk: Callable[[Training], tuple[Training, dict[str, Array]]]
 
 
-def make_trainer(experiment: Experiment, learner: Learner, rollout: Rollout, sources: tuple[str, ...]) -> Trainer:
+def make_trainer(
+    experiment: Experiment, learner: Learner, rollout: Rollout, sources: tuple[str, ...], curriculum: Curriculum | None = None
+) -> Trainer:
     """The trainer of one arm of an experiment."""
-    worlds, unroll = experiment.parallel, experiment.unroll
+    return _Maker(experiment, learner, rollout, sources, curriculum or constant()).trainer()
 
-    def start(key: Key[Array, ""]) -> Training:
+
+class _Maker:
+    """The functions of a Trainer."""
+
+    def __init__(
+        self, experiment: Experiment, learner: Learner, rollout: Rollout, sources: tuple[str, ...], curriculum: Curriculum
+    ):
+        self.experiment, self.learner, self.rollout = experiment, learner, rollout
+        self.sources, self.curriculum = sources, curriculum
+
+    def trainer(self) -> Trainer:
+        """The functions, bundled."""
+        return Trainer(start=self.start, chunk=self.chunk)
+
+    def start(self, key: Key[Array, ""]) -> Training:
+        """A seed before its first step."""
+        worlds, unroll = self.experiment.parallel, self.experiment.unroll
         init_key, pool_key, begin_key, key = jax.random.split(key, 4)
-        levels = rollout.pool(pool_key, experiment.pool)
-        return Training(learner=learner.init(init_key, unroll, worlds), carry=rollout.begin(levels, begin_key, worlds), key=key)
+        curriculum, none = self.curriculum.init(), jnp.int32(0)
+        levels = self.fresh_levels(curriculum, none, pool_key, self.experiment.pool)
+        return Training(
+            learner=self.learner.init(init_key, unroll, worlds),
+            carry=self.rollout.begin(levels, begin_key, worlds),
+            levels=levels,
+            curriculum=curriculum,
+            steps=none,
+            oldest=none,
+            key=key,
+        )
 
-    def chunk(training: Training) -> tuple[Training, dict[str, Array]]:
-        pool_key, updates_key, key = jax.random.split(training.key, 3)
-        levels = rollout.pool(pool_key, experiment.pool)
+    def fresh_levels(self, curriculum: PyTree, steps: Int32[Array, ""], key: Key[Array, ""], count: int) -> Level:
+        """Levels with numbers as the curriculum has them now."""
+        return self.rollout.pool(key, count, lambda level_key: self.curriculum.numbers(curriculum, steps, level_key))
+
+    def chunk(self, training: Training) -> tuple[Training, dict[str, Array]]:
+        """The curriculum moves, part of the pool is drawn anew, then come the updates."""
+        test_key, pool_key, updates_key, key = jax.random.split(training.key, 4)
+
+        def measure(draw: Callable[[Key[Array, ""]], Numbers], key: Key[Array, ""]) -> Float32[Array, " N"]:
+            return self.mean_returns(training.learner, draw, key)
+
+        curriculum, moved = self.curriculum.update(training.curriculum, measure, test_key)
+        levels, oldest = self.refreshed(training, curriculum, pool_key)
 
         def update(state: tuple[Any, Carry], update_key: Key[Array, ""]) -> tuple[tuple[Any, Carry], Any]:
             unroll_key, learn_key = jax.random.split(update_key)
             learner_state, carry = state
-            carry, experience, episodes = rollout.unroll(learner_state, carry, levels, unroll_key, unroll)
-            learner_state, metrics = learner.update(learner_state, experience, learn_key)
+            carry, experience, episodes = self.rollout.unroll(learner_state, carry, levels, unroll_key, self.experiment.unroll)
+            learner_state, metrics = self.learner.update(learner_state, experience, learn_key)
             return (learner_state, carry), (episodes, metrics)
 
-        keys = jax.random.split(updates_key, experiment.chunk)
+        keys = jax.random.split(updates_key, self.experiment.chunk)
         (state, carry), (episodes, metrics) = jax.lax.scan(update, (training.learner, training.carry), keys)
-        return Training(learner=state, carry=carry, key=key), means(episodes, metrics, sources)
+        after = Training(
+            learner=state,
+            carry=carry,
+            levels=levels,
+            curriculum=curriculum,
+            steps=training.steps + jnp.int32(self.experiment.chunk_steps),
+            oldest=oldest,
+            key=key,
+        )
+        return after, means(episodes, metrics, self.sources) | moved
 
-    return Trainer(start=start, chunk=chunk)
+    def refreshed(self, training: Training, curriculum: PyTree, key: Key[Array, ""]) -> tuple[Level, Int32[Array, ""]]:
+        """The pool with its oldest levels replaced, and where the oldest are then."""
+        size = self.experiment.pool
+        count = math.ceil(self.experiment.refresh * size)
+        if count == 0:
+            return training.levels, training.oldest
+        fresh = self.fresh_levels(curriculum, training.steps, key, count)
+        if count == size:
+            return fresh, training.oldest
+        places = (training.oldest + jnp.arange(count, dtype=jnp.int32)) % size
+        levels = jax.tree.map(lambda old, new: old.at[places].set(new), training.levels, fresh)
+        return levels, (training.oldest + count) % size
+
+    def mean_returns(
+        self, learner_state: Any, draw: Callable[[Key[Array, ""]], Numbers], key: Key[Array, ""]
+    ) -> Float32[Array, " N"]:
+        """Every seat's mean return in greedy episodes on fresh levels."""
+        levels_key, episodes_key = jax.random.split(key)
+        levels = self.rollout.pool(levels_key, self.experiment.evaluation_episodes, draw)
+        trace = self.rollout.episodes(learner_state, levels, episodes_key)
+        rewards = jnp.where(trace.alive[..., None], trace.outcome.reward, 0.0)
+        return jnp.mean(jnp.sum(rewards, axis=0), axis=0)
 
 
 def means(episodes: dict[str, Array], metrics: dict[str, Array], sources: tuple[str, ...]) -> dict[str, Array]:
