@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -24,7 +24,7 @@ class CompassConfig(WorldConfig):
     identities: one channel per seat instead of one for all others.
     """
 
-    observation: Literal["window", "partial", "grid"] = "window"
+    observation: str = "window"
     view: int = 7
     identities: bool = False
 

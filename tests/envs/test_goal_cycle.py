@@ -22,7 +22,7 @@ CASES = {
     "seven actions": {"actions": 7, "goals": 2, "prestige_decay": 0.5},
     "nine goals, maze": {"goals": 9, "layout": "maze", "size": 9},
 }
-WORLDS, STEPS = 128, 40
+WORLDS, STEPS = 256, 20
 
 
 def explain(before, actions, after, outcome, config):
@@ -56,7 +56,7 @@ def explain(before, actions, after, outcome, config):
 
 @pytest.mark.parametrize("case", sorted(CASES))
 def test_every_step_is_one_that_the_rules_allow(case):
-    world = socialrl_envs.make("goal_cycle", **({"horizon": STEPS, "size": 8, "density": 0.1} | CASES[case]))
+    world = socialrl_envs.make("goal_cycle", **({"horizon": STEPS, "size": 6, "density": 0.1} | CASES[case]))
     before, actions, after, outcome = play(world, WORLDS, STEPS)
     fields = ("tiles", "position", "heading", "present", "place", "prestige")
     for w in range(WORLDS):

@@ -19,7 +19,7 @@ CASES = {
     "short trials": {"trials": 10, "goals": 4, "penalty": 0.5, "reward": 2.0},
     "one trial, seven actions": {"trials": 1, "actions": 7, "layout": "cluttered"},
 }
-WORLDS, STEPS = 128, 40
+WORLDS, STEPS = 256, 20
 
 
 def explain(before, actions, after, outcome, config):

@@ -10,7 +10,6 @@ Cumulants: found. reward = reward * found.
 """
 
 import dataclasses
-from typing import Literal
 
 import jax
 import jax.numpy as jnp
@@ -36,7 +35,7 @@ class Config(FacingConfig):
     size: int = 13
     layout: str = "four_rooms"
     horizon: int = 250
-    shown_to: Literal["all", "coplayers", "nobody"] = "coplayers"
+    shown_to: str = "coplayers"
     again: bool = True
     reward: float = 1.0
 
