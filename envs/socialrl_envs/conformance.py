@@ -19,12 +19,10 @@ from jax import Array
 from jax.random import clone  # one key for two runs that must be equal
 from jaxtyping import Int32, Key
 
-from socialrl_envs import grid, hosting, registry
+from socialrl_envs import grid, hosting, presence, registry
 from socialrl_envs.types import Level, Outcome, State
 
-HIGHEST = 1  # of an observation's entries: a channel is on or off
 QUICK = {"xla_backend_optimization_level": 0}  # compiling is nearly all of the time here
-NEVER = (0.0, 0.0, 0.0, 2.0)  # the presence schedule of a seat that is not there
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -187,7 +185,9 @@ def _absence(world: Any, gone: int, steps: int) -> Callable[[Array], dict[str, A
     def play(key: Array) -> dict[str, Array]:
         level_key, reset_key, play_key = jax.random.split(key, 3)
         level = world.sample_level(level_key)
-        schedule = level.numbers["presence"].at[gone].set(jnp.array(NEVER, level.numbers["presence"].dtype))
+        schedule = (
+            level.numbers["presence"].at[gone].set(jnp.array(presence.SCHEDULES["never"], level.numbers["presence"].dtype))
+        )
         level = dataclasses.replace(level, numbers=level.numbers | {"presence": schedule})
 
         def step(here: State, time: Array) -> tuple[State, dict[str, Array]]:

@@ -22,13 +22,13 @@ class Seat:
     policy: "learner" for a novice, else the name of a co-player ("planner", "noisy", "wanderer", "anti_expert", ...).
     skill: 0..1, how often a `noisy` co-player does what it means to do.
     preferences: what each cumulant is worth to this seat, shape (K,); None takes the world's default for the seat.
-    presence: "always", "never", "first_half", or four numbers (start, leave, back, until), see `presence.py`.
+    presence: the name of a schedule ("always", "never", "first_half", ...) or its numbers, see `presence.py`.
     """
 
     policy: str = "learner"
     skill: float = 1.0
     preferences: tuple[float, ...] | None = None
-    presence: str | tuple[float, float, float, float] = "always"
+    presence: str | tuple[float, ...] = "always"
 
     @property
     def role(self) -> Role:

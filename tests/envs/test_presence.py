@@ -7,11 +7,12 @@ import pytest
 
 import socialrl_envs
 from socialrl_envs import SocialRLError, presence
+from tests.envs.plain import chi_square
 
 
 def course(schedule, horizon=10, runs=400, seed=0):
     """Presence of one seat in many runs: bool (runs, horizon + 1)."""
-    numbers = jnp.array([schedule], jnp.float32)
+    numbers = jnp.array([presence.parse("seat", schedule)], jnp.float32)
 
     def run(key):
         first, *rest = jax.random.split(key, horizon + 1)
@@ -48,6 +49,25 @@ def test_until_is_a_share_of_the_horizon_and_final():
     assert not course((1.0, 0.0, 1.0, 0.0)).any()
 
 
+@pytest.mark.parametrize(("schedule", "times"), [("leaves", range(1, 13)), ((1.0, 0.0, 1.0, 0.5, 0.75), range(6, 10))])
+def test_the_time_to_go_for_good_is_drawn_evenly(schedule, times):
+    here = course(schedule, horizon=12, runs=3000)
+    gone = here.sum(1)
+    assert (here == (np.arange(13) < gone[:, None])).all()
+    assert set(gone.tolist()) == set(times)
+    assert chi_square(np.bincount(gone)[times[0] :]) > 1e-3
+
+
+def test_leaving_now_and_then_and_leaving_for_good_go_together():
+    here = course((1.0, 0.3, 0.5, 0.5, 1.0), horizon=12, runs=3000)
+    came_back = ~here[:, :-1] & here[:, 1:]
+    assert came_back[:, :5].any(0)[1:].all()
+    assert not came_back[:, 5:].any()
+    stays = here[:, 6].sum() / here[:, 5].sum()
+    assert abs(stays - 0.7 * (1 - 1 / 7)) < 0.04
+    assert not here[:, 12].any()
+
+
 @pytest.mark.parametrize(
     ("given", "told"),
     [
@@ -55,6 +75,8 @@ def test_until_is_a_share_of_the_horizon_and_final():
         ((1.5, 0.0, 0.0, 2.0), "0..1"),
         ((1.0, -0.1, 0.0, 2.0), "0..1"),
         ((1.0, 0.0, 0.0, -1.0), ">= 0"),
+        ((1.0, 0.0, 0.0, 0.5, 0.4), "latest >= until"),
+        ((1.0, 0.0), "(start, leave, back, until)"),
     ],
 )
 def test_an_impossible_schedule_names_the_seat(given, told):
