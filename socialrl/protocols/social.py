@@ -122,7 +122,7 @@ class Condition(NamedTuple):
 def episodes_of(
     world: World, learner: Learner, companies: tuple[str, ...], episodes: int, explore: bool
 ) -> Callable[..., dict[str, Array]]:
-    """(learner_state, key, numbers, company) -> the measures of one seed; company: 0 the world's own, else one of `companies`."""
+    """(learner_state, key, numbers, company) -> measures of one seed; company: 0 the world's own, then those of `companies`."""
 
     def evaluate(state: Any, key: Key[Array, ""], numbers: dict[str, Array], company: Int32[Array, ""]) -> dict[str, Array]:
         rollout = make_rollout(world, learner, stand_ins(world.spec, companies, company))

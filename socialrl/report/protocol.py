@@ -202,10 +202,10 @@ def _entry(cells: Cells, condition: Condition) -> dict[str, Any]:
 
 
 def format_tests(study: Study) -> str:
-    """The tables as text, "" if nothing was tested: all of the first policy, the first two of others. Ends without a newline."""
+    """The tables as text, "" if nothing was tested: all of the first policy, two of each other. Ends without a newline."""
     tests, parts = tested(study), []
-    for number, policy in enumerate(of_each(tests, "policy")):
-        parts += [_text(table, policy) for table in tables(tests, policy)[: None if number == 0 else 2]]
+    for rank, policy in enumerate(of_each(tests, "policy")):
+        parts += [_text(table, policy) for table in tables(tests, policy)[: None if rank == 0 else 2]]
     return "\n\n".join(parts)
 
 

@@ -81,8 +81,9 @@ def company_figure(tests: dict[str, Cells], styles: Styles, policy: str) -> Mark
     if not conditions:
         return None
     groups = {title: {arm: measure(cells, one) for arm, cells in tests.items()} for title, one in conditions.items()}
-    text = "Return beside others of all kinds, there throughout. A follower that never doubts falls below nobody's company."
-    return figure(Markup(social_figures.bars(groups, styles, "company", "return")), text)
+    text = "Return at home beside others of all kinds, there throughout, and alone."
+    picture = figure(Markup(social_figures.bars(groups, styles, "company", "return")), text)
+    return join([tag("h3", "Good and bad company"), picture])
 
 
 def transfer_figure(tests: dict[str, Cells], styles: Styles, policy: str) -> Markup | None:
@@ -94,7 +95,8 @@ def transfer_figure(tests: dict[str, Cells], styles: Styles, policy: str) -> Mar
     alone = {world: [shares(cells, world, policy)["never"] for cells in tests.values()] for world in groups}
     best = {world: max((interval(scores).value for scores in found), default=math.nan) for world, found in alone.items()}
     text = "Return beside experts in units of theirs, at home and on worlds new to the arms. Dashed: the best of them alone."
-    return figure(Markup(social_figures.bars(groups, styles, "transfer", "full / experts", best)), text)
+    picture = figure(Markup(social_figures.bars(groups, styles, "transfer", "full / experts", best)), text)
+    return join([tag("h3", "New worlds"), picture])
 
 
 def influence_figures(tests: dict[str, Cells], styles: Styles, policy: str) -> Markup | None:
