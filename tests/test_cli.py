@@ -222,7 +222,15 @@ def test_report_passes_its_folders_on(monkeypatch, capsys):
 
 def test_unknown_commands_and_help(capsys):
     assert "unknown command 'rum' (did you mean 'run'?)" in failure(capsys, ["rum"])
-    for arguments in ([], ["--help"], ["run", "--help"], ["view", "--help"], ["report", "--help"], ["list", "--help"]):
+    for arguments in (
+        [],
+        ["--help"],
+        ["run", "--help"],
+        ["eval", "--help"],
+        ["view", "--help"],
+        ["report", "--help"],
+        ["list", "--help"],
+    ):
         assert main(arguments) == 0
         text = capsys.readouterr().out
         assert text.startswith("usage: socialrl")

@@ -52,7 +52,7 @@ def cells_of(arm: ArmRun) -> Cells:
     return found
 
 
-def tested(study: Study) -> dict[str, Cells]:
+def cells_by_arm(study: Study) -> dict[str, Cells]:
     """The arms that were tested, by label."""
     return {arm.label: cells for arm in study.arms if (cells := cells_of(arm))}
 
@@ -190,7 +190,7 @@ def transfer_table(tests: dict[str, Cells], policy: str) -> Table:
 def summarise_tests(study: Study) -> dict[str, Any]:
     """What evaluation.json holds: {arm: [{world, policy, company, presence, measures: {name: {iqm, low, high, seeds}}}]}, with
     the expert-normalised returns and CT among the measures of a world's own company in full presence. Null: no number."""
-    return {arm: [_entry(cells, condition) for condition in cells] for arm, cells in tested(study).items()}
+    return {arm: [_entry(cells, condition) for condition in cells] for arm, cells in cells_by_arm(study).items()}
 
 
 def _entry(cells: Cells, condition: Condition) -> dict[str, Any]:
@@ -203,7 +203,7 @@ def _entry(cells: Cells, condition: Condition) -> dict[str, Any]:
 
 def format_tests(study: Study) -> str:
     """The tables as text, "" if nothing was tested: all of the first policy, two of each other. Ends without a newline."""
-    tests, parts = tested(study), []
+    tests, parts = cells_by_arm(study), []
     for rank, policy in enumerate(of_each(tests, "policy")):
         parts += [_text(table, policy) for table in tables(tests, policy)[: None if rank == 0 else 2]]
     return "\n\n".join(parts)

@@ -16,13 +16,13 @@ from socialrl.report.protocol import (
     Cells,
     Condition,
     Table,
+    cells_by_arm,
     companies,
     measure,
     of_each,
     returns,
     shares,
     tables,
-    tested,
     transfer_worlds,
 )
 from socialrl.report.reading import Study
@@ -40,7 +40,7 @@ _NOTE = (
 
 def social(study: Study, styles: Styles) -> Section | None:
     """What each arm does beside others, without them, in bad company and on new worlds."""
-    tests = tested(study)
+    tests = cells_by_arm(study)
     if not tests:
         return None
     policies = of_each(tests, "policy")

@@ -1,0 +1,110 @@
+"""`socialrl eval` end to end: the records of a run's own protocol once more, again and again, and what it refuses."""
+
+import dataclasses
+import json
+import shutil
+
+import pytest
+
+import socialrl.run
+from socialrl.cli import main
+from socialrl.config import Arm, Experiment, to_json
+from socialrl.learners import dqn
+from socialrl.protocols import social
+from socialrl.record import folder
+from socialrl.record.metrics import Records
+from socialrl_envs.worlds import coin_grid
+
+SMALL = dqn.Config(hidden=(8,), batch=2, updates=1, capacity=400)
+WORLD = coin_grid.Config(size=5, colours=2, coins=1, horizon=6, experts=1)
+TINY = Experiment(
+    name="tiny",
+    question="Is it tested?",
+    world=WORLD,
+    arms=(Arm(name="dqn", learner=SMALL), Arm(name="idle", learner=SMALL)),
+    seeds=2,
+    steps=20,
+    parallel=2,
+    unroll=5,
+    pool=4,
+    chunk=2,
+    evaluation_episodes=2,
+    final_episodes=2,
+    replay_episodes=1,
+    protocols=(social.Config(episodes=3, policies=("greedy",), companies=("wanderer",), transfer=()),),
+)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A run of one arm, of an experiment that has a second one."""
+    path = tmp_path_factory.mktemp("runs") / "001"
+    with folder.create(to_json(TINY), out=path) as opened:
+        socialrl.run.run(dataclasses.replace(TINY, arms=TINY.arms[:1]), opened)
+    return path
+
+
+@pytest.fixture
+def copy(trained, tmp_path):
+    return shutil.copytree(trained, tmp_path / "001")
+
+
+def found_in(path):
+    return [record for record in Records(path / "metrics.jsonl").records() if record["kind"] == "social"]
+
+
+def failure(capsys, *arguments):
+    """The one line on stderr of a command that must fail with code 2."""
+    assert main(["eval", *map(str, arguments)]) == 2
+    err = capsys.readouterr().err
+    assert err.startswith("socialrl: error: ")
+    assert err.count("\n") == 1
+    return err
+
+
+def test_it_finds_what_the_run_recorded_and_replaces_it(copy, capsys):
+    recorded = found_in(copy)
+    assert [(r["labels"]["company"], r["labels"]["presence"]) for r in recorded] == [
+        ("trained", "full"),
+        ("trained", "half"),
+        ("trained", "never"),
+        ("wanderer", "full"),
+        ("wanderer", "half"),
+    ]
+    others = [record for record in Records(copy / "metrics.jsonl").records() if record["kind"] != "social"]
+    assert main(["eval", str(copy), "--arms", "dqn", "--out", str(copy / "numbers.json")]) == 0
+    printed = capsys.readouterr().out
+    assert "Return with its company there throughout" in printed
+    assert found_in(copy) == recorded
+    assert [record for record in Records(copy / "metrics.jsonl").records() if record["kind"] != "social"] == others
+    assert (copy / "numbers.json").read_bytes() == (copy / "evaluation.json").read_bytes()
+    assert len(json.loads((copy / "numbers.json").read_text())["dqn"]) == 5
+    assert "Social learning" in (copy / "report.html").read_text()
+    assert not (copy / ".lock").exists()
+
+
+def test_fewer_seeds_are_the_first_ones(copy):
+    recorded = found_in(copy)
+    assert main(["eval", str(copy), "--arms", "dqn", "--seeds", "1"]) == 0
+    for all_seeds, one_seed in zip(recorded, found_in(copy), strict=True):
+        assert one_seed["values"] == {name: values[:1] for name, values in all_seeds["values"].items()}
+
+
+def test_what_it_refuses_is_one_line_and_changes_nothing(copy, capsys, tmp_path):
+    before = (copy / "metrics.jsonl").read_bytes()
+    assert "unknown arm 'dqm' (did you mean 'dqn'?)" in failure(capsys, copy, "--arms", "dqm")
+    assert "arm idle has no checkpoint (socialrl run --resume" in failure(capsys, copy)
+    assert "--seeds: 3 (the run has 2)" in failure(capsys, copy, "--arms", "dqn", "--seeds", "3")
+    assert "--episodes: 0 (it must be at least 1)" in failure(capsys, copy, "--arms", "dqn", "--episodes", "0")
+    assert "not a run folder" in failure(capsys, tmp_path / "nowhere")
+    assert "required: RUN" in failure(capsys)
+    with folder.resume(copy):
+        assert "in use" in failure(capsys, copy, "--arms", "dqn")
+    assert (copy / "metrics.jsonl").read_bytes() == before
+
+
+def test_a_world_that_the_arms_cannot_see_is_named(copy, capsys):
+    config = json.loads((copy / "config.json").read_text())
+    config["experiment"]["protocols"][0]["transfer"] = [config["experiment"]["world"] | {"size": 7}]
+    (copy / "config.json").write_text(json.dumps(config))
+    assert "social, world size=7: obs_shape" in failure(capsys, copy, "--arms", "dqn")
