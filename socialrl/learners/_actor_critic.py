@@ -39,7 +39,7 @@ class ActorCritic(nn.Module):
     def setup(self) -> None:
         config, actions = self.config, len(self.spec.actions)
         self.images = Mirror(self.spec)
-        self.encoder = Encoder(config.hidden, config.memory)
+        self.encoder = Encoder(config.hidden, config.memory, actions + 1 if config.previous else 0)
         self.policy = Tower(config.heads, actions, 0.01)
         self.critic = Tower(config.heads, 1, 1.0)
         self.prediction = Prediction(self.spec.obs_shape, actions, config.predictor)

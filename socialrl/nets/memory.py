@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Bool, Float32
 
-from socialrl.nets.recurrence import Cell, gru, lstm, recur
+from socialrl.nets.recurrence import Cell, Weights, gru, lstm, recur, step
 from socialrl.nets.torso import Torso
 
 Kind = Literal["none", "gru", "lstm"]
@@ -21,17 +21,21 @@ def blank(kind: Kind, size: int, *batch: int) -> Any:
 
 
 class Memory(nn.Module):
-    """What is remembered after every step, and what it would be one step ahead."""
+    """What is remembered after every step, and what it would be one step ahead. features: F, what the inputs have."""
 
     kind: Kind
     size: int
+    features: int
 
     def setup(self) -> None:
         if self.kind != "none":
             self.cell, _, gates = CELLS[self.kind]
-            self.inputs = nn.Dense(gates * self.size, kernel_init=nn.initializers.lecun_normal())
-            shape = (self.size, gates * self.size)
-            self.kernel = self.param("recurrent", _orthogonal_gates, shape)
+            width = gates * self.size
+            self.weights = Weights(
+                inputs=self.param("inputs", nn.initializers.lecun_normal(), (self.features, width)),
+                recurrent=self.param("recurrent", _orthogonal_gates, (self.size, width)),
+                bias=self.param("bias", nn.initializers.zeros, (width,)),
+            )
 
     def __call__(self, memory: Any, x: Float32[Array, "T N F"], first: Bool[Array, "T N"]) -> tuple[Any, Array]:
         """Features -> the memories after every step, leaves (T, N, size), and the outputs (T, N, size).
@@ -40,14 +44,12 @@ class Memory(nn.Module):
         """
         if self.kind == "none":
             return (), x
-        memories: Any = recur(self.cell, self.kernel, self.inputs(x), first, memory)
+        memories: Any = recur(self.cell, self.weights, x, first, memory)
         return memories, memories[0]
 
     def ahead(self, memories: Any, x: Float32[Array, "T N F"]) -> Array:
         """The outputs of one more step from each of these memories, in the same episode."""
-        if self.kind == "none":
-            return x
-        return self.cell(memories, self.inputs(x), memories[0] @ self.kernel)[0]
+        return x if self.kind == "none" else step(self.cell, self.weights, memories, x)[0]
 
 
 def _orthogonal_gates(key: Any, shape: tuple[int, int]) -> Array:
@@ -57,21 +59,22 @@ def _orthogonal_gates(key: Any, shape: tuple[int, int]) -> Array:
 
 
 class Encoder(nn.Module):
-    """Torso, then memory: the body of every learner."""
+    """Torso, then memory: the body of every learner. told: how many numbers are known besides the view."""
 
     hidden: tuple[int, ...]
     memory: Kind = "none"
+    told: int = 0
 
     def setup(self) -> None:
         self.torso = Torso(self.hidden)
-        self.recurrence = Memory(self.memory, self.hidden[-1])
+        self.recurrence = Memory(self.memory, self.hidden[-1], self.hidden[-1] + self.told)
 
     def __call__(
         self, memory: Any, obs: Array, first: Array, peek: Array | None = None, told: Array | None = None
     ) -> tuple[Any, Array, Array | None]:
         """obs, peek (T, N, V, V, C), first (T, N) -> memory after the last step, features (T, N, F), those of `peek` or None.
 
-        peek: the true successors, each seen with the memory of its own step. told: what else is known, (T, N, E).
+        peek: the true successors, each seen with the memory of its own step. told: what else is known, (T, N, told).
         """
         memories, x = self.unroll(memory, obs, first, told)
         after = tuple(part[-1] for part in memories)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from socialrl.nets.memory import Encoder, Memory, blank
-from socialrl.nets.recurrence import gru, lstm, recur
+from socialrl.nets.recurrence import Weights, gru, lstm, recur
 
 T, N, F, SIZE = 6, 3, 4, 5
 KINDS = ("gru", "lstm")
@@ -16,7 +16,7 @@ FIRST = jnp.zeros((T, N), bool).at[0].set(True).at[3, 1].set(True)
 @pytest.fixture(scope="module", params=KINDS)
 def cell(request):
     """(kind, run): `run(memory, x, first, peek)`, compiled, with fixed parameters."""
-    net = Memory(request.param, SIZE)
+    net = Memory(request.param, SIZE, F)
     params = net.init(jax.random.key(0), blank(request.param, SIZE, N), jnp.zeros((T, N, F)), jnp.zeros((T, N), bool))
 
     def run(memory, x, first, peek):
@@ -97,8 +97,8 @@ def test_one_by_one_is_all_at_once(cell):
 def test_without_memory_features_pass_through():
     x, peek = inputs()
     assert blank("none", SIZE, N) == ()
-    memory, out = Memory("none", SIZE).apply({}, (), x, FIRST)
-    ahead = Memory("none", SIZE).apply({}, (), peek, method=Memory.ahead)
+    memory, out = Memory("none", SIZE, F).apply({}, (), x, FIRST)
+    ahead = Memory("none", SIZE, F).apply({}, (), peek, method=Memory.ahead)
     assert memory == ()
     np.testing.assert_array_equal(out, x)
     np.testing.assert_array_equal(ahead, peek)
@@ -122,22 +122,24 @@ def test_without_memory_time_is_one_more_batch_axis():
 
 @pytest.mark.parametrize(("step", "states", "gates"), [(gru, 1, 3), (lstm, 2, 4)])
 def test_gradients_are_those_of_plain_back_propagation_through_time(step, states, gates):
-    """The gradient of the recurrent weights is summed after the loop; a loop in Python, differentiated, must agree."""
-    keys = jax.random.split(jax.random.key(3), 3 + states)
-    x, kernel = jax.random.normal(keys[0], (T, N, gates * SIZE)), jax.random.normal(keys[1], (SIZE, gates * SIZE))
-    begin = tuple(jax.random.normal(key, (N, SIZE)) for key in keys[3:])
-    weights = jax.random.normal(keys[2], (T, N, SIZE))
+    """Both passes make the projections again; a loop in Python, differentiated, must agree."""
+    keys = jax.random.split(jax.random.key(3), 5 + states)
+    shapes = {"inputs": (F, gates * SIZE), "recurrent": (SIZE, gates * SIZE), "bias": (gates * SIZE,)}
+    drawn = {name: jax.random.normal(key, shapes[name]) for name, key in zip(shapes, keys, strict=False)}
+    weights = Weights(**drawn)
+    x, shares = jax.random.normal(keys[3], (T, N, F)), jax.random.normal(keys[4], (T, N, SIZE))
+    begin = tuple(jax.random.normal(key, (N, SIZE)) for key in keys[5:])
 
-    def plain(kernel, x, begin):
+    def plain(weights, x, begin):
         total, memory = 0.0, begin
         for t in range(T):
             memory = tuple(jnp.where(FIRST[t][:, None], 0.0, part) for part in memory)
-            memory = step(memory, x[t], memory[0] @ kernel)
-            total += jnp.sum(weights[t] * sum(memory))
+            memory = step(memory, x[t] @ weights.inputs + weights.bias, memory[0] @ weights.recurrent)
+            total += jnp.sum(shares[t] * sum(memory))
         return total
 
-    def fast(kernel, x, begin):
-        return jnp.sum(weights * sum(recur(step, kernel, x, FIRST, begin)))
+    def fast(weights, x, begin):
+        return jnp.sum(shares * sum(recur(step, weights, x, FIRST, begin)))
 
-    expected = jax.jit(jax.value_and_grad(plain, argnums=(0, 1, 2)))(kernel, x, begin)
-    close(jax.jit(jax.value_and_grad(fast, argnums=(0, 1, 2)))(kernel, x, begin), expected)
+    expected = jax.jit(jax.value_and_grad(plain, argnums=(0, 1, 2)))(weights, x, begin)
+    close(jax.jit(jax.value_and_grad(fast, argnums=(0, 1, 2)))(weights, x, begin), expected)
