@@ -15,7 +15,7 @@ from socialrl_envs.presence import SCHEDULES
 from socialrl_envs.types import World
 from socialrl_envs.world import require
 
-LEAVES = "leaves"  # there from the start, gone from a random step on, all at once
+LEAVES = "leaves"  # here all co-players at once
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -53,8 +53,8 @@ class Config:
 
     def __post_init__(self) -> None:
         for name, share in self.presence:
-            if name not in (*SCHEDULES, LEAVES):
-                raise unknown("presence", name, (*SCHEDULES, LEAVES))
+            if name not in SCHEDULES:
+                raise unknown("presence", name, SCHEDULES)
             require(share >= 0, "presence", share, "a share, at least 0")
         require(not self.presence or sum(s for _, s in self.presence) > 0, "presence", self.presence, "shares above 0 in all")
 
@@ -101,12 +101,12 @@ def for_level(world: World, name: str, value: Float32[Array, ""]) -> Array:
     return usual.at[jnp.array(world.spec.coplayers, jnp.int32)].set(value)
 
 
-def mixed_presence(world: World, kinds: tuple[tuple[str, float], ...], key: Key[Array, ""]) -> Float32[Array, "N 4"]:
+def mixed_presence(world: World, kinds: tuple[tuple[str, float], ...], key: Key[Array, ""]) -> Float32[Array, "N 5"]:
     """The schedules of an episode whose kind is drawn by its share; novices keep their own."""
     kind_key, leave_key = jax.random.split(key)
     until = jax.random.uniform(leave_key)
     rows = [
-        jnp.stack([jnp.float32(1), jnp.float32(0), jnp.float32(0), until])
+        jnp.stack([jnp.float32(1), jnp.float32(0), jnp.float32(0), until, until])
         if name == LEAVES
         else jnp.array(SCHEDULES[name], jnp.float32)
         for name, _ in kinds
@@ -115,7 +115,7 @@ def mixed_presence(world: World, kinds: tuple[tuple[str, float], ...], key: Key[
     return set_presence(world, jnp.stack(rows)[chosen])
 
 
-def set_presence(world: World, schedule: Float32[Array, " 4"]) -> Float32[Array, "N 4"]:
+def set_presence(world: World, schedule: Float32[Array, " 5"]) -> Float32[Array, "N 5"]:
     """All seats' schedules with the co-players' replaced by this one."""
     usual = jnp.asarray(world.numbers["presence"])
     return usual.at[jnp.array(world.spec.coplayers, jnp.int32)].set(schedule)
