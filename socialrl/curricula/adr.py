@@ -126,7 +126,8 @@ class Adr:
 
         def returns(presence: str) -> Float32[Array, " N"]:
             schedule = mixed.set_presence(self.world, jnp.array(SCHEDULES[presence], jnp.float32))
-            return measure(lambda level_key: self._drawn(ends, level_key) | {"presence": schedule}, key)
+            same = jax.random.clone(key)  # levels and luck, so that company alone makes the difference
+            return measure(lambda level_key: self._drawn(ends, level_key) | {"presence": schedule}, same)
 
         novices, experts = (jnp.array(seats, jnp.int32) for seats in (self.world.spec.novices, self.world.spec.coplayers))
         together = returns("always")

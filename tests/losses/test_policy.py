@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from socialrl.losses.policy import advantages, cloning_loss, clipped_surrogate, entropy, kl_divergence
+from socialrl.losses.policy import advantages, clipped_surrogate, cloning_loss, entropy, kl_divergence
 
 GAMMA, T, N = 0.9, 12, 16
 
