@@ -23,12 +23,14 @@ class Seat:
     skill: 0..1, how often a `noisy` co-player does what it means to do.
     preferences: what each cumulant is worth to this seat, shape (K,); None takes the world's default for the seat.
     presence: the name of a schedule ("always", "never", "first_half", ...) or its numbers, see `presence.py`.
+    colour: "#rrggbb" in pictures; None takes the next of a palette.
     """
 
     policy: str = "learner"
     skill: float = 1.0
     preferences: tuple[float, ...] | None = None
-    presence: str | tuple[float, ...] = "always"
+    presence: str | tuple[float, float, float, float] = "always"
+    colour: str | None = None
 
     @property
     def role(self) -> Role:
@@ -39,7 +41,8 @@ class Seat:
 class Level:
     """All that was drawn at random before an episode: it can be written as ASCII, edited, evolved and replayed.
 
-    `numbers` holds what a curriculum may turn (penalty, preferences, skill, presence): arrays, never static.
+    `numbers` holds what a curriculum may turn (size, density, penalty, preferences, skill, presence): arrays, never static. A
+    world takes its own where a level has none.
     """
 
     tiles: UInt8[Array, "H W"]
