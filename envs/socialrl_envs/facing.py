@@ -104,6 +104,9 @@ class FacingWorld(GridWorld):
         self.shown, self.targets = tuple(channels.values()), targets
         self.channel_of_tile = {tile: channel for channel, tiles in enumerate(self.shown) for tile in tiles}
         super().__init__(config, spec, items, numbers)
+        if self.drawn is not None:
+            missing = [grid.CHAR_OF_TILE[tile] for tile in targets if not (self.drawn.tiles == tile).any()]
+            require(not missing, "layout", config.layout, f"a level with all goals, it lacks {' '.join(missing)}")
 
     def draw_headings(self, key: Key[Array, ""]) -> Int32[Array, " N"]:
         """Everybody looks somewhere."""
@@ -112,6 +115,10 @@ class FacingWorld(GridWorld):
     def sample_level(self, key: Key[Array, ""], numbers: dict[str, Array] | None = None) -> FacingLevel:
         """As in every world, drawn up for fast resets."""
         return self.prepare(super().sample_level(key, numbers))
+
+    def level(self, drawn: str | Level) -> FacingLevel:
+        """As in every world, drawn up for fast resets."""
+        return self.prepare(super().level(drawn))
 
     def prepare(self, level: Level) -> FacingLevel:
         """The level with what follows from its tiles."""
@@ -147,10 +154,10 @@ class FacingWorld(GridWorld):
 
     def begin(self, level: Level, key: Key[Array, ""]) -> dict[str, Any]:
         """The fields of the first FacingState on this level; the key draws who is present."""
-        ready = level if isinstance(level, FacingLevel) else self.prepare(level)
+        ready = level if isinstance(level, FacingLevel) else self.prepare(self.complete(level))
         fields = {name: getattr(ready, name) for name in ("tiles", "position", "heading", "numbers", "maps", "ways", "aim")}
         return fields | {
-            "present": presence.begin(level.numbers["presence"], key),
+            "present": presence.begin(ready.numbers["presence"], key),
             "time": jnp.int32(0),
             "prestige": jnp.zeros(len(self.spec.seats), jnp.float32),
         }

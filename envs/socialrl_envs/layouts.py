@@ -1,7 +1,9 @@
 """Where the walls are: layouts by name, and levels from ASCII files.
 
-A layout is a function (key, height, width, density) -> solid (H, W) bool with a border of walls. Floors are connected.
-`density` is read by `cluttered` (the share of walls) and by `maze_loops` (the chance that a wall between rooms is out).
+A layout is a function (key, height, width, density, size) -> solid (H, W) bool with a border of walls. Floors are connected.
+`size` keeps to the square of that side in the top left corner, so that one compiled function draws levels of many sizes; beside
+it all is wall. None takes all of the grid. `density` is read by `cluttered` (the share of walls) and by `maze_loops` (the
+chance that a wall between rooms is out).
 """
 
 from collections.abc import Callable
@@ -11,25 +13,34 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from jaxtyping import Bool, Float32, Key
+from jaxtyping import Bool, Float32, Int32, Key
 
 from socialrl_envs import grid
 from socialrl_envs.errors import SocialRLError, unknown
 from socialrl_envs.types import Level
 
 Layout = Callable[..., Bool[Array, "H W"]]
+Size = Int32[Array, ""] | None
 
 
-def border(height: int, width: int) -> Bool[Array, "H W"]:
-    """The outermost ring of cells."""
-    inner = np.zeros((height, width), bool)
-    inner[1:-1, 1:-1] = True
-    return jnp.asarray(~inner)
+def sides(height: int, width: int, size: Size) -> tuple[Int32[Array, ""], Int32[Array, ""]]:
+    """Rows and columns that the walls enclose, border included."""
+    longest = jnp.int32(max(height, width)) if size is None else size
+    return jnp.minimum(longest, height), jnp.minimum(longest, width)
 
 
-def open_room(key: Key[Array, ""], height: int, width: int, density: Float32[Array, ""]) -> Bool[Array, "H W"]:
+def border(height: int, width: int, size: Size = None) -> Bool[Array, "H W"]:
+    """The outermost ring of cells, and all beyond it."""
+    rows, columns = sides(height, width, size)
+    row, column = np.indices((height, width), np.int32)
+    return (row == 0) | (row >= rows - 1) | (column == 0) | (column >= columns - 1)
+
+
+def open_room(
+    key: Key[Array, ""], height: int, width: int, density: Float32[Array, ""], size: Size = None
+) -> Bool[Array, "H W"]:
     """One empty room."""
-    return border(height, width)
+    return border(height, width, size)
 
 
 # The ring of a cell's eight neighbours, clockwise from the top left.
@@ -49,85 +60,104 @@ def _keeps_floor_connected(solid: Bool[Array, "H W"], cell: Array) -> Bool[Array
     return runs - lone_corners <= 1
 
 
-def cluttered(key: Key[Array, ""], height: int, width: int, density: Float32[Array, ""]) -> Bool[Array, "H W"]:
+def cluttered(
+    key: Key[Array, ""], height: int, width: int, density: Float32[Array, ""], size: Size = None
+) -> Bool[Array, "H W"]:
     """Scattered walls on `density` of the inner cells (fewer where more would cut the floor in two)."""
     inner = (height - 2) * (width - 2)
     order = jax.random.permutation(key, inner)
-    target = jnp.floor(density * inner).astype(jnp.int32)
+    room = border(height, width, size)
+    target = jnp.floor(density * jnp.sum(~room, dtype=jnp.float32)).astype(jnp.int32)
 
     def one(i: Array, carry: tuple[Array, Array]) -> tuple[Array, Array]:
         solid, count = carry
         cell = jnp.stack([order[i] // (width - 2) + 1, order[i] % (width - 2) + 1])
-        ok = (count < target) & _keeps_floor_connected(solid, cell)
+        ok = (count < target) & ~room[cell[0], cell[1]] & _keeps_floor_connected(solid, cell)
         return solid.at[cell[0], cell[1]].set(ok | solid[cell[0], cell[1]]), count + ok.astype(jnp.int32)
 
-    return jax.lax.fori_loop(0, inner, one, (border(height, width), jnp.int32(0)))[0]
+    return jax.lax.fori_loop(0, inner, one, (room, jnp.int32(0)))[0]
 
 
-def four_rooms(key: Key[Array, ""], height: int, width: int, density: Float32[Array, ""]) -> Bool[Array, "H W"]:
+def four_rooms(
+    key: Key[Array, ""], height: int, width: int, density: Float32[Array, ""], size: Size = None
+) -> Bool[Array, "H W"]:
     """Cross walls through the middle with one doorway, drawn at random, in each of the four arms."""
-    middle_row, middle_column = height // 2, width // 2
-    solid = border(height, width).at[middle_row, :].set(True).at[:, middle_column].set(True)
+    rows, columns = sides(height, width, size)
+    middle_row, middle_column = rows // 2, columns // 2
+    row, column = np.indices((height, width), np.int32)
+    solid = border(height, width, size) | (row == middle_row) | (column == middle_column)
     up, down, left, right = jax.random.split(key, 4)
     doors = (
         (jax.random.randint(up, (), 1, middle_row), middle_column),
-        (jax.random.randint(down, (), middle_row + 1, height - 1), middle_column),
+        (jax.random.randint(down, (), middle_row + 1, rows - 1), middle_column),
         (middle_row, jax.random.randint(left, (), 1, middle_column)),
-        (middle_row, jax.random.randint(right, (), middle_column + 1, width - 1)),
+        (middle_row, jax.random.randint(right, (), middle_column + 1, columns - 1)),
     )
-    for row, column in doors:
-        solid = solid.at[row, column].set(False)
+    for at_row, at_column in doors:
+        solid = solid.at[at_row, at_column].set(False)
     return solid
 
 
-def maze(key: Key[Array, ""], height: int, width: int, density: Float32[Array, ""]) -> Bool[Array, "H W"]:
+def maze(key: Key[Array, ""], height: int, width: int, density: Float32[Array, ""], size: Size = None) -> Bool[Array, "H W"]:
     """A perfect maze: there is one way, and one only, between any two floor cells.
 
     Rooms lie on every other row and column. Along a side of even length one more line is left: niches of the outer rooms, on a
     side drawn at random.
     """
-    return maze_loops(key, height, width, jnp.zeros_like(density))
+    return maze_loops(key, height, width, jnp.zeros_like(density), size)
 
 
-def maze_loops(key: Key[Array, ""], height: int, width: int, density: Float32[Array, ""]) -> Bool[Array, "H W"]:
+def maze_loops(
+    key: Key[Array, ""], height: int, width: int, density: Float32[Array, ""], size: Size = None
+) -> Bool[Array, "H W"]:
     """A maze in which each wall between two rooms that still stands is taken out with chance `density`: several ways."""
     walk_key, door_key, flip_key = jax.random.split(key, 3)
-    solid = _walk_through(walk_key, jnp.asarray(_rooms(height, width)))
-    between = np.zeros((height, width), bool)
-    rows, columns = (height - 1) // 2 * 2, (width - 1) // 2 * 2
-    between[1:rows:2, 2:columns:2] = between[2:rows:2, 1:columns:2] = True
+    rows, columns = sides(height, width, size)
+    solid = _walk_through(walk_key, _rooms(height, width, rows, columns), rows, columns)
+    row, column = np.indices((height, width), np.int32)
+    inside = (row >= 1) & (row < (rows - 1) // 2 * 2) & (column >= 1) & (column < (columns - 1) // 2 * 2)
+    between = inside & ((row + column) % 2 == 1)
     solid &= ~(between & (jax.random.uniform(door_key, solid.shape) < density))
     flip = jax.random.bernoulli(flip_key, 0.5, (2,))
-    solid = jnp.where(flip[0], solid[::-1], solid) if height % 2 == 0 else solid
-    return jnp.where(flip[1], solid[:, ::-1], solid) if width % 2 == 0 else solid
+    solid = jnp.where(flip[0] & (rows % 2 == 0), solid[_mirror(height, rows)], solid)
+    return jnp.where(flip[1] & (columns % 2 == 0), solid[:, _mirror(width, columns)], solid)
 
 
-def _rooms(height: int, width: int) -> Bool[np.ndarray, "H W"]:
+def _mirror(length: int, side: Int32[Array, ""]) -> Int32[Array, " L"]:
+    """The first `side` of `length` places in the opposite order, then the rest."""
+    place = jnp.arange(length, dtype=jnp.int32)
+    return jnp.where(place < side, side - 1 - place, place)
+
+
+def _rooms(height: int, width: int, rows: Int32[Array, ""], columns: Int32[Array, ""]) -> Bool[Array, "H W"]:
     """All walls, but for the rooms of a maze (odd rows and columns) and the niches along sides of even length."""
-    solid = np.ones((height, width), bool)
-    solid[1:-1:2, 1:-1:2] = False
-    if height % 2 == 0:
-        solid[-2, 1:-2:2] = False
-    if width % 2 == 0:
-        solid[1:-2:2, -2] = False
-    return solid
+    row, column = np.indices((height, width), np.int32)
+    odd_row, odd_column = row % 2 == 1, column % 2 == 1
+    room = odd_row & (row < rows - 1) & odd_column & (column < columns - 1)
+    below = (row == rows - 2) & (rows % 2 == 0) & odd_column & (column < columns - 2)
+    beside = (column == columns - 2) & (columns % 2 == 0) & odd_row & (row < rows - 2)
+    return ~(room | below | beside)
 
 
-def _walk_through(key: Key[Array, ""], solid: Bool[Array, "H W"]) -> Bool[Array, "H W"]:
+def _walk_through(
+    key: Key[Array, ""], solid: Bool[Array, "H W"], height: Int32[Array, ""], width: Int32[Array, ""]
+) -> Bool[Array, "H W"]:
     """Breaks walls on a random walk that enters every room once and turns back where no new one is near (depth first)."""
-    rows, columns = (solid.shape[0] - 1) // 2, (solid.shape[1] - 1) // 2
-    rooms = rows * columns
+    rows, columns = (height - 1) // 2, (width - 1) // 2
+    stride = (solid.shape[1] - 1) // 2
+    most = (solid.shape[0] - 1) // 2 * stride
     start_key, turn_key = jax.random.split(key)
-    start = jax.random.randint(start_key, (), 0, rooms, dtype=jnp.int32)
-    scores = jax.random.uniform(turn_key, (2 * rooms, len(grid.DELTAS)))
+    drawn = jax.random.randint(start_key, (), 0, rows * columns, dtype=jnp.int32)
+    start = drawn // columns * stride + drawn % columns
+    scores = jax.random.uniform(turn_key, (2 * most, len(grid.DELTAS)))
     delta = jnp.array(grid.DELTAS, jnp.int32)
 
     def one(i: Array, carry: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
         solid, entered_from, here = carry
-        cell = jnp.stack([here // columns, here % columns])
+        cell = jnp.stack([here // stride, here % stride])
         near = cell + delta
-        inside = jnp.all((near >= 0) & (near < jnp.array([rows, columns], jnp.int32)), axis=1)
-        index = jnp.where(inside, near[:, 0] * columns + near[:, 1], here)
+        inside = jnp.all((near >= 0) & (near < jnp.stack([rows, columns])), axis=1)
+        index = jnp.where(inside, near[:, 0] * stride + near[:, 1], here)
         new = inside & (entered_from[index] < 0)
         way, onward = jnp.argmax(jnp.where(new, scores[i], -1.0)), jnp.any(new)
         there = jnp.where(onward, index[way], entered_from[here])
@@ -135,8 +165,25 @@ def _walk_through(key: Key[Array, ""], solid: Bool[Array, "H W"]) -> Bool[Array,
         wall = 1 + 2 * cell + jnp.where(onward, delta[way], 0)
         return solid.at[wall[0], wall[1]].set(False), entered_from, there
 
-    nowhere = jnp.full(rooms, -1, jnp.int32).at[start].set(start)
-    return jax.lax.fori_loop(0, 2 * rooms, one, (solid, nowhere, start))[0]
+    nowhere = jnp.full(most, -1, jnp.int32).at[start].set(start)
+    return jax.lax.fori_loop(0, 2 * most, one, (solid, nowhere, start))[0]
+
+
+def make_room(key: Key[Array, ""], solid: Bool[Array, "H W"], inside: Bool[Array, "H W"], needed: int) -> Bool[Array, "H W"]:
+    """The walls, of which as many are taken out as it takes to have `needed` floor cells: one after the other, drawn among
+    those `inside` that are beside floor, so that the floor stays connected."""
+
+    def short(carry: tuple[Array, Array]) -> Array:
+        return (jnp.sum(~carry[0]) < needed) & jnp.any(inside & carry[0])
+
+    def one(carry: tuple[Array, Array]) -> tuple[Array, Array]:
+        solid, key = carry
+        key, draw_key = jax.random.split(key)
+        beside = jnp.any(jnp.stack([jnp.roll(~solid, delta, (0, 1)) for delta in grid.DELTAS]), axis=0)
+        cell, found = grid.choose_cell(inside & solid & beside, jax.random.uniform(draw_key))
+        return solid & ~(grid.stamp(cell[None], *solid.shape)[0] & found), key
+
+    return jax.lax.while_loop(short, one, (solid, key))[0]
 
 
 LAYOUTS: dict[str, Layout] = {

@@ -111,9 +111,9 @@ class CleanupOffice(CompassWorld):
     def reset(self, level: Level, key: Key[Array, ""]) -> OfficeState:
         """The start of an episode on this level; the key draws who is present and which errand comes first."""
         presence_key, errand_key = jax.random.split(key)
-        own = level.numbers["errands"] > 0
-        before = jax.random.randint(errand_key, own.shape[:1], 0, own.shape[1], dtype=jnp.int32)
         start = super().reset(level, presence_key)
+        own = start.numbers["errands"] > 0
+        before = jax.random.randint(errand_key, own.shape[:1], 0, own.shape[1], dtype=jnp.int32)
         return OfficeState(**vars(start), errand=next_errand(own, before), dropped=jnp.int32(0))
 
     def step(self, state: OfficeState, actions: Int32[Array, " N"], key: Key[Array, ""]) -> tuple[OfficeState, Outcome]:

@@ -96,8 +96,9 @@ class FloodedRoad(CompassWorld):
             return super().sample_level(key, numbers)
         values = {name: jnp.asarray(value) for name, value in self.numbers.items()} | (numbers or {})
         walls_key, river_key, goal_key, seats_key, turn_key = jax.random.split(key, 5)
-        solid = layouts.find(self.config.layout)(walls_key, self.spec.height, self.spec.width, values["density"])
-        tiles, above, below = draw_river(river_key, solid)
+        size = self.side(values, max(5, len(self.spec.seats) + 2))
+        solid = layouts.find(self.config.layout)(walls_key, self.spec.height, self.spec.width, values["density"], size)
+        tiles, above, below = draw_river(river_key, solid, size)
         goal = draw_first(goal_key, above, 1)
         seats = draw_first(seats_key, below, len(self.spec.seats))
         tiles = tiles.at[goal[0, 0], goal[0, 1]].set(grid.GOAL)
@@ -107,8 +108,8 @@ class FloodedRoad(CompassWorld):
     def reset(self, level: Level, key: Key[Array, ""]) -> FloodedState:
         """The start of an episode on this level; the key draws who is present and whether the bridge is flooded."""
         presence_key, flood_key = jax.random.split(key)
-        flooded = jax.random.uniform(flood_key) < level.numbers["flood"]
         start = super().reset(level, presence_key)
+        flooded = jax.random.uniform(flood_key) < start.numbers["flood"]
         return FloodedState(**vars(start), flooded=flooded, out=jnp.zeros(len(self.spec.seats), bool))
 
     def step(self, state: FloodedState, actions: Int32[Array, " N"], key: Key[Array, ""]) -> tuple[FloodedState, Outcome]:
@@ -137,7 +138,7 @@ class FloodedRoad(CompassWorld):
         return arriving[:, None, None] * goal + ending[:, None, None] * bridge
 
 
-def draw_river(key: Key[Array, ""], solid: Bool[Array, "H W"]) -> tuple[Array, Array, Array]:
+def draw_river(key: Key[Array, ""], solid: Bool[Array, "H W"], size: Int32[Array, ""]) -> tuple[Array, Array, Array]:
     """The tiles of a layout with a river along a row, and where to put the goal (above) and the seats (below), float32 (H, W):
     2 for cells nearer to the bridge than to the way around, 1 for others, 0 for those that have no way around.
 
@@ -145,11 +146,11 @@ def draw_river(key: Key[Array, ""], solid: Bool[Array, "H W"]) -> tuple[Array, A
     """
     height, width = solid.shape
     row_key, column_key = jax.random.split(key)
-    river = jax.random.randint(row_key, (), 2, height - 2)
-    bridge = jax.random.randint(column_key, (), 1, max(2, width // 4))
-    around = width - 2
+    river = jax.random.randint(row_key, (), 2, size - 2)
+    bridge = jax.random.randint(column_key, (), 1, jnp.maximum(2, size // 4))
+    around = size - 2
     rows, columns = jnp.arange(height)[:, None], jnp.arange(width)[None]
-    inner = ~layouts.border(height, width)
+    inner = ~layouts.border(height, width, size)
     here = inner & (rows == river)
     bank = inner & (jnp.abs(rows - river) == 1)
     tiles = jnp.where(solid & ~bank, grid.WALL, grid.FLOOR)
