@@ -49,7 +49,7 @@ def _relaxed(values: Callable[[Array], Array], solid: Array, start: Array) -> Ar
         value, _, rounds = carry
         better = jnp.maximum(jnp.max(values(value), axis=0), 0.0)
         better = jnp.where(solid, 0.0, better)
-        return better, jnp.any(better > value + 1e-6), rounds + 1
+        return better, jnp.any(better * (1 - 1e-6) > value), rounds + 1
 
     def unfinished(carry: tuple[Array, Array, Array]) -> Array:
         return carry[1] & (carry[2] < start.size)

@@ -50,6 +50,16 @@ def test_a_planner_goes_around_a_toll_unless_it_must_pay_it():
     assert choices("planner", *scene(walled, novices=0, experts=(LIKES_RED, LIKES_RED)), 0)[STAY] == 2000
 
 
+def test_a_planner_knows_its_way_however_long_it_is():
+    size, rows = 33, ["#" * 33]
+    for r in range(1, size - 1):
+        row = "." * (size - 2) if r % 2 else ("#" * (size - 3) + "." if r % 4 == 2 else "." + "#" * (size - 3))
+        rows.append(f"#{row}#")
+    rows[1], rows[-1] = "#.A." + rows[1][4:], rows[-1][:5] + "rB" + rows[-1][7:]
+    world, state = scene("\n".join([*rows, "#" * size]) + "\n", size=size, novices=0, experts=(LIKES_RED, LIKES_RED))
+    assert choices("planner", world, state, 0, draws=40)[RIGHT] == 40  # 500 steps to go
+
+
 def test_a_planner_with_nothing_to_gain_stays():
     world, state = scene(NEARER_GREEN.replace("r", "."), novices=0, experts=(LIKES_RED, LIKES_RED))
     assert choices("planner", world, state, 0)[STAY] == 2000

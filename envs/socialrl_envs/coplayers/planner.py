@@ -8,7 +8,7 @@ from jaxtyping import Float32, Int32, Key
 from socialrl_envs import planning
 from socialrl_envs.types import State, World
 
-TIE = 1e-4  # moves this close in value are ties, broken at random
+TIE = 1e-4  # moves this close in value, as a share of the best one, are ties, broken at random
 
 
 def pursue(world: World, state: State, gain: Float32[Array, "H W"], seat: int, key: Key[Array, ""]) -> Int32[Array, ""]:
@@ -21,7 +21,7 @@ def pursue(world: World, state: State, gain: Float32[Array, "H W"], seat: int, k
     if action is not None:
         return action
     worth, idle = _worth(world, state, gain, seat)
-    tie_break = TIE * jax.random.uniform(key, worth.shape)
+    tie_break = TIE * jnp.abs(jnp.max(worth)) * jax.random.uniform(key, worth.shape)
     move = jnp.argmax(worth + tie_break).astype(jnp.int32)
     return jnp.where(jnp.max(worth) > 0, move, idle)
 
