@@ -71,22 +71,32 @@ def begin(world: Any, key: Key[Array, ""], numbers: dict[str, Array] | None = No
     return world.reset(world.sample_level(level_key, numbers), reset_key)
 
 
-def _player(world: Any, steps: int) -> Callable[[Array], tuple[Any, ...]]:
-    """key -> a trace of that many steps, under scan."""
+def player(world: Any) -> Callable[[Array, Array], tuple[Any, ...]]:
+    """(key, script (T, N) of actions) -> a trace of that many steps, under scan; `as_trace` brings it to the host."""
 
-    def play(key: Array) -> tuple[Any, ...]:
+    def play(key: Array, script: Array) -> tuple[Any, ...]:
         level_key, reset_key, play_key = jax.random.split(key, 3)
         level = world.sample_level(level_key)
         state = world.reset(level, reset_key)
 
-        def step(state: State, time: Array) -> tuple[State, Any]:
-            action_key, step_key = jax.random.split(jax.random.fold_in(play_key, time))
-            actions = random_actions(world, action_key)
-            after, outcome = world.step(state, actions, step_key)
+        def step(state: State, now: tuple[Array, Array]) -> tuple[State, Any]:
+            time, actions = now
+            after, outcome = world.step(state, actions, jax.random.fold_in(play_key, time))
             return after, (after, world.observe(after), actions, outcome)
 
-        _, (states, views, actions, outcomes) = jax.lax.scan(step, state, jnp.arange(steps))
+        _, (states, views, actions, outcomes) = jax.lax.scan(step, state, (jnp.arange(len(script)), script))
         return level, _after(state, states), _after(world.observe(state), views), actions, outcomes
+
+    return play
+
+
+def _player(world: Any, steps: int) -> Callable[[Array], tuple[Any, ...]]:
+    """key -> a trace of that many steps with random actions."""
+
+    def play(key: Array) -> tuple[Any, ...]:
+        play_key, script_key = jax.random.split(key)
+        shape = (steps, len(world.spec.seats))
+        return player(world)(play_key, jax.random.randint(script_key, shape, 0, len(world.spec.actions), dtype=jnp.int32))
 
     return play
 
@@ -102,10 +112,11 @@ def _compiled_player(world: Any, steps: int) -> Callable[[Array], tuple[Any, ...
 
 def trace(world: Any, key: Key[Array, ""], steps: int) -> Trace:
     """Plays `steps` steps with random actions in one compiled scan."""
-    return _as_trace(_compiled_player(world, steps)(key))
+    return as_trace(_compiled_player(world, steps)(key))
 
 
-def _as_trace(played: tuple[Any, ...]) -> Trace:
+def as_trace(played: tuple[Any, ...]) -> Trace:
+    """What a player gives, as numpy."""
     level, states, views, actions, outcomes = jax.device_get(played)
     return Trace(level=level, states=states, views=views, actions=actions, outcomes=outcomes)
 

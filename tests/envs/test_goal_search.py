@@ -100,9 +100,9 @@ def test_a_view_without_the_goal_does_not_depend_on_where_it_is(shown_to):
     def seen(row, column):
         tiles = jnp.where(level.tiles == grid.GOAL, jnp.uint8(grid.FLOOR), level.tiles).at[row, column].set(grid.GOAL)
         state = world.reset(Level(tiles=tiles, position=position, heading=heading, numbers=level.numbers), key)
-        return world.observe(dataclasses.replace(state, prestige=jnp.float32([0.5, 1.0])))
+        return world.observe(dataclasses.replace(state, prestige=jnp.array([0.5, 1.0], jnp.float32)))
 
-    position, heading = jnp.int32([[5, 3], [4, 3]]), jnp.int32([0, 0])
+    position, heading = jnp.array([[5, 3], [4, 3]], jnp.int32), jnp.zeros(2, jnp.int32)
     cells = jnp.int32([[r, c] for r in range(1, 6) for c in range(1, 6) if (r, c) not in ((5, 3), (4, 3))])
     views = np.asarray(jax.jit(jax.vmap(seen))(cells[:, 0], cells[:, 1]))
     assert (views[:, 0] == views[:1, 0]).all()
