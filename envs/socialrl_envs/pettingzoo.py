@@ -192,7 +192,9 @@ class WorldEnv(pettingzoo.ParallelEnv[str, np.ndarray, Any]):
             return self._text()
         from socialrl_envs import render
 
-        pixels = render.draw(render.picture_of(self.world_state), headings="forward" in self.world.spec.actions)
+        colours = render.seat_colours(len(self.world.spec.seats), [seat.colour for seat in self.world.spec.seats])
+        picture = render.picture_of(self.world_state, colours)
+        pixels = render.draw(picture, headings="forward" in self.world.spec.actions)
         if self.render_mode == "rgb_array":
             return pixels
         self._window = self._window or _Window(str(self), pixels.shape)

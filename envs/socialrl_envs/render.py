@@ -6,6 +6,7 @@
 """
 
 import dataclasses
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -87,9 +88,15 @@ PALETTES = {
 }
 
 
-def seat_colours(seats: int) -> tuple[Colour, ...]:
-    """The colour of every seat, in order."""
-    return tuple(OKABE_ITO[i % len(OKABE_ITO)] for i in range(seats))
+def seat_colours(seats: int, given: Sequence[str | None] = ()) -> tuple[Colour, ...]:
+    """The colour of every seat, in order. given: "#rrggbb" for each seat that has one of its own, else None."""
+    own = (*given, *[None] * (seats - len(given)))
+    return tuple(_rgb(colour) if colour else OKABE_ITO[i % len(OKABE_ITO)] for i, colour in enumerate(own))
+
+
+def _rgb(colour: str) -> Colour:
+    red, green, blue = bytes.fromhex(colour.removeprefix("#"))
+    return red, green, blue
 
 
 def picture_of(state: Any, colours: tuple[Colour, ...] | None = None) -> Picture:
