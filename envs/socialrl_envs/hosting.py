@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 import jax
 import jax.numpy as jnp
 from jax import Array
-from jaxtyping import Int32, Key
+from jaxtyping import Bool, Int32, Key
 
 from socialrl_envs import registry
 from socialrl_envs.errors import unknown
@@ -38,3 +38,8 @@ def host(
         return jnp.stack(actions)
 
     return act
+
+
+def out(state: State) -> Bool[Array, " N"]:
+    """Who is out for good: gone until the end of the episode. Worlds in which that happens keep `out` in their state."""
+    return getattr(state, "out", jnp.zeros_like(state.present))

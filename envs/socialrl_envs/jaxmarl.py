@@ -11,6 +11,7 @@ scripts reshape every entry of `infos` to one number per agent and take flat obs
 """
 
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -61,8 +62,10 @@ class JaxMarlEnv:
     with a leading axis), from which resets draw; None draws a new level at every reset, and as in JaxMARL one is drawn at every
     step (in worlds with costly levels use a pool, or give `reset_state`). flatten: observations are vectors. full_infos: also
     "last_obs" (by agent, before any reset) and "events" (by agent, float32 (K,)); the rest of `infos` is one number per agent.
+    functions: policies of hosted co-players by agent name, (world, state, seat, key) -> action, instead of their own.
 
-    Keys may be of either kind, `jax.random.key` or `jax.random.PRNGKey`. An absent agent sees zeros.
+    Keys may be of either kind, `jax.random.key` or `jax.random.PRNGKey`. An absent agent sees zeros. One that is out for good
+    (`out` in the world's state) is done from then on.
     """
 
     def __init__(
@@ -73,6 +76,7 @@ class JaxMarlEnv:
         levels: Level | None = None,
         flatten: bool = False,
         full_infos: bool = True,
+        functions: Mapping[str, hosting.CoPlayer] | None = None,
     ):
         spec = world.spec
         self.world, self.levels, self.flatten, self.full_infos = world, levels, flatten, full_infos
@@ -81,7 +85,7 @@ class JaxMarlEnv:
             raise SocialRLError(f"{spec.name}: no novice, so nobody is left to act", "add one, or give hosted=False")
         self.agents = [spec.agents[seat] for seat in self.seats]
         self.num_agents = len(self.agents)
-        self._host = hosting.host(world) if hosted else None
+        self._host = hosting.host(world, functions) if hosted else None
         spaces = sys.modules.get("jaxmarl.environments.spaces")  # JaxMARL asks for its own classes, where it is in use
         discrete, box = (spaces.Discrete, spaces.Box) if spaces else (Discrete, Box)
         shape = (int(np.prod(spec.obs_shape)),) if flatten else spec.obs_shape
@@ -143,15 +147,18 @@ class JaxMarlEnv:
         taken = given if self._host is None else self._host(state, host_key).at[jnp.array(self.seats)].set(given)
         after, outcome = self.world.step(state, taken, step_key)
         obs = self.get_obs(after)
-        done = outcome.terminated | outcome.truncated
+        terminated = (outcome.terminated | hosting.out(after))[jnp.array(self.seats)]
+        truncated = outcome.truncated & ~terminated
         infos: dict[str, Any] = {
-            "terminated": jnp.full(self.num_agents, outcome.terminated),
-            "truncated": jnp.full(self.num_agents, outcome.truncated),
+            "terminated": terminated,
+            "truncated": truncated,
             "present": after.present[jnp.array(self.seats)],
         }
         if self.full_infos:
             infos |= {"last_obs": obs, "events": self._by_agent(outcome.events)}
-        dones = dict.fromkeys((*self.agents, "__all__"), done)
+        dones = dict(zip(self.agents, terminated | truncated, strict=True)) | {
+            "__all__": outcome.terminated | outcome.truncated
+        }
         return obs, after, self._by_agent(outcome.reward), dones, infos
 
     def get_obs(self, state: State) -> dict[str, Array]:

@@ -3,8 +3,10 @@
     from socialrl_envs import coin_grid_v0
     env = coin_grid_v0.parallel_env(size=9, experts=2, render_mode="rgb_array")
 
-By default the env hosts its co-players: it drives them, and only novices act and appear in `agents`. `hosted=False` hands every
-seat to the caller. Importing this file also registers every world with PettingZoo, as "socialrl/<world>_v0".
+By default the env hosts its co-players: it drives them, and only novices act and appear in `agents`. `functions` hands in
+policies by agent name, a trained agent's, say: {"expert_0": (world, state, seat, key) -> action}, traceable by JAX.
+`hosted=False` hands every seat to the caller. Importing this file also registers every world with PettingZoo, as
+"socialrl/<world>_v0".
 """
 
 import dataclasses
@@ -60,13 +62,17 @@ def _make_world(name: str, config: dict[str, Any], max_cycles: int | None) -> An
     return _first_of(_Recipe(f"{name} {world.config!r} {drawn}", world))
 
 
+Functions = tuple[tuple[str, hosting.CoPlayer], ...]  # as items, which can be hashed
+
+
 @lru_cache(maxsize=16)
-def _compile(world: Any, hosted: bool) -> tuple[Callable[..., Any], Callable[..., Any]]:
+def _compile(world: Any, hosted: bool, functions: Functions) -> tuple[Callable[..., Any], Callable[..., Any]]:
     """The jitted (reset, step) of an env: key -> (state, obs); (state, actions, key) -> (state, obs, outcome).
 
-    The key is the episode's: every step folds its time in, so one seed fixes the whole episode.
+    The key is the episode's: every step folds its time in, so one seed fixes the whole episode. A seat that goes out in this
+    step sees what it would have seen from where it ended; an absent one sees zeros.
     """
-    host = hosting.host(world)
+    host = hosting.host(world, dict(functions))
     driven = np.isin(np.arange(len(world.spec.seats)), world.spec.coplayers) & hosted
 
     def reset(key: Key[Array, ""]) -> tuple[State, UInt8[Array, "N V V C"]]:
@@ -78,8 +84,9 @@ def _compile(world: Any, hosted: bool) -> tuple[Callable[..., Any], Callable[...
         host_key, step_key = jax.random.split(jax.random.fold_in(key, state.time + 1))
         if hosted:
             actions = jnp.where(driven, host(state, host_key), actions)
-        state, outcome = world.step(state, actions, step_key)
-        return state, world.observe(state), outcome
+        after, outcome = world.step(state, actions, step_key)
+        ends = hosting.out(after) & ~hosting.out(state)
+        return after, world.observe(dataclasses.replace(after, present=after.present | ends)), outcome
 
     return jax.jit(reset), jax.jit(step)
 
@@ -90,20 +97,30 @@ class WorldEnv(pettingzoo.ParallelEnv[str, np.ndarray, Any]):
     Observations: uint8 (V, V, C), 0 to `world.spec.highest`, channels as in
     `world.spec.channels`. Actions: Discrete, as in `world.spec.actions`.
     infos[agent]: "events", float32 (K,), the agent's own cumulants of this step, and "present", whether it is on the grid.
-    An absent agent stays in `agents` (PettingZoo lets nobody come back): it sees zeros and its actions do nothing.
+    An absent agent stays in `agents` (PettingZoo lets nobody come back): it sees zeros and its actions do nothing. One that is
+    out for good (`out` in the world's state) terminates and leaves `agents`; its last observation is from where it ended.
+    functions: policies of hosted co-players by agent name, see the module.
     `reset(seed=s)` fixes the whole episode and all that follow; `reset()` goes on from there. `options` are ignored.
     """
 
     metadata: dict[str, Any] = {"render_modes": list(RENDER_MODES), "is_parallelizable": True, "render_fps": RENDER_FPS}  # noqa: RUF012
 
-    def __init__(self, world: Any, render_mode: str | None = None, hosted: bool = True):
+    def __init__(
+        self,
+        world: Any,
+        render_mode: str | None = None,
+        hosted: bool = True,
+        functions: Mapping[str, hosting.CoPlayer] | None = None,
+    ):
         if render_mode is not None and render_mode not in RENDER_MODES:
             raise unknown("render_mode", render_mode, RENDER_MODES)
         spec = world.spec
         seats = spec.novices if hosted else range(len(spec.seats))
         if not seats:
             raise SocialRLError(f"{spec.name}: no novice, so nobody is left to act", "add one, or give hosted=False")
-        self.world, self.render_mode, self.hosted = world, render_mode, hosted
+        if functions and not hosted:
+            raise SocialRLError(f"{spec.name}: functions for co-players that are not hosted", "leave out hosted=False")
+        self.world, self.render_mode, self.hosted, self.functions = world, render_mode, hosted, tuple((functions or {}).items())
         self.metadata = {**type(self).metadata, "name": f"{spec.name}_v0"}
         self._seat_of = {spec.agents[seat]: seat for seat in seats}
         self.possible_agents = list(self._seat_of)
@@ -117,7 +134,7 @@ class WorldEnv(pettingzoo.ParallelEnv[str, np.ndarray, Any]):
         self._key: Array | None = None
         self._state: State | None = None
         self._window: _Window | None = None
-        self._reset, self._step = _compile(world, hosted)
+        self._reset, self._step = _compile(world, hosted, self.functions)
 
     def observation_space(self, agent: str) -> spaces.Box:
         return self._observation_spaces[agent]
@@ -158,18 +175,19 @@ class WorldEnv(pettingzoo.ParallelEnv[str, np.ndarray, Any]):
         taken = jnp.asarray(self._checked(actions))
         state, observations, outcome = self._step(self.world_state, taken, self._key)
         self._state = state
-        present, observations, outcome = jax.device_get((state.present, observations, outcome))
+        present, out, observations, outcome = jax.device_get((state.present, hosting.out(state), observations, outcome))
         if self.render_mode == "human":
             self.render()
+        terminated = {agent: bool(outcome.terminated or out[self._seat_of[agent]]) for agent in self.agents}
+        truncated = {agent: bool(outcome.truncated and not terminated[agent]) for agent in self.agents}
         result = (
             self._of_agents(observations),
-            {agent: float(outcome.reward[seat]) for agent, seat in self._seat_of.items()},
-            {agent: bool(outcome.terminated) for agent in self._seat_of},
-            {agent: bool(outcome.truncated) for agent in self._seat_of},
+            {agent: float(outcome.reward[self._seat_of[agent]]) for agent in self.agents},
+            terminated,
+            truncated,
             self._infos(outcome.events, present),
         )
-        if outcome.terminated or outcome.truncated:
-            self.agents = []
+        self.agents = [agent for agent in self.agents if not (terminated[agent] or truncated[agent])]
         return result
 
     def state(self) -> np.ndarray:
@@ -212,24 +230,25 @@ class WorldEnv(pettingzoo.ParallelEnv[str, np.ndarray, Any]):
 
     def __setstate__(self, fields: dict[str, Any]) -> None:
         self.__dict__.update(fields, _window=None)
-        self._reset, self._step = _compile(self.world, self.hosted)
+        self._reset, self._step = _compile(self.world, self.hosted, self.functions)
 
     def _checked(self, actions: Mapping[str, Any]) -> Int32[np.ndarray, " N"]:
         checked = np.zeros(len(self.world.spec.seats), np.int32)
-        for agent in actions:
+        for agent in actions:  # of one that is out, too: PettingZoo's conversion to AEC repeats its last action
             if agent not in self._seat_of:
                 raise unknown("agent", str(agent), self._seat_of)
-        for agent, seat in self._seat_of.items():
+        for agent in self.agents:
             if agent not in actions:
                 raise SocialRLError(f"{agent}: no action given", "every agent in `agents` acts at every step")
-            checked[seat] = check_action(agent, actions[agent], self._action_spaces[agent])
+            checked[self._seat_of[agent]] = check_action(agent, actions[agent], self._action_spaces[agent])
         return checked
 
     def _of_agents(self, observations: np.ndarray) -> dict[str, np.ndarray]:
-        return {agent: np.array(observations[seat]) for agent, seat in self._seat_of.items()}
+        return {agent: np.array(observations[self._seat_of[agent]]) for agent in self.agents}
 
     def _infos(self, events: np.ndarray, present: np.ndarray) -> dict[str, dict[str, Any]]:
-        return {a: {"events": np.array(events[i]), "present": bool(present[i])} for a, i in self._seat_of.items()}
+        seats = {agent: self._seat_of[agent] for agent in self.agents}
+        return {agent: {"events": np.array(events[i]), "present": bool(present[i])} for agent, i in seats.items()}
 
     def _text(self) -> str:
         state = jax.device_get(self.world_state)
@@ -289,13 +308,19 @@ class _Window:
 
 
 def parallel_env(
-    world: str, *, render_mode: str | None = None, hosted: bool = True, max_cycles: int | None = None, **config: Any
+    world: str,
+    *,
+    render_mode: str | None = None,
+    hosted: bool = True,
+    functions: Mapping[str, hosting.CoPlayer] | None = None,
+    max_cycles: int | None = None,
+    **config: Any,
 ) -> WorldEnv:
     """The world of that name as a ParallelEnv; config: its options, as for `socialrl_envs.make`.
 
     Raises SocialRLError for an unknown or impossible option.
     """
-    return WorldEnv(_make_world(world, config, max_cycles), render_mode=render_mode, hosted=hosted)
+    return WorldEnv(_make_world(world, config, max_cycles), render_mode=render_mode, hosted=hosted, functions=functions)
 
 
 def raw_env(world: str, **config: Any) -> pettingzoo.AECEnv[str, np.ndarray, Any]:

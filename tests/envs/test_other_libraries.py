@@ -36,7 +36,7 @@ def test_stable_baselines3_trains_a_lone_novice():
 @pytest.mark.parametrize("module", [coin_grid_v0, flooded_road_v0])
 def test_torchrl_finds_the_specs_kept(module):
     envs = pytest.importorskip("torchrl.envs")
-    env = envs.PettingZooWrapper(module.parallel_env(**SMALL), use_mask=False, categorical_actions=True)
+    env = envs.PettingZooWrapper(module.parallel_env(**SMALL), use_mask=True, categorical_actions=True)  # who is out leaves
     envs.check_env_specs(env)
     assert env.group_map == {"novice": ["novice_0", "novice_1"]}
     assert env.rollout(8)["novice", "observation"].shape[1] == 2

@@ -6,6 +6,8 @@ import pickle
 import warnings
 
 import gymnasium
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pettingzoo
 import pytest
@@ -36,8 +38,8 @@ def options(request):
 # --- PettingZoo's own tests -----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.filterwarnings("ignore:Observation numpy array is all zeros")  # so sees who has drowned: nothing
 def test_api(module, options):
+    options = options | {"view": 7}  # a wall is always in sight: bare floor is all zeros, which that test takes for a mistake
     official.api_test(module.env(**options), num_cycles=30)
     official.api_test(module.raw_env(**options), num_cycles=30)
 
@@ -57,6 +59,12 @@ def test_state(module, options):
 
 def test_max_cycles(module):
     official.max_cycles_test(module)
+
+
+def test_saving_observations(module, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    official.test_save_obs(module.env(**SMALL))  # says that views are no pictures of three colours, and saves none
+    assert not list(tmp_path.iterdir())
 
 
 def test_rendering(module):
@@ -105,16 +113,18 @@ def test_without_any_seed_two_envs_differ(module):
     assert len({state.tobytes() for state in states}) == 4
 
 
-def test_all_end_together_at_the_horizon_at_the_latest(module, options):
+def test_everybody_acts_until_its_end_at_the_horizon_at_the_latest(module, options):
     env = module.parallel_env(**options)
     record = [step for step in episode(env, 0) if isinstance(step, tuple) and len(step) == 6]
-    for number, (_, observations, rewards, terminated, truncated, infos) in enumerate(record, start=1):
-        for given in (observations, rewards, terminated, truncated, infos):
-            assert list(given) == env.possible_agents
+    live = env.possible_agents
+    for actions, observations, rewards, terminated, truncated, infos in record:
+        for given in (actions, observations, rewards, terminated, truncated, infos):
+            assert list(given) == live
         assert all(isinstance(value, bool) for value in (*terminated.values(), *truncated.values()))
         assert all(isinstance(value, float) for value in rewards.values())
-        done = {terminated[a] or truncated[a] for a in env.possible_agents}
-        assert done == {number == len(record)}
+        assert not any(terminated[agent] and truncated[agent] for agent in live)
+        live = [agent for agent in live if not (terminated[agent] or truncated[agent])]
+    assert not live
     assert len(record) <= 12
     with pytest.raises(SocialRLError, match=r"call reset\(\)"):
         env.step(dict.fromkeys(env.possible_agents, 0))
@@ -128,11 +138,72 @@ def test_aec_and_parallel_play_the_same_episode(module, options):
     while together.agents:
         actions = {agent: int(rng.integers(together.action_space(agent).n)) for agent in together.agents}
         for agent in together.agents:
+            assert in_turn.agent_selection == agent
             assert np.array_equal(in_turn.last()[0], observations[agent])
             in_turn.step(actions[agent])
-        observations, rewards, *_ = together.step(actions)
+        observations, rewards, terminated, *_ = together.step(actions)
         assert in_turn.rewards == rewards
+        while together.agents and in_turn.terminations[in_turn.agent_selection]:  # who is out says goodbye first
+            assert terminated[in_turn.agent_selection]
+            assert np.array_equal(in_turn.last()[0], observations[in_turn.agent_selection])
+            in_turn.step(None)
     assert np.array_equal(in_turn.state(), together.state())
+
+
+@pytest.mark.parametrize("name", ["flooded_road", "goal_search"])
+def test_who_is_out_for_good_terminates_and_leaves_while_others_go_on(name):
+    options = {"layout": "open", "again": False} if name == "goal_search" else {"flood": 0.5}
+    env = WorldEnv(socialrl_envs.make(name, **SMALL | {"horizon": 40}, novices=2, experts=2, **options), hosted=False)
+    host = jax.jit(socialrl_envs.host(env.world))
+    goodbyes = 0
+    for seed in range(4):
+        env.reset(seed=seed)
+        while env.agents:
+            planned = np.asarray(host(env.world_state, jax.random.key(seed)))
+            before = env.agents
+            observations, rewards, terminated, truncated, infos = env.step(
+                {agent: int(planned[env.world.spec.agents.index(agent)]) for agent in before}
+            )
+            leaving = [agent for agent in before if terminated[agent]]
+            assert env.agents == [agent for agent in before if agent not in leaving and not truncated[agent]]
+            if env.agents:
+                goodbyes += len(leaving)
+                for agent in leaving:
+                    assert observations[agent].any()  # from where it ended
+                    assert not infos[agent]["present"]
+                    assert rewards[agent] != 0
+        with pytest.raises(SocialRLError, match=r"call reset\(\)"):
+            env.step({})
+    assert goodbyes >= 4
+
+
+def always_up(world, state, seat, key):
+    """A policy handed in: it goes up, or forward where it turns."""
+    return jnp.int32(2 if "forward" in world.spec.actions else 0)
+
+
+def test_a_trained_agent_is_handed_in_as_a_function(module):
+    env = module.parallel_env(**SMALL, experts=1, functions={"expert_0": always_up})
+    plain, obeying = module.parallel_env(**SMALL, experts=1), module.parallel_env(**SMALL, experts=1, hosted=False)
+    given = int(always_up(env.world, None, 1, None))
+    for one in (env, plain, obeying):
+        one.reset(seed=3)
+    differs = False
+    for _ in range(5):
+        if not env.agents:
+            break
+        env.step({"novice_0": 0})
+        obeying.step({"novice_0": 0, "expert_0": given} if "expert_0" in obeying.agents else {"novice_0": 0})
+        if plain.agents:
+            plain.step({"novice_0": 0})
+            differs |= not np.array_equal(plain.state(), env.state())
+        assert np.array_equal(obeying.state(), env.state())
+    assert differs
+    assert pickle.loads(pickle.dumps(env)).functions == env.functions
+    with pytest.raises(SocialRLError, match="did you mean 'expert_0'"):
+        module.parallel_env(**SMALL, functions={"exprt_0": always_up})
+    with pytest.raises(SocialRLError, match="leave out hosted=False"):
+        module.parallel_env(**SMALL, hosted=False, functions={"expert_0": always_up})
 
 
 # --- spaces, agents, infos ------------------------------------------------------------------------------------------------
@@ -363,9 +434,9 @@ def test_envs_and_their_makers_can_be_pickled_and_copied(module):
 
 def test_pettingzoo_knows_every_world(module):
     name = module.__name__.rpartition(".")[2]
-    parallel = pettingzoo.make("parallel", f"socialrl/{name}", max_cycles=3)
+    parallel = pettingzoo.make("parallel", f"socialrl/{name}", max_cycles=4)
     assert isinstance(parallel, WorldEnv)
-    assert parallel.world.spec.horizon == 3
+    assert parallel.world.spec.horizon == 4
     aec = pettingzoo.make("aec", f"socialrl/{name}", size=8)
     assert aec.unwrapped.world.spec.height == 8
 
