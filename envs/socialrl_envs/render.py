@@ -346,3 +346,45 @@ def _outline(image: UInt8[np.ndarray, "h w 3"], mask: Bool[np.ndarray, "H W"], c
         for (r, c), piece in zip(AROUND, (*edges, *corners), strict=True):
             if not padded[row + 1 + r, column + 1 + c]:
                 piece[:] = colour
+
+
+def seen_by(world: Any, state: Any, seat: int) -> Bool[np.ndarray, "H W"]:
+    """Which cells a seat has in sight, as `draw(view=...)` takes them: ahead of it and not hidden by walls where seats turn,
+    around it where the view is partial, all of them else. An absent seat sees none."""
+    shape, config = state.tiles.shape, world.config
+    if not state.present[seat]:
+        return np.zeros(shape, bool)
+    (row, column), reach = (int(p) for p in state.position[seat]), np.arange(config.view)
+    if "forward" in world.spec.actions:
+        ahead, aside = np.meshgrid(reach[::-1], reach - config.view // 2, indexing="ij")
+        offsets = ((-ahead, aside), (aside, ahead), (ahead, -aside), (-aside, -ahead))[int(state.heading[seat])]
+    elif config.observation == "partial":
+        offsets = np.meshgrid(reach - config.view // 2, reach - config.view // 2, indexing="ij")
+    else:
+        return np.ones(shape, bool)
+    rows, columns = row + offsets[0], column + offsets[1]
+    inside = (rows >= 0) & (rows < shape[0]) & (columns >= 0) & (columns < shape[1])
+    walls = np.ones(rows.shape, bool)
+    walls[inside] = np.asarray(state.tiles)[rows[inside], columns[inside]] == WALL
+    seen = inside & _lit(~walls) if "forward" in world.spec.actions and config.occlusion else inside
+    mask = np.zeros(shape, bool)
+    mask[rows[seen], columns[seen]] = True
+    return mask
+
+
+def _lit(clear: Bool[np.ndarray, "V V"]) -> Bool[np.ndarray, "V V"]:
+    """Which cells of a view are seen from the middle of its last row: the rule of `sight.visible`, cell by cell."""
+    size, half = len(clear), len(clear) // 2
+    seen, reached = np.zeros((size, size), bool), {half}
+    for row in reversed(range(size)):
+        onwards = set()
+        for step, columns in ((1, range(half, size)), (-1, range(half, -1, -1))):
+            through = False  # whether sight comes from the cell before, along the row
+            for column in columns:
+                seen_here = through or column in reached
+                through = seen_here and bool(clear[row, column])
+                seen[row, column] |= seen_here
+                if through:
+                    onwards |= {column, column + step}
+        reached = onwards
+    return seen

@@ -1,0 +1,186 @@
+"""The pages of the docs: for every world a picture, its rules, channels, options, a level, and code that runs.
+
+    python -m socialrl_envs.gallery [--out docs/worlds]
+
+What a page says is taken from the code: the world's docstring, that of its Config, its spec. PNGs need Pillow.
+"""
+
+import argparse
+import dataclasses
+import inspect
+import re
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from jaxtyping import UInt8
+
+from socialrl_envs import registry, render
+from socialrl_envs.types import Level
+
+CELL = 24  # pixels
+SEED = 1
+GAP = 12  # pixels between the two halves of a picture
+
+SNIPPETS = """With PettingZoo (`socialrl/{name}_v0` in its registry; Gymnasium: `socialrl_envs.gym:socialrl/{name}-v0`):
+
+```python
+from socialrl_envs import {name}_v0
+
+env = {name}_v0.parallel_env(novices=1, experts=2, render_mode="ansi")
+observations, infos = env.reset(seed=0)
+while env.agents:
+    actions = {{agent: env.action_space(agent).sample() for agent in env.agents}}
+    observations, rewards, terminations, truncations, infos = env.step(actions)
+print(env.render())
+```
+
+In JAX, 64 worlds at once:
+
+```python
+import jax
+import socialrl_envs
+
+world = socialrl_envs.make("{name}", novices=1, experts=2)
+host = socialrl_envs.host(world)  # acts for the co-players; a novice's entry is 0 until you fill it in
+
+
+def episode(key):
+    level_key, reset_key, play_key = jax.random.split(key, 3)
+    state = world.reset(world.sample_level(level_key), reset_key)
+
+    def step(state, key):
+        host_key, step_key = jax.random.split(key)
+        state, outcome = world.step(state, host(state, host_key), step_key)
+        return state, outcome.reward
+
+    return jax.lax.scan(step, state, jax.random.split(play_key, world.spec.horizon))[1].sum(axis=0)
+
+
+returns = jax.jit(jax.vmap(episode))(jax.random.split(jax.random.key(0), 64))
+print(dict(zip(world.spec.agents, returns.mean(axis=0).tolist())))
+```
+"""
+
+
+def field_docs(config: type) -> dict[str, str]:
+    """Field -> what it means, from `name: meaning.` and `one, two: meaning.` in the docstrings of a dataclass and its bases."""
+    names = "|".join(field.name for field in dataclasses.fields(config))
+    head, found = re.compile(rf"(?:^|(?<=\. )|(?<=; ))((?:{names})(?:, (?:{names}))*): "), {}
+    for paragraph in (part for base in config.__mro__[::-1] for part in (base.__dict__.get("__doc__") or "").split("\n\n")):
+        _, *pieces = head.split(" ".join(paragraph.split()))
+        for fields, meaning in zip(pieces[::2], pieces[1::2], strict=True):
+            found |= dict.fromkeys(fields.split(", "), meaning.strip(" .;"))
+    return found
+
+
+def sample(name: str) -> tuple[Any, Any, Level]:
+    """The world of that name with its default options, and the state and level that its page shows."""
+    world = registry.make(name)
+    level_key, reset_key = jax.random.split(jax.random.key(SEED))
+    level = jax.jit(world.sample_level)(level_key)
+    return world, jax.jit(world.reset)(level, reset_key), level
+
+
+def picture(world: Any, state: Any, cell: int = CELL) -> UInt8[np.ndarray, "h w 3"]:
+    """All that there is; beside it what the first seat has in sight, if that is less."""
+    scene, headings = render.picture_of(state), "forward" in world.spec.actions
+    whole = render.draw(scene, cell, headings=headings)
+    seen = render.seen_by(world, state, 0)
+    if seen.all():
+        return whole
+    part = render.draw(scene, cell, seat=0, view=seen, headings=headings)
+    return np.concatenate([whole, np.full((len(whole), GAP, 3), 255, np.uint8), part], axis=1)
+
+
+def page(name: str) -> str:
+    """The page of a world, as Markdown."""
+    world, state, level = sample(name)
+    spec, module = world.spec, inspect.getmodule(type(world))
+    title, _, rules = inspect.cleandoc(module.__doc__ or "").partition("\n\n")
+    beside = "" if render.seen_by(world, state, 0).all() else f" Right: what `{spec.agents[0]}` has in sight."
+    bounds = "0 or 1" if spec.binary_views else "0 to 255"
+    parts = [
+        f"# {name}",
+        title,
+        f"![{name}]({name}.png)",
+        f"All there is, digits included, as the experimenter knows it.{beside}",
+        f"## Rules\n\n{rules}",
+        f"## What a seat sees and does\n\nObservation: uint8 {spec.obs_shape}, {bounds}. Actions: {_list(spec.actions)}.\n\n"
+        f"Channels: {_list(spec.channels)}. Other seats are seen in {_list(spec.channels_of_others)}.\n\n"
+        f"Cumulants (`events`, per seat and step): {_list(spec.cumulants)}.\n\n"
+        f"Numbers that may differ per level, without compiling anew: {_list(world.numbers)}.",
+        f"## Options\n\n{options(type(world.config))}",
+        f"## Who may live there\n\n`Seat(policy=...)` takes:\n\n{coplayers()}",
+        f"## A level\n\n```text\n{drawing(level)}\n```",
+        f"## Code\n\n{SNIPPETS.format(name=name)}",
+    ]
+    return "\n\n".join(parts)
+
+
+def drawing(level: Level) -> str:
+    """The level's ASCII without its numbers."""
+    return dataclasses.replace(level, numbers={}).to_ascii().strip()
+
+
+def options(config: type) -> str:
+    """The options of a world as a table."""
+    meanings, rows = field_docs(config), ["| Option | Type | Default | Meaning |", "|---|---|---|---|"]
+    for field in dataclasses.fields(config):
+        mentions = [f"see `{other}`" for other, meaning in meanings.items() if f"`{field.name}`" in meaning]
+        kind = field.type.__name__ if field.type in (int, float, bool, str) else re.sub(r"\w+\.(?=\w)", "", str(field.type))
+        cells = (f"`{field.name}`", f"`{kind}`", f"`{field.default!r}`", meanings.get(field.name, "; ".join(mentions)))
+        rows.append("| " + " | ".join(cell.replace("|", r"\|") for cell in cells) + " |")
+    return "\n".join(rows)
+
+
+def coplayers() -> str:
+    """The co-players, each with the first line of its file."""
+    lines = ["- `learner`: a novice. The others are co-players, which the world hosts:"]
+    for name in registry.coplayer_names():
+        lines.append(f"- `{name}`: {(registry.coplayer(name).__doc__ or '').splitlines()[0]}")
+    return "\n".join(lines)
+
+
+def contents() -> str:
+    """The page that lists the others."""
+    rows = ["| World | | |", "|---|---|---|"]
+    for name in registry.names():
+        title = inspect.cleandoc(inspect.getmodule(registry.world_config(name)).__doc__ or "").split("\n\n")[0]
+        rows.append(
+            f"| [{name}](worlds/{name}.md) | {' '.join(title.split())} | [![{name}](worlds/{name}.png)](worlds/{name}.md) |"
+        )
+    return "\n".join(["# Worlds", "", "One page each: rules, channels, options, a level, code that runs.", "", *rows, ""])
+
+
+def write(out: Path) -> list[Path]:
+    """Writes all pages and pictures into a folder, and the table of contents above it; returns what was written."""
+    try:
+        from PIL import Image
+    except ModuleNotFoundError as missing:
+        raise ModuleNotFoundError(f"{missing}: pip install pillow", name=missing.name) from missing
+    out.mkdir(parents=True, exist_ok=True)
+    texts = {out / f"{name}.md": page(name) for name in registry.names()} | {out.parent / "README.md": contents()}
+    for path, text in texts.items():
+        path.write_text(text, encoding="utf-8")
+    pictures = [out / f"{name}.png" for name in registry.names()]
+    for path in pictures:
+        Image.fromarray(picture(*sample(path.stem)[:2])).save(path, optimize=True)
+    return [*texts, *pictures]
+
+
+def _list(words: Any) -> str:
+    return ", ".join(f"`{word}`" for word in words)
+
+
+def main() -> None:
+    """Writes the pages; see the module."""
+    parser = argparse.ArgumentParser(prog="python -m socialrl_envs.gallery", description="Writes a page per world.")
+    parser.add_argument("--out", type=Path, default=Path("docs/worlds"), help="folder for pages and pictures (docs/worlds)")
+    for path in write(parser.parse_args().out):
+        print(f"{path}  {path.stat().st_size / 1000:.1f} kB")
+
+
+if __name__ == "__main__":
+    main()
