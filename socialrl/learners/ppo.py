@@ -115,11 +115,13 @@ class Lived:
     """What happened to novices, leaves (T, *batch, ...).
 
     where: cells ahead and to the right of each at which the co-players stood, by the length of the grid; NaN if absent.
+    prior_logits: of a policy to stay near to; no entries if there is none.
     """
 
     own: Transition
     old_logits: Float32[Array, "T *batch A"]
     where: Float32[Array, "T *batch K 2"]
+    prior_logits: Float32[Array, "T *batch P"]
 
 
 @pytree
@@ -186,7 +188,12 @@ class PPO:
         def learn(params: PyTree, optimiser: PyTree, memory: Any, lived: Lived, key: Key[Array, ""]) -> Any:
             return self.learn(params, optimiser, memory, lived, bonus, key)
 
-        lived = Lived(own=experience.own, old_logits=experience.decision.values[..., 0, :], where=self.whereabouts(experience))
+        lived = Lived(
+            own=experience.own,
+            old_logits=experience.decision.values[..., 0, :],
+            where=self.whereabouts(experience),
+            prior_logits=self.prior_logits(state, experience),
+        )
         if self.config.shared:
             lived = jax.tree.map(lambda x: x.reshape(x.shape[0], x.shape[1] * x.shape[2], *x.shape[3:]), lived)
             memory = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), experience.memory)
@@ -195,7 +202,12 @@ class PPO:
             mapped = jax.vmap(learn, in_axes=(0, 0, 1, 2, 0))
             parts = mapped(state.params, state.optimiser, experience.memory, lived, self._split_key(key))
             params, optimiser, metrics = parts[0], parts[1], jax.tree.map(lambda x: jnp.mean(x, axis=0), parts[2])
-        return PPOState(params=params, optimiser=optimiser, steps=steps), metrics | {"entropy_weight": bonus}
+        after = dataclasses.replace(state, params=params, optimiser=optimiser, steps=steps)
+        return after, metrics | {"entropy_weight": bonus}
+
+    def prior_logits(self, state: PPOState, experience: Experience) -> Float32[Array, "T B M P"]:
+        """Of a policy to stay near to: none here."""
+        return jnp.zeros((*experience.own.reward.shape, 0), jnp.float32)
 
     def whereabouts(self, experience: Experience) -> Float32[Array, "T B M K 2"]:
         """Where the co-players were; nothing unless it is to be learnt."""
@@ -350,13 +362,19 @@ class PPO:
             "value": jnp.mean(out.value),
         }
         total = surrogate + config.value * value_loss - bonus * spread
-        if config.prediction > 0:
-            metrics["loss/prediction"] = self.prediction_loss(params, out, own)
-            total += config.prediction * metrics["loss/prediction"]
-        if config.attention > 0:
-            metrics["loss/attention"] = self.attention_loss(params, out, batch.lived.where)
-            total += config.attention * metrics["loss/attention"]
+        for name, (weight, extra) in self.auxiliary(params, out, batch.lived).items():
+            metrics[f"loss/{name}"] = extra
+            total += weight * extra
         return total, metrics
+
+    def auxiliary(self, params: PyTree, out: Outputs, lived: Lived) -> dict[str, tuple[float, Array]]:
+        """What is learnt besides: (weight, loss) by name."""
+        config, losses = self.config, {}
+        if config.prediction > 0:
+            losses["prediction"] = (config.prediction, self.prediction_loss(params, out, lived.own))
+        if config.attention > 0:
+            losses["attention"] = (config.attention, self.attention_loss(params, out, lived.where))
+        return losses
 
     def prediction_loss(self, params: PyTree, out: Outputs, own: Transition) -> Float32[Array, ""]:
         """The mean error of what each look expects to be seen next, or as a control of what it sees."""
