@@ -50,12 +50,12 @@ def episode(key):
     level_key, reset_key, play_key = jax.random.split(key, 3)
     state = world.reset(world.sample_level(level_key), reset_key)
 
-    def step(state, key):
-        host_key, step_key = jax.random.split(key)
+    def step(state, time):
+        host_key, step_key = jax.random.split(jax.random.fold_in(play_key, time))
         state, outcome = world.step(state, host(state, host_key), step_key)
         return state, outcome.reward
 
-    return jax.lax.scan(step, state, jax.random.split(play_key, world.spec.horizon))[1].sum(axis=0)
+    return jax.lax.scan(step, state, jax.numpy.arange(world.spec.horizon))[1].sum(axis=0)
 
 
 returns = jax.jit(jax.vmap(episode))(jax.random.split(jax.random.key(0), 64))
