@@ -40,7 +40,7 @@ class Config:
     """Options of social.
 
     episodes: per seed and condition.
-    policies: how the novice acts: greedy, sampled (as while training), or both.
+    policies: how the novice acts: greedy, sampled (as while training), or both; on transfer worlds as the first of them says.
     companies: co-players' policies that stand in for those of the world, present throughout and for the first half.
     skill: of a `noisy` company, 0..1.
     world: the world to test all arms in; None takes the experiment's, whatever an arm was trained in.
@@ -70,7 +70,7 @@ class Config:
         """Yields labels and a bundle of measures by name."""
         keys = study.seeds.bundle([jax.random.fold_in(root, STREAM) for root in study.seeds.unbundle(study.roots)])
         for name, world in self.worlds(study).items():
-            for policy in self.policies:
+            for policy in self.policies_in(name):
                 companies = self.companies if name == HOME else ()
                 program = episodes_of(world, study.learner, companies, self.episodes, policy == "sampled")
                 evaluate = study.seeds.map(program, 2)
@@ -80,7 +80,12 @@ class Config:
 
     def count(self, study: Study) -> int:
         """How many records `run` yields."""
-        return len(self.policies) * sum(len(self.conditions(name, world)) for name, world in self.worlds(study).items())
+        worlds = self.worlds(study).items()
+        return sum(len(self.policies_in(name)) * len(self.conditions(name, world)) for name, world in worlds)
+
+    def policies_in(self, name: str) -> tuple[str, ...]:
+        """All policies at home, the first one alone elsewhere: each costs a compilation."""
+        return self.policies if name == HOME else self.policies[:1]
 
     def worlds(self, study: Study) -> dict[str, World]:
         """The worlds to test in, home first; raises SocialRLError for one that the learner cannot see or act in."""

@@ -167,14 +167,15 @@ def company_table(tests: dict[str, Cells], policy: str) -> Table:
     return Table("Return beside others of all kinds, there throughout", ("arm", *shown), rows)
 
 
-def transfer_worlds(tests: dict[str, Cells]) -> list[str]:
-    """The worlds but home."""
-    return [world for world in of_each(tests, "world") if world != HOME]
+def transfer_worlds(tests: dict[str, Cells], policy: str) -> list[str]:
+    """The worlds but home in which novices of this policy were tested."""
+    conditions = [condition for cells in tests.values() for condition in cells if condition.policy == policy]
+    return [world for world in dict.fromkeys(condition.world for condition in conditions) if world != HOME]
 
 
 def transfer_table(tests: dict[str, Cells], policy: str) -> Table:
     """Each new world by arm; then over all of them, seeds resampled within each world."""
-    worlds, rows = transfer_worlds(tests), []
+    worlds, rows = transfer_worlds(tests, policy), []
     for world in worlds:
         for arm, cells in tests.items():
             scores = [*returns(cells, world, policy).values(), *shares(cells, world, policy).values()]

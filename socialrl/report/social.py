@@ -45,18 +45,24 @@ def social(study: Study, styles: Styles) -> Section | None:
         return None
     policies = of_each(tests, "policy")
     main = policies[0]
+    shown = tables(tests, main)
+    first, rest = shown[:4], shown[4:]
     parts = [
         tag("p", _NOTE, class_="note"),
-        arm_legend(list(tests), styles, "social-key"),
         presence_figure(tests, styles, main),
-        *map(as_html, tables(tests, main)[:4]),
+        *map(as_html, first),
         company_figure(tests, styles, main),
         transfer_figure(tests, styles, main),
         influence_figures(tests, styles, main),
-        fold("Bad company and new worlds in numbers", *map(as_html, tables(tests, main)[4:])),
+        fold("Bad company and new worlds in numbers", *map(as_html, rest)) if rest else None,
         *(fold(f"All tables of {policy} actions", *map(as_html, tables(tests, policy))) for policy in policies[1:]),
     ]
     return section(f"Social learning ({main} actions)", *parts, anchor="social")
+
+
+def legend(tests: dict[str, Cells], styles: Styles, name: str) -> Markup:
+    """The arms that were tested."""
+    return arm_legend(list(tests), styles, name)
 
 
 def as_html(one: Table) -> Markup:
@@ -72,7 +78,8 @@ def presence_figure(tests: dict[str, Cells], styles: Styles, policy: str) -> Mar
     experts = np.concatenate([values["experts"] for values in found.values()])
     levels = {presence: interval(experts).value for presence in PRESENCES}
     text = "Return with the company there throughout, for the first half, never. Dashed: what the experts earn themselves."
-    return figure(Markup(social_figures.bars(groups, styles, "presence", "return", levels)), text)
+    drawn = Markup(social_figures.bars(groups, styles, "presence", "return", levels))
+    return figure(drawn, text, legend(tests, styles, "presence-key"))
 
 
 def company_figure(tests: dict[str, Cells], styles: Styles, policy: str) -> Markup | None:
@@ -82,20 +89,23 @@ def company_figure(tests: dict[str, Cells], styles: Styles, policy: str) -> Mark
         return None
     groups = {title: {arm: measure(cells, one) for arm, cells in tests.items()} for title, one in conditions.items()}
     text = "Return at home beside others of all kinds, there throughout, and alone."
-    picture = figure(Markup(social_figures.bars(groups, styles, "company", "return")), text)
+    picture = figure(
+        Markup(social_figures.bars(groups, styles, "company", "return")), text, legend(tests, styles, "company-key")
+    )
     return join([tag("h3", "Good and bad company"), picture])
 
 
 def transfer_figure(tests: dict[str, Cells], styles: Styles, policy: str) -> Markup | None:
     """Expert-normalised returns on new worlds."""
-    worlds = transfer_worlds(tests)
+    worlds = transfer_worlds(tests, policy)
     if not worlds:
         return None
     groups = {world: {arm: shares(cells, world, policy)["full"] for arm, cells in tests.items()} for world in [HOME, *worlds]}
     alone = {world: [shares(cells, world, policy)["never"] for cells in tests.values()] for world in groups}
     best = {world: max((interval(scores).value for scores in found), default=math.nan) for world, found in alone.items()}
     text = "Return beside experts in units of theirs, at home and on worlds new to the arms. Dashed: the best of them alone."
-    picture = figure(Markup(social_figures.bars(groups, styles, "transfer", "full / experts", best)), text)
+    drawn = Markup(social_figures.bars(groups, styles, "transfer", "full / experts", best))
+    picture = figure(drawn, text, legend(tests, styles, "transfer-key"))
     return join([tag("h3", "New worlds"), picture])
 
 

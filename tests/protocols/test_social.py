@@ -208,6 +208,13 @@ def test_a_study_yields_every_condition_once_with_all_seeds():
     assert all(values.shape == (2,) for _, bundle in records for values in one.seeds.values(bundle).values())
 
 
+def test_every_policy_at_home_and_the_first_elsewhere():
+    config = social.Config(companies=(), policies=("sampled", "greedy"), transfer=(dataclasses.replace(WORLD, goals=4),))
+    assert config.policies_in("home") == ("sampled", "greedy")
+    assert config.policies_in("goals=4") == ("sampled",)
+    assert config.count(study()) == 2 * 3 + 3
+
+
 def test_an_arm_trained_alone_is_tested_in_the_experiments_world():
     one = study(dqn.Config(hidden=(8,)), WORLD, dataclasses.replace(WORLD, experts=0))
     assert len(CONFIG.worlds(one)["home"].spec.coplayers) == 2
