@@ -15,8 +15,6 @@ from socialrl_envs.presence import SCHEDULES
 from socialrl_envs.types import World
 from socialrl_envs.world import require
 
-LEAVES = "leaves"  # here all co-players at once
-
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Ramp:
@@ -43,8 +41,8 @@ class Ramp:
 class Config:
     """Options of mixed.
 
-    presence: kinds of episodes and their shares: always, never, first_half, some_episodes, comes_and_goes, or leaves (at a
-        random step, all at once); empty leaves co-players to their own schedules.
+    presence: kinds of episodes and their shares, each kind a schedule: always, never, first_half, some_episodes,
+        comes_and_goes, leaves (each at a random step); empty leaves co-players to their own schedules.
     ramps: numbers that vary.
     """
 
@@ -101,21 +99,14 @@ def for_level(world: World, name: str, value: Float32[Array, ""]) -> Array:
     return usual.at[jnp.array(world.spec.coplayers, jnp.int32)].set(value)
 
 
-def mixed_presence(world: World, kinds: tuple[tuple[str, float], ...], key: Key[Array, ""]) -> Float32[Array, "N 5"]:
+def mixed_presence(world: World, kinds: tuple[tuple[str, float], ...], key: Key[Array, ""]) -> Float32[Array, "N 4"]:
     """The schedules of an episode whose kind is drawn by its share; novices keep their own."""
-    kind_key, leave_key = jax.random.split(key)
-    until = jax.random.uniform(leave_key)
-    rows = [
-        jnp.stack([jnp.float32(1), jnp.float32(0), jnp.float32(0), until, until])
-        if name == LEAVES
-        else jnp.array(SCHEDULES[name], jnp.float32)
-        for name, _ in kinds
-    ]
-    chosen = jax.random.categorical(kind_key, jnp.log(jnp.array([share for _, share in kinds], jnp.float32)))
-    return set_presence(world, jnp.stack(rows)[chosen])
+    schedules = jnp.array([SCHEDULES[name] for name, _ in kinds], jnp.float32)
+    chosen = jax.random.categorical(key, jnp.log(jnp.array([share for _, share in kinds], jnp.float32)))
+    return set_presence(world, schedules[chosen])
 
 
-def set_presence(world: World, schedule: Float32[Array, " 5"]) -> Float32[Array, "N 5"]:
+def set_presence(world: World, schedule: Float32[Array, " 4"]) -> Float32[Array, "N 4"]:
     """All seats' schedules with the co-players' replaced by this one."""
     usual = jnp.asarray(world.numbers["presence"])
     return usual.at[jnp.array(world.spec.coplayers, jnp.int32)].set(schedule)
