@@ -5,8 +5,8 @@ one pays. Alone, the safe life is one tile and no more. The arms differ in wheth
 in whether the policy is equivariant to mirrors: with three tiles the hidden order is one bit, and a plain network tends to
 follow in one of the two orientations only.
 
-The size is for two CPU cores (a 9x9 grid without clutter); on a GPU: --world.size 13 --world.layout cluttered --world.horizon 250
---steps 40000000 --parallel 1024.
+The size is for two CPU cores (a 9x9 grid without clutter); on a GPU: --world.size 13 --world.layout cluttered
+--world.horizon 250 --steps 40000000 --parallel 1024.
 """
 
 from socialrl.config import Arm, Experiment

@@ -1,0 +1,52 @@
+"""Follow, remember, go on alone: what does a novice need to keep what the experts showed it after they have left?
+
+All arms but one learn with expert drop-out: experts stay, leave, come and go, or never come. The penalty grows while they learn,
+so that trying is cheap at first. The ablations take away memory, drop-out, the attention loss, the prediction loss; `adr` lets
+cultural transmission itself decide how fast the penalty grows.
+
+The size is for two CPU cores; on a GPU: --world.size 13 --world.layout cluttered --world.horizon 250 --world.goals 4
+--steps 40000000 --parallel 1024.
+"""
+
+import dataclasses
+import runpy
+from pathlib import Path
+
+from socialrl.config import Arm, Experiment
+from socialrl.curricula import adr, mixed
+from socialrl.learners import medal
+
+goal_cycle: Experiment = runpy.run_path(str(Path(__file__).with_name("goal_cycle.py")))["experiment"]
+
+STEPS = 1_500_000
+DROP_OUT = (("always", 0.15), ("never", 0.1), ("leaves", 0.3), ("comes_and_goes", 0.45))
+PENALTY = (mixed.Ramp(number="penalty", start=(0.25, 0.25), end=(1.5, 1.5), steps=STEPS * 2 // 3),)
+COMMON = {
+    "hidden": (128,),
+    "mirror": True,
+    "refresh": False,
+    "entropy": 0.03,
+    "entropy_end": 0.005,
+    "entropy_steps": STEPS,
+    "prediction": 0.3,
+    "attention": 0.3,
+}
+GROWING = adr.Config(
+    ranges=(adr.Range(number="penalty", start=(0.25, 0.25), limits=(0.25, 1.5), step=0.05),), upper=0.3, lower=0.1
+)
+
+experiment = dataclasses.replace(
+    goal_cycle,
+    name="cultural_transmission",
+    question="Which of memory, expert drop-out, attention and prediction make a novice keep what it was shown?",
+    curriculum=mixed.Config(presence=DROP_OUT, ramps=PENALTY),
+    arms=(
+        Arm(name="medal", learner=medal.Config(**COMMON)),
+        Arm(name="no_memory", learner=medal.Config(**{**COMMON, "memory": "none"})),
+        Arm(name="no_drop_out", learner=medal.Config(**COMMON), curriculum=mixed.Config(ramps=PENALTY)),
+        Arm(name="no_attention", learner=medal.Config(**{**COMMON, "attention": 0.0})),
+        Arm(name="no_prediction", learner=medal.Config(**{**COMMON, "prediction": 0.0})),
+        Arm(name="adr", learner=medal.Config(**COMMON), curriculum=GROWING),
+    ),
+    steps=STEPS,
+)
