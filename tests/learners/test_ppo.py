@@ -203,11 +203,13 @@ def test_the_end_of_a_task_has_no_future_and_a_time_out_has():
     _, _, experience = lived()
     own, _ = sequences(experience)
     made, *_ = lived()
-    _, out = jax.jit(made.unroll)(state.params, batch.memory, own.timestep)
+    memories, out = jax.jit(made.unroll)(state.params, batch.memory, own.timestep)
     gone, late = np.asarray(own.terminated), np.asarray(own.truncated)
     alone = np.asarray(own.reward - out.value)
     np.testing.assert_allclose(batch.advantage[gone], alone[gone], rtol=1e-4, atol=1e-5)
     assert (np.abs(batch.advantage - alone)[late] > 1e-4).all()
+    onward = alone + GAMMA * np.asarray(made.next_values(state.params, memories, out.value, own))
+    np.testing.assert_allclose(batch.advantage[late], onward[late], rtol=1e-4, atol=1e-5)  # and nothing of the next episode
     np.testing.assert_allclose(batch.target, batch.advantage + out.value, rtol=1e-5, atol=1e-6)
 
 
