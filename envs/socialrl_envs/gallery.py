@@ -85,12 +85,10 @@ def sample(name: str) -> tuple[Any, Any, Level]:
 
 def picture(world: Any, state: Any, cell: int = CELL) -> UInt8[np.ndarray, "h w 3"]:
     """All that there is; beside it what the first seat has in sight, if that is less."""
-    scene, headings = render.picture_of(state), "forward" in world.spec.actions
-    whole = render.draw(scene, cell, headings=headings)
-    seen = render.seen_by(world, state, 0)
-    if seen.all():
+    whole = render.draw_state(world, state, cell)
+    if render.seen_by(world, state, 0).all():
         return whole
-    part = render.draw(scene, cell, seat=0, view=seen, headings=headings)
+    part = render.draw_state(world, state, cell, seat=0)
     return np.concatenate([whole, np.full((len(whole), GAP, 3), 255, np.uint8), part], axis=1)
 
 
@@ -105,7 +103,7 @@ def page(name: str) -> str:
         f"# {name}",
         title,
         f"![{name}]({name}.png)",
-        f"All there is, digits included, as the experimenter knows it.{beside}",
+        f"All there is, as the experimenter knows it: seats see nothing of the yellow notes.{beside}",
         f"## Rules\n\n{rules}",
         f"## What a seat sees and does\n\nObservation: uint8 {spec.obs_shape}, {bounds}. Actions: {_list(spec.actions)}.\n\n"
         f"Channels: {_list(spec.channels)}. Other seats are seen in {_list(spec.channels_of_others)}.\n\n"

@@ -100,6 +100,7 @@ class WorldEnv(pettingzoo.ParallelEnv[str, np.ndarray, Any]):
     An absent agent stays in `agents` (PettingZoo lets nobody come back): it sees zeros and its actions do nothing. One that is
     out for good (`out` in the world's state) terminates and leaves `agents`; its last observation is from where it ended.
     functions: policies of hosted co-players by agent name, see the module.
+    render_seat: the agent (a hosted co-player may be it) that pictures mark; what it does not see is dimmed.
     `reset(seed=s)` fixes the whole episode and all that follow; `reset()` goes on from there. `options` are ignored.
     """
 
@@ -111,16 +112,20 @@ class WorldEnv(pettingzoo.ParallelEnv[str, np.ndarray, Any]):
         render_mode: str | None = None,
         hosted: bool = True,
         functions: Mapping[str, hosting.CoPlayer] | None = None,
+        render_seat: str | None = None,
     ):
         if render_mode is not None and render_mode not in RENDER_MODES:
             raise unknown("render_mode", render_mode, RENDER_MODES)
         spec = world.spec
+        if render_seat is not None and render_seat not in spec.agents:
+            raise unknown("render_seat", render_seat, spec.agents)
         seats = spec.novices if hosted else range(len(spec.seats))
         if not seats:
             raise SocialRLError(f"{spec.name}: no novice, so nobody is left to act", "add one, or give hosted=False")
         if functions and not hosted:
             raise SocialRLError(f"{spec.name}: functions for co-players that are not hosted", "leave out hosted=False")
-        self.world, self.render_mode, self.hosted, self.functions = world, render_mode, hosted, tuple((functions or {}).items())
+        self.world, self.render_mode, self.render_seat = world, render_mode, render_seat
+        self.hosted, self.functions = hosted, tuple((functions or {}).items())
         self.metadata = {**type(self).metadata, "name": f"{spec.name}_v0"}
         self._seat_of = {spec.agents[seat]: seat for seat in seats}
         self.possible_agents = list(self._seat_of)
@@ -210,9 +215,8 @@ class WorldEnv(pettingzoo.ParallelEnv[str, np.ndarray, Any]):
             return self._text()
         from socialrl_envs import render
 
-        colours = render.seat_colours(len(self.world.spec.seats), [seat.colour for seat in self.world.spec.seats])
-        picture = render.picture_of(self.world_state, colours)
-        pixels = render.draw(picture, headings="forward" in self.world.spec.actions)
+        seat = None if self.render_seat is None else self.world.spec.agents.index(self.render_seat)
+        pixels = render.draw_state(self.world, self.world_state, seat=seat)
         if self.render_mode == "rgb_array":
             return pixels
         self._window = self._window or _Window(str(self), pixels.shape)
@@ -313,6 +317,7 @@ def parallel_env(
     render_mode: str | None = None,
     hosted: bool = True,
     functions: Mapping[str, hosting.CoPlayer] | None = None,
+    render_seat: str | None = None,
     max_cycles: int | None = None,
     **config: Any,
 ) -> WorldEnv:
@@ -320,7 +325,8 @@ def parallel_env(
 
     Raises SocialRLError for an unknown or impossible option.
     """
-    return WorldEnv(_make_world(world, config, max_cycles), render_mode=render_mode, hosted=hosted, functions=functions)
+    made = _make_world(world, config, max_cycles)
+    return WorldEnv(made, render_mode, hosted, functions, render_seat)
 
 
 def raw_env(world: str, **config: Any) -> pettingzoo.AECEnv[str, np.ndarray, Any]:

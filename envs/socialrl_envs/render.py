@@ -1,8 +1,10 @@
 """Pictures of a world: state -> uint8 RGB, in numpy alone. No display, no jax, no fonts.
 
+    image = draw_state(world, state, seat=0)  # what seat 0 does not see is dimmed
     image = draw(picture_of(state), cell=32)
 
-`draw` is `draw_ground`, then `draw_figures`; a viewer may put something between the two.
+What seats cannot know is drawn small, on a yellow note in the corner of its cell: a goal's number in the hidden order, the
+wave of a flooded bridge. `draw` is `draw_ground`, then `draw_figures`; a viewer may put something between the two.
 """
 
 import dataclasses
@@ -37,7 +39,9 @@ View = tuple[int, int, int, int] | Bool[np.ndarray, "H W"]
 class Picture:
     """What there is to see of a state. position: (row, column). heading: 0 up, 1 right, 2 down, 3 left.
 
-    colours: RGB of every seat, or None for Okabe and Ito's in seat order.
+    colours: RGB of every seat, or None for Okabe and Ito's in seat order. flooded: whether bridges are.
+    looks: for each goal of a hidden order the kind that seats see, 0..8, or None where all look alike. secret: whether goals
+    are not to be seen at all, so that only their notes are drawn.
     """
 
     tiles: UInt8[np.ndarray, "H W"]
@@ -45,6 +49,9 @@ class Picture:
     heading: Integer[np.ndarray, " N"]
     present: Bool[np.ndarray, " N"]
     colours: tuple[Colour, ...] | None = None
+    flooded: bool = False
+    looks: tuple[int, ...] | None = None
+    secret: bool = False
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -58,7 +65,6 @@ class Palette:
     water: Colour
     wave: Colour
     plank: Colour
-    goal: Colour
     fog: Colour
 
 
@@ -71,7 +77,6 @@ PALETTES = {
         water=(122, 184, 222),
         wave=(168, 212, 238),
         plank=(190, 146, 98),
-        goal=(112, 84, 168),
         fog=(214, 214, 216),
     ),
     "dark": Palette(
@@ -82,7 +87,6 @@ PALETTES = {
         water=(42, 96, 138),
         wave=(70, 130, 176),
         plank=(140, 104, 68),
-        goal=(126, 98, 190),
         fog=(18, 21, 27),
     ),
 }
@@ -99,11 +103,32 @@ def _rgb(colour: str) -> Colour:
     return red, green, blue
 
 
-def picture_of(state: Any, colours: tuple[Colour, ...] | None = None) -> Picture:
-    """The picture of one State (not of a batch); its arrays are copied to the host."""
+def picture_of(state: Any, world: Any = None, seat: int | None = None) -> Picture:
+    """The picture of one State (not of a batch); its arrays are copied to the host, what it hides from seats included.
+
+    world: seats have the colours that it gives them. seat: goals that the world does not show to this seat are secret."""
+    tiles, position, heading = (np.asarray(part) for part in (state.tiles, state.position, state.heading))
+    seats = world.spec.seats if world is not None else ()
+    looks = getattr(state, "numbers", {}).get("looks")
+    shown = world.shown_to_seats() if world is not None and seat is not None and hasattr(world, "shown_to_seats") else None
     return Picture(
-        np.asarray(state.tiles), np.asarray(state.position), np.asarray(state.heading), np.asarray(state.present), colours
+        tiles,
+        position,
+        heading,
+        np.asarray(state.present),
+        colours=seat_colours(len(position), [seat.colour for seat in seats]),
+        flooded=bool(getattr(state, "flooded", False)),
+        looks=None if looks is None else tuple(round(float(look)) for look in looks),
+        secret=shown is not None and not bool(np.asarray(shown)[seat, 1:].any()),
     )
+
+
+def draw_state(
+    world: Any, state: Any, cell: int = 32, seat: int | None = None, theme: str = "light"
+) -> UInt8[np.ndarray, "h w 3"]:
+    """One State of a world, with headings where seats turn. seat: it is marked, and what it does not see is dimmed."""
+    view = None if seat is None else seen_by(world, state, seat)
+    return draw(picture_of(state, world, seat), cell, seat, view, "forward" in world.spec.actions, theme)
 
 
 def draw(
@@ -120,7 +145,7 @@ def draw(
     (row, column, height, width) that may reach over the border, or a number V, the V x V cells around `seat`.
     headings: show where everybody faces. Raises SocialRLError for an impossible size, seat or view.
     """
-    return draw_figures(draw_ground(picture, cell, seat, view, theme), picture, cell, seat, headings)
+    return draw_figures(draw_ground(picture, cell, seat, view, theme), picture, cell, seat, headings, view)
 
 
 def draw_ground(
@@ -130,7 +155,7 @@ def draw_ground(
     _check(picture, cell, seat, theme)
     mask = None if view is None else _mask(picture, seat, view)
     height, width = picture.tiles.shape
-    codes, inverse = np.unique(_codes(picture.tiles), return_inverse=True)
+    codes, inverse = np.unique(_codes(picture), return_inverse=True)
     inverse = inverse.reshape(height, width)
     bank = np.stack([_tile(cell, int(code), theme) for code in codes])
     if mask is not None:  # each tile a second time, dimmed
@@ -143,16 +168,23 @@ def draw_ground(
 
 
 def draw_figures(
-    image: UInt8[np.ndarray, "h w 3"], picture: Picture, cell: int = 32, seat: int | None = None, headings: bool = False
+    image: UInt8[np.ndarray, "h w 3"],
+    picture: Picture,
+    cell: int = 32,
+    seat: int | None = None,
+    headings: bool = False,
+    view: int | View | None = None,
 ) -> UInt8[np.ndarray, "h w 3"]:
     """Draws who is present into `image` (in place) and returns it. Those who share a cell stand side by side."""
     colours = _colours(picture)
+    seen = np.ones(picture.tiles.shape, bool) if view is None else _mask(picture, seat, view)
     for one, (middle, size) in places(picture).items():
         row, column = (int(p) for p in picture.position[one])
         heading = int(picture.heading[one]) if headings else None
         sprite = sprites.figure(cell, colours[one], SEATS[one % len(SEATS)], middle, size, heading, one == seat)
         part = image[row * cell : (row + 1) * cell, column * cell : (column + 1) * cell]
-        part[:] = np.rint(sprites.over(sprite, part / np.float32(255)) * 255)
+        strength = np.float32(1 if seen[row, column] else 0.4)
+        part[:] = np.rint(sprites.over(sprite * strength, part / np.float32(255)) * 255)
     return image
 
 
@@ -199,7 +231,10 @@ def _check(picture: Picture, cell: int, seat: int | None, theme: str) -> None:
         raise SocialRLError(f"colours: {len(_colours(picture))} for {len(picture.present)} seats", "give one RGB per seat")
 
 
-# The ground. A cell's code is its tile and eight bits for the neighbours that are walls (water for water, bridges).
+# The ground. A cell's code: its tile, 8 bits for the neighbours that are walls (water for water, bridges), and its mark: 1 for
+# a flooded bridge, 1 + the kind that a goal shows, SECRET for a goal that shows nothing, else 0.
+
+SECRET = 10
 
 AROUND = ((-1, 0), (0, 1), (1, 0), (0, -1), (-1, 1), (1, 1), (1, -1), (-1, -1))
 UP, RIGHT, DOWN, LEFT = (1 << i for i in range(4))
@@ -207,7 +242,8 @@ UP, RIGHT, DOWN, LEFT = (1 << i for i in range(4))
 CORNERS = ((UP, RIGHT, 16, (1, -1)), (DOWN, RIGHT, 32, (1, 1)), (DOWN, LEFT, 64, (-1, 1)), (UP, LEFT, 128, (-1, -1)))
 
 
-def _codes(tiles: UInt8[np.ndarray, "H W"]) -> Int[np.ndarray, "H W"]:
+def _codes(picture: Picture) -> Int[np.ndarray, "H W"]:
+    tiles = picture.tiles
     wall, wet = tiles == WALL, (tiles == WATER) | (tiles == BRIDGE)
     masks = []
     for here in (wall, wet):
@@ -215,33 +251,41 @@ def _codes(tiles: UInt8[np.ndarray, "H W"]) -> Int[np.ndarray, "H W"]:
         height, width = here.shape
         bits = [padded[1 + r : 1 + r + height, 1 + c : 1 + c + width].astype(np.int32) << i for i, (r, c) in enumerate(AROUND)]
         masks.append(np.bitwise_or.reduce(bits))
-    return tiles.astype(np.int32) | np.where(wet, masks[1], masks[0]) << 8
+    mark = ((tiles == BRIDGE) & picture.flooded).astype(np.int32)
+    for number, look in enumerate(picture.looks or ()):
+        mark[tiles == GOAL + number] = 1 + look
+    if picture.secret:
+        mark[(tiles >= GOAL) & (tiles < COIN)] = SECRET
+    return tiles.astype(np.int32) | np.where(wet, masks[1], masks[0]) << 8 | mark << 16
 
 
 @lru_cache(maxsize=4096)
 def _tile(cell: int, code: int, theme: str) -> UInt8[np.ndarray, "cell cell 3"]:
     """One finished cell of the ground."""
-    tile, mask, palette = code & 255, code >> 8, PALETTES[theme]
+    palette = PALETTES[theme]
     base = np.broadcast_to(np.asarray(palette.floor, np.float32) / 255, (cell, cell, 3))
-    for sprite in _layers(cell, tile, mask, palette):
+    for sprite in _layers(cell, code & 255, code >> 8 & 255, code >> 16, palette):
         base = sprites.over(sprite, base)
     return np.rint(base * 255).astype(np.uint8)
 
 
-def _layers(cell: int, tile: int, mask: int, palette: Palette) -> list[Sprite]:
+def _layers(cell: int, tile: int, mask: int, mark: int, palette: Palette) -> list[Sprite]:
     """What lies on the floor, from the bottom up."""
     if tile == WALL:
         return [_floor(cell, 0, palette), _wall(cell, mask, palette)]
     if tile in (WATER, BRIDGE):
         layers = [_floor(cell, 0, palette), _water(cell, mask, palette)]
-        return [*layers, _bridge(cell, palette)] if tile == BRIDGE else layers
+        if tile == BRIDGE:
+            layers += [_bridge(cell, palette), *([sprites.note(cell, "~")] if mark else [])]
+        return layers
     floor = _floor(cell, mask & (UP | LEFT), palette)
     if tile == FLOOR:
         return [floor]
     if tile == LITTER:
         return [floor, sprites.litter(cell)]
     if GOAL <= tile < GOAL + 9:
-        return [floor, sprites.goal(cell, tile - GOAL + 1, palette.goal)]
+        plate = [] if mark == SECRET else [sprites.goal(cell, mark - 1 if mark else None)]
+        return [floor, *plate, sprites.note(cell, str(tile - GOAL + 1))]
     if COIN <= tile < COIN + len(COLOURS):
         return [floor, sprites.coin(cell, tile - COIN)]
     return [floor, sprites.strange(cell)]

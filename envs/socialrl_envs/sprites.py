@@ -1,4 +1,4 @@
-"""Anti-aliased pictures of one cell, in numpy: shapes as signed distances, drawn at four times the size and averaged.
+"""Anti-aliased pictures of one cell, in numpy: shapes as signed distances, drawn larger and averaged.
 
 A `Sprite` is float32 (cell, cell, 4), colours 0..1 multiplied by their alpha. Coordinates are in cells, (0, 0) is the middle.
 """
@@ -15,7 +15,7 @@ Colour = tuple[int, int, int]
 Real = int | float
 Point = tuple[Real, Real]
 
-OVERSAMPLE = 4
+TINY = 10  # pixels: in smaller cells faces, letters and marks would only blur the colour
 WHITE, BLACK = (255, 255, 255), (0, 0, 0)
 
 # Strokes on a grid of 4 x 6; each word is one stroke through the points "xy".
@@ -58,9 +58,15 @@ GLYPHS: dict[str, str] = {
 }
 
 
+def oversample(cell: int) -> int:
+    """How much larger a cell of that size is drawn: edges are smooth anyway, only details of a pixel or less need it."""
+    return 4 if cell <= 40 else 2
+
+
 def axes(cell: int) -> tuple[Field, Field]:
     """x and y of every fine pixel of a cell, in cells."""
-    fine = (np.arange(cell * OVERSAMPLE, dtype=np.float32) + 0.5) / (cell * OVERSAMPLE) - 0.5
+    count = cell * oversample(cell)
+    fine = (np.arange(count, dtype=np.float32) + 0.5) / count - 0.5
     x, y = np.meshgrid(fine, fine)
     return x, y
 
@@ -113,12 +119,10 @@ class Canvas:
 
     def paint(self, distance: Field, colour: Colour, alpha: Real | Field = 1.0, soft: Real = 0.0) -> None:
         """Fills where the distance is negative. soft: width of a blurred edge, in cells."""
-        width = max(soft, 1 / (self.cell * OVERSAMPLE))
-        cover = np.clip(0.5 - distance / width, 0, 1) * alpha
-        source = np.concatenate(
-            [np.broadcast_to(np.asarray(colour, np.float32) / 255, (*cover.shape, 3)), np.ones((*cover.shape, 1))], axis=2
-        )
-        self.rgba = (source * cover[..., None] + self.rgba * (1 - cover[..., None])).astype(np.float32)
+        width = np.float32(max(soft, 1 / len(self.x)))
+        cover = (np.clip(0.5 - distance / width, 0, 1) * alpha).astype(np.float32)[..., None]
+        self.rgba *= 1 - cover
+        self.rgba += cover * np.asarray([*(part / 255 for part in colour), 1], np.float32)
 
     def shade(self, distance: Field, top: Real, bottom: Real) -> None:
         """Lightens (> 0) or darkens (< 0) a shape from its top to its bottom."""
@@ -128,7 +132,8 @@ class Canvas:
 
     def sprite(self) -> Sprite:
         """The cell at its own resolution."""
-        shape = (self.cell, OVERSAMPLE, self.cell, OVERSAMPLE, 4)
+        fine = oversample(self.cell)
+        shape = (self.cell, fine, self.cell, fine, 4)
         return self.rgba.reshape(shape).mean(axis=(1, 3), dtype=np.float32)
 
 
@@ -168,20 +173,64 @@ def coin(cell: int, kind: int) -> Sprite:
     face = disc(c.x, c.y, 0, 0, r - 0.035)
     c.paint(face, colour)
     c.shade(face, 0.22, -0.14)
+    if cell < TINY:
+        return c.sprite()
     c.paint(np.abs(disc(c.x, c.y, 0, 0, r - 0.065)) - 0.008, WHITE, 0.35)
     c.paint(_mark(c, kind, 0.155), mix(colour, BLACK, 0.55) if kind == 3 else WHITE, 0.92)
     return c.sprite()
 
 
+# The plates of goals: of one that shows no kind, then of the kinds.
+PLAIN_PLATE: Colour = (112, 84, 168)
+PLATES: tuple[Colour, ...] = (
+    (176, 74, 56),
+    (36, 132, 132),
+    (62, 84, 160),
+    (126, 122, 40),
+    (182, 84, 140),
+    (110, 80, 56),
+    (74, 142, 74),
+    (86, 98, 112),
+    (140, 100, 190),
+)
+
+
 @lru_cache(maxsize=256)
-def goal(cell: int, digit: int, plate: Colour) -> Sprite:
-    """A plate with the goal's number in the hidden order."""
+def goal(cell: int, kind: int | None = None) -> Sprite:
+    """A plate with a target, or with the colour and the mark of a kind, 0..8."""
     c = Canvas(cell)
     c.paint(box(c.x, c.y, 0, 0.03, 0.34, 0.34, 0.1), BLACK, 0.2, soft=0.08)
     shape = box(c.x, c.y, 0, 0, 0.34, 0.34, 0.1)
-    c.paint(shape, plate)
+    c.paint(shape, PLAIN_PLATE if kind is None else PLATES[kind])
     c.shade(shape, 0.16, -0.1)
-    c.paint(glyph(c.x, c.y, str(digit), 0, 0, 0.36, 0.085), WHITE)
+    if cell < TINY:
+        return c.sprite()
+    if kind is None:
+        c.paint(np.abs(disc(c.x, c.y, 0, 0, 0.185)) - 0.032, WHITE)
+        c.paint(disc(c.x, c.y, 0, 0, 0.08), WHITE)
+    else:
+        c.paint(_mark(c, kind % 4, 0.2), WHITE)
+    return c.sprite()
+
+
+NOTE, INK = (255, 226, 122), (60, 48, 16)
+
+
+@lru_cache(maxsize=256)
+def note(cell: int, text: str) -> Sprite:
+    """A small note in the corner of a cell, for what seats cannot know: a digit, or "~" for a flood."""
+    c = Canvas(cell)
+    x, y, half = 0.3, 0.3, 0.185
+    c.paint(box(c.x, c.y, x, y + 0.015, half, half, 0.05), BLACK, 0.3, soft=0.05)
+    c.paint(box(c.x, c.y, x, y, half, half, 0.05), NOTE)
+    if cell < TINY:
+        return c.sprite()
+    if text == "~":
+        for dy in (-0.06, 0.05):
+            wave = np.abs(c.y - y - dy - 0.03 * np.sin((c.x - x) * 40).astype(np.float32)) - 0.022
+            c.paint(np.maximum(wave, np.abs(c.x - x) - 0.13), (30, 90, 170))
+    else:
+        c.paint(glyph(c.x, c.y, text, x, y, 0.27, 0.06), INK)
     return c.sprite()
 
 
@@ -226,7 +275,8 @@ def figure(
     """A round figure with a letter on it, `size` times its full size around `middle`, with a pointer if it has a heading."""
     c = Canvas(cell)
     c.x, c.y = (c.x - np.float32(middle[0])) / np.float32(size), (c.y - np.float32(middle[1])) / np.float32(size)
-    r, thin = 0.36, 0.035
+    tiny = cell * size < TINY
+    r, thin = (0.42 if tiny and heading is None else 0.36), 0.035
     luminance = (0.3 * colour[0] + 0.59 * colour[1] + 0.11 * colour[2]) / 255
     c.paint(disc(c.x, c.y, 0, 0.05, r + 0.02), BLACK, 0.3, soft=0.1)
     if chosen:
@@ -244,6 +294,8 @@ def figure(
     face = disc(c.x, c.y, 0, -0.012, r - 0.022)
     c.paint(face, colour)
     c.shade(face, 0.16, -0.12)
+    if tiny:
+        return c.sprite()
     ink = (38, 34, 30) if luminance > 0.62 else WHITE
     for side in (-1, 1):
         c.paint(box(c.x, c.y, side * 0.1, -0.13, 0.036, 0.062, 0.036), ink)

@@ -5,14 +5,27 @@
 
 import dataclasses
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from socialrl_envs import grid
+from socialrl_envs import Seat, grid, make, names
 from socialrl_envs.errors import SocialRLError
-from socialrl_envs.render import OKABE_ITO, Picture, draw, draw_figures, draw_ground, picture_of, places, seat_colours
+from socialrl_envs.render import (
+    OKABE_ITO,
+    Picture,
+    draw,
+    draw_figures,
+    draw_ground,
+    draw_state,
+    picture_of,
+    places,
+    seat_colours,
+    seen_by,
+)
+from socialrl_envs.types import Level
 
 GOLDEN = Path(__file__).parent / "golden"
 GALLERY = """
@@ -41,12 +54,60 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_golden_images(name):
-    image = draw(gallery(), **CASES[name])
+# For every world a level drawn by hand, and the seat whose sight is shown.
+FLOODED = {"flooded": True}
+LOOKS = np.array([2, 0, 1], np.float32)
+WORLDS = {
+    "cleanup_office": ("#######\n#A.#.1#\n#*.#.*#\n##.##.#\n#.2.B.#\n#.*C..#\n#######", None, {}),
+    "coin_grid": ("#######\n#A.r.r#\n#.#g..#\n#..b.g#\n#.##.b#\n#.B.yC#\n#######", None, {}),
+    "flooded_road": ("#######\n#...1.#\n#.....#\n#=~~~.#\n#A.B..#\n#..C..#\n#######", None, FLOODED),
+    "goal_cycle": ("#######\n#.1.#.#\n#.C.#3#\n###...#\n#.2.B.#\n#A..#.#\n#######", 0, {}),
+    "goal_search": ("#######\n#..#.B#\n#1.#..#\n#A...C#\n#..#..#\n#..#..#\n#######", 0, {}),
+    "goal_sequence": (
+        "#######\n#1...3#\n#..A..#\n#..2..#\n#B...C#\n#.....#\n#######",
+        0,
+        {"looks": LOOKS},
+    ),
+}
+
+
+def drawn_by_hand(text: str, hidden: dict) -> SimpleNamespace:
+    """A state, as far as pictures need one."""
+    level, numbers = Level.from_ascii(text), {key: value for key, value in hidden.items() if key == "looks"}
+    present, heading = np.ones(len(level.position), bool), np.array([0, 3, 2])
+    flooded = hidden.get("flooded", False)
+    parts = {"tiles": np.asarray(level.tiles), "position": np.asarray(level.position), "heading": heading}
+    return SimpleNamespace(**parts, present=present, numbers=numbers, flooded=flooded)
+
+
+def images() -> dict[str, np.ndarray]:
+    """All that is kept as a golden image, drawn now."""
+    result = {name: draw(gallery(), **options) for name, options in CASES.items()}
+    for name, (text, seat, hidden) in WORLDS.items():
+        size = len(text.split()[0])
+        world = make(name, size=size, view=5, desks=2) if name == "cleanup_office" else make(name, size=size, view=5)
+        result[name] = draw_state(world, drawn_by_hand(text, hidden), 20, seat)
+    return result
+
+
+@pytest.fixture(scope="module")
+def drawn_now():
+    return images()
+
+
+@pytest.mark.parametrize("name", [*CASES, *WORLDS])
+def test_golden_images(name, drawn_now):
+    image = drawn_now[name]
     golden = np.asarray(Image.open(GOLDEN / f"{name}.png").convert("RGB"))
     assert image.shape == golden.shape
     assert np.abs(image.astype(int) - golden).max() <= 3
+
+
+def test_every_world_has_a_golden_image_and_all_are_small():
+    assert sorted(WORLDS) == sorted(names())
+    files = list(GOLDEN.glob("*.png"))
+    assert sorted(path.stem for path in files) == sorted([*CASES, *WORLDS])
+    assert sum(path.stat().st_size for path in files) < 60_000
 
 
 @pytest.mark.parametrize("cell", [1, 2, 5, 31, 100])
@@ -147,17 +208,76 @@ def test_drawing_changes_nothing():
     np.testing.assert_array_equal(draw(picture), before)
 
 
-def test_picture_of_a_state():
-    import jax
+def flooded_road(**options):
+    text, _, hidden = WORLDS["flooded_road"]
+    return make("flooded_road", size=7, **options), drawn_by_hand(text, hidden)
 
-    import socialrl_envs
 
-    world = socialrl_envs.make("coin_grid", experts=2)
-    level_key, reset_key = jax.random.split(jax.random.key(0))
-    state = world.reset(world.sample_level(level_key), reset_key)
-    picture = picture_of(state)
-    assert isinstance(picture.tiles, np.ndarray)
-    assert draw(picture, 16).shape == (16 * world.spec.height, 16 * world.spec.width, 3)
+def test_picture_of_a_state_has_the_colours_of_its_seats():
+    world, state = flooded_road(novices=(Seat(colour="#0a141e"),))
+    assert picture_of(state).colours == OKABE_ITO[:3]
+    assert picture_of(state, world).colours == ((10, 20, 30), *OKABE_ITO[1:3])
+    image = cell_of(draw_state(world, state), 4, 1)
+    assert (np.abs(image - np.array([10, 20, 30])).max(axis=2) < 8).any()
+
+
+@pytest.mark.parametrize("cell", [8, 20, 64])
+def test_a_flooded_bridge_differs_in_the_corner_of_its_cell_alone(cell):
+    world, state = flooded_road()
+    flooded = draw_state(world, state, cell)
+    state.flooded = False
+    differs = (flooded != draw_state(world, state, cell)).any(axis=2)
+    rows, columns = np.nonzero(differs)
+    assert differs.sum() >= 4
+    assert 3.5 * cell <= rows.min() + 1
+    assert rows.max() < 4 * cell
+    assert 1.5 * cell <= columns.min() + 1
+    assert columns.max() < 2 * cell
+
+
+def test_the_hidden_number_of_a_goal_is_in_the_corner_of_its_cell_alone():
+    one, other = (lone(grid.GOAL + number, "light") for number in (0, 1))
+    differs = (one != other).any(axis=2)
+    assert differs.any()
+    assert not differs[:16].any()
+    assert not differs[:, :16].any()
+
+
+def test_the_kind_of_a_goal_that_seats_see_is_its_plate_and_the_number_stays():
+    text, _, hidden = WORLDS["goal_sequence"]
+    world, state = make("goal_sequence", size=7), drawn_by_hand(text, hidden)
+    before = draw_state(world, state)
+    state.numbers = {"looks": np.array([0, 2, 1], np.float32)}
+    after = draw_state(world, state)
+    for row, column in ((1, 1), (3, 3)):
+        assert (cell_of(before, row, column) != cell_of(after, row, column)).any()
+    np.testing.assert_array_equal(cell_of(before, 1, 5), cell_of(after, 1, 5))
+    np.testing.assert_array_equal(cell_of(before, 1, 1)[22:30, 22:30], cell_of(after, 1, 1)[22:30, 22:30])
+
+
+def test_a_goal_that_a_seat_is_not_shown_is_but_a_note_to_it():
+    text, _, hidden = WORLDS["goal_search"]
+    world, state = make("goal_search", size=7, view=5), drawn_by_hand(text, hidden)
+    novice, expert = draw_state(world, state, seat=0), draw_state(world, state, seat=1)
+    assert seen_by(world, state, 0)[2, 1]
+    assert (np.abs(cell_of(draw_state(world, state), 2, 1) - (112, 84, 168)).max(axis=2) < 20).any()
+    assert not (np.abs(cell_of(novice, 2, 1) - (112, 84, 168)).max(axis=2) < 40).any()
+    assert (cell_of(expert, 2, 1) != cell_of(novice, 2, 1)).any()
+    everybody = make("goal_search", size=7, view=5, shown_to="all")
+    assert (np.abs(cell_of(draw_state(everybody, state, seat=0), 2, 1) - (112, 84, 168)).max(axis=2) < 20).any()
+
+
+def test_what_a_seat_does_not_see_is_dimmed_figures_too():
+    text, _, hidden = WORLDS["goal_cycle"]
+    world, state = make("goal_cycle", size=7, view=5), drawn_by_hand(text, hidden)
+    plain, seen = draw_state(world, state), draw_state(world, state, seat=0)
+    mask = seen_by(world, state, 0)
+    assert mask[4, 1]
+    assert not mask[2, 2]
+    own = np.array(OKABE_ITO[2])  # seat C, at row 2, column 2
+    assert (np.abs(cell_of(plain, 2, 2) - own).max(axis=2) < 8).any()
+    assert not (np.abs(cell_of(seen, 2, 2) - own).max(axis=2) < 60).any()
+    np.testing.assert_array_equal(seen, draw(picture_of(state, world, 0), 32, 0, mask, headings=True))
 
 
 @pytest.mark.parametrize(
@@ -183,5 +303,5 @@ def test_as_many_colours_as_seats():
 
 if __name__ == "__main__":
     GOLDEN.mkdir(exist_ok=True)
-    for case, options in CASES.items():
-        Image.fromarray(draw(gallery(), **options)).save(GOLDEN / f"{case}.png", optimize=True)
+    for title, pixels in images().items():
+        Image.fromarray(pixels).save(GOLDEN / f"{title}.png", optimize=True)
