@@ -8,14 +8,20 @@ import numpy as np
 from socialrl.evaluation import sources_of
 from socialrl.record.folder import versions
 from socialrl.record.replay import Replay
+from socialrl.record.resimulation import checksums, fields
 from socialrl.rollout import Trace
-from socialrl_envs.types import World
+from socialrl.types import Decision
+from socialrl_envs.types import State, World
 
 
 def to_replay(
     trace: Trace, world: World, world_json: dict[str, Any], *, experiment: str, arm: str, seed: int, step: int
 ) -> Replay:
-    """The episodes of a trace, leaves (T, B, ...), as a replay with one episode per world."""
+    """The episodes of a trace, leaves (T, B, ...), as a replay with one episode per world.
+
+    What only some learners' decisions have is kept where it is there: `spread` (..., S, A) of the values, `prediction`
+    (..., V, V, C) of the next observation in its own units, `occupancy` (..., H, W), where the novice expects to be.
+    """
     spec = world.spec
     by_episode = jax.tree.map(lambda leaf: np.swapaxes(np.asarray(leaf), 0, 1), (trace.states, trace.outcome, trace.decision))
     states, outcome, decision = by_episode
@@ -23,6 +29,7 @@ def to_replay(
     length = np.asarray(trace.alive).sum(axis=0).astype(np.int32)
     longest = int(length.max())
     during, after = slice(0, longest), slice(0, longest + 1)
+    by_field = {name: leaf[:, after] for name, leaf in fields(states).items()}
     return Replay(
         world=world_json,
         agents=spec.agents,
@@ -53,4 +60,27 @@ def to_replay(
         present=states.present[:, after],
         reset_key=np.asarray(trace.reset_key),
         step_key=np.swapaxes(np.asarray(trace.step_key), 0, 1)[:, during],
+        start={name: leaf[:, 0] for name, leaf in by_field.items()},
+        checksum=np.stack([checksums({name: leaf[e] for name, leaf in by_field.items()}) for e in range(len(length))]),
+        **_extras(decision, states, world, longest),
     )
+
+
+def _extras(decision: Decision, states: State, world: World, longest: int) -> dict[str, Any]:
+    """What not every learner decides with, leaves (B, T, ...), as the optional arrays of a replay."""
+    extras: dict[str, Any] = {}
+    given = {name: getattr(decision, name, None) for name in ("spread", "prediction", "occupancy")}
+    arrays = {name: np.asarray(value)[:, :longest] for name, value in given.items() if value is not None}
+    if "spread" in arrays:
+        extras["spread"] = arrays["spread"].astype(np.float32)
+    if "occupancy" in arrays:
+        share = arrays["occupancy"].astype(np.float32)
+        most = np.maximum(share.max(axis=(-2, -1), keepdims=True), np.float32(1e-9))
+        extras["occupancy"] = np.rint(255 * np.clip(share / most, 0, 1)).astype(np.uint8)
+    if "prediction" in arrays:
+        scale, novices = 255 // world.spec.highest, list(world.spec.novices)
+        next_states = jax.tree.map(lambda leaf: leaf[:, 1 : longest + 1], states)
+        views = np.asarray(jax.jit(jax.vmap(jax.vmap(world.observe)))(next_states))[:, :, novices]
+        extras["observed"] = (views * np.uint8(scale)).astype(np.uint8)
+        extras["prediction"] = np.rint(np.clip(arrays["prediction"] * scale, 0, 255)).astype(np.uint8)
+    return extras

@@ -52,6 +52,11 @@ class Replay:
     State t of an episode is before its step t; the last state follows its last step. source: whom the novice followed in a
     step, a number into `sources`. values: what each source held each action worth to the novice, NaN where it has none.
     source_seats: the seat of each source, None for "self". level: what was drawn before the episodes, by field.
+
+    What follows is None in replays that have none. checksum: of every state, see `resimulation.py`, which begins with `start`,
+    the fields of the first states. spread: how far an ensemble was apart about `values`. observed: what the novices saw next,
+    255 as the highest entry; prediction: what they expected to see. occupancy: where a novice expects to be in the discounted
+    future, 255 the likeliest cell.
     """
 
     world: dict[str, Any]
@@ -86,7 +91,12 @@ class Replay:
     reset_key: UInt32[np.ndarray, "E 2"] | None = None
     step_key: UInt32[np.ndarray, "E T 2"] | None = None
     checksum: UInt32[np.ndarray, "E T+1"] | None = None
+    spread: Float32[np.ndarray, "E T M S A"] | None = None
+    observed: UInt8[np.ndarray, "E T M V U C"] | None = None
+    prediction: UInt8[np.ndarray, "E T M V U C"] | None = None
+    occupancy: UInt8[np.ndarray, "E T M H W"] | None = None
     level: dict[str, Shaped[np.ndarray, "E ..."]] = dataclasses.field(default_factory=dict)
+    start: dict[str, Shaped[np.ndarray, "E ..."]] = dataclasses.field(default_factory=dict)
 
     @property
     def episodes(self) -> int:
@@ -139,8 +149,12 @@ def _header(replay: Replay) -> dict[str, Any]:
 
 def _arrays(replay: Replay) -> dict[str, np.ndarray]:
     named = {name: getattr(replay, name) for name in (*form.ARRAYS, *form.OPTIONAL)}
-    levels = {form.LEVEL + field: array for field, array in replay.level.items()}
-    return {name: np.ascontiguousarray(array) for name, array in (named | levels).items() if array is not None}
+    groups = {prefix + key: a for prefix, part in _groups(replay).items() for key, a in part.items()}
+    return {name: np.ascontiguousarray(array) for name, array in (named | groups).items() if array is not None}
+
+
+def _groups(replay: Replay) -> dict[str, dict[str, np.ndarray]]:
+    return {form.LEVEL: replay.level, form.START: replay.start}
 
 
 def save(path: str | Path, replay: Replay) -> None:
@@ -186,10 +200,15 @@ def _read(archive: zipfile.ZipFile, where: str) -> Replay:
     form.check_layout(header, layout, where)
     arrays = {name: _read_array(archive, members[name], *layout[name], where) for name in layout}
     form.check_values(arrays, where)
-    level = {name.removeprefix(form.LEVEL): arrays.pop(name) for name in list(arrays) if name.startswith(form.LEVEL)}
+    level, start = (_pop(arrays, prefix) for prefix in (form.LEVEL, form.START))
     fields: dict[str, Any] = {key: _freeze(value) for key, value in header.items() if key not in ("format", "version")}
     fields.update(arrays)
-    return Replay(**fields, level=level)
+    return Replay(**fields, level=level, start=start)
+
+
+def _pop(arrays: dict[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
+    """Takes the arrays of a group out, by their names without the prefix."""
+    return {name.removeprefix(prefix): arrays.pop(name) for name in list(arrays) if name.startswith(prefix)}
 
 
 def _members(archive: zipfile.ZipFile, where: str) -> dict[str, zipfile.ZipInfo]:

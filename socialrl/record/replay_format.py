@@ -1,7 +1,7 @@
-"""The replay format, version 1, as tables: what the header holds, what the arrays hold, and how both are checked.
+"""The replay format, version 2, as tables: what the header holds, what the arrays hold, and how both are checked.
 
 Axis letters of the arrays: `E` episodes, `T` longest episode, `N` seats, `M` novices, `S` sources, `A` actions,
-`H` x `W` cells.
+`H` x `W` cells, `V` x `U` x `C` one view. Version 1 had none of the optional arrays after `checksum`, and no `start_` arrays.
 """
 
 from collections.abc import Callable, Mapping
@@ -11,7 +11,7 @@ import numpy as np
 
 from socialrl_envs.errors import SocialRLError, nearest
 
-FORMAT, VERSION = "socialrl-replay", 1
+FORMAT, VERSION, READABLE = "socialrl-replay", 2, (1, 2)
 MAX_NAME = 200  # characters
 
 # name -> dtype and axes. `T+1` counts states, `T` steps; rows past an episode's length are padding.
@@ -33,8 +33,13 @@ OPTIONAL: dict[str, tuple[str, str]] = {
     "reset_key": ("uint32", "E 2"),
     "step_key": ("uint32", "E T 2"),
     "checksum": ("uint32", "E T+1"),
+    "spread": ("float32", "E T M S A"),
+    "observed": ("uint8", "E T M V U C"),
+    "prediction": ("uint8", "E T M V U C"),
+    "occupancy": ("uint8", "E T M H W"),
 }
-LEVEL = "level_"  # optional arrays `level_<field>`: any numbers, first axis E
+# Optional arrays `level_<field>` and `start_<field>`: any numbers, first axis E.
+LEVEL, START = "level_", "start_"
 
 
 def _is_name(value: Any) -> bool:
@@ -95,10 +100,11 @@ def check_header(header: Any, where: str) -> None:
     """Raises SocialRLError unless this is the header of a replay of a version that can be read. where: named in errors."""
     if not isinstance(header, dict) or header.get("format") != FORMAT:
         raise SocialRLError(f"{where}: this is not a socialrl replay", "name a file that `socialrl run` wrote into replays/")
-    if header.get("version") != VERSION:
-        version = header.get("version")
+    version = header.get("version")
+    if isinstance(version, bool) or version not in READABLE:
         found = version if _is_count(version) else "unknown"
-        raise SocialRLError(f"{where}: replay format version {found}, this program reads {VERSION}", "use a newer socialrl")
+        known = f"{READABLE[0]} to {READABLE[-1]}"
+        raise SocialRLError(f"{where}: replay format version {found}, this program reads {known}", "use a newer socialrl")
     for key in header.keys() - HEADER.keys():
         raise SocialRLError(f"{where}: header: unknown key {str(key)[:80]!r}", nearest(str(key)[:80], HEADER))
     for key, (check, wanted) in HEADER.items():
@@ -136,6 +142,7 @@ def check_layout(header: dict[str, Any], layout: Mapping[str, tuple[np.dtype, tu
     for key in ARRAYS.keys() - layout.keys():
         raise SocialRLError(f"{where}: array {key} is missing", "the file is damaged, or not a replay")
     sizes = {axis: len(header[key]) for axis, key in zip("NMSA", ("agents", "novices", "sources", "actions"), strict=True)}
+    sizes |= dict(zip("VUC", header["obs_shape"], strict=True))
     for name, (dtype, axes) in (ARRAYS | OPTIONAL).items():
         if name in layout:
             found, shape = layout[name]
@@ -143,7 +150,7 @@ def check_layout(header: dict[str, Any], layout: Mapping[str, tuple[np.dtype, tu
                 raise SocialRLError(f"{where}: array {name} holds {found}, it must hold {dtype}")
             _match(name, shape, axes, sizes, where)
     for name in layout.keys() - ARRAYS.keys() - OPTIONAL.keys():
-        if not name.startswith(LEVEL):
+        if not name.startswith((LEVEL, START)):
             raise SocialRLError(f"{where}: unknown array {name!r}", nearest(name, (*ARRAYS, *OPTIONAL)))
         found, shape = layout[name]
         if found.kind not in "buif" or shape[:1] != (sizes["E"],):
@@ -185,8 +192,8 @@ def check_values(arrays: Mapping[str, np.ndarray], where: str) -> None:
             raise SocialRLError(f"{where}: array {name} holds {wrong}, it must be in {low}..{high}")
     if not np.isfinite(arrays["reward"]).all():
         raise SocialRLError(f"{where}: array reward holds numbers that are not finite")
-    for name in ("values", "influence"):
-        if np.isinf(arrays[name]).any():
+    for name in ("values", "influence", "spread"):
+        if name in arrays and np.isinf(arrays[name]).any():
             raise SocialRLError(f"{where}: array {name} holds infinite numbers")
     for name in ("terminated", "truncated", "present"):  # a bool array from a file may hold any byte
         if arrays[name].view(np.uint8).max() > 1:

@@ -6,6 +6,7 @@ import json
 import random
 import tracemalloc
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -181,10 +182,26 @@ def test_flipped_bytes_never_crash(path):
 
 def test_other_versions(path):
     header, arrays = parts(path)
-    rewrite(path, header | {"version": 2}, arrays)
-    refused(path, "version 2", "reads 1")
+    rewrite(path, header | {"version": 3}, arrays)
+    refused(path, "version 3", "reads 1 to 2")
+    rewrite(path, header | {"version": True}, arrays)
+    refused(path, "version unknown")
     rewrite(path, header | {"version": "\x1b[2J"}, arrays)
     refused(path, "version unknown")
+
+
+GOLDEN = Path(__file__).parent / "golden"
+
+
+@pytest.mark.parametrize("version", replay_format.READABLE)
+def test_every_released_version_opens(version):
+    """One small file per version, by the program of that version; the newest one is from `python -m tests.record.lived`."""
+    file = GOLDEN / f"v{version}.npz"
+    assert file.stat().st_size < 20_000
+    assert parts(file)[0]["version"] == version
+    old = load(file)
+    assert old.episodes == 2
+    assert old.picture(1, old.steps(1)).present.any()
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,126 @@
+"""Does the code of a world still do what a replay shows? Its actions and keys are played again and the states compared.
+
+    verdict = resimulate(load("runs/coin_grid/001/replays/psiphi-seed0.npz"))
+    verdict.same, verdict.text          # True, "re-simulated: as recorded"
+
+A state's checksum is the CRC-32 of its fields in the order of their names, but not of its floating-point numbers, which may
+differ in their last bits from machine to machine.
+"""
+
+import dataclasses
+import json
+import zlib
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Shaped, UInt32
+
+import socialrl_envs
+from socialrl.record.replay import Replay
+from socialrl_envs.errors import SocialRLError
+from socialrl_envs.types import State, World
+
+CHUNK = 256  # steps that are compiled as one; a longer episode goes through several times
+# What building a world from an old or strange header, or stepping it with arrays of other shapes, is known to raise.
+MISFIT = (SocialRLError, TypeError, ValueError, KeyError, AttributeError, IndexError, OSError)
+
+
+@dataclasses.dataclass(frozen=True)
+class Verdict:
+    """same: None if the replay cannot be played again. differs: the first (episode, state) that came out otherwise."""
+
+    same: bool | None
+    text: str
+    differs: tuple[int, int] | None = None
+
+
+def fields(state: State) -> dict[str, Any]:
+    """The arrays of a state by name, parts of parts with a point between: `numbers.density`."""
+    flat, _ = jax.tree_util.tree_flatten_with_path(state)
+    return {".".join(str(getattr(k, "name", getattr(k, "key", k))) for k in path): leaf for path, leaf in flat}
+
+
+def checksums(states: dict[str, Shaped[np.ndarray, "T ..."]]) -> UInt32[np.ndarray, " T"]:
+    """One number per state, from the fields of states one after the other."""
+    exact = [np.ascontiguousarray(states[name]) for name in sorted(states) if states[name].dtype.kind != "f"]
+    result = np.zeros(len(next(iter(states.values()))), np.uint32)
+    for t in range(len(result)):
+        value = 0
+        for array in exact:
+            value = zlib.crc32(array[t].tobytes(), value)
+        result[t] = value
+    return result
+
+
+def resimulate(replay: Replay) -> Verdict:
+    """Plays every episode again from its first state, with the recorded actions and keys, and compares."""
+    if replay.checksum is None or replay.step_key is None or not replay.start:
+        return Verdict(None, "recorded without checksums: shown as recorded")
+    try:
+        world = _world(json.dumps(replay.world, sort_keys=True))
+        for episode in range(replay.episodes):
+            found = _episode(world, replay, episode)
+            wrong = np.flatnonzero(found != replay.states("checksum", episode))
+            if len(wrong):
+                where = (episode, int(wrong[0]))
+                text = f"the code of {replay.world['name']} has changed since: shown as recorded"
+                return Verdict(False, f"{text} (episode {episode + 1} differs from step {where[1]} on)", where)
+    except MISFIT:
+        return Verdict(False, f"this version cannot build this {replay.world['name']}: shown as recorded")
+    return Verdict(True, "re-simulated: as recorded")
+
+
+@lru_cache(maxsize=8)
+def _world(config: str) -> tuple[World, Callable[..., State], State]:
+    """A world from its config as JSON, its steps compiled, and the shapes and dtypes that its states consist of."""
+    options = _tuples(json.loads(config))
+    name = options.pop("name")
+    for group in ("novices", "experts", "coplayers"):
+        if isinstance(options.get(group), tuple):
+            options[group] = tuple(socialrl_envs.Seat(**seat) for seat in options[group])
+    world = socialrl_envs.make(name, **options)
+
+    def run(state: State, actions: jax.Array, keys: jax.Array) -> State:
+        def body(state: State, now: tuple[jax.Array, jax.Array]) -> tuple[State, State]:
+            after, _ = world.step(state, now[0], jax.random.wrap_key_data(now[1]))
+            return after, after
+
+        return jax.lax.scan(body, state, (actions, keys))[1]
+
+    def first(key: jax.Array) -> State:
+        level_key, reset_key = jax.random.split(key)
+        return world.reset(world.sample_level(level_key), reset_key)
+
+    return world, jax.jit(run), jax.eval_shape(first, jax.random.key(0))
+
+
+def _episode(built: Any, replay: Replay, episode: int) -> UInt32[np.ndarray, " states"]:
+    """The checksums of an episode that is played again."""
+    _, run, shape = built
+    wanted = fields(shape)
+    start = {name: replay.start[name][episode] for name in wanted}
+    if any(start[name].shape != leaf.shape or start[name].dtype != leaf.dtype for name, leaf in wanted.items()):
+        raise ValueError("the state of this world has other fields now")
+    state = jax.tree.unflatten(jax.tree.structure(shape), [jnp.asarray(start[name]) for name in wanted])
+    parts = [checksums({name: value[None] for name, value in start.items()})]
+    assert replay.step_key is not None
+    action, key = replay.during("action", episode).astype(np.int32), replay.during("step_key", episode)
+    for at in range(0, len(action), CHUNK):
+        here = action[at : at + CHUNK]
+        room = ((0, CHUNK - len(here)), (0, 0))
+        states = run(state, np.pad(here, room), np.pad(key[at : at + CHUNK], room))
+        host = {name: np.asarray(leaf)[: len(here)] for name, leaf in fields(states).items()}
+        parts.append(checksums(host))
+        state = jax.tree.map(lambda leaf: leaf[-1], states)
+    return np.concatenate(parts)
+
+
+def _tuples(value: Any) -> Any:
+    """JSON's lists as tuples, throughout."""
+    if isinstance(value, list):
+        return tuple(_tuples(item) for item in value)
+    return {key: _tuples(item) for key, item in value.items()} if isinstance(value, dict) else value
