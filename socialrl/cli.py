@@ -60,6 +60,10 @@ examples:
   socialrl view runs/coin_grid/001/replays/psiphi-seed0.npz
   socialrl view runs/coin_grid/001 --export out.gif            an episode as a picture, no screen needed
   socialrl view runs/coin_grid/001 --export out.png --episode 2 --step 14
+  socialrl view runs/coin_grid/001 --export out.mp4            needs the extra `mp4`
+  socialrl view runs/coin_grid/001 --export frames             a folder of pictures, one per step
+
+keys: h shows them all; c compares with the next replay, r and x jump to rewards and penalties, d changes the panel.
 """
 
 REPORT_HELP = """\
@@ -362,11 +366,11 @@ def _eval(arguments: list[str]) -> None:
 def _view(arguments: list[str]) -> None:
     parser = _parser("socialrl view", VIEW_HELP)
     parser.add_argument("paths", metavar="PATH", nargs="+", help="a replay, or a run folder")
-    parser.add_argument("--export", metavar="OUT", help="write a .gif of an episode or a .png of a step, open no window")
+    parser.add_argument("--export", metavar="OUT", help="write an episode as .gif, .mp4 or a folder of .png, or a step as .png")
     parser.add_argument("--episode", type=int, help="which episode to export, from 0")
     parser.add_argument("--step", type=int, help="which step to export, from 0")
     parser.add_argument("--size", type=_size, metavar="WxH", help="size of what is exported, in pixels (default: 1280x800)")
-    parser.add_argument("--fps", type=int, help="steps per second of an exported .gif (default: 8)")
+    parser.add_argument("--fps", type=int, help="steps per second of an exported .gif or .mp4 (default: 8)")
     options = parser.parse_args(arguments)
     wanted = {key: getattr(options, key) for key in ("episode", "step", "size", "fps")}
     chosen = {key: value for key, value in wanted.items() if value is not None}

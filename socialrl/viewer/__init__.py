@@ -47,7 +47,8 @@ def export(
     theme: str = "light",
     **options: Any,
 ) -> None:
-    """Writes an episode as an animated .gif, or one step of it (the first if `step` is None) as a .png; needs no display.
+    """Writes an episode as .gif, .mp4 or (without an ending) a folder of pictures, or one step of it (the first if `step` is
+    None) as .png; needs no display. An .mp4 needs the extra `mp4`.
 
     What it shows is what the window shows; of a run folder it takes the first replay in which another agent is followed.
     Raises SocialRLError for another ending, or an episode or step that is not there.

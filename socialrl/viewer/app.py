@@ -1,12 +1,15 @@
 """The window: events to scenes, scenes to frames. It draws only when something has changed."""
 
+import contextlib
 import dataclasses
 import os
+import threading
 import time
 from pathlib import Path
 
 import pygame
 
+from socialrl.record.replay import Replay
 from socialrl.viewer import files
 from socialrl.viewer.commands import press
 from socialrl.viewer.frame import MAX_SIZE, MIN_SIZE, Layout, layout, paint
@@ -17,6 +20,8 @@ from socialrl_envs.errors import SocialRLError
 from socialrl_envs.render import OKABE_ITO
 from socialrl_envs.sprites import Real
 
+CHECKED = pygame.event.custom_type()
+
 
 def run(paths: list[Path], size: tuple[int, int] = (1280, 800), theme: str = "light") -> None:
     """Shows the replays behind these paths until the window is closed."""
@@ -24,9 +29,22 @@ def run(paths: list[Path], size: tuple[int, int] = (1280, 800), theme: str = "li
     replays, names = files.read(paths)
     app = App(Scene(replays=replays, names=names, theme=theme), size)
     try:
+        app.check()
         app.loop()
     finally:
         pygame.display.quit()
+
+
+def _check(replays: tuple[Replay, ...]) -> None:
+    """Posts what became of each replay, one after the other, until the window is closed."""
+    from socialrl.record.resimulation import resimulate  # brings jax, which opening a window need not wait for
+
+    for which, replay in enumerate(replays):
+        text = resimulate(replay).text
+        if not pygame.display.get_init():
+            return
+        with contextlib.suppress(pygame.error):
+            pygame.event.post(pygame.event.Event(CHECKED, which=which, text=text))
 
 
 class App:
@@ -83,8 +101,15 @@ class App:
             self._scrub(event.pos[0])
         elif event.type == pygame.MOUSEWHEEL:
             self.scene = self.scene.at(self.scene.t - event.y)
+        elif event.type == CHECKED:
+            known = dict(self.scene.verdicts) | {event.which: event.text}
+            self.scene = dataclasses.replace(self.scene, verdicts=tuple(sorted(known.items())))
         elif event.type in (pygame.WINDOWEXPOSED, pygame.WINDOWRESTORED):
             self._drawn = None
+
+    def check(self) -> None:
+        """Plays all replays again in the background; what comes of it arrives as events."""
+        threading.Thread(target=_check, args=(self.scene.replays,), daemon=True).start()
 
     def tick(self, now: Real) -> None:
         """Plays the steps that are due at `now`, in seconds; one that was missed for long is not made up for."""
@@ -124,16 +149,25 @@ class App:
         self.scene = scene
 
     def _click(self, point: tuple[int, int]) -> None:
-        where = self.layout
-        if self.scene.help:
-            self.scene = dataclasses.replace(self.scene, help=False)
+        where, window = self.layout, pygame.Rect((0, 0), self.size)
+        for overlay in panels("overlay"):
+            if overlay.is_open(self.scene):
+                self._show(overlay.click(window, self.scene, point))
+                return
+        if where.head.collidepoint(point):
+            self.scene = dataclasses.replace(self.scene, picker=True)
         elif where.foot.collidepoint(point):
             self.scrubbing = True
             self._scrub(point[0])
-        elif where.main.collidepoint(point):
+        for number, (_, rect) in enumerate(where.titles):
+            if rect.collidepoint(point):
+                self.scene = dataclasses.replace(self.scene, tab=number)
+        for pane, board in zip(self.scene.panes, where.boards, strict=True):
             for panel in panels("main"):
-                if hasattr(panel, "click"):
-                    self.scene = panel.click(where.main_inner, self.scene, point)
+                if hasattr(panel, "click") and board.collidepoint(point):
+                    self.scene = self.scene.of_seat(
+                        min(panel.click(board, pane, point).chosen, len(self.scene.replay.agents) - 1)
+                    )
 
     def _scrub(self, x: Real) -> None:
         self.scene = self.scene.at(self.layout.timeline.step_at(x, self.scene.steps))

@@ -32,13 +32,13 @@ def faster(scene: Scene, by: int) -> Scene:
     return replace(scene, speed=SPEEDS[min(max(index + by, 0), len(SPEEDS) - 1)])
 
 
-def jump(scene: Scene, by: int) -> Scene:
-    """The next (1) or previous (-1) change of source; the end or the start if there is none."""
-    changes = scene.changes()
+def jump(scene: Scene, by: int, to: str = "source") -> Scene:
+    """The next (1) or previous (-1) change of source, reward or penalty; the end or the start if there is none."""
+    marks = {"source": scene.changes, "reward": lambda: scene.paid(1), "penalty": lambda: scene.paid(-1)}[to]()
     if by > 0:
-        later = changes[changes > scene.t]
+        later = marks[marks > scene.t]
         return scene.at(int(later[0]) if len(later) else scene.steps)
-    earlier = changes[changes < scene.t]
+    earlier = marks[marks < scene.t]
     return scene.at(int(earlier[-1]) if len(earlier) else 0)
 
 
@@ -58,6 +58,10 @@ COMMANDS = (
     Command(("shift+left",), "shift left", "ten steps back", lambda s: s.at(s.t - 10)),
     Command((".", "shift+."), ".", "next change of source", lambda s: jump(s, 1)),
     Command((",", "shift+,"), ",", "previous change of source", lambda s: jump(s, -1)),
+    Command(("r",), "r", "next reward", lambda s: jump(s, 1, "reward")),
+    Command(("shift+r",), "shift r", "previous reward", lambda s: jump(s, -1, "reward")),
+    Command(("x",), "x", "next penalty", lambda s: jump(s, 1, "penalty")),
+    Command(("shift+x",), "shift x", "previous penalty", lambda s: jump(s, -1, "penalty")),
     Command(("home",), "home", "first step", lambda s: s.at(0)),
     Command(("end",), "end", "last step", lambda s: s.at(s.steps)),
     Command(("up",), "up", "faster", lambda s: faster(s, 1)),
@@ -66,13 +70,21 @@ COMMANDS = (
     Command(("p",), "p", "previous episode", lambda s: s.in_episode(s.episode - 1)),
     Command(("page down", "]"), "page down", "next replay", lambda s: s.in_replay(s.which + 1)),
     Command(("page up", "["), "page up", "previous replay", lambda s: s.in_replay(s.which - 1)),
+    Command(("s",), "s", "next seed of this arm", lambda s: s.like(1, "experiment", "arm")),
+    Command(("a",), "a", "next arm with this seed", lambda s: s.like(1, "experiment", "seed")),
+    Command(("c",), "c", "compare with the next replay", lambda s: s.compared()),
+    Command(("e",), "e", "choose replay and episode", lambda s: replace(s, picker=not s.picker, help=False)),
+    Command(("d",), "d", "next panel under the decision", lambda s: replace(s, tab=s.tab + 1)),
+    Command(("shift+d",), "shift d", "previous panel", lambda s: replace(s, tab=s.tab - 1)),
     Command(("tab",), "tab", "view of the next seat", lambda s: next_seat(s, 1)),
     Command(("shift+tab",), "shift tab", "view of the previous seat", lambda s: next_seat(s, -1)),
     Command(("v",), "v", "mark what the seat sees", lambda s: replace(s, view=not s.view)),
     Command(("l",), "l", "loop", lambda s: replace(s, loop=not s.loop)),
     Command(("t",), "t", "light, dark", lambda s: replace(s, theme="dark" if s.theme == "light" else "light")),
-    Command(("h", "f1", "?", "shift+/"), "h", "this help", lambda s: replace(s, help=not s.help)),
-    Command(("escape", "q"), "q, esc", "quit", lambda s: replace(s, help=False) if s.help else None),
+    Command(("h", "f1", "?", "shift+/"), "h", "this help", lambda s: replace(s, help=not s.help, picker=False)),
+    Command(
+        ("escape", "q"), "q, esc", "close, quit", lambda s: replace(s, help=False, picker=False) if s.help or s.picker else None
+    ),
 )
 BY_KEY = {key: command for command in COMMANDS for key in command.keys}
 

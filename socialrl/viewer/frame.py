@@ -1,6 +1,7 @@
 """One frame: a scene on a surface of any size. The window and the export draw with this alone."""
 
 import dataclasses
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -17,18 +18,25 @@ from socialrl_envs.errors import SocialRLError
 from socialrl_envs.sprites import Real
 
 MIN_SIZE, MAX_SIZE = (160, 120), (7680, 4320)
+TAB = 250  # the height that a tab wishes for
 CARD = 18  # between the edge of a side card and what is in it
 
 
 @dataclasses.dataclass(frozen=True)
 class Layout:
-    """Where everything is: cards in the window, and what lies in them. side: one card per side panel."""
+    """Where everything is: cards in the window, and what lies in them.
+
+    main: one card with the boards of all panes. side: one card per side panel, of the first pane and then of the next. tab:
+    the card below them, None while two replays are compared.
+    """
 
     scale: Real
     head: pygame.Rect
     main: pygame.Rect
     side: tuple[pygame.Rect, ...]
+    tab: pygame.Rect | None
     foot: pygame.Rect
+    panes: int = 1
 
     def _px(self, length: Real) -> int:
         return max(1, round(length * self.scale))
@@ -36,6 +44,32 @@ class Layout:
     @property
     def main_inner(self) -> pygame.Rect:
         return self.main.inflate(-2 * self._px(12), -2 * self._px(12))
+
+    @property
+    def boards(self) -> tuple[pygame.Rect, ...]:
+        """The place of each pane within the main card."""
+        if self.panes == 1:
+            return (self.main_inner,)
+        gap = self._px(12)
+        halves = _in_a_row(self.main, self.panes, gap)
+        return tuple(pygame.Rect(h.left + gap, h.top + gap, h.width // 2 - gap, h.height - 2 * gap) for h in halves)
+
+    @property
+    def titles(self) -> tuple[tuple[ModuleType, pygame.Rect], ...]:
+        """The tabs and where their titles stand."""
+        if self.tab is None:
+            return ()
+        tabs = panels("tab")
+        bar = pygame.Rect(self.tab.left, self.tab.top, self.tab.width, self._px(40))
+        return tuple(zip(tabs, _in_a_row(bar.inflate(-2 * self._px(8), -2 * self._px(6)), len(tabs), 2), strict=True))
+
+    @property
+    def tab_inner(self) -> pygame.Rect | None:
+        """What is left of the tab card below the titles."""
+        if self.tab is None:
+            return None
+        rect, top = self.tab.inflate(-2 * self._px(CARD), 0), self._px(46)
+        return pygame.Rect(rect.left, rect.top + top, rect.width, max(1, rect.height - top - self._px(12)))
 
     @property
     def timeline(self) -> Timeline:
@@ -59,20 +93,24 @@ def layout(size: tuple[int, int], scene: Scene) -> Layout:
     pad = px(12)
     page = pygame.Rect(pad, 0, max(1, width - 2 * pad), height)
     head = pygame.Rect(page.left, 0, page.width, px(54))
-    foot = pygame.Rect(page.left, 0, page.width, px(timeline.height(len(scene.replay.novices)) + 24))
+    foot = pygame.Rect(page.left, 0, page.width, min(px(timeline.height(scene) + 24), height // 2))
     foot.bottom = height - pad
     room = pygame.Rect(page.left, head.bottom, page.width, max(2, foot.top - pad - head.bottom))
+    if scene.beside is not None:
+        halves = _in_a_row(room, 2, pad)
+        side = [pygame.Rect(h.left + h.width * 52 // 100, h.top, h.width * 48 // 100, h.height) for h in halves]
+        return Layout(scale, head, room, tuple(side), None, foot, 2)
     wishes = [px(panel.height(scene, 400) + 2 * CARD) for panel in panels("side")]
     if upright:
-        low = min(max(wishes), round(room.height * 0.55))
+        low = min(max(*wishes, px(300)), round(room.height * 0.55))
         main = pygame.Rect(room.left, room.top, room.width, max(1, room.height - low - pad))
-        side = _in_a_row(pygame.Rect(room.left, main.bottom + pad, room.width, low), len(wishes), pad)
+        side = _in_a_row(pygame.Rect(room.left, main.bottom + pad, room.width, low), len(wishes) + 1, pad)
     else:
         free = room.width - pad - px(24) - round((room.height - px(24)) * cells / rows)
         column = min(max(px(400), min(px(560), free)), room.width // 2)
         main = pygame.Rect(room.left, room.top, max(1, room.width - column - pad), room.height)
-        side = _in_a_column(pygame.Rect(main.right + pad, room.top, column, room.height), wishes, pad)
-    return Layout(scale, head, main, side, foot)
+        side = _in_a_column(pygame.Rect(main.right + pad, room.top, column, room.height), [*wishes, px(TAB)], pad)
+    return Layout(scale, head, main, side[:-1], side[-1], foot)
 
 
 def _in_a_row(rect: pygame.Rect, count: int, gap: int) -> tuple[pygame.Rect, ...]:
@@ -99,18 +137,41 @@ def paint(scene: Scene, size: tuple[int, int]) -> pygame.Surface:
     surface.fill(brush.theme.page)
     _head(brush, where.head, scene)
     brush.box(where.main, brush.theme.card)
-    for panel in panels("main"):
-        panel.draw(brush, where.main_inner, scene)
-    for panel, card in zip(panels("side"), where.side, strict=True):
-        brush.box(card, brush.theme.card)
-        surface.set_clip(card)
-        panel.draw(brush, card.inflate(-2 * brush.px(CARD), -2 * brush.px(CARD)), scene)
-        surface.set_clip(None)
+    side = panels("side")
+    for number, (pane, board) in enumerate(zip(scene.panes, where.boards, strict=True)):
+        for panel in panels("main"):
+            panel.draw(brush, board, pane)
+        for panel, card in zip(side, where.side[number * len(side) :], strict=False):
+            brush.box(card, brush.theme.card)
+            surface.set_clip(card)
+            panel.draw(brush, card.inflate(-2 * brush.px(CARD), -2 * brush.px(CARD)), pane)
+            surface.set_clip(None)
+    _tab(brush, where, scene)
     brush.box(where.foot, brush.theme.card)
+    surface.set_clip(where.foot)
     where.timeline.draw(brush, scene)
+    surface.set_clip(None)
     for panel in panels("overlay"):
-        panel.draw(brush, surface.get_rect(), scene)
+        if panel.is_open(scene):
+            panel.draw(brush, surface.get_rect(), scene)
     return surface
+
+
+def _tab(brush: Brush, where: Layout, scene: Scene) -> None:
+    """The titles of all tabs, and the chosen one."""
+    if where.tab is None or where.tab_inner is None:
+        return
+    brush.box(where.tab, brush.theme.card)
+    brush.surface.set_clip(where.tab)
+    for number, (panel, rect) in enumerate(where.titles):
+        here = number == scene.tab % len(where.titles)
+        if here:
+            brush.box(rect, brush.theme.page, 6)
+        colour = brush.theme.ink if here else brush.theme.quiet
+        brush.text(panel.TITLE, rect.center, 14, colour, bold=here, anchor="center", width=rect.width - 2)
+    brush.surface.set_clip(where.tab_inner.inflate(brush.px(12), brush.px(4)))
+    panels("tab")[scene.tab % len(where.titles)].draw(brush, where.tab_inner, scene)
+    brush.surface.set_clip(None)
 
 
 def _head(brush: Brush, rect: pygame.Rect, scene: Scene) -> None:
@@ -121,6 +182,7 @@ def _head(brush: Brush, rect: pygame.Rect, scene: Scene) -> None:
         state = f"playing · {scene.speed} steps/s" if scene.playing else "paused"
         state += " · loop" if scene.loop else ""
         text = f"{state} · h help"
+        text = f"{scene.verdict} · {text}" if scene.verdict else text
         x = brush.text(text, (x, rect.centery), 15, theme.quiet, anchor="midright").left - brush.px(24)
     episode = f"episode {scene.episode + 1} of {replay.episodes}"
     if len(scene.replays) > 1:
@@ -128,10 +190,13 @@ def _head(brush: Brush, rect: pygame.Rect, scene: Scene) -> None:
     x = brush.text(f"{episode}", (x, rect.centery), 15, anchor="midright").left
     room = x - brush.px(16) - rect.left
     title = f"{replay.experiment} · {replay.arm}"
+    if scene.beside is not None:
+        other = scene.replays[scene.beside]
+        title = f"{title}, seed {replay.seed} | {other.arm}, seed {other.seed}"
     end = brush.text(title, (rect.left, rect.centery), 22, anchor="midleft", width=room).right
     about = f"seed {replay.seed} · after {replay.step:,} steps"
     end += brush.px(14)
-    if x - end > brush.px(60):
+    if scene.beside is None and x - end > brush.px(60):
         brush.text(about, (end, rect.centery + brush.px(1)), 15, theme.quiet, anchor="midleft", width=x - end - brush.px(16))
 
 

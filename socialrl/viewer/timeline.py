@@ -18,12 +18,22 @@ from socialrl_envs.render import OKABE_ITO
 from socialrl_envs.sprites import Real
 from socialrl_envs.tiles import SEATS
 
-RIBBON, GAP, TICKS, AXIS, TOP = 26, 5, 34, 20, 26
+RIBBON, MARGIN, GAP, PRESENCE, TICKS, AXIS, TOP = 24, 5, 4, 6, 30, 20, 26
+MOST = 6  # bars of presence
 
 
-def height(novices: int) -> Real:
+def height(scene: Scene) -> Real:
     """The height it would like, in lengths of a 1280 x 800 window."""
-    return TOP + novices * (RIBBON + GAP) + TICKS + AXIS
+    return TOP + sum(_rows(pane.replay) for pane in scene.panes) + AXIS
+
+
+def _rows(replay: Replay) -> Real:
+    return len(replay.novices) * (RIBBON + MARGIN + GAP) + PRESENCE * len(_coplayers(replay)) + TICKS
+
+
+def _coplayers(replay: Replay) -> list[int]:
+    """The seats whose presence is shown."""
+    return [seat for seat in range(len(replay.agents)) if seat not in replay.novices][:MOST]
 
 
 def columns(steps: int, width: int) -> tuple[np.ndarray, np.ndarray]:
@@ -50,6 +60,19 @@ def ribbon(replay: Replay, episode: int, novice: int, width: int, height: int) -
     return np.array([OKABE_ITO[seat % len(OKABE_ITO)] for seat in seats], np.uint8)[index]
 
 
+def margins(replay: Replay, episode: int, novice: int) -> Float[np.ndarray, " steps"]:
+    """By how much what was done was worth more than the best of any other source: 0..1 of the episode's largest; 0 without."""
+    values, source = replay.during("values", episode)[:, novice], replay.during("source", episode)[:, novice]
+    action, steps = replay.during("action", episode)[:, replay.novices[novice]], np.arange(len(source))
+    others = np.where(np.isnan(values), -np.inf, values)
+    mine = values[steps, source, action].astype(float)
+    others[steps, source] = -np.inf
+    best = others.max(axis=(1, 2)).astype(float)
+    known = np.isfinite(best) & np.isfinite(mine)
+    gap = np.abs(np.where(known, mine, 0) - np.where(known, best, 0))
+    return np.clip(gap / max(float(np.quantile(gap, 0.95)), 1e-9), 0, 1)
+
+
 def runs(source: np.ndarray) -> list[tuple[int, int, int]]:
     """(source, first step, step after the last) of each stretch of steps with one source."""
     edges = [0, *(np.flatnonzero(np.diff(source)) + 1).tolist(), len(source)]
@@ -74,7 +97,8 @@ class Timeline:
 
     def draw(self, brush: Brush, scene: Scene) -> None:
         """The ribbons and the cursor."""
-        picture = _still(scene.replay, scene.episode, scene.novice, self.rect.size, scene.theme, self.scale)
+        shown = tuple((pane.replay, pane.episode, pane.novice) for pane in scene.panes)
+        picture = _still(shown, scene.steps, self.rect.size, scene.theme, self.scale)
         brush.surface.blit(picture, self.rect)
         self._now(brush, scene)
         self._cursor(brush, scene)
@@ -114,18 +138,47 @@ class Timeline:
 
 
 @lru_cache(maxsize=8)
-def _still(replay: Replay, episode: int, novice: int, size: tuple[int, int], theme: str, scale: Real) -> pygame.Surface:
-    """All but the cursor."""
+def _still(
+    shown: tuple[tuple[Replay, int, int], ...], span: int, size: tuple[int, int], theme: str, scale: Real
+) -> pygame.Surface:
+    """All but the cursor. shown: replay, episode and novice of each pane. span: how many steps the width stands for."""
     surface = pygame.Surface(size, 0, 32)
     brush = Brush(surface, find_theme(theme), scale)
     surface.fill(brush.theme.card)
     y = brush.px(TOP)
-    for m in range(len(replay.novices)):
-        _ribbon(brush, replay, episode, m, pygame.Rect(0, y, size[0], brush.px(RIBBON)))
-        y += brush.px(RIBBON + GAP)
-    _rewards(brush, replay.during("reward", episode)[:, replay.novices[novice]], pygame.Rect(0, y, size[0], brush.px(TICKS)))
-    _axis(brush, replay.steps(episode), size)
+    for replay, episode, novice in shown:
+        width = max(1, round(replay.steps(episode) / span * size[0]))
+        for m in range(len(replay.novices)):
+            _ribbon(brush, replay, episode, m, pygame.Rect(0, y, width, brush.px(RIBBON)))
+            _margin(brush, replay, episode, m, pygame.Rect(0, y + brush.px(RIBBON), width, brush.px(MARGIN)))
+            y += brush.px(RIBBON + MARGIN + GAP)
+        for seat in _coplayers(replay):
+            _presence(brush, replay, episode, seat, pygame.Rect(0, y, width, brush.px(PRESENCE - 3)))
+            y += brush.px(PRESENCE)
+        reward = replay.during("reward", episode)[:, replay.novices[novice]]
+        _rewards(brush, reward, pygame.Rect(0, y, width, brush.px(TICKS)))
+        y += brush.px(TICKS)
+    _axis(brush, span, size)
     return surface
+
+
+def _margin(brush: Brush, replay: Replay, episode: int, novice: int, rect: pygame.Rect) -> None:
+    """A strip under the ribbon, the darker the clearer the decision was; where a pixel holds several steps, their mean."""
+    first, last = columns(replay.steps(episode), rect.width)
+    total = np.concatenate([[0.0], np.cumsum(margins(replay, episode, novice))])
+    strength = ((total[last] - total[first]) / (last - first))[:, None]
+    card, ink = np.array(brush.theme.card), np.array(brush.theme.ink)
+    row = np.rint(card + (ink - card) * (0.06 + 0.7 * strength)).astype(np.uint8)
+    brush.surface.blit(from_array(np.ascontiguousarray(np.broadcast_to(row, (rect.height, *row.shape)))), rect)
+
+
+def _presence(brush: Brush, replay: Replay, episode: int, seat: int, rect: pygame.Rect) -> None:
+    """A bar where a co-player is on the grid."""
+    colour, steps = OKABE_ITO[seat % len(OKABE_ITO)], replay.steps(episode)
+    for there, a, b in runs(replay.present[episode, :steps, seat].astype(int)):
+        if there:
+            left, right = (round(step / steps * rect.width) for step in (a, b))
+            brush.surface.fill(colour, (left, rect.top, max(1, right - left), rect.height))
 
 
 def _ribbon(brush: Brush, replay: Replay, episode: int, novice: int, rect: pygame.Rect) -> None:

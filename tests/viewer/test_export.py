@@ -64,8 +64,11 @@ def test_of_a_run_folder_the_first_replay_with_someone_to_follow(path, replay, t
 @pytest.mark.parametrize(
     ("out", "options", "says"),
     [
-        ("a.mp4", {}, r"a\.mp4: cannot write \.mp4 .*\.gif or \.png"),
-        ("a", {}, "without an ending"),
+        ("a.avi", {}, r"a\.avi: cannot write \.avi .*\.gif, \.mp4 or \.png"),
+        ("a", {"step": 3}, "a folder shows the whole episode"),
+        ("a.mp4", {"step": 3}, "whole episode"),
+        (".", {}, "something already"),
+        ("a/b", {}, "cannot make this folder"),
         ("a.gif", {"step": 3}, "whole episode"),
         ("a.gif", {"fps": 0}, "fps: 0"),
         ("a.png", {"step": 9}, r"step 9: episode 0 has 8 .*0\.\.8"),
@@ -78,6 +81,25 @@ def test_impossible_wishes_leave_nothing(path, tmp_path, out, options, says):
     with pytest.raises(SocialRLError, match=says):
         export(path, tmp_path / out, **{"size": SIZE, **options})
     assert sorted(tmp_path.iterdir()) == [path]
+
+
+def test_a_folder_of_pictures(path, replay, tmp_path):
+    export(path, tmp_path / "frames", episode=1, size=SIZE)
+    assert [file.name for file in sorted((tmp_path / "frames").iterdir())] == [f"step-{t}.png" for t in range(7)]
+    np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "frames" / "step-3.png")), draw_frame(replay, 1, 3, SIZE))
+
+
+def test_a_film(path, tmp_path, monkeypatch):
+    """Its frames, where the extra is there; else what is missing is named."""
+    try:
+        import imageio_ffmpeg
+    except ImportError:
+        with pytest.raises(SocialRLError, match=r"imageio-ffmpeg.*socialrl\[mp4\]"):
+            export(path, tmp_path / "a.mp4", size=SIZE)
+        return
+    export(path, tmp_path / "a.mp4", episode=1, size=(321, 200), fps=10)
+    frames, seconds = imageio_ffmpeg.count_frames_and_secs(tmp_path / "a.mp4")
+    assert (frames, round(seconds, 1)) == (7 + 10, 1.7)
 
 
 def test_too_long_for_a_gif(tmp_path):

@@ -24,6 +24,8 @@ CASES = {
     "light": {"t": 9, "size": (480, 300)},
     "dark_end_other_seat": {"t": 24, "size": (400, 260), "theme": "dark", "seat": 2},
     "upright": {"t": 3, "size": (240, 300), "novice": 1},
+    "returns": {"t": 15, "size": (480, 300), "tab": 1},
+    "where_to": {"t": 6, "size": (480, 300), "tab": 4, "theme": "dark"},
     "help": {"t": 3, "size": (360, 230), "help": True},
 }
 
@@ -158,7 +160,7 @@ def test_what_is_not_there(replay, arguments, says):
         draw_frame(replay, **arguments)
 
 
-@pytest.mark.parametrize("slot", ["main", "side", "overlay"])
+@pytest.mark.parametrize("slot", ["main", "side", "tab", "overlay"])
 def test_panels_are_found_by_file(slot):
     folder = Path(sys.modules["socialrl.viewer.panels"].__file__).parent
     stems = {path.stem for path in folder.glob("*.py") if not path.stem.startswith("_")}

@@ -8,7 +8,7 @@ from socialrl_envs.render import OKABE_ITO
 from socialrl_envs.sprites import Real, mix
 from socialrl_envs.tiles import SEATS
 
-SLOT, ORDER = "side", 1
+SLOT, ORDER, TITLE = "tab", 0, "Agents"
 ROW, HEAD = 46, 34
 
 

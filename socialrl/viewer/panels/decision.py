@@ -94,15 +94,17 @@ def _table(brush: Brush, rect: pygame.Rect, scene: Scene, values: np.ndarray, ac
     for a, name in enumerate(replay.actions):
         colour = theme.ink if a == action else theme.quiet
         brush.action(name, (rect.left + names + (a + 0.5) * step, top - brush.px(14)), 14, colour, width=step - 2)
+    at = (scene.episode, scene.t, scene.novice)
+    spread = None if replay.spread is None else replay.spread[at]
     digits = 2 if max(abs(low), abs(high)) < 100 else 0
     for s, source in enumerate(replay.sources):
         seat, y, here = replay.seat_of(s, scene.novice), top + s * row_height, s == scene.source
         colour = OKABE_ITO[seat % len(OKABE_ITO)]
         icon = min(brush.px(26), row_height)
         brush.icon(figure(max(4, icon), colour, SEATS[seat % len(SEATS)]), (rect.left + icon / 2, y + row_height / 2))
-        at = (rect.left + icon + brush.px(5), y + row_height / 2)
+        middle = (rect.left + icon + brush.px(5), y + row_height / 2)
         ink = theme.ink if here else theme.quiet
-        brush.text(source, at, size, ink, bold=here, anchor="midleft", width=names - icon - brush.px(8))
+        brush.text(source, middle, size, ink, bold=here, anchor="midleft", width=names - icon - brush.px(8))
         best = -1 if np.isnan(values[s]).all() else int(np.nanargmax(values[s]))
         for a in range(columns):
             value = float(values[s, a])
@@ -115,4 +117,6 @@ def _table(brush: Brush, rect: pygame.Rect, scene: Scene, values: np.ndarray, ac
             else:
                 brush.box(box, tint, 5)
             text = "-" if np.isnan(value) else f"{value:z.{digits}f}"
+            if spread is not None and np.isfinite(spread[s, a]):
+                text = f"{text} ±{spread[s, a]:.{digits}f}"
             brush.text(text, box.center, size, ink, bold=a == best, anchor="center", width=box.width)

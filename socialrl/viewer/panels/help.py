@@ -1,5 +1,7 @@
 """The keys, over everything."""
 
+import dataclasses
+
 import pygame
 
 from socialrl.viewer.commands import COMMANDS
@@ -8,13 +10,20 @@ from socialrl.viewer.scene import Scene
 from socialrl_envs.sprites import mix
 
 SLOT, ORDER = "overlay", 0
-LINE = 30
+LINE = 27
+
+
+def is_open(scene: Scene) -> bool:
+    return scene.help
+
+
+def click(rect: pygame.Rect, scene: Scene, point: tuple[int, int]) -> Scene:
+    """Any click closes it."""
+    return dataclasses.replace(scene, help=False)
 
 
 def draw(brush: Brush, rect: pygame.Rect, scene: Scene) -> None:
-    """Lists every command, if help was asked for."""
-    if not scene.help:
-        return
+    """Lists every command."""
     veil = pygame.Surface(rect.size)
     veil.fill(brush.theme.page)
     veil.set_alpha(190)
@@ -31,7 +40,7 @@ def draw(brush: Brush, rect: pygame.Rect, scene: Scene) -> None:
         _key(brush, command.label, x, y)
         left = x + brush.px(104)
         brush.text(command.text, (left, y), 15, anchor="midleft", width=width - brush.px(110))
-    mouse = "Mouse: drag on the timeline to scrub, wheel to step, click a figure for its view."
+    mouse = "Mouse: drag on the timeline to scrub, wheel to step, click a figure for its view, a title for its panel."
     brush.text(mouse, inner.bottomleft, 14, brush.theme.quiet, anchor="bottomleft", width=inner.width)
 
 

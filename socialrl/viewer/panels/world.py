@@ -36,7 +36,9 @@ def draw(brush: Brush, rect: pygame.Rect, scene: Scene) -> None:
     image = _ground(picture.tiles.tobytes(), picture.tiles.shape, seen, scene.chosen, cell, scene.theme).copy()
     on_board = Brush(image, brush.theme, brush.scale)
     _trails(on_board, scene, cell)
-    draw_figures(pygame.surfarray.pixels3d(image).swapaxes(0, 1), picture, cell, scene.chosen)
+    draw_figures(
+        pygame.surfarray.pixels3d(image).swapaxes(0, 1), picture, cell, scene.chosen, "forward" in scene.replay.actions
+    )
     if not scene.ended:
         _follow(on_board, scene, picture, cell)
     brush.surface.blit(image, area)
