@@ -1,8 +1,8 @@
 """Follow, remember, go on alone: what does a novice need to keep what the experts showed it after they have left?
 
-All arms but one learn with expert drop-out: experts stay, leave, come and go, or never come. The penalty grows while they learn,
-so that trying is cheap at first. The ablations take away memory, drop-out, the attention loss, the prediction loss; `adr` lets
-cultural transmission itself decide how fast the penalty grows.
+All arms but one learn with expert drop-out: experts stay, leave, come and go, or never come. The penalty grows while they
+learn, so that trying is cheap at first. The ablations take away memory, drop-out, the attention loss, the prediction loss; with
+`adr` cultural transmission itself decides how fast the penalty grows.
 
 The size is for two CPU cores; on a GPU: --world.size 13 --world.layout cluttered --world.horizon 250 --world.goals 4
 --steps 40000000 --parallel 1024.

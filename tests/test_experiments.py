@@ -30,6 +30,8 @@ TINY = {
     "learner.updates": "1",
     "learner.batch": "2",
     "learner.capacity": "24",
+    "learner.segment": "0",
+    "learner.minibatches": "1",
 }
 
 every_file = pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
@@ -77,7 +79,9 @@ def trained(settings):
     world = experiment.world_of(arm).build()
     learner = arm.learner.build(world.spec)
     rollout = make_rollout(world, learner)
-    trainer = make_trainer(experiment, learner, rollout, evaluation.sources_of(world.spec))
+    curriculum = experiment.curriculum_of(arm)
+    curriculum = None if curriculum is None else curriculum.build(world)
+    trainer = make_trainer(experiment, learner, rollout, evaluation.sources_of(world.spec), curriculum)
 
     def go(key):
         return trainer.chunk(trainer.start(key))[1]
@@ -89,8 +93,9 @@ def trained(settings):
 def test_every_arm_trains(file):
     experiment = to_json(tiny(file))
     for arm in experiment["arms"]:
-        world = arm["world"] or experiment["world"]
-        one = {**experiment, "world": world, "arms": [{**arm, "name": "arm", "world": None}]}
+        world, curriculum = arm["world"] or experiment["world"], arm["curriculum"] or experiment["curriculum"]
+        parts = {"world": world, "curriculum": curriculum}
+        one = {**experiment, **parts, "arms": [{**arm, "name": "arm", "world": None, "curriculum": None}]}
         alike = {**one, "name": "alike", "question": "?", "protocols": []}
         metrics = trained(json.dumps(alike, sort_keys=True))
         losses = {name: value for name, value in metrics.items() if name.startswith("loss/")}
