@@ -109,8 +109,15 @@ def test_share_counts_real_steps_only(replay):
 
 
 def test_a_replay_is_small(tmp_path):
-    """At most 100 bytes per step and seat."""
-    save(tmp_path / "a.npz", make_replay((1000,)))
+    """At most 100 bytes per step and seat, with keys, checksums, influence and the spread of an ensemble."""
+    rng = np.random.default_rng(0)
+    more = {
+        "step_key": rng.integers(2**32, size=(1, 1000, 2), dtype=np.uint32),
+        "checksum": rng.integers(2**32, size=(1, 1001), dtype=np.uint32),
+        "influence": rng.random((1, 1000, 1)).astype(np.float32),
+        "spread": rng.random((1, 1000, 1, 4, 5)).astype(np.float32),
+    }
+    save(tmp_path / "a.npz", make_replay((1000,), **more))
     assert (tmp_path / "a.npz").stat().st_size <= 100 * 1000 * 4
 
 

@@ -81,6 +81,13 @@ def _reason(sources: tuple[str, ...], values: np.ndarray, source: int, action: i
     return f"expects {expects}, {abs(margin):.2f} {'more' if margin >= 0 else 'less'} than {name}"
 
 
+def _number(value: Real, spread: Real, digits: int) -> str:
+    """A value, and how far an ensemble was apart about it; NaN where it is not known."""
+    if np.isnan(value):
+        return "-"
+    return f"{value:z.{digits}f}" + ("" if np.isnan(spread) else f" ±{spread:.{digits}f}")
+
+
 def _table(brush: Brush, rect: pygame.Rect, scene: Scene, values: np.ndarray, action: int) -> None:
     """Rows are sources, columns actions; darker is better, the outlined one was done."""
     replay, theme = scene.replay, brush.theme
@@ -95,8 +102,12 @@ def _table(brush: Brush, rect: pygame.Rect, scene: Scene, values: np.ndarray, ac
         colour = theme.ink if a == action else theme.quiet
         brush.action(name, (rect.left + names + (a + 0.5) * step, top - brush.px(14)), 14, colour, width=step - 2)
     at = (scene.episode, scene.t, scene.novice)
-    spread = None if replay.spread is None else replay.spread[at]
+    spread = np.full_like(values, np.nan) if replay.spread is None else replay.spread[at]
     digits = 2 if max(abs(low), abs(high)) < 100 else 0
+    pairs = zip(values.tolist(), spread.tolist(), strict=True)
+    texts = [[_number(*one, digits) for one in zip(row, about, strict=True)] for row, about in pairs]
+    widest = max(text_width(text, brush.px(size), bold=True) for row in texts for text in row)
+    fitting = max(8, min(size, size * (step - brush.px(6)) / widest))
     for s, source in enumerate(replay.sources):
         seat, y, here = replay.seat_of(s, scene.novice), top + s * row_height, s == scene.source
         colour = OKABE_ITO[seat % len(OKABE_ITO)]
@@ -116,7 +127,4 @@ def _table(brush: Brush, rect: pygame.Rect, scene: Scene, values: np.ndarray, ac
                 brush.frame(box.inflate(brush.px(3), brush.px(3)), theme.ink, tint, width=2.5, radius=7)
             else:
                 brush.box(box, tint, 5)
-            text = "-" if np.isnan(value) else f"{value:z.{digits}f}"
-            if spread is not None and np.isfinite(spread[s, a]):
-                text = f"{text} ±{spread[s, a]:.{digits}f}"
-            brush.text(text, box.center, size, ink, bold=a == best, anchor="center", width=box.width)
+            brush.text(texts[s][a], box.center, fitting, ink, bold=a == best, anchor="center", width=box.width)
