@@ -1,5 +1,6 @@
 """The rules of cleanup_office, one by one, against a plain model of them on thousands of random steps."""
 
+from functools import cache
 from itertools import permutations
 
 import jax
@@ -55,10 +56,16 @@ def explain(before, actions, after, events, own):
     return "; ".join(sorted(reasons))
 
 
+@cache
+def played(case):
+    """The world of a case and random scripts in it."""
+    world = socialrl_envs.make("cleanup_office", **({"horizon": 40, "size": 7} | CASES[case]))
+    return world, play(world, 32, 40)
+
+
 @pytest.mark.parametrize("case", sorted(CASES))
 def test_every_step_is_one_that_the_rules_allow(case):
-    world = socialrl_envs.make("cleanup_office", **({"horizon": 40, "size": 7} | CASES[case]))
-    levels, (before, actions, after, outcome) = play(world, 32, 40)
+    world, (levels, (before, actions, after, outcome)) = played(case)
     for w in range(32):
         for t in range(40):
             old, new = ({k: getattr(s, k)[w, t] for k in FIELDS} for s in (before, after))
@@ -75,8 +82,7 @@ def test_every_step_is_one_that_the_rules_allow(case):
 
 @pytest.mark.parametrize("case", sorted(CASES))
 def test_litter_desks_and_walls_are_conserved(case):
-    world = socialrl_envs.make("cleanup_office", **({"horizon": 40, "size": 7} | CASES[case]))
-    levels, (_, _, after, outcome) = play(world, 16, 40, seed=1)
+    world, (levels, (_, _, after, outcome)) = played(case)
     start = (levels.tiles == grid.LITTER).sum((1, 2))
     assert (start == world.config.litter).all()
     picked = np.cumsum(outcome.events[..., 0].sum(-1), axis=1)
@@ -115,7 +121,7 @@ UP, RIGHT, DOWN, LEFT, STAY = range(5)
 
 def test_nothing_appears_where_there_is_no_room():
     world, state = scene("#####\n#A###\n#1###\n#B###\n#####\n", litter_rate=1.0)
-    after, _ = world.step(state, jnp.array([STAY, STAY], jnp.int32), jax.random.key(1))
+    after, _ = jax.jit(world.step)(state, jnp.array([STAY, STAY], jnp.int32), jax.random.key(1))
     assert int(after.dropped) == 0
     assert np.array_equal(after.tiles, state.tiles)
 
@@ -132,9 +138,9 @@ def test_who_picks_up_what_two_reach_at_once_is_a_fair_draw():
 def test_an_errand_is_done_by_stepping_onto_ones_own_desk_in_turn_and_only_by_workers():
     world, state = scene("#####\n#B12#\n#A3.#\n#...#\n#####\n", desks=3, errands=3, litter_rate=0.0)
     state = type(state)(**(vars(state) | {"errand": jnp.array([0, 1], jnp.int32)}))
-    seen = []
+    seen, step = [], jax.jit(world.step)
     for seed, moves in enumerate(([UP, RIGHT], [RIGHT, RIGHT], [RIGHT, STAY], [STAY, DOWN], [STAY, LEFT])):
-        state, outcome = world.step(state, jnp.array(moves, jnp.int32), jax.random.key(seed))
+        state, outcome = step(state, jnp.array(moves, jnp.int32), jax.random.key(seed))
         assert not outcome.events[0].any()  # the novice walks over desks and has none of its own
         seen.append((int(outcome.events[1, 1]), int(state.errand[1])))
     # over desk 1 (not its turn), desk 2 done, standing there pays nothing more, floor, desk 3 done
@@ -143,11 +149,12 @@ def test_an_errand_is_done_by_stepping_onto_ones_own_desk_in_turn_and_only_by_wo
 
 def test_levels_give_every_worker_its_own_number_of_desks_and_novices_none():
     world = socialrl_envs.make("cleanup_office", experts=3, novices=2, desks=5, errands=2)
-    errands = np.asarray(jax.vmap(world.sample_level)(jax.random.split(jax.random.key(0), 200)).numbers["errands"])
+    sample = jax.jit(jax.vmap(world.sample_level, (0, None)))
+    errands = np.asarray(sample(jax.random.split(jax.random.key(0), 200), None).numbers["errands"])
     assert (errands[:, :2] == 0).all()
     assert (errands[:, 2:].sum(-1) == 2).all()
     assert chi_square(errands.sum((0, 1))) > 1e-3
-    given = world.sample_level(jax.random.key(0), {"errands": jnp.ones((5, 5))}).numbers["errands"]
+    given = sample(jax.random.split(jax.random.key(0), 1), {"errands": jnp.ones((5, 5))}).numbers["errands"]
     assert (given == 1).all()
 
 
