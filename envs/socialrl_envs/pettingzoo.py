@@ -51,15 +51,15 @@ def _first_of(recipe: _Recipe) -> Any:
     return recipe.world
 
 
-def _make_world(name: str, config: dict[str, Any], max_cycles: int | None) -> Any:
-    """The world; max_cycles is PettingZoo's word for `horizon`. Raises SocialRLError for what `registry.make` refuses."""
+def _recipe(name: str, config: dict[str, Any], max_cycles: int | None) -> _Recipe:
+    """The world's; max_cycles is PettingZoo's word for `horizon`. Raises SocialRLError for what `registry.make` refuses."""
     if max_cycles is not None:
         if "horizon" in config:
             raise SocialRLError(f"{name}: max_cycles and horizon are one and the same", "give one of them")
         config = config | {"horizon": max_cycles}
     world = registry.make(name, **config)
     drawn = world.drawn.to_ascii() if world.drawn is not None else ""
-    return _first_of(_Recipe(f"{name} {world.config!r} {drawn}", world))
+    return _Recipe(f"{name} {world.config!r} {drawn}", world)
 
 
 Functions = tuple[tuple[str, hosting.CoPlayer], ...]  # as items, which can be hashed
@@ -138,6 +138,7 @@ class WorldEnv(pettingzoo.ParallelEnv[str, np.ndarray, Any]):
         self._seeds = np.random.default_rng()
         self._key: Array | None = None
         self._state: State | None = None
+        self._recipe: _Recipe | None = None
         self._window: _Window | None = None
         self._reset, self._step = _compile(world, hosted, self.functions)
 
@@ -234,6 +235,8 @@ class WorldEnv(pettingzoo.ParallelEnv[str, np.ndarray, Any]):
 
     def __setstate__(self, fields: dict[str, Any]) -> None:
         self.__dict__.update(fields, _window=None)
+        if self._recipe is not None:  # a copy shares what its model has compiled
+            self.world = _first_of(self._recipe)
         self._reset, self._step = _compile(self.world, self.hosted, self.functions)
 
     def _checked(self, actions: Mapping[str, Any]) -> Int32[np.ndarray, " N"]:
@@ -325,8 +328,10 @@ def parallel_env(
 
     Raises SocialRLError for an unknown or impossible option.
     """
-    made = _make_world(world, config, max_cycles)
-    return WorldEnv(made, render_mode, hosted, functions, render_seat)
+    recipe = _recipe(world, config, max_cycles)
+    made = WorldEnv(_first_of(recipe), render_mode, hosted, functions, render_seat)
+    made._recipe = recipe
+    return made
 
 
 def raw_env(world: str, **config: Any) -> pettingzoo.AECEnv[str, np.ndarray, Any]:

@@ -13,8 +13,8 @@ import pettingzoo
 import pytest
 
 import socialrl_envs
-from socialrl_envs import Seat, SocialRLError, coin_grid_v0
-from socialrl_envs.pettingzoo import WorldEnv, check_action
+from socialrl_envs import Seat, SocialRLError, coin_grid_v0, render
+from socialrl_envs.pettingzoo import WorldEnv, check_action, parallel_env
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)  # PettingZoo's test module uses a deprecated import of its own
@@ -22,15 +22,17 @@ with warnings.catch_warnings():
 
 MODULES = [f"{name}_v0" for name in socialrl_envs.names()]
 HOSTING = {"hosted": {"hosted": True}, "all seats": {"hosted": False}}
-SMALL = {"horizon": 12, "size": 7}
+# In a view of 7 a wall is always in sight: bare floor is all zeros, which PettingZoo's api_test takes for a mistake.
+SMALL = {"horizon": 12, "size": 7, "view": 7, "layout": "cluttered"}
 
 
-@pytest.fixture(params=MODULES)
+@pytest.fixture(params=MODULES, scope="module")
 def module(request):
+    """With this scope pytest goes world by world, and envs of one world share what is compiled."""
     return importlib.import_module(f"socialrl_envs.{request.param}")
 
 
-@pytest.fixture(params=HOSTING.values(), ids=HOSTING.keys())
+@pytest.fixture(params=HOSTING.values(), ids=list(HOSTING), scope="module")
 def options(request):
     return SMALL | request.param
 
@@ -39,7 +41,6 @@ def options(request):
 
 
 def test_api(module, options):
-    options = options | {"view": 7}  # a wall is always in sight: bare floor is all zeros, which that test takes for a mistake
     official.api_test(module.env(**options), num_cycles=30)
     official.api_test(module.raw_env(**options), num_cycles=30)
 
@@ -95,7 +96,7 @@ def same(a, b):
 
 
 def test_a_seed_fixes_the_whole_episode_and_all_that_follow(module, options):
-    one, two = (module.parallel_env(**options, layout="cluttered") for _ in range(2))
+    one, two = (module.parallel_env(**options) for _ in range(2))
     assert same(episode(one, 7), episode(two, 7))
     assert same(episode(one, None), episode(two, None))
     assert same(episode(one, None), episode(two, None))
@@ -152,8 +153,8 @@ def test_aec_and_parallel_play_the_same_episode(module, options):
 
 @pytest.mark.parametrize("name", ["flooded_road", "goal_search"])
 def test_who_is_out_for_good_terminates_and_leaves_while_others_go_on(name):
-    options = {"layout": "open", "again": False} if name == "goal_search" else {"flood": 0.5}
-    env = WorldEnv(socialrl_envs.make(name, **SMALL | {"horizon": 40}, novices=2, experts=2, **options), hosted=False)
+    options = {"layout": "open"} | ({"again": False} if name == "goal_search" else {"flood": 0.5})
+    env = WorldEnv(socialrl_envs.make(name, **SMALL | {"horizon": 40} | options, novices=2, experts=2), hosted=False)
     host = jax.jit(socialrl_envs.host(env.world))
     goodbyes = 0
     for seed in range(4):
@@ -183,9 +184,9 @@ def always_up(world, state, seat, key):
 
 
 def test_a_trained_agent_is_handed_in_as_a_function(module):
-    env = module.parallel_env(**SMALL, experts=1, functions={"expert_0": always_up})
-    plain, obeying = module.parallel_env(**SMALL, experts=1), module.parallel_env(**SMALL, experts=1, hosted=False)
-    given = int(always_up(env.world, None, 1, None))
+    env = module.parallel_env(**SMALL, functions={"expert_0": always_up, "expert_1": always_up})
+    plain, obeying = module.parallel_env(**SMALL), module.parallel_env(**SMALL, hosted=False)
+    up = int(always_up(env.world, None, 1, None))
     for one in (env, plain, obeying):
         one.reset(seed=3)
     differs = False
@@ -193,7 +194,7 @@ def test_a_trained_agent_is_handed_in_as_a_function(module):
         if not env.agents:
             break
         env.step({"novice_0": 0})
-        obeying.step({"novice_0": 0, "expert_0": given} if "expert_0" in obeying.agents else {"novice_0": 0})
+        obeying.step({agent: 0 if agent == "novice_0" else up for agent in obeying.agents})
         if plain.agents:
             plain.step({"novice_0": 0})
             differs |= not np.array_equal(plain.state(), env.state())
@@ -384,6 +385,16 @@ def test_an_rgb_array_is_a_picture_that_changes():
     assert before.shape == (7 * 32, 7 * 32, 3)
     env.step({"novice_0": 0})
     assert not np.array_equal(before, env.render())
+
+
+def test_a_picture_may_be_about_one_agent():
+    env = parallel_env("goal_cycle", **SMALL, render_mode="rgb_array", render_seat="expert_0")
+    env.reset(seed=0)
+    expected = render.draw_state(env.world, env.world_state, seat=1)
+    assert np.array_equal(np.asarray(env.render()), expected)
+    assert not np.array_equal(expected, render.draw_state(env.world, env.world_state))
+    with pytest.raises(SocialRLError, match=r"unknown render_seat 'exprt_0' .*did you mean 'expert_0'"):
+        parallel_env("goal_cycle", **SMALL, render_seat="exprt_0")
 
 
 def test_a_window_opens_and_closes_again_and_again():
