@@ -9,6 +9,7 @@ import argparse
 import dataclasses
 import inspect
 import re
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +76,7 @@ def field_docs(config: type) -> dict[str, str]:
     return found
 
 
+@cache
 def sample(name: str) -> tuple[Any, Any, Level]:
     """The world of that name with its default options, and the state and level that its page shows."""
     world = registry.make(name)

@@ -46,7 +46,7 @@ class _Recipe:
     world: Any = dataclasses.field(compare=False)
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=32)
 def _first_of(recipe: _Recipe) -> Any:
     return recipe.world
 
@@ -65,7 +65,7 @@ def _recipe(name: str, config: dict[str, Any], max_cycles: int | None) -> _Recip
 Functions = tuple[tuple[str, hosting.CoPlayer], ...]  # as items, which can be hashed
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=32)
 def _compile(world: Any, hosted: bool, functions: Functions) -> tuple[Callable[..., Any], Callable[..., Any]]:
     """The jitted (reset, step) of an env: key -> (state, obs); (state, actions, key) -> (state, obs, outcome).
 

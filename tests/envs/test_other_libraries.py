@@ -1,23 +1,28 @@
 """SB3 through SuperSuit, TorchRL and JaxMARL where installed: pip install stable-baselines3 supersuit torchrl jaxmarl."""
 
 import warnings
+from typing import Any
 
 import jax
 import numpy as np
 import pytest
 
 import socialrl_envs
-from socialrl_envs import coin_grid_v0, flooded_road_v0, gym
 from socialrl_envs.jaxmarl import JaxMarlEnv
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # theirs
 SMALL = {"novices": 2, "experts": 1, "size": 5, "horizon": 8}
 
 
+def parallel_env(world: str, **options: Any) -> Any:
+    """The world for PettingZoo, where that is installed: JaxMARL needs none."""
+    return pytest.importorskip("socialrl_envs.pettingzoo").parallel_env(world, **(SMALL | options))
+
+
 def test_stable_baselines3_trains_through_supersuit():
     supersuit = pytest.importorskip("supersuit")
     ppo = pytest.importorskip("stable_baselines3").PPO
-    env = supersuit.flatten_v0(supersuit.dtype_v0(coin_grid_v0.parallel_env(coins=1, **SMALL), "float32"))
+    env = supersuit.flatten_v0(supersuit.dtype_v0(parallel_env("coin_grid", coins=1), "float32"))
     env = supersuit.concat_vec_envs_v1(supersuit.pettingzoo_env_to_vec_env_v1(env), 2, base_class="stable_baselines3")
     assert env.num_envs == 4
     model = ppo("MlpPolicy", env, n_steps=16, batch_size=16)  # a seed is given to reset(): SuperSuit's envs have no seed()
@@ -27,16 +32,16 @@ def test_stable_baselines3_trains_through_supersuit():
 
 def test_stable_baselines3_trains_a_lone_novice():
     sb3 = pytest.importorskip("stable_baselines3")
-    env = gym.make("coin_grid", **(SMALL | {"novices": 1, "coins": 1}))
+    env = pytest.importorskip("socialrl_envs.gym").make("coin_grid", **(SMALL | {"novices": 1, "coins": 1}))
     model = sb3.PPO("MlpPolicy", env, n_steps=32, batch_size=16, seed=0)
     model.learn(64)
     assert model.num_timesteps == 64
 
 
-@pytest.mark.parametrize("module", [coin_grid_v0, flooded_road_v0])
-def test_torchrl_finds_the_specs_kept(module):
+@pytest.mark.parametrize("world", ["coin_grid", "flooded_road"])
+def test_torchrl_finds_the_specs_kept(world):
     envs = pytest.importorskip("torchrl.envs")
-    env = envs.PettingZooWrapper(module.parallel_env(**SMALL), use_mask=True, categorical_actions=True)  # who is out leaves
+    env = envs.PettingZooWrapper(parallel_env(world), use_mask=True, categorical_actions=True)  # who is out leaves
     envs.check_env_specs(env)
     assert env.group_map == {"novice": ["novice_0", "novice_1"]}
     assert env.rollout(8)["novice", "observation"].shape[1] == 2
