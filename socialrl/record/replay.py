@@ -10,6 +10,7 @@ The format is in `replay_format.py`. It needs neither learners nor a display.
 import dataclasses
 import json
 import math
+import re
 import struct
 import tokenize
 import zipfile
@@ -24,10 +25,12 @@ from socialrl.record import replay_format as form
 from socialrl.record.atomic import open_atomic
 from socialrl_envs.errors import SocialRLError
 from socialrl_envs.render import Picture, seat_colours
+from socialrl_envs.sprites import Colour
 
 MAX_BYTES = 2**30  # of all arrays together, uncompressed
 MAX_HEADER = 2**22
 MAX_ARRAYS = 128
+HEX = re.compile("#[0-9a-fA-F]{6}")
 # What reading a damaged zip file, or an array's head in one, is known to raise.
 DAMAGE = (
     zipfile.BadZipFile,
@@ -99,6 +102,19 @@ class Replay:
     start: dict[str, Shaped[np.ndarray, "E ..."]] = dataclasses.field(default_factory=dict)
 
     @property
+    def colours(self) -> tuple[Colour, ...]:
+        """RGB of every seat: the one that the world's options give it, else the usual one of its place."""
+        given: list[Any] = []
+        for group in ("novices", "experts", "coplayers"):
+            seats = self.world.get(group)  # a list of them, or how many
+            if isinstance(seats, int):
+                given += [None] * min(seats, len(self.agents))
+            elif isinstance(seats, list | tuple):
+                given += [seat.get("colour") if isinstance(seat, dict) else None for seat in seats]
+        sound = [one if isinstance(one, str) and HEX.fullmatch(one) else None for one in given]
+        return seat_colours(len(self.agents), sound[: len(self.agents)])
+
+    @property
     def episodes(self) -> int:
         """How many episodes there are."""
         return len(self.length)
@@ -120,7 +136,7 @@ class Replay:
         if not 0 <= t <= self.steps(episode):
             raise SocialRLError(f"step {t} of episode {episode}: it has states 0..{self.steps(episode)}")
         at = (episode, t)
-        return Picture(self.tiles[at], self.position[at], self.heading[at], self.present[at], seat_colours(len(self.agents)))
+        return Picture(self.tiles[at], self.position[at], self.heading[at], self.present[at], self.colours)
 
     def share(self, episode: int | None = None, novice: int = 0) -> dict[str, float]:
         """The share of steps on which each source was followed, by one novice (its number among the novices).

@@ -52,6 +52,16 @@ def refused(path, *words: str) -> str:
     return message
 
 
+def test_seats_have_the_colours_that_the_header_gives_them(replay):
+    usual = ((0, 114, 178), (230, 159, 0), (0, 158, 115), (204, 121, 167))
+    assert replay.colours == replay.picture(0, 0).colours == usual
+    seats = {"novices": 1, "experts": [{"policy": "planner", "colour": "#0a141e"}, {"policy": "planner", "colour": None}]}
+    own = dataclasses.replace(replay, world=replay.world | seats | {"coplayers": [{"policy": "wanderer", "colour": "#FF0000"}]})
+    assert own.colours == own.picture(0, 0).colours == (usual[0], (10, 20, 30), usual[2], (255, 0, 0))
+    strange = {"novices": 10**9, "experts": [{"colour": "red"}, 7], "coplayers": {"colour": "#ff0000"}}
+    assert dataclasses.replace(replay, world=replay.world | strange).colours == usual
+
+
 def same(a: Replay, b: Replay) -> None:
     for field in dataclasses.fields(Replay):
         one, other = getattr(a, field.name), getattr(b, field.name)

@@ -4,7 +4,6 @@ import pygame
 
 from socialrl.viewer.paint import Brush, coin, figure
 from socialrl.viewer.scene import Scene
-from socialrl_envs.render import OKABE_ITO
 from socialrl_envs.sprites import Real, mix
 from socialrl_envs.tiles import SEATS
 
@@ -32,7 +31,7 @@ def draw(brush: Brush, rect: pygame.Rect, scene: Scene) -> None:
 def _seat(brush: Brush, rect: pygame.Rect, scene: Scene, seat: int, share: Real | None) -> None:
     replay, theme = scene.replay, brush.theme
     present = bool(replay.present[scene.episode, scene.t, seat])
-    colour = OKABE_ITO[seat % len(OKABE_ITO)]
+    colour = replay.colours[seat]
     shown = colour if present else mix(colour, theme.card, 0.6)
     size = min(brush.px(38), rect.height)
     brush.icon(figure(max(4, size), shown, SEATS[seat % len(SEATS)]), (rect.left + size / 2, rect.centery))

@@ -5,7 +5,6 @@ import pygame
 
 from socialrl.viewer.paint import Brush, figure, shade, text_width
 from socialrl.viewer.scene import Scene
-from socialrl_envs.render import OKABE_ITO
 from socialrl_envs.sprites import Real
 from socialrl_envs.tiles import SEATS
 
@@ -54,7 +53,7 @@ def _headline(brush: Brush, rect: pygame.Rect, scene: Scene, values: np.ndarray,
     """Whom it follows, what it does, and by how much that is better than otherwise."""
     replay, seat = scene.replay, scene.replay.seat_of(scene.source, scene.novice)
     size, middle = brush.px(46), rect.top + brush.px(50)
-    brush.icon(figure(size, OKABE_ITO[seat % len(OKABE_ITO)], SEATS[seat % len(SEATS)]), (rect.left + size / 2, middle))
+    brush.icon(figure(size, replay.colours[seat], SEATS[seat % len(SEATS)]), (rect.left + size / 2, middle))
     left = rect.left + size + brush.px(10)
     away = "" if replay.present[scene.episode, scene.t, seat] else " (away)"
     said = "follows itself" if scene.source == 0 else f"follows {replay.sources[scene.source]}{away}"
@@ -110,7 +109,7 @@ def _table(brush: Brush, rect: pygame.Rect, scene: Scene, values: np.ndarray, ac
     fitting = max(8, min(size, size * (step - brush.px(6)) / widest))
     for s, source in enumerate(replay.sources):
         seat, y, here = replay.seat_of(s, scene.novice), top + s * row_height, s == scene.source
-        colour = OKABE_ITO[seat % len(OKABE_ITO)]
+        colour = replay.colours[seat]
         icon = min(brush.px(26), row_height)
         brush.icon(figure(max(4, icon), colour, SEATS[seat % len(SEATS)]), (rect.left + icon / 2, y + row_height / 2))
         middle = (rect.left + icon + brush.px(5), y + row_height / 2)

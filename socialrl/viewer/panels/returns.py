@@ -6,7 +6,6 @@ import pygame
 from socialrl.viewer import plot
 from socialrl.viewer.paint import Brush
 from socialrl.viewer.scene import Scene
-from socialrl_envs.render import OKABE_ITO
 
 SLOT, ORDER, TITLE = "tab", 1, "Returns"
 
@@ -16,7 +15,7 @@ def draw(brush: Brush, rect: pygame.Rect, scene: Scene) -> None:
     replay = scene.replay
     total = np.cumsum(replay.during("reward", scene.episode), axis=0).T
     seats = range(len(total))
-    colours = tuple(OKABE_ITO[seat % len(OKABE_ITO)] for seat in seats)
+    colours = replay.colours
     now = total[:, scene.t - 1] if scene.t else np.zeros(len(total))
     brush.text(
         "Unseen by the learner: what every seat has earned so far", rect.topleft, 14, brush.theme.quiet, width=rect.width

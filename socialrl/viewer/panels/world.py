@@ -8,7 +8,7 @@ import pygame
 
 from socialrl.viewer.paint import Brush, Point, disc, from_array
 from socialrl.viewer.scene import Scene
-from socialrl_envs.render import MAX_CELL, OKABE_ITO, Picture, draw_figures, draw_ground, places
+from socialrl_envs.render import MAX_CELL, Picture, draw_figures, draw_ground, places
 from socialrl_envs.sprites import WHITE, Real, mix
 from socialrl_envs.tiles import WALL
 
@@ -64,7 +64,7 @@ def _trails(brush: Brush, scene: Scene, cell: int) -> None:
     present = replay.present[scene.episode, first : scene.t + 1]
     for seat in range(seats):
         aside = (seat - (seats - 1) / 2) * min(0.1, 0.5 / seats)
-        colour = OKABE_ITO[seat % len(OKABE_ITO)]
+        colour = replay.colours[seat]
         for i in range(len(position) - 1):
             if not (present[i, seat] and present[i + 1, seat]) or (position[i, seat] == position[i + 1, seat]).all():
                 continue
@@ -89,7 +89,7 @@ def _follow(brush: Brush, scene: Scene, picture: Picture, cell: int) -> None:
         return
     (start, radius), (end, other) = _centre(picture, novice, cell), _centre(picture, followed, cell)
     points = _curve(start, end, radius, other, cell)
-    colour = OKABE_ITO[followed % len(OKABE_ITO)]
+    colour = scene.replay.colours[followed]
     casing = WHITE if scene.theme == "light" else mix(colour, WHITE, 0.85)
     area = pygame.Rect(*(points.min(axis=0) - cell / 2), *(np.ptp(points, axis=0) + cell)).clip(brush.surface.get_rect())
     fine = Brush(pygame.Surface((2 * area.width, 2 * area.height), pygame.SRCALPHA, 32), brush.theme, brush.scale)
