@@ -1,6 +1,7 @@
 """Every registered world and co-player passes its checks, and the checks catch what they are there for."""
 
 import dataclasses
+from functools import cache
 
 import jax
 import jax.numpy as jnp
@@ -12,10 +13,11 @@ from socialrl_envs import Seat, conformance, grid
 from socialrl_envs.conformance import check_coplayer, check_world
 from socialrl_envs.worlds.coin_grid import CoinGrid, Config
 
-# Options that every world has.
+# Options that every world has. One size: what runs op by op compiles each op once per shape.
 VARIANTS = {
-    "default": {},
+    "default": {"size": 9},
     "crowd that comes and goes, blocking": {
+        "size": 9,
         "blocking": True,
         "novices": 2,
         "experts": (Seat(policy="noisy", skill=0.5, presence="comes_and_goes"),) * 2,
@@ -38,10 +40,16 @@ def test_coin_grid_keeps_them_under_its_own_options(options):
     check_world(socialrl_envs.make("coin_grid", horizon=12, **options), eager=False)
 
 
+@cache
+def pair(name):
+    """A world of two, made once."""
+    return socialrl_envs.make(name, novices=1, experts=1)
+
+
 @pytest.mark.parametrize("policy", socialrl_envs.coplayer_names())
 @pytest.mark.parametrize("name", socialrl_envs.names())
 def test_every_coplayer_lives_in_every_world(name, policy):
-    check_coplayer(policy, socialrl_envs.make(name, novices=1, experts=1))
+    check_coplayer(policy, pair(name))
 
 
 class Broken(CoinGrid):
