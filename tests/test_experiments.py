@@ -71,9 +71,8 @@ def test_it_compares_at_least_two_arms_over_at_least_five_seeds(file):
     assert experiment.seeds >= 5
 
 
-@functools.cache
-def trained(settings):
-    """Metrics of the first chunk of an experiment of one arm, given as JSON; arms of one setting are trained once."""
+def first_chunk(settings):
+    """key -> metrics of the first chunk of an experiment of one arm, given as JSON."""
     experiment = from_json(json.loads(settings))
     [arm] = experiment.arms
     world = experiment.world_of(arm).build()
@@ -82,22 +81,38 @@ def trained(settings):
     curriculum = experiment.curriculum_of(arm)
     curriculum = None if curriculum is None else curriculum.build(world)
     trainer = make_trainer(experiment, learner, rollout, evaluation.sources_of(world.spec), curriculum)
+    return lambda key: trainer.chunk(trainer.start(key))[1]
 
-    def go(key):
-        return trainer.chunk(trainer.start(key))[1]
 
-    return jax.device_get(jax.jit(go)(jax.random.key(0)))
+@functools.cache
+def trained(settings):
+    """Those metrics, as numbers; arms of one setting are trained once."""
+    return jax.device_get(jax.jit(first_chunk(settings))(jax.random.key(0)))
+
+
+@functools.cache
+def traced(settings):
+    """Those metrics, as shapes; nothing is compiled."""
+    return jax.eval_shape(first_chunk(settings), jax.random.key(0))
+
+
+def settings_of(experiment):
+    """(arm's name, its learner's, settings of that arm alone as JSON)."""
+    for arm in experiment["arms"]:
+        parts = {part: arm[part] or experiment[part] for part in ("world", "curriculum")}
+        one = {**experiment, **parts, "arms": [{**arm, "name": "arm", "world": None, "curriculum": None}]}
+        alike = {**one, "name": "alike", "question": "?", "protocols": []}
+        yield arm["name"], arm["learner"]["name"], json.dumps(alike, sort_keys=True)
 
 
 @every_file
 def test_every_arm_trains(file):
-    experiment = to_json(tiny(file))
-    for arm in experiment["arms"]:
-        world, curriculum = arm["world"] or experiment["world"], arm["curriculum"] or experiment["curriculum"]
-        parts = {"world": world, "curriculum": curriculum}
-        one = {**experiment, **parts, "arms": [{**arm, "name": "arm", "world": None, "curriculum": None}]}
-        alike = {**one, "name": "alike", "question": "?", "protocols": []}
-        metrics = trained(json.dumps(alike, sort_keys=True))
-        losses = {name: value for name, value in metrics.items() if name.startswith("loss/")}
-        assert losses, arm["name"]
-        assert all(np.isfinite(value) for value in losses.values()), arm["name"]
+    """The first arm of each learner for a chunk; the others, which differ from it in numbers and switches, are traced."""
+    seen = set()
+    for name, learner, settings in settings_of(to_json(tiny(file))):
+        metrics = traced(settings) if learner in seen else trained(settings)
+        losses = {key: value for key, value in metrics.items() if key.startswith("loss/")}
+        assert losses, name
+        assert all(value.shape == () for value in losses.values()), name
+        assert learner in seen or all(np.isfinite(value) for value in losses.values()), name
+        seen.add(learner)
