@@ -54,6 +54,6 @@ def export(
     Raises SocialRLError for another ending, or an episode or step that is not there.
     """
     _needs("pygame", "PIL")
-    from socialrl.viewer.export import write
+    from socialrl.viewer.exporting import write
 
     write(Path(path), Path(out), episode, step, size, fps, theme, **options)

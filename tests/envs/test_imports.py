@@ -36,7 +36,7 @@ def test_the_package_brings_in_nothing_foreign():
     [
         "import socialrl_envs\nsocialrl_envs.names(), socialrl_envs.coplayer_names(), dir(socialrl_envs)",
         "from socialrl_envs import ascii_levels, errors, render, sprites, tiles",
-        "import socialrl.viewer.app, socialrl.viewer.export",
+        "import socialrl.viewer.app, socialrl.viewer.exporting",
     ],
 )
 def test_what_only_shows_pictures_starts_without_jax(code):

@@ -273,7 +273,7 @@ def test_only_a_window_needs_pygame_and_nothing_here_needs_a_learner():
 import sys
 import socialrl.record.replay, socialrl.viewer
 assert "pygame" not in sys.modules and "PIL" not in sys.modules
-import socialrl.viewer.app, socialrl.viewer.export
+import socialrl.viewer.app, socialrl.viewer.exporting
 bad = [name for name in sys.modules if name.split(".")[0] in ("flax", "optax") or name.startswith("socialrl.learners")]
 assert not bad, bad
 """
