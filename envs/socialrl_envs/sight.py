@@ -1,12 +1,16 @@
 """Views of seats that face somewhere: V x V cells ahead, the seat at the bottom centre looking up, hidden behind walls.
 
 The grid is kept as bits, a word per row and a word per column (`bitmaps`, drawn up with the level), so a view is V words of it,
-which the heading puts in order. A channel stays V words until all channels are unpacked at once, at the end.
+which the heading puts in order. A channel stays V words until all channels are unpacked at once, at the end. Under `vmap` all
+worlds are looked at together, as the last axis.
 """
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import Array
 from jaxtyping import Bool, Int32, UInt8, UInt32
 
@@ -56,8 +60,8 @@ def window(
     return jnp.where((heading < 2)[:, None, None], words, _mirrored(words, view))
 
 
-def visible(walls: UInt32[Array, "N V"], view: int) -> UInt32[Array, "N V"]:
-    """Which cells are seen: sight spreads from the seat's cell ahead and outwards, and ends on walls.
+def visible(walls: UInt32[Array, "V *X"], view: int) -> UInt32[Array, "V *X"]:
+    """Which cells are seen, of a view's V words: sight spreads from the seat's cell ahead and outwards, and ends on walls.
 
     A seen cell that is no wall shows its outer neighbour, the cell ahead of it and that one's outer neighbour. (The rule of
     marlgrid, whose left half begins one column too far to the right; here both sides are alike.) Along a row sight
@@ -66,9 +70,9 @@ def visible(walls: UInt32[Array, "N V"], view: int) -> UInt32[Array, "N V"]:
     half = view // 2
     right = jnp.uint32((1 << view) - (1 << half))  # the centre and all that is right of it
     left = jnp.uint32((1 << (half + 1)) - 1)
-    seeds, rows = jnp.full(walls.shape[:1], 1 << half, jnp.uint32), []
+    seeds, rows = jnp.full(walls.shape[1:], 1 << half, jnp.uint32), []
     for row in range(view - 1, -1, -1):
-        clear = ~walls[:, row]
+        clear = ~walls[row]
         rightwards, leftwards, step = seeds & right, seeds & left, 1
         through_right, through_left = clear, clear
         while step <= half:
@@ -79,61 +83,127 @@ def visible(walls: UInt32[Array, "N V"], view: int) -> UInt32[Array, "N V"]:
         rows.append(rightwards | leftwards)
         lit_right, lit_left = rightwards & clear, leftwards & clear
         seeds = lit_right | ((lit_right << 1) & right) | lit_left | (lit_left >> 1)
-    return jnp.stack(rows[::-1], axis=1)
+    return jnp.stack(rows[::-1])
 
 
-def _others(
-    position: Int32[Array, "N 2"], heading: Int32[Array, " N"], present: Bool[Array, " N"], view: int
-) -> UInt32[Array, "N N V"]:
-    """[i, k]: seat k in the words of seat i's view: one bit, or none if i does not have it in view."""
-    half, seats = view // 2, position.shape[0]
-    offset = position[None] - position[:, None]
-    upright, away = heading[:, None] & 1 == 0, (heading[:, None] == 0) | (heading[:, None] == 3)
-    ahead = jnp.where(upright, offset[..., 0], offset[..., 1])
-    aside = jnp.where(upright, offset[..., 1], offset[..., 0])
-    ahead = jnp.where(away, -ahead, ahead)
-    column = half + jnp.where(heading[:, None] < 2, aside, -aside)
-    there = present[None] & ~jnp.eye(seats, dtype=bool) & (column >= 0) & (column < view)
-    bit = jnp.where(there, jnp.uint32(1) << jnp.clip(column, 0, view - 1).astype(jnp.uint32), jnp.uint32(0))
-    rows = jnp.arange(view - 1, -1, -1, dtype=jnp.int32)
-    return jnp.where(ahead[..., None] == rows, bit[..., None], jnp.uint32(0))
+class Others(NamedTuple):
+    """[i, k]: where seat i sees seat k: row (-1: not in its view) and column of the view, heading relative to its own."""
+
+    row: Int32[Array, "N N B"]
+    column: Int32[Array, "N N B"]
+    facing: Int32[Array, "N N B"]
 
 
-def _together(marks: UInt32[Array, "N N V"]) -> UInt32[Array, "N V"]:
-    """All others' bits."""
-    merged = marks[:, 0]
-    for other in range(1, marks.shape[1]):
-        merged = merged | marks[:, other]
-    return merged
+def _others(position: Int32[Array, "N 2 B"], heading: Int32[Array, "N B"], present: Bool[Array, "N B"], view: int) -> Others:
+    offset, own = position[None] - position[:, None], heading[:, None]
+    upright = own & 1 == 0
+    ahead = jnp.where(upright, offset[:, :, 0], offset[:, :, 1])
+    aside = jnp.where(upright, offset[:, :, 1], offset[:, :, 0])
+    row = view - 1 - jnp.where((own == 0) | (own == 3), -ahead, ahead)
+    column = view // 2 + jnp.where(own < 2, aside, -aside)
+    there = present[None] & ~jnp.eye(len(heading), dtype=bool)[..., None] & (row < view) & (column >= 0) & (column < view)
+    return Others(jnp.where(there, row, -1), column, (heading[None] - own) & 3)
 
 
-def _brightest(marks: UInt32[Array, "N N V"], glow: UInt8[Array, " N"], view: int) -> UInt32[Array, "N V*V"]:
-    """The glow of the brightest other seat on every cell."""
-    columns = jnp.arange(view, dtype=jnp.uint32)
-    best = jnp.zeros((marks.shape[0], view, view), jnp.uint32)
-    for other in range(marks.shape[1]):
-        here = (marks[:, other, :, None] >> columns) & jnp.uint32(1)
-        best = jnp.maximum(best, here * glow[other].astype(jnp.uint32))
-    return best.reshape(marks.shape[0], view * view)
+def _brightest(others: Others, glow: UInt8[Array, "N B"], seen: UInt32[Array, "V N B"]) -> UInt8[Array, "B N V V 1"]:
+    """The glow of the brightest other seat on every cell that is seen."""
+    cell = jnp.arange(len(seen), dtype=jnp.int32)[:, None, None]
+    best = jnp.zeros((len(seen), *seen.shape), jnp.uint8)
+    for k in range(len(glow)):
+        here = (cell[:, None] == others.row[:, k]) & (cell == others.column[:, k])
+        best = jnp.maximum(best, jnp.where(here, glow[k], jnp.uint8(0)))
+    lit = (seen[:, None] >> cell.astype(jnp.uint32)) & jnp.uint32(1)
+    return (best * lit.astype(jnp.uint8)).transpose(3, 2, 0, 1)[..., None]
 
 
-def _stored(table: UInt32[Array, "N X"], zero: Int32[Array, ""]) -> UInt32[Array, "N X"]:
-    """The table itself, put into memory; `zero` is 0, but the compiler must not know. XLA on a CPU would otherwise compute a
-    word anew for each of its bits, four times slower: it fuses through an optimization barrier, not through an update."""
-    return jax.lax.dynamic_update_slice(table, table[:1, :1], (zero, zero))
+def _columns_per_word(channels: int) -> int:
+    """Of how many cells a word holds the bits of all channels; at most 32 of them."""
+    return 32 // channels
 
 
-def _unpack(rows: list[Array], glow: Array | None, view: int, zero: Int32[Array, ""]) -> UInt8[Array, "N V V C"]:
-    """Every channel's V words, and the glow's V * V numbers, to bytes: one gather at places that are known beforehand."""
-    channels = len(rows) + (glow is not None)
-    row, column, channel = np.indices((view, view, channels)).reshape(3, -1)
-    table = _stored(jnp.concatenate([*rows, *([] if glow is None else [glow])], axis=1), zero)
-    shines = channel == len(rows)
-    place = np.where(shines, len(rows) * view + row * view + column, channel * view + row)
-    shift = np.where(shines, 0, column).astype(np.uint32)
-    mask = np.where(shines, 255, 1).astype(np.uint32)
-    cells = (jnp.take(table, place, axis=1, mode="clip") >> shift) & mask
-    return cells.astype(jnp.uint8).reshape(-1, view, view, channels)
+def _spread(words: UInt32[Array, "V N B"], columns: int, gap: int) -> UInt32[Array, "V N B"]:
+    """The lowest bits of the words, `gap` bits from one to the next."""
+    bits = [((words >> column) & jnp.uint32(1)) << (column * gap) for column in range(columns)]
+    return functools.reduce(jnp.bitwise_or, bits)
+
+
+def _mark(others: Others, first: int, columns: int, channels: int, view: int) -> UInt32[Array, "V N B"]:
+    """The bits of the other seats in the words of the columns from `first` on."""
+    inside = (others.column >= first) & (others.column < first + columns)
+    bit = jnp.where(inside, (others.column - first) * channels + channels - len(FACING) + others.facing, 0)
+    mark = jnp.where(inside, jnp.uint32(1) << bit.astype(jnp.uint32), jnp.uint32(0))
+    rows = jnp.arange(view, dtype=jnp.int32)[:, None, None]
+    marks = [jnp.where(rows == others.row[:, k], mark[:, k], jnp.uint32(0)) for k in range(mark.shape[1])]
+    return functools.reduce(jnp.bitwise_or, marks)
+
+
+def _bytes(words: list[UInt32[Array, "B N V"]], width: int, count: int) -> UInt8[Array, "B N V X"]:
+    """The lowest `width` bits of each word, one word after the other, as `count` bytes of 0 or 1."""
+    bit, word = jax.lax.iota(jnp.uint32, count), words[0][..., None]
+    for following in words[1:]:
+        word = jnp.where(bit < width, word, following[..., None])
+        bit = jnp.where(bit < width, bit, bit - width)
+    return ((word >> bit) & jnp.uint32(1)).astype(jnp.uint8)
+
+
+def _apart(anybody: Bool[Array, ""], make: Callable[..., Any], *given: Any) -> Any:
+    """make(*given), and zeros unless `anybody` is there: a branch, because what goes into it and what comes out of it is put
+    into memory. XLA on a CPU would otherwise make one loop of it all, over the few channels of a cell, and find out every
+    word anew for each of its bits: several times slower."""
+    shape = jax.eval_shape(make, *given)
+    return jax.lax.cond(anybody, make, lambda *_: jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shape), *given)
+
+
+def _words(
+    planes: UInt32[Array, "P V N B"],
+    shown: Bool[Array, "P N B"] | None,
+    position: Int32[Array, "N 2 B"],
+    heading: Int32[Array, "N B"],
+    present: Bool[Array, "N B"],
+    *,
+    occlusion: bool,
+) -> tuple[list[UInt32[Array, "B N V"]], UInt32[Array, "V N B"], Others]:
+    """The bits of all channels in the order of the views' bytes, by column (as many to a word as fit), then by channel; which
+    cells are seen; and where the others are."""
+    view = planes.shape[1]
+    full = jnp.broadcast_to(jnp.where(present, jnp.uint32(2**view - 1), jnp.uint32(0)), planes.shape[1:])
+    seen = visible(planes[0], view) & full if occlusion else full
+    others = _others(position, heading, present, view)
+    kinds = [plane & seen for plane in planes]
+    if shown is not None:
+        kinds = [jnp.where(s, kind, jnp.uint32(0)) for s, kind in zip(shown, kinds, strict=True)]
+    kinds += [full & ~seen] if occlusion else []
+    channels = len(kinds) + len(FACING)
+    columns, words = _columns_per_word(channels), []
+    for first in range(0, view, columns):
+        spread = [_spread(kind >> first, columns, channels) << c for c, kind in enumerate(kinds)]
+        lit = _spread(seen >> first, columns, channels) * jnp.uint32(2**channels - 1)
+        marks = _mark(others, first, columns, channels, view) & lit
+        words.append(functools.reduce(jnp.bitwise_or, spread, marks).transpose(2, 1, 0))
+    return words, seen, others
+
+
+def _look(
+    maps: UInt32[Array, "B 2 S K P"],
+    position: Int32[Array, "B N 2"],
+    heading: Int32[Array, "B N"],
+    present: Bool[Array, "B N"],
+    glow: UInt8[Array, "B N"] | None,
+    shown: Bool[Array, "B N P"] | None,
+    *,
+    view: int,
+    occlusion: bool,
+) -> UInt8[Array, "B N V V C"]:
+    """`views` of B worlds. They are the last axis until the bytes are written: the compiler vectorises the innermost loop."""
+    anybody = jnp.any(present)
+    planes = jax.vmap(functools.partial(window, view=view))(maps, position, heading).transpose(3, 2, 1, 0)
+    given = (None if shown is None else shown.transpose(2, 1, 0), position.transpose(1, 2, 0), heading.T, present.T)
+    words, seen, others = _apart(anybody, functools.partial(_words, occlusion=occlusion), planes, *given)
+    channels = planes.shape[0] + occlusion + len(FACING)
+    width, count = _columns_per_word(channels) * channels, view * channels
+    rows = _apart(anybody, lambda words: _bytes(words, width, count), words)
+    cells = rows.reshape(*rows.shape[:3], view, channels)
+    return cells if glow is None else jnp.concatenate([cells, _brightest(others, glow.T, seen)], axis=-1)
 
 
 def views(
@@ -151,16 +221,18 @@ def views(
 
     A seat does not see itself; an absent one is not seen, and sees zeros. shown: which planes a seat is shown, by default all.
     """
-    planes = window(maps, position, heading, view)
-    full = jnp.where(present, jnp.uint32(2**view - 1), jnp.uint32(0))[:, None]
-    seen = visible(planes[..., 0], view) & full if occlusion else jnp.broadcast_to(full, planes.shape[:2])
-    rows = [planes[..., p] & seen for p in range(planes.shape[2])]
-    if shown is not None:
-        rows = [jnp.where(shown[:, p, None], row, jnp.uint32(0)) for p, row in enumerate(rows)]
-    if occlusion:
-        rows.append(full & ~seen)
-    marks = _others(position, heading, present, view) & seen[:, None]
-    relative = (heading[None] - heading[:, None]) & 3
-    rows += [_together(jnp.where((relative == h)[..., None], marks, jnp.uint32(0))) for h in range(len(FACING))]
-    shine = None if glow is None else _brightest(marks, glow, view)
-    return _unpack(rows, shine, view, jnp.minimum(position[0, 0], 0))
+
+    def look(*worlds: Any) -> Array:
+        return _look(*worlds, view=view, occlusion=occlusion)
+
+    @jax.custom_batching.custom_vmap
+    def one(*world: Array | None) -> Array:
+        return look(*[None if leaf is None else leaf[None] for leaf in world])[0]
+
+    @one.def_vmap
+    def many(worlds: int, batched: Sequence[bool | None], *given: Array | None) -> tuple[Array, bool]:
+        """Over an axis of worlds: all at once."""
+        whole = [w if b or w is None else jnp.broadcast_to(w, (worlds, *w.shape)) for w, b in zip(given, batched, strict=True)]
+        return look(*whole), True
+
+    return one(maps, position, heading, present, glow, shown)

@@ -66,7 +66,7 @@ def test_sight_spreads_as_in_the_slow_model_and_is_the_same_for_left_and_right(v
     rng = np.random.default_rng(view)
     walls = rng.random((400, view, view)) < rng.uniform(0, 0.8, (400, 1, 1))
     weights = 1 << np.arange(view)
-    look = jax.jit(lambda words: sight.visible(words, view))
+    look = jax.jit(lambda words: sight.visible(words.T, view).T)
     rows = np.asarray(look(jnp.asarray((walls * weights).sum(-1).astype(np.uint32))))
     mirrored = np.asarray(look(jnp.asarray((walls[..., ::-1] * weights).sum(-1).astype(np.uint32))))
     got = (rows[..., None] >> np.arange(view)) & 1
