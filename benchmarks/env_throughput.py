@@ -3,17 +3,33 @@
     python benchmarks/env_throughput.py
     python benchmarks/env_throughput.py --world coin_grid --parallel 1024 --set size=13 --set observation=partial
 
+    python benchmarks/env_throughput.py --target --against
+    python benchmarks/env_throughput.py --target --parallel 1024 4096 16384 65536 262144 --threads 1     # on a GPU
+
 Random actions; the views of all seats are written out at every step; episodes that end start anew on a level drawn from a pool,
 as in training (the reset runs only in steps in which some episode ends). The first call compiles and is not timed.
+
+The worlds are shared out among threads, each of which steps its share with the same compiled program, as runs are trained side
+by side: on a CPU that uses the cores better than one program that splits every small loop. --threads 1 is one program.
+
+--target is goal_cycle as peers are compared with it: 3 seats, 13 x 13, view 7, walls hide what is behind them, 1,024 worlds.
+--against runs JaxMARL's storm_2p, coin_game and storm (or those that are named) after it and it again after them, in an
+environment of their own that uv makes: `step` as it comes, the same number of worlds and threads, observations written. marlgrid
+is on no package index and is not run. On a GPU every figure grows with the worlds until the device is full: ask for 1,024 to
+262,144.
 """
 
 import argparse
 import ast
+import json
 import os
 import statistics
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -23,7 +39,9 @@ from jax import Array
 
 import socialrl_envs
 
-COLUMNS = ("world", "seats", "view", "worlds", "agent-steps/s", "world-steps/s", "compile s", "state B", "views B")
+PEERS = ["storm_2p", "coin_game", "storm"]
+JAXMARL = "jaxmarl==0.2.0"
+COLUMNS = ("world", "seats", "view", "worlds", "threads", "agent-steps/s", "world-steps/s", "compile s", "state B", "views B")
 
 
 def pick(done: Array, new: Any, old: Any) -> Any:
@@ -58,33 +76,77 @@ def make_chunk(world: Any, worlds: int, steps: int) -> Callable[..., tuple[Any, 
     return chunk
 
 
-def measure(world: Any, worlds: int, pool_size: int, seconds: float, megabytes: int) -> tuple[Any, ...]:
-    """One row of the table: the median rate over as many chunks as fit into `seconds`."""
-    spec = world.spec
+def measure(world: Any, worlds: int, threads: int, args: argparse.Namespace) -> tuple[Any, ...]:
+    """One row of the table: the median rate over as many chunks as fit into `args.seconds`, of all threads together."""
+    spec, share = world.spec, worlds // threads
     seats, views = len(spec.seats), int(np.prod(spec.obs_shape))
-    steps = int(np.clip(megabytes * 2**20 // (worlds * seats * views), 4, 512))
-    pool_key, start_key, run_key = jax.random.split(jax.random.key(0), 3)
-    pool = jax.jit(jax.vmap(world.sample_level))(jax.random.split(pool_key, pool_size))
-    first = jax.tree.map(lambda leaf: leaf[jnp.arange(worlds) % pool_size], pool)
-    states = jax.jit(jax.vmap(world.reset))(first, jax.random.split(start_key, worlds))
-    state_bytes = sum(leaf.nbytes for leaf in jax.tree.leaves(states)) // worlds
+    steps = int(np.clip(args.megabytes * 2**20 // (worlds * seats * views), 4, 512))
+    pool_key, run_key, *start_keys = jax.random.split(jax.random.key(0), 2 + threads)
+    pool = jax.jit(jax.vmap(world.sample_level))(jax.random.split(pool_key, args.pool))
+    first = jax.tree.map(lambda leaf: leaf[jnp.arange(share) % args.pool], pool)
+    reset = jax.jit(jax.vmap(world.reset))
+    states = [reset(first, jax.random.split(key, share)) for key in start_keys]
+    state_bytes = sum(leaf.nbytes for leaf in jax.tree.leaves(states[0])) // share
 
     start = time.perf_counter()
-    run = jax.jit(make_chunk(world, worlds, steps), donate_argnums=0).lower(states, pool, run_key).compile()
+    run = jax.jit(make_chunk(world, share, steps), donate_argnums=0).lower(states[0], pool, run_key).compile()
     compile_seconds = time.perf_counter() - start
 
     rates, spent = [], 0.0
-    states = jax.block_until_ready(run(states, pool, run_key))[0]
-    while spent < seconds or len(rates) < 3:
-        start = time.perf_counter()
-        out = jax.block_until_ready(run(states, pool, jax.random.fold_in(run_key, len(rates))))
-        taken = time.perf_counter() - start
-        states, spent = out[0], spent + taken
-        rates.append(steps * worlds / taken)
-    rate = statistics.median(rates)
+    with ThreadPoolExecutor(threads) as executor:
+        while spent < args.seconds or len(rates) < 4:
+            keys = jax.random.split(jax.random.fold_in(run_key, len(rates)), threads)
+            start = time.perf_counter()
+            out = list(executor.map(lambda state, key: jax.block_until_ready(run(state, pool, key)), states, keys))
+            taken = time.perf_counter() - start
+            states, spent = [one[0] for one in out], spent + taken
+            rates.append(steps * share * threads / taken)
+    rate = statistics.median(rates[1:])
     shape = "x".join(map(str, spec.obs_shape))
     numbers = (f"{rate * seats:,.0f}", f"{rate:,.0f}", f"{compile_seconds:.1f}", f"{state_bytes:,}", f"{views:,}")
-    return (spec.name, seats, shape, f"{worlds:,}", *numbers)
+    return (spec.name, seats, shape, f"{worlds:,}", threads, *numbers)
+
+
+def threads_for(worlds: int, threads: int | None) -> int:
+    """As many as asked for; else, on a CPU, one for each core if it gets at least 32 worlds."""
+    if threads is None:
+        threads = (os.cpu_count() or 1) if jax.default_backend() == "cpu" and worlds >= 32 * (os.cpu_count() or 1) else 1
+    return min(threads, worlds)
+
+
+def measure_peer(name: str, worlds: int, threads: int, seconds: float) -> dict[str, Any]:
+    """What `peers.py` prints of one of JaxMARL's environments; RuntimeError with one line if it can't be installed or run."""
+    packages = ["--with", JAXMARL, "--with", f"jax=={jax.__version__}"]
+    script = [str(Path(__file__).with_name("peers.py")), name]
+    options = ["--worlds", str(worlds), "--threads", str(threads), "--seconds", str(seconds)]
+    command = ["uv", "run", "--no-project", "--python", sys.executable, *packages, "python", *script, *options]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd="/")
+    except FileNotFoundError as error:
+        raise RuntimeError("uv is not installed") from error
+    if done.returncode != 0:
+        raise RuntimeError((done.stderr.strip().splitlines() or ["no word"])[-1])
+    return json.loads(done.stdout.strip().splitlines()[-1])
+
+
+def against(world: Any, worlds: int, args: argparse.Namespace) -> str:
+    """Ours, each peer, ours again: agent-steps per second, and ratios to the mean of our two."""
+    threads = threads_for(worlds, args.threads)
+
+    def ours() -> float:
+        return float(measure(world, worlds, threads, args)[5].replace(",", ""))
+
+    before, found = ours(), {}
+    for name in args.against:
+        print(f"{name}, {worlds:,} worlds ...", file=sys.stderr, flush=True)
+        try:
+            found[name] = measure_peer(name, worlds, threads, args.seconds)["rate"]
+        except RuntimeError as error:
+            print(f"{name} does not run: {error}", file=sys.stderr)
+    own = (before + ours()) / 2
+    lines = [f"beside {JAXMARL}, {worlds:,} worlds, {threads} threads, agent-steps/s:", f"  {'goal_cycle':12} {own:13,.0f}"]
+    lines += [f"  {name:12} {rate:13,.0f}   goal_cycle is {own / rate:.1f} x as fast" for name, rate in found.items()]
+    return "\n".join([*lines, "  marlgrid is on no package index: not run"])
 
 
 def rows(args: argparse.Namespace) -> Iterator[tuple[Any, ...]]:
@@ -95,7 +157,7 @@ def rows(args: argparse.Namespace) -> Iterator[tuple[Any, ...]]:
     for number, (name, worlds) in enumerate(jobs, start=1):
         print(f"[{number}/{len(jobs)}] {name}, {worlds:,} worlds ...", file=sys.stderr, flush=True)
         world = socialrl_envs.make(name, **({"novices": 1, "experts": args.seats - 1} | options))
-        yield measure(world, worlds, args.pool, args.seconds, args.megabytes)
+        yield measure(world, worlds, threads_for(worlds, args.threads), args)
 
 
 def _value(text: str) -> Any:
@@ -108,13 +170,23 @@ def _value(text: str) -> Any:
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--world", action="append", metavar="NAME", help="a world (may be repeated); all of them by default")
-    parser.add_argument("--parallel", type=int, nargs="+", default=[1, 64, 1024, 4096], metavar="B", help="parallel worlds")
+    parser.add_argument("--parallel", type=int, nargs="+", metavar="B", help="parallel worlds (default 1 64 1024 4096)")
     parser.add_argument("--seats", type=int, default=4, help="one novice and the rest experts (default 4)")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="an option of the world")
     parser.add_argument("--pool", type=int, default=1024, help="levels in the pool (default 1024)")
     parser.add_argument("--seconds", type=float, default=3.0, help="time to measure for, per row (default 3)")
-    parser.add_argument("--megabytes", type=int, default=64, help="size of the views that one call writes (default 64)")
-    return parser.parse_args(arguments)
+    parser.add_argument("--megabytes", type=int, default=16, help="size of the views that one call writes (default 16)")
+    parser.add_argument("--threads", type=int, help="how many share the worlds; by default one, on a CPU one for each core")
+    parser.add_argument("--target", action="store_true", help="goal_cycle with 3 seats and, unless given, 1,024 worlds")
+    parser.add_argument("--against", nargs="*", metavar="PEER", help=f"with --target: peers beside it ({', '.join(PEERS)})")
+    args = parser.parse_args(arguments)
+    if args.target:
+        args.world, args.seats = ["goal_cycle"], 3
+    elif args.against is not None:
+        parser.error("--against goes with --target")
+    args.against = PEERS if args.against == [] else args.against
+    args.parallel = args.parallel or ([1024] if args.target else [1, 64, 1024, 4096])
+    return args
 
 
 def table(lines: list[tuple[Any, ...]]) -> str:
@@ -139,6 +211,9 @@ def main(arguments: list[str] | None = None) -> int:
     machine = f"{device.device_kind} x{jax.device_count()}, {os.cpu_count()} cores, load average {os.getloadavg()[0]:.1f}"
     print(f"jax {jax.__version__}, {machine} at the end")
     print(table(measured))
+    if args.against:
+        world = socialrl_envs.make("goal_cycle", novices=1, experts=args.seats - 1)
+        print(*(against(world, worlds, args) for worlds in args.parallel), sep="\n")
     return 0
 
 
