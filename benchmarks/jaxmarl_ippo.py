@@ -43,7 +43,7 @@ def main() -> None:
     steps = task["updates"] * task["size"]["NUM_ENVS"] * task["size"]["NUM_STEPS"]
     settings |= task["size"] | {"TOTAL_TIMESTEPS": steps}
     world: Any = goal_cycle.Config(**task["world"]).build()
-    levels = jax.vmap(world.sample_level)(jax.random.split(jax.random.key(0), task["levels"]))
+    levels = jax.jit(jax.vmap(world.sample_level))(jax.random.split(jax.random.key(0), task["levels"]))
     env = JaxMarlEnv(world, levels=levels, flatten=True, full_infos=False)
     jaxmarl.make = lambda name: env
     began = time.perf_counter()
