@@ -15,8 +15,9 @@ by side: on a CPU that uses the cores better than one program that splits every 
 --target is goal_cycle as peers are compared with it: 3 seats, 13 x 13, view 7, walls hide what is behind them, 1,024 worlds.
 --against runs JaxMARL's storm_2p, coin_game and storm (or those that are named) after it and it again after them, in an
 environment of their own that uv makes: `step` as it comes, the same number of worlds and threads, observations written.
-marlgrid is on no package index and is not run. On a GPU every figure grows with the worlds until the device is full: ask for 1,024 to
-262,144.
+marlgrid is on no package index and is not run.
+
+On a GPU every figure grows with the worlds until the device is full: ask for 1,024 to 262,144.
 """
 
 import argparse
