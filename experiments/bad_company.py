@@ -24,6 +24,8 @@ LEARNERS = {"psiphi": psiphi.Config(), "psiphi_td10": psiphi.Config(td=10.0), "d
 
 experiment = dataclasses.replace(
     coin_grid,
+    claims=(),
+    scale="",
     name="bad_company",
     question="Beside wanderers or anti-experts, is a social learner worse off than one that learns alone?",
     arms=tuple(

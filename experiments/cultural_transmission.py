@@ -12,12 +12,13 @@ import dataclasses
 import runpy
 from pathlib import Path
 
-from socialrl.config import Arm, Experiment
+from socialrl.config import Arm, Claim, Experiment
 from socialrl.curricula import adr, mixed
 from socialrl.learners import medal
 
 goal_cycle: Experiment = runpy.run_path(str(Path(__file__).with_name("goal_cycle.py")))["experiment"]
 
+PAPER = "Bhoopchand et al. 2023, arXiv 2203.00715"
 STEPS = 1_500_000
 DROP_OUT = (("always", 0.15), ("never", 0.1), ("leaves", 0.3), ("comes_and_goes", 0.45))
 PENALTY = (mixed.Ramp(number="penalty", start=(0.25, 0.25), end=(1.5, 1.5), steps=STEPS * 2 // 3),)
@@ -49,4 +50,15 @@ experiment = dataclasses.replace(
         Arm(name="adr", learner=medal.Config(**COMMON), curriculum=GROWING),
     ),
     steps=STEPS,
+    scale="two CPU cores: 9x9, 1.5 million steps per seed",
+    claims=(
+        *(
+            Claim(text=f"MEDAL is above {arm}", source=PAPER, arm="medal", over=arm, labels=(("presence", "half"),))
+            for arm in ("no_memory", "no_drop_out", "no_attention", "no_prediction")
+        ),
+        *(
+            Claim(text=text, source="aim", arm="medal", over="expert", times=0.9, labels=(("presence", presence),))
+            for text, presence in (("A_full above 0.9 of the expert", "full"), ("A_half above 0.9 of the expert", "half"))
+        ),
+    ),
 )

@@ -15,6 +15,8 @@ coin_grid: Experiment = runpy.run_path(str(Path(__file__).with_name("coin_grid.p
 
 experiment = dataclasses.replace(
     coin_grid,
+    claims=(),
+    scale="",
     name="few_shot",
     question="When preferences change, does following those who already live by the new ones beat learning anew?",
     arms=tuple(arm for arm in coin_grid.arms if arm.name != "bc"),

@@ -9,7 +9,7 @@ The size is for two CPU cores (a 9x9 grid without clutter); on a GPU: --world.si
 --world.horizon 250 --steps 40000000 --parallel 1024.
 """
 
-from socialrl.config import Arm, Experiment
+from socialrl.config import Arm, Claim, Experiment
 from socialrl.curricula import mixed
 from socialrl.learners import ppo, sociapl
 from socialrl.protocols import social
@@ -23,6 +23,7 @@ COMMON = {
     "entropy_end": 0.02,
     "entropy_steps": 1_500_000,
 }
+PAPER = "Ndousse et al. 2021, arXiv 2010.00581"
 ALONE = mixed.Config(presence=(("never", 1.0),))
 
 experiment = Experiment(
@@ -50,4 +51,13 @@ experiment = Experiment(
     final_episodes=256,
     checkpoint_every=500_000,
     protocols=(social.Config(policies=("greedy",), transfer=()),),
+    scale="two CPU cores: 9x9, 2.5 million steps per seed",
+    claims=(
+        Claim(text="Alone, PPO is stuck at about 1", source=PAPER, arm="solo", value=1.5, below=True),
+        Claim(text="PPO beside experts is stuck at about 1", source=PAPER, arm="ppo", value=1.5, below=True),
+        Claim(text="SociAPL is above PPO", source=PAPER, arm="sociapl", over="ppo"),
+        Claim(text="SociAPL is above the experts", source=PAPER, arm="sociapl", over="expert", labels=(("presence", "full"),)),
+        Claim(text="Prediction is above reconstruction", source=PAPER, arm="sociapl", over="reconstruction"),
+        Claim(text="A mirror helps SociAPL", source="preliminary study", arm="sociapl_mirror", over="sociapl"),
+    ),
 )

@@ -26,6 +26,8 @@ def mix(social: float) -> mixed.Config:
 
 experiment = dataclasses.replace(
     cultural_transmission["experiment"],
+    claims=(),
+    scale="",
     name="solo_mix",
     question="Do episodes beside experts make a novice better at living alone?",
     curriculum=mix(0.0),

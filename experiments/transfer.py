@@ -24,6 +24,8 @@ IMITATION = {"hidden": (128,), "memory": "gru", "batch": 32, "updates": 4, "capa
 
 experiment = dataclasses.replace(
     goal_cycle,
+    claims=(),
+    scale="",
     name="transfer",
     question="Do social learners carry the skill of learning from others to worlds that they have never seen?",
     arms=(

@@ -54,6 +54,37 @@ class Arm:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class Claim:
+    """A statement of the literature that the report checks: `arm` is above `over` (or above `value`) in a measure.
+
+    text: the statement.
+    source: where it stands.
+    arm: the arm that it is about.
+    over: the arm that it is compared with, or "expert": the co-players under the same condition; None compares with `value`.
+    value: the number it is compared with where `over` is None.
+    times: what the other side is multiplied by, e.g. 0.9 of the expert.
+    below: the claim is that `arm` is below the other side.
+    measure: a measure of the evaluation.
+    labels: (label, value) pairs that pick a condition of the social protocol; none picks the final evaluation.
+    """
+
+    text: str
+    source: str
+    arm: str
+    over: str | None = None
+    value: float = 0.0
+    times: float = 1.0
+    below: bool = False
+    measure: str = "return"
+    labels: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def arms(self) -> tuple[str, ...]:
+        """The arms it names."""
+        return (self.arm,) if self.over in (None, "expert") else (self.arm, self.over)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Experiment:
     """One question: the arms that are compared, in which world, for how long. Lengths are environment steps of one seed.
 
@@ -76,6 +107,8 @@ class Experiment:
     checkpoint_every: steps between two checkpoints; rounded up to whole chunks.
     protocols: further evaluations at the end, each a protocol's Config.
     curriculum: what the numbers of training's levels are drawn from; None takes the world's own.
+    claims: statements of the literature that the report checks.
+    scale: the size in words, e.g. "two CPU cores"; the report's head shows it.
     """
 
     name: str
@@ -96,6 +129,8 @@ class Experiment:
     checkpoint_every: int = 10_000
     protocols: tuple[Annotated[Any, PROTOCOL], ...] = ()
     curriculum: Annotated[Any, CURRICULUM] | None = None
+    claims: tuple[Claim, ...] = ()
+    scale: str = ""
 
     def __post_init__(self) -> None:
         _check_name("experiment", self.name)
@@ -119,6 +154,14 @@ class Experiment:
                 raise SocialRLError(
                     f"experiment {self.name}: two arms are named {name!r}", "names differ in more than upper and lower case"
                 )
+        self._check_claims()
+
+    def _check_claims(self) -> None:
+        known = [arm.name for arm in self.arms]
+        for claim in self.claims:
+            for name in claim.arms:
+                if name not in known:
+                    raise SocialRLError(f"claim {claim.text!r}: unknown arm {name!r}", nearest(name, known))
 
     @property
     def chunk_steps(self) -> int:

@@ -97,7 +97,9 @@ def _select(experiment: Experiment, text: str) -> Experiment:
     for name in names:
         if name not in known:
             raise SocialRLError(f"--arms: unknown arm {name!r}", nearest(name, known))
-    return construct(lambda: dataclasses.replace(experiment, arms=tuple(known[name] for name in names)), "--arms")
+    claims = tuple(claim for claim in experiment.claims if set(claim.arms) <= set(names))
+    arms = tuple(known[name] for name in names)
+    return construct(lambda: dataclasses.replace(experiment, arms=arms, claims=claims), "--arms")
 
 
 def _override(experiment: Experiment, key: str, text: str) -> Experiment:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from socialrl.record.atomic import write_bytes
-from socialrl.report import diagnostics, episodes, figures, scores, settings, social, sources, transfer
+from socialrl.report import claims, diagnostics, episodes, figures, scores, settings, social, sources, transfer
 from socialrl.report.markup import Markup, Section, tag
 from socialrl.report.reading import Study
 
@@ -22,6 +22,7 @@ def render(study: Study) -> str:
     colours = figures.source_colours([*episodes.sources_of(shown), *sources.sources_of(study)])
     sections = [
         scores.in_short(study, styles),
+        claims.claims(study),
         scores.learning(study, styles),
         scores.final(study, styles),
         sources.followed(study, colours),
@@ -56,7 +57,8 @@ def header(study: Study) -> Markup:
     notes = [note for run in study.runs for note in run.notes]
     seeds = "/".join(str(count) for count in dict.fromkeys(run.experiment.get("seeds", "?") for run in study.runs))
     devices = dict.fromkeys(run.device for run in study.runs if run.device)
-    facts = [f"{len(study.arms)} arms", f"{seeds} seeds", *devices]
+    scales = dict.fromkeys(str(run.experiment["scale"]) for run in study.runs if run.experiment.get("scale"))
+    facts = [*scales, f"{len(study.arms)} arms", f"{seeds} seeds", *devices]
     return tag(
         "header",
         tag("h1", study.title),
