@@ -10,7 +10,7 @@ import dataclasses
 import runpy
 from pathlib import Path
 
-from socialrl.config import Arm
+from socialrl.config import Arm, Claim
 from socialrl.curricula import mixed
 from socialrl.learners import sociapl
 
@@ -26,8 +26,16 @@ def mix(social: float) -> mixed.Config:
 
 experiment = dataclasses.replace(
     cultural_transmission["experiment"],
-    claims=(),
-    scale="",
+    claims=(
+        Claim(
+            text="With 25 % of episodes beside experts, better alone than the solitary",
+            source="Ndousse et al. 2021, arXiv 2010.00581",
+            arm="social_25",
+            over="solo",
+            labels=(("presence", "never"),),
+        ),
+    ),
+    scale="two CPU cores: 9x9, 1.5 million steps per seed",
     name="solo_mix",
     question="Do episodes beside experts make a novice better at living alone?",
     curriculum=mix(0.0),
