@@ -11,7 +11,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import jax
-import jaxmarl
+import jaxmarl  # pyright: ignore[reportMissingImports]  (it lives in an environment of its own)
 import numpy as np
 
 
