@@ -101,7 +101,7 @@ def settings_of(experiment):
     for arm in experiment["arms"]:
         parts = {part: arm[part] or experiment[part] for part in ("world", "curriculum")}
         one = {**experiment, **parts, "arms": [{**arm, "name": "arm", "world": None, "curriculum": None}]}
-        alike = {**one, "name": "alike", "question": "?", "protocols": []}
+        alike = {**one, "name": "alike", "question": "?", "protocols": [], "claims": []}
         yield arm["name"], arm["learner"]["name"], json.dumps(alike, sort_keys=True)
 
 

@@ -66,7 +66,7 @@ def imported(path):
             yield (node.module or "").partition(".")[0]
 
 
-ADAPTERS = {"pettingzoo.py": {"pettingzoo", "gymnasium", "pygame"}, "gym.py": {"gymnasium"}}
+ADAPTERS = {"pettingzoo.py": {"pettingzoo", "gymnasium", "pygame"}, "gym.py": {"gymnasium"}, "gallery.py": {"PIL"}}
 
 
 @pytest.mark.parametrize("path", sorted(FOLDER.rglob("*.py")), ids=lambda path: str(path.relative_to(FOLDER)))

@@ -10,7 +10,7 @@ from socialrl_envs import Seat, SocialRLError
 from socialrl_envs.conformance import equal
 from socialrl_envs.jaxmarl import Box, Discrete, JaxMarlEnv
 
-HORIZON = 5
+HORIZON = 8
 
 
 def build(name="coin_grid", config=None, **options):
