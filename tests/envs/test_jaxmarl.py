@@ -43,7 +43,8 @@ def test_every_world_runs_under_vmap_scan_and_jit_and_resets_at_its_end(name):
     ended = dones["__all__"]
     assert ended.any()
     assert (after.time == np.where(ended, 0, before.time + 1)).all()
-    assert (infos["terminated"] | infos["truncated"] == ended[..., None]).all()
+    out = infos["terminated"] | infos["truncated"]  # one novice may be out before the other
+    assert (out.all(-1) == ended).all()
     for agent in env.agents:
         assert obs[agent].shape == (4, 2 * HORIZON + 1, *env.observation_space(agent).shape)
         assert obs[agent].dtype == jnp.uint8
