@@ -41,6 +41,7 @@ from jax import Array
 import socialrl_envs
 
 PEERS = ["storm_2p", "coin_game", "storm"]
+PATIENCE = 300  # seconds that a peer may take, with its installation and compiling
 JAXMARL = "jaxmarl==0.2.0"
 COLUMNS = ("world", "seats", "view", "worlds", "threads", "agent-steps/s", "world-steps/s", "compile s", "state B", "views B")
 
@@ -122,9 +123,11 @@ def measure_peer(name: str, worlds: int, threads: int, seconds: float) -> dict[s
     options = ["--worlds", str(worlds), "--threads", str(threads), "--seconds", str(seconds)]
     command = ["uv", "run", "--no-project", "--python", sys.executable, *packages, "python", *script, *options]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd="/")
+        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd="/", timeout=PATIENCE)
     except FileNotFoundError as error:
         raise RuntimeError("uv is not installed") from error
+    except subprocess.TimeoutExpired as error:
+        raise RuntimeError(f"not done within {PATIENCE} s") from error
     if done.returncode != 0:
         raise RuntimeError((done.stderr.strip().splitlines() or ["no word"])[-1])
     return json.loads(done.stdout.strip().splitlines()[-1])

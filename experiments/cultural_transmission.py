@@ -28,7 +28,7 @@ COMMON = {
     "refresh": False,
     "entropy": 0.03,
     "entropy_end": 0.005,
-    "entropy_steps": STEPS,
+    "anneal": STEPS,
     "prediction": 0.3,
     "attention": 0.3,
 }

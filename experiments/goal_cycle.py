@@ -21,7 +21,7 @@ COMMON = {
     "refresh": False,
     "entropy": 0.05,
     "entropy_end": 0.02,
-    "entropy_steps": 1_500_000,
+    "anneal": 1_500_000,
 }
 PAPER = "Ndousse et al. 2021, arXiv 2010.00581"
 ALONE = mixed.Config(presence=(("never", 1.0),))

@@ -19,7 +19,7 @@ from socialrl.protocols import social
 goal_cycle: Experiment = runpy.run_path(str(Path(__file__).with_name("goal_cycle.py")))["experiment"]
 
 STEPS = 2_000_000
-COMMON = {"hidden": (128,), "segment": 25, "refresh": False, "entropy": 0.05, "entropy_end": 0.02, "entropy_steps": 1_500_000}
+COMMON = {"hidden": (128,), "segment": 25, "refresh": False, "entropy": 0.05, "entropy_end": 0.02, "anneal": 1_500_000}
 IMITATION = {"hidden": (128,), "memory": "gru", "batch": 32, "updates": 4, "capacity": 50_000}
 
 experiment = dataclasses.replace(

@@ -37,7 +37,8 @@ class Config:
     shared: the novices share their parameters, else each has its own.
     gamma: discount per step.
     gae_lambda: how far advantages look past the value function, 0..1.
-    lr: Adam's learning rate.
+    lr: Adam's learning rate at first.
+    lr_end: and in the end.
     epochs: passes over each unroll.
     minibatches: equal parts of the sequences in random order, each a gradient step; what is left over is left out.
     segment: steps that gradients flow back through; 0 is the whole unroll.
@@ -46,7 +47,7 @@ class Config:
     value: weight of the value loss.
     entropy: weight of the entropy bonus at first.
     entropy_end: and in the end.
-    entropy_steps: env steps from the first to the second, linearly.
+    anneal: env steps in which learning rate and entropy bonus go from their first value to their last, linearly.
     max_grad_norm: gradients are clipped to it.
     kl_target: an update stops early when the policy has moved this far from the old one, in nats; 0 never stops.
     prediction: weight of the auxiliary next-observation loss.
@@ -64,6 +65,7 @@ class Config:
     gamma: float = 0.99
     gae_lambda: float = 0.95
     lr: float = 1e-3
+    lr_end: float = 1e-3
     epochs: int = 1
     minibatches: int = 4
     segment: int = 0
@@ -72,7 +74,7 @@ class Config:
     value: float = 0.5
     entropy: float = 0.05
     entropy_end: float = 0.01
-    entropy_steps: int = 3_000_000
+    anneal: int = 3_000_000
     max_grad_norm: float = 0.5
     kl_target: float = 0.0
     prediction: float = 0.0
@@ -90,9 +92,9 @@ class Config:
             require(all(size > 0 for size in getattr(self, key)), key, getattr(self, key), "positive sizes")
         for key in ("lr", "clip", "max_grad_norm"):
             require(getattr(self, key) > 0, key, getattr(self, key), "positive")
-        for key in ("epochs", "minibatches", "entropy_steps"):
+        for key in ("epochs", "minibatches", "anneal"):
             require(getattr(self, key) >= 1, key, getattr(self, key), "at least 1")
-        for key in ("segment", "value", "entropy", "entropy_end", "kl_target", "prediction", "attention"):
+        for key in ("lr_end", "segment", "value", "entropy", "entropy_end", "kl_target", "prediction", "attention"):
             require(getattr(self, key) >= 0, key, getattr(self, key), "at least 0")
 
     def build(self, spec: WorldSpec) -> Learner:
@@ -122,6 +124,14 @@ class Lived:
     old_logits: Float32[Array, "T *batch A"]
     where: Float32[Array, "T *batch K 2"]
     prior_logits: Float32[Array, "T *batch P"]
+
+
+@pytree
+class Pace:
+    """What changes while it learns. lr: as a share of the config's. entropy: the weight of the bonus."""
+
+    lr: Float32[Array, "*parts"]
+    entropy: Float32[Array, "*parts"]
 
 
 @pytree
@@ -182,11 +192,11 @@ class PPO:
 
     def update(self, state: PPOState, experience: Experience, key: Key[Array, ""]) -> tuple[PPOState, dict[str, Array]]:
         """Epochs of minibatches on one unroll."""
-        bonus = self.entropy_weight(state.steps)
+        pace = self.pace(state.steps)
         steps = state.steps + jnp.int32(experience.own.reward.shape[0] * experience.own.reward.shape[1])
 
         def learn(params: PyTree, optimiser: PyTree, memory: Any, lived: Lived, key: Key[Array, ""]) -> Any:
-            return self.learn(params, optimiser, memory, lived, bonus, key)
+            return self.learn(params, optimiser, memory, lived, pace, key)
 
         lived = Lived(
             own=experience.own,
@@ -203,7 +213,7 @@ class PPO:
             parts = mapped(state.params, state.optimiser, experience.memory, lived, self._split_key(key))
             params, optimiser, metrics = parts[0], parts[1], jax.tree.map(lambda x: jnp.mean(x, axis=0), parts[2])
         after = dataclasses.replace(state, params=params, optimiser=optimiser, steps=steps)
-        return after, metrics | {"entropy_weight": bonus}
+        return after, metrics | {"entropy_weight": pace.entropy, "lr": pace.lr * self.config.lr}
 
     def prior_logits(self, state: PPOState, experience: Experience) -> Float32[Array, "T B M P"]:
         """Of a policy to stay near to: none here."""
@@ -220,11 +230,14 @@ class PPO:
         """The parameters; the optimiser starts anew."""
         return dataclasses.replace(fresh, params=trained.params, steps=trained.steps)
 
-    def entropy_weight(self, steps: Int32[Array, ""]) -> Float32[Array, ""]:
-        """The weight of the entropy bonus after `steps` env steps."""
+    def pace(self, steps: Int32[Array, ""]) -> Pace:
+        """Learning rate and entropy bonus after `steps` env steps."""
         config = self.config
-        progress = jnp.minimum(steps.astype(jnp.float32) / config.entropy_steps, 1.0)
-        return config.entropy + progress * (config.entropy_end - config.entropy)
+        progress = jnp.minimum(steps.astype(jnp.float32) / config.anneal, 1.0)
+        return Pace(
+            lr=1 + progress * (config.lr_end / config.lr - 1),
+            entropy=config.entropy + progress * (config.entropy_end - config.entropy),
+        )
 
     def _split_key(self, key: Key[Array, ""]) -> Key[Array, " M"]:
         return jax.random.split(key, len(self.spec.novices))
@@ -259,7 +272,7 @@ class PPO:
         return self.apply(params, memory, steps, method=ActorCritic.unroll)
 
     def learn(
-        self, params: PyTree, optimiser: PyTree, memory: Any, lived: Lived, bonus: Float32[Array, ""], key: Key[Array, ""]
+        self, params: PyTree, optimiser: PyTree, memory: Any, lived: Lived, pace: Pace, key: Key[Array, ""]
     ) -> tuple[PyTree, PyTree, dict[str, Array]]:
         """Epochs of minibatches on sequences (T, N, ...)."""
         once = None if self.config.refresh else self.batch(params, memory, lived)
@@ -267,7 +280,7 @@ class PPO:
         def epoch(carry: Any, key: Key[Array, ""]) -> Any:
             batch, explained = once or self.batch(carry[0], memory, lived)
             parts = self.shuffled(batch, key)
-            carry, metrics = jax.lax.scan(lambda c, part: self.gradient_step(c, part, bonus), carry, parts)
+            carry, metrics = jax.lax.scan(lambda c, part: self.gradient_step(c, part, pace), carry, parts)
             return carry, metrics | {"explained_variance": explained}
 
         carry = (params, optimiser, jnp.array(False))
@@ -332,11 +345,12 @@ class PPO:
         steps = jax.tree.map(lambda x: jnp.moveaxis(x[:, order], 1, 0), dataclasses.replace(batch, memory=()))
         return dataclasses.replace(steps, memory=memory)
 
-    def gradient_step(self, carry: Any, batch: Batch, bonus: Float32[Array, ""]) -> tuple[Any, dict[str, Array]]:
+    def gradient_step(self, carry: Any, batch: Batch, pace: Pace) -> tuple[Any, dict[str, Array]]:
         """One step of Adam, unless the policy has moved too far already."""
         params, optimiser, stopped = carry
-        grads, metrics = jax.grad(self.loss, has_aux=True)(params, batch, bonus)
+        grads, metrics = jax.grad(self.loss, has_aux=True)(params, batch, pace.entropy)
         updates, moved = self.optimiser.update(grads, optimiser, params)
+        updates = jax.tree.map(lambda x: pace.lr * x, updates)
         new = (optax.apply_updates(params, updates), moved)
         metrics["gradient_norm"] = optax.tree.norm(grads)
         if self.config.kl_target > 0:

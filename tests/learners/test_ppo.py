@@ -294,13 +294,26 @@ def test_shared_parameters_learn_from_both():
 
 
 def test_the_entropy_bonus_falls_with_the_steps():
-    made = ppo.PPO(dataclasses.replace(CONFIG, entropy=0.1, entropy_end=0.02, entropy_steps=400), WORLD.spec)
-    weights = [float(made.entropy_weight(jnp.int32(steps))) for steps in (0, 100, 400, 4000)]
+    made = ppo.PPO(dataclasses.replace(CONFIG, entropy=0.1, entropy_end=0.02, anneal=400), WORLD.spec)
+    weights = [float(made.pace(jnp.int32(steps)).entropy) for steps in (0, 100, 400, 4000)]
     np.testing.assert_allclose(weights, [0.1, 0.08, 0.02, 0.02], rtol=1e-5)
     _, state, experience = lived()
     after, metrics = updated(state, experience)
     assert after.steps == B * T
     np.testing.assert_allclose(metrics["entropy_weight"], 0.02, rtol=1e-6)
+
+
+def test_the_learning_rate_falls_with_the_steps_and_nothing_moves_at_none():
+    config = dataclasses.replace(CONFIG, lr=1e-3, lr_end=0.0, anneal=400)
+    shares = [float(ppo.PPO(config, WORLD.spec).pace(jnp.int32(steps)).lr) for steps in (0, 100, 400, 4000)]
+    np.testing.assert_allclose(shares, [1.0, 0.75, 0.0, 0.0], atol=1e-6)
+    _, state, experience = lived()
+    late = dataclasses.replace(state, steps=jnp.int32(400))
+    still, metrics = updated(late, experience, lr_end=0.0, anneal=400)
+    moved, _ = updated(state, experience, lr_end=0.0, anneal=400)
+    assert same(still.params, state.params)
+    assert metrics["lr"] == 0
+    assert not same(moved.params, state.params)
 
 
 # the auxiliary losses
@@ -459,7 +472,7 @@ def test_influence_is_0_where_nobody_is_seen_and_above_0_where_somebody_is():
         ("segment", -1),
         ("kl_target", -0.1),
         ("attention", -1.0),
-        ("entropy_steps", 0),
+        ("anneal", 0),
     ],
 )
 def test_options_that_cannot_be_are_named(key, value):
