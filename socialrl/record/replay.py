@@ -8,43 +8,24 @@ The format is in `replay_format.py`. It needs neither learners nor a display.
 """
 
 import dataclasses
-import json
-import math
 import re
-import struct
-import tokenize
-import zipfile
-import zlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float32, Int8, Int32, Shaped, UInt8, UInt32
 
+from socialrl.record import archive
 from socialrl.record import replay_format as form
-from socialrl.record.atomic import open_atomic
 from socialrl_envs.errors import SocialRLError
 from socialrl_envs.render import Picture, seat_colours
 from socialrl_envs.sprites import Colour
 
-MAX_BYTES = 2**30  # of all arrays together, uncompressed
-MAX_HEADER = 2**22
-MAX_ARRAYS = 128
 HEX = re.compile("#[0-9a-fA-F]{6}")
-# What reading a damaged zip file, or an array's head in one, is known to raise.
-DAMAGE = (
-    zipfile.BadZipFile,
-    zlib.error,
-    struct.error,
-    EOFError,
-    ValueError,
-    RuntimeError,
-    KeyError,
-    IndexError,
-    OverflowError,
-    MemoryError,
-    SyntaxError,
-    tokenize.TokenError,
+KIND = archive.Kind(
+    word="replay",
+    origin="name a file that `socialrl run` wrote into replays/",
+    smaller="record fewer or shorter episodes",
 )
 
 
@@ -175,20 +156,13 @@ def _groups(replay: Replay) -> dict[str, dict[str, np.ndarray]]:
 
 def save(path: str | Path, replay: Replay) -> None:
     """Writes a replay, all or nothing. Raises SocialRLError if its parts do not fit together; nothing is written then."""
-    try:
-        text = json.dumps(_header(replay), ensure_ascii=False)
-    except (TypeError, ValueError) as error:
-        raise SocialRLError(f"{path}: the replay's header cannot be JSON: {error}") from error
-    arrays = _arrays(replay)
-    header = json.loads(text)
-    form.check_header(header, str(path))
-    form.check_layout(header, {name: (a.dtype, a.shape) for name, a in arrays.items()}, str(path))
-    form.check_values(arrays, str(path))
-    data = np.frombuffer(text.encode("utf-8"), np.uint8)
-    if data.nbytes > MAX_HEADER or sum(a.nbytes for a in arrays.values()) > MAX_BYTES or len(arrays) >= MAX_ARRAYS:
-        raise SocialRLError(f"{path}: the replay is too large to be read back", "record fewer or shorter episodes")
-    with open_atomic(path) as file:
-        np.savez_compressed(file, allow_pickle=False, header=data, **arrays)
+    archive.write(path, _header(replay), _arrays(replay), KIND, _check)
+
+
+def _check(header: Any, arrays: dict[str, np.ndarray], where: str) -> None:
+    form.check_header(header, where)
+    form.check_layout(header, {name: (a.dtype, a.shape) for name, a in arrays.items()}, where)
+    form.check_values(arrays, where)
 
 
 def load(path: str | Path) -> Replay:
@@ -196,28 +170,15 @@ def load(path: str | Path) -> Replay:
 
     Raises SocialRLError that names the file and the cause if it is missing, truncated, foreign, oversized or hostile.
     """
-    try:
-        with open(path, "rb") as file, zipfile.ZipFile(file) as archive:
-            return _read(archive, str(path))
-    except SocialRLError:
-        raise
-    except OSError as error:
-        raise SocialRLError(f"{path}: cannot read this replay: {error.strerror or error}") from error
-    except DAMAGE as error:
-        cause = str(error).partition("\n")[0][:200] or type(error).__name__
-        raise SocialRLError(f"{path}: not a replay, or a damaged one ({cause})") from error
-
-
-def _read(archive: zipfile.ZipFile, where: str) -> Replay:
-    members = _members(archive, where)
-    header = _read_header(archive, members, where)
-    form.check_header(header, where)
-    layout = {name: _peek(archive, member, where) for name, member in members.items() if name != "header"}
-    form.check_layout(header, layout, where)
-    arrays = {name: _read_array(archive, members[name], *layout[name], where) for name in layout}
-    form.check_values(arrays, where)
+    where = str(path)
+    with archive.reading(path, KIND) as found:
+        form.check_header(found.header, where)
+        layout = found.layout()
+        form.check_layout(found.header, layout, where)
+        arrays = found.arrays(layout)
+        form.check_values(arrays, where)
     level, start = (_pop(arrays, prefix) for prefix in (form.LEVEL, form.START))
-    fields: dict[str, Any] = {key: _freeze(value) for key, value in header.items() if key not in ("format", "version")}
+    fields: dict[str, Any] = {key: _freeze(value) for key, value in found.header.items() if key not in ("format", "version")}
     fields.update(arrays)
     return Replay(**fields, level=level, start=start)
 
@@ -225,72 +186,6 @@ def _read(archive: zipfile.ZipFile, where: str) -> Replay:
 def _pop(arrays: dict[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
     """Takes the arrays of a group out, by their names without the prefix."""
     return {name.removeprefix(prefix): arrays.pop(name) for name in list(arrays) if name.startswith(prefix)}
-
-
-def _members(archive: zipfile.ZipFile, where: str) -> dict[str, zipfile.ZipInfo]:
-    """The arrays in the file by name, after their number and their sizes were found harmless."""
-    infos = archive.infolist()
-    if len(infos) > MAX_ARRAYS:
-        raise SocialRLError(f"{where}: {len(infos)} arrays in it, a replay has at most {MAX_ARRAYS}")
-    members = {info.filename.removesuffix(".npy"): info for info in infos}
-    plain = all(i.filename.endswith(".npy") and i.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) for i in infos)
-    if len(members) < len(infos) or not plain:
-        raise SocialRLError(f"{where}: this is not a socialrl replay", "name a file that `socialrl run` wrote into replays/")
-    total = sum(info.file_size for info in infos)
-    if total > MAX_BYTES:
-        raise SocialRLError(f"{where}: {total / 2**20:,.0f} MiB of arrays, a replay has at most {MAX_BYTES // 2**20} MiB")
-    return members
-
-
-def _read_header(archive: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo], where: str) -> Any:
-    member = members.get("header")
-    if member is None:
-        raise SocialRLError(f"{where}: this is not a socialrl replay", "name a file that `socialrl run` wrote into replays/")
-    if member.file_size > MAX_HEADER:
-        raise SocialRLError(f"{where}: header: {member.file_size:,} bytes, a replay's has at most {MAX_HEADER:,}")
-    dtype, shape = _peek(archive, member, where)
-    if dtype != np.uint8 or len(shape) != 1:
-        raise SocialRLError(f"{where}: header: it must be bytes of text, not {dtype} {shape}")
-    try:
-        return json.loads(_read_array(archive, member, dtype, shape, where).tobytes().decode("utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise SocialRLError(f"{where}: header: not readable as JSON ({error})") from error
-
-
-def _array_head(file: Any, name: str, where: str) -> tuple[np.dtype, tuple[int, ...], bool]:
-    """What an array's first bytes say of it: dtype, shape, and whether it is in Fortran's order."""
-    version = np.lib.format.read_magic(file)
-    if version != (1, 0):  # later ones may announce a header of 4 GiB
-        raise SocialRLError(f"{where}: array {name} is in an unknown format {version}")
-    shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
-    if dtype.kind not in "buif" or dtype.shape or not dtype.isnative or len(shape) > 8 or min(shape, default=0) < 0:
-        raise SocialRLError(f"{where}: array {name} holds {str(dtype)[:80]}, it must hold plain numbers")
-    return dtype, shape, fortran
-
-
-def _peek(archive: zipfile.ZipFile, member: zipfile.ZipInfo, where: str) -> tuple[np.dtype, tuple[int, ...]]:
-    """dtype and shape of an array, after the size of the member was found to agree with them."""
-    name = member.filename.removesuffix(".npy")
-    with archive.open(member) as file:
-        dtype, shape, _ = _array_head(file, name, where)
-        at = file.tell()
-    size = dtype.itemsize * math.prod(shape)
-    if size != member.file_size - at:
-        raise SocialRLError(
-            f"{where}: array {name} says {size:,} bytes and has {member.file_size - at:,}", "the file is damaged"
-        )
-    return dtype, shape
-
-
-def _read_array(
-    archive: zipfile.ZipFile, member: zipfile.ZipInfo, dtype: np.dtype, shape: tuple[int, ...], where: str
-) -> np.ndarray:
-    name = member.filename.removesuffix(".npy")
-    with archive.open(member) as file:
-        fortran = _array_head(file, name, where)[2]
-        data = file.read(dtype.itemsize * math.prod(shape))  # never more, whatever the member would unpack to
-    flat = np.frombuffer(data, dtype)
-    return np.ascontiguousarray(flat.reshape(shape, order="F" if fortran else "C"))
 
 
 def _freeze(value: Any) -> Any:

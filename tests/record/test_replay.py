@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from socialrl.record import replay as module
+from socialrl.record import archive as module
 from socialrl.record import replay_format
 from socialrl.record.replay import Replay, load, save
 from socialrl_envs.errors import SocialRLError
