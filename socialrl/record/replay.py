@@ -22,11 +22,6 @@ from socialrl_envs.render import Picture, seat_colours
 from socialrl_envs.sprites import Colour
 
 HEX = re.compile("#[0-9a-fA-F]{6}")
-KIND = archive.Kind(
-    word="replay",
-    origin="name a file that `socialrl run` wrote into replays/",
-    smaller="record fewer or shorter episodes",
-)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -156,7 +151,7 @@ def _groups(replay: Replay) -> dict[str, dict[str, np.ndarray]]:
 
 def save(path: str | Path, replay: Replay) -> None:
     """Writes a replay, all or nothing. Raises SocialRLError if its parts do not fit together; nothing is written then."""
-    archive.write(path, _header(replay), _arrays(replay), KIND, _check)
+    archive.write(path, _header(replay), _arrays(replay), form.KIND, _check)
 
 
 def _check(header: Any, arrays: dict[str, np.ndarray], where: str) -> None:
@@ -171,7 +166,7 @@ def load(path: str | Path) -> Replay:
     Raises SocialRLError that names the file and the cause if it is missing, truncated, foreign, oversized or hostile.
     """
     where = str(path)
-    with archive.reading(path, KIND) as found:
+    with archive.reading(path, form.KIND) as found:
         form.check_header(found.header, where)
         layout = found.layout()
         form.check_layout(found.header, layout, where)
