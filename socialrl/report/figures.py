@@ -6,6 +6,7 @@ be read. Thin lines and open points are single seeds; thick lines are interquart
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -76,13 +77,17 @@ def learning_curves(curves: Mapping[str, Series], styles: Styles, name: str, yla
         made = svg.figure(WIDTH, 4.1)
         axes = made.add_subplot(xlabel="environment steps per seed", ylabel=ylabel)
         axes.xaxis.set_major_formatter(svg.compact())
-        for arm, full in curves.items():
-            series, look = thin(full), styles[arm]
-            bands = intervals(series.values)
-            axes.plot(series.steps, series.values, color=look.colour, linewidth=0.8, alpha=0.6, zorder=2)
-            axes.fill_between(series.steps, bands[:, 1], bands[:, 2], color=look.colour, alpha=0.18, linewidth=0, zorder=1)
-            axes.plot(series.steps, bands[:, 0], zorder=3, **_line(look, len(series)))
+        for arm, series in curves.items():
+            _curve(axes, thin(series), styles[arm])
         return svg.inline(made, name, f"Learning curves of {', '.join(curves)}: {ylabel} over environment steps.")
+
+
+def _curve(axes: Any, series: Series, look: Style) -> None:
+    """Seeds thin, their IQM thick, its pointwise 95 % band."""
+    bands = intervals(series.values)
+    axes.plot(series.steps, series.values, color=look.colour, linewidth=0.8, alpha=0.6, zorder=2)
+    axes.fill_between(series.steps, bands[:, 1], bands[:, 2], color=look.colour, alpha=0.18, linewidth=0, zorder=1)
+    axes.plot(series.steps, bands[:, 0], zorder=3, **_line(look, len(series)))
 
 
 def final_scores(scores: Mapping[str, tuple[np.ndarray, Estimate]], styles: Styles, name: str, xlabel: str) -> str:
@@ -125,13 +130,22 @@ def shares(by_arm: Mapping[str, Mapping[str, float]], colours: Mapping[str, str]
         return svg.inline(made, name, f"Share of steps on which each source was followed, for {', '.join(by_arm)}.")
 
 
-def shares_over_training(
-    steps: np.ndarray, parts: Mapping[str, np.ndarray], colours: Mapping[str, str], name: str, title: str
+def shares_over(
+    steps: np.ndarray,
+    parts: Mapping[str, np.ndarray],
+    colours: Mapping[str, str],
+    name: str,
+    title: str,
+    what: str,
+    top: float | None = 1.0,
 ) -> str:
-    """One arm: areas over training that sum to 1, split by whose behaviour was followed (mean over seeds)."""
+    """One arm: areas on top of one another, split by whose behaviour was followed (mean over seeds).
+
+    what: of which the steps are. top: of the axis; None makes room for the areas.
+    """
     with svg.style():
         made = svg.figure(WIDTH / 2.1, 2.3)
-        axes = made.add_subplot(title=title, ylim=(0, 1))
+        axes = made.add_subplot(title=title)
         axes.xaxis.set_major_formatter(svg.compact())
         axes.yaxis.set_major_formatter(svg.percent())
         axes.margins(x=0)
@@ -139,7 +153,19 @@ def shares_over_training(
         for source, share in parts.items():
             axes.fill_between(steps, below, below + share, **_fill(source, colours))
             below = below + share
-        return svg.inline(made, name, f"{title}: share of steps on which each source was followed, over training.")
+        axes.set_ylim(0, top)
+        return svg.inline(made, name, f"{title}: share of steps on which each source was followed, over {what}.")
+
+
+def over_episode(curves: Mapping[str, Series], styles: Styles, name: str, ylabel: str) -> str:
+    """A measure over the steps of an episode per arm: IQM with its 95 % band, every seed as a thin line."""
+    with svg.style():
+        made = svg.figure(WIDTH, 3.2)
+        axes = made.add_subplot(xlabel="step of the episode", ylabel=ylabel)
+        for arm, series in curves.items():
+            _curve(axes, series, styles[arm])
+        axes.set_ylim(bottom=0)
+        return svg.inline(made, name, f"{ylabel} of {', '.join(curves)} over the steps of an episode.")
 
 
 def few_shot(curves: Mapping[str, tuple[np.ndarray, list[Estimate]]], styles: Styles, name: str) -> str:

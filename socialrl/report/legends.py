@@ -1,6 +1,6 @@
 """Legends: what an arm or a source looks like in the figures."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from socialrl.report import figures
 from socialrl.report.figures import Styles
@@ -13,7 +13,7 @@ def arm_legend(arms: Sequence[str], styles: Styles, name: str) -> Markup:
     return tag("ul", *(tag("li", swatch, arm) for swatch, arm in zip(swatches, arms, strict=True)), class_="legend")
 
 
-def source_legend(colours: Mapping[str, str], name: str) -> Markup:
-    """The sources of behaviour with their fill."""
-    swatches = (Markup(figures.source_swatch(source, colours, f"{name}{i}")) for i, source in enumerate(colours))
-    return tag("ul", *(tag("li", swatch, source) for swatch, source in zip(swatches, colours, strict=True)), class_="legend")
+def source_legend(sources: Iterable[str], colours: Mapping[str, str], name: str) -> Markup:
+    """Sources of behaviour with their fill. colours: of all sources of the page."""
+    swatches = [(Markup(figures.source_swatch(source, colours, f"{name}{i}")), source) for i, source in enumerate(sources)]
+    return tag("ul", *(tag("li", swatch, source) for swatch, source in swatches), class_="legend")

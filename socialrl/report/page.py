@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from socialrl.record.atomic import write_bytes
-from socialrl.report import claims, diagnostics, episodes, figures, scores, settings, social, sources, transfer
+from socialrl.report import claims, decision_maps, diagnostics, episodes, figures, scores, settings, social, sources, transfer
 from socialrl.report.markup import Markup, Section, tag
 from socialrl.report.reading import Study
 
@@ -26,6 +26,7 @@ def render(study: Study) -> str:
         scores.learning(study, styles),
         scores.final(study, styles),
         sources.followed(study, colours),
+        decision_maps.decision_maps(study, styles, colours),
         episodes.episodes(shown, colours),
         social.social(study, styles),
         transfer.few_shot(study, styles),

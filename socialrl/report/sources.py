@@ -27,10 +27,14 @@ def followed(study: Study, colours: Mapping[str, str]) -> Section | None:
     bars = {arm.label: parts for arm in study.arms if (parts := _last_shares(arm, colours))}
     if not bars:
         return None
-    legend = source_legend(colours, "source-key")
+    over_training = _over_training(study, colours)
+    if not any(share > 0 for parts in bars.values() for source, share in parts.items() if source != "self"):
+        text = "No arm follows anyone at its last evaluation: each acts for itself, whatever it sees of the others."
+        return section("Who was followed", tag("p", text), over_training, anchor="followed")
+    legend = source_legend(colours, colours, "source-key")
     picture = Markup(figures.shares(bars, colours, "shares"))
     text = "Share of steps on which the novice acted as itself, or as that co-player would; last evaluation, mean over seeds."
-    return section("Who was followed", figure(picture, text, legend), _over_training(study, colours), anchor="followed")
+    return section("Who was followed", figure(picture, text, legend), over_training, anchor="followed")
 
 
 def _last_shares(arm: ArmRun, order: Iterable[str]) -> dict[str, float]:
@@ -56,7 +60,7 @@ def _over_training(study: Study, colours: Mapping[str, str]) -> Markup | None:
             continue
         parts = {source: figures.mean_over_seeds(one.values) for source, one in series.items()}
         steps = next(iter(series.values())).steps
-        pictures.append(figure(Markup(figures.shares_over_training(steps, parts, colours, f"share{i}", arm.label))))
+        pictures.append(figure(Markup(figures.shares_over(steps, parts, colours, f"share{i}", arm.label, "training"))))
     rest = tag("p", f"Followed no one, at any evaluation: {', '.join(alone)}.", class_="note") if alone else None
     if not pictures:
         return rest

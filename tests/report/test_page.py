@@ -95,6 +95,7 @@ def test_every_section_of_a_full_run_is_there(page):
         "Learning curves",
         "Final scores",
         "Who was followed",
+        "Decision maps",
         "Episodes",
         "Few-shot transfer",
         "Diagnostics",
@@ -238,6 +239,13 @@ def test_sources_are_in_the_order_of_seats(tmp_path):
     folder = write_run(tmp_path / "r", [line("a", "final", 9, {"return": [1.0, 3.0], **shares})], ("a",))
     legend = r"<li><svg.*?</svg>(\w+)</li>"
     assert re.findall(legend, write_report(folder).read_text(), re.DOTALL) == ["self", "expert_2", "expert_10", "noisy_0"]
+
+
+def test_where_no_arm_follows_anyone_a_sentence_stands_for_the_bars(tmp_path):
+    shares = {"share/self": [1.0], "share/expert_0": [0.0]}
+    page = write_report(write_run(tmp_path / "r", [line("a", "final", 9, {"return": [1.0], **shares})], ("a",))).read_text()
+    assert "No arm follows anyone at its last evaluation" in page
+    assert "share of steps" not in page
 
 
 def test_several_runs_share_a_page(tmp_path):
