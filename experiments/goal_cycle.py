@@ -19,9 +19,10 @@ COMMON = {
     "hidden": (128,),
     "segment": 25,
     "refresh": False,
+    "minibatches": 32,
     "entropy": 0.05,
     "entropy_end": 0.02,
-    "anneal": 1_500_000,
+    "anneal": 2_000_000,
 }
 PAPER = "Ndousse et al. 2021, arXiv 2010.00581"
 ALONE = mixed.Config(presence=(("never", 1.0),))

@@ -13,4 +13,4 @@ from socialrl.learners import sociapl
 class Config(sociapl.Config):
     """Options of medal: those of sociapl, with the attention loss on."""
 
-    attention: float = 1.0
+    attention: float = 0.3

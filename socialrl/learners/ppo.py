@@ -71,7 +71,7 @@ class Config:
     segment: int = 0
     refresh: bool = True
     clip: float = 0.2
-    value: float = 0.5
+    value: float = 0.1
     entropy: float = 0.05
     entropy_end: float = 0.01
     anneal: int = 3_000_000

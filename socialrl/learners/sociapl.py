@@ -9,4 +9,4 @@ from socialrl.learners import ppo
 class Config(ppo.Config):
     """Options of sociapl: those of ppo, with the auxiliary head on."""
 
-    prediction: float = 1.0
+    prediction: float = 0.3
