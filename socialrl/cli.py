@@ -1,7 +1,9 @@
 """The command line: run, eval, view, report, list. Each imports what it needs when it is called, so `--help` is instant."""
 
 import argparse
+import dataclasses
 import importlib.util
+import itertools
 import os
 import shlex
 import shutil
@@ -267,20 +269,18 @@ def _open_folder(experiment: "Experiment", out: str | None, resume: str | None, 
 
 def describe(experiment: "Experiment") -> str:
     """The resolved experiment in lines of text: every setting with its value."""
-    from socialrl.config import to_json
 
-    def line(word: str, values: dict[str, Any]) -> str:
-        name, plain = values.get("name", ""), {key: value for key, value in values.items() if key != "name"}
-        words = [name, *(f"{key}={_show(value)}" for key, value in plain.items())]
-        return textwrap.fill(f"{word:<13}" + "  ".join(words), width, subsequent_indent=" " * 13, break_long_words=False)
+    def line(word: str, config: Any, skipped: Sequence[str] = ()) -> str:
+        known = [field.name for field in dataclasses.fields(config) if field.name not in skipped]
+        words = [_name(config), *(f"{key}={_show(getattr(config, key))}" for key in known)]
+        text = f"{word:<12} " + "  ".join(words)
+        return textwrap.fill(text, width, subsequent_indent=" " * 13, break_long_words=False, break_on_hyphens=False)
 
     width = max(shutil.get_terminal_size((120, 24)).columns, 60)
-    data = to_json(experiment)
-    world, arms = data.pop("world"), data.pop("arms")
-    lines = [line("experiment", data), line("world", world)]
-    for arm in arms:
-        lines.append(line(f"arm {arm['name']}", arm["learner"]))
-        lines += [line("  its world", arm["world"])] if arm["world"] else []
+    lines = [line("experiment", experiment, ("name", "world", "arms", "claims")), line("world", experiment.world)]
+    for arm in experiment.arms:
+        lines.append(line(f"arm {arm.name}", arm.learner))
+        lines += [line("  its world", arm.world)] if arm.world is not None else []
     return "\n".join(lines)
 
 
@@ -296,18 +296,18 @@ def settings_help(experiment: "Experiment") -> str:
         part, _, name = key.rpartition(".")
         known = fields_of(type(holder))
         if key == "arms":
-            kind, value = "a list of names", ",".join(arm.name for arm in experiment.arms)
+            kind, value = "a list of names", ", ".join(arm.name for arm in experiment.arms)
         else:
             kind, value = describe_type(known[name]), _values(experiment, part, name)
         rows.append((f"--{key}", f"{kind} = {value}", field_docs(type(holder)).get(name, "")))
-    first, second = (max(len(row[i]) for row in rows if len(row[i]) < limit) for i, limit in ((0, 40), (1, 48)))
-    indent = first + second + 6
-    width = max(shutil.get_terminal_size((150, 24)).columns - indent, 40)
+    first = max(len(key) for key, _, _ in rows)
+    second = min(max(len(value) for _, value, _ in rows), 48)
+    width = max(shutil.get_terminal_size((150, 24)).columns - first - second - 6, 40)
     lines = []
     for key, value, doc in rows:
-        begin, *more = textwrap.wrap(doc, width) or [""]
-        lines.append(f"  {key:<{first}}  {value:<{second}}  {begin}".rstrip())
-        lines += [" " * indent + part for part in more]
+        columns = ([key], textwrap.wrap(value, second, break_on_hyphens=False), textwrap.wrap(doc, width))
+        for parts in itertools.zip_longest(*columns, fillvalue=""):
+            lines.append(f"  {parts[0]:<{first}}  {parts[1]:<{second}}  {parts[2]}".rstrip())
     arms = ", ".join(arm.name for arm in experiment.arms)
     return "\n".join([f"settings of {experiment.name} (arms: {arms}), with type, value and meaning:", *lines])
 
@@ -324,7 +324,22 @@ def _values(experiment: "Experiment", part: str, name: str) -> str:
 
 
 def _show(value: Any) -> str:
-    return str(value).replace(" ", "") if isinstance(value, tuple | list) else str(value)
+    """A setting's value in one line; of a part, such as a seat or a protocol, what is not its default."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        held = {field.name: (getattr(value, field.name), field.default) for field in dataclasses.fields(value)}
+        own = [f"{name}={_show(now)}" for name, (now, default) in held.items() if now != default]
+        return f"{_name(value)}({', '.join(own)})"
+    if isinstance(value, tuple | list):
+        shown = [repr(item) if isinstance(item, str) else _show(item) for item in value]
+        return f"({','.join(shown)}{',' * (len(shown) == 1)})"
+    return str(value)
+
+
+def _name(config: Any) -> str:
+    """What a config is called: a Config by its file, anything that has a name by that, else by its class."""
+    if type(config).__name__ == "Config":
+        return type(config).__module__.rpartition(".")[2]
+    return getattr(config, "name", type(config).__name__)
 
 
 # eval
@@ -341,8 +356,6 @@ def _eval(arguments: list[str]) -> None:
     options = parser.parse_args(arguments)
     if options.platform:
         os.environ["JAX_PLATFORMS"] = options.platform
-    import dataclasses
-
     from socialrl.coerce import construct
     from socialrl.config import load_experiment
     from socialrl.evaluate import evaluate, protocol_of
@@ -402,7 +415,11 @@ def _report(arguments: list[str]) -> None:
     parser.add_argument("--out", metavar="FILE", help="where to write the page (default: report.html in the first RUN)")
     options = parser.parse_args(arguments)
     out = Path(options.out) if options.out else None
-    print(_with_extra("report", "socialrl.report").write_report([Path(run) for run in options.runs], out))
+    report, runs = _with_extra("report", "socialrl.report"), [Path(run) for run in options.runs]
+    page = report.write_report(runs, out)
+    if claims := report.format_claims(runs):
+        print(f"{claims}\n")
+    print(page)
 
 
 def _with_extra(extra: str, module: str) -> Any:

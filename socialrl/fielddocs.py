@@ -56,4 +56,4 @@ def from_comments(cls: type) -> dict[str, str]:
 
 def _first_sentence(text: str) -> str:
     paragraph = " ".join(text.split("\n\n")[0].split())
-    return re.split(r"(?<=[^.][.])\s+(?=[A-Z`\"])", paragraph)[0].rstrip(".;")
+    return re.split(r"(?<!e\.g\.)(?<!i\.e\.)(?<=[^.][.])\s+(?=[A-Z`\"])", paragraph)[0].rstrip(".;")

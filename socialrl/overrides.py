@@ -18,6 +18,7 @@ from socialrl_envs.errors import SocialRLError, nearest
 
 _PARTS = {"learner": Annotated[Any, LEARNER], "world": Annotated[Any, WORLD], "curriculum": Annotated[Any, CURRICULUM]}
 _COMMON = ("world", "curriculum")  # parts that the experiment has, too
+_WRITTEN = ("claims",)  # keys that stand in the experiment's file alone
 
 
 class UnknownKeyError(SocialRLError):
@@ -52,6 +53,16 @@ def apply(experiment: Experiment, tokens: Sequence[str]) -> Experiment:
             if key != "arms" and (key.split(".")[0] in arms) == narrow:
                 experiment = _override(experiment, key, text)
     return experiment
+
+
+def apply_to_world(config: Any, tokens: Sequence[str]) -> Any:
+    """A world's Config with overrides of its keys, `--world.size 9`; raises SocialRLError as `apply` does."""
+    for key, text in parse(tokens):
+        head, _, rest = key.partition(".")
+        if head != "world" or not rest:
+            raise UnknownKeyError(f"unknown key --{key}", "settings of the world are given as --world.KEY VALUE")
+        config = _set(config, rest.split("."), text, f"--{key}")
+    return config
 
 
 def read(annotation: Any, text: str, path: str) -> Any:
@@ -110,7 +121,9 @@ def _override(experiment: Experiment, key: str, text: str) -> Experiment:
     for arm in experiment.arms:
         if arm.name == head:
             return _replace_arms(experiment, {head: _arm(experiment, arm, rest, text, path)}, path)
-    known = [name for name in fields_of(Experiment) if name != "arms"]
+    if head in _WRITTEN:
+        raise SocialRLError(f"{path} cannot be set here", f"{head} are written in the experiment's file")
+    known = [name for name in fields_of(Experiment) if name not in ("arms", *_WRITTEN)]
     if head not in known:
         every = [*known, "arms", "learner", *(arm.name for arm in experiment.arms)]
         raise UnknownKeyError(f"unknown key {path}", _advice(experiment, head, rest, every))
@@ -128,7 +141,7 @@ def _advice(experiment: Experiment, head: str, rest: str, known: Sequence[str]) 
 
 def keys(experiment: Experiment) -> dict[str, Any]:
     """Every key that can be overridden for all arms -> the object that holds it, in the order of a help text."""
-    found: dict[str, Any] = {name: experiment for name in fields_of(Experiment) if name not in _PARTS}
+    found: dict[str, Any] = {name: experiment for name in fields_of(Experiment) if name not in (*_PARTS, *_WRITTEN)}
     for world in (experiment.world, *(arm.world for arm in experiment.arms if arm.world is not None)):
         found |= {f"world.{name}": world for name in fields_of(type(world)) if f"world.{name}" not in found}
     for curriculum in (experiment.curriculum, *(arm.curriculum for arm in experiment.arms)):

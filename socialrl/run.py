@@ -49,18 +49,22 @@ def _interrupts() -> Iterator[Callable[[], bool]]:
 def finish(folder: RunFolder, out: Path | None = None) -> None:
     """Tables, summary and report of all that is recorded; without matplotlib the report is left for another machine.
 
+    summary.json holds the arms' numbers by arm, and the verdicts under `claims`, if there are any; no arm can have that name.
     out: where the social protocol's numbers go, if there are any; None takes evaluation.json in the folder.
     """
-    from socialrl.report import format_evaluation, format_table, summarise, summarise_evaluation, write_report
+    from socialrl import report
 
-    summary = summarise(folder.path)
-    write_text(folder.summary, json.dumps(summary, indent=1, allow_nan=False) + "\n")
-    print("\n" + format_table(summary))
-    if evaluation := summarise_evaluation(folder.path):
+    summary, claims = report.summarise(folder.path), report.summarise_claims(folder.path)
+    content = summary | ({"claims": claims} if claims else {})
+    write_text(folder.summary, json.dumps(content, indent=1, allow_nan=False) + "\n")
+    print("\n" + report.format_table(summary))
+    if evaluation := report.summarise_evaluation(folder.path):
         path = out or folder.path / "evaluation.json"
         write_text(path, json.dumps(evaluation, indent=1, allow_nan=False) + "\n")
-        print(f"\n{format_evaluation(folder.path)}\n\nevaluation: {path}")
+        print(f"\n{report.format_evaluation(folder.path)}\n\nevaluation: {path}")
+    if claims:
+        print(f"\n{report.format_claims(folder.path)}\n")
     try:
-        print(f"report: {write_report(folder.path)}")
+        print(f"report: {report.write_report(folder.path)}")
     except SocialRLError as error:
         print(f"no report: {error.message}; elsewhere: socialrl report {folder.path}")

@@ -4,13 +4,15 @@ import json
 import subprocess
 import sys
 import types
+from pathlib import Path
 
 import pytest
 
-from socialrl.cli import main, split_run_arguments
-from socialrl.config import to_json
+from socialrl.cli import describe, main, split_run_arguments
+from socialrl.config import load_experiment, to_json
 from socialrl.fielddocs import field_docs
 
+REPOSITORY = Path(__file__).parent.parent
 FILE = """
 from socialrl.config import Arm, Experiment
 from socialrl.learners import toy_learner, toy_other
@@ -154,8 +156,22 @@ def test_help_of_an_experiment_lists_every_setting(trial, calls, capsys, monkeyp
     assert "--learner.depth int = 4 (other) layers of the network" in lines
     assert "--learner.memory one of 'none', 'gru' = none (toy) kind of memory; \"none\" has none" in lines
     assert "--world.size int = 9 cells along a side" in lines
+    assert not [line for line in lines if line.startswith("--claims")]
     assert calls == []
     assert not (trial / "runs").exists()
+
+
+def test_help_and_description_are_as_wide_as_the_terminal(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "140")
+    assert main(["run", str(REPOSITORY / "experiments" / "goal_cycle.py"), "--help"]) == 0
+    shown = capsys.readouterr().out
+    assert max(map(len, shown.partition("settings of")[2].splitlines())) <= 140
+    assert "(social(policies=('greedy',), transfer=()),)" in shown
+    assert 'e.g. "two CPU cores"' in shown
+    text = describe(load_experiment(REPOSITORY / "experiments" / "goal_cycle.py"))
+    assert "claims" not in text
+    assert "arm sociapl_mirror sociapl  hidden=(128,)" in text
+    assert max(map(len, text.splitlines())) <= 140
 
 
 def test_arguments_are_told_from_settings():
@@ -213,11 +229,14 @@ def test_a_missing_extra_is_told_with_its_cure(monkeypatch, capsys):
 
 def test_report_passes_its_folders_on(monkeypatch, capsys):
     seen = []
-    report = types.SimpleNamespace(write_report=lambda folders, out: seen.append((list(map(str, folders)), out)) or "page.html")
+    report = types.SimpleNamespace(
+        write_report=lambda folders, out: seen.append((list(map(str, folders)), out)) or "page.html",
+        format_claims=lambda folders: f"{len(folders)} claims",
+    )
     monkeypatch.setitem(sys.modules, "socialrl.report", report)
     assert main(["report", "r1", "r2"]) == 0
     assert seen == [(["r1", "r2"], None)]
-    assert capsys.readouterr().out == "page.html\n"
+    assert capsys.readouterr().out == "2 claims\n\npage.html\n"
 
 
 def test_unknown_commands_and_help(capsys):

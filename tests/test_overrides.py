@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from socialrl.config import Arm
+from socialrl.config import Arm, Claim
 from socialrl.overrides import apply, keys, parse
 from socialrl_envs.errors import SocialRLError
 
@@ -84,9 +84,21 @@ def test_arms_are_selected_in_the_order_given(experiment):
     assert [a.name for a in apply(experiment, ["--arms", "other", "--seeds", "1e1"]).arms] == ["other"]
 
 
+def test_claims_about_arms_that_are_left_out_are_dropped(experiment):
+    alone = Claim(text="alone", source="s", arm="other", value=1.0)
+    expert = Claim(text="as good as the experts", source="s", arm="toy", over="expert")
+    both = Claim(text="better", source="s", arm="toy", over="other")
+    full = dataclasses.replace(experiment, claims=(alone, expert, both))
+    assert apply(full, ["--arms", "other,toy"]).claims == full.claims
+    assert apply(full, ["--arms", "toy"]).claims == (expert,)
+    assert apply(full, ["--arms", "other"]).claims == (alone,)
+
+
 @pytest.mark.parametrize(
     ("line", "message"),
     [
+        ("--claims []", "--claims cannot be set here (claims are written in the experiment's file)"),
+        ("--claims.0.value 3", "--claims.0.value cannot be set here"),
         ("--sees 3", "unknown key --sees (did you mean '--seeds'?)"),
         ("--seeds three", "--seeds: expected int, got 'three'"),
         ("--seeds 0", "seeds: expected a positive int, got 0"),
@@ -119,4 +131,4 @@ def test_every_mistake_names_the_key_and_the_cure(experiment, line, message):
 def test_keys_lists_what_can_be_overridden(experiment):
     listed = keys(experiment)
     assert {"seeds", "arms", "world.size", "learner.lr", "learner.depth"} <= set(listed)
-    assert "world" not in listed
+    assert not {"world", "claims"} & set(listed)

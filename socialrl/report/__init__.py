@@ -4,17 +4,36 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from socialrl.report.claims import format_findings, summarise_findings
 from socialrl.report.protocol import format_tests, summarise_tests
 from socialrl.report.reading import read
 from socialrl.report.summary import summarise_study
 from socialrl.report.tables import format_table
 
-__all__ = ["format_evaluation", "format_table", "summarise", "summarise_evaluation", "write_report"]
+__all__ = [
+    "format_claims",
+    "format_evaluation",
+    "format_table",
+    "summarise",
+    "summarise_claims",
+    "summarise_evaluation",
+    "write_report",
+]
 
 
 def summarise(folders: Path | str | Sequence[Path | str]) -> dict[str, Any]:
-    """What summary.json holds: {arm: {metric: {"iqm", "low", "high", "seeds", "kind", "step"}}}. Needs no matplotlib."""
+    """What summary.json holds of the arms: {arm: {metric: {"iqm", "low", "high", "seeds", "kind", "step"}}}."""
     return summarise_study(read(folders))
+
+
+def summarise_claims(folders: Path | str | Sequence[Path | str]) -> list[dict[str, Any]]:
+    """What summary.json holds under `claims`, see `claims.summarise_findings`; empty if the experiment names none."""
+    return summarise_findings(read(folders))
+
+
+def format_claims(folders: Path | str | Sequence[Path | str]) -> str:
+    """The claims and what was found, for a terminal; "" if the experiment names none."""
+    return format_findings(read(folders))
 
 
 def summarise_evaluation(folders: Path | str | Sequence[Path | str]) -> dict[str, Any]:
