@@ -1,7 +1,7 @@
 """Who learnt to learn from others, and who only learnt a task? Trained agents meet experts in worlds that they have never seen.
 
 Beside experts that know them: one goal more, one hidden goal in four rooms and in a maze, a larger grid. The arms are novices
-that learnt alone, beside experts, with the prediction of the next observation, by imitation, and by imitation followed by reward.
+that learnt alone, beside experts, with the prediction of the next observation, by imitation, and by imitation and then reward.
 
 The size is for two CPU cores; on a GPU: --world.size 13 --world.layout cluttered --world.horizon 250 --steps 40000000
 --parallel 1024.
