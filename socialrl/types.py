@@ -5,7 +5,7 @@ co-players in seat order), `A` actions, `V` x `V` x `C` one view.
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 from jax import Array
 from jaxtyping import Bool, Float32, Int32, PyTree, UInt8
@@ -101,6 +101,12 @@ class Learner(NamedTuple):
         experience stays behind
     influence(state, memory, timestep) -> KL(pi(.|o) || pi(.|o with the others hidden)) of every novice, float32 (*batch), or
         None if the learner has no stochastic policy; evaluation writes it into the decisions
+    explain(state, memory, timestep, decision) -> arrays by name, leaves (*batch, ...), of what a replay shows besides the
+        decision, none of them a must: `prediction` (V, V, C) of the next observation in the units of the view, `spread`
+        (S, A) of an ensemble about the values. Asked of recorded episodes alone
+    follow(state, memory, timestep, source, key) -> (action, memory): an action as each novice believes that source would act,
+        or None if there is but itself; for recorded episodes, to tell where the novice expects to go
+    scale: what the values of its decisions are, worth in units of reward, or logits of a policy
     """
 
     init: Callable[..., Any]
@@ -110,6 +116,9 @@ class Learner(NamedTuple):
     adapt: Callable[..., Any] | None = None
     transfer: Callable[..., Any] | None = None
     influence: Callable[..., Array] | None = None
+    explain: Callable[..., dict[str, Array]] | None = None
+    follow: Callable[..., tuple[Array, Any]] | None = None
+    scale: Literal["reward", "logit"] = "reward"
 
 
 class LearnerConfig(Protocol):

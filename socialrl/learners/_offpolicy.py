@@ -92,6 +92,8 @@ class Parts(NamedTuple):
     init(key) -> params
     decide(state, memory, obs (1, N, V, V, C), first (1, N), key, explore) -> (Decision with leaves (N, ...), memory)
     loss(params, target, rows) -> (scalar, metrics by name)
+    explain, follow: those of a Learner, of what `decide` takes: (state, memory, obs, first, decision) and
+    (state, memory, obs, first, source, key)
     """
 
     init: Callable[[Key[Array, ""]], PyTree]
@@ -99,6 +101,8 @@ class Parts(NamedTuple):
     loss: Callable[[PyTree, PyTree, Rows], tuple[Array, dict[str, Array]]]
     extra: PyTree = ()
     adapt: Callable[..., Any] | None = None
+    explain: Callable[..., dict[str, Array]] | None = None
+    follow: Callable[..., tuple[Array, Any]] | None = None
 
 
 def rows_like(spec: WorldSpec, unroll: int, worlds: int) -> Rows:
@@ -204,9 +208,8 @@ def build(config: OffPolicyConfig, spec: WorldSpec, parts: Parts) -> Learner:
         state: OffPolicyState, carried: Any, timestep: Timestep, key: Key[Array, ""], explore: bool
     ) -> tuple[Decision, Any]:
         batch = timestep.first.shape
-        flat = jax.tree.map(lambda x: x.reshape(-1, *x.shape[len(batch) :]), (carried, timestep))
         decide_key, random_key, chance_key = jax.random.split(key, 3)
-        decision, after = parts.decide(state, flat[0], flat[1].obs[None], flat[1].first[None], decide_key, explore)
+        decision, after = parts.decide(state, *flat(carried, timestep), decide_key, explore)
         if explore:
             shape, actions = decision.action.shape, len(spec.actions)
             at_random = jax.random.randint(random_key, shape, 0, actions, dtype=jnp.int32)
@@ -217,6 +220,20 @@ def build(config: OffPolicyConfig, spec: WorldSpec, parts: Parts) -> Learner:
                 source=jnp.where(rare, 0, decision.source),
             )
         return jax.tree.map(lambda x: x.reshape(*batch, *x.shape[1:]), (decision, after))
+
+    def explain(state: OffPolicyState, carried: Any, timestep: Timestep, decision: Decision) -> dict[str, Array]:
+        batch = timestep.first.shape
+        decided = jax.tree.map(lambda x: x.reshape(-1, *x.shape[len(batch) :]), decision)
+        found = parts.explain(state, *flat(carried, timestep), decided) if parts.explain else {}
+        return {name: x.reshape(*batch, *x.shape[1:]) for name, x in found.items()}
+
+    def follow(
+        state: OffPolicyState, carried: Any, timestep: Timestep, source: Array, key: Key[Array, ""]
+    ) -> tuple[Array, Any]:
+        assert parts.follow is not None
+        batch = timestep.first.shape
+        after = parts.follow(state, *flat(carried, timestep), source.reshape(-1), key)
+        return jax.tree.map(lambda x: x.reshape(*batch, *x.shape[1:]), after)
 
     def update(state: OffPolicyState, experience: Experience, key: Key[Array, ""]) -> tuple[OffPolicyState, dict[str, Array]]:
         stored = replay.add(state.buffer, store.pack(Rows(own=experience.own, others=experience.others)))
@@ -241,4 +258,20 @@ def build(config: OffPolicyConfig, spec: WorldSpec, parts: Parts) -> Learner:
     def transfer(trained: OffPolicyState, fresh: OffPolicyState) -> OffPolicyState:
         return dataclasses.replace(fresh, params=trained.params, target=trained.target, steps=trained.steps)
 
-    return Learner(init=init, act=act, update=update, memory=memory, adapt=parts.adapt, transfer=transfer)
+    return Learner(
+        init=init,
+        act=act,
+        update=update,
+        memory=memory,
+        adapt=parts.adapt,
+        transfer=transfer,
+        explain=explain,
+        follow=follow if parts.follow else None,
+    )
+
+
+def flat(memory: Any, timestep: Timestep) -> tuple[Any, Array, Array]:
+    """Memory, obs (1, N, V, V, C) and first (1, N) of novices with leaves (*batch, ...), N of them in all."""
+    axes = timestep.first.ndim
+    carried, seen = jax.tree.map(lambda x: x.reshape(-1, *x.shape[axes:]), (memory, timestep))
+    return carried, seen.obs[None], seen.first[None]

@@ -163,6 +163,7 @@ class PsiPhi:
         size = self.config.cumulants
         extra = Ridge(gram=jnp.zeros((size, size), jnp.float32), moment=jnp.zeros(size, jnp.float32))
         parts = Parts(init=self.init, decide=self.decide, loss=self.loss, extra=extra, adapt=self.adapt)
+        parts = parts._replace(explain=self.explain, follow=self.follow)
         return build(self.config, self.spec, parts)
 
     def init(self, key: Key[Array, ""]) -> PyTree:
@@ -189,6 +190,23 @@ class PsiPhi:
             source = jnp.zeros_like(action)
         influence = jnp.full(action.shape, jnp.nan, jnp.float32)
         return Decision(action=action, source=source, values=values, influence=influence), memory
+
+    def explain(self, state: OffPolicyState, memory: Any, obs: Array, first: Array, decision: Decision) -> dict[str, Array]:
+        """What the auxiliary head expects to be seen next."""
+        if self.config.prediction == 0:
+            return {}
+        features = self.apply(state.params, memory, obs, first)[3]
+        return {"prediction": self.apply(state.params, features, decision.action[None], method=Network.predict)[0]}
+
+    def follow(
+        self, state: OffPolicyState, memory: Any, obs: Array, first: Array, source: Array, key: Key[Array, ""]
+    ) -> tuple[Array, Any]:
+        """An action as each novice believes its source would act: k by pi_k(a|s) ~ exp(Psi_k . w_k), it itself greedily."""
+        memory, psi, _, _ = self.apply(state.params, memory, obs, first)
+        logits = jnp.einsum("nsak,sk->nsa", psi[0], state.params["params"]["w"])
+        chosen = jnp.take_along_axis(logits, source[:, None, None], axis=1)[:, 0]
+        action = jnp.where(source == 0, jnp.argmax(chosen, axis=-1), jax.random.categorical(key, chosen))
+        return action.astype(jnp.int32), memory
 
     def loss(self, params: PyTree, target: PyTree, rows: Rows) -> tuple[Array, dict[str, Array]]:
         """All losses on rows with leaves (T, B, M or K, ...), weighted and summed, and each by name."""
