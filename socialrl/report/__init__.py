@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from socialrl.report.claims import format_findings, summarise_findings
+from socialrl.report.findings import format_findings, summarise_findings
 from socialrl.report.protocol import format_tests, summarise_tests
 from socialrl.report.reading import read
 from socialrl.report.summary import summarise_study

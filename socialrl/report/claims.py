@@ -1,100 +1,16 @@
-"""The claims of the literature that an experiment names, with what was found beside each: for the page, terminal and files."""
+"""The page's section about the claims of the literature."""
 
-import dataclasses
-from typing import Any
-
-import numpy as np
-from jaxtyping import Float
-
-from socialrl.coerce import build
-from socialrl.config import Claim
+from socialrl.report.findings import Finding, findings
 from socialrl.report.markup import Section, join, section, table, tag
-from socialrl.report.protocol import HOME, KIND, TRAINED, aligned
-from socialrl.report.reading import ArmRun, Run, Study
-from socialrl.report.scores import FEW, cell
-from socialrl.report.statistics import difference, interval, probability_of_improvement
-from socialrl.report.summary import as_json
+from socialrl.report.reading import Study
+from socialrl.report.scores import cell
+from socialrl.report.statistics import interval, probability_of_improvement
 from socialrl.report.tables import NONE, number
 
 _RULE = (
     "Reproduced: the 95 % interval of the difference of IQMs leaves out 0 on the claimed side; opposite: on the other side; "
     "undecided: it holds 0. With fewer than 5 seeds there is no verdict. P: share of pairs of seeds that agree."
 )
-PerSeed = Float[np.ndarray, " seeds"]
-
-
-@dataclasses.dataclass(frozen=True)
-class Finding:
-    """A claim beside what was found. run: its name. found, against: both sides of the claim; None if one was not measured."""
-
-    claim: Claim
-    run: str
-    found: PerSeed | None
-    against: PerSeed | None
-
-    @property
-    def rival(self) -> str:
-        """What the arm is compared with, in words: an arm, "expert", or "" for a number; and times what."""
-        times = "" if self.claim.times == 1 else f"{self.claim.times:g} times "
-        return times + (self.claim.over or "")
-
-    @property
-    def chance(self) -> tuple[PerSeed, PerSeed] | None:
-        """The side that is claimed to be higher, then the other."""
-        if self.found is None or self.against is None:
-            return None
-        return (self.against, self.found) if self.claim.below else (self.found, self.against)
-
-    @property
-    def verdict(self) -> str:
-        """reproduced, opposite, undecided, too few seeds, or not measured."""
-        return "not measured" if self.chance is None else verdict(*self.chance)
-
-
-def findings(study: Study) -> list[Finding]:
-    """Every claim of every run; raises SocialRLError for one that is not as `config.Claim` says."""
-    return [
-        Finding(claim, run.name, *sides(study, run, claim))
-        for run in study.runs
-        for number, data in enumerate(run.experiment.get("claims") or ())
-        for claim in [build(Claim, data, f"{run.folder / 'config.json'}: claims.{number}")]
-    ]
-
-
-def verdict(better: PerSeed, worse: PerSeed) -> str:
-    """What the interval of IQM(better) - IQM(worse) says of the claim that it is positive."""
-    if min(np.isfinite(better).sum(), np.isfinite(worse).sum()) < FEW:
-        return "too few seeds"
-    gap = difference(better, worse)
-    if gap.low > 0:
-        return "reproduced"
-    return "opposite" if gap.high < 0 else "undecided"
-
-
-def sides(study: Study, run: Run, claim: Claim) -> tuple[PerSeed, PerSeed] | tuple[None, None]:
-    """The claim's two sides, one number per seed each; None if one was not measured."""
-    arms = {arm.name: arm for arm in study.arms if arm.run == run.name}
-    labels = dict(claim.labels)
-    ours = scores(arms.get(claim.arm), labels, claim.measure)
-    if claim.over is None:
-        other = None if ours is None else np.full(ours.shape, claim.value)
-    elif claim.over == "expert":
-        other = scores(arms.get(claim.arm), labels or {"presence": "full"}, "return_coplayers")
-    else:
-        other = scores(arms.get(claim.over), labels, claim.measure)
-    return (None, None) if ours is None or other is None else (ours, claim.times * other)
-
-
-def scores(arm: ArmRun | None, labels: dict[str, str], measure: str) -> PerSeed | None:
-    """A measure of the final evaluation, or of the social protocol's first condition with these labels."""
-    if arm is None:
-        return None
-    if labels:
-        wanted = ({"world": HOME, "company": TRAINED} | labels).items()
-        record = next((one for one in arm.of(KIND) if wanted <= one.labels.items()), None)
-    else:
-        record = next(iter(arm.plain("final")), None)
-    return None if record is None else record.values.get(measure)
 
 
 def claims(study: Study) -> Section | None:
@@ -115,37 +31,3 @@ def row(one: Finding, several: bool) -> tuple[object, ...]:
     other = join([one.rival, cell(interval(one.against))], " ") if one.claim.over else number(float(one.against[0]))
     chance = cell(probability_of_improvement(*one.chance))
     return (name, one.claim.source, ours, other, chance, str(len(one.found)), tag("strong", one.verdict))
-
-
-def summarise_findings(study: Study) -> list[dict[str, Any]]:
-    """What summary.json holds under `claims`: [{claim, source, arm, over, found, against, verdict}], null for not measured."""
-    return [
-        {
-            "claim": one.claim.text,
-            "source": one.claim.source,
-            "arm": one.claim.arm,
-            "over": one.claim.over,
-            "found": None if one.found is None else as_json(one.found),
-            "against": None if one.against is None else as_json(one.against),
-            "verdict": one.verdict,
-        }
-        for one in findings(study)
-    ]
-
-
-def format_findings(study: Study) -> str:
-    """A line per claim: claim, source, both sides, verdict. "" if there are no claims; ends without a newline."""
-    rows = [
-        (_line(one.claim.text), _line(one.claim.source), _number(one.found), _number(one.against), one.verdict)
-        for one in findings(study)
-    ]
-    lines = aligned([("claim", "source", "found", "against", "verdict"), *rows])
-    return "\n".join([lines[0], "-" * max(map(len, lines)), *lines[1:]]) if rows else ""
-
-
-def _line(text: str) -> str:
-    return " ".join(text.split())
-
-
-def _number(scores: PerSeed | None) -> str:
-    return NONE if scores is None else number(interval(scores).value)

@@ -23,6 +23,7 @@ from socialrl_envs.tiles import WALL
 FEWEST = 5  # novice steps on a cell, below which the page says nothing about it
 BINS = 25  # of an episode, at most
 SHADES = 5  # of a map: the legend shows each
+FAINTEST = 0.02  # of the top of a scale: less has no shade
 NICE = (1.0, 2.0, 2.5, 5.0, 10.0)  # tops of a scale, times a power of ten
 INFLUENCE = "#0072b2"
 CELL = 10  # units of a map's own coordinates
@@ -234,7 +235,7 @@ def ceiling(maps: Iterable[np.ndarray]) -> float:
 def scale(top: float, colour: str, factor: float = 1.0, unit: str = "") -> Markup:
     """The legend of maps that end at `top`: what each shade, a dot, and no shade at all mean."""
     edges = [f"{top * k / SHADES * factor:.3g}{unit}" for k in range(SHADES)]
-    words = ["0", *(f"to {edge}" for edge in edges[1:]), f"over {edges[-1]}"]
+    words = [f"under {top * FAINTEST * factor:.2g}{unit}", *(f"to {edge}" for edge in edges[1:]), f"over {edges[-1]}"]
     fills = [tag("path", d=squares(ONE), fill="var(--lines)")]
     fills += [tag("path", d=squares(ONE), fill=colour, fill_opacity=opacity(k)) for k in range(1, SHADES + 1)]
     keys = [*zip(fills, words, strict=True), (dots(ONE), f"fewer than {FEWEST} steps"), (strokes(ONE), "wall")]
@@ -263,7 +264,8 @@ def heat_map(one: Decisions, values: Float[np.ndarray, "H W"], top: float, colou
     """A small picture of the grid, a shade of the colour per cell; NaN: no shade. title: for screen readers."""
     height, width = values.shape
     known = np.isfinite(values)
-    shade = np.where(known, np.clip(np.ceil(np.nan_to_num(values) / top * SHADES), 0, SHADES), 0).astype(int)
+    part = np.nan_to_num(values) / top
+    shade = np.where(part < FAINTEST, 0, np.clip(np.ceil(part * SHADES), 1, SHADES)).astype(int)
     layers = [
         strokes(one.walls),
         tag("path", d=squares(known), fill="var(--lines)"),

@@ -36,12 +36,17 @@ class Style:
 Styles = Mapping[str, Style]
 
 
-def arm_styles(arms: Sequence[str]) -> dict[str, Style]:
-    """A style for every arm; colours, markers and lines repeat with different periods, so 280 arms stay distinct."""
-    return {
-        arm: Style(_COLOURS[i % len(_COLOURS)], _MARKERS[i % len(_MARKERS)], _DASHES[i % len(_DASHES)])
-        for i, arm in enumerate(arms)
-    }
+def arm_styles(arms: Mapping[str, str]) -> dict[str, Style]:
+    """A style for every arm; colours, markers and lines repeat with different periods, so 280 arms stay distinct.
+
+    arms: name by label; arms of one name, in several runs, have one colour and differ in marker and line.
+    """
+    styles = {}
+    for i, name in enumerate(dict.fromkeys(arms.values())):
+        labels = [label for label, its in arms.items() if its == name]
+        first = Style(_COLOURS[i % len(_COLOURS)], _MARKERS[i % len(_MARKERS)], _DASHES[i % len(_DASHES)])
+        styles |= dict(zip(labels, variants(first, len(labels)), strict=True))
+    return {label: styles[label] for label in arms}
 
 
 def variants(style: Style, count: int) -> list[Style]:

@@ -17,7 +17,7 @@ def write(study: Study, out: Path | None = None) -> Path:
 
 def render(study: Study) -> str:
     """The whole page as text; the same files give the same text."""
-    styles = figures.arm_styles([arm.label for arm in study.arms])
+    styles = figures.arm_styles({arm.label: arm.name for arm in study.arms})
     shown = episodes.choose(study)
     colours = figures.source_colours([*episodes.sources_of(shown), *sources.sources_of(study)])
     sections = [

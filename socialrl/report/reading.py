@@ -114,6 +114,16 @@ class Study:
         return " · ".join(dict.fromkeys(str(run.experiment.get("name", run.name)) for run in self.runs))
 
     @property
+    def groups(self) -> dict[str, tuple[ArmRun, ...]]:
+        """The arms that can be compared, by experiment: those of all runs of it."""
+        names = {run.name: str(run.experiment.get("name", run.name)) for run in self.runs}
+        of_arm = [names[arm.run] for arm in self.arms]
+        return {
+            name: tuple(arm for arm, its in zip(self.arms, of_arm, strict=True) if its == name)
+            for name in dict.fromkeys(of_arm)
+        }
+
+    @property
     def questions(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(str(run.experiment["question"]) for run in self.runs if run.experiment.get("question")))
 

@@ -1,7 +1,7 @@
 """The page's sections about scores: in short, learning curves, final scores, and how to read the intervals."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
@@ -9,12 +9,10 @@ from socialrl.report import figures
 from socialrl.report.figures import Styles
 from socialrl.report.legends import arm_legend
 from socialrl.report.markup import Markup, Section, figure, fold, join, section, table, tag
-from socialrl.report.reading import Study
-from socialrl.report.statistics import Estimate, difference, interval, paired, probability_of_improvement
+from socialrl.report.reading import ArmRun, Study
+from socialrl.report.statistics import FEW, Estimate, difference, interval, paired, probability_of_improvement
 from socialrl.report.summary import estimate
 from socialrl.report.tables import NONE, SHARE, bracket, number, returns_first
-
-FEW = 5  # with fewer seeds the intervals are much too narrow to call an arm better
 
 _OWN_SECTION = ("few_shot", "social")  # protocols that the page shows elsewhere
 
@@ -28,21 +26,21 @@ _METHODS = (
 )
 
 
-def returns(study: Study) -> dict[str, np.ndarray]:
+def returns(arms: Iterable[ArmRun]) -> dict[str, np.ndarray]:
     """Every arm's latest return, one number per seed."""
-    return {arm.label: record.values["return"] for arm in study.arms if (record := arm.latest()) is not None}
+    return {arm.label: record.values["return"] for arm in arms if (record := arm.latest()) is not None}
 
 
 def in_short(study: Study, styles: Styles) -> Section:
-    """The verdict in a sentence or two, the table of final scores, and every arm against the first."""
-    scores = returns(study)
-    if not scores:
+    """The verdict in a sentence or two, the table of final scores, and every arm against the first of its experiment."""
+    groups = [scores for arms in study.groups.values() if (scores := returns(arms))]
+    if not groups:
         return section("In short", tag("p", "No evaluation has been recorded yet."), anchor="short")
     return section(
         "In short",
-        *(tag("p", sentence, class_="verdict") for sentence in verdict(scores)),
+        *(tag("p", sentence, class_="verdict") for scores in groups for sentence in verdict(scores)),
         score_table(study, styles),
-        comparison_table(scores),
+        *map(comparison_table, groups),
         anchor="short",
     )
 
@@ -130,7 +128,7 @@ def comparison_table(scores: Mapping[str, np.ndarray]) -> Markup | None:
         )
     if not rows:
         return None
-    head = ("arm minus reference", "difference", "95 % interval", "", "P(a seed above a reference seed)", "seeds")
+    head = ("arm minus reference", "difference", "95 % interval", "standing", "P(a seed above a reference seed)", "seeds")
     return join([tag("h3", f"Each arm against {reference}"), table(head, rows, numeric=(1, 2))])
 
 
@@ -148,28 +146,38 @@ def _signed(value: float) -> str:
 def learning(study: Study, styles: Styles) -> Section | None:
     """Learning curves of the greedy evaluations; of the training returns where a run has no evaluation."""
     kind = "eval" if any("return" in arm.metrics("eval") for arm in study.arms) else "train"
-    curves = {arm.label: series for arm in study.arms if len(series := arm.series(kind, "return"))}
-    if not curves:
-        return None
     what = "return on held-out levels" if kind == "eval" else "return while training"
+    parts = []
+    for i, (title, arms) in enumerate(study.groups.items()):
+        curves = {arm.label: series for arm in arms if len(series := arm.series(kind, "return"))}
+        if curves:
+            picture = Markup(figures.learning_curves(curves, styles, f"curves{i}", what))
+            legend = arm_legend(list(curves), styles, f"curve-key{i}")
+            parts += [heading(study, title), figure(picture, legend=legend)]
     text = "Thick: interquartile mean over seeds, with its pointwise 95 % band. Thin: every seed, so that none hides."
     if kind == "eval":
         text += " Greedy episodes on levels that training never draws."
-    picture = Markup(figures.learning_curves(curves, styles, "curves", what))
-    return section("Learning curves", figure(picture, text, arm_legend(list(curves), styles, "curve-key")), anchor="curves")
+    return section("Learning curves", *parts, tag("p", text, class_="note"), anchor="curves") if parts else None
+
+
+def heading(study: Study, experiment: str) -> Markup | None:
+    """The name of an experiment where a page has several."""
+    return tag("h3", experiment) if len(study.groups) > 1 else None
 
 
 def final(study: Study, styles: Styles) -> Section | None:
     """The final scores as a figure, and every other measure of that evaluation as a table."""
-    scores = {label: (seeds, interval(seeds)) for label, seeds in returns(study).items()}
-    if not scores:
-        return None
-    picture = Markup(figures.final_scores(scores, styles, "final", "return"))
+    parts, unfinished = [], []
+    for i, (title, arms) in enumerate(study.groups.items()):
+        scores = {label: (seeds, interval(seeds)) for label, seeds in returns(arms).items()}
+        unfinished += [arm.label for arm in arms if arm.label in scores and not arm.finished]
+        if scores:
+            parts += [heading(study, title), figure(Markup(figures.final_scores(scores, styles, f"final{i}", "return")))]
     text = "Open: every seed. Filled, with bar: interquartile mean and its 95 % interval."
-    unfinished = [arm.label for arm in study.arms if arm.label in scores and not arm.finished]
     if unfinished:
         text += f" Not finished, so the latest so far: {', '.join(unfinished)}."
-    return section("Final scores", figure(picture, text), measures(study), further(study), anchor="final")
+    note = tag("p", text, class_="note")
+    return section("Final scores", *parts, note, measures(study), further(study), anchor="final") if parts else None
 
 
 def measures(study: Study) -> Markup | None:
@@ -212,6 +220,6 @@ def further(study: Study) -> Markup | None:
 
 def methods(study: Study) -> Markup:
     """How the numbers were made, in the words a reader needs to trust them."""
-    counts = sorted({len(seeds) for seeds in returns(study).values()})
+    counts = sorted({len(seeds) for seeds in returns(study.arms).values()})
     seeds = " or ".join(str(count) for count in counts) or "no"
     return tag("p", _METHODS.format(seeds=seeds), class_="note")

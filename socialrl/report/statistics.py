@@ -17,6 +17,7 @@ from jaxtyping import Float
 
 RESAMPLES = 10_000
 CONFIDENCE = 0.95
+FEW = 5  # with fewer seeds the intervals are much too narrow to call an arm better
 
 
 @dataclasses.dataclass(frozen=True)

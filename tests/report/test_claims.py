@@ -9,7 +9,7 @@ import pytest
 from socialrl.config import Claim, from_json, load_experiment, to_json
 from socialrl.record.folder import RunFolder
 from socialrl.report import format_claims, summarise_claims, write_report
-from socialrl.report.claims import verdict
+from socialrl.report.findings import verdict
 from socialrl.run import finish
 from socialrl_envs import SocialRLError
 from tests.report.fake_run import line, write_run

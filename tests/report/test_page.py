@@ -14,7 +14,7 @@ from PIL import Image
 
 from socialrl.record.replay import load
 from socialrl.report import animation, format_table, summarise, write_report
-from socialrl.report.figures import source_colours
+from socialrl.report.figures import arm_styles, source_colours
 from socialrl_envs import SocialRLError
 from tests.report.fake_run import full_run, line, write_replay, write_run
 
@@ -255,6 +255,27 @@ def test_several_runs_share_a_page(tmp_path):
     assert page.row("python") == ["python", "3.11.7", "3.11.7"]
     assert (one / "report.html").exists()
     assert not (two / "report.html").exists()
+
+
+def test_runs_of_different_experiments_are_not_compared(tmp_path):
+    lines = [line(arm, "final", 9, [score] * 5) for arm, score in (("a", 1.0), ("b", 3.0))]
+    curves = [line(arm, "eval", step, [1.0] * 5) for arm in "ab" for step in (1, 2)]
+    arms = [{"name": "a"}, {"name": "b"}]
+    folders = [
+        write_run(tmp_path / name, lines + curves, experiment={"name": name, "question": name, "arms": arms})
+        for name in ("one", "two")
+    ]
+    page = Page(write_report(folders))
+    assert page.row("two/b minus two/a")
+    assert "minus one/a" not in page.source.replace("one/b minus one/a", "")
+    assert [title for title in re.findall("<h3>(.*?)</h3>", page.source) if title in ("one", "two")] == ["one", "two"] * 2
+
+
+def test_an_arm_has_one_colour_in_all_runs():
+    styles = arm_styles({"1/a": "a", "1/b": "b", "2/a": "a", "2/c": "c"})
+    assert styles["1/a"].colour == styles["2/a"].colour
+    assert styles["1/a"].dashes != styles["2/a"].dashes
+    assert len({style.colour for style in styles.values()}) == 3
 
 
 def test_the_terminal_table_is_aligned(tmp_path):

@@ -1,0 +1,124 @@
+"""The claims of the literature that an experiment names, with what was found beside each, as numbers and as text."""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from socialrl.coerce import coerce
+from socialrl.config import Claim
+from socialrl.report.protocol import HOME, KIND, TRAINED, aligned
+from socialrl.report.reading import ArmRun, Run, Study
+from socialrl.report.statistics import FEW, difference, interval
+from socialrl.report.summary import as_json
+from socialrl.report.tables import NONE, number
+
+PerSeed = Float[np.ndarray, " seeds"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Finding:
+    """A claim beside what was found. run: its name. found, against: both sides of the claim; None if one was not measured."""
+
+    claim: Claim
+    run: str
+    found: PerSeed | None
+    against: PerSeed | None
+
+    @property
+    def rival(self) -> str:
+        """What the arm is compared with, in words: an arm, "expert", or "" for a number; and times what."""
+        times = "" if self.claim.times == 1 else f"{self.claim.times:g} times "
+        return times + (self.claim.over or "")
+
+    @property
+    def chance(self) -> tuple[PerSeed, PerSeed] | None:
+        """The side that is claimed to be higher, then the other."""
+        if self.found is None or self.against is None:
+            return None
+        return (self.against, self.found) if self.claim.below else (self.found, self.against)
+
+    @property
+    def verdict(self) -> str:
+        """reproduced, opposite, undecided, too few seeds, or not measured."""
+        return "not measured" if self.chance is None else verdict(*self.chance)
+
+
+def findings(study: Study) -> list[Finding]:
+    """Every claim of every run; raises SocialRLError for one that is not as `config.Claim` says."""
+    return [
+        Finding(claim, run.name, *sides(study, run, claim))
+        for run in study.runs
+        for claim in coerce(tuple[Claim, ...], run.experiment.get("claims") or [], f"{run.folder / 'config.json'}: claims")
+    ]
+
+
+def verdict(better: PerSeed, worse: PerSeed) -> str:
+    """What the interval of IQM(better) - IQM(worse) says of the claim that it is positive."""
+    if min(np.isfinite(better).sum(), np.isfinite(worse).sum()) < FEW:
+        return "too few seeds"
+    gap = difference(better, worse)
+    if gap.low > 0:
+        return "reproduced"
+    return "opposite" if gap.high < 0 else "undecided"
+
+
+def sides(study: Study, run: Run, claim: Claim) -> tuple[PerSeed, PerSeed] | tuple[None, None]:
+    """The claim's two sides, one number per seed each; None if one was not measured."""
+    arms = {arm.name: arm for arm in study.arms if arm.run == run.name}
+    labels = dict(claim.labels)
+    ours = scores(arms.get(claim.arm), labels, claim.measure)
+    if claim.over is None:
+        other = None if ours is None else np.full(ours.shape, claim.value)
+    elif claim.over == "expert":
+        other = scores(arms.get(claim.arm), labels or {"presence": "full"}, "return_coplayers")
+    else:
+        other = scores(arms.get(claim.over), labels, claim.measure)
+    return (None, None) if ours is None or other is None else (ours, claim.times * other)
+
+
+def scores(arm: ArmRun | None, labels: dict[str, str], measure: str) -> PerSeed | None:
+    """A measure of the final evaluation, or of the social protocol's first condition with these labels."""
+    if arm is None:
+        return None
+    if labels:
+        wanted = ({"world": HOME, "company": TRAINED} | labels).items()
+        record = next((one for one in arm.of(KIND) if wanted <= one.labels.items()), None)
+    else:
+        record = next(iter(arm.plain("final")), None)
+    return None if record is None else record.values.get(measure)
+
+
+def summarise_findings(study: Study) -> list[dict[str, Any]]:
+    """What summary.json holds under `claims`: [{claim, source, arm, over, found, against, verdict}], null for not measured."""
+    return [
+        {
+            "claim": one.claim.text,
+            "source": one.claim.source,
+            "arm": one.claim.arm,
+            "over": one.claim.over,
+            "found": None if one.found is None else as_json(one.found),
+            "against": None if one.against is None else as_json(one.against),
+            "verdict": one.verdict,
+        }
+        for one in findings(study)
+    ]
+
+
+def format_findings(study: Study) -> str:
+    """A line per claim: claim, source, both sides, verdict. "" if there are no claims; ends without a newline."""
+    rows = [
+        (_line(one.claim.text), _line(one.claim.source), _number(one.found), _number(one.against), one.verdict)
+        for one in findings(study)
+    ]
+    lines = aligned([("claim", "source", "found", "against", "verdict"), *rows])
+    return "\n".join([lines[0], "-" * max(map(len, lines)), *lines[1:]]) if rows else ""
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _number(scores: PerSeed | None) -> str:
+    return NONE if scores is None else number(interval(scores).value)
