@@ -190,6 +190,11 @@ def to_json(experiment: Experiment) -> dict[str, Any]:
     return _plain_fields(experiment, "")
 
 
+def world_to_json(config: Any) -> dict[str, Any]:
+    """A world's Config as JSON values, its name among them, as `to_json` has it under `world`."""
+    return _plain_dataclass(Annotated[Any, WORLD], config, "world")
+
+
 def from_json(data: Any) -> Experiment:
     """The experiment that `to_json` wrote. Every type is checked.
 

@@ -1,16 +1,21 @@
-"""From a trace on the device to a replay on the disk."""
+"""From a trace on the device to a replay, or to demonstrations, on the disk."""
 
+import dataclasses
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from socialrl.evaluation import sources_of
+from socialrl.record.demonstrations import Demonstrations
 from socialrl.record.folder import versions
 from socialrl.record.replay import Replay
 from socialrl.record.resimulation import checksums, fields
-from socialrl.rollout import Trace
-from socialrl.types import Decision
+from socialrl.rollout import Trace, demonstrate
+from socialrl.types import Decision, Demonstration
 from socialrl_envs.types import State, World
 
 
@@ -84,3 +89,49 @@ def _extras(decision: Decision, states: State, world: World, longest: int) -> di
         extras["observed"] = (views * np.uint8(scale)).astype(np.uint8)
         extras["prediction"] = np.rint(np.clip(arrays["prediction"] * scale, 0, 255)).astype(np.uint8)
     return extras
+
+
+def demonstrated(trace: Trace, world: World, seats: Sequence[int]) -> Demonstration:
+    """What could be seen of the steps of these seats, leaves (T, B, K, ...); pure, may be traced.
+
+    An episode's last step is `last`, also where it was cut off. What follows it is 0, with `present` False and `last` True.
+    """
+    which = np.array(seats, np.int32)
+    views = jax.vmap(jax.vmap(world.observe))(trace.states)
+    seen = jax.vmap(partial(demonstrate, seats=which))(
+        views[:-1], views[1:], trace.actions, trace.states.present[:-1], trace.outcome
+    )
+    alive = trace.alive[..., None]
+    goes_on = jnp.concatenate([alive[1:], jnp.zeros_like(alive[:1])])
+    seen = jax.tree.map(lambda leaf: leaf * alive.reshape(*alive.shape, *(1,) * (leaf.ndim - 3)).astype(leaf.dtype), seen)
+    return dataclasses.replace(seen, last=seen.last | ~goes_on)
+
+
+def to_demonstrations(
+    parts: Sequence[Demonstration],
+    world: World,
+    world_json: dict[str, Any],
+    *,
+    seats: Sequence[int],
+    actors: Sequence[str],
+    seed: int,
+) -> Demonstrations:
+    """Parts of `demonstrated`, leaves (T, B, K, ...) with the same T, as one; without steps that are padding for all.
+
+    actors: what acted on each of the seats.
+    """
+    spec = world.spec
+    longest = max(int(np.argmax(np.asarray(part.last[..., 0]), axis=0).max()) + 1 for part in parts)
+    steps = jax.tree.map(lambda *leaves: jnp.concatenate([leaf[:longest] for leaf in leaves], axis=1), *parts)
+    return Demonstrations(
+        steps=steps,
+        world=world_json,
+        agents=spec.agents,
+        seats=tuple(spec.agents[seat] for seat in seats),
+        actors=tuple(actors),
+        actions=spec.actions,
+        channels=spec.channels,
+        obs_shape=spec.obs_shape,
+        seed=seed,
+        versions=versions(),
+    )

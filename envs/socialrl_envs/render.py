@@ -41,7 +41,7 @@ class Picture:
 
     colours: RGB of every seat, or None for Okabe and Ito's in seat order. flooded: whether bridges are.
     looks: for each goal of a hidden order the kind that seats see, 0..8, or None where all look alike. secret: whether goals
-    are not to be seen at all, so that only their notes are drawn.
+    are not to be seen at all, so that only their notes are drawn. notes: whether notes are drawn.
     """
 
     tiles: UInt8[np.ndarray, "H W"]
@@ -52,6 +52,7 @@ class Picture:
     flooded: bool = False
     looks: tuple[int, ...] | None = None
     secret: bool = False
+    notes: bool = True
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -232,9 +233,9 @@ def _check(picture: Picture, cell: int, seat: int | None, theme: str) -> None:
 
 
 # The ground. A cell's code: its tile, 8 bits for the neighbours that are walls (water for water, bridges), and its mark: 1 for
-# a flooded bridge, 1 + the kind that a goal shows, SECRET for a goal that shows nothing, else 0.
+# a flooded bridge, 1 + the kind that a goal shows, SECRET for a goal that shows nothing, else 0; and UNNOTED on top of it.
 
-SECRET = 10
+SECRET, UNNOTED = 10, 128
 
 AROUND = ((-1, 0), (0, 1), (1, 0), (0, -1), (-1, 1), (1, 1), (1, -1), (-1, -1))
 UP, RIGHT, DOWN, LEFT = (1 << i for i in range(4))
@@ -256,6 +257,8 @@ def _codes(picture: Picture) -> Int[np.ndarray, "H W"]:
         mark[tiles == GOAL + number] = 1 + look
     if picture.secret:
         mark[(tiles >= GOAL) & (tiles < COIN)] = SECRET
+    if not picture.notes:
+        mark = mark | UNNOTED
     return tiles.astype(np.int32) | np.where(wet, masks[1], masks[0]) << 8 | mark << 16
 
 
@@ -271,12 +274,13 @@ def _tile(cell: int, code: int, theme: str) -> UInt8[np.ndarray, "cell cell 3"]:
 
 def _layers(cell: int, tile: int, mask: int, mark: int, palette: Palette) -> list[Sprite]:
     """What lies on the floor, from the bottom up."""
+    noted, mark = not mark & UNNOTED, mark & ~UNNOTED
     if tile == WALL:
         return [_floor(cell, 0, palette), _wall(cell, mask, palette)]
     if tile in (WATER, BRIDGE):
         layers = [_floor(cell, 0, palette), _water(cell, mask, palette)]
         if tile == BRIDGE:
-            layers += [_bridge(cell, palette), *([sprites.note(cell, "~")] if mark else [])]
+            layers += [_bridge(cell, palette), *([sprites.note(cell, "~")] if mark and noted else [])]
         return layers
     floor = _floor(cell, mask & (UP | LEFT), palette)
     if tile == FLOOR:
@@ -285,7 +289,7 @@ def _layers(cell: int, tile: int, mask: int, mark: int, palette: Palette) -> lis
         return [floor, sprites.litter(cell)]
     if GOAL <= tile < GOAL + 9:
         plate = [] if mark == SECRET else [sprites.goal(cell, mark - 1 if mark else None)]
-        return [floor, *plate, sprites.note(cell, str(tile - GOAL + 1))]
+        return [floor, *plate, *([sprites.note(cell, str(tile - GOAL + 1))] if noted else [])]
     if COIN <= tile < COIN + len(COLOURS):
         return [floor, sprites.coin(cell, tile - COIN)]
     return [floor, sprites.strange(cell)]

@@ -1,0 +1,274 @@
+"""What the person sees, as a picture: the world through the eyes of a seat or whole, one's score, who is there, the keys."""
+
+import dataclasses
+import inspect
+
+import numpy as np
+import pygame
+from jaxtyping import Bool
+
+from socialrl.play.session import Session
+from socialrl.viewer.paint import Brush, coin, figure, find_theme, from_array
+from socialrl_envs.render import MAX_CELL, Picture, draw_figures, draw_ground, picture_of, seat_colours, seen_by
+from socialrl_envs.sprites import Colour, Real, mix
+from socialrl_envs.tiles import FLOOR, SEATS, WALL
+
+MIN_SIZE = (320, 240)
+ARROWS = {"up": "up", "right": "right", "down": "down", "left": "left", "forward": "up", "stay": "space"}
+LETTERS = {"up": "w", "left": "a", "down": "s", "right": "d"}  # the same under the other hand
+COMMANDS = (
+    ("f", "what your seat sees, or all"),
+    ("n", "next episode"),
+    ("t", "light, dark"),
+    ("h", "these keys and the rules"),
+    ("esc", "quit, and write files"),
+)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Look:
+    """How it is shown. fog: only what the seat sees. help: the rules and keys over it."""
+
+    fog: bool = True
+    help: bool = False
+    theme: str = "light"
+
+
+def keys_of(actions: tuple[str, ...]) -> dict[str, int]:
+    """pygame's name of a key -> the action that it stands for: arrows and w a s d, space to stay, else numbers from 1."""
+    found: dict[str, int] = {}
+    plain = 0
+    for number, action in enumerate(actions):
+        key = ARROWS.get(action)
+        if key is None:
+            plain += 1
+            found[str(plain)] = number
+        else:
+            found[key] = number
+            if key in LETTERS:
+                found[LETTERS[key]] = number
+    return found
+
+
+def seen(session: Session) -> Bool[np.ndarray, "H W"]:
+    """The cells that the person's seat sees now."""
+    return seen_by(session.world, session.state, session.seat)
+
+
+def picture(session: Session, fog: bool) -> tuple[Picture, Bool[np.ndarray, "H W"] | None]:
+    """What there is to see, and the cells in view; None if nothing is hidden. In the fog lies nothing but bare floor, and what
+    the seat cannot know is not noted."""
+    whole = picture_of(session.state, session.world, session.seat)
+    if not fog:
+        return whole, None
+    mask = seen(session)
+    row, column = whole.position.T
+    shown = dataclasses.replace(
+        whole,
+        tiles=np.where(mask, whole.tiles, FLOOR).astype(np.uint8),
+        present=whole.present & mask[row, column],
+        notes=False,
+    )
+    return shown, None if mask[whole.tiles != WALL].all() else mask
+
+
+def paint(session: Session, look: Look, size: tuple[int, int]) -> pygame.Surface:
+    """A new surface of this size, in pixels, with all of it."""
+    surface = pygame.Surface(size, 0, 32)
+    scale = max(0.3, min(size[0] / 1280, size[1] / 800))
+    brush = Brush(surface, find_theme(look.theme), scale)
+    surface.fill(brush.theme.page)
+    pad = brush.px(14)
+    column = min(brush.px(372), size[0] // 2)
+    side = pygame.Rect(size[0] - pad - column, pad, column, size[1] - 2 * pad)
+    main = pygame.Rect(pad, pad, side.left - 2 * pad, size[1] - 2 * pad)
+    brush.box(main, brush.theme.card)
+    _world(brush, main.inflate(-2 * pad, -2 * pad), session, look)
+    top = _you(brush, side, session)
+    top = _others(brush, pygame.Rect(side.left, top + pad, side.width, side.bottom - top - pad), session)
+    _keys(brush, pygame.Rect(side.left, top + pad, side.width, side.bottom - top - pad), session, look)
+    if look.help:
+        _help(brush, surface.get_rect(), session)
+    return surface
+
+
+def _world(brush: Brush, rect: pygame.Rect, session: Session, look: Look) -> None:
+    """The grid, and over it how the episode ended or that one is away."""
+    shown, mask = picture(session, look.fog)
+    height, width = shown.tiles.shape
+    cell = min(MAX_CELL, max(1, min(rect.width // width, rect.height // height)))
+    image = draw_ground(shown, cell, session.seat, mask, look.theme)
+    draw_figures(image, shown, cell, session.seat, "forward" in session.spec.actions)
+    area = pygame.Rect(0, 0, cell * width, cell * height)
+    area.center = rect.center
+    brush.surface.blit(from_array(image), area)
+    if session.ended:
+        how = "the task ended" if session.terminated else "time is up"
+        _pill(brush, area, f"{how}: {session.score:+.4g} · n next episode")
+    elif not session.present:
+        _pill(brush, area, "you are not on the grid now; any move lets time pass")
+
+
+def _pill(brush: Brush, area: pygame.Rect, text: str) -> None:
+    pill = pygame.Rect(0, 0, min(area.width, brush.px(430)), brush.px(44))
+    pill.midbottom = (area.centerx, area.bottom - brush.px(16))
+    brush.box(pill, brush.theme.ink, radius=22)
+    brush.text(text, pill.center, 18, brush.theme.card, anchor="center", width=pill.width - brush.px(28))
+
+
+def _card(brush: Brush, rect: pygame.Rect, height: Real) -> pygame.Rect:
+    """A card at the top of what is left of the column; returns what is inside of it."""
+    card = pygame.Rect(rect.left, rect.top, rect.width, max(1, min(brush.px(height), rect.height)))
+    brush.box(card, brush.theme.card)
+    return card.inflate(-brush.px(36), 0)
+
+
+def _you(brush: Brush, rect: pygame.Rect, session: Session) -> int:
+    """Who one is, the score, the time; returns where the card ends."""
+    theme, spec, seat = brush.theme, session.spec, session.seat
+    worth = _worth(session)
+    inner = _card(brush, rect, 246 if worth else 214)
+    icon = figure(brush.px(56), _colour(session, seat), SEATS[seat % len(SEATS)])
+    middle = inner.top + brush.px(46)
+    brush.icon(icon, (inner.left + brush.px(28), middle))
+    left = inner.left + brush.px(70)
+    brush.text("You are", (left, middle - brush.px(14)), 15, theme.quiet, anchor="midleft")
+    brush.text(spec.agents[seat], (left, middle + brush.px(10)), 24, anchor="midleft", width=inner.right - left)
+    y = inner.top + brush.px(108)
+    brush.text("score", (inner.left, y), 16, theme.quiet, anchor="midleft")
+    end = brush.text(f"{session.score:.4g}", (inner.right, y), 40, bold=True, anchor="midright").left
+    if session.reward:
+        colour = theme.reward if session.reward > 0 else theme.penalty
+        brush.text(f"{session.reward:+.4g}", (end - brush.px(16), y + brush.px(4)), 22, colour, bold=True, anchor="midright")
+    _time(brush, pygame.Rect(inner.left, inner.top + brush.px(148), inner.width, brush.px(10)), session)
+    if worth:
+        _coins(brush, inner, inner.top + brush.px(220), worth)
+    return inner.bottom
+
+
+def _time(brush: Brush, track: pygame.Rect, session: Session) -> None:
+    """How much of the episode is over, and which one it is."""
+    theme, horizon = brush.theme, session.spec.horizon
+    brush.box(track, theme.line, 5)
+    if session.t:
+        done = pygame.Rect(track.left, track.top, max(track.height, round(track.width * session.t / horizon)), track.height)
+        brush.box(done, _colour(session, session.seat), 5)
+    y = track.bottom + brush.px(18)
+    brush.text(f"step {session.t} of {horizon}", (track.left, y), 15, theme.quiet, anchor="midleft")
+    text = f"episode {len(session.episodes)}"
+    if session.scores:
+        text += f" · best before {max(session.scores):.4g}"
+    brush.text(text, (track.right, y), 15, theme.quiet, anchor="midright")
+
+
+def _worth(session: Session) -> list[tuple[str, float]]:
+    """What each coin is worth to the person's seat, where there are coins that differ in that."""
+    numbers = session.state.numbers.get("preferences")
+    if numbers is None:
+        return []
+    return [(name, float(w)) for name, w in zip(session.spec.cumulants, np.asarray(numbers)[session.seat], strict=True)]
+
+
+def _coins(brush: Brush, inner: pygame.Rect, y: int, worth: list[tuple[str, float]]) -> None:
+    width = inner.width / max(3, len(worth))
+    for number, (name, value) in enumerate(worth):
+        x, theme = inner.left + round(number * width), brush.theme
+        colour = theme.reward if value > 0 else theme.penalty if value < 0 else theme.quiet
+        icon = coin(brush.px(26), name)
+        if icon is None:
+            x = brush.text(name, (x, y), 14, theme.quiet, anchor="midleft", width=width * 0.6).right
+        else:
+            brush.icon(icon, (x + icon.get_width() / 2, y))
+            x += icon.get_width()
+        brush.text(f"{value:+.4g}", (x + brush.px(6), y), 17, colour, bold=True, anchor="midleft")
+
+
+def _others(brush: Brush, rect: pygame.Rect, session: Session) -> int:
+    """Who lives here besides, and as whom a trained novice acts; returns where the card ends."""
+    spec = session.spec
+    others = [seat for seat in range(len(spec.seats)) if seat != session.seat and session.cast.actor(seat)]
+    if not others:
+        return rect.top - brush.px(14)
+    row = min(brush.px(52), max(1, rect.height // (2 * len(others))))
+    inner = _card(brush, rect, row * len(others) / brush.scale + 24)
+    for number, seat in enumerate(others):
+        y, left = inner.top + brush.px(12) + number * row + row // 2, inner.left + row
+        icon = figure(min(brush.px(38), row), _colour(session, seat), SEATS[seat % len(SEATS)])
+        brush.icon(icon, (inner.left + row * 0.4, y))
+        brush.text(spec.agents[seat], (left, y - row * 0.18), 16, anchor="midleft", width=inner.right - left)
+        about = _about(session, seat)
+        brush.text(about, (left, y + row * 0.2), 14, brush.theme.quiet, anchor="midleft", width=inner.right - left)
+    return inner.bottom
+
+
+def _about(session: Session, seat: int) -> str:
+    """What acts on a seat, and whom it follows."""
+    names, followed = session.spec.agents, session.followed(seat)
+    actor = session.cast.actor(seat) or ""
+    if followed is None:
+        return actor
+    whom = "itself" if followed == seat else "you" if followed == session.seat else names[followed]
+    return f"follows {whom} · {actor}"
+
+
+def _keys(brush: Brush, rect: pygame.Rect, session: Session, look: Look) -> None:
+    """What the keys do, as many as there is room for."""
+    rows = [*_moves(session), *COMMANDS]
+    room = max(0, (rect.height - brush.px(28)) // brush.px(31))
+    if not room:
+        return
+    inner = _card(brush, rect, 28 + 31 * min(room, len(rows)))
+    for number, (key, text) in enumerate(rows[:room]):
+        y = inner.top + brush.px(14 + 31 * number + 15)
+        if key == "f":
+            text = "show all" if look.fog else "show what your seat sees"
+        _row(brush, inner, y, key, text)
+
+
+def _row(brush: Brush, inner: pygame.Rect, y: int, key: str, text: str) -> None:
+    cap = pygame.Rect(inner.left, 0, brush.px(66), brush.px(25))
+    cap.centery = y
+    brush.frame(cap, brush.theme.line, mix(brush.theme.card, brush.theme.line, 0.35), width=1, radius=6)
+    if key in ("up", "down", "left", "right"):
+        brush.action(key, cap.center, 15, brush.theme.ink)
+    else:
+        brush.text(key, cap.center, 14, anchor="center", width=cap.width - 4)
+    left = cap.right + brush.px(12)
+    brush.text(text, (left, y), 15, anchor="midleft", width=inner.right - left)
+
+
+def _moves(session: Session) -> list[tuple[str, str]]:
+    """The key of each action, and what it does."""
+    keys = {action: key for key, action in reversed(keys_of(session.spec.actions).items())}
+    turns = {"left": "turn left", "right": "turn right", "forward": "go forward"} if "forward" in session.spec.actions else {}
+    return [(keys[number], turns.get(name, name)) for number, name in enumerate(session.spec.actions)]
+
+
+def _help(brush: Brush, rect: pygame.Rect, session: Session) -> None:
+    """The rules of the world and all keys, over everything."""
+    veil = pygame.Surface(rect.size)
+    veil.fill(brush.theme.page)
+    veil.set_alpha(200)
+    brush.surface.blit(veil, rect)
+    rows = [*_moves(session), *COMMANDS]
+    lines = rules(session)
+    card = pygame.Rect(0, 0, min(rect.width, brush.px(820)), min(rect.height, brush.px(110 + 24 * len(lines) + 31 * len(rows))))
+    card.center = rect.center
+    brush.frame(card, brush.theme.line, brush.theme.card, width=1, radius=14)
+    inner = card.inflate(-brush.px(60), -brush.px(48))
+    brush.text(session.spec.name, inner.topleft, 26)
+    top = inner.top + brush.px(46)
+    for line in lines:
+        brush.text(line, (inner.left, top), 15, brush.theme.quiet, width=inner.width)
+        top += brush.px(24)
+    for number, (key, text) in enumerate(rows):
+        _row(brush, inner, top + brush.px(24 + 31 * number), key, text)
+
+
+def rules(session: Session) -> list[str]:
+    """The rules of the world, as its module tells them, line by line."""
+    return inspect.cleandoc(inspect.getmodule(type(session.world)).__doc__ or "").splitlines()
+
+
+def _colour(session: Session, seat: int) -> Colour:
+    return seat_colours(len(session.spec.seats), [one.colour for one in session.spec.seats])[seat]

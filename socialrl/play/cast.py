@@ -1,0 +1,170 @@
+"""Who acts on which seat of which world: scripted co-players, and in the novices' seats a trained agent or nobody."""
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from socialrl.coerce import construct
+from socialrl.config import Arm, Experiment, load_experiment, world_to_json
+from socialrl.evaluate import restored
+from socialrl.overrides import apply_to_world
+from socialrl.record import folder
+from socialrl.registry import WORLD
+from socialrl.types import Decision, Learner
+from socialrl_envs import layouts
+from socialrl_envs.errors import SocialRLError, unknown
+from socialrl_envs.presence import SCHEDULES
+from socialrl_envs.types import World, WorldSpec
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Cast:
+    """A world and who acts in it.
+
+    config: the world's Config. learner, learner_state: who acts in the novices' seats. agent: its name, e.g.
+    "psiphi, seed 0, step 12000 of coin_grid"; None if nobody acts there, and these seats are away. step: how long it learnt.
+    """
+
+    world: World
+    config: Any
+    learner: Learner
+    learner_state: Any
+    agent: str | None = None
+    step: int = 0
+
+    @property
+    def spec(self) -> WorldSpec:
+        return self.world.spec
+
+    @property
+    def world_json(self) -> dict[str, Any]:
+        """The world's name and options, as files hold them."""
+        return world_to_json(self.config)
+
+    def actor(self, seat: int) -> str | None:
+        """What acts on a seat, None if it is away."""
+        policy = self.spec.seats[seat].policy
+        return self.agent if policy == "learner" else policy
+
+    def numbers(self, person: int | None = None) -> dict[str, Array]:
+        """What every level overrides: novices are away if nobody acts for them, a person is always there."""
+        presence = jnp.asarray(self.world.numbers["presence"])
+        away = () if self.agent else self.spec.novices
+        for seat in away:
+            presence = presence.at[seat].set(jnp.array(SCHEDULES["never"], jnp.float32))
+        if person is not None:
+            presence = presence.at[person].set(jnp.array(SCHEDULES["always"], jnp.float32))
+        return {"presence": presence}
+
+
+def cast(world: str | None, agent: str | None = None, settings: Sequence[str] = (), level: Path | None = None) -> Cast:
+    """The cast of a world by name, or of the world in which a trained agent learnt.
+
+    agent: RUN, RUN:ARM or RUN:ARM:SEED, a run folder and which of its agents acts in the novices' seats. settings: overrides
+    of the world, as `--world.size 9`. level: an ASCII level on which all episodes begin. Raises SocialRLError that names what
+    is unknown or does not fit.
+    """
+    if agent is None:
+        if world is None:
+            raise SocialRLError("no world given", f"known: {', '.join(WORLD.names())}")
+        config = configured(WORLD.config(world)(), settings, level)
+        built = construct(config.build, "world")
+        return Cast(world=built, config=config, learner=nobody(built.spec), learner_state=())
+    experiment, arm, path, seed = _find(agent)
+    own = experiment.world_of(arm)
+    if world not in (None, WORLD.name_of(own)):
+        raise SocialRLError(f"{path}: arm {arm.name} learnt in {WORLD.name_of(own)}, not in {world}", "leave the world out")
+    config = configured(own, settings, level)
+    built = construct(config.build, "world")
+    _check_same(own.build().spec, built.spec, f"{path}: arm {arm.name}")
+    study, step = restored(experiment, arm, folder.RunFolder(path, {}), seed + 1)
+    return Cast(
+        world=built,
+        config=config,
+        learner=arm.learner.build(built.spec),
+        learner_state=study.seeds.unbundle(study.states)[seed],
+        agent=f"{arm.name}, seed {seed}, step {step} of {experiment.name}",
+        step=step,
+    )
+
+
+def configured(config: Any, settings: Sequence[str], level: Path | None = None) -> Any:
+    """A world's Config with overrides, and as large as the level that it takes."""
+    if level is not None:
+        rows = layouts.read_level(str(level)).tiles.shape[0]
+        name = str(level) if level.suffix == ".txt" or level.parent != Path() else f"./{level}"
+        config = construct(lambda: dataclasses.replace(config, layout=name, size=rows), str(level))
+    return apply_to_world(config, settings)
+
+
+def _find(agent: str) -> tuple[Experiment, Arm, Path, int]:
+    """The experiment, arm, run folder and seed that `RUN[:ARM[:SEED]]` means."""
+    run, *rest = agent.split(":")
+    path, (name, seed) = Path(run), (*rest, "", "")[:2]
+    if len(rest) > 2 or not (seed or "0").isdigit():
+        raise SocialRLError(f"{agent!r} names no agent", "write RUN, RUN:ARM or RUN:ARM:SEED, e.g. runs/coin_grid/001:psiphi:0")
+    if not (path / "config.json").is_file():
+        raise SocialRLError(f"{path}: not a run folder", "it has no config.json")
+    experiment = load_experiment(path)
+    arms = {arm.name: arm for arm in experiment.arms}
+    if not name and len(arms) > 1:
+        raise SocialRLError(f"{path}: the run has arms {', '.join(arms)}", f"choose one, e.g. {path}:{next(iter(arms))}")
+    if name and name not in arms:
+        raise unknown("arm", name, arms)
+    if int(seed or 0) >= experiment.seeds:
+        raise SocialRLError(f"{agent}: seed {seed}", f"the run has seeds 0..{experiment.seeds - 1}")
+    return experiment, arms[name or next(iter(arms))], path, int(seed or 0)
+
+
+def _check_same(learnt: WorldSpec, now: WorldSpec, where: str) -> None:
+    """Raises SocialRLError if who learnt in one world cannot act in the other."""
+    facts = ("obs_shape", "channels", "actions", "cumulants")
+    pairs = [(name, getattr(learnt, name), getattr(now, name)) for name in facts]
+    for name, there, here in (*pairs, ("co-players", len(learnt.coplayers), len(now.coplayers))):
+        if there != here:
+            raise SocialRLError(
+                f"{where} learnt with {name} {there}, this world has {here}", "leave those settings as they were"
+            )
+
+
+def nobody(spec: WorldSpec) -> Learner:
+    """Takes the place of a learner where novices are away: it always takes the first action and thinks nothing."""
+    sources, actions = 1 + len(spec.coplayers), len(spec.actions)
+
+    def act(state: Any, memory: Any, timestep: Any, key: Any, explore: bool) -> tuple[Decision, Any]:
+        batch = timestep.first.shape
+        none = jnp.zeros(batch, jnp.int32)
+        values = jnp.full((*batch, sources, actions), jnp.nan, jnp.float32)
+        return Decision(action=none, source=none, values=values, influence=jnp.full(batch, jnp.nan, jnp.float32)), memory
+
+    def memory(*batch: int) -> tuple[()]:
+        return ()
+
+    def init(key: Any, unroll: int, worlds: int) -> tuple[()]:
+        return ()
+
+    def update(state: Any, experience: Any, key: Any) -> tuple[Any, dict[str, jax.Array]]:
+        return state, {}
+
+    return Learner(init=init, act=act, update=update, memory=memory)
+
+
+def find_seat(spec: WorldSpec, name: str) -> int:
+    """The index of a seat; raises SocialRLError with the nearest spelling."""
+    if name not in spec.agents:
+        raise unknown("seat", name, spec.agents)
+    return spec.agents.index(name)
+
+
+def find_seats(spec: WorldSpec, words: Sequence[str]) -> tuple[int, ...]:
+    """Indices of seats, in their order, by names (expert_0) or titles (expert: all experts; all: everybody)."""
+    titles = {agent.rpartition("_")[0] for agent in spec.agents}
+    for word in words:
+        if word not in (*spec.agents, *titles, "all"):
+            raise unknown("seat", word, (*spec.agents, *titles, "all"))
+    return tuple(i for i, agent in enumerate(spec.agents) if {agent, agent.rpartition("_")[0], "all"} & set(words))

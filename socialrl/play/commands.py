@@ -1,0 +1,165 @@
+"""The commands `record` and `play`: from their arguments to files."""
+
+import contextlib
+import secrets
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import jax
+from tqdm import tqdm
+
+from socialrl.play.cast import Cast, cast, find_seat, find_seats
+from socialrl.play.session import Session
+from socialrl.record import archive
+from socialrl.record import replay as replays
+from socialrl.record.demonstrations import KIND, Demonstrations, size_in_bytes, write_demonstrations
+from socialrl.recording import demonstrated, to_demonstrations
+from socialrl.registry import WORLD
+from socialrl.rollout import make_rollout
+from socialrl.types import Demonstration
+from socialrl_envs.errors import SocialRLError, nearest
+
+BATCH = 64  # episodes side by side
+
+
+def record(
+    target: str,
+    out: Path,
+    *,
+    arm: str | None = None,
+    episodes: int = 64,
+    seed: int = 0,
+    seats: Sequence[str] = (),
+    settings: Sequence[str] = (),
+    level: Path | None = None,
+) -> Demonstrations:
+    """Writes demonstrations of co-players of a world, or of a trained agent of a run, and returns them.
+
+    target: a world's name, or RUN[:ARM[:SEED]]. arm: the same as RUN:ARM. seats: names or titles of those recorded; none takes
+    the trained novices of a run, the co-players of a world. The others are as in `cast`.
+    Raises SocialRLError that names what is unknown, does not fit or is too large.
+    """
+    _check_place(out)
+    who = cast(target, None, settings, level) if target in WORLD.names() else _agent(target, arm, settings, level)
+    if arm and who.agent is None:
+        raise SocialRLError(f"--arm {arm}: {target} is a world", "name a run folder, e.g. runs/coin_grid/001")
+    if episodes < 1:
+        raise SocialRLError(f"--episodes: {episodes}", "it must be at least 1")
+    chosen = _acting(who, seats)
+    if size_in_bytes(who.spec.horizon, episodes, len(chosen), who.spec.obs_shape) > archive.MAX_BYTES:
+        raise SocialRLError(f"{out}: {episodes} episodes are too large for one {KIND.word}", KIND.smaller)
+    with tqdm(total=episodes, desc=target, unit=" episodes", dynamic_ncols=True) as bar:
+        parts = list(_batches(who, chosen, episodes, seed, bar))
+    actors = [who.actor(seat) or "" for seat in chosen]
+    found = to_demonstrations(parts, who.world, who.world_json, seats=chosen, actors=actors, seed=seed)
+    write_demonstrations(out, found)
+    return found
+
+
+def _agent(target: str, arm: str | None, settings: Sequence[str], level: Path | None) -> Cast:
+    if not Path(target.partition(":")[0]).is_dir():
+        raise SocialRLError(f"{target}: neither a world nor a run folder", nearest(target, WORLD.names()))
+    return cast(None, f"{target}:{arm}" if arm else target, settings, level)
+
+
+def _acting(who: Cast, words: Sequence[str]) -> tuple[int, ...]:
+    """The seats to record, all of which somebody acts on."""
+    usual = who.spec.novices if who.agent else who.spec.coplayers
+    seats = find_seats(who.spec, words) if words else usual
+    for seat in seats:
+        if who.actor(seat) is None:
+            agent = who.spec.agents[seat]
+            raise SocialRLError(
+                f"--seats: nobody acts on {agent} in a world alone", "name a run folder to record a trained one"
+            )
+    if not seats:
+        raise SocialRLError(f"{who.spec.name}: there are no co-players to record", "--world.experts 2")
+    return seats
+
+
+def _batches(who: Cast, seats: tuple[int, ...], episodes: int, seed: int, bar: tqdm) -> Iterator[Demonstration]:
+    """Demonstrations of some episodes at a time."""
+    rollout, batch = make_rollout(who.world, who.learner), min(BATCH, episodes)
+
+    @jax.jit
+    def several(learner_state: object, key: jax.Array) -> Demonstration:
+        levels_key, episodes_key = jax.random.split(key)
+        levels = rollout.pool(levels_key, batch, who.numbers())
+        return demonstrated(rollout.episodes(learner_state, levels, episodes_key), who.world, seats)
+
+    for number, start in enumerate(range(0, episodes, batch)):
+        found = jax.device_get(several(who.learner_state, jax.random.fold_in(jax.random.key(seed), number)))
+        count = min(batch, episodes - start)
+        bar.update(count)
+        yield jax.tree.map(lambda leaf, count=count: leaf[:, :count], found)
+
+
+def play(
+    world: str | None,
+    *,
+    agent: str | None = None,
+    seat: str | None = None,
+    seed: int | None = None,
+    settings: Sequence[str] = (),
+    level: Path | None = None,
+    fps: float | None = None,
+    replay: Path | None = None,
+    demonstrations: Path | None = None,
+    show: Callable[[Session, float | None], None] | None = None,
+) -> list[Path]:
+    """A person plays in a window until it is closed; returns the files that were written then.
+
+    seat: the person's; None takes the first expert beside a trained agent, else the first novice. seed: None draws one.
+    fps: steps per second in real time, None waits for a key. replay, demonstrations: files to write. show: what lets the
+    person play, None opens the window. Raises SocialRLError before the window opens for whatever is wrong.
+    """
+    for file in (replay, demonstrations):
+        if file is not None:
+            _check_place(file)
+    if fps is not None and not 0 < fps <= 60:
+        raise SocialRLError(f"--fps: {fps}", "give from 1 to 60 steps per second")
+    who = cast(world, agent, settings, level)
+    if not who.spec.novices:
+        raise SocialRLError(f"{who.spec.name}: no novice lives there", "--world.novices 1")
+    usual = who.spec.coplayers if who.agent and who.spec.coplayers else who.spec.novices
+    place = usual[0] if seat is None else find_seat(who.spec, seat)
+    session = Session(who, place, secrets.randbelow(2**31) if seed is None else seed)
+    try:
+        (show or _window)(session, fps)
+    except BaseException:
+        save(session, replay, demonstrations)
+        raise
+    return save(session, replay, demonstrations)
+
+
+def save(session: Session, to_replay: Path | None, to_demonstrations: Path | None) -> list[Path]:
+    """Writes what was asked for, if anything was done, and says so; returns the files."""
+    written = []
+    if not session.steps:
+        return written
+    if to_replay is not None:
+        replays.save(to_replay, session.replay())
+        written.append(to_replay)
+    if to_demonstrations is not None:
+        write_demonstrations(to_demonstrations, session.demonstrations())
+        written.append(to_demonstrations)
+    for file in written:
+        print(file)
+    return written
+
+
+def _window(session: Session, fps: float | None) -> None:
+    from socialrl.play.window import run
+
+    run(session, fps)
+
+
+def _check_place(file: Path) -> None:
+    """Raises SocialRLError before anything is done if a file could not be written at its end, or is there already."""
+    if file.suffix != ".npz":
+        raise SocialRLError(f"{file}: such files end in .npz", f"write {file.with_suffix('.npz')}")
+    if not file.parent.is_dir():
+        raise SocialRLError(f"{file}: there is no folder {file.parent}", "make it first")
+    with contextlib.suppress(OSError):
+        if file.exists():
+            raise SocialRLError(f"{file}: is there already", "choose another name, or remove it first")

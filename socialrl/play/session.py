@@ -1,0 +1,239 @@
+"""A game of a person among others, step by step: who acts, what came of it, and the record of it all. No window."""
+
+import dataclasses
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jaxtyping import Bool, Int32, Key
+
+from socialrl.play.cast import Cast
+from socialrl.record.demonstrations import Demonstrations
+from socialrl.record.replay import Replay
+from socialrl.recording import demonstrated, to_demonstrations, to_replay
+from socialrl.rollout import Trace, first_timestep
+from socialrl.types import Decision, Timestep
+from socialrl_envs.hosting import host
+from socialrl_envs.struct import pytree
+from socialrl_envs.types import Outcome, State
+
+
+@pytree
+class Moment:
+    """Where the world and the novices' minds stand between two steps; leaves (1, ...), a batch of one world."""
+
+    state: State
+    timestep: Timestep
+    memory: Any
+
+
+@pytree
+class Lived:
+    """One step that was taken, as a Trace holds it; leaves (1, ...). state: the one after it."""
+
+    state: State
+    actions: Int32[Array, "1 N"]
+    outcome: Outcome
+    decision: Decision
+    step_key: Array
+
+
+class Episode(NamedTuple):
+    """The first state, the steps since, and the raw key of the reset, all on the host."""
+
+    first: State
+    steps: list[Lived]
+    reset_key: np.ndarray
+
+
+class Session:
+    """A person in one seat of a cast. `act` takes a step, `begin` starts the next episode; the rest says how it stands.
+
+    The seed decides everything but the person's actions: levels, who moves first, what the others do.
+    """
+
+    def __init__(self, cast: Cast, seat: int, seed: int):
+        self.cast, self.seat, self.seed = cast, seat, seed
+        self.world, self.spec = cast.world, cast.spec
+        self.novices = np.array(self.spec.novices, np.int32)
+        self.hosted, self.numbers = host(cast.world), cast.numbers(seat)
+        self._begin, self._act = jax.jit(self._first), jax.jit(self._next)
+        self.episodes: list[Episode] = []
+        self.begin()
+
+    # How it stands.
+
+    @property
+    def state(self) -> State:
+        """The state now, on the host, not of a batch."""
+        return jax.tree.map(lambda leaf: leaf[0], self._episode.steps[-1].state if self.t else self._episode.first)
+
+    @property
+    def t(self) -> int:
+        """Steps taken in this episode."""
+        return len(self._episode.steps)
+
+    @property
+    def ended(self) -> bool:
+        """Whether the episode is over."""
+        return self.t > 0 and _over(self._episode.steps[-1].outcome)
+
+    @property
+    def terminated(self) -> bool:
+        """Whether it ended for good, not for lack of time."""
+        return self.t > 0 and bool(self._episode.steps[-1].outcome.terminated[0])
+
+    @property
+    def present(self) -> bool:
+        """Whether the person is on the grid now."""
+        return bool(self.state.present[self.seat])
+
+    @property
+    def reward(self) -> float:
+        """What the last step brought the person."""
+        return self._rewards(self._episode)[-1] if self.t else 0.0
+
+    @property
+    def score(self) -> float:
+        """The person's return in this episode."""
+        return sum(self._rewards(self._episode))
+
+    @property
+    def scores(self) -> list[float]:
+        """The person's returns in the episodes before this one."""
+        return [sum(self._rewards(episode)) for episode in self.episodes[:-1]]
+
+    @property
+    def steps(self) -> int:
+        """Steps taken in all episodes."""
+        return sum(len(episode.steps) for episode in self.episodes)
+
+    def followed(self, novice: int) -> int | None:
+        """The seat as which a trained novice acted in the last step, its own where it acted for itself.
+
+        None if the seat is not of such a novice, it can act as nobody else, or nothing was decided yet."""
+        if self.cast.agent is None or novice not in self.spec.novices or novice == self.seat or not self.t:
+            return None
+        decision = self._episode.steps[-1].decision
+        if decision.values.shape[-2] < 2:
+            return None
+        source = int(decision.source[0, self.spec.novices.index(novice)])
+        return self.spec.coplayers[source - 1] if source else novice
+
+    # What happens.
+
+    def begin(self) -> None:
+        """Starts another episode on a fresh level; one in which nothing was done yet is forgotten."""
+        number = len(self.episodes)
+        self._key = jax.random.fold_in(jax.random.key(self.seed), number)
+        with jax.debug_key_reuse(False):  # a replay keeps the keys that were used
+            self._moment, reset_key = self._begin(jax.random.fold_in(self._key, 0))
+        if self.episodes and not self.t:
+            self.episodes.pop()
+        self._episode = Episode(jax.device_get(self._moment.state), [], np.asarray(reset_key))
+        self.episodes.append(self._episode)
+
+    def act(self, action: int) -> None:
+        """The person does this, the others act as they do, the world goes one step on; nothing once the episode is over."""
+        if self.ended:
+            return
+        with jax.debug_key_reuse(False):
+            key = jax.random.fold_in(self._key, 1 + self.t)
+            self._moment, lived = self._act(self.cast.learner_state, self._moment, jnp.int32(action), key)
+        self._episode.steps.append(jax.device_get(lived))
+
+    # What is kept.
+
+    def trace(self) -> Trace:
+        """All episodes in which something was done, side by side; leaves (T, B, ...). There must be one."""
+        episodes = [episode for episode in self.episodes if episode.steps]
+        longest = max(len(episode.steps) for episode in episodes)
+        padded = [(*episode.steps, *[episode.steps[-1]] * (longest - len(episode.steps))) for episode in episodes]
+        lived = _beside([_stack(steps) for steps in padded])
+        states = [_stack([e.first, *(step.state for step in steps)]) for e, steps in zip(episodes, padded, strict=True)]
+        lengths = np.array([len(episode.steps) for episode in episodes], np.int32)
+        return Trace(
+            states=_beside(states),
+            actions=lived.actions,
+            outcome=lived.outcome,
+            decision=lived.decision,
+            alive=jnp.asarray(np.arange(longest)[:, None] < lengths),
+            reset_key=jnp.concatenate([episode.reset_key for episode in episodes]),
+            step_key=lived.step_key,
+        )
+
+    def replay(self) -> Replay:
+        """What was done, as the viewer opens it."""
+        arm = f"a person as {self.spec.agents[self.seat]}"
+        facts = {"experiment": self.spec.name, "arm": arm, "seed": self.seed, "step": self.cast.step}
+        return to_replay(jax.device_get(self.trace()), self.world, self.cast.world_json, **facts)
+
+    def demonstrations(self) -> Demonstrations:
+        """What the person did, for learners."""
+        part = jax.jit(lambda trace: demonstrated(trace, self.world, (self.seat,)))(self.trace())
+        who = {"seats": (self.seat,), "actors": ("person",), "seed": self.seed}
+        return to_demonstrations([part], self.world, self.cast.world_json, **who)
+
+    # Pure functions, compiled once.
+
+    def _first(self, key: Key[Array, ""]) -> tuple[Moment, Array]:
+        level_key, reset_key = jax.random.split(key)
+        state = self.world.reset(self.world.sample_level(level_key, self.numbers), reset_key)
+        state = jax.tree.map(lambda leaf: jnp.asarray(leaf)[None], state)
+        timestep = first_timestep(jax.vmap(self.world.observe)(state), self.novices)
+        memory = self.cast.learner.memory(1, len(self.novices))
+        return Moment(state=state, timestep=timestep, memory=memory), jax.random.key_data(reset_key)[None]
+
+    def _next(self, learner_state: Any, moment: Moment, action: Int32[Array, ""], key: Key[Array, ""]) -> tuple[Moment, Lived]:
+        act_key, host_key, step_key = jax.random.split(key, 3)
+        decision, memory = self.cast.learner.act(learner_state, moment.memory, moment.timestep, act_key, False)
+        if self.cast.learner.influence is not None:
+            influence = self.cast.learner.influence(learner_state, moment.memory, moment.timestep)
+            decision = dataclasses.replace(decision, influence=influence)
+        actions = self.hosted(jax.tree.map(lambda leaf: leaf[0], moment.state), host_key)
+        actions = actions.at[self.novices].set(decision.action[0]).at[self.seat].set(action)[None]
+        state, outcome = jax.vmap(self.world.step, in_axes=(0, 0, None))(moment.state, actions, step_key)
+        timestep = Timestep(
+            obs=jax.vmap(self.world.observe)(state)[:, self.novices],
+            prev_action=actions[:, self.novices],
+            prev_reward=outcome.reward[:, self.novices],
+            first=jnp.zeros((1, len(self.novices)), bool),
+        )
+        lived = Lived(
+            state=state,
+            actions=actions,
+            outcome=outcome,
+            decision=self._with_person(decision, action),
+            step_key=jax.random.key_data(step_key)[None],
+        )
+        return Moment(state=state, timestep=timestep, memory=memory), lived
+
+    def _with_person(self, decision: Decision, action: Int32[Array, ""]) -> Decision:
+        """The novices' decision; the person's own, if that seat is a novice's, is to do this for reasons of its own."""
+        here: Bool[np.ndarray, " M"] = self.novices == self.seat
+        return dataclasses.replace(
+            decision,
+            action=jnp.where(here, action, decision.action),
+            source=jnp.where(here, 0, decision.source),
+            values=jnp.where(here[:, None, None], jnp.nan, decision.values),
+            influence=jnp.where(here, jnp.nan, decision.influence),
+        )
+
+    def _rewards(self, episode: Episode) -> list[float]:
+        return [float(step.outcome.reward[0, self.seat]) for step in episode.steps]
+
+
+def _over(outcome: Outcome) -> bool:
+    return bool(outcome.terminated[0] or outcome.truncated[0])
+
+
+def _stack(trees: Any) -> Any:
+    """Trees along a new axis of time."""
+    return jax.tree.map(lambda *leaves: np.stack(leaves), *trees)
+
+
+def _beside(trees: list[Any]) -> Any:
+    """Trees of one world each, leaves (T, 1, ...), as one of many worlds, on the device."""
+    return jax.tree.map(lambda *leaves: jnp.asarray(np.concatenate(leaves, axis=1)), *trees)
