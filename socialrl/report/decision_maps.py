@@ -25,7 +25,7 @@ BINS = 25  # of an episode, at most
 SHADES = 5  # of a map: the legend shows each
 FAINTEST = 0.02  # of the top of a scale: less has no shade
 NICE = (1.0, 2.0, 2.5, 5.0, 10.0)  # tops of a scale, times a power of ten
-INFLUENCE = "#0072b2"
+INFLUENCE = "var(--influence)"
 CELL = 10  # units of a map's own coordinates
 ONE = np.ones((1, 1), bool)
 
@@ -168,7 +168,8 @@ def following(arms: Mapping[str, Decisions], colours: Mapping[str, str]) -> Mark
         rows.append(row(label, maps))
         total = one.points.sum(axis=(0, 2))
         parts = {one.sources[source]: ratio(one.points[source].sum(axis=1), total) for source in shown[label]}
-        curves.append(figure(Markup(figures.shares_over(one.when, parts, colours, f"when{i}", label, "the episode", None))))
+        picture = Markup(figures.shares_over(one.when, parts, colours, f"when{i}", f"{label} over the episode", top=None))
+        curves.append(tag("figure", tag("h4", label), picture))
     followed = {one.sources[source] for label, one in arms.items() for source in shown[label]}
     return join(
         [
@@ -256,7 +257,7 @@ def presence_map(one: Decisions) -> Markup:
     """Where the novice was: the ground on which the other maps stand."""
     spent = one.steps / one.steps.sum()
     top = ceiling([spent[one.enough]])
-    words = f"where it was: {one.steps.sum():,} steps, darkest over {top * (1 - 1 / SHADES):.1%} of them"
+    words = f"where it was: {one.steps.sum():,} steps, strongest over {top * (1 - 1 / SHADES):.1%} of them"
     return heat_map(one, np.where(one.enough, spent, math.nan), top, "var(--ink)", words, words)
 
 

@@ -5,7 +5,8 @@ be read. Thin lines and open points are single seeds; thick lines are interquart
 """
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -101,7 +102,7 @@ def final_scores(scores: Mapping[str, tuple[np.ndarray, Estimate]], styles: Styl
         made = svg.figure(WIDTH, 0.75 + 0.42 * len(scores))
         axes = made.add_subplot(xlabel=xlabel)
         axes.grid(axis="y", visible=False)
-        axes.set_yticks(range(len(scores)), list(scores))
+        axes.set_yticks(range(len(scores)), broken(scores))
         axes.set_ylim(len(scores) - 0.4, -0.6)
         for row, (arm, (seeds, estimate)) in enumerate(scores.items()):
             look = styles[arm]
@@ -122,7 +123,7 @@ def shares(by_arm: Mapping[str, Mapping[str, float]], colours: Mapping[str, str]
         axes = made.add_subplot(xlabel="share of steps", xlim=(0, 1))
         axes.xaxis.set_major_formatter(svg.percent())
         axes.grid(axis="y", visible=False)
-        axes.set_yticks(range(len(by_arm)), list(by_arm))
+        axes.set_yticks(range(len(by_arm)), broken(by_arm))
         axes.set_ylim(len(by_arm) - 0.45, -0.55)
         for row, parts in enumerate(by_arm.values()):
             left = 0.0
@@ -140,17 +141,16 @@ def shares_over(
     parts: Mapping[str, np.ndarray],
     colours: Mapping[str, str],
     name: str,
-    title: str,
     what: str,
     top: float | None = 1.0,
 ) -> str:
-    """One arm: areas on top of one another, split by whose behaviour was followed (mean over seeds).
+    """Areas on top of one another, split by whose behaviour was followed (mean over seeds).
 
-    what: of which the steps are. top: of the axis; None makes room for the areas.
+    what: whose steps these are, and over what. top: of the axis; None makes room for the areas.
     """
     with svg.style():
-        made = svg.figure(WIDTH / 2.1, 2.3)
-        axes = made.add_subplot(title=title)
+        made = svg.figure(WIDTH / 2.1, 2.1)
+        axes = made.add_subplot()
         axes.xaxis.set_major_formatter(svg.compact())
         axes.yaxis.set_major_formatter(svg.percent())
         axes.margins(x=0)
@@ -159,7 +159,12 @@ def shares_over(
             axes.fill_between(steps, below, below + share, **_fill(source, colours))
             below = below + share
         axes.set_ylim(0, top)
-        return svg.inline(made, name, f"{title}: share of steps on which each source was followed, over {what}.")
+        return svg.inline(made, name, f"Share of steps on which each source was followed: {what}.")
+
+
+def broken(labels: Iterable[str]) -> list[str]:
+    """Long labels on several lines, so that they leave room for what they label."""
+    return ["\n".join(textwrap.wrap(label, 28)) for label in labels]
 
 
 def over_episode(curves: Mapping[str, Series], styles: Styles, name: str, ylabel: str) -> str:

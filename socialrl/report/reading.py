@@ -203,7 +203,7 @@ def _read_run(folder: Path, name: str, prefix: str) -> tuple[Run, list[ArmRun]]:
 def _settings(experiment: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """Every arm's own resolved settings, by arm, in the experiment's order."""
     arms = experiment.get("arms")
-    shared = {key: value for key, value in experiment.items() if key not in ("name", "question", "arms", "world")}
+    shared = {key: value for key, value in experiment.items() if key not in ("name", "question", "arms", "world", "claims")}
     result = {}
     for arm in arms if isinstance(arms, list) else []:
         if isinstance(arm, dict) and isinstance(arm.get("name"), str):

@@ -128,7 +128,7 @@ def comparison_table(scores: Mapping[str, np.ndarray]) -> Markup | None:
         )
     if not rows:
         return None
-    head = ("arm minus reference", "difference", "95 % interval", "standing", "P(a seed above a reference seed)", "seeds")
+    head = ("arm minus reference", "difference", "95 % interval", "standing", "P(above the reference)", "seeds")
     return join([tag("h3", f"Each arm against {reference}"), table(head, rows, numeric=(1, 2))])
 
 

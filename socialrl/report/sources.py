@@ -60,7 +60,8 @@ def _over_training(study: Study, colours: Mapping[str, str]) -> Markup | None:
             continue
         parts = {source: figures.mean_over_seeds(one.values) for source, one in series.items()}
         steps = next(iter(series.values())).steps
-        pictures.append(figure(Markup(figures.shares_over(steps, parts, colours, f"share{i}", arm.label, "training"))))
+        picture = Markup(figures.shares_over(steps, parts, colours, f"share{i}", f"{arm.label} over training"))
+        pictures.append(tag("figure", tag("h4", arm.label), picture))
     rest = tag("p", f"Followed no one, at any evaluation: {', '.join(alone)}.", class_="note") if alone else None
     if not pictures:
         return rest

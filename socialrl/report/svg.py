@@ -84,7 +84,10 @@ def percent() -> PercentFormatter:
 
 
 def inline(made: Figure, name: str, description: str) -> str:
-    """The figure as an <svg> element. name: unique on the page, it prefixes all ids. description: for screen readers."""
+    """The figure as an <svg> element.
+
+    name: unique on the page, it prefixes all ids. description: for screen readers; "" if words stand beside it.
+    """
     buffer = io.StringIO()
     nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
     made.savefig(buffer, format="svg", metadata=nothing)
@@ -101,8 +104,9 @@ def _clean(text: str, name: str, description: str) -> str:
     text = re.sub(r"<[^>]*>", lambda m: _shorten(m[0]), re.sub(r"<style.*?</style>", "", text, flags=re.DOTALL))
     text = re.sub(r"\n\s*", "\n", text)
     width = re.findall(r'width="([\d.]+)pt"', text)[0]
-    text = re.sub(r'^<svg[^>]*viewBox="([^"]*)"[^>]*>', rf'<svg viewBox="\1" role="img" style="width: {width}pt">', text)
-    return text.replace(">", f"><title>{_escape(description)}</title>", 1).strip()
+    role = 'role="img"' if description else 'aria-hidden="true"'
+    text = re.sub(r'^<svg[^>]*viewBox="([^"]*)"[^>]*>', rf'<svg viewBox="\1" {role} style="width: {width}pt">', text)
+    return text.replace(">", f"><title>{_escape(description)}</title>" if description else ">", 1).strip()
 
 
 def _scope_ids(text: str, name: str) -> str:

@@ -131,8 +131,13 @@ def _transfer(arm: str, rng: np.random.Generator, seeds: int) -> list[dict[str, 
     return lines
 
 
-def write_replay(path: Path, steps: int = 50, episodes: int = 3, size: int = 9, novices: int = 1, seed: int = 0) -> Path:
-    """Recorded episodes in which novices and two experts walk at random among coins; whom they follow changes now and then."""
+def write_replay(
+    path: Path, steps: int = 50, episodes: int = 3, size: int = 9, novices: int = 1, seed: int = 0, nats: float = np.nan
+) -> Path:
+    """Recorded episodes in which novices and two experts walk at random among coins; whom they follow changes now and then.
+
+    nats: the social influence of every step; NaN is none recorded.
+    """
     rng = np.random.default_rng(seed)
     seats = novices + 2
     shape = (episodes, steps)
@@ -167,7 +172,7 @@ def write_replay(path: Path, steps: int = 50, episodes: int = 3, size: int = 9, 
         truncated=np.zeros(shape, bool),
         source=np.repeat(rng.integers(0, 3, (episodes, -(-steps // 4), novices)), 4, axis=1)[:, :steps].astype(np.int8),
         values=np.zeros((*shape, novices, 3, 5), np.float32),
-        influence=np.full((*shape, novices), np.nan, np.float32),
+        influence=np.full((*shape, novices), nats, np.float32),
     )
     path.parent.mkdir(parents=True, exist_ok=True)
     save(path, replay)
