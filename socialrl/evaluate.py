@@ -1,4 +1,4 @@
-"""The command `eval`: the trained arms of a run, taken from their last checkpoints, under the social protocol."""
+"""The command `eval`: the trained arms of a run, taken from their last checkpoints, under a protocol."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -6,19 +6,21 @@ from typing import Any
 import jax
 from tqdm import tqdm
 
+from socialrl.coerce import construct
 from socialrl.config import Arm, Experiment
 from socialrl.evaluation import sources_of
-from socialrl.protocols import Study, social
+from socialrl.protocols import Study
 from socialrl.record import checkpoint
 from socialrl.record.folder import RunFolder
 from socialrl.record.metrics import Records
+from socialrl.registry import PROTOCOL
 from socialrl.rollout import make_rollout
 from socialrl.seeds import Seeds
 from socialrl.training import make_trainer
 from socialrl_envs.errors import SocialRLError, unknown
 
 
-def evaluate(experiment: Experiment, folder: RunFolder, arms: Sequence[str], protocol: social.Config, seeds: int) -> None:
+def evaluate(experiment: Experiment, folder: RunFolder, arms: Sequence[str], protocol: Any, seeds: int) -> None:
     """Runs the protocol for these arms; its records take the place of earlier ones, arm by arm, whole or not at all.
 
     seeds: how many of the run's seeds, from the first. Raises SocialRLError for an unknown arm, one without a checkpoint, or a
@@ -35,10 +37,11 @@ def evaluate(experiment: Experiment, folder: RunFolder, arms: Sequence[str], pro
 
 
 def shown(bar: tqdm, study: Study) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
-    """The records as they come, arrays per seed by name, each one's return behind the bar."""
+    """The records as they come, arrays per seed by name; the return or else the first number of each behind the bar."""
     for labels, values in bar:
         numbers = dict(sorted(study.seeds.values(values).items()))
-        bar.set_postfix_str(f"{' '.join(labels.values())}: {numbers['return'].mean():.2f}")
+        head = numbers.get("return", next(iter(numbers.values())))
+        bar.set_postfix_str(f"{' '.join(map(str, labels.values()))}: {head.mean():.2f}")
         yield labels, numbers
 
 
@@ -76,6 +79,7 @@ def restored(experiment: Experiment, arm: Arm, folder: RunFolder, seeds: int) ->
     return study, int(latest.name)
 
 
-def protocol_of(experiment: Experiment) -> social.Config:
-    """The social protocol that the experiment lists among its own, else the default one."""
-    return next((one for one in experiment.protocols if isinstance(one, social.Config)), social.Config())
+def protocol_of(experiment: Experiment, name: str = "social") -> Any:
+    """The protocol of this name that the experiment lists among its own, else one with the defaults."""
+    kind = PROTOCOL.config(name)
+    return next((one for one in experiment.protocols if isinstance(one, kind)), None) or construct(kind, f"protocol {name}")
