@@ -1,4 +1,7 @@
-"""The command line: run, eval, view, report, list. Each imports what it needs when it is called, so `--help` is instant."""
+"""The command line: run, eval, view, play, record, report, list.
+
+Each command imports what it needs when it is called, so `--help` is instant.
+"""
 
 import argparse
 import dataclasses
@@ -48,6 +51,7 @@ examples:
   socialrl eval runs/goal_cycle/001 --arms ppo,sociapl --episodes 512
   socialrl eval runs/goal_cycle/001 --seeds 1 --episodes 16      a quick look
   socialrl eval runs/goal_cycle/001 --out numbers.json           all measures of all conditions (default: evaluation.json)
+  socialrl eval runs/goal_cycle/001 --protocol memory            is the hidden order in the memory? (see socialrl/protocols/)
 
 settings:
   Companies, transfer worlds and so on are those of `social.Config(...)` where the experiment lists it in `protocols` (then
@@ -68,6 +72,39 @@ examples:
 keys: h shows them all; c compares with the next replay, r and x jump to rewards and penalties, d changes the panel.
 """
 
+PLAY_HELP = """\
+A person takes a seat of a world, with the keyboard, beside scripted co-players or a trained agent.
+
+The window shows what the seat sees; f shows everything, h the keys and the rules. Each key is a step, or with --fps time passes
+by itself. Novices' seats stay empty unless a person or, by --with, a trained agent takes them: such a novice can be watched
+while it learns from the person. Files are written when the window is closed: a replay opens in `socialrl view`, learners train
+from demonstrations, which hold no rewards (docs/demonstrations.md).
+
+examples:
+  socialrl play goal_cycle                                     find the hidden order that the experts know
+  socialrl play goal_cycle --seat expert_0 --with runs/goal_cycle/001:medal     show it to a trained novice
+  socialrl play coin_grid --demonstrations mine.npz --record mine-replay.npz
+  socialrl play coin_grid --world.size 7 --world.experts 3 --fps 4
+  socialrl play coin_grid --level my_level.txt --seed 3
+  socialrl play goal_cycle --help                              every setting of this world, with its meaning
+"""
+
+RECORD_HELP = """\
+Writes demonstrations: what scripted co-players or trained agents see and do in whole episodes, without rewards.
+
+A file holds the arrays obs, action, next_obs, discount, last, present, with axes steps, episodes, seats, and opens with numpy
+alone; docs/demonstrations.md describes it. In a world by name its co-players act and the novices are away; in a run folder's
+world the trained agent acts greedily in the novices' seats. A person's are written by `socialrl play --demonstrations`.
+
+examples:
+  socialrl record goal_cycle --out demos.npz --episodes 64
+  socialrl record goal_cycle --out demos.npz --world.size 9 --seats expert_0 --seed 3
+  socialrl record coin_grid --out noisy.npz --world.experts '[{"policy": "noisy", "skill": 0.5}]'
+  socialrl record runs/coin_grid/001 --arm psiphi --out psiphi.npz
+  socialrl record runs/coin_grid/001:psiphi:2 --out psiphi.npz --seats novice,expert     seed 2 of the run, and its company
+  socialrl record goal_cycle --help                            every setting of this world, with its meaning
+"""
+
 REPORT_HELP = """\
 Writes one self-contained page of a run, or of several side by side.
 
@@ -84,6 +121,7 @@ examples:
   socialrl run experiments/coin_grid.py                        trains, records, reports
   socialrl eval runs/coin_grid/001                             tests for social learning
   socialrl view runs/coin_grid/001                             shows the decisions
+  socialrl play goal_cycle                                     lets a person in
   socialrl COMMAND --help                                      more about a command
 """
 
@@ -126,6 +164,8 @@ def _main(arguments: list[str]) -> int:
         "run": _run,
         "eval": _eval,
         "view": _view,
+        "play": _play,
+        "record": _record,
         "report": _report,
         "list": _list,
     }
@@ -156,6 +196,8 @@ def _main_parser() -> argparse.ArgumentParser:
     sub.add_parser("run", help="train an experiment's arms and record them")
     sub.add_parser("eval", help="test the arms of a run for social learning")
     sub.add_parser("view", help="see a replay, step by step, or export it")
+    sub.add_parser("play", help="take a seat of a world with the keyboard")
+    sub.add_parser("record", help="write demonstrations of co-players or trained agents")
     sub.add_parser("report", help="write the page of one run or several")
     sub.add_parser("list", help="worlds, co-players, learners and experiments")
     return parser
@@ -300,6 +342,12 @@ def settings_help(experiment: "Experiment") -> str:
         else:
             kind, value = describe_type(known[name]), _values(experiment, part, name)
         rows.append((f"--{key}", f"{kind} = {value}", field_docs(type(holder)).get(name, "")))
+    arms = ", ".join(arm.name for arm in experiment.arms)
+    return f"settings of {experiment.name} (arms: {arms}), with type, value and meaning:\n{_columns(rows)}"
+
+
+def _columns(rows: Sequence[tuple[str, str, str]]) -> str:
+    """Keys, what they hold and what they mean, in three columns."""
     first = max(len(key) for key, _, _ in rows)
     second = min(max(len(value) for _, value, _ in rows), 48)
     width = max(shutil.get_terminal_size((150, 24)).columns - first - second - 6, 40)
@@ -308,8 +356,7 @@ def settings_help(experiment: "Experiment") -> str:
         columns = ([key], textwrap.wrap(value, second, break_on_hyphens=False), textwrap.wrap(doc, width))
         for parts in itertools.zip_longest(*columns, fillvalue=""):
             lines.append(f"  {parts[0]:<{first}}  {parts[1]:<{second}}  {parts[2]}".rstrip())
-    arms = ", ".join(arm.name for arm in experiment.arms)
-    return "\n".join([f"settings of {experiment.name} (arms: {arms}), with type, value and meaning:", *lines])
+    return "\n".join(lines)
 
 
 def _values(experiment: "Experiment", part: str, name: str) -> str:
@@ -349,6 +396,7 @@ def _eval(arguments: list[str]) -> None:
     parser = _parser("socialrl eval", EVAL_HELP)
     parser.add_argument("run", metavar="RUN", help="a run folder")
     parser.add_argument("--arms", metavar="A,B", help="which arms (default: all)")
+    parser.add_argument("--protocol", metavar="NAME", default="social", help="social (default), memory, few_shot, ...")
     parser.add_argument("--episodes", metavar="N", type=int, help="episodes per seed and condition")
     parser.add_argument("--seeds", metavar="K", type=int, help="only the first K seeds of the run")
     parser.add_argument("--out", metavar="FILE", help="where to write the numbers (default: evaluation.json in RUN)")
@@ -364,13 +412,112 @@ def _eval(arguments: list[str]) -> None:
 
     with folder.resume(options.run) as opened:
         experiment = load_experiment(options.run)
-        protocol = protocol_of(experiment)
+        protocol = protocol_of(experiment, options.protocol)
         if options.episodes is not None:
             protocol = construct(lambda: dataclasses.replace(protocol, episodes=options.episodes), "--episodes", whole=False)
         _device(options.platform)
         arms = [name for name in (options.arms or "").split(",") if name]
         evaluate(experiment, opened, arms, protocol, experiment.seeds if options.seeds is None else options.seeds)
         finish(opened, Path(options.out) if options.out else None)
+
+
+# play, record
+
+
+def _play(arguments: list[str]) -> None:
+    parser = _parser("socialrl play", PLAY_HELP, add_help=False, usage="socialrl play WORLD [options] [--world.KEY VALUE ...]")
+    parser.add_argument("world", metavar="WORLD", nargs="?", help="a world's name (default: the one that --with learnt in)")
+    parser.add_argument("-h", "--help", action="store_true", help="show this, and with WORLD all its settings")
+    parser.add_argument("--seat", metavar="SEAT", help="yours (default: novice_0, or expert_0 beside a trained agent)")
+    parser.add_argument("--with", metavar="RUN[:ARM[:SEED]]", dest="agent", help="who acts in the novices' seats")
+    parser.add_argument("--level", metavar="FILE", type=Path, help="a drawn level, on which every episode begins")
+    parser.add_argument("--seed", metavar="N", type=int, help="draws levels, and what others do (default: another each time)")
+    parser.add_argument("--fps", metavar="N", type=float, help="steps per second in real time (default: each key is a step)")
+    parser.add_argument("--record", metavar="FILE", type=Path, help="write a replay, .npz")
+    parser.add_argument("--demonstrations", metavar="FILE", type=Path, help="write your demonstrations, .npz")
+    options, settings = _with_settings(parser, arguments)
+    if options.help and not options.world:
+        print(parser.format_help(), end="")
+    elif options.help:
+        _world_help(parser, options.world)
+    else:
+        _with_extra("view", "socialrl.viewer")
+        importlib.import_module("socialrl.play").play(
+            options.world,
+            agent=options.agent,
+            seat=options.seat,
+            seed=options.seed,
+            settings=settings,
+            level=options.level,
+            fps=options.fps,
+            replay=options.record,
+            demonstrations=options.demonstrations,
+        )
+
+
+def _record(arguments: list[str]) -> None:
+    usage = "socialrl record WORLD|RUN --out FILE [options] [--world.KEY VALUE ...]"
+    parser = _parser("socialrl record", RECORD_HELP, add_help=False, usage=usage)
+    parser.add_argument("target", metavar="WORLD|RUN", nargs="?", help="a world's name, or RUN[:ARM[:SEED]]")
+    parser.add_argument("-h", "--help", action="store_true", help="show this, and with WORLD all its settings")
+    parser.add_argument("--out", metavar="FILE", type=Path, help="where to write, .npz")
+    parser.add_argument("--arm", metavar="ARM", help="which arm of RUN")
+    parser.add_argument("--episodes", metavar="N", type=int, default=64, help="how many (default: 64)")
+    parser.add_argument("--seed", metavar="N", type=int, default=0, help="draws levels, and what everybody does (default: 0)")
+    parser.add_argument("--seats", metavar="A,B", default="", help="which to record: names, titles (expert), or all")
+    parser.add_argument("--level", metavar="FILE", type=Path, help="a drawn level, on which every episode begins")
+    parser.add_argument("--platform", choices=("cpu", "cuda"), help="where to compute (default: the best there is)")
+    options, settings = _with_settings(parser, arguments)
+    if options.help and not options.target:
+        print(parser.format_help(), end="")
+        return
+    if options.help:
+        _world_help(parser, options.target)
+        return
+    if not options.target or not options.out:
+        parser.error("record needs a WORLD or a RUN, and --out FILE")
+    if options.platform:
+        os.environ["JAX_PLATFORMS"] = options.platform
+    _device(options.platform)
+    importlib.import_module("socialrl.play").record(
+        options.target,
+        options.out,
+        arm=options.arm,
+        episodes=options.episodes,
+        seed=options.seed,
+        seats=[word for word in options.seats.split(",") if word],
+        settings=settings,
+        level=options.level,
+    )
+    print(options.out)
+
+
+def _with_settings(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
+    """The command's own options, and the settings of the world, `--world.size 9`."""
+    own: list[str] = []
+    settings: list[str] = []
+    rest = list(arguments)
+    while rest:
+        token = rest.pop(0)
+        is_setting = token.startswith("--world.")
+        (settings if is_setting else own).append(token)
+        if is_setting and "=" not in token and rest and not rest[0].startswith("--"):
+            settings.append(rest.pop(0))
+    return parser.parse_args(own), settings
+
+
+def _world_help(parser: argparse.ArgumentParser, world: str) -> None:
+    """The help of a command, then all settings of a world, or of the world of a run."""
+    from socialrl.coerce import describe as describe_type
+    from socialrl.coerce import fields_of
+    from socialrl.fielddocs import field_docs
+    from socialrl.play.cast import world_of
+
+    config = world_of(world)
+    docs, kinds = field_docs(type(config)), fields_of(type(config))
+    rows = [(f"--world.{k}", f"{describe_type(kind)} = {_show(getattr(config, k))}", docs[k]) for k, kind in kinds.items()]
+    print(parser.format_help())
+    print(f"settings of {_name(config)}, with type, value and meaning:\n{_columns(rows)}")
 
 
 # view, report, list

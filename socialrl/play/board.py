@@ -8,7 +8,7 @@ import pygame
 from jaxtyping import Bool
 
 from socialrl.play.session import Session
-from socialrl.viewer.paint import Brush, coin, figure, find_theme, from_array
+from socialrl.viewer.paint import Brush, coin, figure, find_theme, from_array, text_width
 from socialrl_envs.render import MAX_CELL, Picture, draw_figures, draw_ground, picture_of, seat_colours, seen_by
 from socialrl_envs.sprites import Colour, Real, mix
 from socialrl_envs.tiles import FLOOR, SEATS, WALL
@@ -250,24 +250,31 @@ def _help(brush: Brush, rect: pygame.Rect, session: Session) -> None:
     veil.fill(brush.theme.page)
     veil.set_alpha(200)
     brush.surface.blit(veil, rect)
-    rows = [*_moves(session), *COMMANDS]
-    lines = rules(session)
-    card = pygame.Rect(0, 0, min(rect.width, brush.px(820)), min(rect.height, brush.px(110 + 24 * len(lines) + 31 * len(rows))))
+    rows, size, line = [*_moves(session), *COMMANDS], brush.px(15), brush.px(22)
+    card = pygame.Rect(0, 0, min(rect.width, brush.px(820)), 0)
+    lines = rules(session, size, card.width - brush.px(60))
+    card.height = min(rect.height, brush.px(126) + line * len(lines) + brush.px(31) * len(rows))
     card.center = rect.center
     brush.frame(card, brush.theme.line, brush.theme.card, width=1, radius=14)
     inner = card.inflate(-brush.px(60), -brush.px(48))
     brush.text(session.spec.name, inner.topleft, 26)
-    top = inner.top + brush.px(46)
-    for line in lines:
-        brush.text(line, (inner.left, top), 15, brush.theme.quiet, width=inner.width)
-        top += brush.px(24)
+    top = inner.top + brush.px(44)
+    for number, text in enumerate(lines):
+        brush.text(text, (inner.left, top + line * number), 15, brush.theme.quiet, width=inner.width)
+    top += line * len(lines) + brush.px(28)
     for number, (key, text) in enumerate(rows):
-        _row(brush, inner, top + brush.px(24 + 31 * number), key, text)
+        _row(brush, inner, top + brush.px(31 * number), key, text)
 
 
-def rules(session: Session) -> list[str]:
-    """The rules of the world, as its module tells them, line by line."""
-    return inspect.cleandoc(inspect.getmodule(type(session.world)).__doc__ or "").splitlines()
+def rules(session: Session, size: int, width: Real) -> list[str]:
+    """The rules of the world, as its module tells them, in lines of at most `width` pixels in a font of this size."""
+    lines: list[str] = []
+    for paragraph in inspect.cleandoc(inspect.getmodule(type(session.world)).__doc__ or "").split("\n\n"):
+        lines.append("")
+        for word in paragraph.replace("`", "").split():
+            longer = f"{lines[-1]} {word}".strip()
+            lines = [*lines[:-1], longer] if text_width(longer, size) <= width else [*lines, word]
+    return lines[1:]
 
 
 def _colour(session: Session, seat: int) -> Colour:

@@ -93,6 +93,15 @@ def cast(world: str | None, agent: str | None = None, settings: Sequence[str] = 
     )
 
 
+def world_of(target: str) -> Any:
+    """The Config of a world by name, or of the world of an experiment that was run in a folder."""
+    if target in WORLD.names():
+        return WORLD.config(target)()
+    if Path(target).is_dir():
+        return load_experiment(target).world
+    raise unknown("world", target, WORLD.names())
+
+
 def configured(config: Any, settings: Sequence[str], level: Path | None = None) -> Any:
     """A world's Config with overrides, and as large as the level that it takes."""
     if level is not None:

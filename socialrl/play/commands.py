@@ -45,6 +45,7 @@ def record(
         raise SocialRLError(f"--arm {arm}: {target} is a world", "name a run folder, e.g. runs/coin_grid/001")
     if episodes < 1:
         raise SocialRLError(f"--episodes: {episodes}", "it must be at least 1")
+    _check_seed(seed)
     chosen = _acting(who, seats)
     if size_in_bytes(who.spec.horizon, episodes, len(chosen), who.spec.obs_shape) > archive.MAX_BYTES:
         raise SocialRLError(f"{out}: {episodes} episodes are too large for one {KIND.word}", KIND.smaller)
@@ -118,6 +119,8 @@ def play(
             _check_place(file)
     if fps is not None and not 0 < fps <= 60:
         raise SocialRLError(f"--fps: {fps}", "give from 1 to 60 steps per second")
+    if seed is not None:
+        _check_seed(seed)
     who = cast(world, agent, settings, level)
     if not who.spec.novices:
         raise SocialRLError(f"{who.spec.name}: no novice lives there", "--world.novices 1")
@@ -152,6 +155,11 @@ def _window(session: Session, fps: float | None) -> None:
     from socialrl.play.window import run
 
     run(session, fps)
+
+
+def _check_seed(seed: int) -> None:
+    if not 0 <= seed < 2**31:
+        raise SocialRLError(f"--seed: {seed}", "give a whole number from 0 to 2147483647")
 
 
 def _check_place(file: Path) -> None:
