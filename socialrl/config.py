@@ -60,7 +60,7 @@ class Claim:
     text: the statement.
     source: where it stands.
     arm: the arm that it is about.
-    over: the arm that it is compared with, or "expert": the co-players under the same condition; None compares with `value`.
+    over: the arm that it is compared with, or "expert": the co-players where they stay throughout; None compares with `value`.
     value: the number it is compared with where `over` is None.
     times: what the other side is multiplied by, e.g. 0.9 of the expert.
     below: the claim is that `arm` is below the other side.

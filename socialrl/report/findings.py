@@ -72,7 +72,7 @@ def sides(study: Study, run: Run, claim: Claim) -> tuple[PerSeed, PerSeed] | tup
     if claim.over is None:
         other = None if ours is None else np.full(ours.shape, claim.value)
     elif claim.over == "expert":
-        other = scores(arms.get(claim.arm), labels or {"presence": "full"}, "return_coplayers")
+        other = scores(arms.get(claim.arm), labels | {"presence": "full"}, "return_coplayers")
     else:
         other = scores(arms.get(claim.over), labels, claim.measure)
     return (None, None) if ours is None or other is None else (ours, claim.times * other)

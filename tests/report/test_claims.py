@@ -37,9 +37,9 @@ CLAIMS = [
 ]
 
 
-def run_of(folder, **changes):
+def run_of(folder, more=(), **changes):
     """Two arms of five seeds, a far above b, and four claims of which the second was not measured."""
-    lines = [line("a", "final", 9, [5.0, 6, 7, 8, 9]), line("b", "final", 9, [1.0, 1, 2, 2, 3])]
+    lines = [line("a", "final", 9, [5.0, 6, 7, 8, 9]), line("b", "final", 9, [1.0, 1, 2, 2, 3]), *more]
     arms = [{"name": "a"}, {"name": "b"}]
     experiment = {"name": "x", "question": "q", "arms": arms, "claims": CLAIMS, "scale": "tiny"} | changes
     return write_run(folder, lines, experiment=experiment)
@@ -101,3 +101,15 @@ def test_claims_survive_json_and_name_known_arms():
     assert from_json(to_json(experiment)) == experiment
     with pytest.raises(SocialRLError, match="unknown arm 'sociap'"):
         dataclasses.replace(experiment, claims=(Claim(text="t", source="s", arm="sociap", over="ppo"),))
+
+
+def test_the_experts_are_those_that_stay_whatever_the_novices_condition(tmp_path):
+    full, half = ({"world": "home", "policy": "greedy", "company": "trained", "presence": p} for p in ("full", "half"))
+    more = [
+        line("a", "social", 9, {"return": [8.0] * 5, "return_coplayers": [10.0, 10.1, 10.2, 10.1, 10.0]}, full),
+        line("a", "social", 9, {"return": [7.0, 7.1, 7.2, 7.1, 7.0], "return_coplayers": [5.0] * 5}, half),
+    ]
+    claim = {"text": "nine tenths", "source": "s", "arm": "a", "over": "expert", "times": 0.9, "labels": [["presence", "half"]]}
+    [found] = summarise_claims(run_of(tmp_path / "run", more, claims=[claim]))
+    assert found["verdict"] == "opposite"
+    assert found["against"]["iqm"] == pytest.approx(9.06, abs=0.05)
