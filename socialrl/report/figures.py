@@ -84,16 +84,16 @@ def learning_curves(curves: Mapping[str, Series], styles: Styles, name: str, yla
         axes = made.add_subplot(xlabel="environment steps per seed", ylabel=ylabel)
         axes.xaxis.set_major_formatter(svg.compact())
         for arm, series in curves.items():
-            _curve(axes, thin(series), styles[arm])
+            curve(axes, thin(series), styles[arm])
         return svg.inline(made, name, f"Learning curves of {', '.join(curves)}: {ylabel} over environment steps.")
 
 
-def _curve(axes: Any, series: Series, look: Style) -> None:
+def curve(axes: Any, series: Series, look: Style) -> None:
     """Seeds thin, their IQM thick, its pointwise 95 % band."""
     bands = intervals(series.values)
     axes.plot(series.steps, series.values, color=look.colour, linewidth=0.8, alpha=0.6, zorder=2)
     axes.fill_between(series.steps, bands[:, 1], bands[:, 2], color=look.colour, alpha=0.18, linewidth=0, zorder=1)
-    axes.plot(series.steps, bands[:, 0], zorder=3, **_line(look, len(series)))
+    axes.plot(series.steps, bands[:, 0], zorder=3, **line(look, len(series)))
 
 
 def final_scores(scores: Mapping[str, tuple[np.ndarray, Estimate]], styles: Styles, name: str, xlabel: str) -> str:
@@ -173,7 +173,7 @@ def over_episode(curves: Mapping[str, Series], styles: Styles, name: str, ylabel
         made = svg.figure(WIDTH, 3.2)
         axes = made.add_subplot(xlabel="step of the episode", ylabel=ylabel)
         for arm, series in curves.items():
-            _curve(axes, series, styles[arm])
+            curve(axes, series, styles[arm])
         axes.set_ylim(bottom=0)
         return svg.inline(made, name, f"{ylabel} of {', '.join(curves)} over the steps of an episode.")
 
@@ -190,7 +190,7 @@ def few_shot(curves: Mapping[str, tuple[np.ndarray, list[Estimate]]], styles: St
             x, y = np.log1p(episodes) + shift, np.array([e.value for e in estimates])
             low, high = np.array([e.low for e in estimates]), np.array([e.high for e in estimates])
             axes.vlines(x, low, high, color=styles[method].colour, linewidth=1.6)
-            axes.plot(x, y, **_line(styles[method], len(x)))
+            axes.plot(x, y, **line(styles[method], len(x)))
         return svg.inline(made, name, f"Few-shot transfer of {', '.join(curves)}: return against episodes.")
 
 
@@ -234,7 +234,7 @@ def source_swatch(source: str, colours: Mapping[str, str], name: str) -> str:
         return svg.inline(made, name, "")
 
 
-def _line(look: Style, points: int) -> dict:
+def line(look: Style, points: int) -> dict:
     return {
         "color": look.colour,
         "linestyle": look.dashes,

@@ -7,7 +7,7 @@ import contextlib
 import io
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from socialrl_envs.errors import SocialRLError
@@ -17,12 +17,16 @@ try:
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
     from matplotlib.ticker import EngFormatter, PercentFormatter
+    from PIL import Image
 except ImportError as error:
-    raise SocialRLError("the report needs matplotlib, which is not installed", "pip install 'socialrl[report]'") from error
+    raise SocialRLError(
+        "the report needs matplotlib and pillow, which are not both installed", "pip install 'socialrl[report]'"
+    ) from error
 
 # Drawn in these colours, then replaced by what the page's style sheet defines.
 INK, FAINT, LINES, PAPER = "#010203", "#040506", "#070809", "#fdfeff"
 _VARIABLES = {INK: "var(--ink)", FAINT: "var(--faint)", LINES: "var(--lines)", PAPER: "var(--paper)"}
+ON_WHITE = {INK: "#1b1f24", FAINT: "#5b6470", LINES: "#e3e6ea", PAPER: "#ffffff"}  # for pictures outside of a page
 
 _STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
@@ -57,11 +61,14 @@ _STYLE: dict[Any, Any] = {
 
 
 @contextlib.contextmanager
-def style() -> Iterator[None]:
-    """Within it figures are made and written: the report's style over matplotlib's defaults, whatever rc file there is."""
+def style(colours: Mapping[str, str] | None = None) -> Iterator[None]:
+    """Within it figures are made and written: the report's style over matplotlib's defaults, whatever rc file there is.
+
+    colours: what stands for INK and so on already while drawing.
+    """
     with matplotlib.rc_context(), warnings.catch_warnings():
         matplotlib.rcdefaults()
-        matplotlib.rcParams.update(_STYLE)
+        matplotlib.rcParams.update({key: (colours or {}).get(value, value) for key, value in _STYLE.items()})
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")  # the browser's font may well have it
         yield
 
@@ -81,6 +88,15 @@ def compact() -> EngFormatter:
 def percent() -> PercentFormatter:
     """Axis numbers from 0..1 as 0 %..100 %."""
     return PercentFormatter(xmax=1)
+
+
+def png(made: Figure, colours: int = 128) -> bytes:
+    """The figure as a small PNG on white, 150 dots per inch, with that many colours."""
+    buffer, small = io.BytesIO(), io.BytesIO()
+    made.savefig(buffer, format="png", dpi=150, facecolor="#ffffff", metadata={"Software": None})
+    with Image.open(buffer) as image:
+        image.convert("RGB").quantize(colours, kmeans=2, dither=Image.Dither.NONE).save(small, "PNG", optimize=True)
+    return small.getvalue()
 
 
 def inline(made: Figure, name: str, description: str) -> str:

@@ -1,0 +1,174 @@
+"""A picture per experiment and one page about all of them, from run folders:
+
+    python -m socialrl.report.gallery runs/coin_grid/001 runs/goal_cycle/001
+
+writes assets/experiments/NAME.png (learning curves, final scores, verdicts on claims) and docs/experiments.md, which holds one
+section for each of the runs that are named, and no others.
+"""
+
+import argparse
+import os
+import re
+import shlex
+import sys
+import textwrap
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from socialrl.record.atomic import write_bytes, write_text
+from socialrl.report import figures, svg
+from socialrl.report.findings import Finding, findings
+from socialrl.report.protocol import words_of
+from socialrl.report.reading import Run, Study, read
+from socialrl.report.scores import returns, verdict
+from socialrl.report.statistics import interval
+from socialrl.report.tables import NONE, number
+from socialrl_envs.errors import SocialRLError
+
+LIMIT = 60_000  # bytes of a picture
+MARKS = {"reproduced": "✓", "opposite": "✗"}  # any other verdict: ○
+OWN = ("--out", "--resume", "--platform")  # options of a command that say nothing of the experiment
+HEAD = """\
+# Experiments
+
+One question each, with what was found. Every number is an interquartile mean over seeds with its 95 % interval. A claim is
+reproduced when the interval of the difference leaves out 0 on the claimed side, opposite when it does on the other side,
+undecided when it holds 0.
+
+This page and its pictures are written by `python -m socialrl.report.gallery RUN...` from run folders.
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Writes the gallery of the runs on the command line; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m socialrl.report.gallery", description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("runs", metavar="RUN", nargs="+", help="a run folder, one per experiment, in the order of the page")
+    parser.add_argument("--page", type=Path, default=Path("docs/experiments.md"), help="default: docs/experiments.md")
+    parser.add_argument("--pictures", type=Path, default=Path("assets/experiments"), help="default: assets/experiments")
+    options = parser.parse_args(argv)
+    try:
+        print("\n".join(str(path) for path in write_gallery(options.runs, options.page, options.pictures)))
+    except SocialRLError as error:
+        print(f"gallery: error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def write_gallery(folders: Iterable[Path | str], page: Path, pictures: Path) -> list[Path]:
+    """Writes a picture per run, then the page that shows them; returns all their paths.
+
+    Raises SocialRLError for what is no run folder, and for two runs of one experiment.
+    """
+    studies: dict[str, Study] = {}
+    for study in map(read, folders):
+        if study.title in studies:
+            raise SocialRLError(f"gallery: two runs of {study.title}", "name one")
+        studies[study.title] = study
+    pictures.mkdir(parents=True, exist_ok=True)
+    page.parent.mkdir(parents=True, exist_ok=True)
+    places = {name: pictures / f"{re.sub(r'[^A-Za-z0-9_-]', '_', name)}.png" for name in studies}
+    for name, study in studies.items():
+        write_bytes(places[name], picture(study))
+    links = {name: Path(os.path.relpath(place, page.parent)).as_posix() for name, place in places.items()}
+    write_text(page, "\n".join([HEAD, *(chapter(study, links[name]) for name, study in studies.items())]))
+    return [*places.values(), page]
+
+
+def picture(study: Study) -> bytes:
+    """Learning curves; beside them final scores and, where the experiment makes claims, the verdicts. At most LIMIT bytes."""
+    styles = figures.arm_styles({arm.label: arm.name for arm in study.arms})
+    marks = [line for one in findings(study) for line in marked(one)]
+    rows = len(study.arms) + len(marks) + 2 * bool(marks)
+    with svg.style(svg.ON_WHITE):
+        made = svg.figure(9.6, max(3.2, 0.5 + 0.175 * rows))
+        left, right = made.subplots(1, 2, width_ratios=(5, 4))
+        left.set(title=study.title, xlabel="environment steps per seed", ylabel="return")
+        left.xaxis.set_major_formatter(svg.compact())
+        for arm in study.arms:
+            kind = "eval" if "return" in arm.metrics("eval") else "train"
+            if len(series := arm.series(kind, "return")):
+                figures.curve(left, figures.thin(series), styles[arm.label])
+        right.set_axis_off()
+        words = {label: words_of(interval(seeds)) for label, seeds in returns(study.arms).items()}
+        keys = [left.plot([], [], **figures.line(styles[arm.label], 1))[0] for arm in study.arms]
+        labels = [textwrap.fill(f"{arm.label}  {words.get(arm.label, NONE)}", 46) for arm in study.arms]
+        right.legend(keys, labels, loc="upper left", frameon=False, fontsize=8.5, handlelength=3.2, borderaxespad=0.0)
+        right.text(0.02, 0.0, "\n".join(marks), transform=right.transAxes, fontsize=8.5, va="bottom", linespacing=1.25)
+        data = svg.png(made)
+    return data if len(data) <= LIMIT else svg.png(made, colours=32)
+
+
+def marked(one: Finding) -> list[str]:
+    """A claim and its verdict on a line or two of a picture."""
+    text = f"{MARKS.get(one.verdict, '○')} {one.verdict}: {one.claim.text}"
+    return textwrap.wrap(text, 58, subsequent_indent="    ")
+
+
+def chapter(study: Study, picture: str) -> str:
+    """The section of one experiment: question, picture, findings, command."""
+    (run,) = study.runs
+    found = findings(study)
+    sentences = "" if found else " ".join(plain(sentence) for sentence in verdict(returns(study.arms)))
+    parts = [
+        f"## {plain(study.title)}",
+        "\n\n".join(map(plain, study.questions)),
+        f"![Learning curves, final scores and verdicts of {plain(study.title)}]({picture})",
+        claims_table(found) if found else sentences,
+        f"```bash\n{command(run)}\n```",
+        f"*{plain(facts(study))}*",
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def claims_table(found: Sequence[Finding]) -> str:
+    """What the literature says beside what was found, as a table of Markdown."""
+    rows = [("claim", "source", "found", "against", "verdict"), ("---",) * 5]
+    for one in found:
+        cells = (one.claim.text, one.claim.source, *measured(one))
+        rows.append((*map(plain, cells), f"**{one.verdict}**"))
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def measured(one: Finding) -> tuple[str, str]:
+    """Both sides of a claim in words and numbers."""
+    if one.found is None or one.against is None:
+        return NONE, NONE
+    other = words_of(interval(one.against)) if one.claim.over else number(float(one.against[0]))
+    return f"{one.claim.arm} {words_of(interval(one.found))}", f"{one.rival} {other}".strip()
+
+
+def command(run: Run) -> str:
+    """What to type to make such a run, without where it was written to."""
+    words, kept = shlex.split(run.command), []
+    while words:
+        word = words.pop(0)
+        if word.partition("=")[0] not in OWN:
+            kept.append(word)
+        elif "=" not in word and words and not words[0].startswith("--"):
+            words.pop(0)
+    return " ".join(shlex.join(kept).split()) or f"socialrl run experiments/{run.experiment.get('name')}.py"
+
+
+def facts(study: Study) -> str:
+    """Size, device, version and time of a run in a line."""
+    (run,) = study.runs
+    seconds = sum(line.get("seconds", 0.0) for arm in study.arms for line in arm.timing)
+    compiling = sum(max((line.get("compile_seconds", 0.0) for line in arm.timing), default=0.0) for arm in study.arms)
+    parts = [
+        run.experiment.get("scale"),
+        f"{len(study.arms)} arms, {run.experiment.get('seeds', '?')} seeds",
+        f"{run.experiment.get('steps', 0):,} steps per seed",
+        f"{run.device}, {max(1, round((seconds + compiling) / 60))} min" if run.device else None,
+        f"socialrl {run.versions.get('socialrl', '?')}",
+    ]
+    return " · ".join(str(part) for part in parts if part)
+
+
+def plain(text: str) -> str:
+    """Text as it stands in Markdown, in a table too: one line, nothing of it a mark, a link or a tag."""
+    line = " ".join(str(text).split()).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return re.sub(r"([\\`*\[|~]|\b_|_\b)", r"\\\1", line)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

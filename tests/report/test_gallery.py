@@ -1,0 +1,102 @@
+"""The gallery of experiments: small pictures, and a page of what was asked, claimed and found."""
+
+import io
+
+import pytest
+from PIL import Image
+
+from socialrl.report.gallery import LIMIT, command, main, plain, write_gallery
+from socialrl.report.reading import read
+from socialrl_envs import SocialRLError
+from tests.report.fake_run import full_run, line, write_run
+
+CLAIMS = [
+    {"text": "a is above b|<b>", "source": "*somebody* 2021", "arm": "a", "over": "b"},
+    {"text": "never measured", "source": "s", "arm": "a", "value": 1.0, "labels": [["presence", "half"]]},
+]
+
+
+def run_of(folder, command="socialrl run x.py --out /far/away --seeds 5", **changes):
+    lines = [
+        line(arm, kind, step, [s + shift for s in range(5)])
+        for arm, shift in (("a", 9.0), ("b", 1.0))
+        for kind, step in (("eval", 1), ("eval", 2), ("final", 2))
+    ]
+    experiment = {"name": "one", "question": "Does it?", "arms": [{"name": "a"}, {"name": "b"}], "claims": CLAIMS} | changes
+    return write_run(folder, lines, experiment=experiment, command=command)
+
+
+@pytest.fixture(scope="module")
+def gallery(tmp_path_factory):
+    base = tmp_path_factory.mktemp("gallery")
+    runs = [run_of(base / "one"), full_run(base / "two", seeds=5, points=31)]
+    paths = write_gallery(runs, base / "docs" / "experiments.md", base / "assets" / "experiments")
+    assert [path.relative_to(base).as_posix() for path in paths] == [
+        "assets/experiments/one.png",
+        "assets/experiments/coin_grid.png",
+        "docs/experiments.md",
+    ]
+    return paths
+
+
+def test_pictures_are_small_and_not_empty(gallery):
+    for path in gallery[:2]:
+        data = path.read_bytes()
+        assert len(data) <= LIMIT
+        with Image.open(io.BytesIO(data)) as image:
+            assert image.width == 1440
+            seen = {colour for _, colour in image.convert("RGB").getcolors(1 << 20) or ()}
+        for colour in ((0x00, 0x72, 0xB2), (0xD5, 0x5E, 0x00)):  # those of the first two arms are still told apart
+            assert min(sum(abs(a - b) for a, b in zip(colour, one, strict=True)) for one in seen) < 24
+
+
+def test_the_page_has_a_chapter_per_run(gallery):
+    page = gallery[2].read_text()
+    assert [line for line in page.splitlines() if line.startswith("## ")] == ["## one", "## coin_grid"]
+    assert "Does it?" in page
+    assert "![Learning curves, final scores and verdicts of one](../assets/experiments/one.png)" in page
+    assert "socialrl run x.py --seeds 5\n" in page
+    assert "/far/away" not in page
+    table = [line for line in page.splitlines() if line.startswith("|")]
+    assert table[2] == (
+        r"| a is above b\|&lt;b&gt; | \*somebody\* 2021 | a 11.00 \[9.30, 12.70] | b 3.00 \[1.30, 4.70] | **reproduced** |"
+    )
+    assert table[3] == "| never measured | s | - | - | **not measured** |"
+    assert "Highest return: psiphi_no_gpi" in page  # an experiment without claims is told in sentences
+
+
+@pytest.mark.parametrize(
+    ("typed", "shown"),
+    [
+        ("socialrl run e.py --resume", "socialrl run e.py"),
+        ("socialrl run e.py --resume runs/e/001 --world.size 7", "socialrl run e.py --world.size 7"),
+        ("socialrl run e.py --out=d --platform cpu", "socialrl run e.py"),
+        ("", "socialrl run experiments/one.py"),
+    ],
+)
+def test_commands_say_nothing_of_where_they_were_typed(tmp_path, typed, shown):
+    assert command(read(run_of(tmp_path / "r", typed)).runs[0]) == shown
+
+
+def test_text_is_no_markdown():
+    assert plain("a_b _c_ `x` [y](z)\n# <i>") == r"a_b \_c\_ \`x\` \[y](z) # &lt;i&gt;"
+
+
+def test_the_command_line(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main([str(run_of(tmp_path / "r"))]) == 0
+    assert capsys.readouterr().out.split() == ["assets/experiments/one.png", "docs/experiments.md"]
+    assert main(["nowhere"]) == 2
+    assert "nowhere: no such run folder" in capsys.readouterr().err
+
+
+def test_a_name_cannot_lead_out_of_the_folder(tmp_path):
+    picture, _ = write_gallery([run_of(tmp_path / "r", name="../../up")], tmp_path / "p.md", tmp_path / "pictures")
+    assert picture.parent == tmp_path / "pictures"
+    assert picture.exists()
+
+
+def test_two_runs_of_one_experiment_are_refused(tmp_path):
+    runs = [run_of(tmp_path / name) for name in ("1", "2")]
+    with pytest.raises(SocialRLError, match="two runs of one"):
+        write_gallery(runs, tmp_path / "p.md", tmp_path)
