@@ -25,7 +25,7 @@ BINS = 25  # of an episode, at most
 SHADES = 5  # of a map: the legend shows each
 FAINTEST = 0.02  # of the top of a scale: less has no shade
 NICE = (1.0, 2.0, 2.5, 5.0, 10.0)  # tops of a scale, times a power of ten
-INFLUENCE = "var(--influence)"
+SHADE = "var(--shade)"  # one hue for all maps, so that one legend holds and a grey print can be read
 CELL = 10  # units of a map's own coordinates
 ONE = np.ones((1, 1), bool)
 
@@ -164,7 +164,8 @@ def following(arms: Mapping[str, Decisions], colours: Mapping[str, str]) -> Mark
         for source in shown[label]:
             name, share = one.sources[source], float(one.cells[source].sum() / one.cells.sum())
             words = f"follows {name}: {share:.0%} of all steps"
-            maps.append(heat_map(one, one.share(source), top, colours[name], words, f"{label} {words}, by cell"))
+            key = Markup(figures.source_swatch(name, colours, f"map{i}-{source}"))
+            maps.append(heat_map(one, one.share(source), top, SHADE, join([key, words], " "), f"{label} {words}, by cell"))
         rows.append(row(label, maps))
         total = one.points.sum(axis=(0, 2))
         parts = {one.sources[source]: ratio(one.points[source].sum(axis=1), total) for source in shown[label]}
@@ -175,7 +176,7 @@ def following(arms: Mapping[str, Decisions], colours: Mapping[str, str]) -> Mark
         [
             tag("h3", "Where others are followed"),
             tag("p", "Shade: of the steps on the cell, the share on which that co-player was followed.", class_="note"),
-            scale(top, "var(--ink)", factor=100.0, unit=" %"),
+            scale(top, factor=100.0, unit=" %"),
             tag("div", *rows, class_="arms"),
             tag("h3", "When others are followed"),
             tag(
@@ -200,7 +201,7 @@ def influence(arms: Mapping[str, Decisions], styles: Styles) -> Markup:
     pictures = []
     for label, one in arms.items():
         words = f"influence: {one.cell_nats.sum() / one.cells.sum():.2g} nats per step"
-        shaded = heat_map(one, one.influence(), top, INFLUENCE, words, f"{label}: mean social influence by cell")
+        shaded = heat_map(one, one.influence(), top, SHADE, words, f"{label}: mean social influence by cell")
         pictures.append(row(label, [presence_map(one), shaded]))
     curves = {label: Series(one.when, ratio(one.point_nats, one.points.sum(axis=0))) for label, one in arms.items()}
     text = (
@@ -211,7 +212,7 @@ def influence(arms: Mapping[str, Decisions], styles: Styles) -> Markup:
         [
             tag("h3", "Where others have influence"),
             tag("p", text, class_="note"),
-            scale(top, INFLUENCE),
+            scale(top),
             tag("div", *pictures, class_="arms"),
             tag("h3", "When others have influence"),
             figure(
@@ -233,12 +234,14 @@ def ceiling(maps: Iterable[np.ndarray]) -> float:
     return power * next(nice for nice in NICE if nice * power >= high * (1 - 1e-9))
 
 
-def scale(top: float, colour: str, factor: float = 1.0, unit: str = "") -> Markup:
+def scale(top: float, factor: float = 1.0, unit: str = "") -> Markup:
     """The legend of maps that end at `top`: what each shade, a dot, and no shade at all mean."""
     edges = [f"{top * k / SHADES * factor:.3g}{unit}" for k in range(SHADES)]
     words = [f"under {top * FAINTEST * factor:.2g}{unit}", *(f"to {edge}" for edge in edges[1:]), f"over {edges[-1]}"]
-    fills = [tag("path", d=squares(ONE), fill="var(--lines)")]
-    fills += [tag("path", d=squares(ONE), fill=colour, fill_opacity=opacity(k)) for k in range(1, SHADES + 1)]
+    ground = tag("path", d=squares(ONE), fill="var(--lines)")
+    fills = [ground]
+    for k in range(1, SHADES + 1):
+        fills.append(join([ground, tag("path", d=squares(ONE), fill=SHADE, fill_opacity=opacity(k))]))
     keys = [*zip(fills, words, strict=True), (dots(ONE), f"fewer than {FEWEST} steps"), (strokes(ONE), "wall")]
     box = f"0 0 {CELL} {CELL}"
     return tag(
@@ -262,7 +265,7 @@ def presence_map(one: Decisions) -> Markup:
 
 
 def heat_map(one: Decisions, values: Float[np.ndarray, "H W"], top: float, colour: str, words: str, title: str) -> Markup:
-    """A small picture of the grid, a shade of the colour per cell; NaN: no shade. title: for screen readers."""
+    """A small picture of the grid, a shade of the colour per cell; NaN: none. words: below it. title: for screen readers."""
     height, width = values.shape
     known = np.isfinite(values)
     part = np.nan_to_num(values) / top

@@ -1,7 +1,8 @@
 """The report's figures, each a function from numbers to one inline <svg>.
 
-Arms differ in colour (Okabe and Ito's palette, told apart by colour-blind readers), marker and line, so that a grey print can
-be read. Thin lines and open points are single seeds; thick lines are interquartile means, bands their 95 % intervals.
+Arms differ in colour (Okabe and Ito's palette; a test checks that colour-blind readers can tell it apart), marker and line, so
+that a grey print can be read. Thin lines and open points are single seeds; thick lines are interquartile means, bands their 95 %
+intervals.
 """
 
 import dataclasses
@@ -17,7 +18,7 @@ from socialrl.report.reading import Series
 from socialrl.report.statistics import Estimate, intervals
 from socialrl_envs.render import OKABE_ITO
 
-_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7a7a7a")
+_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#666666")
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<")
 _DASHES = ("-", (0, (5.0, 1.5)), (0, (1.0, 1.0)), (0, (6.0, 1.5, 1.0, 1.5)), (0, (8.0, 2.0, 3.0, 2.0)))
 _HATCHES = ("//", "\\\\", "||", "--", "xx", "++", "////")  # of lines; dots and rings make a large file
@@ -128,7 +129,7 @@ def shares(by_arm: Mapping[str, Mapping[str, float]], colours: Mapping[str, str]
         for row, parts in enumerate(by_arm.values()):
             left = 0.0
             for source, share in parts.items():
-                axes.barh(row, share, left=left, height=0.62, **_fill(source, colours))
+                axes.barh(row, share, left=left, height=0.62, **fill(source, colours))
                 if share >= 0.06:
                     box = {"boxstyle": "round,pad=0.15", "facecolor": svg.PAPER, "edgecolor": "none", "alpha": 0.85}
                     axes.text(left + share / 2, row, f"{share:.0%}", ha="center", va="center", fontsize=9, bbox=box)
@@ -156,7 +157,7 @@ def shares_over(
         axes.margins(x=0)
         below = np.zeros(len(steps))
         for source, share in parts.items():
-            axes.fill_between(steps, below, below + share, **_fill(source, colours))
+            axes.fill_between(steps, below, below + share, **fill(source, colours))
             below = below + share
         axes.set_ylim(0, top)
         return svg.inline(made, name, f"Share of steps on which each source was followed: {what}.")
@@ -229,7 +230,7 @@ def source_swatch(source: str, colours: Mapping[str, str], name: str) -> str:
         made.set_layout_engine("none")
         axes = made.add_axes((0, 0, 1, 1))
         axes.set_axis_off()
-        axes.fill_between([0, 1], [0, 0], [1, 1], **_fill(source, colours))
+        axes.fill_between([0, 1], [0, 0], [1, 1], **fill(source, colours))
         axes.margins(0)
         return svg.inline(made, name, "")
 
@@ -247,7 +248,7 @@ def line(look: Style, points: int) -> dict:
     }
 
 
-def _fill(source: str, colours: Mapping[str, str]) -> dict:
+def fill(source: str, colours: Mapping[str, str]) -> dict:
     others = [name for name in colours if name != "self"]
     hatch = None if source == "self" else _HATCHES[others.index(source) % len(_HATCHES)]
     return {"facecolor": colours[source], "hatch": hatch, "edgecolor": svg.PAPER, "linewidth": 0}

@@ -84,7 +84,7 @@ def test_the_page_shows_followers_and_names_those_that_follow_no_one(tmp_path):
     assert "Followed no one in any recorded episode: b." in page
     picture = re.findall(r"<svg viewBox=\"-1 -1 72 72\".*?</svg>", page, re.DOTALL)[1]
     shade = decision_maps.opacity(SHADES)
-    assert f'd="M10.5 10.5h9v9h-9z" fill="#e69f00" fill-opacity="{shade}"' in picture
+    assert f'd="M10.5 10.5h9v9h-9z" fill="var(--shade)" fill-opacity="{shade}"' in picture
 
 
 def test_the_page_shows_influence_where_there_are_no_sources(tmp_path):
