@@ -50,7 +50,8 @@ class Config:
         require(self.ridge > 0, "ridge", self.ridge, "positive")
 
     def run(self, study: Study) -> Iterator[tuple[dict[str, Any], Bundle]]:
-        """Yields labels and a bundle of measures by name: read_right, and read_right/<bin> of BINS equal parts of the time."""
+        """Yields labels and a bundle of measures by name: read_right, read_right/<bin> of BINS equal parts of the time, and
+        guess, the share that guessing gets."""
         if not self.count(study):
             return
         world = study.world
@@ -101,7 +102,8 @@ def read_right(trace: Trace, world: World, ridge: float) -> dict[str, Array]:
     right, counted = jnp.argmin(distance, axis=-1) == due[:, half:], counts[:, half:]
     parts = np.array_split(np.arange(right.shape[0]), BINS)
     curve = {f"read_right/{i}": mean_where(right[part], counted[part]) for i, part in enumerate(parts)}
-    return {"read_right": mean_where(right, counted)} | curve
+    guess = jnp.float32(1 / (there.shape[-2] - 1))
+    return {"read_right": mean_where(right, counted), "guess": guess} | curve
 
 
 def fit(

@@ -3,7 +3,19 @@
 from pathlib import Path
 
 from socialrl.record.atomic import write_bytes
-from socialrl.report import claims, decision_maps, diagnostics, episodes, figures, scores, settings, social, sources, transfer
+from socialrl.report import (
+    claims,
+    decision_maps,
+    diagnostics,
+    episodes,
+    figures,
+    memory,
+    scores,
+    settings,
+    social,
+    sources,
+    transfer,
+)
 from socialrl.report.markup import Markup, Section, tag
 from socialrl.report.reading import Study
 
@@ -29,6 +41,7 @@ def render(study: Study) -> str:
         decision_maps.decision_maps(study, styles, colours),
         episodes.episodes(shown, colours),
         social.social(study, styles),
+        memory.memory(study, styles),
         transfer.few_shot(study, styles),
         diagnostics.diagnostics(study, styles),
         settings.settings(study),

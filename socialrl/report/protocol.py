@@ -7,7 +7,7 @@ on the same levels (Bhoopchand et al., Nature Communications 2023, arXiv 2203.00
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -66,6 +66,13 @@ def measure(cells: Cells, condition: Condition, name: str = "return") -> PerSeed
     """A measure under a condition, NaN for every seed if there is none."""
     seeds = max(len(values) for measures in cells.values() for values in measures.values())
     return cells.get(condition, {}).get(name, np.full(seeds, math.nan))
+
+
+def over_bins(measures: Mapping[str, np.ndarray], name: str) -> np.ndarray:
+    """The measures `<name>/<bin>` as (bins, seeds), or an empty array where nothing was measured."""
+    head = f"{name}/"
+    bins = [key for key in measures if key.startswith(head) and np.isfinite(measures[key]).any()]
+    return np.array([measures[key] for key in sorted(bins, key=lambda key: int(key[len(head) :]))])
 
 
 def returns(cells: Cells, world: str, policy: str) -> dict[str, PerSeed]:

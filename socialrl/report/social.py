@@ -1,7 +1,6 @@
 """The page's section about the social protocol: figures and tables of what `protocol` reads."""
 
 import math
-from collections.abc import Mapping
 
 import numpy as np
 
@@ -20,6 +19,7 @@ from socialrl.report.protocol import (
     companies,
     measure,
     of_each,
+    over_bins,
     returns,
     shares,
     tables,
@@ -114,9 +114,10 @@ def influence_figures(tests: dict[str, Cells], styles: Styles, policy: str) -> M
     pictures = []
     for presence, title in (("full", "there throughout"), ("half", "there for the first half")):
         condition = Condition(HOME, policy, TRAINED, presence)
-        curves = {arm: curve for arm, cells in tests.items() if len(curve := influence_curve(cells.get(condition, {})))}
+        curves = {arm: curve for arm, cells in tests.items() if len(curve := over_bins(cells.get(condition, {}), "influence"))}
         if curves:
-            pictures.append(figure(Markup(social_figures.influence(curves, styles, f"influence-{presence}", title))))
+            drawn = social_figures.over_episode(curves, styles, f"influence-{presence}", title, "nats per step")
+            pictures.append(figure(Markup(drawn)))
     if not pictures:
         return None
     text = "KL of the policy from itself with the others hidden from view: how much seeing them changes what it does."
@@ -127,9 +128,3 @@ def influence_figures(tests: dict[str, Cells], styles: Styles, policy: str) -> M
             tag("div", *pictures, class_="grid halves"),
         ]
     )
-
-
-def influence_curve(measures: Mapping[str, np.ndarray]) -> np.ndarray:
-    """(bins, seeds), or an empty array where nothing was measured."""
-    bins = [name for name in measures if name.startswith("influence/") and np.isfinite(measures[name]).any()]
-    return np.array([measures[name] for name in sorted(bins, key=lambda name: int(name.rpartition("/")[2]))])

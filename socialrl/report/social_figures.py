@@ -1,4 +1,4 @@
-"""The figures of the social protocol: bars of conditions by arm, and the influence of others over an episode."""
+"""The figures of the social protocol: bars of conditions by arm, and measures over an episode."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -54,11 +54,18 @@ def _bar(axes: Any, x: float, width: float, seeds: PerSeed, look: Style) -> None
     axes.plot(x, estimate.value, look.marker, color=look.colour, markersize=7, markeredgecolor=svg.PAPER)
 
 
-def influence(curves: Mapping[str, Float[np.ndarray, "bins seeds"]], styles: Styles, name: str, title: str) -> str:
-    """Nats by which hiding the others changes the policy, over the episode: IQM, its 95 % band, every seed as a thin line."""
+def over_episode(
+    curves: Mapping[str, Float[np.ndarray, "bins seeds"]],
+    styles: Styles,
+    name: str,
+    title: str,
+    ylabel: str,
+    level: float | None = None,
+) -> str:
+    """A measure over the episode: IQM, its 95 % band, every seed as a thin line. level: where a dashed line is drawn."""
     with svg.style():
         made = svg.figure(WIDTH / 2.1, 2.6)
-        axes = made.add_subplot(title=title, xlabel="share of the episode", ylabel="nats per step", xlim=(0, 1))
+        axes = made.add_subplot(title=title, xlabel="share of the episode", ylabel=ylabel, xlim=(0, 1))
         axes.xaxis.set_major_formatter(svg.percent())
         for arm, values in curves.items():
             look, bands = styles[arm], intervals(values)
@@ -66,5 +73,7 @@ def influence(curves: Mapping[str, Float[np.ndarray, "bins seeds"]], styles: Sty
             axes.plot(x, values, color=look.colour, linewidth=0.6, alpha=0.5)
             axes.fill_between(x, bands[:, 1], bands[:, 2], color=look.colour, alpha=0.18, linewidth=0)
             axes.plot(x, bands[:, 0], color=look.colour, linestyle=look.dashes, linewidth=2, marker=look.marker, markersize=5)
+        if level is not None:
+            axes.axhline(level, color=svg.INK, linewidth=1.4, linestyle=(0, (4.0, 2.0)))
         axes.set_ylim(bottom=0)
-        return svg.inline(made, name, f"{title}: influence of others on {', '.join(curves)} over the episode.")
+        return svg.inline(made, name, f"{title}: {ylabel} of {', '.join(curves)} over the episode.")

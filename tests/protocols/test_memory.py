@@ -90,8 +90,9 @@ def test_every_presence_is_probed():
     assert config.count(given) == 3
     for _, values in records:
         numbers = given.seeds.values(values)
-        assert set(numbers) == {"read_right", *(f"read_right/{i}" for i in range(10))}
+        assert set(numbers) == {"read_right", "guess", *(f"read_right/{i}" for i in range(10))}
         assert numbers["read_right"].shape == (2,)
+        np.testing.assert_allclose(numbers["guess"], 0.5)
         known = numbers["read_right"][np.isfinite(numbers["read_right"])]
         assert ((known >= 0) & (known <= 1)).all()
 
