@@ -13,6 +13,8 @@ from jaxtyping import Bool, Float32, Int32, PyTree, UInt8
 from socialrl_envs.struct import pytree
 from socialrl_envs.types import WorldSpec
 
+Scale = Literal["reward", "logit"]
+
 
 @pytree
 class Timestep:
@@ -106,7 +108,7 @@ class Learner(NamedTuple):
         (S, A) of an ensemble about the values. Asked of recorded episodes alone
     follow(state, memory, timestep, source, key) -> (action, memory): an action as each novice believes that source would act,
         or None if there is but itself; for recorded episodes, to tell where the novice expects to go
-    scale: what the values of its decisions are, worth in units of reward, or logits of a policy
+    scale: what the values of its decisions are, worths in units of reward or logits of a policy
     """
 
     init: Callable[..., Any]
@@ -118,7 +120,7 @@ class Learner(NamedTuple):
     influence: Callable[..., Array] | None = None
     explain: Callable[..., dict[str, Array]] | None = None
     follow: Callable[..., tuple[Array, Any]] | None = None
-    scale: Literal["reward", "logit"] = "reward"
+    scale: Scale = "reward"
 
 
 class LearnerConfig(Protocol):

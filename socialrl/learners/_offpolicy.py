@@ -13,7 +13,7 @@ from jaxtyping import Int32, Key, PyTree
 
 from socialrl import buffer as replay
 from socialrl.nets.memory import Kind, blank
-from socialrl.types import Decision, Demonstration, Experience, Learner, Timestep, Transition
+from socialrl.types import Decision, Demonstration, Experience, Learner, Scale, Timestep, Transition
 from socialrl_envs.struct import pytree
 from socialrl_envs.types import WorldSpec
 from socialrl_envs.world import require
@@ -92,7 +92,7 @@ class Parts(NamedTuple):
     init(key) -> params
     decide(state, memory, obs (1, N, V, V, C), first (1, N), key, explore) -> (Decision with leaves (N, ...), memory)
     loss(params, target, rows) -> (scalar, metrics by name)
-    explain, follow: those of a Learner, of what `decide` takes: (state, memory, obs, first, decision) and
+    explain, follow, scale: those of a Learner, of what `decide` takes: (state, memory, obs, first, decision) and
     (state, memory, obs, first, source, key)
     """
 
@@ -103,6 +103,7 @@ class Parts(NamedTuple):
     adapt: Callable[..., Any] | None = None
     explain: Callable[..., dict[str, Array]] | None = None
     follow: Callable[..., tuple[Array, Any]] | None = None
+    scale: Scale = "reward"
 
 
 def rows_like(spec: WorldSpec, unroll: int, worlds: int) -> Rows:
@@ -267,6 +268,7 @@ def build(config: OffPolicyConfig, spec: WorldSpec, parts: Parts) -> Learner:
         transfer=transfer,
         explain=explain,
         follow=follow if parts.follow else None,
+        scale=parts.scale,
     )
 
 

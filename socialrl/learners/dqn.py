@@ -110,4 +110,11 @@ def network_learner(config: Any, spec: WorldSpec, loss: Any, sampled: bool = Fal
     def of_rows(params: PyTree, target: PyTree, rows: Rows) -> tuple[Array, dict[str, Array]]:
         return loss(apply, config, params, target, rows)
 
-    return build(config, spec, Parts(init=init, decide=decide, loss=of_rows))
+    def explain(state: OffPolicyState, memory: Any, obs: Array, first: Array, decision: Decision) -> dict[str, Array]:
+        if config.prediction == 0:
+            return {}
+        features = apply(state.params, memory, obs, first)[2]
+        return {"prediction": apply(state.params, features, decision.action[None], method=Network.predict)[0]}
+
+    parts = Parts(init=init, decide=decide, loss=of_rows, explain=explain, scale="logit" if sampled else "reward")
+    return build(config, spec, parts)

@@ -162,6 +162,8 @@ class PPO:
             memory=lambda *batch: blank_memory(self.config, *batch),
             transfer=self.transfer,
             influence=self.influence,
+            explain=self.explain,
+            scale="logit",
         )
 
     # what a learner does, over novices (B, M)
@@ -189,6 +191,20 @@ class PPO:
         _, logits = self._over_novices(self.decide, state.params, memory, timestep)
         _, alone = self._over_novices(self.decide, state.params, memory, hide_others(timestep, self.spec))
         return kl_divergence(logits, alone)
+
+    def explain(self, state: PPOState, memory: Any, timestep: Timestep, decision: Decision) -> dict[str, Array]:
+        """What the auxiliary head expects to be seen next, the mean of all looks."""
+        if self.config.prediction == 0 or self.config.predicts != "next":
+            return {}
+
+        def expected(params: PyTree, memory: Any, acted: tuple[Timestep, Array]) -> Float32[Array, "N V V C"]:
+            steps, action = jax.tree.map(lambda x: x[None], acted)
+            _, out = self.unroll(params, memory, steps)
+            views = self.apply(params, out.features, action, method=ActorCritic.predict)[0]
+            turned = [views[:, 0], *(self.mirror.view(views[:, look]) for look in range(1, views.shape[1]))]
+            return jnp.mean(jnp.stack(turned), axis=0)
+
+        return {"prediction": self._over_novices(expected, state.params, memory, (timestep, decision.action))}
 
     def update(self, state: PPOState, experience: Experience, key: Key[Array, ""]) -> tuple[PPOState, dict[str, Array]]:
         """Epochs of minibatches on one unroll."""
@@ -242,12 +258,12 @@ class PPO:
     def _split_key(self, key: Key[Array, ""]) -> Key[Array, " M"]:
         return jax.random.split(key, len(self.spec.novices))
 
-    def _over_novices(self, function: Any, params: PyTree, memory: Any, timestep: Timestep) -> Any:
+    def _over_novices(self, function: Any, params: PyTree, memory: Any, steps: PyTree) -> Any:
         """`function(params, memory, steps)` of N sequences, over novices with leaves (B, M, ...), who may share params."""
         if not self.config.shared:
-            return jax.vmap(function, in_axes=(0, 1, 1), out_axes=1)(params, memory, timestep)
-        batch = timestep.first.shape
-        flat = jax.tree.map(lambda x: x.reshape(-1, *x.shape[len(batch) :]), (memory, timestep))
+            return jax.vmap(function, in_axes=(0, 1, 1), out_axes=1)(params, memory, steps)
+        batch = jax.tree.leaves(steps)[0].shape[:2]
+        flat = jax.tree.map(lambda x: x.reshape(-1, *x.shape[len(batch) :]), (memory, steps))
         return jax.tree.map(lambda x: x.reshape(*batch, *x.shape[1:]), function(params, *flat))
 
     # one set of parameters

@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from jaxtyping import Float32, Int32, UInt8
+from jaxtyping import Float32, Int32, Shaped
 
 from socialrl_envs.types import WorldSpec
 
@@ -21,7 +21,7 @@ class Mirror:
     def __init__(self, spec: WorldSpec):
         self.channels, self.actions = _swapped(spec.channels), _swapped(spec.actions)
 
-    def view(self, obs: UInt8[Array, "*batch V V C"]) -> UInt8[Array, "*batch V V C"]:
+    def view(self, obs: Shaped[Array, "*batch V V C"]) -> Shaped[Array, "*batch V V C"]:
         """The view with its columns reversed, and what faces left facing right."""
         return obs[..., ::-1, :][..., self.channels]
 
