@@ -1,8 +1,8 @@
 """The report's figures, each a function from numbers to one inline <svg>.
 
 Arms differ in colour (Okabe and Ito's palette; a test checks that colour-blind readers can tell it apart), marker and line, so
-that a grey print can be read. Thin lines and open points are single seeds; thick lines are interquartile means, bands their 95 %
-intervals.
+that a grey print can be read. Thin lines and open points are single seeds; thick lines are interquartile means, and bands are
+their 95 % intervals.
 """
 
 import dataclasses

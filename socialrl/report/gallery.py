@@ -139,14 +139,20 @@ def measured(one: Finding) -> tuple[str, str]:
 
 def command(run: Run) -> str:
     """What to type to make such a run, without where it was written to."""
-    words, kept = shlex.split(run.command), []
+    try:
+        words = shlex.split(run.command)
+    except ValueError:  # an open quotation mark: not what `socialrl run` notes
+        words = []
+    if words[:2] != ["socialrl", "run"]:
+        words = ["socialrl", "run", f"experiments/{run.experiment.get('name')}.py"]
+    kept: list[str] = []
     while words:
         word = words.pop(0)
         if word.partition("=")[0] not in OWN:
             kept.append(word)
         elif "=" not in word and words and not words[0].startswith("--"):
             words.pop(0)
-    return " ".join(shlex.join(kept).split()) or f"socialrl run experiments/{run.experiment.get('name')}.py"
+    return " ".join(shlex.join(kept).split())
 
 
 def facts(study: Study) -> str:

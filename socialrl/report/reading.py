@@ -162,7 +162,7 @@ def _read_run(folder: Path, name: str, prefix: str) -> tuple[Run, list[ArmRun]]:
         raise SocialRLError(f"{folder}: no such run folder", "name a folder that `socialrl run` wrote")
     if not (folder / "config.json").exists():
         raise SocialRLError(f"{folder}: not a run folder, it has no config.json", "name a folder such as runs/coin_grid/001")
-    config = read_run_config(folder / "config.json")
+    config = whole(read_run_config(folder / "config.json"))
     experiment = config["experiment"]
     if not isinstance(experiment, dict):
         raise SocialRLError(f"{folder / 'config.json'}: `experiment` is not an object")
@@ -227,7 +227,7 @@ def _read_lines(path: Path, parse: Callable[[dict[str, Any]], Any], notes: list[
         if not line.strip():
             continue
         try:
-            data = json.loads(line)
+            data = whole(json.loads(line))
             result.append((_text(data, "arm"), parse(data)))
         except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
             if number == len(lines):  # no newline after it
@@ -236,6 +236,17 @@ def _read_lines(path: Path, parse: Callable[[dict[str, Any]], Any], notes: list[
             problem = f"`{error.args[0]}` is missing" if isinstance(error, KeyError) else str(error)
             raise SocialRLError(f"{path}, line {number}: {problem}", "the file is damaged, or not a run's") from error
     return result
+
+
+def whole(value: Any) -> Any:
+    """JSON values whose texts can be written and drawn: half of a surrogate pair, which JSON may hold, becomes a "?"."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode("utf-8")
+    if isinstance(value, list):
+        return [whole(item) for item in value]
+    if isinstance(value, dict):
+        return {whole(key): whole(item) for key, item in value.items()}
+    return value
 
 
 def _text(data: Any, key: str) -> str:

@@ -1,8 +1,7 @@
 """Palettes as people of reduced colour vision see them, and as a grey print shows them.
 
 Simulated by the matrices of Machado, Oliveira and Fernandes (2009), "A physiologically-based model for simulation of color
-vision deficiency" (IEEE TVCG 15(6), table 1, severity 1), on linear RGB. Distances are CIE 1976 in L*a*b* under D65: about 2.3 is
-just noticed.
+vision deficiency" (IEEE TVCG 15(6), table 1, severity 1), on linear RGB. Distances are CIE 1976 in L*a*b* under D65.
 """
 
 import itertools

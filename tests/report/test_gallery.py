@@ -72,6 +72,7 @@ def test_the_page_has_a_chapter_per_run(gallery):
         ("socialrl run e.py --resume runs/e/001 --world.size 7", "socialrl run e.py --world.size 7"),
         ("socialrl run e.py --out=d --platform cpu", "socialrl run e.py"),
         ("", "socialrl run experiments/one.py"),
+        ("rm -r 'x", "socialrl run experiments/one.py"),
     ],
 )
 def test_commands_say_nothing_of_where_they_were_typed(tmp_path, typed, shown):
