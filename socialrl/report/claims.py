@@ -3,7 +3,7 @@
 from socialrl.report.findings import Finding, findings
 from socialrl.report.markup import Section, join, section, table, tag
 from socialrl.report.reading import Study
-from socialrl.report.scores import cell
+from socialrl.report.scores import cell, chance
 from socialrl.report.statistics import interval, probability_of_improvement
 from socialrl.report.tables import NONE, number
 
@@ -18,16 +18,18 @@ def claims(study: Study) -> Section | None:
     rows = [row(one, several=len(study.runs) > 1) for one in findings(study)]
     if not rows:
         return None
-    head = ("claim", "source", "found", "against", "P, 95 % interval", "seeds", "verdict")
-    return section("Claims", table(head, rows), tag("p", _RULE, class_="note"), anchor="claims")
+    head = ("claim", "verdict", "found", "against", "P, 95 % interval", "seeds")
+    shown = tag("div", table(head, rows), class_="claims")
+    return section("Claims", shown, tag("p", _RULE, class_="note"), anchor="claims")
 
 
 def row(one: Finding, several: bool) -> tuple[object, ...]:
     """A finding as the table's cells. several: whether to say of which run it is."""
-    name = f"{one.run}: {one.claim.text}" if several else one.claim.text
+    text = f"{one.run}: {one.claim.text}" if several else one.claim.text
+    name = join([text, tag("span", one.claim.source, class_="source")], " ")
     if one.found is None or one.against is None or one.chance is None:
-        return (name, one.claim.source, NONE, NONE, NONE, NONE, one.verdict)
+        return (name, one.verdict, NONE, NONE, NONE, NONE)
     ours = join([one.claim.arm, cell(interval(one.found))], " ")
     other = join([one.rival, cell(interval(one.against))], " ") if one.claim.over else number(float(one.against[0]))
-    chance = cell(probability_of_improvement(*one.chance))
-    return (name, one.claim.source, ours, other, chance, str(len(one.found)), tag("strong", one.verdict))
+    likely = chance(probability_of_improvement(*one.chance))
+    return (name, tag("strong", one.verdict), ours, other, likely, str(len(one.found)))

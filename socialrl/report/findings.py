@@ -28,9 +28,10 @@ class Finding:
 
     @property
     def rival(self) -> str:
-        """What the arm is compared with, in words: an arm, "expert", or "" for a number; and times what."""
-        times = "" if self.claim.times == 1 else f"{self.claim.times:g} times "
-        return times + (self.claim.over or "")
+        """What the arm is compared with, in words: an arm, "0.9 times expert:", or "" for a number."""
+        if self.claim.over is None or self.claim.times == 1:
+            return self.claim.over or ""
+        return f"{self.claim.times:g} times {self.claim.over}:"
 
     @property
     def chance(self) -> tuple[PerSeed, PerSeed] | None:

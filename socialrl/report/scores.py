@@ -115,14 +115,14 @@ def comparison_table(scores: Mapping[str, np.ndarray]) -> Markup | None:
     for arm, seeds in scores.items():
         if arm == reference:
             continue
-        gap, chance = difference(seeds, scores[reference]), probability_of_improvement(seeds, scores[reference])
+        gap, likely = difference(seeds, scores[reference]), probability_of_improvement(seeds, scores[reference])
         rows.append(
             (
                 f"{arm} minus {reference}",
                 _signed(gap.value),
                 bracket(gap.low, gap.high),
                 standing(seeds, scores[reference]),
-                _chance(chance),
+                chance(likely),
                 "paired" if paired(seeds, scores[reference]) else "unpaired",
             )
         )
@@ -132,7 +132,7 @@ def comparison_table(scores: Mapping[str, np.ndarray]) -> Markup | None:
     return join([tag("h3", f"Each arm against {reference}"), table(head, rows, numeric=(1, 2))])
 
 
-def _chance(e: Estimate) -> Markup | str:
+def chance(e: Estimate) -> Markup | str:
     """The probability of improvement; where every pair agrees, a bootstrap interval would claim a certainty that it has not."""
     if e.value in (0.0, 1.0):
         return f"{e.value:.0f}, in every pair"

@@ -7,6 +7,7 @@ import os
 import select
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,14 @@ PLAYWRIGHT = (
     "chromium*/chrome-linux*/headless_shell",
     "chromium*/chrome-mac*/*/*/*/Chromium",
 )
+# Becomes the browser, with the two pipes that are named first as its files 3 and 4, where it speaks its protocol.
+LAUNCH = """
+import os, sys
+pipes = [os.dup(int(number)) for number in sys.argv[1:3]]
+for place, pipe in zip((3, 4), [os.dup2(pipe, 60 + i) for i, pipe in enumerate(pipes)]):
+    os.dup2(pipe, place)
+os.execv(sys.argv[3], sys.argv[3:])
+"""
 PATIENCE = 120.0  # seconds for one answer: a busy machine is slow
 
 
@@ -100,15 +109,14 @@ class Tab:
 def tab(browser: str, profile: Path) -> Iterator[Tab]:
     """A page of a browser of one's own, which ends with the block. profile: an empty folder."""
     (theirs_in, ours_out), (ours_in, theirs_out) = os.pipe(), os.pipe()
-
-    def place() -> None:  # in the child: the protocol's pipes are its files 3 and 4
-        high = [os.dup2(fd, 50 + i) for i, fd in enumerate((theirs_in, theirs_out))]
-        os.dup2(high[0], 3)
-        os.dup2(high[1], 4)
-
     options = ("--headless", "--no-sandbox", "--disable-gpu", "--remote-debugging-pipe", "--no-first-run", "--hide-scrollbars")
     command = [browser, *options, "--disable-dev-shm-usage", "--disable-background-networking", f"--user-data-dir={profile}"]
-    process = subprocess.Popen(command, preexec_fn=place, close_fds=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        [sys.executable, "-c", LAUNCH, str(theirs_in), str(theirs_out), *command],
+        pass_fds=(theirs_in, theirs_out),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     os.close(theirs_in)
     os.close(theirs_out)
     try:
