@@ -270,11 +270,11 @@ def rules(session: Session, size: int, width: Real) -> list[str]:
     """The rules of the world, as its module tells them, in lines of at most `width` pixels in a font of this size."""
     lines: list[str] = []
     for paragraph in inspect.cleandoc(inspect.getmodule(type(session.world)).__doc__ or "").split("\n\n"):
-        lines.append("")
+        lines += [""] * (1 + bool(lines))
         for word in paragraph.replace("`", "").split():
             longer = f"{lines[-1]} {word}".strip()
             lines = [*lines[:-1], longer] if text_width(longer, size) <= width else [*lines, word]
-    return lines[1:]
+    return lines
 
 
 def _colour(session: Session, seat: int) -> Colour:

@@ -1,6 +1,7 @@
 """A game of a person among others, step by step: who acts, what came of it, and the record of it all. No window."""
 
 import dataclasses
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import jax
@@ -56,10 +57,7 @@ class Session:
 
     def __init__(self, cast: Cast, seat: int, seed: int):
         self.cast, self.seat, self.seed = cast, seat, seed
-        self.world, self.spec = cast.world, cast.spec
-        self.novices = np.array(self.spec.novices, np.int32)
-        self.hosted, self.numbers = host(cast.world), cast.numbers(seat)
-        self._begin, self._act = jax.jit(self._first), jax.jit(self._next)
+        self.world, self.spec, self._game = cast.world, cast.spec, _game(cast, seat)
         self.episodes: list[Episode] = []
         self.begin()
 
@@ -98,12 +96,12 @@ class Session:
     @property
     def score(self) -> float:
         """The person's return in this episode."""
-        return sum(self._rewards(self._episode))
+        return float(sum(self._rewards(self._episode)))
 
     @property
     def scores(self) -> list[float]:
         """The person's returns in the episodes before this one."""
-        return [sum(self._rewards(episode)) for episode in self.episodes[:-1]]
+        return [float(sum(self._rewards(episode))) for episode in self.episodes[:-1]]
 
     @property
     def steps(self) -> int:
@@ -129,7 +127,7 @@ class Session:
         number = len(self.episodes)
         self._key = jax.random.fold_in(jax.random.key(self.seed), number)
         with jax.debug_key_reuse(False):  # a replay keeps the keys that were used
-            self._moment, reset_key = self._begin(jax.random.fold_in(self._key, 0))
+            self._moment, reset_key = self._game.begin(jax.random.fold_in(self._key, 0))
         if self.episodes and not self.t:
             self.episodes.pop()
         self._episode = Episode(jax.device_get(self._moment.state), [], np.asarray(reset_key))
@@ -141,7 +139,7 @@ class Session:
             return
         with jax.debug_key_reuse(False):
             key = jax.random.fold_in(self._key, 1 + self.t)
-            self._moment, lived = self._act(self.cast.learner_state, self._moment, jnp.int32(action), key)
+            self._moment, lived = self._game.act(self.cast.learner_state, self._moment, jnp.int32(action), key)
         self._episode.steps.append(jax.device_get(lived))
 
     # What is kept.
@@ -176,21 +174,32 @@ class Session:
         who = {"seats": (self.seat,), "actors": ("person",), "seed": self.seed}
         return to_demonstrations([part], self.world, self.cast.world_json, **who)
 
-    # Pure functions, compiled once.
+    def _rewards(self, episode: Episode) -> list[float]:
+        return [float(step.outcome.reward[0, self.seat]) for step in episode.steps]
+
+
+class _Game:
+    """The pure functions of a session, compiled once for a cast and a seat."""
+
+    def __init__(self, cast: Cast, seat: int):
+        self.world, self.learner, self.seat = cast.world, cast.learner, seat
+        self.novices = np.array(cast.spec.novices, np.int32)
+        self.hosted, self.numbers = host(cast.world), cast.numbers(seat)
+        self.begin, self.act = jax.jit(self._first), jax.jit(self._next)
 
     def _first(self, key: Key[Array, ""]) -> tuple[Moment, Array]:
         level_key, reset_key = jax.random.split(key)
         state = self.world.reset(self.world.sample_level(level_key, self.numbers), reset_key)
         state = jax.tree.map(lambda leaf: jnp.asarray(leaf)[None], state)
         timestep = first_timestep(jax.vmap(self.world.observe)(state), self.novices)
-        memory = self.cast.learner.memory(1, len(self.novices))
+        memory = self.learner.memory(1, len(self.novices))
         return Moment(state=state, timestep=timestep, memory=memory), jax.random.key_data(reset_key)[None]
 
     def _next(self, learner_state: Any, moment: Moment, action: Int32[Array, ""], key: Key[Array, ""]) -> tuple[Moment, Lived]:
         act_key, host_key, step_key = jax.random.split(key, 3)
-        decision, memory = self.cast.learner.act(learner_state, moment.memory, moment.timestep, act_key, False)
-        if self.cast.learner.influence is not None:
-            influence = self.cast.learner.influence(learner_state, moment.memory, moment.timestep)
+        decision, memory = self.learner.act(learner_state, moment.memory, moment.timestep, act_key, False)
+        if self.learner.influence is not None:
+            influence = self.learner.influence(learner_state, moment.memory, moment.timestep)
             decision = dataclasses.replace(decision, influence=influence)
         actions = self.hosted(jax.tree.map(lambda leaf: leaf[0], moment.state), host_key)
         actions = actions.at[self.novices].set(decision.action[0]).at[self.seat].set(action)[None]
@@ -221,8 +230,10 @@ class Session:
             influence=jnp.where(here, jnp.nan, decision.influence),
         )
 
-    def _rewards(self, episode: Episode) -> list[float]:
-        return [float(step.outcome.reward[0, self.seat]) for step in episode.steps]
+
+@lru_cache(maxsize=4)
+def _game(cast: Cast, seat: int) -> _Game:
+    return _Game(cast, seat)
 
 
 def _over(outcome: Outcome) -> bool:

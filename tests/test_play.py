@@ -1,0 +1,383 @@
+"""A person among others: what a session does and keeps, what the window shows, and the files at the end."""
+
+import functools
+
+import jax
+import numpy as np
+import pygame
+import pytest
+
+from socialrl.cli import main
+from socialrl.config import to_json
+from socialrl.play.board import Look, keys_of, paint, picture, rules
+from socialrl.play.cast import Cast, cast
+from socialrl.play.commands import play
+from socialrl.play.session import Session
+from socialrl.play.window import Window
+from socialrl.record import checkpoint, folder
+from socialrl.record.demonstrations import read_demonstrations
+from socialrl.record.replay import load
+from socialrl.record.resimulation import resimulate
+from socialrl.rollout import make_rollout
+from socialrl.training import make_trainer
+from socialrl.viewer.paint import text_width, to_array
+from socialrl_envs.errors import SocialRLError
+from socialrl_envs.render import Picture, draw_ground
+from socialrl_envs.tiles import FLOOR, GOAL
+from tests.test_evaluate import TINY
+
+COINS = ("--world.size", "5", "--world.colours", "2", "--world.coins", "1", "--world.horizon", "6", "--world.experts", "1")
+SIZE = (640, 400)
+
+
+@functools.cache
+def coins() -> Cast:
+    return cast("coin_grid", None, COINS)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A run with a checkpoint of one arm of two."""
+    path = tmp_path_factory.mktemp("runs") / "001"
+    world = TINY.world.build()
+    learner = TINY.arms[0].learner.build(world.spec)
+    start = jax.jit(make_trainer(TINY, learner, make_rollout(world, learner), ()).start)
+    with folder.create(to_json(TINY), out=path) as opened:
+        checkpoint.save(opened.checkpoints("dqn") / "20", [start(jax.random.key(seed)) for seed in range(TINY.seeds)])
+    return path
+
+
+@pytest.fixture(scope="module")
+def cycle():
+    """A session in a world of seats that turn."""
+    return Session(cast("goal_cycle", None, ["--world.size", "9", "--world.goals", "2", "--world.experts", "1"]), 0, 3)
+
+
+def press(window: Window, *names: str) -> None:
+    for name in names:
+        window.handle(pygame.event.Event(pygame.KEYDOWN, key=pygame.key.key_code(name), mod=0))
+        window.draw()
+
+
+def release(window: Window, name: str) -> None:
+    window.handle(pygame.event.Event(pygame.KEYUP, key=pygame.key.key_code(name), mod=0))
+
+
+# Who acts.
+
+
+def test_a_person_acts_in_its_seat_and_the_others_as_they_do():
+    session = Session(coins(), 0, seed=1)
+    assert session.present
+    for action in (0, 1, 4, 2, 3, 4):
+        before = session.state
+        session.act(action)
+        step = (0, 0) if action == 4 else ((-1, 0), (0, 1), (1, 0), (0, -1))[action]
+        target = before.position[0] + step
+        expected = target if set(target.tolist()) <= {1, 2, 3} else before.position[0]
+        np.testing.assert_array_equal(session.state.position[0], expected)
+    assert session.ended
+    assert not session.terminated
+    session.act(0)
+    assert session.t == 6
+    replay = session.replay()
+    np.testing.assert_array_equal(replay.action[0, :, 0], [0, 1, 4, 2, 3, 4])
+    assert session.score == pytest.approx(replay.returns(0)[0])
+
+
+def test_novices_are_away_if_nobody_acts_for_them():
+    session = Session(coins(), 1, seed=1)
+    session.act(4)
+    assert session.state.present.tolist() == [False, True]
+    assert session.followed(0) is None
+
+
+def test_a_seed_decides_all_but_the_person():
+    sessions = [Session(coins(), 0, seed) for seed in (4, 4, 5)]
+    for session in sessions:
+        session.act(1)
+        session.begin()
+        session.act(2)
+    one, same, other = (session.replay() for session in sessions)
+    np.testing.assert_array_equal(one.checksum, same.checksum)
+    assert (one.checksum != other.checksum).any()
+    assert (one.tiles[0, 0] != one.tiles[1, 0]).any() or (one.position[0, 0] != one.position[1, 0]).any()
+
+
+def test_a_trained_novice_acts_beside_a_person(trained):
+    who = cast(None, f"{trained}:dqn:1")
+    assert (who.agent, who.step) == ("dqn, seed 1, step 20 of tiny", 20)
+    beside = Session(who, 1, seed=2)
+    instead = Session(who, 0, seed=2)
+    for _ in range(3):
+        beside.act(4)
+        instead.act(4)
+    assert beside.state.present.all()
+    assert beside.followed(0) in (0, None)
+    decided = beside.trace().decision
+    np.testing.assert_array_equal(decided.action[:, 0, 0], beside.trace().actions[:, 0, 0])
+    assert np.isfinite(decided.values).all()
+    own = instead.trace().decision
+    assert (own.action == 4).all()
+    assert np.isnan(own.values).all()
+
+
+def test_an_episode_that_is_cut_off_ends_in_the_files_too():
+    session = Session(coins(), 0, seed=1)
+    session.act(4)
+    session.act(0)
+    session.begin()
+    session.begin()  # nothing was done in the second one
+    for _ in range(6):
+        session.act(4)
+    assert len(session.scores) == 1
+    found, replay = session.demonstrations(), session.replay()
+    assert found.length.tolist() == replay.length.tolist() == [2, 6]
+    assert found.steps.present[..., 0].sum(axis=0).tolist() == [2, 6]
+    assert not replay.truncated[0].any()
+    assert (found.steps.discount[:2, 0] == 1).all()
+    assert (found.seats, found.actors) == (("novice_0",), ("person",))
+    assert resimulate(replay).text == "re-simulated: as recorded"
+
+
+# What is shown.
+
+
+def test_in_the_fog_lies_nothing_and_nothing_is_noted(cycle):
+    shown, mask = picture(cycle, fog=True)
+    whole, nothing = picture(cycle, fog=False)
+    assert nothing is None
+    assert mask is not None
+    assert 0 < mask.sum() < mask.size
+    assert (shown.tiles[~mask] == FLOOR).all()
+    np.testing.assert_array_equal(shown.tiles[mask], whole.tiles[mask])
+    row, column = whole.position.T
+    np.testing.assert_array_equal(shown.present, whole.present & mask[row, column])
+    assert (shown.notes, whole.notes) == (False, True)
+
+
+def test_without_notes_goals_look_alike():
+    def ground(goal: int, notes: bool) -> np.ndarray:
+        nobody = np.zeros((1, 2), int), np.zeros(1, int), np.zeros(1, bool)
+        return draw_ground(Picture(np.full((1, 1), goal, np.uint8), *nobody, notes=notes))
+
+    assert (ground(GOAL, True) != ground(GOAL + 1, True)).any()
+    np.testing.assert_array_equal(ground(GOAL, False), ground(GOAL + 1, False))
+    assert (ground(GOAL, False) != ground(FLOOR, False)).any()
+
+
+def test_who_sees_everything_has_no_fog():
+    assert picture(Session(coins(), 0, seed=1), fog=True)[1] is None
+
+
+@pytest.mark.parametrize("size", [(320, 240), (900, 1400)])
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_every_size_and_theme_is_painted(cycle, size, theme):
+    image = to_array(paint(cycle, Look(theme=theme), size))
+    assert image.shape == (size[1], size[0], 3)
+    helped = to_array(paint(cycle, Look(theme=theme, help=True), size))
+    assert (image != helped).any()
+
+
+def test_the_rules_fit_their_lines(cycle):
+    lines = rules(cycle, 15, 400)
+    assert lines[0].startswith("Goal tiles that look alike")
+    assert 300 < max(text_width(line, 15) for line in lines) <= 400
+
+
+def test_keys_follow_from_the_actions():
+    compass = keys_of(("up", "right", "down", "left", "stay"))
+    assert [compass[key] for key in ("up", "right", "down", "left", "space")] == [0, 1, 2, 3, 4]
+    assert [compass[key] for key in "wdsa"] == [0, 1, 2, 3]
+    turning = keys_of(("left", "right", "forward", "pickup", "drop"))
+    assert [turning[key] for key in ("left", "right", "up", "1", "2")] == [0, 1, 2, 3, 4]
+
+
+# A tour under a dummy video driver.
+
+
+def test_a_tour(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
+    replay, demonstrations = tmp_path / "replay.npz", tmp_path / "demonstrations.npz"
+
+    def tour(session: Session, fps: float | None) -> None:
+        window = Window(session, fps, SIZE)
+        press(window, "up", "d", "space")
+        assert session.t == 3
+        press(window, "f", "t", "h")
+        assert (window.look.fog, window.look.theme, window.look.help) == (False, "dark", True)
+        press(window, "left")  # any key closes the help, and does nothing else
+        assert (window.look.help, session.t) == (False, 3)
+        press(window, "left", "left", "left", "left")
+        assert session.ended
+        assert session.t == 6
+        press(window, "n", "down")
+        assert (len(session.episodes), session.t) == (2, 1)
+        press(window, "h", "escape")
+        assert window.running
+        press(window, "escape")
+        assert not window.running
+        pygame.display.quit()
+
+    options = {"settings": COINS, "seed": 7, "replay": replay, "demonstrations": demonstrations, "show": tour}
+    assert play("coin_grid", seat="expert_0", **options) == [replay, demonstrations]
+    assert capsys.readouterr().out.split() == [str(replay), str(demonstrations)]
+    kept, found = load(replay), read_demonstrations(demonstrations)
+    assert resimulate(kept).text == "re-simulated: as recorded"
+    assert kept.length.tolist() == found.length.tolist() == [6, 1]
+    np.testing.assert_array_equal(kept.during("action", 0)[:, 1], [0, 1, 4, 3, 3, 3])
+    np.testing.assert_array_equal(found.steps.action[:, 0, 0], [0, 1, 4, 3, 3, 3])
+    np.testing.assert_array_equal(found.steps.obs[1:6, 0], found.steps.next_obs[:5, 0])
+    assert (found.seats, found.actors, found.seed) == (("expert_0",), ("person",), 7)
+    with pytest.raises(SocialRLError, match="is there already"):
+        play("coin_grid", settings=COINS, replay=replay)
+
+
+def test_time_passes_by_itself_and_a_held_key_acts(monkeypatch):
+    monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
+    session = Session(coins(), 0, seed=1)
+    window = Window(session, 4, SIZE)
+    window.due = 10.0
+    window.tick(9.9)
+    assert session.t == 0
+    window.tick(10.0)
+    press(window, "up")
+    assert session.t == 1  # not before it is due
+    window.tick(10.25)
+    window.tick(10.5)
+    release(window, "up")
+    window.tick(10.75)
+    press(window, "h")
+    window.tick(11.5)
+    assert session.trace().actions[:, 0, 0].tolist() == [4, 0, 0, 4]
+    pygame.display.quit()
+
+
+def test_where_no_action_stays_time_waits_for_a_key(cycle, monkeypatch):
+    monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
+    window = Window(cycle, 4, SIZE)
+    before, window.due = cycle.t, 10.0
+    window.tick(20.0)
+    assert cycle.t == before
+    press(window, "right")
+    release(window, "right")
+    window.tick(window.due)
+    window.tick(window.due + 1)
+    assert cycle.t == before + 1
+    pygame.display.quit()
+
+
+def test_nothing_is_written_if_nothing_was_done_and_all_if_it_breaks(tmp_path):
+    def breaks(session: Session, fps: float | None) -> None:
+        session.act(4)
+        raise KeyboardInterrupt
+
+    file = tmp_path / "a.npz"
+    assert play("coin_grid", settings=COINS, demonstrations=file, show=lambda session, fps: None) == []
+    assert not file.exists()
+    with pytest.raises(KeyboardInterrupt):
+        play("coin_grid", settings=COINS, demonstrations=file, show=breaks)
+    assert read_demonstrations(file).length.tolist() == [1]
+
+
+def test_a_drawn_level_is_where_all_episodes_begin(tmp_path):
+    level = tmp_path / "level.txt"
+    level.write_text("######\n#A.r.#\n#....#\n#.B..#\n#...g#\n######\n")
+    session = Session(cast("coin_grid", None, ["--world.experts", "1", "--world.colours", "2"], level), 0, 1)
+    first = session.state.tiles
+    session.act(1)
+    session.begin()
+    assert first.shape == (6, 6)
+    np.testing.assert_array_equal(session.state.tiles, first)
+    assert session.state.position[0].tolist() == [1, 1]
+
+
+# What is refused.
+
+
+def failure(capsys, *arguments) -> str:
+    """The one line on stderr of a command that must fail with code 2."""
+    assert main([*map(str, arguments)]) == 2
+    err = capsys.readouterr().err
+    assert err.startswith("socialrl: error: ")
+    assert err.count("\n") == 1
+    return err
+
+
+def test_what_play_refuses_is_one_line(capsys, trained, tmp_path):
+    small = ("play", "coin_grid", *COINS)
+    assert "unknown seat 'expert_4' (did you mean 'expert_0'?)" in failure(capsys, *small, "--seat", "expert_4")
+    assert "unknown world 'coin_gird' (did you mean 'coin_grid'?)" in failure(capsys, "play", "coin_gird")
+    assert "no world given (known: cleanup_office," in failure(capsys, "play")
+    assert "unknown key --world.siz (did you mean 'size'?)" in failure(capsys, "play", "coin_grid", "--world.siz", "5")
+    assert "unrecognized arguments: --siz 5" in failure(capsys, "play", "coin_grid", "--siz", "5")
+    assert "no novice lives there" in failure(capsys, *small, "--world.novices", "0")
+    assert "--fps: 0.0" in failure(capsys, *small, "--fps", "0")
+    assert "--seed: -1" in failure(capsys, *small, "--seed", "-1")
+    assert "there is no folder" in failure(capsys, *small, "--record", tmp_path / "none" / "a.npz")
+    assert "end in .npz" in failure(capsys, *small, "--demonstrations", tmp_path / "a.csv")
+    assert "not a run folder" in failure(capsys, "play", "--with", tmp_path)
+    assert "has arms dqn, idle (choose one, e.g." in failure(capsys, "play", "--with", trained)
+    assert "unknown arm 'dqm' (did you mean 'dqn'?)" in failure(capsys, "play", "--with", f"{trained}:dqm")
+    assert "arm idle has no checkpoint" in failure(capsys, "play", "--with", f"{trained}:idle")
+    assert "seed 2 (the run has seeds 0..1)" in failure(capsys, "play", "--with", f"{trained}:dqn:2")
+    assert "learnt in coin_grid, not in goal_cycle" in failure(capsys, "play", "goal_cycle", "--with", f"{trained}:dqn")
+    changed = failure(capsys, "play", "--with", f"{trained}:dqn", "--world.size", "7")
+    assert "arm dqn learnt with obs_shape (5, 5, 4), this world has (9, 9, 4)" in changed
+
+
+# Recording without a person.
+
+
+def test_record_writes_what_co_players_do(tmp_path, capsys):
+    out = tmp_path / "demos.npz"
+    assert main(["record", "coin_grid", *COINS, "--out", str(out), "--episodes", "3", "--seed", "5"]) == 0
+    assert capsys.readouterr().out == f"{out}\n"
+    found = read_demonstrations(out)
+    assert (found.seats, found.actors, found.seed) == (("expert_0",), ("planner",), 5)
+    assert found.world["size"] == 5
+    assert found.steps.obs.shape == (6, 3, 1, 5, 5, 4)
+    np.testing.assert_array_equal(found.steps.obs[1:], found.steps.next_obs[:-1])
+    np.testing.assert_array_equal(found.steps.last[:, :, 0], np.arange(6)[:, None] == np.full(3, 5))
+    assert found.steps.present.all()
+    assert not found.steps.obs[..., found.channels.index("others")].any()  # the novice is away
+    found.check_fits(coins().spec)
+    moved = (found.steps.action[:, :, 0] != 4).mean()
+    assert moved > 0.5  # it has somewhere to go
+
+
+def test_record_writes_what_a_trained_agent_does(trained, tmp_path):
+    one, all_seats = tmp_path / "one.npz", tmp_path / "all.npz"
+    assert main(["record", str(trained), "--arm", "dqn", "--out", str(one), "--episodes", "2"]) == 0
+    assert main(["record", f"{trained}:dqn:0", "--out", str(all_seats), "--episodes", "2", "--seats", "novice,expert"]) == 0
+    found, both = read_demonstrations(one), read_demonstrations(all_seats)
+    assert (found.seats, found.actors) == (("novice_0",), ("dqn, seed 0, step 20 of tiny",))
+    assert (both.seats, both.actors[1]) == (("novice_0", "expert_0"), "planner")
+    np.testing.assert_array_equal(both.steps.action[:, :, 0], found.steps.action[:, :, 0])
+
+
+def test_what_record_refuses_is_one_line(capsys, trained, tmp_path):
+    out = tmp_path / "demos.npz"
+    small = ("record", "coin_grid", *COINS, "--out", out)
+    assert "needs a WORLD or a RUN, and --out FILE" in failure(capsys, "record", "coin_grid")
+    assert "neither a world nor a run folder (did you mean 'coin_grid'?)" in failure(
+        capsys, "record", "coin_gird", "--out", out
+    )
+    assert "--episodes: 0" in failure(capsys, *small, "--episodes", "0")
+    assert "unknown seat 'exprt' (did you mean 'expert'?)" in failure(capsys, *small, "--seats", "exprt")
+    assert "nobody acts on novice_0 in a world alone" in failure(capsys, *small, "--seats", "all")
+    assert "there are no co-players to record" in failure(capsys, *small, "--world.experts", "0")
+    assert "--arm dqn: coin_grid is a world" in failure(capsys, *small, "--arm", "dqn")
+    assert "too large for one demonstration file" in failure(capsys, *small, "--episodes", "10000000")
+    assert "arm idle has no checkpoint" in failure(capsys, "record", trained, "--arm", "idle", "--out", out)
+    assert not out.exists()
+
+
+def test_help_teaches(capsys):
+    for command, word in (("play", "--seat"), ("record", "--episodes")):
+        assert main([command, "--help"]) == 0
+        short = capsys.readouterr().out
+        assert word in short
+        assert f"socialrl {command} goal_cycle" in short
+        assert main([command, "coin_grid", "--help"]) == 0
+        assert "--world.respawn" in capsys.readouterr().out
