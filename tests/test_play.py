@@ -221,7 +221,7 @@ def test_a_tour(tmp_path, monkeypatch, capsys):
 
     options = {"settings": COINS, "seed": 7, "replay": replay, "demonstrations": demonstrations, "show": tour}
     assert play("coin_grid", seat="expert_0", **options) == [replay, demonstrations]
-    assert capsys.readouterr().out.split() == [str(replay), str(demonstrations)]
+    assert capsys.readouterr().out.splitlines()[1:] == [str(replay), str(demonstrations)]
     kept, found = load(replay), read_demonstrations(demonstrations)
     assert resimulate(kept).text == "re-simulated: as recorded"
     assert kept.length.tolist() == found.length.tolist() == [6, 1]

@@ -126,7 +126,9 @@ def play(
         raise SocialRLError(f"{who.spec.name}: no novice lives there", "--world.novices 1")
     usual = who.spec.coplayers if who.agent and who.spec.coplayers else who.spec.novices
     place = usual[0] if seat is None else find_seat(who.spec, seat)
+    print(f"{who.spec.name}: compiling, then the window opens ...", flush=True)
     session = Session(who, place, secrets.randbelow(2**31) if seed is None else seed)
+    session.prepare()
     try:
         (show or _window)(session, fps)
     except BaseException:

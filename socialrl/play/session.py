@@ -133,6 +133,11 @@ class Session:
         self._episode = Episode(jax.device_get(self._moment.state), [], np.asarray(reset_key))
         self.episodes.append(self._episode)
 
+    def prepare(self) -> None:
+        """Compiles a step, so that the first one need not wait for it."""
+        with jax.debug_key_reuse(False):
+            self._game.act(self.cast.learner_state, self._moment, jnp.int32(0), self._key)
+
     def act(self, action: int) -> None:
         """The person does this, the others act as they do, the world goes one step on; nothing once the episode is over."""
         if self.ended:
