@@ -50,6 +50,8 @@ class Page(HTMLParser):
 
     def _element(self, tag, attrs):
         self.names.add(tag)
+        if needed := {"img": "alt", "th": "scope"}.get(tag):
+            assert dict(attrs).get(needed), f"{tag} without {needed}"
         for key, value in attrs:
             assert not key.startswith("on"), f"{tag} {key}"
             if key == "id":
