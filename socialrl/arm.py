@@ -17,13 +17,14 @@ from socialrl.protocols import Study
 from socialrl.record import checkpoint, replay
 from socialrl.record.folder import RunFolder
 from socialrl.record.metrics import Records
-from socialrl.recording import to_replay
-from socialrl.rollout import make_rollout
+from socialrl.recording import explanation, to_replay
+from socialrl.rollout import Trace, make_rollout
 from socialrl.seeds import Bundle, Mapped, Seeds
 from socialrl.training import make_trainer
 from socialrl_envs.errors import SocialRLError
 
 TRAIN = 1  # folded into a seed's key for training; evaluation folds in evaluation.HELD_OUT
+EXPLAIN = 0xE791  # for what is said of the decisions in replays
 FINAL = 2  # and the final evaluation FINAL + its round first, so that its levels are new
 
 
@@ -182,7 +183,7 @@ class ArmRun:
             metrics, traces = self.seeds.split(evaluate(training, keys))
             scores.append(self.seeds.values(metrics))
             if number == 0:
-                self._save_replays(traces, step)
+                self._save_replays(traces, training, step)
         states = self.seeds.bundle([one.learner for one in self.seeds.unbundle(training)])
         study = Study(
             experiment=self.experiment,
@@ -199,11 +200,18 @@ class ArmRun:
         per_seed = [{name: value[seed] for name, value in means.items()} for seed in range(self.seeds.count)]
         self._record("final", step, self.seeds.bundle(per_seed))
 
-    def _save_replays(self, traces: Bundle, step: int) -> None:
-        """One file per seed."""
+    def _save_replays(self, traces: Bundle, training: Bundle, step: int) -> None:
+        """One file per seed, with what the learner says of its decisions."""
+        explain = self.seeds.map(self._explain, 3)(training, traces, self.roots)
         config = to_json(dataclasses.replace(self.experiment, world=self.experiment.world_of(self.arm)))["world"]
-        for seed, trace in enumerate(self.seeds.unbundle(traces)):
+        pairs = zip(self.seeds.unbundle(traces), self.seeds.unbundle(explain), strict=True)
+        for seed, (trace, explained) in enumerate(jax.device_get(list(pairs))):
             path = self.folder.replay(self.arm.name, seed)
             path.parent.mkdir(exist_ok=True)
             facts = {"experiment": self.experiment.name, "arm": self.arm.name, "seed": seed, "step": step}
-            replay.save(path, to_replay(jax.device_get(trace), self.world, config, **facts))
+            facts |= {"scale": self.learner.scale, "explained": explained}
+            replay.save(path, to_replay(trace, self.world, config, **facts))
+
+    def _explain(self, training: Any, trace: Trace, key: Any) -> dict[str, Any]:
+        """What the learner says of the decisions of a trace."""
+        return explanation(self.world, self.learner, training.learner, trace, jax.random.fold_in(key, EXPLAIN))

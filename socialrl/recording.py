@@ -1,31 +1,112 @@
 """From a trace on the device to a replay, or to demonstrations, on the disk."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import Array
+from jaxtyping import Float32, Key, UInt8
 
 from socialrl.evaluation import sources_of
 from socialrl.record.demonstrations import Demonstrations
 from socialrl.record.folder import versions
-from socialrl.record.replay import Replay
+from socialrl.record.replay import AHEAD, DISCOUNT, Replay
 from socialrl.record.resimulation import checksums, fields
 from socialrl.rollout import Trace, demonstrate
-from socialrl.types import Decision, Demonstration
+from socialrl.types import Demonstration, Learner, Scale, Timestep
+from socialrl_envs.hosting import host
 from socialrl_envs.types import State, World
 
 
+def explanation(world: World, learner: Learner, learner_state: Any, trace: Trace, key: Key[Array, ""]) -> dict[str, Array]:
+    """What the learner says of the decisions of a trace besides them, leaves (T, B, M, ...); pure, may be traced.
+
+    What `Learner.explain` gives, and `occupancy` (..., H, W) where there are sources to follow, see `foresight`.
+    """
+    act_key, ahead_key = jax.random.split(key)
+    novices = np.array(world.spec.novices, np.int32)
+    timesteps = _timesteps(jax.vmap(jax.vmap(world.observe))(trace.states)[:-1, :, novices], trace, novices)
+    times, worlds = trace.alive.shape
+
+    def remember(memory: Any, now: tuple[Timestep, Array]) -> tuple[Any, Any]:
+        return learner.act(learner_state, memory, *now, False)[1], memory
+
+    blank = learner.memory(worlds, len(novices))
+    _, memories = jax.lax.scan(remember, blank, (timesteps, jax.random.split(act_key, times)))
+    lived = (memories, timesteps, trace.decision, jax.tree.map(lambda leaf: leaf[:-1], trace.states))
+    memory, timestep, decision, state = jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), lived)
+    found = {} if learner.explain is None else dict(learner.explain(learner_state, memory, timestep, decision))
+    if learner.follow is not None:
+        follow = partial(learner.follow, learner_state)
+        found["occupancy"] = foresight(world, follow, state, memory, timestep, decision.source, ahead_key)
+    return {name: leaf.reshape(times, worlds, *leaf.shape[1:]) for name, leaf in found.items()}
+
+
+def _timesteps(obs: UInt8[Array, "T B M V V C"], trace: Trace, novices: np.ndarray) -> Timestep:
+    """What the novices knew at every step, from what they saw."""
+
+    def before(leaf: Array) -> Array:
+        return jnp.concatenate([jnp.zeros_like(leaf[:1]), leaf[:-1]])
+
+    first = jnp.zeros(obs.shape[:3], bool).at[0].set(True)
+    rewards = before(trace.outcome.reward[..., novices])
+    return Timestep(obs=obs, prev_action=before(trace.actions[..., novices]), prev_reward=rewards, first=first)
+
+
+def foresight(
+    world: World, follow: Callable[..., Any], state: State, memory: Any, timestep: Timestep, source: Array, key: Key[Array, ""]
+) -> Float32[Array, "B M H W"]:
+    """Where the novices expect to go: how often each cell is visited, discounted by DISCOUNT a step, in a copy of the world
+    that goes on for AHEAD steps in which each novice does what it believes its source would do, and the others what they do.
+
+    follow(memory, timestep, source, key) -> (actions, memory) of the novices; leaves (B, ...).
+    """
+    spec, hosted = world.spec, host(world)
+    novices = np.array(spec.novices, np.int32)
+    worlds = source.shape[0]
+
+    def cells(state: State, weight: Float32[Array, " B"]) -> Float32[Array, "B M H W"]:
+        row, column = state.position[:, novices, 0], state.position[:, novices, 1]
+        at = jax.nn.one_hot(row * spec.width + column, spec.height * spec.width, dtype=jnp.float32)
+        there = weight[:, None] * state.present[:, novices].astype(jnp.float32)
+        return (there[..., None] * at).reshape(*at.shape[:2], spec.height, spec.width)
+
+    def step(carry: Any, key: Array) -> tuple[Any, None]:
+        state, memory, timestep, weight, heat = carry
+        follow_key, host_key, step_key = jax.random.split(key, 3)
+        own, memory = follow(memory, timestep, source, follow_key)
+        actions = jax.vmap(hosted)(state, jax.random.split(host_key, worlds)).at[:, novices].set(own)
+        state, outcome = jax.vmap(world.step)(state, actions, jax.random.split(step_key, worlds))
+        seen = jax.vmap(world.observe)(state)[:, novices]
+        rewards = outcome.reward[:, novices]
+        timestep = Timestep(obs=seen, prev_action=own, prev_reward=rewards, first=jnp.zeros(own.shape, bool))
+        weight = jnp.where(outcome.terminated | outcome.truncated, 0.0, DISCOUNT * weight).astype(jnp.float32)
+        return (state, memory, timestep, weight, heat + cells(state, weight)), None
+
+    weight = jnp.ones(worlds, jnp.float32)
+    begin = (state, memory, timestep, weight, cells(state, weight))
+    return jax.lax.scan(step, begin, jax.random.split(key, AHEAD))[0][-1]
+
+
 def to_replay(
-    trace: Trace, world: World, world_json: dict[str, Any], *, experiment: str, arm: str, seed: int, step: int
+    trace: Trace,
+    world: World,
+    world_json: dict[str, Any],
+    *,
+    experiment: str,
+    arm: str,
+    seed: int,
+    step: int,
+    scale: Scale = "reward",
+    explained: Mapping[str, Any] | None = None,
 ) -> Replay:
     """The episodes of a trace, leaves (T, B, ...), as a replay with one episode per world.
 
-    What only some learners' decisions have is kept where it is there: `spread` (..., S, A) of the values, `prediction`
-    (..., V, V, C) of the next observation in its own units, `occupancy` (..., H, W), where the novice expects to be.
+    scale: what the values of its decisions are. explained: what `explanation` said of the same trace.
     """
     spec = world.spec
     by_episode = jax.tree.map(lambda leaf: np.swapaxes(np.asarray(leaf), 0, 1), (trace.states, trace.outcome, trace.decision))
@@ -67,15 +148,15 @@ def to_replay(
         step_key=np.swapaxes(np.asarray(trace.step_key), 0, 1)[:, during],
         start={name: leaf[:, 0] for name, leaf in by_field.items()},
         checksum=np.stack([checksums({name: leaf[e] for name, leaf in by_field.items()}) for e in range(len(length))]),
-        **_extras(decision, states, world, longest),
+        scale=scale,
+        **_extras(explained or {}, states, world, longest),
     )
 
 
-def _extras(decision: Decision, states: State, world: World, longest: int) -> dict[str, Any]:
-    """What not every learner decides with, leaves (B, T, ...), as the optional arrays of a replay."""
+def _extras(explained: Mapping[str, Any], states: State, world: World, longest: int) -> dict[str, Any]:
+    """What `explanation` gave, leaves (T, B, ...), as the optional arrays of a replay. states: leaves (B, T, ...)."""
     extras: dict[str, Any] = {}
-    given = {name: getattr(decision, name, None) for name in ("spread", "prediction", "occupancy")}
-    arrays = {name: np.asarray(value)[:, :longest] for name, value in given.items() if value is not None}
+    arrays = {name: np.swapaxes(np.asarray(value), 0, 1)[:, :longest] for name, value in explained.items()}
     if "spread" in arrays:
         extras["spread"] = arrays["spread"].astype(np.float32)
     if "occupancy" in arrays:

@@ -21,6 +21,7 @@ from socialrl_envs.errors import SocialRLError
 from socialrl_envs.render import Picture, seat_colours
 from socialrl_envs.sprites import Colour
 
+DISCOUNT, AHEAD = 0.95, 40  # per step, and steps, of where a seat goes
 HEX = re.compile("#[0-9a-fA-F]{6}")
 
 
@@ -31,11 +32,12 @@ class Replay:
     State t of an episode is before its step t; the last state follows its last step. source: whom the novice followed in a
     step, a number into `sources`. values: what each source held each action worth to the novice, NaN where it has none.
     source_seats: the seat of each source, None for "self". level: what was drawn before the episodes, by field.
+    scale: whether `values` are worths in units of reward or logits of a policy; None where that was not recorded.
 
     What follows is None in replays that have none. checksum: of every state, see `resimulation.py`, which begins with `start`,
     the fields of the first states. spread: how far an ensemble was apart about `values`. observed: what the novices saw next,
-    255 as the highest entry; prediction: what they expected to see. occupancy: where a novice expects to be in the discounted
-    future, 255 the likeliest cell.
+    255 as the highest entry; prediction: what they expected to see. occupancy: where a novice expects to be in the next AHEAD
+    steps, discounted by DISCOUNT a step, if it does what it believes its source would do; 255 the likeliest cell.
     """
 
     world: dict[str, Any]
@@ -76,6 +78,7 @@ class Replay:
     occupancy: UInt8[np.ndarray, "E T M H W"] | None = None
     level: dict[str, Shaped[np.ndarray, "E ..."]] = dataclasses.field(default_factory=dict)
     start: dict[str, Shaped[np.ndarray, "E ..."]] = dataclasses.field(default_factory=dict)
+    scale: str | None = None
 
     @property
     def colours(self) -> tuple[Colour, ...]:

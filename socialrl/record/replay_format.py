@@ -1,7 +1,8 @@
-"""The replay format, version 2, as tables: what the header holds, what the arrays hold, and how both are checked.
+"""The replay format, version 3, as tables: what the header holds, what the arrays hold, and how both are checked.
 
 Axis letters of the arrays: `E` episodes, `T` longest episode, `N` seats, `M` novices, `S` sources, `A` actions,
-`H` x `W` cells, `V` x `U` x `C` one view. Version 1 had none of the optional arrays after `checksum`, and no `start_` arrays.
+`H` x `W` cells, `V` x `U` x `C` one view. Version 1 had none of the optional arrays after `checksum`, and no `start_` arrays;
+versions 1 and 2 had no `scale` in the header.
 """
 
 from collections.abc import Mapping
@@ -13,7 +14,7 @@ from socialrl.record import schema
 from socialrl.record.archive import Kind, Layout
 from socialrl_envs.errors import SocialRLError, nearest
 
-FORMAT, VERSION, READABLE = "socialrl-replay", 2, (1, 2)
+FORMAT, VERSION, READABLE = "socialrl-replay", 3, (1, 2, 3)
 KIND = Kind(
     word="replay",
     origin="name a file that `socialrl run` wrote into replays/",
@@ -68,12 +69,16 @@ HEADER: schema.Keys = {
     "seed": schema.COUNT,
     "step": schema.COUNT,
     "versions": schema.VERSIONS,
+    "scale": (lambda v: v in (None, "reward", "logit"), '"reward", "logit" or null'),
 }
+SINCE = {"scale": 3}  # keys of the header that are younger than the format
 
 
 def check_header(header: Any, where: str) -> None:
     """Raises SocialRLError unless this is the header of a replay of a version that can be read. where: named in errors."""
-    schema.check_header(header, HEADER, FORMAT, READABLE, KIND, where)
+    version = header.get("version") if isinstance(header, dict) else None
+    young = {key for key, since in SINCE.items() if version in READABLE and version < since}
+    schema.check_header(header, {k: v for k, v in HEADER.items() if k not in young}, FORMAT, READABLE, KIND, where)
     seats, sources, cumulants = len(header["agents"]), len(header["sources"]), len(header["cumulants"])
     rules = {
         f"novices must be different seats below {seats}": len(set(header["novices"])) == len(header["novices"])

@@ -27,7 +27,8 @@ def run(paths: list[Path], size: tuple[int, int] = (1280, 800), theme: str = "li
     """Shows the replays behind these paths until the window is closed."""
     find_theme(theme)
     replays, names = files.read(paths)
-    app = App(Scene(replays=replays, names=names, theme=theme), size)
+    which, episode = files.opening(replays)
+    app = App(Scene(replays=replays, names=names, which=which, episode=episode, theme=theme), size)
     try:
         app.check()
         app.loop()

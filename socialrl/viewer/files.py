@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import numpy as np
+
 from socialrl.record.replay import Replay, load
 from socialrl_envs.errors import SocialRLError
 
@@ -28,7 +30,15 @@ def read(paths: list[Path]) -> tuple[tuple[Replay, ...], tuple[str, ...]]:
     return tuple(load(file) for file in files), tuple(file.stem for file in files)
 
 
+def opening(replays: tuple[Replay, ...]) -> tuple[int, int]:
+    """Where to begin: the first replay in which anybody else is followed, or else the first, and in it the episode with
+    the largest share of such steps."""
+    which = next((i for i, replay in enumerate(replays) if (replay.source > 0).any()), 0)
+    replay = replays[which]
+    return which, int(np.argmax([np.mean(replay.during("source", e) > 0) for e in range(replay.episodes)]))
+
+
 def read_one(path: Path) -> Replay:
     """The replay in a file; of a run folder the first in which anybody else is followed, or the first of all."""
     replays, _ = read([path])
-    return next((replay for replay in replays if (replay.source > 0).any()), replays[0])
+    return replays[opening(replays)[0]]

@@ -1,5 +1,7 @@
 """The timeline: a ribbon per novice, coloured by whom it follows at every step, its rewards, and a cursor to drag.
 
+A policy that follows nobody has a ribbon in its own colour, the fuller the more the sight of the others moves it.
+
 What does not change while scrubbing is drawn once per episode and size.
 """
 
@@ -14,8 +16,7 @@ from jaxtyping import Float, UInt8
 from socialrl.record.replay import Replay
 from socialrl.viewer.paint import Brush, find_theme, from_array, luminance
 from socialrl.viewer.scene import Scene
-from socialrl_envs.render import OKABE_ITO
-from socialrl_envs.sprites import Real
+from socialrl_envs.sprites import Colour, Real
 from socialrl_envs.tiles import SEATS
 
 RIBBON, MARGIN, GAP, PRESENCE, TICKS, AXIS, TOP = 24, 5, 4, 6, 30, 20, 26
@@ -57,7 +58,27 @@ def ribbon(replay: Replay, episode: int, novice: int, width: int, height: int) -
     rows = (np.arange(height) + 0.5) / height
     index = (rows[:, None, None] > upto[None, :, :-1]).sum(axis=2)
     seats = [replay.seat_of(s, novice) for s in range(len(replay.sources))]
-    return np.array([OKABE_ITO[seat % len(OKABE_ITO)] for seat in seats], np.uint8)[index]
+    return np.array([replay.colours[seat] for seat in seats], np.uint8)[index]
+
+
+def has_influence(replay: Replay, episode: int, novice: int) -> bool:
+    """Whether there is nobody else to follow, but an influence of the others on the policy."""
+    return len(replay.sources) == 1 and bool(np.isfinite(replay.during("influence", episode)[:, novice]).any())
+
+
+def strengths(replay: Replay, episode: int, novice: int) -> Float[np.ndarray, " steps"]:
+    """How clear a decision between sources was; for a policy without any, how much the sight of the others moved it. 0..1."""
+    if not has_influence(replay, episode, novice):
+        return margins(replay, episode, novice)
+    nats = np.nan_to_num(replay.during("influence", episode)[:, novice].astype(float))
+    return np.clip(nats / max(float(np.quantile(nats, 0.95)), 1e-9), 0, 1)
+
+
+def in_columns(values: Float[np.ndarray, " steps"], width: int) -> Float[np.ndarray, " width"]:
+    """The mean of the steps that each pixel column stands for."""
+    first, last = columns(len(values), width)
+    total = np.concatenate([[0.0], np.cumsum(values)])
+    return (total[last] - total[first]) / (last - first)
 
 
 def margins(replay: Replay, episode: int, novice: int) -> Float[np.ndarray, " steps"]:
@@ -163,18 +184,21 @@ def _still(
 
 
 def _margin(brush: Brush, replay: Replay, episode: int, novice: int, rect: pygame.Rect) -> None:
-    """A strip under the ribbon, the darker the clearer the decision was; where a pixel holds several steps, their mean."""
-    first, last = columns(replay.steps(episode), rect.width)
-    total = np.concatenate([[0.0], np.cumsum(margins(replay, episode, novice))])
-    strength = ((total[last] - total[first]) / (last - first))[:, None]
-    card, ink = np.array(brush.theme.card), np.array(brush.theme.ink)
-    row = np.rint(card + (ink - card) * (0.06 + 0.7 * strength)).astype(np.uint8)
+    """A strip under the ribbon, the darker the stronger the decision was; where a pixel holds several steps, their mean."""
+    strength = in_columns(strengths(replay, episode, novice), rect.width)
+    _band(brush, 0.06 + 0.7 * strength, brush.theme.ink, rect)
+
+
+def _band(brush: Brush, strength: Float[np.ndarray, " width"], colour: Colour, rect: pygame.Rect) -> None:
+    """Columns between the card's colour (0) and another (1)."""
+    card = np.array(brush.theme.card)
+    row = np.rint(card + (np.array(colour) - card) * strength[:, None]).astype(np.uint8)
     brush.surface.blit(from_array(np.ascontiguousarray(np.broadcast_to(row, (rect.height, *row.shape)))), rect)
 
 
 def _presence(brush: Brush, replay: Replay, episode: int, seat: int, rect: pygame.Rect) -> None:
     """A bar where a co-player is on the grid."""
-    colour, steps = OKABE_ITO[seat % len(OKABE_ITO)], replay.steps(episode)
+    colour, steps = replay.colours[seat], replay.steps(episode)
     for there, a, b in runs(replay.present[episode, :steps, seat].astype(int)):
         if there:
             left, right = (round(step / steps * rect.width) for step in (a, b))
@@ -182,6 +206,11 @@ def _presence(brush: Brush, replay: Replay, episode: int, seat: int, rect: pygam
 
 
 def _ribbon(brush: Brush, replay: Replay, episode: int, novice: int, rect: pygame.Rect) -> None:
+    """Whom the novice follows; in the colour of one that follows nobody, the fuller the more the others move it."""
+    if has_influence(replay, episode, novice):
+        strength = in_columns(strengths(replay, episode, novice), rect.width)
+        _band(brush, 0.15 + 0.85 * strength, replay.colours[replay.novices[novice]], rect)
+        return
     image = ribbon(replay, episode, novice, rect.width, rect.height)
     brush.surface.blit(from_array(image), rect)
     steps = replay.steps(episode)
@@ -191,7 +220,7 @@ def _ribbon(brush: Brush, replay: Replay, episode: int, novice: int, rect: pygam
             brush.surface.fill(brush.theme.card, (left, rect.top, 1, rect.height))
         if right - left >= brush.px(18):
             seat = replay.seat_of(source, novice)
-            ink = (38, 34, 30) if luminance(OKABE_ITO[seat % len(OKABE_ITO)]) > 0.62 else (255, 255, 255)
+            ink = (38, 34, 30) if luminance(replay.colours[seat]) > 0.62 else (255, 255, 255)
             brush.text(SEATS[seat % len(SEATS)], ((left + right) / 2, rect.centery), 14, ink, bold=True, anchor="center")
 
 

@@ -15,21 +15,11 @@ from socialrl.recording import to_replay
 from socialrl.rollout import Trace
 from socialrl.types import Decision
 from socialrl_envs.hosting import host
-from socialrl_envs.struct import pytree
-
-
-@pytree
-class RichDecision(Decision):
-    """With all that only some learners' decisions have."""
-
-    spread: Any
-    prediction: Any
-    occupancy: Any
 
 
 @functools.cache
 def lived(name: str = "goal_cycle", steps: int = 12, extras: bool = False, **config: Any) -> Replay:
-    """Two episodes in a world of this config, cut after `steps` steps. extras: with what only some learners' decisions have."""
+    """Two episodes in a world of this config, cut after `steps` steps. extras: with what only some learners explain."""
     world = socialrl_envs.make(name, **config)
     spec, hosted = world.spec, host(world)
     novices, sources, actions = len(spec.novices), 1 + len(spec.coplayers), len(spec.actions)
@@ -62,21 +52,21 @@ def lived(name: str = "goal_cycle", steps: int = 12, extras: bool = False, **con
         values=jnp.asarray(values),
         influence=jnp.asarray(np.abs(values[..., 0, 0])),
     )
+    explained: dict[str, Any] = {}
     if extras:
         views = jax.vmap(jax.vmap(world.observe))(jax.tree.map(lambda leaf: leaf[1:], states))
         seen = np.asarray(views)[:, :, list(spec.novices)].astype(np.float32)
-        more = {
+        explained = {
             "spread": np.abs(values) / 3,
             "prediction": np.clip(seen + rng.normal(0, 0.15, seen.shape), 0, 1).astype(np.float32),
             "occupancy": rng.random((steps, 2, novices, spec.height, spec.width)).astype(np.float32) ** 4,
         }
-        decision = RichDecision(**vars(decision), **jax.tree.map(jnp.asarray, more))
     alive = jnp.ones((steps, 2), bool)
     trace = Trace(
         states=states, actions=action, outcome=outcome, decision=decision, alive=alive, reset_key=out[5], step_key=step_key
     )
     header = {"name": name, **config}
-    return to_replay(trace, world, header, experiment=name, arm="random", seed=0, step=0)
+    return to_replay(trace, world, header, experiment=name, arm="random", seed=0, step=0, explained=explained)
 
 
 if __name__ == "__main__":

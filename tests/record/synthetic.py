@@ -1,5 +1,6 @@
 """Made-up replays: agents that wander over a drawn level, and a novice that follows one or another for a while."""
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -100,6 +101,28 @@ def make_replay(steps: tuple[int, ...] = (40, 25), seed: int = 0, novices: int =
         "seed": seed,
         "step": 500_000,
         "versions": {"socialrl": "0.1.0"},
+        "scale": "reward",
         "length": np.array(steps, np.int32),
     }
     return Replay(**(facts | fields | changes))
+
+
+def make_policy_replay(steps: tuple[int, ...] = (40, 25), seed: int = 0, **changes: Any) -> Replay:
+    """The same of a novice whose only source is its own policy, with logits, its influence and its predictions."""
+    rng = np.random.default_rng(seed + 1)
+    replay = make_replay(steps, seed)
+    episodes, longest = replay.action.shape[:2]
+    time = np.arange(longest, dtype=np.float32)
+    observed = (rng.random((episodes, longest, 1, *replay.obs_shape)) < 0.15).astype(np.uint8) * np.uint8(255)
+    fields: dict[str, Any] = {
+        "arm": "sociapl",
+        "sources": ("self",),
+        "source_seats": (None,),
+        "source": np.zeros_like(replay.source),
+        "values": rng.normal(0.0, 1.5, (episodes, longest, 1, 1, 5)).astype(np.float32),
+        "scale": "logit",
+        "influence": np.broadcast_to(np.exp(-(((time - 15) / 6) ** 2)).astype(np.float32)[:, None], (episodes, longest, 1)),
+        "observed": observed,
+        "prediction": np.clip(observed * 0.7 + rng.random(observed.shape) * 60, 0, 255).astype(np.uint8),
+    }
+    return dataclasses.replace(replay, **(fields | changes))

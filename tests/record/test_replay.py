@@ -199,8 +199,8 @@ def test_flipped_bytes_never_crash(path):
 
 def test_other_versions(path):
     header, arrays = parts(path)
-    rewrite(path, header | {"version": 3}, arrays)
-    refused(path, "version 3", "reads 1 to 2")
+    rewrite(path, header | {"version": 4}, arrays)
+    refused(path, "version 4", "reads 1 to 3")
     rewrite(path, header | {"version": True}, arrays)
     refused(path, "version unknown")
     rewrite(path, header | {"version": "\x1b[2J"}, arrays)
@@ -219,6 +219,13 @@ def test_every_released_version_opens(version):
     old = load(file)
     assert old.episodes == 2
     assert old.picture(1, old.steps(1)).present.any()
+    assert old.scale == (None if version < 3 else "reward")
+
+
+def test_a_key_that_an_old_version_did_not_have_is_unknown_there(path):
+    header, arrays = parts(path)
+    rewrite(path, header | {"version": 2}, arrays)
+    refused(path, "unknown key 'scale'")
 
 
 @pytest.mark.parametrize(
@@ -249,6 +256,8 @@ def test_every_released_version_opens(version):
         ("seed", -1),
         ("step", 1.5),
         ("versions", {"jax": 1}),
+        ("scale", "utility"),
+        ("scale", []),
     ],
 )
 def test_bad_header_values(path, key, value):
@@ -396,6 +405,9 @@ def test_other_kinds_of_members(path):
     with pytest.warns(UserWarning, match="Duplicate"), zipfile.ZipFile(path, "a") as archive:
         archive.writestr("source.npy", b"")
     refused(path, "not a socialrl replay")
+    for name in ("../../source", "/etc/passwd", "level", "sou\x1b[2Jrce"):
+        rewrite(path, header, arrays | {name: np.zeros(2)})
+        assert refused(path, "unknown array", repr(name)).isprintable()
     rewrite(path, header, arrays | {f"level_{i}": np.zeros(2) for i in range(200)})
     refused(path, "at most 128")
 

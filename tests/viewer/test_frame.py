@@ -12,12 +12,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from socialrl.viewer.frame import draw_frame, layout
+from socialrl.viewer.frame import draw_frame, layout, paint
+from socialrl.viewer.paint import to_array
 from socialrl.viewer.panels import panels
 from socialrl.viewer.scene import Scene
 from socialrl_envs.errors import SocialRLError
 from socialrl_envs.render import OKABE_ITO
-from tests.record.synthetic import make_replay
+from tests.record.synthetic import make_policy_replay, make_replay
 
 GOLDEN = Path(__file__).parent / "golden"
 CASES = {
@@ -27,16 +28,25 @@ CASES = {
     "returns": {"t": 15, "size": (480, 300), "tab": 1},
     "where_to": {"t": 6, "size": (480, 300), "tab": 4, "theme": "dark"},
     "help": {"t": 3, "size": (360, 230), "help": True},
+    "picker": {"t": 3, "size": (360, 230), "picker": True, "theme": "dark"},
+    "influence": {"t": 9, "size": (480, 300), "tab": 2, "theme": "dark"},
+    "prediction": {"t": 12, "size": (480, 300), "tab": 3},
 }
 
 
 def frame(name: str) -> np.ndarray:
-    return draw_frame(make_replay((12, 24), novices=2), 1, **CASES[name])
+    policy = name in ("influence", "prediction")
+    return draw_frame(make_policy_replay((12, 24)) if policy else make_replay((12, 24), novices=2), 1, **CASES[name])
 
 
-@pytest.mark.parametrize("name", CASES)
+def side_by_side() -> np.ndarray:
+    replays = (make_replay((24,)), make_policy_replay((12,)))
+    return to_array(paint(Scene(replays=replays, names=("a", "b"), beside=1, t=8, hints=False), (560, 320)))
+
+
+@pytest.mark.parametrize("name", [*CASES, "side_by_side"])
 def test_golden_images(name):
-    image = frame(name).astype(float)
+    image = (frame(name) if name in CASES else side_by_side()).astype(float)
     golden = np.asarray(Image.open(GOLDEN / f"{name}.png").convert("RGB")).astype(float)
     assert image.shape == golden.shape
     far = np.abs(image - golden).max(axis=2) > 48
@@ -174,6 +184,7 @@ def test_panels_are_found_by_file(slot):
 
 if __name__ == "__main__":
     GOLDEN.mkdir(exist_ok=True)
-    for case in CASES:
-        picture = Image.fromarray(frame(case)).quantize(64, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    for case in [*CASES, "side_by_side"]:
+        shown = frame(case) if case in CASES else side_by_side()
+        picture = Image.fromarray(shown).quantize(64, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
         picture.save(GOLDEN / f"{case}.png", optimize=True)

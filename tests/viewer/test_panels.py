@@ -6,10 +6,11 @@ import numpy as np
 import pygame
 import pytest
 
+from socialrl.viewer import files
 from socialrl.viewer.commands import press
 from socialrl.viewer.frame import draw_frame, layout, paint
 from socialrl.viewer.paint import to_array
-from socialrl.viewer.panels import panels, picker, prediction, whereto
+from socialrl.viewer.panels import decision, panels, picker, prediction, whereto
 from socialrl.viewer.scene import Scene
 from socialrl.viewer.timeline import margins
 from tests.record.synthetic import make_replay
@@ -80,6 +81,35 @@ def test_influence_is_drawn_or_said_to_be_missing(bare, rich):
 def test_the_spread_of_an_ensemble_stands_in_the_table(rich):
     none = dataclasses.replace(rich, spread=None)
     assert (draw_frame(rich, 0, 5, SIZE) != draw_frame(none, 0, 5, SIZE)).any()
+
+
+def test_a_policy_shows_chances_where_values_are_worths(bare):
+    """Logits that differ by a constant are one policy; worths that do are not."""
+    shifted = bare.values + np.float32(2.0)
+    for scale, equal in (("logit", True), ("reward", False), (None, False)):
+        one, other = (dataclasses.replace(bare, scale=scale, values=v) for v in (bare.values, shifted))
+        assert (draw_frame(one, 0, 5, SIZE) == draw_frame(other, 0, 5, SIZE)).all() == equal
+    table = decision.chances(np.array([[0, np.log(3), np.nan], [np.nan] * 3], np.float32))
+    np.testing.assert_allclose(table, [[0.25, 0.75, np.nan], [np.nan] * 3], rtol=1e-6)
+
+
+def test_the_words_for_values(bare):
+    words = {scale: decision.meaning(scene(dataclasses.replace(bare, scale=scale)), "n") for scale in ("reward", "logit", None)}
+    assert words == {
+        "reward": "What each action is worth to n, by source",
+        "logit": "How likely each action is by the policy of n",
+        None: "The value, or the logit, of each action to n, by source",
+    }
+
+
+def test_where_to_begin(bare):
+    """In the first replay in which another is followed, at the episode in which that happens most."""
+    alone = dataclasses.replace(bare, source=np.zeros_like(bare.source))
+    late = bare.source.copy()
+    late[0] = 0
+    late[1, 3] = 1
+    assert files.opening((alone, dataclasses.replace(bare, source=late), bare)) == (1, 1)
+    assert files.opening((alone, alone)) == (0, 0)
 
 
 def test_the_error_of_a_prediction(rich):

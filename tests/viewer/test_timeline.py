@@ -1,13 +1,15 @@
 """The timeline: what a ribbon says of every step, at any width."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
-from socialrl.viewer.frame import layout
+from socialrl.viewer.frame import draw_frame, layout
 from socialrl.viewer.scene import Scene
-from socialrl.viewer.timeline import columns, ribbon, runs, shares
+from socialrl.viewer.timeline import columns, has_influence, in_columns, margins, ribbon, runs, shares, strengths
 from socialrl_envs.render import OKABE_ITO
-from tests.record.synthetic import make_replay
+from tests.record.synthetic import make_policy_replay, make_replay
 
 
 @pytest.mark.parametrize(("steps", "width"), [(1, 5), (3, 7), (10, 10), (40, 1000), (1000, 40), (9999, 1211)])
@@ -59,3 +61,26 @@ def test_points_and_steps_agree(steps, size):
     assert line.step_at(-50, steps) == 0
     assert line.step_at(line.rect.right, steps) == steps
     assert line.step_at(line.rect.right + 50, steps) == steps
+
+
+def test_a_lone_policy_shows_how_much_the_others_move_it():
+    """The ribbon is fuller, and the strip below it darker, where the influence is larger; margins are for those who choose."""
+    replay = make_policy_replay((40,))
+    strength = strengths(replay, 0, 0)
+    assert strength.argmax() in range(13, 18)
+    assert strength[35] < 0.01
+    chooser = make_replay((40,))
+    np.testing.assert_array_equal(strengths(chooser, 0, 0), margins(chooser, 0, 0))
+    assert not has_influence(dataclasses.replace(replay, influence=np.full_like(replay.influence, np.nan)), 0, 0)
+    image = draw_frame(replay, 0, 39, (1280, 800))
+    line = layout((1280, 800), Scene(replays=(replay,), names=("",))).timeline
+    y = line.rect.top + 30  # in the ribbon, above its letter
+    moved, unmoved = (image[y, round(line.x_of(t + 0.5, 40))].astype(int) for t in (15, 33))
+    own = np.array(replay.colours[0])
+    assert np.abs(moved - own).max() < 20
+    assert np.abs(unmoved - own).max() > 80
+
+
+def test_means_of_columns():
+    np.testing.assert_allclose(in_columns(np.array([0.0, 1.0, 0.5, 0.5]), 2), [0.5, 0.5])
+    np.testing.assert_allclose(in_columns(np.array([0.0, 1.0]), 4), [0, 0, 1, 1])

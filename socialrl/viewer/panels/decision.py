@@ -2,6 +2,7 @@
 
 import numpy as np
 import pygame
+from jaxtyping import Float32
 
 from socialrl.viewer.paint import Brush, figure, shade, text_width
 from socialrl.viewer.scene import Scene
@@ -30,13 +31,13 @@ def draw(brush: Brush, rect: pygame.Rect, scene: Scene) -> None:
         brush.text("No decision: the episode is over", (rect.left, rect.top + brush.px(32)), 20, width=rect.width)
         return
     at = (scene.episode, scene.t, scene.novice)
-    values, action = replay.values[at], int(replay.action[scene.episode, scene.t, replay.novices[scene.novice]])
+    values = chances(replay.values[at]) if replay.scale == "logit" else replay.values[at]
+    action = int(replay.action[scene.episode, scene.t, replay.novices[scene.novice]])
     _headline(brush, rect, scene, values, action)
     y = rect.top + brush.px(HEAD)
-    if np.isnan(values).all():
-        note = "This learner records no values"
-    else:
-        note = f"What each action is worth to {novice}, by source"
+    note = "This learner records no values"
+    if not np.isnan(values).all():
+        note = meaning(scene, novice)
         room = rect.bottom - brush.px(LEGEND * (1 + _has_influence(scene))) - y
         row = min(brush.px(ROW), max(1, room // len(replay.sources)))
         _table(brush, pygame.Rect(rect.left, y, rect.width, row * len(replay.sources)), scene, values, action)
@@ -49,6 +50,22 @@ def draw(brush: Brush, rect: pygame.Rect, scene: Scene) -> None:
         y += brush.px(LEGEND)
 
 
+def meaning(scene: Scene, novice: str) -> str:
+    """What the numbers of the table are."""
+    scale = scene.replay.scale
+    if scale == "logit":
+        return f"How likely each action is by the policy of {novice}"
+    what = "What each action is worth" if scale == "reward" else "The value, or the logit, of each action"
+    return f"{what} to {novice}" + (", by source" if len(scene.replay.sources) > 1 else "")
+
+
+def chances(logits: Float32[np.ndarray, "S A"]) -> Float32[np.ndarray, "S A"]:
+    """The probabilities of a policy with these logits, row by row; NaN where they are."""
+    high = np.max(np.where(np.isnan(logits), -np.inf, logits), axis=1, keepdims=True)
+    weight = np.exp(logits - np.where(np.isfinite(high), high, 0))
+    return weight / np.maximum(np.nansum(weight, axis=1, keepdims=True), np.float32(1e-30))
+
+
 def _headline(brush: Brush, rect: pygame.Rect, scene: Scene, values: np.ndarray, action: int) -> None:
     """Whom it follows, what it does, and by how much that is better than otherwise."""
     replay, seat = scene.replay, scene.replay.seat_of(scene.source, scene.novice)
@@ -56,19 +73,22 @@ def _headline(brush: Brush, rect: pygame.Rect, scene: Scene, values: np.ndarray,
     brush.icon(figure(size, replay.colours[seat], SEATS[seat % len(SEATS)]), (rect.left + size / 2, middle))
     left = rect.left + size + brush.px(10)
     away = "" if replay.present[scene.episode, scene.t, seat] else " (away)"
-    said = "follows itself" if scene.source == 0 else f"follows {replay.sources[scene.source]}{away}"
+    itself = "follows itself" if len(replay.sources) > 1 else "acts by its own policy"
+    said = itself if scene.source == 0 else f"follows {replay.sources[scene.source]}{away}"
     right = rect.right - brush.px(34)
     brush.text(said, (left, middle - brush.px(12)), 22, anchor="midleft", width=right - left)
-    why = _reason(replay.sources, values, scene.source, action)
+    why = _reason(replay.sources, values, scene.source, action, replay.scale)
     brush.text(why, (left, middle + brush.px(13)), 14, brush.theme.quiet, anchor="midleft", width=right - left)
     brush.action(replay.actions[action], (rect.right - brush.px(15), middle), 26, brush.theme.ink, width=brush.px(60))
 
 
-def _reason(sources: tuple[str, ...], values: np.ndarray, source: int, action: int) -> str:
-    """The value of what was done, and its margin over the best of any other source."""
+def _reason(sources: tuple[str, ...], values: np.ndarray, source: int, action: int, scale: str | None) -> str:
+    """The value of what was done, and its margin over the best of any other source; or its probability."""
     mine = values[source, action]
-    if np.isnan(mine):
+    if np.isnan(mine) or scale is None:
         return ""
+    if scale == "logit":
+        return f"by a chance of {mine:.0%}"
     others = np.delete(values, source, axis=0)
     if np.isnan(others).all():
         return f"expects {mine:z.2f}"
@@ -80,10 +100,12 @@ def _reason(sources: tuple[str, ...], values: np.ndarray, source: int, action: i
     return f"expects {expects}, {abs(margin):.2f} {'more' if margin >= 0 else 'less'} than {name}"
 
 
-def _number(value: Real, spread: Real, digits: int) -> str:
-    """A value, and how far an ensemble was apart about it; NaN where it is not known."""
+def _number(value: Real, spread: Real, digits: int, scale: str | None) -> str:
+    """A value, and how far an ensemble was apart about it, or a probability; NaN where it is not known."""
     if np.isnan(value):
         return "-"
+    if scale == "logit":
+        return f"{value:.0%}"
     return f"{value:z.{digits}f}" + ("" if np.isnan(spread) else f" ±{spread:.{digits}f}")
 
 
@@ -104,7 +126,7 @@ def _table(brush: Brush, rect: pygame.Rect, scene: Scene, values: np.ndarray, ac
     spread = np.full_like(values, np.nan) if replay.spread is None else replay.spread[at]
     digits = 2 if max(abs(low), abs(high)) < 100 else 0
     pairs = zip(values.tolist(), spread.tolist(), strict=True)
-    texts = [[_number(*one, digits) for one in zip(row, about, strict=True)] for row, about in pairs]
+    texts = [[_number(*one, digits, replay.scale) for one in zip(row, about, strict=True)] for row, about in pairs]
     widest = max(text_width(text, brush.px(size), bold=True) for row in texts for text in row)
     fitting = max(8, min(size, size * (step - brush.px(6)) / widest))
     for s, source in enumerate(replay.sources):

@@ -6,7 +6,6 @@ import pygame
 from socialrl.viewer import plot
 from socialrl.viewer.paint import Brush
 from socialrl.viewer.scene import Scene
-from socialrl_envs.render import OKABE_ITO
 
 SLOT, ORDER, TITLE = "tab", 2, "Influence"
 
@@ -22,4 +21,4 @@ def draw(brush: Brush, rect: pygame.Rect, scene: Scene) -> None:
     brush.text(f"What seeing the others changes in the policy{now}", rect.topleft, 14, theme.quiet, width=rect.width)
     area = pygame.Rect(rect.left, rect.top + brush.px(26), rect.width, max(1, rect.height - brush.px(28)))
     seat = replay.novices[scene.novice]
-    plot.draw(brush, area, influence[None], (OKABE_ITO[seat % len(OKABE_ITO)],), scene.t, "nats")
+    plot.draw(brush, area, influence[None], (replay.colours[seat],), scene.t, "nats")
