@@ -1,6 +1,8 @@
 """A person among others: what a session does and keeps, what the window shows, and the files at the end."""
 
 import functools
+import subprocess
+import sys
 
 import jax
 import numpy as np
@@ -381,3 +383,9 @@ def test_help_teaches(capsys):
         assert f"socialrl {command} goal_cycle" in short
         assert main([command, "coin_grid", "--help"]) == 0
         assert "--world.respawn" in capsys.readouterr().out
+
+
+def test_recording_needs_no_window():
+    code = "import sys, socialrl.play; assert not {'pygame', 'PIL', 'matplotlib'} & sys.modules.keys()"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -180,7 +180,7 @@ def _coins(brush: Brush, inner: pygame.Rect, y: int, worth: list[tuple[str, floa
         else:
             brush.icon(icon, (x + icon.get_width() / 2, y))
             x += icon.get_width()
-        brush.text(f"{value:+.4g}", (x + brush.px(6), y), 17, colour, bold=True, anchor="midleft")
+        brush.text(f"{value:+.4g}" if value else "0", (x + brush.px(6), y), 17, colour, bold=True, anchor="midleft")
 
 
 def _others(brush: Brush, rect: pygame.Rect, session: Session) -> int:
@@ -204,7 +204,7 @@ def _others(brush: Brush, rect: pygame.Rect, session: Session) -> int:
 def _about(session: Session, seat: int) -> str:
     """What acts on a seat, and whom it follows."""
     names, followed = session.spec.agents, session.followed(seat)
-    actor = session.cast.actor(seat) or ""
+    actor = (session.cast.actor(seat) or "").partition(",")[0]
     if followed is None:
         return actor
     whom = "itself" if followed == seat else "you" if followed == session.seat else names[followed]
@@ -212,21 +212,20 @@ def _about(session: Session, seat: int) -> str:
 
 
 def _keys(brush: Brush, rect: pygame.Rect, session: Session, look: Look) -> None:
-    """What the keys do, as many as there is room for."""
+    """What the keys do, closer together where there is little room."""
     rows = [*_moves(session), *COMMANDS]
-    room = max(0, (rect.height - brush.px(28)) // brush.px(31))
-    if not room:
+    line = min(brush.px(31), (rect.height - brush.px(24)) // len(rows))
+    if line < brush.px(18):
         return
-    inner = _card(brush, rect, 28 + 31 * min(room, len(rows)))
-    for number, (key, text) in enumerate(rows[:room]):
-        y = inner.top + brush.px(14 + 31 * number + 15)
+    inner = _card(brush, rect, line * len(rows) / brush.scale + 24)
+    for number, (key, text) in enumerate(rows):
         if key == "f":
             text = "show all" if look.fog else "show what your seat sees"
-        _row(brush, inner, y, key, text)
+        _row(brush, inner, inner.top + brush.px(12) + line * number + line // 2, key, text, line)
 
 
-def _row(brush: Brush, inner: pygame.Rect, y: int, key: str, text: str) -> None:
-    cap = pygame.Rect(inner.left, 0, brush.px(66), brush.px(25))
+def _row(brush: Brush, inner: pygame.Rect, y: int, key: str, text: str, line: int) -> None:
+    cap = pygame.Rect(inner.left, 0, brush.px(66), min(brush.px(25), line - 2))
     cap.centery = y
     brush.frame(cap, brush.theme.line, mix(brush.theme.card, brush.theme.line, 0.35), width=1, radius=6)
     if key in ("up", "down", "left", "right"):
@@ -250,10 +249,10 @@ def _help(brush: Brush, rect: pygame.Rect, session: Session) -> None:
     veil.fill(brush.theme.page)
     veil.set_alpha(200)
     brush.surface.blit(veil, rect)
-    rows, size, line = [*_moves(session), *COMMANDS], brush.px(15), brush.px(22)
+    rows, size, line, step = [*_moves(session), *COMMANDS], brush.px(15), brush.px(22), brush.px(31)
     card = pygame.Rect(0, 0, min(rect.width, brush.px(820)), 0)
     lines = rules(session, size, card.width - brush.px(60))
-    card.height = min(rect.height, brush.px(126) + line * len(lines) + brush.px(31) * len(rows))
+    card.height = min(rect.height, brush.px(116) + line * len(lines) + step * len(rows))
     card.center = rect.center
     brush.frame(card, brush.theme.line, brush.theme.card, width=1, radius=14)
     inner = card.inflate(-brush.px(60), -brush.px(48))
@@ -263,7 +262,7 @@ def _help(brush: Brush, rect: pygame.Rect, session: Session) -> None:
         brush.text(text, (inner.left, top + line * number), 15, brush.theme.quiet, width=inner.width)
     top += line * len(lines) + brush.px(28)
     for number, (key, text) in enumerate(rows):
-        _row(brush, inner, top + brush.px(31 * number), key, text)
+        _row(brush, inner, top + step * number, key, text, step)
 
 
 def rules(session: Session, size: int, width: Real) -> list[str]:
