@@ -20,7 +20,7 @@ experiment = Experiment(
     ),
     arms=(
         Arm(name="psiphi", learner=psiphi.Config()),
-        Arm(name="psiphi_no_gpi", learner=psiphi.Config(gpi=False)),
+        Arm(name="psiphi_no_gpi", learner=psiphi.Config(follow="never")),
         Arm(name="dqn", learner=dqn.Config()),
         Arm(name="bc", learner=bc.Config()),
     ),

@@ -91,15 +91,17 @@ class Parts(NamedTuple):
 
     init(key) -> params
     decide(state, memory, obs (1, N, V, V, C), first (1, N), key, explore) -> (Decision with leaves (N, ...), memory)
-    loss(params, target, rows) -> (scalar, metrics by name)
+    loss(params, target, rows, extra) -> (scalar, metrics by name)
+    observe(state, experience) -> extra: what the learner keeps besides, once an unroll has been lived through
     explain, follow, scale: those of a Learner, of what `decide` takes: (state, memory, obs, first, decision) and
     (state, memory, obs, first, source, key)
     """
 
     init: Callable[[Key[Array, ""]], PyTree]
     decide: Callable[..., tuple[Decision, Any]]
-    loss: Callable[[PyTree, PyTree, Rows], tuple[Array, dict[str, Array]]]
+    loss: Callable[[PyTree, PyTree, Rows, PyTree], tuple[Array, dict[str, Array]]]
     extra: PyTree = ()
+    observe: Callable[[OffPolicyState, Experience], PyTree] = lambda state, experience: state.extra
     adapt: Callable[..., Any] | None = None
     explain: Callable[..., dict[str, Array]] | None = None
     follow: Callable[..., tuple[Array, Any]] | None = None
@@ -239,11 +241,12 @@ def build(config: OffPolicyConfig, spec: WorldSpec, parts: Parts) -> Learner:
     def update(state: OffPolicyState, experience: Experience, key: Key[Array, ""]) -> tuple[OffPolicyState, dict[str, Array]]:
         stored = replay.add(state.buffer, store.pack(Rows(own=experience.own, others=experience.others)))
         unroll, worlds = experience.own.reward.shape[:2]
+        extra = parts.observe(state, experience)
 
         def gradient_step(carry: Any, step_key: Key[Array, ""]) -> tuple[Any, dict[str, Array]]:
             params, target, opt_state = carry
             rows = store.unpack(replay.sample(stored, step_key, config.batch))
-            grads, metrics = jax.grad(parts.loss, has_aux=True)(params, target, rows)
+            grads, metrics = jax.grad(parts.loss, has_aux=True)(params, target, rows, extra)
             updates, opt_state = optimiser.update(grads, opt_state, params)
             params = optax.apply_updates(params, updates)
             target = optax.incremental_update(params, target, config.target_rate)
@@ -253,7 +256,7 @@ def build(config: OffPolicyConfig, spec: WorldSpec, parts: Parts) -> Learner:
         carry, metrics = jax.lax.scan(gradient_step, carry, jax.random.split(key, config.updates))
         params, target, opt_state = carry
         steps = state.steps + jnp.int32(unroll * worlds)
-        after = dataclasses.replace(state, params=params, target=target, optimiser=opt_state, buffer=stored, steps=steps)
+        after = OffPolicyState(params=params, target=target, optimiser=opt_state, buffer=stored, steps=steps, extra=extra)
         return after, jax.tree.map(jnp.mean, metrics) | {"epsilon": epsilon(config, state.steps)}
 
     def transfer(trained: OffPolicyState, fresh: OffPolicyState) -> OffPolicyState:

@@ -107,7 +107,7 @@ def network_learner(config: Any, spec: WorldSpec, loss: Any, sampled: bool = Fal
         decision = Decision(action=action, source=jnp.zeros_like(action), values=out[:, None], influence=unused)
         return decision, memory
 
-    def of_rows(params: PyTree, target: PyTree, rows: Rows) -> tuple[Array, dict[str, Array]]:
+    def of_rows(params: PyTree, target: PyTree, rows: Rows, extra: PyTree) -> tuple[Array, dict[str, Array]]:
         return loss(apply, config, params, target, rows)
 
     def explain(state: OffPolicyState, memory: Any, obs: Array, first: Array, decision: Decision) -> dict[str, Array]:

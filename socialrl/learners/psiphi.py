@@ -15,6 +15,8 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Bool, Float32, Key, PyTree
 
+from socialrl.gpi import Choice, Follow, choose
+from socialrl.learners._company import Company, gates, judge, strangers
 from socialrl.learners._offpolicy import OffPolicyConfig, OffPolicyState, Parts, Rows, build
 from socialrl.losses.policy import cloning_loss
 from socialrl.losses.prediction import prediction_loss
@@ -27,14 +29,24 @@ from socialrl_envs.struct import pytree
 from socialrl_envs.types import WorldSpec
 from socialrl_envs.world import require
 
+OPEN = 0.1  # whose gate is further shut is not followed
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(OffPolicyConfig):
     """Options of psiphi, besides those of every off-policy learner.
 
     cumulants: size of Phi.
-    gpi: act by generalised policy improvement over all sources, else by one's own values alone.
+    follow: gpi: acts by generalised policy improvement over all sources; never: by its own values alone; always: as whichever
+        other serves it best.
     support: source k may only propose actions with pi_k(a|s) >= support * max_a pi_k(a|s); 0 is plain GPI.
+    caution: standard deviations of the ensemble that are taken off the worth of others before they are followed.
+    temperature: actions are drawn by exp(worth / temperature), in reward units; 0 takes the best.
+    ensemble: members of the ensemble of successor features, which share torso, Phi and w.
+    gating: another counts in the shared torso, in Phi and in the decision only as far as it is predictable and useful, see
+        `_company.py`.
+    gate_width: advantage in reward per step over one's own, in units of its root mean square, that opens the gate.
+    gate_steps: env steps over which the company is judged.
     reward: weight of predicting one's own reward by Phi . w.
     td: weight of TD learning of one's own values.
     successor: weight of TD learning of one's own successor features.
@@ -49,8 +61,14 @@ class Config(OffPolicyConfig):
     """
 
     cumulants: int = 8
-    gpi: bool = True
+    follow: Follow = "gpi"
     support: float = 0.2
+    caution: float = 0.0
+    temperature: float = 0.0
+    ensemble: int = 1
+    gating: bool = False
+    gate_width: float = 0.1
+    gate_steps: int = 1_000
     reward: float = 10.0
     td: float = 1.0
     successor: float = 1.0
@@ -65,11 +83,15 @@ class Config(OffPolicyConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require(self.cumulants >= 1, "cumulants", self.cumulants, "at least 1")
+        require(self.follow in ("gpi", "never", "always"), "follow", self.follow, "gpi, never or always")
+        for key in ("cumulants", "ensemble", "gate_steps"):
+            require(getattr(self, key) >= 1, key, getattr(self, key), "at least 1")
         require(0 <= self.support <= 1, "support", self.support, "a share, 0..1")
         for key in ("reward", "td", "successor", "cloning", "inverse_td", "others", "off_policy", "phi_penalty"):
             require(getattr(self, key) >= 0, key, getattr(self, key), "a weight, at least 0")
-        for key in ("phi_gain", "w_std", "ridge"):
+        for key in ("caution", "temperature"):
+            require(getattr(self, key) >= 0, key, getattr(self, key), "at least 0")
+        for key in ("gate_width", "phi_gain", "w_std", "ridge"):
             require(getattr(self, key) > 0, key, getattr(self, key), "positive")
 
     def build(self, spec: WorldSpec) -> Learner:
@@ -79,7 +101,7 @@ class Config(OffPolicyConfig):
 
 
 class Network(nn.Module):
-    """obs -> psi (T, N, S, A, K) and phi (T, N, A, K); w (S, K) are parameters of their own."""
+    """obs -> psi (T, N, E, S, A, K) and phi (T, N, A, K); w (S, K) are parameters of their own."""
 
     config: Config
     spec: WorldSpec
@@ -87,17 +109,22 @@ class Network(nn.Module):
     def setup(self) -> None:
         sources, actions, cumulants = 1 + len(self.spec.coplayers), len(self.spec.actions), self.config.cumulants
         self.encoder = Encoder(self.config.hidden, self.config.memory)
-        self.psi = SmallDense((sources, actions, cumulants), self.config.phi_gain)
+        self.psi = SmallDense((self.config.ensemble, sources, actions, cumulants), self.config.phi_gain)
         self.phi = SmallDense((actions, cumulants), self.config.phi_gain)
         self.w = self.param("w", nn.initializers.normal(self.config.w_std), (sources, cumulants))
         self.prediction = Prediction(self.spec.obs_shape, actions)
 
-    def __call__(self, memory: Any, obs: Array, first: Array) -> tuple[Any, Array, Array, Array]:
-        """The memory after the last step, psi, phi and features (T, N, F)."""
+    def __call__(
+        self, memory: Any, obs: Array, first: Array, gate: Float32[Array, " N"] | None = None
+    ) -> tuple[Any, Array, Array, Array]:
+        """The memory after the last step, psi, phi and features (T, N, F). gate: the share of each sequence's gradient that
+        reaches the torso."""
         memory, x, _ = self.encoder(memory, obs, first)
+        if gate is not None:
+            x = gate[:, None] * x + (1 - gate[:, None]) * jax.lax.stop_gradient(x)
         return memory, self.psi(x), self.phi(x), x
 
-    def ahead(self, memory: Any, obs: Array, first: Array, next_obs: Array) -> Float32[Array, "T N S A K"]:
+    def ahead(self, memory: Any, obs: Array, first: Array, next_obs: Array) -> Float32[Array, "T N E S A K"]:
         """psi at the true successors."""
         features = self.encoder(memory, obs, first, next_obs)[2]
         assert features is not None  # it was asked for
@@ -123,19 +150,12 @@ class Ridge:
     moment: Float32[Array, " K"]
 
 
-def gpi(values: Float32[Array, "*batch S A"], logits: Float32[Array, "*batch S A"], support: float) -> tuple[Array, Array]:
-    """Generalised policy improvement, argmax_a max_j values[j, a] (Barreto et al., 2017): the action and its source.
+@pytree
+class Extra:
+    """ridge: what few-shot adaptation has seen. company: what is thought of the others."""
 
-    A source's value is unconstrained on actions that it never takes, so source k >= 1 may only propose those with
-    pi_k(a|s) >= support * max pi_k, i.e. logits >= max logits + log support.
-    """
-    plausible = logits >= jnp.max(logits, axis=-1, keepdims=True) + jnp.log(jnp.maximum(support, 1e-38))
-    own = jnp.arange(values.shape[-2])[:, None] == 0
-    allowed = jnp.where(own | plausible, values, -jnp.inf)
-    best = jnp.max(allowed, axis=-1)
-    source = jnp.argmax(best, axis=-1).astype(jnp.int32)
-    chosen = jnp.take_along_axis(allowed, source[..., None, None], axis=-2)[..., 0, :]
-    return jnp.argmax(chosen, axis=-1).astype(jnp.int32), source
+    ridge: Ridge
+    company: Company
 
 
 def masked_mean(x: Array, mask: Bool[Array, "..."]) -> Array:
@@ -147,6 +167,11 @@ def masked_mean(x: Array, mask: Bool[Array, "..."]) -> Array:
 def over_sequences(function: Any, axis: int = 1) -> Any:
     """Maps a loss of one sequence over the sequences, which lie along `axis`."""
     return jax.vmap(function, in_axes=axis, out_axes=axis)
+
+
+def over_members(function: Any, psi: Array, ahead: Array) -> Any:
+    """The means over the members of an ensemble, which lie along axis 3, of what the function says of each."""
+    return jax.tree.map(lambda x: jnp.mean(x, axis=0), jax.vmap(function, in_axes=3)(psi, ahead))
 
 
 class PsiPhi:
@@ -161,8 +186,9 @@ class PsiPhi:
     def learner(self) -> Learner:
         """The three functions of a learner."""
         size = self.config.cumulants
-        extra = Ridge(gram=jnp.zeros((size, size), jnp.float32), moment=jnp.zeros(size, jnp.float32))
-        parts = Parts(init=self.init, decide=self.decide, loss=self.loss, extra=extra, adapt=self.adapt)
+        ridge = Ridge(gram=jnp.zeros((size, size), jnp.float32), moment=jnp.zeros(size, jnp.float32))
+        extra = Extra(ridge=ridge, company=strangers(self.coplayers))
+        parts = Parts(init=self.init, decide=self.decide, loss=self.loss, extra=extra, observe=self.observe, adapt=self.adapt)
         parts = parts._replace(explain=self.explain, follow=self.follow)
         return build(self.config, self.spec, parts)
 
@@ -179,36 +205,74 @@ class PsiPhi:
     def decide(
         self, state: OffPolicyState, memory: Any, obs: Array, first: Array, key: Key[Array, ""], explore: bool
     ) -> tuple[Decision, Any]:
-        """GPI over all sources by what each is worth to the novice, or its own greedy action."""
+        """GPI over all sources by what each is worth to the novice, or as the config says."""
         memory, psi, _, _ = self.apply(state.params, memory, obs, first)
-        psi, w = psi[0], state.params["params"]["w"]
-        values = jnp.einsum("nsak,k->nsa", psi, w[0])
-        if self.config.gpi:
-            action, source = gpi(values, jnp.einsum("nsak,sk->nsa", psi, w), self.config.support)
-        else:
-            action = jnp.argmax(values[:, 0], axis=-1).astype(jnp.int32)
-            source = jnp.zeros_like(action)
-        influence = jnp.full(action.shape, jnp.nan, jnp.float32)
-        return Decision(action=action, source=source, values=values, influence=influence), memory
+        choice = self.choice(state, psi[0], key)
+        influence = jnp.full(choice.action.shape, jnp.nan, jnp.float32)
+        return Decision(action=choice.action, source=choice.source, values=choice.values, influence=influence), memory
+
+    def choice(self, state: OffPolicyState, psi: Float32[Array, "N E S A K"], key: Key[Array, ""]) -> Choice:
+        """Whom to act as, by the novice's own w."""
+        config, w = self.config, state.params["params"]["w"]
+        values, logits = jnp.einsum("nesak,k->nesa", psi, w[0]), jnp.einsum("nesak,sk->nsa", psi, w) / config.ensemble
+        heard = (
+            jnp.concatenate([jnp.array([True]), self.gates(state.extra) >= OPEN])
+            if config.gating and config.follow == "gpi"
+            else None
+        )
+        return choose(values, logits, key, config.follow, config.support, config.caution, config.temperature, heard)
 
     def explain(self, state: OffPolicyState, memory: Any, obs: Array, first: Array, decision: Decision) -> dict[str, Array]:
-        """What the auxiliary head expects to be seen next."""
-        if self.config.prediction == 0:
-            return {}
-        features = self.apply(state.params, memory, obs, first)[3]
-        return {"prediction": self.apply(state.params, features, decision.action[None], method=Network.predict)[0]}
+        """What the auxiliary head expects to be seen next, and how far the ensemble is at odds."""
+        _, psi, _, x = self.apply(state.params, memory, obs, first)
+        found = {}
+        if self.config.prediction > 0:
+            found["prediction"] = self.apply(state.params, x, decision.action[None], method=Network.predict)[0]
+        if self.config.ensemble > 1:
+            found["spread"] = self.choice(state, psi[0], jax.random.key(0)).spread
+        return found
 
     def follow(
         self, state: OffPolicyState, memory: Any, obs: Array, first: Array, source: Array, key: Key[Array, ""]
     ) -> tuple[Array, Any]:
         """An action as each novice believes its source would act: k by pi_k(a|s) ~ exp(Psi_k . w_k), it itself greedily."""
         memory, psi, _, _ = self.apply(state.params, memory, obs, first)
-        logits = jnp.einsum("nsak,sk->nsa", psi[0], state.params["params"]["w"])
+        logits = jnp.einsum("nesak,sk->nsa", psi[0], state.params["params"]["w"]) / self.config.ensemble
         chosen = jnp.take_along_axis(logits, source[:, None, None], axis=1)[:, 0]
         action = jnp.where(source == 0, jnp.argmax(chosen, axis=-1), jax.random.categorical(key, chosen))
         return action.astype(jnp.int32), memory
 
-    def loss(self, params: PyTree, target: PyTree, rows: Rows) -> tuple[Array, dict[str, Array]]:
+    def observe(self, state: OffPolicyState, experience: Experience) -> Extra:
+        """The company, judged by one more unroll."""
+        others = experience.others
+        if not self.config.gating or not self.coplayers:
+            return state.extra
+        time, batch, k = others.action.shape
+        obs = others.obs.reshape(time, batch * k, *self.spec.obs_shape)
+        starts = jnp.repeat(experience.own.timestep.first[:, :, 0], k, axis=1)
+        _, psi, phi, _ = self.apply(state.params, self.blank(batch * k), obs, starts)
+        w, action = state.params["params"]["w"], others.action.reshape(time, batch * k)
+        own_psi = jnp.mean(psi.reshape(time, batch, k, *psi.shape[2:]), axis=3)[:, :, jnp.arange(k), 1 + jnp.arange(k)]
+        log_policy = jax.nn.log_softmax(jnp.einsum("tbkac,kc->tbka", own_psi, w[1:]))
+        extra: Extra = state.extra
+        company = judge(
+            extra.company,
+            reward=experience.own.reward,
+            worth=(over_sequences(at_action)(phi, action) @ w[0]).reshape(time, batch, k),
+            log_prob=jnp.take_along_axis(log_policy, others.action[..., None], axis=-1)[..., 0],
+            present=others.present,
+            actions=len(self.spec.actions),
+            rate=min(1.0, time * batch / self.config.gate_steps),
+        )
+        return dataclasses.replace(extra, company=company)
+
+    def gates(self, extra: Extra) -> Float32[Array, " K"]:
+        """How far each co-player counts: fully without gating."""
+        if not self.config.gating:
+            return jnp.ones(self.coplayers, jnp.float32)
+        return gates(extra.company, self.config.gate_width)
+
+    def loss(self, params: PyTree, target: PyTree, rows: Rows, extra: Extra) -> tuple[Array, dict[str, Array]]:
         """All losses on rows with leaves (T, B, M or K, ...), weighted and summed, and each by name."""
         own, others, w = rows.own, rows.others, params["params"]["w"]
         time, batch = own.reward.shape[:2]
@@ -218,15 +282,24 @@ class PsiPhi:
         next_obs = jnp.concatenate([own.next_obs, others.next_obs], axis=2).reshape(*flat, *self.spec.obs_shape)
         starts = jnp.broadcast_to(own.timestep.first[:, :, :1], (time, batch, m + self.coplayers)).reshape(flat)
 
-        memory = self.blank(flat[1])
-        _, psi, phi, x = self.apply(params, memory, obs, starts)
+        gate, memory = self.gates(extra), self.blank(flat[1])
+        open_to = jnp.tile(jnp.concatenate([jnp.ones(m, jnp.float32), gate]), batch) if self.config.gating else None
+        _, psi, phi, x = self.apply(params, memory, obs, starts, open_to)
         ahead = self.apply(target, memory, obs, starts, next_obs, method=Network.ahead)
         psi, phi, x, ahead = (y.reshape(time, batch, m + self.coplayers, *y.shape[2:]) for y in (psi, phi, x, ahead))
+        ahead = jax.lax.stop_gradient(ahead)
 
-        losses, metrics = self.own_losses(own, w, psi[:, :, :m], phi[:, :, :m], jax.lax.stop_gradient(ahead[:, :, :m]))
+        losses, metrics = over_members(
+            lambda psi, ahead: self.own_losses(own, w, psi, phi[:, :, :m], ahead, gate), psi[:, :, :m], ahead[:, :, :m]
+        )
         if self.coplayers:
-            social = self.social_losses(others, w, psi[:, :, m:], phi[:, :, m:], jax.lax.stop_gradient(ahead[:, :, m:]))
+            social = over_members(
+                lambda psi, ahead: self.social_losses(others, w, psi, phi[:, :, m:], ahead, gate),
+                psi[:, :, m:],
+                ahead[:, :, m:],
+            )
             losses, metrics = losses | social[0], metrics | social[1]
+            metrics |= {f"gate/{k + 1}": gate[k] for k in range(self.coplayers)} if self.config.gating else {}
         if self.config.prediction > 0:
             sequences = (time, batch * m)
             predicted = self.apply(params, x[:, :, :m], own.action, method=Network.predict)
@@ -238,7 +311,7 @@ class PsiPhi:
         total = jnp.sum(jnp.stack(weighted))
         return total, metrics | {f"loss/{name}": value for name, value in losses.items()}
 
-    def own_losses(self, own: Any, w: Array, psi: Array, phi: Array, ahead: Array) -> tuple[dict, dict]:
+    def own_losses(self, own: Any, w: Array, psi: Array, phi: Array, ahead: Array, gate: Array) -> tuple[dict, dict]:
         """Reward, value and successor losses on the novices' steps; psi, ahead (T, B, M, S, A, K), phi (T, B, M, A, K)."""
         time = own.reward.shape[0]
         action, reward, ended, psi, phi, ahead = (
@@ -268,7 +341,7 @@ class PsiPhi:
             for k in range(1, 1 + self.coplayers)
         ]
         if off_policy:
-            losses["off_policy"] = jnp.mean(jnp.stack(off_policy))
+            losses["off_policy"] = jnp.mean(gate * jnp.stack(off_policy))
         metrics = {
             "phi_norm": jnp.mean(jnp.linalg.norm(phi_now, axis=-1)),
             "w_norm": jnp.linalg.norm(w[0]),
@@ -277,7 +350,7 @@ class PsiPhi:
         }
         return losses, metrics
 
-    def social_losses(self, others: Any, w: Array, psi: Array, phi: Array, ahead: Array) -> tuple[dict, dict]:
+    def social_losses(self, others: Any, w: Array, psi: Array, phi: Array, ahead: Array, gate: Array) -> tuple[dict, dict]:
         """Cloning and inverse TD on the others' steps; psi, ahead (T, B, K, S, A, C), phi (T, B, K, A, C), C cumulants."""
         time, batch, k = others.action.shape
         index = jnp.arange(k)
@@ -300,7 +373,7 @@ class PsiPhi:
         into_psi = error(psi_now, jax.lax.stop_gradient(phi_now), self.config.gamma * discount, bootstrap)
         losses = {
             "cloning": masked_mean(cloning, present),
-            "inverse_td": masked_mean(into_phi**2, known[..., None]),
+            "inverse_td": masked_mean(jnp.tile(gate, batch)[:, None] * into_phi**2, known[..., None]),
             "others": masked_mean(into_psi**2, known[..., None]),
         }
         return losses, {"cloning_accuracy": masked_mean(right, present)}
@@ -314,9 +387,10 @@ class PsiPhi:
         _, _, phi, _ = self.apply(state.params, self.blank(batch * m), obs, first)
         phi = over_sequences(at_action)(phi, own.action.reshape(time, -1)).reshape(-1, self.config.cumulants)
         reward = own.reward.reshape(-1)
-        ridge = Ridge(gram=state.extra.gram + phi.T @ phi, moment=state.extra.moment + phi.T @ reward)
+        before = state.extra.ridge
+        ridge = Ridge(gram=before.gram + phi.T @ phi, moment=before.moment + phi.T @ reward)
         scale = self.config.ridge * jnp.trace(ridge.gram) / self.config.cumulants
         w = jnp.linalg.solve(ridge.gram + scale * jnp.eye(self.config.cumulants, dtype=jnp.float32), ridge.moment)
         inner = state.params["params"]
         params = {**state.params, "params": {**inner, "w": inner["w"].at[0].set(w)}}
-        return dataclasses.replace(state, params=params, extra=ridge)
+        return dataclasses.replace(state, params=params, extra=dataclasses.replace(state.extra, ridge=ridge))

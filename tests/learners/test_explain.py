@@ -76,7 +76,7 @@ def test_a_mirrored_policy_expects_the_mirrored_view_in_a_mirrored_world(shared)
 
 def test_psiphi_acts_as_it_believes_a_source_would():
     """Itself without luck, as it does without the others; another by the softmax of that one's own values."""
-    learner = small("psiphi", gpi=False, w_std=30.0).build(SPEC)
+    learner = small("psiphi", follow="never", w_std=30.0).build(SPEC)
     follow = learner.follow
     assert follow is not None
     state, memory, timestep, alone = moment(learner)
@@ -90,7 +90,7 @@ def test_psiphi_acts_as_it_believes_a_source_would():
         return np.asarray(draws(jnp.int32(source)))
 
     assert (over_keys(0) == np.asarray(alone.action)).all()
-    network = Network(small("psiphi", gpi=False, w_std=30.0), SPEC)
+    network = Network(small("psiphi", follow="never", w_std=30.0), SPEC)
     psi: Any = network.apply(state.params, (), timestep.obs[:1, 0][None], jnp.ones((1, 1), bool))[1]
     expected = jax.nn.softmax(psi[0, 0, 1] @ state.params["params"]["w"][1])
     shares = np.mean(over_keys(1)[:, 0, 0, None] == np.arange(len(SPEC.actions)), axis=0)
