@@ -52,7 +52,10 @@ class Layout:
             return (self.main_inner,)
         gap = self._px(12)
         halves = _in_a_row(self.main, self.panes, gap)
-        return tuple(pygame.Rect(h.left + gap, h.top + gap, h.width // 2 - gap, h.height - 2 * gap) for h in halves)
+        side = self.side[0]
+        below, width = side.top > self.main.top, halves[0].width - 2 * gap
+        size = (width, side.top - self.main.top - 2 * gap) if below else (width - side.width, self.main.height - 2 * gap)
+        return tuple(pygame.Rect(h.left + gap, h.top + gap, max(1, size[0]), max(1, size[1])) for h in halves)
 
     @property
     def titles(self) -> tuple[tuple[ModuleType, pygame.Rect], ...]:
@@ -80,7 +83,7 @@ def layout(size: tuple[int, int], scene: Scene) -> Layout:
     """Head, world, side panels and timeline in a window.
 
     The side panels stand in a column that takes what the grid leaves free, within bounds; in an upright window they stand
-    in a row below the world.
+    in a row below the world. Of two replays side by side each has its decision beside or below its world.
     """
     width, height = size
     rows, cells = scene.replay.tiles.shape[2:]
@@ -97,8 +100,10 @@ def layout(size: tuple[int, int], scene: Scene) -> Layout:
     foot.bottom = height - pad
     room = pygame.Rect(page.left, head.bottom, page.width, max(2, foot.top - pad - head.bottom))
     if scene.beside is not None:
+        wish = max(px(panel.height(pane, 400) + 2 * CARD) for pane in scene.panes for panel in panels("side"))
         halves = _in_a_row(room, 2, pad)
-        side = [pygame.Rect(h.left + h.width * 52 // 100, h.top, h.width * 48 // 100, h.height) for h in halves]
+        low, wide = (min(wish, room.height * 45 // 100), 100) if upright else (room.height, 50)
+        side = [pygame.Rect(h.right - h.width * wide // 100, h.bottom - low, h.width * wide // 100, low) for h in halves]
         return Layout(scale, head, room, tuple(side), None, foot, 2)
     wishes = [px(panel.height(scene, 400) + 2 * CARD) for panel in panels("side")]
     if upright:

@@ -36,9 +36,10 @@ def _still(
     low, high = (min(0.0, float(known.min())), max(0.0, float(known.max()))) if len(known) else (0.0, 1.0)
     high = high if high > low else low + 1.0
     width, height = size
+    top = min(brush.px(16), height // 4)  # where the number of the highest value stands
 
     def y_of(value: Real) -> Real:
-        return 2 + (height - 5) * (high - value) / (high - low)
+        return top + (height - top - 3) * (high - value) / (high - low)
 
     surface.fill(brush.theme.line, (0, round(y_of(0.0)), width, 1))
     for line, colour in zip(series, colours, strict=True):
@@ -46,7 +47,7 @@ def _still(
             points = [(x, y_of(value)) for x, value in run]
             if len(points) > 1:
                 pygame.draw.lines(surface, colour, False, points, brush.px(2))
-    for value, anchor, y in ((high, "topleft", 1), (low, "bottomleft", height - 1)):
+    for value, anchor, y in ((high, "topleft", 0), (low, "bottomleft", height - 3)):
         brush.text(f"{value:.3g} {unit}".strip(), (2, y), 12, brush.theme.quiet, anchor=anchor)
     return surface
 

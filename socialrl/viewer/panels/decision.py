@@ -88,7 +88,7 @@ def _reason(sources: tuple[str, ...], values: np.ndarray, source: int, action: i
     if np.isnan(mine) or scale is None:
         return ""
     if scale == "logit":
-        return f"by a chance of {mine:.0%}"
+        return f"with probability {mine:.0%}"
     others = np.delete(values, source, axis=0)
     if np.isnan(others).all():
         return f"expects {mine:z.2f}"

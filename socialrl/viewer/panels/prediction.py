@@ -11,6 +11,7 @@ from socialrl.viewer import plot
 from socialrl.viewer.paint import Brush, from_array
 from socialrl.viewer.scene import Scene
 from socialrl_envs.render import OKABE_ITO
+from socialrl_envs.sprites import Colour
 
 SLOT, ORDER, TITLE = "tab", 3, "Prediction"
 
@@ -24,11 +25,29 @@ def error(replay: Replay, episode: int, novice: int) -> Float[np.ndarray, " step
     return np.abs(expected.astype(np.float32) - seen).mean(axis=(1, 2, 3)) / 255
 
 
+def palette(channels: int) -> tuple[Colour, ...]:
+    """A colour for each channel of a view, that can be seen on black."""
+    bright = [colour for colour in OKABE_ITO if max(colour) > 100]
+    return ((130, 134, 142), *(bright[(i + 4) % len(bright)] for i in range(channels - 1)))
+
+
 def in_colours(view: UInt8[np.ndarray, "V U C"]) -> UInt8[np.ndarray, "V U 3"]:
     """A view as a picture: every channel adds its own colour, on black."""
-    palette = np.array([OKABE_ITO[(i + 4) % len(OKABE_ITO)] for i in range(view.shape[2] - 1)], np.float32).reshape(-1, 3)
-    palette = np.concatenate([np.array([(130, 134, 142)], np.float32), palette])
-    return np.clip(view.astype(np.float32) / 255 @ palette, 0, 255).astype(np.uint8)
+    colours = np.array(palette(view.shape[2]), np.float32)
+    return np.clip(view.astype(np.float32) / 255 @ colours, 0, 255).astype(np.uint8)
+
+
+def _legend(brush: Brush, rect: pygame.Rect, channels: tuple[str, ...]) -> None:
+    """What the colours of a view stand for, in rows of four, as far as there is room."""
+    width, line = rect.width // 4, brush.px(20)
+    for i, (name, colour) in enumerate(zip(channels, palette(len(channels)), strict=True)):
+        x, y = rect.left + i % 4 * width, rect.top + i // 4 * line
+        if y + line <= rect.bottom:
+            brush.box(pygame.Rect(x, y + brush.px(5), brush.px(9), brush.px(9)), colour, 2)
+            room = width - brush.px(20)
+            brush.text(
+                name.replace("_", " "), (x + brush.px(14), y + line // 2), 12, brush.theme.quiet, anchor="midleft", width=room
+            )
 
 
 def draw(brush: Brush, rect: pygame.Rect, scene: Scene) -> None:
@@ -39,7 +58,7 @@ def draw(brush: Brush, rect: pygame.Rect, scene: Scene) -> None:
         return
     errors = error(replay, scene.episode, scene.novice)
     at = (scene.episode, min(scene.t, len(errors) - 1), scene.novice)
-    side = max(8, min(rect.height - brush.px(24), rect.width // 4))
+    side = max(8, min(rect.height - brush.px(22 + 28), round(rect.width * 0.29)))
     for number, (label, view) in enumerate((("expected", replay.prediction[at]), ("seen", replay.observed[at]))):
         left = rect.left + number * (side + brush.px(10))
         brush.text(label, (left, rect.top), 13, theme.quiet, width=side)
@@ -49,3 +68,5 @@ def draw(brush: Brush, rect: pygame.Rect, scene: Scene) -> None:
     brush.text(f"mean error {errors[at[1]]:.3f}", (left, rect.top), 13, theme.quiet, width=rect.right - left)
     area = pygame.Rect(left, rect.top + brush.px(22), rect.right - left, side)
     plot.draw(brush, area, errors[None], (theme.penalty,), scene.t, "")
+    low = area.bottom + brush.px(8)
+    _legend(brush, pygame.Rect(rect.left, low, rect.width, rect.bottom - low), replay.channels)
