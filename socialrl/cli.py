@@ -75,10 +75,10 @@ keys: h shows them all; c compares with the next replay, r and x jump to rewards
 PLAY_HELP = """\
 A person takes a seat of a world, with the keyboard, beside scripted co-players or a trained agent.
 
-The window shows what the seat sees; f shows everything, h the keys and the rules. Each key is a step, or with --fps time passes
-by itself. Novices' seats stay empty unless a person or, by --with, a trained agent takes them: such a novice can be watched
-while it learns from the person. Files are written when the window is closed: a replay opens in `socialrl view`, learners train
-from demonstrations, which hold no rewards (docs/demonstrations.md).
+The window shows what the seat sees, with hidden orders for co-players, who know them; f shows everything, h the keys and the
+rules. Each key is a step, or with --fps time passes by itself. Novices' seats stay empty unless a person or, by --with, an
+agent that was trained takes them: it can be watched while it learns from you. Files are written when the window closes: a
+replay opens in `socialrl view`, learners train from demonstrations, which hold no rewards (docs/demonstrations.md).
 
 examples:
   socialrl play goal_cycle                                     find the hidden order that the experts know

@@ -156,6 +156,7 @@ def test_in_the_fog_lies_nothing_and_nothing_is_noted(cycle):
     row, column = whole.position.T
     np.testing.assert_array_equal(shown.present, whole.present & mask[row, column])
     assert (shown.notes, whole.notes) == (False, True)
+    assert picture(Session(cycle.cast, 1, 3), fog=True)[0].notes  # an expert knows the order
 
 
 def test_without_notes_goals_look_alike():

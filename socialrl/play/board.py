@@ -56,8 +56,8 @@ def seen(session: Session) -> Bool[np.ndarray, "H W"]:
 
 
 def picture(session: Session, fog: bool) -> tuple[Picture, Bool[np.ndarray, "H W"] | None]:
-    """What there is to see, and the cells in view; None if nothing is hidden. In the fog lies nothing but bare floor, and what
-    the seat cannot know is not noted."""
+    """What there is to see, and the cells in view; None if nothing is hidden. In the fog lies nothing but bare floor; hidden
+    orders are noted for those alone who know them, the co-players."""
     whole = picture_of(session.state, session.world, session.seat)
     if not fog:
         return whole, None
@@ -67,7 +67,7 @@ def picture(session: Session, fog: bool) -> tuple[Picture, Bool[np.ndarray, "H W
         whole,
         tiles=np.where(mask, whole.tiles, FLOOR).astype(np.uint8),
         present=whole.present & mask[row, column],
-        notes=False,
+        notes=session.seat in session.spec.coplayers,
     )
     return shown, None if mask[whole.tiles != WALL].all() else mask
 

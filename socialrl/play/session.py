@@ -171,7 +171,8 @@ class Session:
         """What was done, as the viewer opens it."""
         arm = f"a person as {self.spec.agents[self.seat]}"
         facts = {"experiment": self.spec.name, "arm": arm, "seed": self.seed, "step": self.cast.step}
-        return to_replay(jax.device_get(self.trace()), self.world, self.cast.world_json, **facts)
+        scale = self.cast.learner.scale
+        return to_replay(jax.device_get(self.trace()), self.world, self.cast.world_json, **facts, scale=scale)
 
     def demonstrations(self) -> Demonstrations:
         """What the person did, for learners."""
