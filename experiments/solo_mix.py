@@ -16,12 +16,14 @@ from socialrl.learners import sociapl
 
 cultural_transmission = runpy.run_path(str(Path(__file__).with_name("cultural_transmission.py")))
 
-LEARNER = sociapl.Config(**{**cultural_transmission["COMMON"], "attention": 0.0})
+STEPS = 1_000_000
+PENALTY = (dataclasses.replace(cultural_transmission["PENALTY"][0], steps=STEPS * 2 // 3),)
+LEARNER = sociapl.Config(**{**cultural_transmission["COMMON"], "anneal": STEPS})
 
 
 def mix(social: float) -> mixed.Config:
     """A share of episodes beside experts, the rest alone."""
-    return mixed.Config(presence=(("never", 1 - social), ("always", social)), ramps=cultural_transmission["PENALTY"])
+    return mixed.Config(presence=(("never", 1 - social), ("always", social)), ramps=PENALTY)
 
 
 experiment = dataclasses.replace(
@@ -35,7 +37,8 @@ experiment = dataclasses.replace(
             labels=(("presence", "never"),),
         ),
     ),
-    scale="two CPU cores: 9x9, 1.5 million steps per seed",
+    steps=STEPS,
+    scale="two CPU cores: 9x9, 1 million steps per seed",
     name="solo_mix",
     question="Do episodes beside experts make a novice better at living alone?",
     curriculum=mix(0.0),

@@ -2,6 +2,7 @@
 
 Beside experts that know them: one goal more, one hidden goal in four rooms and in a maze, a larger grid. The arms are novices
 that learnt alone, beside experts, with the prediction of the next observation, by imitation, and by imitation and then reward.
+The penalty for mistakes grows while they learn, for all alike.
 
 The size is for two CPU cores; on a GPU: --world.size 13 --world.layout cluttered --world.horizon 250 --steps 40000000
 --parallel 1024.
@@ -12,15 +13,19 @@ import runpy
 from pathlib import Path
 
 from socialrl.config import Arm, Claim
+from socialrl.curricula import mixed
 from socialrl.learners import bc, kl_control, ppo, sociapl
 from socialrl.protocols import social
 from socialrl_envs.worlds import goal_search
 
-goal_cycle = runpy.run_path(str(Path(__file__).with_name("goal_cycle.py")))
-BASE, ALONE = goal_cycle["experiment"], goal_cycle["ALONE"]
+cultural_transmission = runpy.run_path(str(Path(__file__).with_name("cultural_transmission.py")))
+BASE = cultural_transmission["goal_cycle"]
 
-COMMON = {**goal_cycle["COMMON"], "mirror": True}
-IMITATION = {"hidden": (128,), "memory": "gru", "batch": 32, "updates": 4, "capacity": 50_000}
+STEPS = 1_000_000
+PENALTY = (dataclasses.replace(cultural_transmission["PENALTY"][0], steps=STEPS * 2 // 3),)
+COMMON = {**cultural_transmission["COMMON"], "anneal": STEPS}
+IMITATION = {"hidden": (128,), "memory": "gru", "batch": 32, "updates": 16, "capacity": 50_000}
+PAPER = "Ndousse et al. 2021, arXiv 2010.00581"
 
 NEW_WORLDS = (
     dataclasses.replace(BASE.world, goals=4),
@@ -37,7 +42,7 @@ experiment = dataclasses.replace(
     claims=tuple(
         Claim(
             text=f"{world}, beside experts: SociAPL is above {name}",
-            source=goal_cycle["PAPER"],
+            source=PAPER,
             arm="sociapl",
             over=arm,
             labels=(("world", world), ("presence", "full")),
@@ -47,12 +52,15 @@ experiment = dataclasses.replace(
     ),
     name="transfer",
     question="Do social learners carry the skill of learning from others to worlds that they have never seen?",
+    curriculum=mixed.Config(ramps=PENALTY),
     arms=(
-        Arm(name="solo", learner=ppo.Config(**COMMON), curriculum=ALONE),
+        Arm(name="solo", learner=ppo.Config(**COMMON), curriculum=mixed.Config(presence=(("never", 1.0),), ramps=PENALTY)),
         Arm(name="ppo", learner=ppo.Config(**COMMON)),
         Arm(name="sociapl", learner=sociapl.Config(**COMMON)),
         Arm(name="imitation", learner=bc.Config(**IMITATION)),
-        Arm(name="imitation_then_rl", learner=kl_control.Config(**COMMON)),
+        Arm(name="imitation_then_rl", learner=kl_control.Config(**COMMON, cloning_steps=250_000)),
     ),
+    steps=STEPS,
+    scale="two CPU cores: 9x9, 1 million steps per seed",
     protocols=(social.Config(policies=("greedy",), companies=(), transfer=NEW_WORLDS),),
 )
