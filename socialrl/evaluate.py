@@ -64,7 +64,9 @@ def restored(experiment: Experiment, arm: Arm, folder: RunFolder, seeds: int) ->
         raise SocialRLError(f"{folder.checkpoints(arm.name)}: arm {arm.name} has no checkpoint", cure)
     world = experiment.world_of(arm).build()
     learner = arm.learner.build(world.spec)
-    trainer = make_trainer(experiment, learner, make_rollout(world, learner), sources_of(world.spec))
+    config = experiment.curriculum_of(arm)
+    curriculum = None if config is None else config.build(world)
+    trainer = make_trainer(experiment, learner, make_rollout(world, learner), sources_of(world.spec), curriculum)
     template = [jax.eval_shape(trainer.start, jax.random.key(seed)) for seed in range(experiment.seeds)]
     training = checkpoint.restore(latest, template)[0][:seeds]
     kept = Seeds(seeds)

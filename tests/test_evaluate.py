@@ -9,6 +9,7 @@ import pytest
 import socialrl.run
 from socialrl.cli import main
 from socialrl.config import Arm, Experiment, to_json
+from socialrl.curricula import adr
 from socialrl.learners import dqn
 from socialrl.protocols import social
 from socialrl.record import folder
@@ -32,6 +33,7 @@ TINY = Experiment(
     final_episodes=2,
     replay_episodes=1,
     protocols=(social.Config(episodes=3, policies=("greedy",), companies=("wanderer",), transfer=()),),
+    curriculum=adr.Config(ranges=(adr.Range(number="skill", start=(1.0, 1.0), limits=(0.5, 1.0), step=0.1),)),  # it has a state
 )
 
 
