@@ -84,8 +84,9 @@ def foresight(
         seen = jax.vmap(world.observe)(state)[:, novices]
         rewards = outcome.reward[:, novices]
         timestep = Timestep(obs=seen, prev_action=own, prev_reward=rewards, first=jnp.zeros(own.shape, bool))
-        weight = jnp.where(outcome.terminated | outcome.truncated, 0.0, DISCOUNT * weight).astype(jnp.float32)
-        return (state, memory, timestep, weight, heat + cells(state, weight)), None
+        weight, ended = DISCOUNT * weight, outcome.terminated | outcome.truncated
+        heat += cells(state, weight)
+        return (state, memory, timestep, jnp.where(ended, 0.0, weight), heat), None
 
     weight = jnp.ones(worlds, jnp.float32)
     begin = (state, memory, timestep, weight, cells(state, weight))
