@@ -92,7 +92,7 @@ def test_psiphi_acts_as_it_believes_a_source_would():
     assert (over_keys(0) == np.asarray(alone.action)).all()
     network = Network(small("psiphi", follow="never", w_std=30.0), SPEC)
     psi: Any = network.apply(state.params, (), timestep.obs[:1, 0][None], jnp.ones((1, 1), bool))[1]
-    expected = jax.nn.softmax(psi[0, 0, 1] @ state.params["params"]["w"][1])
+    expected = jax.nn.softmax(psi[0, 0, 0, 1] @ state.params["params"]["w"][1])
     shares = np.mean(over_keys(1)[:, 0, 0, None] == np.arange(len(SPEC.actions)), axis=0)
     np.testing.assert_allclose(shares, expected, atol=0.08)
     assert max(expected) > 1.5 / len(SPEC.actions)  # far from chance

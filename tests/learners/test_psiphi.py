@@ -40,13 +40,17 @@ def parts(trained):
 @pytest.fixture(scope="module")
 def gradients(trained, parts):
     """Loss -> gradient of the parameters on one batch of experience; every loss that the learner reports."""
+    return of_each_loss(parts, trained)
+
+
+def of_each_loss(parts, trained):
     _, state, experience = trained
     rows = Rows(own=experience.own, others=experience.others)
 
     @jax.jit
     def all_of_them(params):
         def losses(params):
-            metrics = parts.loss(params, state.target, rows)[1]
+            metrics = parts.loss(params, state.target, rows, state.extra)[1]
             return {name.removeprefix("loss/"): value for name, value in metrics.items() if name.startswith("loss/")}
 
         return jax.jacrev(losses)(params)
@@ -70,6 +74,20 @@ def test_every_loss_has_a_weight_and_a_test(gradients, parts):
     assert all(hasattr(parts.config, name) for name in gradients)
 
 
+def test_strangers_do_not_shape_what_is_shared(trained):
+    """With gating, whoever is not known to be useful is still modelled, but teaches neither torso nor Phi."""
+    assert not np.any(np.asarray(trained[1].extra.company.weights))  # nobody was judged: that learner has no gates
+    closed = of_each_loss(PsiPhi(small("psiphi", gating=True), trained[0].world.spec), trained)
+    torso = {name: np.asarray(tree["encoder"]["torso"]["Dense_0"]["kernel"]) for name, tree in closed.items()}
+    phi = {name: np.asarray(tree["phi"]["Dense_0"]["kernel"]) for name, tree in closed.items()}
+    for name in ("cloning", "inverse_td", "others", "off_policy"):
+        assert not np.any(torso[name]), name
+        assert not np.any(phi[name]), name
+    for name in ("reward", "td", "successor"):
+        assert np.any(torso[name]), name
+    assert np.any(np.asarray(closed["cloning"]["psi"]["Dense_0"]["kernel"]))
+
+
 @pytest.fixture(scope="module")
 def social(trained, parts):
     """(others, losses(others) -> numbers): the losses on the co-players' steps, for made-up successor features."""
@@ -85,7 +103,8 @@ def social(trained, parts):
         last=jnp.zeros(shape, bool),
         present=jnp.ones(shape, bool),
     )
-    return others, jax.jit(lambda others: parts.social_losses(others, w, psi, phi, ahead)[0])
+    gate = jnp.ones(k, jnp.float32)
+    return others, jax.jit(lambda others: parts.social_losses(others, w, psi, phi, ahead, gate)[0])
 
 
 def other_action(others, t):
