@@ -9,7 +9,7 @@ import pytest
 
 from socialrl.learners._offpolicy import Rows
 from socialrl.learners.psiphi import PsiPhi
-from tests.learners.lab import lab, same, small, train
+from tests.learners.lab import Scrambled, lab, same, small, train
 
 # loss -> what of (own psi, the others' psi, phi, own w, the others' w) it may teach
 REACH = {
@@ -166,3 +166,16 @@ def test_adapt_finds_a_preference_exactly_if_rewards_are_linear_in_phi(trained):
     assert same(kept, {name: leaf for name, leaf in state.params["params"].items() if name != "w"})
     twice = adapt(after, paid, jax.random.key(0))  # more of the same evidence changes nothing, up to rounding
     np.testing.assert_allclose(twice.params["params"]["w"], after.params["params"]["w"], rtol=0.01, atol=0.01)
+
+
+def test_an_ensemble_with_gates_learns_judges_and_sees_no_ones_rewards():
+    options = {"gating": True, "gate_steps": 50, "ensemble": 2, "caution": 1.0}
+    of = lab("psiphi", **options)
+    state, _, _, metrics = train(of, 4)
+    assert all(np.isfinite(value) for value in metrics.values())
+    assert {"gate/1", "gate/2"} <= set(metrics)
+    assert np.all(np.asarray(state.extra.company.weights) > 0)
+    other, _, _, _ = train(lab("psiphi", world=Scrambled, **options), 4)
+    assert same(state, other)
+    members = np.asarray(state.params["params"]["psi"]["Dense_0"]["kernel"]).reshape(-1, 2, 3, 5, 3)
+    assert not same(members[:, 0], members[:, 1])
