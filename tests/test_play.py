@@ -1,5 +1,6 @@
 """A person among others: what a session does and keeps, what the window shows, and the files at the end."""
 
+import dataclasses
 import functools
 import subprocess
 import sys
@@ -28,6 +29,8 @@ from socialrl_envs.render import Picture, draw_ground
 from socialrl_envs.tiles import FLOOR, GOAL
 from tests.test_evaluate import TINY
 
+PLAIN = dataclasses.replace(TINY, curriculum=None)
+
 COINS = ("--world.size", "5", "--world.colours", "2", "--world.coins", "1", "--world.horizon", "6", "--world.experts", "1")
 SIZE = (640, 400)
 
@@ -43,8 +46,8 @@ def trained(tmp_path_factory):
     path = tmp_path_factory.mktemp("runs") / "001"
     world = TINY.world.build()
     learner = TINY.arms[0].learner.build(world.spec)
-    start = jax.jit(make_trainer(TINY, learner, make_rollout(world, learner), ()).start)
-    with folder.create(to_json(TINY), out=path) as opened:
+    start = jax.jit(make_trainer(PLAIN, learner, make_rollout(world, learner), ()).start)
+    with folder.create(to_json(PLAIN), out=path) as opened:
         checkpoint.save(opened.checkpoints("dqn") / "20", [start(jax.random.key(seed)) for seed in range(TINY.seeds)])
     return path
 

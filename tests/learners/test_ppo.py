@@ -239,7 +239,7 @@ def test_each_number_that_is_logged_is_what_it_says():
     assert set(metrics) == set(expected)
     for name, number in expected.items():
         np.testing.assert_allclose(metrics[name], number, rtol=1e-4, atol=1e-6, err_msg=name)
-    whole = expected["loss/policy"] + 0.5 * expected["loss/value"] - 0.02 * expected["entropy"]
+    whole = expected["loss/policy"] + CONFIG.value * expected["loss/value"] - 0.02 * expected["entropy"]
     np.testing.assert_allclose(total, whole, rtol=1e-4)
     np.testing.assert_allclose(explained, 1 - (target - value).var() / target.var(), rtol=1e-4)
 

@@ -19,7 +19,16 @@ from socialrl.rollout import make_rollout
 from socialrl_envs.types import Level, Outcome, Seat, State, WorldSpec
 
 WORLDS, GAMMA = 32, 0.8
-COMMON = {"hidden": (16,), "gamma": GAMMA, "lr": 1e-2, "epochs": 2, "minibatches": 1, "entropy": 0.01, "entropy_end": 0.01}
+COMMON = {
+    "value": 0.5,
+    "hidden": (16,),
+    "gamma": GAMMA,
+    "lr": 1e-2,
+    "epochs": 2,
+    "minibatches": 1,
+    "entropy": 0.01,
+    "entropy_end": 0.01,
+}
 
 
 class Probe:
