@@ -77,7 +77,8 @@ def _picture(shown: Shown, colours: Mapping[str, str]) -> Markup:
     width, height = animation.size(data)
     earned = number(float(replay.returns(episode)[replay.novices[0]]), 1)
     shares = ", ".join(f"{source} {share:.0%}" for source, share in replay.share(episode).items() if share and source != "self")
-    caption = f"seed {shown.seed}, episode {episode + 1} of {replay.episodes}: return {earned}; followed {shares or 'no one'}"
+    deeds = f"followed {shares}" if shares else "acted for itself"
+    caption = f"seed {shown.seed}, episode {episode + 1} of {replay.episodes}: return {earned}; {deeds}"
     if replay.steps(episode) > animation.FRAMES:
         caption += f" (the first {animation.FRAMES} of {replay.steps(episode)} steps)"
     source = "data:image/gif;base64," + base64.b64encode(data).decode("ascii")

@@ -29,7 +29,10 @@ def followed(study: Study, colours: Mapping[str, str]) -> Section | None:
         return None
     over_training = _over_training(study, colours)
     if not any(share > 0 for parts in bars.values() for source, share in parts.items() if source != "self"):
-        text = "No arm follows anyone at its last evaluation: each acts for itself, whatever it sees of the others."
+        text = (
+            "No arm decides to act as another at its last evaluation. A policy without such sources follows, if at all, by "
+            "what it sees: the maps below show how far the others move it."
+        )
         return section("Who was followed", tag("p", text), over_training, anchor="followed")
     legend = source_legend(colours, colours, "source-key")
     picture = Markup(figures.shares(bars, colours, "shares"))

@@ -246,7 +246,7 @@ def test_sources_are_in_the_order_of_seats(tmp_path):
 def test_where_no_arm_follows_anyone_a_sentence_stands_for_the_bars(tmp_path):
     shares = {"share/self": [1.0], "share/expert_0": [0.0]}
     page = write_report(write_run(tmp_path / "r", [line("a", "final", 9, {"return": [1.0], **shares})], ("a",))).read_text()
-    assert "No arm follows anyone at its last evaluation" in page
+    assert "No arm decides to act as another at its last evaluation" in page
     assert "share of steps" not in page
 
 
