@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import optax
 from jax import Array
-from jaxtyping import Int32, Key, PyTree
+from jaxtyping import Bool, Int32, Key, PyTree
 
 from socialrl import buffer as replay
 from socialrl.nets.memory import Kind, blank
@@ -141,6 +141,11 @@ def rows_like(spec: WorldSpec, unroll: int, worlds: int) -> Rows:
         present=flags(others),
     )
     return Rows(own=transition, others=demonstration)
+
+
+def starts_of(others: Demonstration) -> Bool[Array, "T B K"]:
+    """Where the others' episodes start in a row; its first step counts as one, as a replayed row begins with a blank memory."""
+    return jnp.concatenate([jnp.ones_like(others.last[:1]), others.last[:-1]])
 
 
 class ViewStore(NamedTuple):

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import PyTree
 
-from socialrl.learners._offpolicy import OffPolicyConfig, Rows
+from socialrl.learners._offpolicy import OffPolicyConfig, Rows, starts_of
 from socialrl.learners.dqn import Apply, network_learner, prediction_of
 from socialrl.losses.policy import cloning_loss
 from socialrl.nets.memory import blank
@@ -38,7 +38,7 @@ def imitation_loss(net: Apply, config: Config, params: PyTree, target: PyTree, r
     others, time = rows.others, rows.others.action.shape[0]
     obs = others.obs.reshape(time, -1, *others.obs.shape[3:])
     action, present = others.action.reshape(time, -1), others.present.reshape(time, -1)
-    first = jnp.repeat(rows.own.timestep.first[:, :, 0], others.action.shape[2], axis=1)
+    first = starts_of(others).reshape(time, -1)
     memory = blank(config.memory, config.hidden[-1], action.shape[1])
     _, logits, x = net(params, memory, obs, first)
     weight = present.astype(jnp.float32)

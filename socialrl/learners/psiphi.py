@@ -17,7 +17,7 @@ from jaxtyping import Bool, Float32, Key, PyTree
 
 from socialrl.gpi import Choice, Follow, choose
 from socialrl.learners._company import Company, gates, judge, strangers
-from socialrl.learners._offpolicy import OffPolicyConfig, OffPolicyState, Parts, Rows, build
+from socialrl.learners._offpolicy import OffPolicyConfig, OffPolicyState, Parts, Rows, build, starts_of
 from socialrl.losses.policy import cloning_loss
 from socialrl.losses.prediction import prediction_loss
 from socialrl.losses.successor import at_action, expected_successor, successor_error
@@ -249,7 +249,7 @@ class PsiPhi:
             return state.extra
         time, batch, k = others.action.shape
         obs = others.obs.reshape(time, batch * k, *self.spec.obs_shape)
-        starts = jnp.repeat(experience.own.timestep.first[:, :, 0], k, axis=1)
+        starts = starts_of(others).reshape(time, batch * k)
         _, psi, phi, _ = self.apply(state.params, self.blank(batch * k), obs, starts)
         w, action = state.params["params"]["w"], others.action.reshape(time, batch * k)
         own_psi = jnp.mean(psi.reshape(time, batch, k, *psi.shape[2:]), axis=3)[:, :, jnp.arange(k), 1 + jnp.arange(k)]
@@ -280,7 +280,7 @@ class PsiPhi:
         flat = (time, batch * (m + self.coplayers))
         obs = jnp.concatenate([own.timestep.obs, others.obs], axis=2).reshape(*flat, *self.spec.obs_shape)
         next_obs = jnp.concatenate([own.next_obs, others.next_obs], axis=2).reshape(*flat, *self.spec.obs_shape)
-        starts = jnp.broadcast_to(own.timestep.first[:, :, :1], (time, batch, m + self.coplayers)).reshape(flat)
+        starts = jnp.concatenate([own.timestep.first, starts_of(others)], axis=2).reshape(flat)
 
         gate, memory = self.gates(extra), self.blank(flat[1])
         open_to = jnp.tile(jnp.concatenate([jnp.ones(m, jnp.float32), gate]), batch) if self.config.gating else None
