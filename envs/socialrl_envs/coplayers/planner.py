@@ -20,13 +20,13 @@ def pursue(world: World, state: State, gain: Float32[Array, "H W"], seat: int, k
     action = None if known is None else known(state, gain, seat, key)
     if action is not None:
         return action
-    worth, idle = _worth(world, state, gain, seat)
+    worth, idle = worths(world, state, gain, seat)
     tie_break = TIE * jnp.abs(jnp.max(worth)) * jax.random.uniform(key, worth.shape)
     move = jnp.argmax(worth + tie_break).astype(jnp.int32)
     return jnp.where(jnp.max(worth) > 0, move, idle)
 
 
-def _worth(world: World, state: State, gain: Array, seat: int) -> tuple[Float32[Array, " M"], int]:
+def worths(world: World, state: State, gain: Array, seat: int) -> tuple[Float32[Array, " M"], int]:
     """What each way to begin is worth to the seat, and the action of one who has nothing to do."""
     solid, (row, column) = world.solid(state.tiles), state.position[seat]
     if "forward" in world.spec.actions:
