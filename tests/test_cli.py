@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from socialrl.cli import describe, main, split_run_arguments
+from socialrl.cli import main
+from socialrl.cli.parsing import split_run_settings
+from socialrl.cli.settings import describe
 from socialrl.config import load_experiment, to_json
 from socialrl.fielddocs import field_docs
 
@@ -175,12 +177,12 @@ def test_help_and_description_are_as_wide_as_the_terminal(capsys, monkeypatch):
 
 
 def test_arguments_are_told_from_settings():
-    own, settings = split_run_arguments(
+    own, settings = split_run_settings(
         ["--seeds", "3", "x.py", "--world.penalty", "-1.5", "--out", "d", "--a.b=c", "--resume"]
     )
     assert own == ["x.py", "--out", "d", "--resume"]
     assert settings == ["--seeds", "3", "--world.penalty", "-1.5", "--a.b=c"]
-    assert split_run_arguments(["-h", "x.py", "--seeds"]) == (["-h", "x.py"], ["--seeds"])
+    assert split_run_settings(["-h", "x.py", "--seeds"]) == (["-h", "x.py"], ["--seeds"])
 
 
 def test_list_shows_what_there_is(trial, capsys):

@@ -1,0 +1,93 @@
+"""The command line: run, eval, view, play, record, report, list.
+
+Each command imports what it needs when it is called, so `--help` is instant.
+
+commands/    one file per command
+parsing.py   from words to options and settings
+settings.py  settings as text
+machine.py   devices, and packages of extras
+"""
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+from socialrl.cli.parsing import make_parser
+
+HELP = """\
+Learning from others in gridworlds: train agents that decide at every step whom to imitate, and see every decision.
+
+examples:
+  socialrl list                                                what there is
+  socialrl run experiments/coin_grid.py                        trains, records, reports
+  socialrl eval runs/coin_grid/001                             tests for social learning
+  socialrl view runs/coin_grid/001                             shows the decisions
+  socialrl play goal_cycle                                     lets a person in
+  socialrl COMMAND --help                                      more about a command
+"""
+
+
+COMMANDS = {  # as `--help` lists them, each a file of commands/
+    "run": "train an experiment's arms and record them",
+    "eval": "test the arms of a run for social learning",
+    "view": "see a replay, step by step, or export it",
+    "play": "take a seat of a world with the keyboard",
+    "record": "write demonstrations of co-players or trained agents",
+    "report": "write the page of one run or several",
+    "list": "worlds, co-players, learners and experiments",
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command; returns the exit code: 0, 2 for what the user can mend (told in one line), 130 for Ctrl-C."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        code = _run(arguments)
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:  # the reader, `| head` say, has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt as stop:
+        print(": ".join(["\nsocialrl: stopped", *map(str, stop.args)]), file=sys.stderr)
+        return 130
+    except ValueError as error:
+        from socialrl_envs.errors import SocialRLError
+
+        if not isinstance(error, SocialRLError):
+            raise
+        print(f"socialrl: error: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+
+
+def _run(arguments: list[str]) -> int:
+    """The command's own exit code; its file is imported now."""
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print(_parser().format_help(), end="")
+        return 0
+    if arguments[0] == "--version":
+        from socialrl import __version__
+
+        print(f"socialrl {__version__}")
+        return 0
+    name, *rest = arguments
+    if name not in COMMANDS:
+        from socialrl_envs.errors import unknown
+
+        raise unknown("command", name, COMMANDS)
+    try:
+        importlib.import_module(f"socialrl.cli.commands.{name}").command(rest)
+    except SystemExit as leave:  # argparse's way to end after --help
+        return int(leave.code or 0)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = make_parser("socialrl", HELP)
+    parser.add_argument("--version", action="store_true", help="print the version")
+    sub = parser.add_subparsers(title="commands", metavar="COMMAND")
+    for name, text in COMMANDS.items():
+        sub.add_parser(name, help=text)
+    return parser

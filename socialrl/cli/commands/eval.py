@@ -1,0 +1,56 @@
+"""`socialrl eval`: tests the arms of a run for social learning."""
+
+import dataclasses
+from pathlib import Path
+
+from socialrl.cli.machine import choose_platform, find_device
+from socialrl.cli.parsing import add_platform, make_parser
+
+HELP = """\
+Tests the trained arms of a run for social learning: beside others, once these have left, alone, in bad company, on new worlds.
+
+Held-out levels, the same under every condition, in the experiment's world for all arms. It shows the return with the company
+there throughout (full), for the first half of each episode (half), and never; from these cultural transmission,
+CT = (full - never) / 2E + (half - never) / 2E, with E the experts' own return; whether the hidden order is recovered, whether
+the first choice after the experts have left is right, penalties; and the influence of the others on the policy. Intervals are
+stratified bootstraps over seeds. Records go into the run folder, in the place of earlier ones, and the report is written anew.
+
+examples:
+  socialrl eval runs/goal_cycle/001
+  socialrl eval runs/goal_cycle/001 --arms ppo,sociapl --episodes 512
+  socialrl eval runs/goal_cycle/001 --seeds 1 --episodes 16      a quick look
+  socialrl eval runs/goal_cycle/001 --out numbers.json           all measures of all conditions (default: evaluation.json)
+  socialrl eval runs/goal_cycle/001 --protocol memory            is the hidden order in the memory? (see socialrl/protocols/)
+
+settings:
+  Companies, transfer worlds and so on are those of `social.Config(...)` where the experiment lists it in `protocols` (then
+  `socialrl run` does all this at the end of each arm), else the defaults of socialrl/protocols/social.py.
+"""
+
+
+def command(arguments: list[str]) -> None:
+    parser = make_parser("socialrl eval", HELP)
+    parser.add_argument("run", metavar="RUN", help="a run folder")
+    parser.add_argument("--arms", metavar="A,B", help="which arms (default: all)")
+    parser.add_argument("--protocol", metavar="NAME", default="social", help="social (default), memory, few_shot, ...")
+    parser.add_argument("--episodes", metavar="N", type=int, help="episodes per seed and condition")
+    parser.add_argument("--seeds", metavar="K", type=int, help="only the first K seeds of the run")
+    parser.add_argument("--out", metavar="FILE", help="where to write the numbers (default: evaluation.json in RUN)")
+    add_platform(parser)
+    options = parser.parse_args(arguments)
+    choose_platform(options.platform)
+    from socialrl.coerce import construct
+    from socialrl.config import load_experiment
+    from socialrl.evaluate import evaluate, protocol_of
+    from socialrl.record import folder
+    from socialrl.run import finish
+
+    with folder.resume(options.run) as opened:
+        experiment = load_experiment(options.run)
+        protocol = protocol_of(experiment, options.protocol)
+        if options.episodes is not None:
+            protocol = construct(lambda: dataclasses.replace(protocol, episodes=options.episodes), "--episodes", whole=False)
+        find_device(options.platform)
+        arms = [name for name in (options.arms or "").split(",") if name]
+        evaluate(experiment, opened, arms, protocol, experiment.seeds if options.seeds is None else options.seeds)
+        finish(opened, Path(options.out) if options.out else None)

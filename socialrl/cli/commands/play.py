@@ -1,0 +1,57 @@
+"""`socialrl play`: a person takes a seat of a world."""
+
+import importlib
+from pathlib import Path
+
+from socialrl.cli.machine import with_extra
+from socialrl.cli.parsing import make_parser, split_world_settings
+from socialrl.cli.settings import world_settings_help
+
+HELP = """\
+A person takes a seat of a world, with the keyboard, beside scripted co-players or a trained agent.
+
+The window shows what the seat sees, with hidden orders for co-players, who know them; f shows everything, h the keys and the
+rules. Each key is a step, or with --fps time passes by itself. Novices' seats stay empty unless a person or, by --with, an
+agent that was trained takes them: it can be watched while it learns from you. Files are written when the window closes: a
+replay opens in `socialrl view`, learners train from demonstrations, which hold no rewards (docs/demonstrations.md).
+
+examples:
+  socialrl play goal_cycle                                     find the hidden order that the experts know
+  socialrl play goal_cycle --seat expert_0 --with runs/goal_cycle/001:medal     show it to a trained novice
+  socialrl play coin_grid --demonstrations mine.npz --record mine-replay.npz
+  socialrl play coin_grid --world.size 7 --world.experts 3 --fps 4
+  socialrl play coin_grid --level my_level.txt --seed 3
+  socialrl play goal_cycle --help                              every setting of this world, with its meaning
+"""
+
+
+def command(arguments: list[str]) -> None:
+    parser = make_parser("socialrl play", HELP, add_help=False, usage="socialrl play WORLD [options] [--world.KEY VALUE ...]")
+    parser.add_argument("world", metavar="WORLD", nargs="?", help="a world's name (default: the one that --with learnt in)")
+    parser.add_argument("-h", "--help", action="store_true", help="show this, and with WORLD all its settings")
+    parser.add_argument("--seat", metavar="SEAT", help="yours (default: novice_0, or expert_0 beside a trained agent)")
+    parser.add_argument("--with", metavar="RUN[:ARM[:SEED]]", dest="agent", help="who acts in the novices' seats")
+    parser.add_argument("--level", metavar="FILE", type=Path, help="a drawn level, on which every episode begins")
+    parser.add_argument("--seed", metavar="N", type=int, help="draws levels, and what others do (default: another each time)")
+    parser.add_argument("--fps", metavar="N", type=float, help="steps per second in real time (default: each key is a step)")
+    parser.add_argument("--record", metavar="FILE", type=Path, help="write a replay, .npz")
+    parser.add_argument("--demonstrations", metavar="FILE", type=Path, help="write your demonstrations, .npz")
+    options, settings = split_world_settings(parser, arguments)
+    if options.help and not options.world:
+        print(parser.format_help(), end="")
+    elif options.help:
+        print(parser.format_help())
+        print(world_settings_help(options.world))
+    else:
+        with_extra("view", "socialrl.viewer")
+        importlib.import_module("socialrl.play").play(
+            options.world,
+            agent=options.agent,
+            seat=options.seat,
+            seed=options.seed,
+            settings=settings,
+            level=options.level,
+            fps=options.fps,
+            replay=options.record,
+            demonstrations=options.demonstrations,
+        )

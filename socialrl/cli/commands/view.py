@@ -1,0 +1,54 @@
+"""`socialrl view`: shows replays, or exports them."""
+
+import argparse
+from pathlib import Path
+
+from socialrl.cli.machine import with_extra
+from socialrl.cli.parsing import make_parser
+
+HELP = """\
+Opens replays in a window: the world, whom the novice follows now, and a timeline of all its decisions.
+
+examples:
+  socialrl view runs/coin_grid/001                             all replays of a run
+  socialrl view runs/coin_grid/001/replays/psiphi-seed0.npz
+  socialrl view runs/coin_grid/001 --export out.gif            an episode as a picture, no screen needed
+  socialrl view runs/coin_grid/001 --export out.png --episode 2 --step 14
+  socialrl view runs/coin_grid/001 --export out.mp4            needs the extra `mp4`
+  socialrl view runs/coin_grid/001 --export frames             a folder of pictures, one per step
+
+keys: h shows them all; c compares with the next replay, r and x jump to rewards and penalties, d changes the panel.
+"""
+
+
+def command(arguments: list[str]) -> None:
+    parser = make_parser("socialrl view", HELP)
+    parser.add_argument("paths", metavar="PATH", nargs="+", help="a replay, or a run folder")
+    parser.add_argument("--export", metavar="OUT", help="write an episode as .gif, .mp4 or a folder of .png, or a step as .png")
+    parser.add_argument("--episode", type=int, help="which episode to export, from 0")
+    parser.add_argument("--step", type=int, help="which step to export, from 0")
+    parser.add_argument("--size", type=_size, metavar="WxH", help="size of what is exported, in pixels (default: 1280x800)")
+    parser.add_argument("--fps", type=int, help="steps per second of an exported .gif or .mp4 (default: 8)")
+    options = parser.parse_args(arguments)
+    wanted = {key: getattr(options, key) for key in ("episode", "step", "size", "fps")}
+    chosen = {key: value for key, value in wanted.items() if value is not None}
+    from socialrl_envs.errors import SocialRLError
+
+    if options.export is None:
+        if chosen:
+            raise SocialRLError(f"--{next(iter(chosen))} chooses what --export writes", "add --export OUT")
+        with_extra("view", "socialrl.viewer").view([Path(path) for path in options.paths])
+        return
+    if len(options.paths) > 1:
+        raise SocialRLError(f"--export takes one PATH, got {len(options.paths)}", "export them one by one")
+    out = Path(options.export)
+    with_extra("view", "socialrl.viewer").export(Path(options.paths[0]), out, **chosen)
+    print(out)
+
+
+def _size(text: str) -> tuple[int, int]:
+    """`1280x800` as (1280, 800)."""
+    width, _, height = text.partition("x")
+    if not (width.isdigit() and height.isdigit()):
+        raise argparse.ArgumentTypeError(f"{text!r} is not WIDTHxHEIGHT, e.g. 1280x800")
+    return int(width), int(height)

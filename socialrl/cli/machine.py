@@ -1,0 +1,41 @@
+"""What there is on this machine: devices to compute on, packages of extras."""
+
+import importlib
+import os
+from typing import Any
+
+
+def choose_platform(platform: str | None) -> None:
+    """Computations run there, if it is called before jax is imported."""
+    if platform:
+        os.environ["JAX_PLATFORMS"] = platform
+
+
+def find_device(platform: str | None) -> str:
+    """E.g. "cpu x1"; raises SocialRLError if there is no such device."""
+    import jax
+
+    from socialrl_envs.errors import SocialRLError
+
+    try:
+        devices = jax.devices()
+    except (RuntimeError, AssertionError) as error:  # jax asserts where a plug-in is missing
+        cure = "install the extra: pip install 'socialrl[cuda]'" if platform == "cuda" else "unset JAX_PLATFORMS"
+        raise SocialRLError(
+            f"--platform {platform}: jax finds no such device" if platform else f"jax: {error}", cure
+        ) from error
+    return f"{devices[0].platform} x{len(devices)}"
+
+
+def with_extra(extra: str, module: str) -> Any:
+    """The module; a package of an extra that is not installed is told in one line."""
+    from socialrl_envs.errors import SocialRLError
+
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("socialrl"):
+            raise
+        raise SocialRLError(
+            f"`socialrl {extra}` needs {error.name}, which is not installed", f"pip install 'socialrl[{extra}]'"
+        ) from error
