@@ -24,6 +24,7 @@ from socialrl.training import make_trainer
 from socialrl_envs.errors import SocialRLError
 
 TRAIN = 1  # folded into a seed's key for training; evaluation folds in evaluation.HELD_OUT
+OFFLINE_CHUNK = 250  # gradient steps, at most, of a compiled call before the first env step
 EXPLAIN = 0xE791  # for what is said of the decisions in replays
 FINAL = 2  # and the final evaluation FINAL + its round first, so that its levels are new
 
@@ -59,12 +60,16 @@ class ArmRun:
         if resume and any(r["arm"] == self.arm.name and r["kind"] == "final" for r in self.records.records()):
             print(f"{self.arm.name}: done already")
             return
-        training, step = self._begin(resume)
+        training, step, fresh = self._begin(resume)
+        if self.learner.offline and fresh:
+            training = self._pretrain(training)
         train = self._compiled("training", self.seeds.map(self.trainer.chunk, 1, donate=True), training)
         evaluate = self._compiled("evaluation", self.seeds.map(self._evaluate, 2), training, self.roots)
-        if step == 0:
+        if fresh:
             self._record("eval", 0, self.seeds.split(evaluate(training, self.roots))[0])
-        with self._progress(step) as bar:
+            if self.learner.offline:
+                checkpoint.save(self._checkpoints / "0", self.seeds.unbundle(training))
+        with self._bar(self.total, self.arm.name, " env-steps", step) as bar:
             while step < self.total:
                 training = self._chunk(train, training, step)
                 step += self.chunk_steps
@@ -74,6 +79,25 @@ class ArmRun:
                 bar.update(self.chunk_steps * self.experiment.seeds)
                 self._save(training, step)
         self._conclude(training, step, evaluate)
+
+    def _pretrain(self, training: Bundle) -> Bundle:
+        """Gradient steps on recorded demonstrations, in chunks of equal size. An interrupted one begins anew."""
+        chunks = -(-self.learner.offline // OFFLINE_CHUNK)
+        size = -(-self.learner.offline // chunks)
+        program = self.seeds.map(lambda training: self.trainer.pretrain(training, size), 1, donate=True)
+        pretrain = self._compiled("pretraining", program, training)
+        with self._bar(chunks * size, f"{self.arm.name}, offline", " gradient steps") as bar:
+            for chunk in range(chunks):
+                training, metrics = self.seeds.split(pretrain(training))
+                values = self._record("offline", 0, metrics, {"gradient_steps": (chunk + 1) * size})
+                self._check_finite(0, values)
+                bar.update(size * self.experiment.seeds)
+                if self.interrupted():
+                    tqdm.write(
+                        f"{self.arm.name}: stopped offline; from its beginning: socialrl run --resume {self.folder.path}"
+                    )
+                    raise KeyboardInterrupt
+        return training
 
     def _chunk(self, train: Mapped, training: Bundle, step: int) -> Bundle:
         """The next chunk of updates, recorded; raises SocialRLError if a loss is not finite."""
@@ -94,8 +118,8 @@ class ArmRun:
     def _checkpoints(self) -> Path:
         return self.folder.checkpoints(self.arm.name)
 
-    def _begin(self, resume: bool) -> tuple[Bundle, int]:
-        """A fresh start, or the last checkpoint with the records that came after it forgotten."""
+    def _begin(self, resume: bool) -> tuple[Bundle, int, bool]:
+        """A fresh start, or the last checkpoint with the records after it forgotten; its step, and whether it is fresh."""
         start = self.seeds.map(self.trainer.start, 1)
         keys = self.seeds.bundle([jax.random.fold_in(root, TRAIN) for root in self.seeds.unbundle(self.roots)])
         latest = checkpoint.latest(self._checkpoints) if resume else None
@@ -105,10 +129,10 @@ class ArmRun:
             self.records.truncate_after(self.arm.name, step if latest else -1, kinds)
             self.timing.truncate_after(self.arm.name, step if latest else -1)
         if latest is None:
-            return start(keys), 0
+            return start(keys), 0, True
         print(f"{self.arm.name}: resumes at step {step}")
         template = [jax.eval_shape(self.trainer.start, key) for key in self.seeds.unbundle(keys)]
-        return self.seeds.bundle(checkpoint.restore(latest, template)[0]), step
+        return self.seeds.bundle(checkpoint.restore(latest, template)[0]), step, False
 
     def _save(self, training: Bundle, step: int) -> None:
         """A checkpoint if one is due; after Ctrl-C always, and then the arm ends with KeyboardInterrupt."""
@@ -129,16 +153,10 @@ class ArmRun:
         print(f"{seconds:.1f} s", flush=True)
         return function
 
-    def _progress(self, step: int) -> tqdm:
+    def _bar(self, total: int, name: str, unit: str, done: int = 0) -> tqdm:
+        """Progress, with rate and time to go; `total` and `done` are of one seed."""
         seeds = self.experiment.seeds
-        return tqdm(
-            total=self.total * seeds,
-            initial=step * seeds,
-            desc=self.arm.name,
-            unit=" env-steps",
-            unit_scale=True,
-            dynamic_ncols=True,
-        )
+        return tqdm(total=total * seeds, initial=done * seeds, desc=name, unit=unit, unit_scale=True, dynamic_ncols=True)
 
     def _due(self, step: int, every: int) -> bool:
         """Whether a chunk that ends at `step` crossed a multiple of `every`, or is the last one."""

@@ -1,5 +1,6 @@
 """Training one arm: pure functions that start a seed and take it through a chunk of updates."""
 
+import dataclasses
 import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -34,10 +35,14 @@ class Training:
 
 
 class Trainer(NamedTuple):
-    """start(key) -> Training; chunk(training) -> (training, metrics): means over the chunk, scalars by name."""
+    """start(key) -> Training; chunk(training) -> (training, metrics): means over the chunk, scalars by name.
+
+    pretrain(training, steps) -> (training, metrics): so many gradient steps (static) on recorded demonstrations alone.
+    """
 
     start: Callable[[Key[Array, ""]], Training]
     chunk: Callable[[Training], tuple[Training, dict[str, Array]]]
+    pretrain: Callable[[Training, int], tuple[Training, dict[str, Array]]]
 
 
 def make_trainer(
@@ -58,7 +63,7 @@ class _Maker:
 
     def trainer(self) -> Trainer:
         """The functions, bundled."""
-        return Trainer(start=self.start, chunk=self.chunk)
+        return Trainer(start=self.start, chunk=self.chunk, pretrain=self.pretrain)
 
     def start(self, key: Key[Array, ""]) -> Training:
         """A seed before its first step."""
@@ -109,6 +114,13 @@ class _Maker:
             key=key,
         )
         return after, means(episodes, metrics, self.sources) | moved
+
+    def pretrain(self, training: Training, steps: int) -> tuple[Training, dict[str, Array]]:
+        """Demonstrations are learnt from; no world moves on."""
+        assert self.learner.pretrain is not None
+        now_key, key = jax.random.split(training.key)
+        learner, metrics = self.learner.pretrain(training.learner, now_key, steps)
+        return dataclasses.replace(training, learner=learner, key=key), metrics
 
     def refreshed(self, training: Training, curriculum: PyTree, key: Key[Array, ""]) -> tuple[Level, Int32[Array, ""]]:
         """The pool with its oldest levels replaced, and where the oldest are then."""

@@ -108,6 +108,9 @@ class Learner(NamedTuple):
         (S, A) of an ensemble about the values. Asked of recorded episodes alone
     follow(state, memory, timestep, source, key) -> (action, memory): an action as each novice believes that source would act,
         or None if there is but itself; for recorded episodes, to tell where the novice expects to go
+    pretrain(state, key, steps) -> (state, metrics): so many gradient steps (static) on recorded demonstrations alone, before
+        the first step in a world, or None
+    offline: how many of these there shall be
     scale: what the values of its decisions are, worths in units of reward or logits of a policy
     """
 
@@ -120,6 +123,8 @@ class Learner(NamedTuple):
     influence: Callable[..., Array] | None = None
     explain: Callable[..., dict[str, Array]] | None = None
     follow: Callable[..., tuple[Array, Any]] | None = None
+    pretrain: Callable[..., tuple[Any, dict[str, Array]]] | None = None
+    offline: int = 0
     scale: Scale = "reward"
 
 

@@ -3,7 +3,7 @@
 import dataclasses
 import math
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -12,8 +12,10 @@ from jax import Array
 from jaxtyping import Bool, Int32, Key, PyTree
 
 from socialrl import buffer as replay
+from socialrl.learners._demonstrations import sampler
 from socialrl.nets.memory import Kind, blank
 from socialrl.types import Decision, Demonstration, Experience, Learner, Scale, Timestep, Transition
+from socialrl_envs.errors import SocialRLError
 from socialrl_envs.struct import pytree
 from socialrl_envs.types import WorldSpec
 from socialrl_envs.world import require
@@ -36,7 +38,12 @@ class OffPolicyConfig:
     target_rate: share of the online network that flows into the target network at each gradient step.
     max_grad_norm: gradients are clipped to it.
     prediction: weight of the auxiliary next-observation loss.
+    demonstrations: a file that `socialrl record` or `play` wrote; its seat k is learnt from as if it were co-player k, beside
+        whoever is there. Whether or not anybody shall be there as well is a matter of the co-players' presence.
+    offline: gradient steps on the demonstrations alone before the first env step, rounded up to whole chunks.
     """
+
+    takes: ClassVar[tuple[str, ...]] = ("demonstrations", "offline")  # those of the last two that mean something to the learner
 
     hidden: tuple[int, ...] = (128, 128)
     memory: Kind = "none"
@@ -51,6 +58,8 @@ class OffPolicyConfig:
     target_rate: float = 0.02
     max_grad_norm: float = 10.0
     prediction: float = 0.0
+    demonstrations: str = ""
+    offline: int = 0
 
     def __post_init__(self) -> None:
         require(len(self.hidden) > 0 and min(self.hidden) > 0, "hidden", self.hidden, "one positive size per layer")
@@ -64,6 +73,13 @@ class OffPolicyConfig:
         for key in ("updates", "batch", "capacity", "epsilon_steps"):
             require(getattr(self, key) >= 1, key, getattr(self, key), "at least 1")
         require(self.prediction >= 0, "prediction", self.prediction, "a weight, at least 0")
+        require(self.offline >= 0, "offline", self.offline, "a number of gradient steps, at least 0")
+        if self.offline and not self.demonstrations:
+            raise SocialRLError(f"offline: {self.offline} gradient steps, but no demonstrations", "name a file: demonstrations")
+        for key in ("demonstrations", "offline"):
+            if getattr(self, key) and key not in self.takes:
+                name = type(self).__module__.rpartition(".")[2]
+                raise SocialRLError(f"{key}: {name} cannot learn from them", "it is for learners that learn from others")
 
 
 @pytree
@@ -91,7 +107,8 @@ class Parts(NamedTuple):
 
     init(key) -> params
     decide(state, memory, obs (1, N, V, V, C), first (1, N), key, explore) -> (Decision with leaves (N, ...), memory)
-    loss(params, target, rows, extra) -> (scalar, metrics by name)
+    loss(params, target, rows, extra) -> (scalar, metrics by name). The others' steps of the rows have K co-players, or 2 K
+        with a demonstration file: first those of the stream, then the same of the file. Offline there are no own steps, M = 0
     observe(state, experience) -> extra: what the learner keeps besides, once an unroll has been lived through
     explain, follow, scale: those of a Learner, of what `decide` takes: (state, memory, obs, first, decision) and
     (state, memory, obs, first, source, key)
@@ -151,8 +168,8 @@ def starts_of(others: Demonstration) -> Bool[Array, "T B K"]:
 class ViewStore(NamedTuple):
     """How views lie in the buffer: as bits where every channel is 0 or 1 (an eighth of the room), else as they are."""
 
-    pack: Callable[[Rows], Rows]
-    unpack: Callable[[Rows], Rows]
+    pack: Callable[[PyTree], PyTree]
+    unpack: Callable[[PyTree], PyTree]
 
 
 def view_store(spec: WorldSpec) -> ViewStore:
@@ -172,7 +189,7 @@ def view_store(spec: WorldSpec) -> ViewStore:
     return ViewStore(pack=lambda rows: on_views(bits, rows), unpack=lambda rows: on_views(views, rows))
 
 
-def on_views(function: Callable[[Array], Array], rows: Rows) -> Rows:
+def on_views(function: Callable[[Array], Array], rows: PyTree) -> PyTree:
     """The rows with every view replaced by the function of it; rebuilt leaf by leaf, as packed views have another shape."""
 
     def one(path: Any, leaf: Array) -> Array:
@@ -192,22 +209,82 @@ def epsilon(config: OffPolicyConfig, steps: Int32[Array, ""]) -> Array:
     return config.epsilon_start + progress * (config.epsilon_end - config.epsilon_start)
 
 
-def build(config: OffPolicyConfig, spec: WorldSpec, parts: Parts) -> Learner:
-    """The Learner made of these parts."""
-    store = view_store(spec)
-    optimiser = optax.chain(optax.clip_by_global_norm(config.max_grad_norm), optax.adam(config.lr))
+class Descent:
+    """How an off-policy learner learns: the rows that it draws, and gradient steps on them."""
 
-    def init(key: Key[Array, ""], unroll: int, worlds: int) -> OffPolicyState:
-        params = parts.init(key)
-        capacity = max(config.capacity // (unroll * worlds), 1) * worlds
+    def __init__(self, config: OffPolicyConfig, spec: WorldSpec, parts: Parts):
+        self.config, self.spec, self.parts = config, spec, parts
+        self.store = view_store(spec)
+        self.recorded = sampler(config.demonstrations, spec, self.store.pack) if config.demonstrations else None
+        self.optimiser = optax.chain(optax.clip_by_global_norm(config.max_grad_norm), optax.adam(config.lr))
+
+    def init(self, key: Key[Array, ""], unroll: int, worlds: int) -> OffPolicyState:
+        """Fresh parameters and an empty buffer."""
+        params = self.parts.init(key)
+        capacity = max(self.config.capacity // (unroll * worlds), 1) * worlds
         return OffPolicyState(
             params=params,
             target=params,
-            optimiser=optimiser.init(params),
-            buffer=replay.empty(store.pack(rows_like(spec, unroll, worlds)), capacity),
+            optimiser=self.optimiser.init(params),
+            buffer=replay.empty(self.store.pack(rows_like(self.spec, unroll, worlds)), capacity),
             steps=jnp.int32(0),
-            extra=parts.extra,
+            extra=self.parts.extra,
         )
+
+    def update(
+        self, state: OffPolicyState, experience: Experience, key: Key[Array, ""]
+    ) -> tuple[OffPolicyState, dict[str, Array]]:
+        """An unroll is kept, the others are judged by it, then come the gradient steps."""
+        stored = replay.add(state.buffer, self.store.pack(Rows(own=experience.own, others=experience.others)))
+        unroll, worlds = experience.own.reward.shape[:2]
+        judged = dataclasses.replace(state, buffer=stored, extra=self.parts.observe(state, experience))
+        after, metrics = self.descend(judged, jax.random.split(key, self.config.updates), lambda key: self.batch(stored, key))
+        steps = state.steps + jnp.int32(unroll * worlds)
+        return dataclasses.replace(after, steps=steps), metrics | {"epsilon": epsilon(self.config, state.steps)}
+
+    def pretrain(self, state: OffPolicyState, key: Key[Array, ""], steps: int) -> tuple[OffPolicyState, dict[str, Array]]:
+        """Gradient steps on rows of the file without any own steps beside them."""
+        sample = self.recorded
+        assert sample is not None
+        unroll, batch = state.buffer.data.own.reward.shape[1], self.config.batch
+        nothing = jax.tree.map(lambda leaf: leaf[:, :, :0], rows_like(self.spec, unroll, batch).own)
+
+        def demonstrated(key: Key[Array, ""]) -> Rows:
+            return Rows(own=nothing, others=self.store.unpack(sample(key, unroll, batch)))
+
+        return self.descend(state, jax.random.split(key, steps), demonstrated)
+
+    def batch(self, stored: replay.Buffer, key: Key[Array, ""]) -> Rows:
+        """Rows of the buffer, with as many of the file beside them if there is one."""
+        if self.recorded is None:
+            return self.store.unpack(replay.sample(stored, key, self.config.batch))
+        live_key, file_key = jax.random.split(key)
+        live = replay.sample(stored, live_key, self.config.batch)
+        of_file = self.recorded(file_key, live.own.reward.shape[0], self.config.batch)
+        return self.store.unpack(Rows(own=live.own, others=jax.tree.map(beside, live.others, of_file)))
+
+    def descend(
+        self, state: OffPolicyState, keys: Key[Array, " G"], rows_of: Callable[[Any], Rows]
+    ) -> tuple[OffPolicyState, dict[str, Array]]:
+        """A gradient step per key, and the means of their metrics."""
+
+        def gradient_step(carry: Any, step_key: Key[Array, ""]) -> tuple[Any, dict[str, Array]]:
+            params, target, opt_state = carry
+            grads, metrics = jax.grad(self.parts.loss, has_aux=True)(params, target, rows_of(step_key), state.extra)
+            updates, opt_state = self.optimiser.update(grads, opt_state, params)
+            params = optax.apply_updates(params, updates)
+            target = optax.incremental_update(params, target, self.config.target_rate)
+            return (params, target, opt_state), metrics | {"gradient_norm": global_norm(grads)}
+
+        carry = (state.params, state.target, state.optimiser)
+        (params, target, opt_state), metrics = jax.lax.scan(gradient_step, carry, keys)
+        after = dataclasses.replace(state, params=params, target=target, optimiser=opt_state)
+        return after, jax.tree.map(jnp.mean, metrics)
+
+
+def build(config: OffPolicyConfig, spec: WorldSpec, parts: Parts) -> Learner:
+    """The Learner made of these parts."""
+    descent = Descent(config, spec, parts)
 
     def memory(*batch: int) -> Any:
         return blank(config.memory, config.hidden[-1], *batch)
@@ -243,41 +320,27 @@ def build(config: OffPolicyConfig, spec: WorldSpec, parts: Parts) -> Learner:
         after = parts.follow(state, *flat(carried, timestep), source.reshape(-1), key)
         return jax.tree.map(lambda x: x.reshape(*batch, *x.shape[1:]), after)
 
-    def update(state: OffPolicyState, experience: Experience, key: Key[Array, ""]) -> tuple[OffPolicyState, dict[str, Array]]:
-        stored = replay.add(state.buffer, store.pack(Rows(own=experience.own, others=experience.others)))
-        unroll, worlds = experience.own.reward.shape[:2]
-        extra = parts.observe(state, experience)
-
-        def gradient_step(carry: Any, step_key: Key[Array, ""]) -> tuple[Any, dict[str, Array]]:
-            params, target, opt_state = carry
-            rows = store.unpack(replay.sample(stored, step_key, config.batch))
-            grads, metrics = jax.grad(parts.loss, has_aux=True)(params, target, rows, extra)
-            updates, opt_state = optimiser.update(grads, opt_state, params)
-            params = optax.apply_updates(params, updates)
-            target = optax.incremental_update(params, target, config.target_rate)
-            return (params, target, opt_state), metrics | {"gradient_norm": global_norm(grads)}
-
-        carry = (state.params, state.target, state.optimiser)
-        carry, metrics = jax.lax.scan(gradient_step, carry, jax.random.split(key, config.updates))
-        params, target, opt_state = carry
-        steps = state.steps + jnp.int32(unroll * worlds)
-        after = OffPolicyState(params=params, target=target, optimiser=opt_state, buffer=stored, steps=steps, extra=extra)
-        return after, jax.tree.map(jnp.mean, metrics) | {"epsilon": epsilon(config, state.steps)}
-
     def transfer(trained: OffPolicyState, fresh: OffPolicyState) -> OffPolicyState:
         return dataclasses.replace(fresh, params=trained.params, target=trained.target, steps=trained.steps)
 
     return Learner(
-        init=init,
+        init=descent.init,
         act=act,
-        update=update,
+        update=descent.update,
         memory=memory,
         adapt=parts.adapt,
         transfer=transfer,
         explain=explain,
         follow=follow if parts.follow else None,
+        pretrain=descent.pretrain if config.offline else None,
+        offline=config.offline,
         scale=parts.scale,
     )
+
+
+def beside(stream: Array, file: Array) -> Array:
+    """The others of the stream, then those of the file: (T, B, K, ...) twice -> (T, B, 2 K, ...)."""
+    return jnp.concatenate([stream, file], axis=2)
 
 
 def flat(memory: Any, timestep: Timestep) -> tuple[Any, Array, Array]:

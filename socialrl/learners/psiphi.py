@@ -275,23 +275,26 @@ class PsiPhi:
     def loss(self, params: PyTree, target: PyTree, rows: Rows, extra: Extra) -> tuple[Array, dict[str, Array]]:
         """All losses on rows with leaves (T, B, M or K, ...), weighted and summed, and each by name."""
         own, others, w = rows.own, rows.others, params["params"]["w"]
-        time, batch = own.reward.shape[:2]
-        m = self.novices
-        flat = (time, batch * (m + self.coplayers))
+        time, batch, m = own.reward.shape
+        seats = m + others.action.shape[2]
+        flat = (time, batch * seats)
         obs = jnp.concatenate([own.timestep.obs, others.obs], axis=2).reshape(*flat, *self.spec.obs_shape)
         next_obs = jnp.concatenate([own.next_obs, others.next_obs], axis=2).reshape(*flat, *self.spec.obs_shape)
         starts = jnp.concatenate([own.timestep.first, starts_of(others)], axis=2).reshape(flat)
 
-        gate, memory = self.gates(extra), self.blank(flat[1])
-        open_to = jnp.tile(jnp.concatenate([jnp.ones(m, jnp.float32), gate]), batch) if self.config.gating else None
-        _, psi, phi, x = self.apply(params, memory, obs, starts, open_to)
+        gate, memory = self.gates(extra) if m else jnp.ones(self.coplayers, jnp.float32), self.blank(flat[1])
+        shares = jnp.concatenate([jnp.ones(m, jnp.float32), self.of_seats(gate, seats - m)])
+        _, psi, phi, x = self.apply(params, memory, obs, starts, jnp.tile(shares, batch) if self.config.gating else None)
         ahead = self.apply(target, memory, obs, starts, next_obs, method=Network.ahead)
-        psi, phi, x, ahead = (y.reshape(time, batch, m + self.coplayers, *y.shape[2:]) for y in (psi, phi, x, ahead))
+        psi, phi, x, ahead = (y.reshape(time, batch, seats, *y.shape[2:]) for y in (psi, phi, x, ahead))
         ahead = jax.lax.stop_gradient(ahead)
 
-        losses, metrics = over_members(
-            lambda psi, ahead: self.own_losses(own, w, psi, phi[:, :, :m], ahead, gate), psi[:, :, :m], ahead[:, :, :m]
-        )
+        losses: dict[str, Array] = {}
+        metrics: dict[str, Array] = {}
+        if m:
+            losses, metrics = over_members(
+                lambda psi, ahead: self.own_losses(own, w, psi, phi[:, :, :m], ahead, gate), psi[:, :, :m], ahead[:, :, :m]
+            )
         if self.coplayers:
             social = over_members(
                 lambda psi, ahead: self.social_losses(others, w, psi, phi[:, :, m:], ahead, gate),
@@ -301,15 +304,26 @@ class PsiPhi:
             losses, metrics = losses | social[0], metrics | social[1]
             metrics |= {f"gate/{k + 1}": gate[k] for k in range(self.coplayers)} if self.config.gating else {}
         if self.config.prediction > 0:
-            sequences = (time, batch * m)
-            predicted = self.apply(params, x[:, :, :m], own.action, method=Network.predict)
-            seen = (y.reshape(*sequences, *self.spec.obs_shape) for y in (predicted, own.next_obs))
-            losses["prediction"] = jnp.mean(over_sequences(prediction_loss)(*seen))
+            losses["prediction"] = self.prediction_error(params, rows, x)
         there = jnp.concatenate([jnp.ones((time, batch, m), bool), others.present], axis=2)
         losses["phi_penalty"] = masked_mean(phi**2, there[..., None, None])
         weighted = [getattr(self.config, name) * value for name, value in losses.items()]
         total = jnp.sum(jnp.stack(weighted))
         return total, metrics | {f"loss/{name}": value for name, value in losses.items()}
+
+    def prediction_error(self, params: PyTree, rows: Rows, x: Float32[Array, "T B N F"]) -> Array:
+        """Of what the novices saw next; of what the others did where there are no own steps."""
+        own, others, m = rows.own, rows.others, rows.own.reward.shape[2]
+        x, steps = (x[:, :, :m], own) if m else (x, others)
+        there = jnp.ones(own.reward.shape, bool) if m else others.present
+        predicted = self.apply(params, x, steps.action, method=Network.predict)
+        sequences = (there.shape[0], -1, *self.spec.obs_shape)
+        errors = over_sequences(prediction_loss)(predicted.reshape(sequences), steps.next_obs.reshape(sequences))
+        return masked_mean(errors, there.reshape(errors.shape))
+
+    def of_seats(self, numbers: Float32[Array, " K"], seats: int) -> Float32[Array, " L"]:
+        """One number per co-player as one per seat of the others' steps: those of a file are the same co-players once more."""
+        return jnp.tile(numbers, seats // max(self.coplayers, 1))
 
     def own_losses(self, own: Any, w: Array, psi: Array, phi: Array, ahead: Array, gate: Array) -> tuple[dict, dict]:
         """Reward, value and successor losses on the novices' steps; psi, ahead (T, B, M, S, A, K), phi (T, B, M, A, K)."""
@@ -354,12 +368,13 @@ class PsiPhi:
         """Cloning and inverse TD on the others' steps; psi, ahead (T, B, K, S, A, C), phi (T, B, K, A, C), C cumulants."""
         time, batch, k = others.action.shape
         index = jnp.arange(k)
-        psi_k = psi[:, :, index, 1 + index].reshape(time, batch * k, *psi.shape[4:])
-        ahead_k = ahead[:, :, index, 1 + index].reshape(time, batch * k, *ahead.shape[4:])
+        of = 1 + index % self.coplayers
+        psi_k = psi[:, :, index, of].reshape(time, batch * k, *psi.shape[4:])
+        ahead_k = ahead[:, :, index, of].reshape(time, batch * k, *ahead.shape[4:])
         action, discount, last, present, phi = (
             y.reshape(time, batch * k, *y.shape[3:]) for y in (others.action, others.discount, others.last, others.present, phi)
         )
-        logits = jnp.einsum("tnac,nc->tna", psi_k, jnp.tile(w[1:], (batch, 1)))
+        logits = jnp.einsum("tnac,nc->tna", psi_k, jnp.tile(w[of], (batch, 1)))
         cloning = over_sequences(cloning_loss)(logits, action)
         right = (jnp.argmax(logits, axis=-1) == action).astype(jnp.float32)
 
@@ -373,7 +388,7 @@ class PsiPhi:
         into_psi = error(psi_now, jax.lax.stop_gradient(phi_now), self.config.gamma * discount, bootstrap)
         losses = {
             "cloning": masked_mean(cloning, present),
-            "inverse_td": masked_mean(jnp.tile(gate, batch)[:, None] * into_phi**2, known[..., None]),
+            "inverse_td": masked_mean(jnp.tile(self.of_seats(gate, k), batch)[:, None] * into_phi**2, known[..., None]),
             "others": masked_mean(into_psi**2, known[..., None]),
         }
         return losses, {"cloning_accuracy": masked_mean(right, present)}
