@@ -3,8 +3,9 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
-from socialrl.losses.td import q_learning_error
+from socialrl.losses.td import inferred_reward, q_learning_error, soft_q_error, soft_value
 
 Q_TM1 = jnp.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
 ACTION = jnp.array([0, 1, 0], jnp.int32)
@@ -56,3 +57,63 @@ def test_it_is_zero_at_the_optimum_of_a_chain():
     )
     np.testing.assert_allclose(error, 0, atol=1e-6)
     np.testing.assert_allclose(q[0], [gamma**2, gamma], rtol=1e-6)
+
+
+LN_2 = float(np.log(2))
+
+
+def test_the_soft_value_by_hand():
+    """Two equal actions are worth one of them and ln 2 of entropy; of very unequal ones the better counts."""
+    q = jnp.array([[1.0, 1.0], [0.0, 100.0]])
+    np.testing.assert_allclose(soft_value(q, 2.0), [1 + 2 * LN_2, 100], rtol=1e-6)
+    np.testing.assert_allclose(soft_value(jnp.array([[0.0, LN_2]]), 1.0), [np.log(3)], rtol=1e-6)
+    np.testing.assert_allclose(soft_value(Q_T, 1e-3), [20, 40, 60], rtol=1e-6)  # the maximum in the limit
+
+
+def test_soft_q_by_hand():
+    q_t = jnp.array([[7.0, 7.0], [9.0, 1.0], [0.0, LN_2]])
+    error = soft_q_error(Q_TM1, ACTION, REWARD, DISCOUNT, q_t, 1.0)
+    np.testing.assert_allclose(error, [1 + 0.9 * (7 + LN_2) - 1, -1 - 4, 0.5 + 0.5 * np.log(3) - 5], rtol=1e-6)
+    assert error.dtype == jnp.float32
+
+
+def test_soft_q_without_temperature_is_watkins():
+    np.testing.assert_allclose(
+        soft_q_error(Q_TM1, ACTION, REWARD, DISCOUNT, Q_T, 1e-3),
+        q_learning_error(Q_TM1, ACTION, REWARD, DISCOUNT, Q_T, Q_T),
+        rtol=1e-6,
+    )
+
+
+def test_only_the_chosen_soft_value_learns():
+    def total(q_tm1, q_t):
+        return jnp.sum(soft_q_error(q_tm1, ACTION, REWARD, DISCOUNT, q_t, 0.5))
+
+    own, ahead = jax.grad(total, argnums=(0, 1))(Q_TM1, Q_T)
+    np.testing.assert_array_equal(own, [[-1, 0], [0, -1], [-1, 0]])
+    np.testing.assert_array_equal(ahead, 0)
+
+
+def test_the_inferred_reward_by_hand():
+    q_t = jnp.array([[7.0, 7.0], [9.0, 1.0], [0.0, LN_2]])
+    reward = inferred_reward(Q_TM1, ACTION, DISCOUNT, q_t, 1.0)
+    np.testing.assert_allclose(reward, [1 - 0.9 * (7 + LN_2), 4, 5 - 0.5 * np.log(3)], rtol=1e-6)
+
+
+@pytest.mark.parametrize("temperature", [0.1, 1.0])
+def test_the_reward_behind_soft_values_is_found_again(temperature):
+    """On a random deterministic chain, solved by soft value iteration; and there the soft Bellman error is 0."""
+    rng, gamma, states, actions = np.random.default_rng(0), 0.9, 6, 3
+    reward, after = rng.normal(size=(states, actions)), rng.integers(states, size=(states, actions))
+    ended = (rng.uniform(size=(states, actions)) < 0.2).astype(float)
+    q = np.zeros((states, actions))
+    for _ in range(500):
+        peak = q.max(-1)
+        v = peak + temperature * np.log(np.exp((q - peak[:, None]) / temperature).sum(-1))
+        q = reward + gamma * (1 - ended) * v[after]
+    at, action = (x.reshape(-1) for x in np.mgrid[:states, :actions])
+    table, discount = jnp.array(q, jnp.float32), jnp.array(gamma * (1 - ended[at, action]), jnp.float32)
+    paid, following = jnp.array(reward[at, action], jnp.float32), table[after[at, action]]
+    action = jnp.array(action, jnp.int32)
+    np.testing.assert_allclose(inferred_reward(table[at], action, discount, following, temperature), paid, atol=1e-4)
+    np.testing.assert_allclose(soft_q_error(table[at], action, paid, discount, following, temperature), 0, atol=1e-4)
