@@ -16,7 +16,7 @@ from socialrl.play.board import Look, keys_of, paint, picture, rules
 from socialrl.play.cast import Cast, cast
 from socialrl.play.commands import play
 from socialrl.play.session import Session
-from socialrl.play.window import Window
+from socialrl.play.window import SessionWindow
 from socialrl.record import checkpoint, folder
 from socialrl.record.demonstrations import read_demonstrations
 from socialrl.record.replay import load
@@ -58,13 +58,13 @@ def cycle():
     return Session(cast("goal_cycle", None, ["--world.size", "9", "--world.goals", "2", "--world.experts", "1"]), 0, 3)
 
 
-def press(window: Window, *names: str) -> None:
+def press(window: SessionWindow, *names: str) -> None:
     for name in names:
         window.handle(pygame.event.Event(pygame.KEYDOWN, key=pygame.key.key_code(name), mod=0))
         window.draw()
 
 
-def release(window: Window, name: str) -> None:
+def release(window: SessionWindow, name: str) -> None:
     window.handle(pygame.event.Event(pygame.KEYUP, key=pygame.key.key_code(name), mod=0))
 
 
@@ -207,7 +207,7 @@ def test_a_tour(tmp_path, monkeypatch, capsys):
     replay, demonstrations = tmp_path / "replay.npz", tmp_path / "demonstrations.npz"
 
     def tour(session: Session, fps: float | None) -> None:
-        window = Window(session, fps, SIZE)
+        window = SessionWindow(session, fps, SIZE)
         press(window, "up", "d", "space")
         assert session.t == 3
         press(window, "f", "t", "h")
@@ -242,7 +242,7 @@ def test_a_tour(tmp_path, monkeypatch, capsys):
 def test_time_passes_by_itself_and_a_held_key_acts(monkeypatch):
     monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
     session = Session(coins(), 0, seed=1)
-    window = Window(session, 4, SIZE)
+    window = SessionWindow(session, 4, SIZE)
     window.due = 10.0
     window.tick(9.9)
     assert session.t == 0
@@ -261,7 +261,7 @@ def test_time_passes_by_itself_and_a_held_key_acts(monkeypatch):
 
 def test_where_no_action_stays_time_waits_for_a_key(cycle, monkeypatch):
     monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
-    window = Window(cycle, 4, SIZE)
+    window = SessionWindow(cycle, 4, SIZE)
     before, window.due = cycle.t, 10.0
     window.tick(20.0)
     assert cycle.t == before

@@ -13,7 +13,7 @@ from socialrl_envs.render import MAX_CELL, Picture, draw_figures, draw_ground, p
 from socialrl_envs.sprites import Colour, Real, mix
 from socialrl_envs.tiles import FLOOR, SEATS, WALL
 
-MIN_SIZE = (320, 240)
+MIN_SIZE, MAX_SIZE = (320, 240), (7680, 4320)
 ARROWS = {"up": "up", "right": "right", "down": "down", "left": "left", "forward": "up", "stay": "space"}
 LETTERS = {"up": "w", "left": "a", "down": "s", "right": "d"}  # the same under the other hand
 COMMANDS = (

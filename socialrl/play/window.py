@@ -1,16 +1,13 @@
 """The window: keys to steps of a session, and a picture of it whenever something has changed."""
 
 import dataclasses
-import os
 import time
 
 import pygame
 
-from socialrl.play.board import MIN_SIZE, Look, keys_of, paint
+from socialrl.play.board import MAX_SIZE, MIN_SIZE, Look, keys_of, paint
 from socialrl.play.session import Session
-from socialrl.viewer.paint import figure
-from socialrl_envs.errors import SocialRLError
-from socialrl_envs.render import OKABE_ITO
+from socialrl.viewer.window import Window
 from socialrl_envs.sprites import Real
 
 IDLE = ("stay", "done")  # actions that do nothing
@@ -18,72 +15,52 @@ IDLE = ("stay", "done")  # actions that do nothing
 
 def run(session: Session, fps: Real | None, size: tuple[int, int] = (1280, 800)) -> None:
     """Lets a person play until the window is closed."""
-    window = Window(session, fps, size)
+    window = SessionWindow(session, fps, size)
     try:
         window.loop()
     finally:
         pygame.display.quit()
 
 
-class Window:
-    """A window on a session. `handle` takes events one by one, `tick` lets time pass; both leave drawing to `draw`.
+class SessionWindow(Window):
+    """A window on a session.
 
     fps: steps per second in real time, None waits for a key at every step. In real time the key that is held acts, else an
     action that does nothing; in a world that has none time waits for a key.
     """
 
     def __init__(self, session: Session, fps: Real | None = None, size: tuple[int, int] = (1280, 800)):
-        os.environ.setdefault("SDL_VIDEO_X11_WMCLASS", "socialrl")
-        try:
-            pygame.display.init()
-            pygame.display.set_icon(figure(64, OKABE_ITO[0], "A"))
-            self.window = pygame.display.set_mode(size, pygame.RESIZABLE)
-        except pygame.error as error:
-            raise SocialRLError(f"play: cannot open a window: {error}", "play where there is a screen") from error
-        pygame.display.set_caption(f"{session.spec.name} · {session.spec.agents[session.seat]} · socialrl")
-        pygame.key.set_repeat(260, 90)
+        super().__init__(size, MIN_SIZE, MAX_SIZE, (260, 90), "play where there is a screen")
         self.session, self.fps, self.look = session, fps, Look()
         self.keys = keys_of(session.spec.actions)
         self.idle = next((i for i, name in enumerate(session.spec.actions) if name in IDLE), None)
         self.held: list[int] = []  # actions whose keys are down, the latest last
         self.pressed: int | None = None  # in real time: what was pressed since the last step
-        self.running, self.due = True, time.monotonic()
-        self._drawn: object = None
+        self.started = 1  # episodes, with those that were forgotten
         self.draw()
 
-    @property
-    def size(self) -> tuple[int, int]:
-        """The window's size, within what can be drawn."""
-        width, height = self.window.get_size()
-        return max(width, MIN_SIZE[0]), max(height, MIN_SIZE[1])
+    def shown(self) -> tuple[int, int, int, Look]:
+        return self.started, len(self.session.episodes), self.session.t, self.look
 
-    def loop(self) -> None:
-        """Waits for events, or for the next step in real time."""
-        while self.running:
-            wait = max(1, round((self.due - time.monotonic()) * 1000)) if self._ticking else 0
-            first = pygame.event.wait(wait)
-            for event in (first, *pygame.event.get()):
-                self.handle(event)
-            self.tick(time.monotonic())
-            self.draw()
+    def picture(self, size: tuple[int, int]) -> pygame.Surface:
+        return paint(self.session, self.look, size)
+
+    def title(self) -> str:
+        return f"{self.session.spec.name} · {self.session.spec.agents[self.session.seat]} · socialrl"
 
     def handle(self, event: pygame.event.Event) -> None:
-        """Does what the event says."""
-        if event.type == pygame.QUIT:
-            self.running = False
-        elif event.type == pygame.KEYDOWN:
+        super().handle(event)
+        if event.type == pygame.KEYDOWN:
             self._press(pygame.key.name(event.key))
         elif event.type == pygame.KEYUP:
             action = self.keys.get(pygame.key.name(event.key))
             self.held = [one for one in self.held if one != action]
         elif event.type == pygame.WINDOWFOCUSLOST:
             self.held = []
-        elif event.type in (pygame.WINDOWEXPOSED, pygame.WINDOWRESTORED):
-            self._drawn = None
 
     def tick(self, now: Real) -> None:
-        """In real time: the step that is due at `now`, in seconds; one that was missed is not made up for."""
-        if self.fps is None or not self._ticking or now < self.due:
+        """In real time: the step that is due; one that was missed is not made up for."""
+        if self.fps is None or not self.ticking or now < self.due:
             return
         action = self.held[-1] if self.held else self.idle if self.pressed is None else self.pressed
         self.due = max(self.due + 1 / self.fps, now)
@@ -91,18 +68,8 @@ class Window:
         if action is not None:
             self.session.act(action)
 
-    def draw(self) -> None:
-        """Draws the session if the window shows something else."""
-        wanted = (len(self.session.episodes), self.session.t, self.look, self.size)
-        if self._drawn == wanted:
-            return
-        self.window.blit(paint(self.session, self.look, self.size), (0, 0))
-        pygame.display.flip()
-        self._drawn = wanted
-
     @property
-    def _ticking(self) -> bool:
-        """Whether time passes by itself now."""
+    def ticking(self) -> bool:
         acting = self.idle is not None or bool(self.held) or self.pressed is not None
         return self.fps is not None and acting and not self.session.ended and not self.look.help
 
@@ -119,7 +86,7 @@ class Window:
             self.look = dataclasses.replace(self.look, help=not self.look.help)
         elif key in ("n", "return"):
             self.session.begin()
-            self._drawn, self.held, self.pressed = None, [], None
+            self.started, self.held, self.pressed = self.started + 1, [], None
         elif key == "escape":
             self._escape()
 
@@ -133,7 +100,7 @@ class Window:
         if self.fps is None:
             self.session.act(action)
             return
-        if not self._ticking:
+        if not self.ticking:
             self.due = max(self.due, time.monotonic())
         self.held = [*(one for one in self.held if one != action), action]
         self.pressed = action

@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import os
 import threading
 import time
 from pathlib import Path
@@ -13,11 +12,10 @@ from socialrl.record.replay import Replay
 from socialrl.viewer import files
 from socialrl.viewer.commands import press
 from socialrl.viewer.frame import MAX_SIZE, MIN_SIZE, Layout, layout, paint
-from socialrl.viewer.paint import figure, find_theme
+from socialrl.viewer.paint import find_theme
 from socialrl.viewer.panels import panels
 from socialrl.viewer.scene import Scene
-from socialrl_envs.errors import SocialRLError
-from socialrl_envs.render import OKABE_ITO
+from socialrl.viewer.window import Window
 from socialrl_envs.sprites import Real
 
 CHECKED = pygame.event.custom_type()
@@ -48,51 +46,33 @@ def _check(replays: tuple[Replay, ...]) -> None:
             pygame.event.post(pygame.event.Event(CHECKED, which=which, text=text))
 
 
-class App:
-    """A window that shows a scene. `handle` takes events one by one, `tick` lets time pass; both leave drawing to `draw`."""
+class App(Window):
+    """A window that shows a scene."""
 
     def __init__(self, scene: Scene, size: tuple[int, int] = (1280, 800)):
-        os.environ.setdefault("SDL_VIDEO_X11_WMCLASS", "socialrl")
-        try:
-            pygame.display.init()
-            pygame.display.set_icon(figure(64, OKABE_ITO[0], "A"))
-            self.window = pygame.display.set_mode(size, pygame.RESIZABLE)
-        except pygame.error as error:
-            hint = "--export out.gif or --export out.png works without one"
-            raise SocialRLError(f"view: cannot open a window: {error}", hint) from error
-        pygame.key.set_repeat(300, 30)
+        hint = "--export out.gif or --export out.png works without one"
+        super().__init__(size, MIN_SIZE, MAX_SIZE, (300, 30), hint)
         self.scene = scene
-        self.running = True
         self.scrubbing = False
-        self.due = 0.0  # when the next step plays, by time.monotonic
-        self._drawn: tuple[Scene, tuple[int, int]] | None = None
         self.draw()
 
-    @property
-    def size(self) -> tuple[int, int]:
-        """The window's size, within what a frame can be drawn at."""
-        width, height = self.window.get_size()
-        return min(max(width, MIN_SIZE[0]), MAX_SIZE[0]), min(max(height, MIN_SIZE[1]), MAX_SIZE[1])
+    def shown(self) -> Scene:
+        return self.scene
+
+    def picture(self, size: tuple[int, int]) -> pygame.Surface:
+        return paint(self.scene, size)
+
+    def title(self) -> str:
+        return f"{self.scene.names[self.scene.which]} · episode {self.scene.episode + 1} · socialrl"
 
     @property
     def layout(self) -> Layout:
         return layout(self.size, self.scene)
 
-    def loop(self) -> None:
-        """Waits for events, or for the next step while playing."""
-        while self.running:
-            wait = max(1, round((self.due - time.monotonic()) * 1000)) if self.scene.playing else 0
-            first = pygame.event.wait(wait)
-            for event in (first, *pygame.event.get()):
-                self.handle(event)
-            self.tick(time.monotonic())
-            self.draw()
-
     def handle(self, event: pygame.event.Event) -> None:
         """Changes the scene as the event says."""
-        if event.type == pygame.QUIT:
-            self.running = False
-        elif event.type == pygame.KEYDOWN:
+        super().handle(event)
+        if event.type == pygame.KEYDOWN:
             self._press(event)
         elif event.type == pygame.MOUSEBUTTONDOWN and event.button == 1:
             self._click(event.pos)
@@ -105,16 +85,18 @@ class App:
         elif event.type == CHECKED:
             known = dict(self.scene.verdicts) | {event.which: event.text}
             self.scene = dataclasses.replace(self.scene, verdicts=tuple(sorted(known.items())))
-        elif event.type in (pygame.WINDOWEXPOSED, pygame.WINDOWRESTORED):
-            self._drawn = None
 
     def check(self) -> None:
         """Plays all replays again in the background; what comes of it arrives as events."""
         threading.Thread(target=_check, args=(self.scene.replays,), daemon=True).start()
 
+    @property
+    def ticking(self) -> bool:
+        return self.scene.playing
+
     def tick(self, now: Real) -> None:
-        """Plays the steps that are due at `now`, in seconds; one that was missed for long is not made up for."""
-        if not self.scene.playing:
+        """Plays the steps that are due; one that was missed for long is not made up for."""
+        if not self.ticking:
             return
         pause = 1 / self.scene.speed
         if now - self.due > max(0.25, 2 * pause):
@@ -122,19 +104,6 @@ class App:
         while self.scene.playing and self.due <= now:
             self.scene = self.scene.advanced()
             self.due += pause
-
-    def draw(self) -> None:
-        """Draws the scene if it is not what the window shows."""
-        wanted = (self.scene, self.size)
-        if self._drawn is not None and self._drawn[1] == wanted[1] and self._drawn[0] == wanted[0]:
-            return
-        self.window.blit(paint(self.scene, self.size), (0, 0))
-        pygame.display.flip()
-        name = self.scene.names[self.scene.which]
-        caption = f"{name} · episode {self.scene.episode + 1} · socialrl"
-        if pygame.display.get_caption()[0] != caption:
-            pygame.display.set_caption(caption)
-        self._drawn = wanted
 
     def _press(self, event: pygame.event.Event) -> None:
         shift = "shift+" if event.mod & pygame.KMOD_SHIFT else ""
