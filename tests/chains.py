@@ -53,3 +53,25 @@ def values(chain: Chain, policy: np.ndarray, w: np.ndarray) -> np.ndarray:
     """V (S,) of another policy (S, A) for the reward Phi . w."""
     q = successor_features(chain._replace(policy=policy), chain.phi) @ w
     return np.sum(policy * q, axis=-1)
+
+
+def optimal(chain: Chain, w: np.ndarray) -> np.ndarray:
+    """A deterministic policy (S, A) that is optimal for the reward Phi . w, by policy iteration."""
+    policy = np.full(chain.ends.shape, 1 / chain.ends.shape[1])
+    for _ in range(100):
+        q = successor_features(chain._replace(policy=policy), chain.phi) @ w
+        better = np.eye(chain.ends.shape[1])[q.argmax(-1)]
+        if np.array_equal(better, policy):
+            break
+        policy = better
+    return policy
+
+
+def soft_policy(chain: Chain, w: np.ndarray) -> np.ndarray:
+    """The policy (S, A) that chooses in proportion to exp(Q) of its own Q for the reward Phi . w, by damped iteration."""
+    policy = np.full(chain.ends.shape, 1 / chain.ends.shape[1])
+    for _ in range(500):
+        q = successor_features(chain._replace(policy=policy), chain.phi) @ w
+        chosen = np.exp(q - q.max(-1, keepdims=True))
+        policy = 0.5 * policy + 0.5 * chosen / chosen.sum(-1, keepdims=True)
+    return policy

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from socialrl.gpi import choose
-from tests.chains import random_chain, successor_features, values
+from tests.chains import GAMMA, optimal, random_chain, successor_features, values
 
 POLICIES = 4
 chosen = jax.jit(choose, static_argnames=("follow", "support", "caution", "temperature"))
@@ -43,6 +43,28 @@ def test_it_is_never_worse_than_any_of_its_policies(seed, support):
     best = np.max([values(chain, policy, w) for policy in policies], axis=0)
     assert np.all(improved >= best - 1e-6)
     assert np.any(improved > best + 1e-3) or np.allclose(improved, best)
+
+
+@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("blur", [0.0, 0.3])
+def test_what_it_loses_is_bounded_by_how_far_the_nearest_goal_is(seed, blur):
+    """Theorem 2 of Barreto et al. (2017): ||Q* - Q^gpi|| <= 2 / (1 - gamma) (max ||Phi|| min_j ||w - w_j|| + epsilon), where
+    epsilon is the error of the action values that GPI is given."""
+    rng = np.random.default_rng(seed)
+    chain = random_chain(seed, states=6)
+    w, goals = rng.normal(size=2), rng.normal(size=(POLICIES, 2))
+    goals[0] = w + rng.normal(size=2) * rng.uniform(0, 0.3)  # one is near, so that the bound says something
+    psi = np.stack([successor_features(chain._replace(policy=optimal(chain, goal)), chain.phi) for goal in goals])
+    error = rng.uniform(-blur, blur, psi.shape[:-1])
+    action, _ = decide(f32(np.moveaxis(psi @ w + error, 0, 1)), jnp.zeros((6, POLICIES, 3)), 0.0)
+    followed, best = (
+        successor_features(chain._replace(policy=policy), chain.phi) @ w
+        for policy in (np.eye(3)[np.asarray(action)], optimal(chain, w))
+    )
+    largest, nearest = np.linalg.norm(chain.phi, axis=-1).max(), np.linalg.norm(goals - w, axis=-1).min()
+    loss = np.abs(best - followed).max()
+    assert np.all(best >= followed - 1e-9)
+    assert loss <= 2 / (1 - GAMMA) * (largest * nearest + np.abs(error).max()) + 1e-6
 
 
 def test_it_takes_the_best_action_of_the_best_source():
