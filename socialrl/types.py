@@ -111,6 +111,8 @@ class Learner(NamedTuple):
     pretrain(state, key, steps) -> (state, metrics): so many gradient steps (static) on recorded demonstrations alone, before
         the first step in a world, or None
     offline: how many of these there shall be
+    appraise(state, others) -> what every step of a Demonstration (T, B, L, ...), of any seats, is worth to each source by the
+        preferences that it is believed to have, float32 (T, B, L, S), up to scale and offset; or None if it believes nothing
     scale: what the values of its decisions are, worths in units of reward or logits of a policy
     """
 
@@ -125,6 +127,7 @@ class Learner(NamedTuple):
     follow: Callable[..., tuple[Array, Any]] | None = None
     pretrain: Callable[..., tuple[Any, dict[str, Array]]] | None = None
     offline: int = 0
+    appraise: Callable[..., Array] | None = None
     scale: Scale = "reward"
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import Array
 from jaxtyping import Key, PyTree
 
 from socialrl import buffer as replay
@@ -16,7 +17,7 @@ from socialrl_envs.errors import SocialRLError
 from socialrl_envs.types import WorldSpec
 
 Pack = Callable[[PyTree], PyTree]
-Sample = Callable[[Key, int, int], PyTree]
+Sample = Callable[[Any, int, int], PyTree]
 
 
 def sampler(path: str, spec: WorldSpec, pack: Pack) -> Sample:
@@ -31,7 +32,7 @@ def sampler(path: str, spec: WorldSpec, pack: Pack) -> Sample:
     def rows_of(unroll: int) -> PyTree:
         return cut(packed, unroll)
 
-    def sample(key: Key, unroll: int, rows: int) -> PyTree:
+    def sample(key: Key[Array, ""], unroll: int, rows: int) -> PyTree:
         data = rows_of(unroll)
         stored = replay.Buffer(data=jax.tree.map(jnp.asarray, data), added=jnp.int32(len(data.action)))
         return replay.sample(stored, key, rows)

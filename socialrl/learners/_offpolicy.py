@@ -110,8 +110,8 @@ class Parts(NamedTuple):
     loss(params, target, rows, extra) -> (scalar, metrics by name). The others' steps of the rows have K co-players, or 2 K
         with a demonstration file: first those of the stream, then the same of the file. Offline there are no own steps, M = 0
     observe(state, experience) -> extra: what the learner keeps besides, once an unroll has been lived through
-    explain, follow, scale: those of a Learner, of what `decide` takes: (state, memory, obs, first, decision) and
-    (state, memory, obs, first, source, key)
+    adapt, appraise, scale: those of a Learner. explain, follow: the same of what `decide` takes: (state, memory, obs, first,
+        decision) and (state, memory, obs, first, source, key)
     """
 
     init: Callable[[Key[Array, ""]], PyTree]
@@ -122,6 +122,7 @@ class Parts(NamedTuple):
     adapt: Callable[..., Any] | None = None
     explain: Callable[..., dict[str, Array]] | None = None
     follow: Callable[..., tuple[Array, Any]] | None = None
+    appraise: Callable[[OffPolicyState, Demonstration], Array] | None = None
     scale: Scale = "reward"
 
 
@@ -334,6 +335,7 @@ def build(config: OffPolicyConfig, spec: WorldSpec, parts: Parts) -> Learner:
         follow=follow if parts.follow else None,
         pretrain=descent.pretrain if config.offline else None,
         offline=config.offline,
+        appraise=parts.appraise,
         scale=parts.scale,
     )
 
