@@ -24,7 +24,7 @@ from socialrl.losses.successor import at_action, expected_successor, successor_e
 from socialrl.losses.td import q_learning_error
 from socialrl.nets.heads import Prediction, SmallDense
 from socialrl.nets.memory import Encoder, blank
-from socialrl.types import Decision, Experience, Learner
+from socialrl.types import Decision, Demonstration, Experience, Learner
 from socialrl_envs.struct import pytree
 from socialrl_envs.types import WorldSpec
 from socialrl_envs.world import require
@@ -44,7 +44,7 @@ class Config(OffPolicyConfig):
     temperature: actions are drawn by exp(worth / temperature), in reward units; 0 takes the best.
     ensemble: members of the ensemble of successor features, which share torso, Phi and w.
     gating: another counts in the shared torso, in Phi and in the decision only as far as it is predictable and useful, see
-        `_company.py`.
+        `_company.py`. Beside nobody who is, the torso learns as that of dqn does: by one's own TD errors.
     gate_width: advantage in reward per step over one's own, in units of its root mean square, that opens the gate.
     gate_steps: env steps over which the company is judged.
     reward: weight of predicting one's own reward by Phi . w.
@@ -114,15 +114,14 @@ class Network(nn.Module):
         self.w = self.param("w", nn.initializers.normal(self.config.w_std), (sources, cumulants))
         self.prediction = Prediction(self.spec.obs_shape, actions)
 
-    def __call__(
-        self, memory: Any, obs: Array, first: Array, gate: Float32[Array, " N"] | None = None
-    ) -> tuple[Any, Array, Array, Array]:
-        """The memory after the last step, psi, phi and features (T, N, F). gate: the share of each sequence's gradient that
-        reaches the torso."""
+    def __call__(self, memory: Any, obs: Array, first: Array) -> tuple[Any, Array, Array, Array]:
+        """The memory after the last step, psi, phi and features (T, N, F)."""
         memory, x, _ = self.encoder(memory, obs, first)
-        if gate is not None:
-            x = gate[:, None] * x + (1 - gate[:, None]) * jax.lax.stop_gradient(x)
-        return memory, self.psi(x), self.phi(x), x
+        return memory, *self.heads(x), x
+
+    def heads(self, x: Float32[Array, "T N F"]) -> tuple[Array, Array]:
+        """psi and phi of features."""
+        return self.psi(x), self.phi(x)
 
     def ahead(self, memory: Any, obs: Array, first: Array, next_obs: Array) -> Float32[Array, "T N E S A K"]:
         """psi at the true successors."""
@@ -164,6 +163,11 @@ def masked_mean(x: Array, mask: Bool[Array, "..."]) -> Array:
     return jnp.sum(x * weight) / jnp.maximum(jnp.sum(weight), 1.0)
 
 
+def let_through(x: Float32[Array, "T N F"], shares: Float32[Array, " N"]) -> Float32[Array, "T N F"]:
+    """x, which passes only so much of each sequence's gradient on."""
+    return shares[:, None] * x + (1 - shares[:, None]) * jax.lax.stop_gradient(x)
+
+
 def over_sequences(function: Any, axis: int = 1) -> Any:
     """Maps a loss of one sequence over the sequences, which lie along `axis`."""
     return jax.vmap(function, in_axes=axis, out_axes=axis)
@@ -189,7 +193,7 @@ class PsiPhi:
         ridge = Ridge(gram=jnp.zeros((size, size), jnp.float32), moment=jnp.zeros(size, jnp.float32))
         extra = Extra(ridge=ridge, company=strangers(self.coplayers))
         parts = Parts(init=self.init, decide=self.decide, loss=self.loss, extra=extra, observe=self.observe, adapt=self.adapt)
-        parts = parts._replace(explain=self.explain, follow=self.follow)
+        parts = parts._replace(explain=self.explain, follow=self.follow, appraise=self.appraise)
         return build(self.config, self.spec, parts)
 
     def init(self, key: Key[Array, ""]) -> PyTree:
@@ -242,6 +246,14 @@ class PsiPhi:
         action = jnp.where(source == 0, jnp.argmax(chosen, axis=-1), jax.random.categorical(key, chosen))
         return action.astype(jnp.int32), memory
 
+    def appraise(self, state: OffPolicyState, others: Demonstration) -> Float32[Array, "T B L S"]:
+        """Phi(s, a) . w_j of every step for every source j."""
+        time, batch, seats = others.action.shape
+        obs, starts = others.obs.reshape(time, batch * seats, *self.spec.obs_shape), starts_of(others).reshape(time, -1)
+        phi = self.apply(state.params, self.blank(batch * seats), obs, starts)[2]
+        done = over_sequences(at_action)(phi, others.action.reshape(time, -1))
+        return (done @ state.params["params"]["w"].T).reshape(time, batch, seats, -1)
+
     def observe(self, state: OffPolicyState, experience: Experience) -> Extra:
         """The company, judged by one more unroll."""
         others = experience.others
@@ -283,10 +295,13 @@ class PsiPhi:
         starts = jnp.concatenate([own.timestep.first, starts_of(others)], axis=2).reshape(flat)
 
         gate, memory = self.gates(extra) if m else jnp.ones(self.coplayers, jnp.float32), self.blank(flat[1])
-        shares = jnp.concatenate([jnp.ones(m, jnp.float32), self.of_seats(gate, seats - m)])
-        _, psi, phi, x = self.apply(params, memory, obs, starts, jnp.tile(shares, batch) if self.config.gating else None)
+        _, value, phi, x = self.apply(params, memory, obs, starts)
+        psi = value
+        if self.config.gating:
+            shares = jnp.concatenate([jnp.full(m, jnp.max(gate, initial=0.0)), self.of_seats(gate, seats - m)])
+            psi, phi = self.apply(params, let_through(x, jnp.tile(shares, batch)), method=Network.heads)
         ahead = self.apply(target, memory, obs, starts, next_obs, method=Network.ahead)
-        psi, phi, x, ahead = (y.reshape(time, batch, seats, *y.shape[2:]) for y in (psi, phi, x, ahead))
+        value, psi, phi, x, ahead = (y.reshape(time, batch, seats, *y.shape[2:]) for y in (value, psi, phi, x, ahead))
         ahead = jax.lax.stop_gradient(ahead)
 
         losses: dict[str, Array] = {}
@@ -295,6 +310,8 @@ class PsiPhi:
             losses, metrics = over_members(
                 lambda psi, ahead: self.own_losses(own, w, psi, phi[:, :, :m], ahead, gate), psi[:, :, :m], ahead[:, :, :m]
             )
+            valued = over_members(lambda psi, ahead: self.value_loss(own, w[0], psi, ahead), value[:, :, :m], ahead[:, :, :m])
+            losses, metrics = losses | valued[0], metrics | valued[1]
         if self.coplayers:
             social = over_members(
                 lambda psi, ahead: self.social_losses(others, w, psi, phi[:, :, m:], ahead, gate),
@@ -325,8 +342,18 @@ class PsiPhi:
         """One number per co-player as one per seat of the others' steps: those of a file are the same co-players once more."""
         return jnp.tile(numbers, seats // max(self.coplayers, 1))
 
+    def value_loss(self, own: Any, w: Float32[Array, " K"], psi: Array, ahead: Array) -> tuple[dict, dict]:
+        """Q-learning on the novices' steps; psi, ahead (T, B, M, S, A, K)."""
+        time = own.reward.shape[0]
+        psi, ahead = (y[:, :, :, 0].reshape(time, -1, *y.shape[4:]) for y in (psi, ahead))
+        action, reward, ended = (y.reshape(time, -1) for y in (own.action, own.reward, own.terminated))
+        discount = jnp.where(ended, 0.0, self.config.gamma).astype(jnp.float32)
+        q, q_next = psi @ jax.lax.stop_gradient(w), ahead @ jax.lax.stop_gradient(w)
+        td = over_sequences(q_learning_error)(q, action, reward, discount, q_next, q_next)
+        return {"td": jnp.mean(td**2)}, {"value": jnp.mean(q)}
+
     def own_losses(self, own: Any, w: Array, psi: Array, phi: Array, ahead: Array, gate: Array) -> tuple[dict, dict]:
-        """Reward, value and successor losses on the novices' steps; psi, ahead (T, B, M, S, A, K), phi (T, B, M, A, K)."""
+        """Reward and successor losses on the novices' steps; psi, ahead (T, B, M, S, A, K), phi (T, B, M, A, K)."""
         time = own.reward.shape[0]
         action, reward, ended, psi, phi, ahead = (
             y.reshape(time, -1, *y.shape[3:]) for y in (own.action, own.reward, own.terminated, psi, phi, ahead)
@@ -335,9 +362,7 @@ class PsiPhi:
         phi_now = over_sequences(at_action)(phi, action)
         reward_error = phi_now @ w[0] - reward
 
-        q, q_next = psi[:, :, 0] @ jax.lax.stop_gradient(w[0]), ahead[:, :, 0] @ jax.lax.stop_gradient(w[0])
-        td = over_sequences(q_learning_error)(q, action, reward, discount, q_next, q_next)
-        best = jnp.argmax(q_next, axis=-1)
+        best = jnp.argmax(ahead[:, :, 0] @ jax.lax.stop_gradient(w[0]), axis=-1)
         frozen_phi = jax.lax.stop_gradient(phi_now)
 
         def successor(source: int, bootstrap: Array) -> Array:
@@ -346,7 +371,6 @@ class PsiPhi:
 
         losses = {
             "reward": jnp.mean(reward_error**2),
-            "td": jnp.mean(td**2),
             "successor": successor(0, over_sequences(at_action)(ahead[:, :, 0], best)),
         }
         policies = jax.nn.softmax(jnp.einsum("tnsak,sk->tnsa", ahead, jax.lax.stop_gradient(w)))
@@ -360,7 +384,6 @@ class PsiPhi:
             "phi_norm": jnp.mean(jnp.linalg.norm(phi_now, axis=-1)),
             "w_norm": jnp.linalg.norm(w[0]),
             "reward_error": losses["reward"] / (jnp.var(reward) + 1e-6),
-            "value": jnp.mean(q),
         }
         return losses, metrics
 

@@ -75,7 +75,8 @@ def test_every_loss_has_a_weight_and_a_test(gradients, parts):
 
 
 def test_strangers_do_not_shape_what_is_shared(trained):
-    """With gating, whoever is not known to be useful is still modelled, but teaches neither torso nor Phi."""
+    """With gating, whoever is not known to be useful is still modelled, but teaches neither torso nor Phi; and without anybody
+    who is, the torso is that of a learner of one's own values."""
     assert not np.any(np.asarray(trained[1].extra.company.weights))  # nobody was judged: that learner has no gates
     closed = of_each_loss(PsiPhi(small("psiphi", gating=True), trained[0].world.spec), trained)
     torso = {name: np.asarray(tree["encoder"]["torso"]["Dense_0"]["kernel"]) for name, tree in closed.items()}
@@ -83,8 +84,10 @@ def test_strangers_do_not_shape_what_is_shared(trained):
     for name in ("cloning", "inverse_td", "others", "off_policy"):
         assert not np.any(torso[name]), name
         assert not np.any(phi[name]), name
-    for name in ("reward", "td", "successor"):
-        assert np.any(torso[name]), name
+    for name in ("reward", "successor", "phi_penalty"):
+        assert not np.any(torso[name]), name
+    assert np.any(torso["td"])
+    assert np.any(phi["reward"])
     assert np.any(np.asarray(closed["cloning"]["psi"]["Dense_0"]["kernel"]))
 
 
