@@ -12,6 +12,7 @@ import pytest
 
 from socialrl.cli import main
 from socialrl.config import to_json
+from socialrl.learners import psiphi
 from socialrl.play.board import Look, keys_of, paint, picture, rules
 from socialrl.play.cast import Cast, cast
 from socialrl.play.commands import play
@@ -125,6 +126,28 @@ def test_a_trained_novice_acts_beside_a_person(trained):
     own = instead.trace().decision
     assert (own.action == 4).all()
     assert np.isnan(own.values).all()
+
+
+def test_a_replay_holds_what_trained_novices_say_of_their_decisions():
+    who = coins()
+    learner = psiphi.Config(hidden=(8,), batch=2, updates=1, capacity=200, ensemble=2, prediction=1.0).build(who.spec)
+    start = jax.jit(functools.partial(learner.init, unroll=2, worlds=1))(jax.random.key(0))
+    who = dataclasses.replace(who, learner=learner, learner_state=start, agent="psiphi")
+    beside, instead = Session(who, 1, seed=2), Session(who, 0, seed=2)
+    for session in (beside, instead):
+        session.act(0)
+        session.act(4)
+    replay = beside.replay()
+    assert replay.spread is not None
+    assert replay.occupancy is not None
+    assert replay.prediction is not None
+    assert replay.observed is not None
+    assert replay.spread.shape == replay.values.shape == (1, 2, 1, 2, 5)
+    assert (replay.spread > 0).all()
+    assert (replay.occupancy[0, range(2), 0, *replay.position[0, :2, 0].T] > 0).all()  # where it stands now counts
+    assert replay.prediction.shape == replay.observed.shape == (1, 2, 1, *who.spec.obs_shape)
+    alone = instead.replay()
+    assert (alone.spread, alone.occupancy, alone.prediction) == (None, None, None)  # a person gives no reasons
 
 
 def test_an_episode_that_is_cut_off_ends_in_the_files_too():

@@ -143,6 +143,8 @@ def save(session: Session, to_replay: Path | None, to_demonstrations: Path | Non
     if not session.steps:
         return written
     if to_replay is not None:
+        if session.explains:
+            print("asking the trained novices why ...", flush=True)
         replays.save(to_replay, session.replay())
         written.append(to_replay)
     if to_demonstrations is not None:

@@ -1,7 +1,7 @@
 """A game of a person among others, step by step: who acts, what came of it, and the record of it all. No window."""
 
 import dataclasses
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import jax
@@ -13,12 +13,14 @@ from jaxtyping import Bool, Int32, Key
 from socialrl.play.cast import Cast
 from socialrl.record.demonstrations import Demonstrations
 from socialrl.record.replay import Replay
-from socialrl.recording import demonstrated, to_demonstrations, to_replay
+from socialrl.recording import demonstrated, explanation, to_demonstrations, to_replay
 from socialrl.rollout import Trace, first_timestep
 from socialrl.types import Decision, Timestep
 from socialrl_envs.hosting import host
 from socialrl_envs.struct import pytree
 from socialrl_envs.types import Outcome, State
+
+EXPLAIN = 0xE791  # folded into a session's key for what is said of its decisions; episodes fold in their number
 
 
 @pytree
@@ -108,6 +110,11 @@ class Session:
         """Steps taken in all episodes."""
         return sum(len(episode.steps) for episode in self.episodes)
 
+    @property
+    def explains(self) -> bool:
+        """Whether trained novices can say why they did what they did: they act, and the person is none of them."""
+        return self.cast.agent is not None and self.seat not in self.spec.novices
+
     def followed(self, novice: int) -> int | None:
         """The seat as which a trained novice acted in the last step, its own where it acted for itself.
 
@@ -168,17 +175,25 @@ class Session:
         )
 
     def replay(self) -> Replay:
-        """What was done, as the viewer opens it."""
+        """What was done, as the viewer opens it, with what trained novices say of their decisions."""
+        trace = self.trace()
         arm = f"a person as {self.spec.agents[self.seat]}"
         facts = {"experiment": self.spec.name, "arm": arm, "seed": self.seed, "step": self.cast.step}
-        scale = self.cast.learner.scale
-        return to_replay(jax.device_get(self.trace()), self.world, self.cast.world_json, **facts, scale=scale)
+        said = {"scale": self.cast.learner.scale, "explained": self._explained(trace)}
+        return to_replay(jax.device_get(trace), self.world, self.cast.world_json, **facts, **said)
 
     def demonstrations(self) -> Demonstrations:
         """What the person did, for learners."""
         part = jax.jit(lambda trace: demonstrated(trace, self.world, (self.seat,)))(self.trace())
         who = {"seats": (self.seat,), "actors": ("person",), "seed": self.seed}
         return to_demonstrations([part], self.world, self.cast.world_json, **who)
+
+    def _explained(self, trace: Trace) -> dict[str, np.ndarray]:
+        """What the trained novices say of the decisions of a trace."""
+        if not self.explains:
+            return {}
+        key = jax.random.fold_in(jax.random.key(self.seed), EXPLAIN)
+        return jax.device_get(self._game.explain(self.cast.learner_state, trace, key))
 
     def _rewards(self, episode: Episode) -> list[float]:
         return [float(step.outcome.reward[0, self.seat]) for step in episode.steps]
@@ -192,6 +207,7 @@ class _Game:
         self.novices = np.array(cast.spec.novices, np.int32)
         self.hosted, self.numbers = host(cast.world), cast.numbers(seat)
         self.begin, self.act = jax.jit(self._first), jax.jit(self._next)
+        self.explain = jax.jit(partial(explanation, cast.world, cast.learner))
 
     def _first(self, key: Key[Array, ""]) -> tuple[Moment, Array]:
         level_key, reset_key = jax.random.split(key)
