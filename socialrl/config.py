@@ -65,7 +65,8 @@ class Claim:
     times: what the other side is multiplied by, e.g. 0.9 of the expert.
     below: the claim is that `arm` is below the other side.
     measure: a measure of the evaluation.
-    labels: (label, value) pairs that pick a condition of the social protocol; none picks the final evaluation.
+    labels: (label, value) pairs that pick a condition of the social protocol, or of the one that ("protocol", kind) names; none
+        picks the final evaluation.
     """
 
     text: str

@@ -16,9 +16,9 @@ and over all: share and precision of following anybody, good (of any action take
 a random one's precision), and recall = P(action taken in A* | own proposal not in A*, some co-player useful): of the steps on
 which another knows better, those on which the novice does right. What never happens is NaN.
 
-return, events/<cumulant>: of the novices, per episode. best_return: of the planner in the novices' seats, on the same levels
-and beside the same company; regret = best_return - return. The planner goes for one errand after the other, so it is competent,
-not optimal, and a regret may be negative.
+return, events/<cumulant>: of the novices, per episode. planner_return: of the planner in the novices' seats, on the same levels
+and beside the same company; regret = planner_return - return. The planner goes for one errand after the other and heeds no one,
+so it is competent, not optimal: where several want the same, a regret may be negative.
 
 Kinds: "self"; a planner's is how its preferences relate to the novice's (equal, overlapping, unrelated, opposite: the cosine of
 the two is 1, positive, 0, negative); that of others is the name of their policy.
@@ -137,7 +137,7 @@ def returns(trace: Trace, best: Trace, spec: WorldSpec) -> dict[str, Array]:
     """Return, that of the planner, regret, and events."""
     mine, ideal = evaluation.summarise(trace, spec), evaluation.summarise(best, spec)["return"]
     events = {name: value for name, value in mine.items() if name.startswith("events/")}
-    return {"return": mine["return"], "best_return": ideal, "regret": ideal - mine["return"]} | events
+    return {"return": mine["return"], "planner_return": ideal, "regret": ideal - mine["return"]} | events
 
 
 def measures(trace: Trace, world: World, key: Key[Array, ""]) -> dict[str, Array]:

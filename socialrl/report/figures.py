@@ -127,14 +127,19 @@ def shares(by_arm: Mapping[str, Mapping[str, float]], colours: Mapping[str, str]
         axes.set_yticks(range(len(by_arm)), broken(by_arm))
         axes.set_ylim(len(by_arm) - 0.45, -0.55)
         for row, parts in enumerate(by_arm.values()):
-            left = 0.0
-            for source, share in parts.items():
-                axes.barh(row, share, left=left, height=0.62, **fill(source, colours))
-                if share >= 0.06:
-                    box = {"boxstyle": "round,pad=0.15", "facecolor": svg.PAPER, "edgecolor": "none", "alpha": 0.85}
-                    axes.text(left + share / 2, row, f"{share:.0%}", ha="center", va="center", fontsize=9, bbox=box)
-                left += share
+            stacked(axes, row, parts, colours, least=0.06)
         return svg.inline(made, name, f"Share of steps on which each source was followed, for {', '.join(by_arm)}.")
+
+
+def stacked(axes: Any, row: int, parts: Mapping[str, float], colours: Mapping[str, str], least: float) -> None:
+    """A bar of shares by source. least: the smallest share that is written on it."""
+    left = 0.0
+    for source, share in parts.items():
+        axes.barh(row, share, left=left, height=0.62, **fill(source, colours))
+        if share >= least:
+            box = {"boxstyle": "round,pad=0.15", "facecolor": svg.PAPER, "edgecolor": "none", "alpha": 0.85}
+            axes.text(left + share / 2, row, f"{share:.0%}", ha="center", va="center", fontsize=9, bbox=box)
+        left += share
 
 
 def shares_over(

@@ -80,15 +80,22 @@ def sides(study: Study, run: Run, claim: Claim) -> tuple[PerSeed, PerSeed] | tup
 
 
 def scores(arm: ArmRun | None, labels: dict[str, str], measure: str) -> PerSeed | None:
-    """A measure of the final evaluation, or of the social protocol's first condition with these labels."""
+    """A measure of the final evaluation, or of a protocol's first condition with these labels, see `config.Claim`."""
     if arm is None:
         return None
     if labels:
-        wanted = ({"world": HOME, "company": TRAINED} | labels).items()
-        record = next((one for one in arm.of(KIND) if wanted <= one.labels.items()), None)
+        kind, wanted = of_protocol(labels)
+        record = next((one for one in arm.of(kind) if wanted.items() <= one.labels.items()), None)
     else:
         record = next(iter(arm.plain("final")), None)
     return None if record is None else record.values.get(measure)
+
+
+def of_protocol(labels: dict[str, str]) -> tuple[str, dict[str, str]]:
+    """The protocol that a claim's labels name, and the labels of its records: by default those of the social protocol."""
+    wanted = {name: value for name, value in labels.items() if name != "protocol"}
+    kind = labels.get("protocol", KIND)
+    return kind, {"world": HOME, "company": TRAINED} | wanted if kind == KIND else wanted
 
 
 def summarise_findings(study: Study) -> list[dict[str, Any]]:

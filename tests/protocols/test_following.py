@@ -167,8 +167,8 @@ def test_a_study_of_psiphi_and_what_is_best_in_its_seat():
     shares = values["share/self"] + values["share/equal"] + values["share/opposite"]
     np.testing.assert_allclose(shares, 1, rtol=1e-6)
     np.testing.assert_allclose(values["share"], 1 - values["share/self"], atol=1e-6)
-    assert (values["best_return"] > values["return"] + 1).all()
-    np.testing.assert_allclose(values["regret"], values["best_return"] - values["return"], rtol=1e-6)
+    assert (values["planner_return"] > values["return"] + 1).all()
+    np.testing.assert_allclose(values["regret"], values["planner_return"] - values["return"], rtol=1e-6)
 
 
 def test_conditions_are_numbers_of_the_level_and_dqn_follows_no_one():
@@ -177,8 +177,8 @@ def test_conditions_are_numbers_of_the_level_and_dqn_follows_no_one():
     wet, dry = (values for _, values in records(one, following.Config(episodes=8, conditions=({"flood": 1.0}, {"flood": 0.0}))))
     assert (wet["share"] == 0).all()
     assert np.isnan(wet["precision"]).all()
-    assert (wet["best_return"] == 1).all()  # a local knows, and takes the way around
-    assert (dry["best_return"] == 1).all()
+    assert (wet["planner_return"] == 1).all()  # a local knows, and takes the way around
+    assert (dry["planner_return"] == 1).all()
     assert (dry["events/drowned"] == 0).all()
     assert (dry["useful/reckless"] > 0.99).all()
     assert (wet["useful/reckless"] < wet["useful/equal"]).all()
