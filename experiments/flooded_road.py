@@ -1,0 +1,88 @@
+"""A bridge that is flooded now and then, and nothing shows it but what others do: how many floods does a novice survive?
+
+Two locals know and take the way around; a reckless driver takes the bridge in any case, and drowns. Who waits and watches
+crosses when it is safe: a step costs little, the way around a third of what arriving is worth, drowning all of it. The rarer
+the floods, the less there is to learn from. Everybody has a memory; `dqn_alone` has no company and one way for all days.
+"""
+
+import dataclasses
+from typing import Any
+
+from socialrl.config import Arm, Claim, Experiment
+from socialrl.learners import dqn, ppo, psiphi
+from socialrl.protocols import following
+from socialrl_envs.types import Seat
+from socialrl_envs.worlds import flooded_road
+
+FLOODS = (0.05, 0.15, 0.5)
+WORLD = flooded_road.Config(
+    novices=1, experts=2, coplayers=(Seat(policy="reckless"),), size=7, horizon=40, step_cost=0.04, identities=True
+)
+ALONE = dataclasses.replace(WORLD, experts=0, coplayers=())
+OFF_POLICY: dict[str, Any] = {
+    "memory": "gru",
+    "hidden": (128,),
+    "gamma": 0.95,
+    "batch": 16,
+    "capacity": 40_000,
+    "epsilon_steps": 30_000,
+}
+ON_POLICY = ppo.Config(hidden=(128,), epochs=4, entropy=0.03, anneal=120_000)
+LEARNERS = {
+    "psiphi": (psiphi.Config(**OFF_POLICY), WORLD),
+    "dqn": (dqn.Config(**OFF_POLICY), WORLD),
+    "ppo": (ON_POLICY, WORLD),
+    "dqn_alone": (dqn.Config(**OFF_POLICY), ALONE),
+}
+FLOODED = (("protocol", "following"), ("condition", "flood 1"))
+
+experiment = Experiment(
+    name="flooded_road",
+    question="How many floods does a novice survive by watching others, and how rare may floods be?",
+    world=WORLD,
+    arms=tuple(
+        Arm(name=f"{name}_{100 * flood:.0f}", learner=learner, world=dataclasses.replace(world, flood=flood))
+        for flood in FLOODS
+        for name, (learner, world) in LEARNERS.items()
+    ),
+    seeds=5,
+    steps=120_000,
+    parallel=32,
+    unroll=20,
+    pool=2048,
+    refresh=0.25,
+    chunk=10,
+    evaluate_every=12_000,
+    evaluation_episodes=256,
+    final_episodes=512,
+    checkpoint_every=60_000,
+    protocols=(following.Config(episodes=512, conditions=({"flood": 1.0}, {"flood": 0.0})),),
+    scale="two CPU cores: 7x7, 120,000 steps per seed",
+    claims=tuple(
+        claim
+        for percent in (f"{100 * flood:.0f}" for flood in FLOODS)
+        for claim in (
+            Claim(
+                text=f"{percent} % floods: company pays",
+                source="aim",
+                arm=f"dqn_{percent}",
+                over=f"dqn_alone_{percent}",
+            ),
+            Claim(
+                text=f"{percent} % floods: following pays more than watching",
+                source="aim",
+                arm=f"psiphi_{percent}",
+                over=f"dqn_{percent}",
+            ),
+            Claim(
+                text=f"{percent} % floods: psiphi survives nine of ten",
+                source="aim",
+                arm=f"psiphi_{percent}",
+                value=0.1,
+                below=True,
+                measure="events/drowned",
+                labels=FLOODED,
+            ),
+        )
+    ),
+)

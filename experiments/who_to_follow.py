@@ -1,0 +1,74 @@
+"""Co-players of equal, overlapping and opposite goals, and of no skill, in several mixes: whom does it pay to follow, and when?
+
+The novice is the same in every mix: it wants red and green, and loses by blue. Nobody tells it who beside it wants what.
+The protocol `following` knows, and measures whom it follows and whether they are useful to it there and then.
+"""
+
+import dataclasses
+import runpy
+from collections.abc import Iterator
+from pathlib import Path
+
+from socialrl.config import Arm, Claim, Experiment
+from socialrl.learners import dqn, psiphi
+from socialrl.protocols import following
+from socialrl_envs.types import Seat
+
+coin_grid: Experiment = runpy.run_path(str(Path(__file__).with_name("coin_grid.py")))["experiment"]
+
+
+def likes(red: float, green: float, blue: float) -> Seat:
+    """A planner with these preferences that slips in one of twenty steps."""
+    return Seat(policy="noisy", skill=0.95, preferences=(red, green, blue))
+
+
+EQUAL, OPPOSITE, WANDERER = likes(1.0, 1.0, -1.0), likes(-1.0, -1.0, 1.0), Seat(policy="wanderer")
+LIKES_RED, LIKES_GREEN, LIKES_ALL = likes(1.0, 0.0, 0.0), likes(0.0, 1.0, 0.0), likes(1.0, 1.0, 1.0)
+
+MIXES = {
+    "equal": (EQUAL,) * 3,
+    "overlapping": (LIKES_RED, LIKES_GREEN, LIKES_ALL),
+    "each_kind": (EQUAL, LIKES_RED, OPPOSITE, WANDERER),
+    "no_equal": (LIKES_RED, OPPOSITE, WANDERER),
+    "opposite": (OPPOSITE,) * 3,
+    "wanderers": (WANDERER,) * 3,
+}
+LEARNERS = {
+    "psiphi": psiphi.Config(),
+    "psiphi_gated": psiphi.Config(gating=True),
+    "psiphi_no_gpi": psiphi.Config(follow="never"),
+    "dqn": dqn.Config(),
+}
+GOOD, BAD = ("equal", "overlapping", "each_kind", "no_equal"), ("opposite", "wanderers")
+PAPER, STUDY, AIM = "Filos et al. 2021, arXiv 2102.12560", "preliminary study", "aim"
+FOLLOWING = (("protocol", "following"),)
+
+
+def claims() -> Iterator[Claim]:
+    """Of good company, of bad company, and of whom it is that is followed."""
+    for mix in GOOD:
+        yield Claim(text=f"Beside {mix}, following beats learning alone", source=PAPER, arm=f"psiphi_{mix}", over=f"dqn_{mix}")
+    for mix in BAD:
+        arm, alone, gated = f"psiphi_{mix}", f"dqn_{mix}", f"psiphi_gated_{mix}"
+        yield Claim(text=f"Beside {mix}, psiphi is below learning alone", source=STUDY, arm=arm, over=alone, below=True)
+        yield Claim(text=f"Beside {mix}, gates keep nine tenths of it", source=AIM, arm=gated, over=alone, times=0.9)
+    who, nobody = "psiphi_each_kind", "psiphi_gated_wanderers"
+    text = "Of several, those are followed that are useful: in nine of ten steps"
+    yield Claim(text=text, source=AIM, arm=who, value=0.9, measure="precision", labels=FOLLOWING)
+    text = "Wanderers are followed in less than one of twenty steps"
+    yield Claim(text=text, source=AIM, arm=nobody, value=0.05, below=True, measure="share", labels=FOLLOWING)
+
+
+experiment = dataclasses.replace(
+    coin_grid,
+    name="who_to_follow",
+    question="Who is worth following, when, and is it they who are followed?",
+    arms=tuple(
+        Arm(name=f"{learner}_{mix}", learner=config, world=dataclasses.replace(coin_grid.world, experts=0, coplayers=seats))
+        for mix, seats in MIXES.items()
+        for learner, config in LEARNERS.items()
+    ),
+    protocols=(following.Config(),),
+    scale="two CPU cores: 9x9, 12,000 steps per seed",
+    claims=tuple(claims()),
+)
