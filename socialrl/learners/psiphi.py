@@ -13,7 +13,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from jax import Array
-from jaxtyping import Bool, Float32, Key, PyTree
+from jaxtyping import Bool, Float32, Key, PyTree, Shaped
 
 from socialrl.gpi import Choice, Follow, choose
 from socialrl.learners._company import Company, gates, judge, strangers
@@ -45,6 +45,8 @@ class Config(OffPolicyConfig):
     ensemble: members of the ensemble of successor features, which share torso, Phi and w.
     gating: another counts in the shared torso, in Phi and in the decision only as far as it is predictable and useful, see
         `_company.py`. Beside nobody who is, the torso learns as that of dqn does: by one's own TD errors.
+    social_batch: rows of a gradient step whose others' steps are learnt from as well; of all the torso's work, theirs is the
+        larger part, and K times what one's own steps take.
     gate_width: advantage in reward per step over one's own, in units of its root mean square, that opens the gate.
     gate_steps: env steps over which the company is judged.
     reward: weight of predicting one's own reward by Phi . w.
@@ -66,6 +68,7 @@ class Config(OffPolicyConfig):
     caution: float = 0.0
     temperature: float = 0.0
     ensemble: int = 1
+    social_batch: int = 8
     gating: bool = False
     gate_width: float = 0.1
     gate_steps: int = 1_000
@@ -84,7 +87,7 @@ class Config(OffPolicyConfig):
     def __post_init__(self) -> None:
         super().__post_init__()
         require(self.follow in ("gpi", "never", "always"), "follow", self.follow, "gpi, never or always")
-        for key in ("cumulants", "ensemble", "gate_steps"):
+        for key in ("cumulants", "ensemble", "social_batch", "gate_steps"):
             require(getattr(self, key) >= 1, key, getattr(self, key), "at least 1")
         require(0 <= self.support <= 1, "support", self.support, "a share, 0..1")
         for key in ("reward", "td", "successor", "cloning", "inverse_td", "others", "off_policy", "phi_penalty"):
@@ -161,6 +164,11 @@ def masked_mean(x: Array, mask: Bool[Array, "..."]) -> Array:
     """The mean of x where the mask is set; 0 if it is nowhere."""
     weight = jnp.broadcast_to(mask, x.shape).astype(jnp.float32)
     return jnp.sum(x * weight) / jnp.maximum(jnp.sum(weight), 1.0)
+
+
+def beside(own: Shaped[Array, "T B M *rest"], others: Shaped[Array, "T L K *rest"]) -> Shaped[Array, "T N *rest"]:
+    """The sequences of one's own steps, then those of the others', N = B M + L K of them."""
+    return jnp.concatenate([y.reshape(y.shape[0], -1, *y.shape[3:]) for y in (own, others)], axis=1)
 
 
 def let_through(x: Float32[Array, "T N F"], shares: Float32[Array, " N"]) -> Float32[Array, "T N F"]:
@@ -286,53 +294,54 @@ class PsiPhi:
 
     def loss(self, params: PyTree, target: PyTree, rows: Rows, extra: Extra) -> tuple[Array, dict[str, Array]]:
         """All losses on rows with leaves (T, B, M or K, ...), weighted and summed, and each by name."""
-        own, others, w = rows.own, rows.others, params["params"]["w"]
+        own, w = rows.own, params["params"]["w"]
+        others = jax.tree.map(lambda leaf: leaf[:, : self.config.social_batch], rows.others)
         time, batch, m = own.reward.shape
-        seats = m + others.action.shape[2]
-        flat = (time, batch * seats)
-        obs = jnp.concatenate([own.timestep.obs, others.obs], axis=2).reshape(*flat, *self.spec.obs_shape)
-        next_obs = jnp.concatenate([own.next_obs, others.next_obs], axis=2).reshape(*flat, *self.spec.obs_shape)
-        starts = jnp.concatenate([own.timestep.first, starts_of(others)], axis=2).reshape(flat)
+        watched, seats = others.action.shape[1:]
+        obs, next_obs = beside(own.timestep.obs, others.obs), beside(own.next_obs, others.next_obs)
+        starts = beside(own.timestep.first, starts_of(others))
 
-        gate, memory = self.gates(extra) if m else jnp.ones(self.coplayers, jnp.float32), self.blank(flat[1])
+        gate, memory = self.gates(extra) if m else jnp.ones(self.coplayers, jnp.float32), self.blank(starts.shape[1])
         _, value, phi, x = self.apply(params, memory, obs, starts)
         psi = value
         if self.config.gating:
-            shares = jnp.concatenate([jnp.full(m, jnp.max(gate, initial=0.0)), self.of_seats(gate, seats - m)])
-            psi, phi = self.apply(params, let_through(x, jnp.tile(shares, batch)), method=Network.heads)
-        ahead = self.apply(target, memory, obs, starts, next_obs, method=Network.ahead)
-        value, psi, phi, x, ahead = (y.reshape(time, batch, seats, *y.shape[2:]) for y in (value, psi, phi, x, ahead))
-        ahead = jax.lax.stop_gradient(ahead)
+            shares = (jnp.full(batch * m, jnp.max(gate, initial=0.0)), jnp.tile(self.of_seats(gate, seats), watched))
+            psi, phi = self.apply(params, let_through(x, jnp.concatenate(shares)), method=Network.heads)
+        ahead = jax.lax.stop_gradient(self.apply(target, memory, obs, starts, next_obs, method=Network.ahead))
+
+        def mine(y: Array) -> Array:
+            return y[:, : batch * m].reshape(time, batch, m, *y.shape[2:])
+
+        def theirs(y: Array) -> Array:
+            return y[:, batch * m :].reshape(time, watched, seats, *y.shape[2:])
 
         losses: dict[str, Array] = {}
         metrics: dict[str, Array] = {}
         if m:
             losses, metrics = over_members(
-                lambda psi, ahead: self.own_losses(own, w, psi, phi[:, :, :m], ahead, gate), psi[:, :, :m], ahead[:, :, :m]
+                lambda psi, ahead: self.own_losses(own, w, psi, mine(phi), ahead, gate), mine(psi), mine(ahead)
             )
-            valued = over_members(lambda psi, ahead: self.value_loss(own, w[0], psi, ahead), value[:, :, :m], ahead[:, :, :m])
+            valued = over_members(lambda psi, ahead: self.value_loss(own, w[0], psi, ahead), mine(value), mine(ahead))
             losses, metrics = losses | valued[0], metrics | valued[1]
         if self.coplayers:
             social = over_members(
-                lambda psi, ahead: self.social_losses(others, w, psi, phi[:, :, m:], ahead, gate),
-                psi[:, :, m:],
-                ahead[:, :, m:],
+                lambda psi, ahead: self.social_losses(others, w, psi, theirs(phi), ahead, gate), theirs(psi), theirs(ahead)
             )
             losses, metrics = losses | social[0], metrics | social[1]
             metrics |= {f"gate/{k + 1}": gate[k] for k in range(self.coplayers)} if self.config.gating else {}
         if self.config.prediction > 0:
-            losses["prediction"] = self.prediction_error(params, rows, x)
-        there = jnp.concatenate([jnp.ones((time, batch, m), bool), others.present], axis=2)
+            predicts = (mine(x), own, jnp.ones(own.reward.shape, bool)) if m else (theirs(x), others, others.present)
+            losses["prediction"] = self.prediction_error(params, *predicts)
+        there = beside(jnp.ones(own.reward.shape, bool), others.present)
         losses["phi_penalty"] = masked_mean(phi**2, there[..., None, None])
         weighted = [getattr(self.config, name) * value for name, value in losses.items()]
         total = jnp.sum(jnp.stack(weighted))
         return total, metrics | {f"loss/{name}": value for name, value in losses.items()}
 
-    def prediction_error(self, params: PyTree, rows: Rows, x: Float32[Array, "T B N F"]) -> Array:
-        """Of what the novices saw next; of what the others did where there are no own steps."""
-        own, others, m = rows.own, rows.others, rows.own.reward.shape[2]
-        x, steps = (x[:, :, :m], own) if m else (x, others)
-        there = jnp.ones(own.reward.shape, bool) if m else others.present
+    def prediction_error(
+        self, params: PyTree, x: Float32[Array, "T B N F"], steps: Any, there: Bool[Array, "T B N"]
+    ) -> Float32[Array, ""]:
+        """Of what was seen after these steps, transitions or demonstrations, where the mask is set."""
         predicted = self.apply(params, x, steps.action, method=Network.predict)
         sequences = (there.shape[0], -1, *self.spec.obs_shape)
         errors = over_sequences(prediction_loss)(predicted.reshape(sequences), steps.next_obs.reshape(sequences))
