@@ -14,7 +14,7 @@ from socialrl.report.statistics import FEW, Estimate, difference, interval, pair
 from socialrl.report.summary import estimate
 from socialrl.report.tables import NONE, SHARE, bracket, number, returns_first
 
-_OWN_SECTION = ("few_shot", "following", "social")  # protocols that the page shows elsewhere
+_OWN_SECTION = ("few_shot", "following", "inverse_rl", "offline", "social")  # kinds that the page shows elsewhere
 
 _METHODS = (
     "Scores are summed up by the interquartile mean (IQM: the mean of the middle half) over {seeds} seeds, with 95 % "
