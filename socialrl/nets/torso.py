@@ -1,5 +1,6 @@
 """The torso that every learner shares: views -> features."""
 
+import math
 from collections.abc import Sequence
 
 import flax.linen as nn
@@ -15,7 +16,7 @@ class Torso(nn.Module):
 
     @nn.compact
     def __call__(self, obs: UInt8[Array, "*batch V V C"]) -> Float32[Array, "*batch F"]:
-        x = obs.reshape(*obs.shape[:-3], -1).astype(jnp.float32)
+        x = obs.reshape(*obs.shape[:-3], math.prod(obs.shape[-3:])).astype(jnp.float32)
         for size in self.hidden:
             x = nn.relu(nn.Dense(size, kernel_init=nn.initializers.he_normal())(x))
         return x
