@@ -24,6 +24,12 @@ CELL = 24  # pixels
 SEED = 1
 GAP = 12  # pixels between the two halves of a picture
 
+OTHERS = """\
+# More
+
+- [Experiments](experiments.md): one question each, what the literature claims and what was found here.
+- [Demonstrations](demonstrations.md): the file format of recorded behaviour, to write and to learn from.
+"""
 SNIPPETS = """With PettingZoo (`socialrl/{name}_v0` in its registry; Gymnasium: `socialrl_envs.gym:socialrl/{name}-v0`):
 
 ```python
@@ -151,7 +157,8 @@ def contents() -> str:
         rows.append(
             f"| [{name}](worlds/{name}.md) | {' '.join(title.split())} | [![{name}](worlds/{name}.png)](worlds/{name}.md) |"
         )
-    return "\n".join(["# Worlds", "", "One page each: rules, channels, options, a level, code that runs.", "", *rows, ""])
+    head = ("# Worlds", "", "One page each: rules, channels, options, a level, code that runs.", "")
+    return "\n".join([*head, *rows, "", OTHERS])
 
 
 def write(out: Path) -> list[Path]:
