@@ -8,9 +8,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from socialrl.report.markup import Markup, Section, fold, join, section, table, tag
+from socialrl.report.markup import Markup, Section, escape, fold, join, section, table, tag
 from socialrl.report.reading import ArmRun, Run, Study
 from socialrl.report.tables import NONE
+
+COLUMNS = 4  # arms that stand side by side; of more, those that agree are named together
 
 
 def settings(study: Study) -> Section | None:
@@ -20,8 +22,12 @@ def settings(study: Study) -> Section | None:
         return None
     keys = list(dict.fromkeys(key for values in flat.values() for key in values))
     different = [key for key in keys if differs(key, flat)]
-    head = ("setting", *flat)
-    everything = [(key, *(values.get(key, NONE) for values in flat.values())) for key in keys]
+    if len(flat) <= COLUMNS:
+        head = ("setting", *flat)
+        everything = [(key, *(values.get(key, NONE) for values in flat.values())) for key in keys]
+    else:
+        head = ("setting", "value, and which arms have it")
+        everything = [(key, by_value(key, flat)) for key in keys]
     parts: list[Markup] = []
     if len(flat) > 1:
         rows = [row for row, key in zip(everything, keys, strict=True) if key in different]
@@ -33,7 +39,26 @@ def settings(study: Study) -> Section | None:
         )
     marked = [i for i, key in enumerate(keys) if key in different]
     parts.append(fold(f"All {len(keys)} settings", table(head, everything, marked=marked)))
-    return section("Settings", tag("div", *parts, class_="settings"), anchor="settings")
+    return section(
+        "Settings", tag("div", *parts, class_="settings" if len(flat) <= COLUMNS else "settings joint"), anchor="settings"
+    )
+
+
+def by_value(key: str, flat: Mapping[str, Mapping[str, str]]) -> Markup:
+    """The values of a setting, a line each with the arms that have it, the most common one first; a value alone if all do."""
+    arms: dict[str, list[str]] = {}
+    for arm, values in flat.items():
+        if key in values:
+            arms.setdefault(values[key], []).append(arm)
+    if list(map(len, arms.values())) == [len(flat)]:
+        return escape(next(iter(arms)))
+    missing = len(flat) - sum(map(len, arms.values()))
+    lines = []
+    for value, names in sorted(arms.items(), key=lambda item: -len(item[1])):
+        most = len(names) > 2 and not missing and not lines
+        who = f"the other {len(names)} arms" if most else ", ".join(names)
+        lines.append(tag("div", value, tag("span", who, class_="source")))
+    return join(lines)
 
 
 def differs(key: str, flat: Mapping[str, Mapping[str, str]]) -> bool:

@@ -114,6 +114,14 @@ def test_only_settings_that_differ_are_highlighted(page):
     assert page.row("learner.gpi") == ["learner.gpi", "true", "true", "true", "false"]
 
 
+def test_of_many_arms_those_that_agree_are_named_together(tmp_path):
+    names = ("a", "b", "c", "d", "no_e")
+    source = write_report(write_run(tmp_path / "r", [line("a", "final", 1, [1.0])], arms=names)).read_text()
+    rows = dict(re.findall(r'<th scope="row">(learner[^<]*)</th><td>(.*?)</td>', source))
+    assert rows["learner.lr"] == "0.001"  # all of them: said once
+    assert re.sub(r"<[^>]+>", "|", rows["learner.gpi"]).strip("|") == "true|the other 4 arms|||false|no_e"
+
+
 def test_the_same_folder_gives_the_same_page(tmp_path):
     folder = full_run(tmp_path / "001", points=7, arms=("dqn", "psiphi"))
     write_replay(folder / "replays" / "dqn-seed0.npz", steps=5)
