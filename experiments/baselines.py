@@ -1,0 +1,47 @@
+"""What is following one's own interest worth against simpler ways to learn from others? All on one stream and budget.
+
+The world of coin_grid.py. Imitators take no notice of their own rewards (bc, sqil, inverse_rl), but bc_per_agent, which tells
+by them whom to imitate; decision_biasing and value_shaping learn from their own rewards as dqn does and lean towards what
+others do; and psiphi goes without one of its parts at a time: following, inverse TD, cloning.
+"""
+
+import dataclasses
+import runpy
+from pathlib import Path
+
+from socialrl.config import Arm, Claim, Experiment
+from socialrl.learners import bc, decision_biasing, dqn, inverse_rl, psiphi, sqil, value_shaping
+
+coin_grid: Experiment = runpy.run_path(str(Path(__file__).with_name("coin_grid.py")))["experiment"]
+
+PSIPHI = "Filos et al. 2021, arXiv 2102.12560"
+HEURISTICS = "Kessler et al. 2026, arXiv 2604.05777"
+LEARNERS = {
+    "psiphi": psiphi.Config(),
+    "psiphi_no_gpi": psiphi.Config(follow="never"),
+    "psiphi_no_inverse_td": psiphi.Config(inverse_td=0.0),
+    "psiphi_no_cloning": psiphi.Config(cloning=0.0),
+    "dqn": dqn.Config(),
+    "bc": bc.Config(),
+    "bc_per_agent": bc.Config(pooled=False),
+    "sqil": sqil.Config(),
+    "inverse_rl": inverse_rl.Config(),
+    "decision_biasing": decision_biasing.Config(),
+    "value_shaping": value_shaping.Config(),
+}
+CLAIMS = (
+    ("Psi-phi is above reinforcement learning alone where goals differ", PSIPHI, "psiphi", "dqn"),
+    ("Psi-phi is above imitation where goals differ", PSIPHI, "psiphi", "bc"),
+    ("Value shaping is above learning alone", HEURISTICS, "value_shaping", "dqn"),
+    ("Decision biasing is above learning alone", HEURISTICS, "decision_biasing", "dqn"),
+    ("Value shaping is above decision biasing", HEURISTICS, "value_shaping", "decision_biasing"),
+)
+
+experiment = dataclasses.replace(
+    coin_grid,
+    name="baselines",
+    question="What is selective imitation worth against imitation, inferred goals, and simple social cues?",
+    arms=tuple(Arm(name=name, learner=learner) for name, learner in LEARNERS.items()),
+    claims=tuple(Claim(text=text, source=source, arm=arm, over=over) for text, source, arm, over in CLAIMS),
+    scale="two CPU cores: 7x7, 12,000 steps per seed",
+)
