@@ -188,16 +188,21 @@ def few_shot(curves: Mapping[str, tuple[np.ndarray, list[Estimate]]], styles: St
     """Return against the episodes of the new task that a method has seen, on an axis that is logarithmic in 1 + episodes."""
     with svg.style():
         made = svg.figure(WIDTH, 3.6)
-        axes = made.add_subplot(xlabel="episodes of the new task", ylabel="return")
-        ticks = sorted({int(n) for episodes, _ in curves.values() for n in episodes})
-        axes.set_xticks(np.log1p(ticks), [f"{tick:,}" for tick in ticks])
-        for row, (method, (episodes, estimates)) in enumerate(curves.items()):
-            shift = 0.035 * (row - (len(curves) - 1) / 2)  # so that intervals do not hide one another
-            x, y = np.log1p(episodes) + shift, np.array([e.value for e in estimates])
-            low, high = np.array([e.low for e in estimates]), np.array([e.high for e in estimates])
-            axes.vlines(x, low, high, color=styles[method].colour, linewidth=1.6)
-            axes.plot(x, y, **line(styles[method], len(x)))
+        few_shot_curves(made.add_subplot(), curves, styles)
         return svg.inline(made, name, f"Few-shot transfer of {', '.join(curves)}: return against episodes.")
+
+
+def few_shot_curves(axes: Any, curves: Mapping[str, tuple[np.ndarray, list[Estimate]]], styles: Styles) -> None:
+    """The same on axes of a figure of one's own."""
+    axes.set(xlabel="episodes of the new task", ylabel="return")
+    ticks = sorted({int(n) for episodes, _ in curves.values() for n in episodes})
+    axes.set_xticks(np.log1p(ticks), [f"{tick:,}" for tick in ticks])
+    for row, (method, (episodes, estimates)) in enumerate(curves.items()):
+        shift = 0.035 * (row - (len(curves) - 1) / 2)  # so that intervals do not hide one another
+        x, y = np.log1p(episodes) + shift, np.array([e.value for e in estimates])
+        low, high = np.array([e.low for e in estimates]), np.array([e.high for e in estimates])
+        axes.vlines(x, low, high, color=styles[method].colour, linewidth=1.6)
+        axes.plot(x, y, **line(styles[method], len(x)))
 
 
 def diagnostic(curves: Mapping[str, Series], styles: Styles, name: str, title: str) -> str:

@@ -14,9 +14,10 @@ import sys
 import textwrap
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from socialrl.record.atomic import write_bytes, write_text
-from socialrl.report import figures, svg
+from socialrl.report import figures, svg, transfer
 from socialrl.report.findings import Finding, findings
 from socialrl.report.protocol import words_of
 from socialrl.report.reading import Run, Study, read
@@ -75,27 +76,45 @@ def write_gallery(folders: Iterable[Path | str], page: Path, pictures: Path) -> 
 
 
 def picture(study: Study) -> bytes:
-    """Learning curves; beside them final scores and, where the experiment makes claims, the verdicts. At most LIMIT bytes."""
+    """The main result on the left, and on the right its numbers and, where the experiment makes claims, the verdicts.
+
+    The main result of an experiment with new tasks is how fast these are learnt, of any other its learning curves.
+    At most LIMIT bytes.
+    """
     styles = figures.arm_styles({arm.label: arm.name for arm in study.arms})
     marks = [line for one in findings(study) for line in marked(one)]
-    rows = len(study.arms) + len(marks) + 2 * bool(marks)
+    points, looks = transfer.methods(study, styles)
+    rows = len(points or study.arms) + 2 * bool(points) + len(marks) + 2 * bool(marks)
     with svg.style(svg.ON_WHITE):
         made = svg.figure(9.6, max(3.2, 0.5 + 0.175 * rows))
         left, right = made.subplots(1, 2, width_ratios=(5, 4))
-        left.set(title=study.title, xlabel="environment steps per seed", ylabel="return")
-        left.xaxis.set_major_formatter(svg.compact())
-        for arm in study.arms:
-            kind = "eval" if "return" in arm.metrics("eval") else "train"
-            if len(series := arm.series(kind, "return")):
-                figures.curve(left, figures.thin(series), styles[arm.label])
+        if points:
+            figures.few_shot_curves(left, points, looks)
+            heading = f"after {max(int(episodes[-1]) for episodes, _ in points.values()):,} episodes of the new tasks"
+            words = {name: words_of(estimates[-1]) for name, (_, estimates) in points.items()}
+        else:
+            learning_curves(left, study, styles)
+            heading, looks = None, styles
+            words = dict.fromkeys(styles, NONE) | {k: words_of(interval(v)) for k, v in returns(study.arms).items()}
+        left.set(title=study.title)
         right.set_axis_off()
-        words = {label: words_of(interval(seeds)) for label, seeds in returns(study.arms).items()}
-        keys = [left.plot([], [], **figures.line(styles[arm.label], 1))[0] for arm in study.arms]
-        labels = [textwrap.fill(f"{arm.label}  {words.get(arm.label, NONE)}", 46) for arm in study.arms]
-        right.legend(keys, labels, loc="upper left", frameon=False, fontsize=8.5, handlelength=3.2, borderaxespad=0.0)
+        keys = [left.plot([], [], **figures.line(looks[name], 1))[0] for name in words]
+        labels = [textwrap.fill(f"{name}  {text}", 46) for name, text in words.items()]
+        at = {"loc": "upper left", "frameon": False, "fontsize": 8.5, "handlelength": 3.2, "borderaxespad": 0.0}
+        right.legend(keys, labels, title=heading, title_fontsize=8.5, alignment="left", **at)
         right.text(0.02, 0.0, "\n".join(marks), transform=right.transAxes, fontsize=8.5, va="bottom", linespacing=1.25)
         data = svg.png(made)
     return data if len(data) <= LIMIT else svg.png(made, colours=32)
+
+
+def learning_curves(axes: Any, study: Study, styles: figures.Styles) -> None:
+    """The return of every arm while it learns."""
+    axes.set(xlabel="environment steps per seed", ylabel="return")
+    axes.xaxis.set_major_formatter(svg.compact())
+    for arm in study.arms:
+        kind = "eval" if "return" in arm.metrics("eval") else "train"
+        if len(series := arm.series(kind, "return")):
+            figures.curve(axes, figures.thin(series), styles[arm.label])
 
 
 def marked(one: Finding) -> list[str]:

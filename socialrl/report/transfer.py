@@ -8,27 +8,22 @@ from socialrl.report.legends import arm_legend
 from socialrl.report.markup import Markup, Section, figure, fold, section, table
 from socialrl.report.reading import Study
 from socialrl.report.scores import cell
-from socialrl.report.statistics import interval
+from socialrl.report.statistics import Estimate, interval
 from socialrl.report.tables import SHARE
 
 Key = tuple[str, str]  # arm and method
+Points = dict[str, tuple[np.ndarray, list[Estimate]]]  # by method: after how many episodes, and the return then
 
 
 def few_shot(study: Study, arm_styles: Styles) -> Section | None:
     """Return on new tasks against the episodes seen of them, by arm and method."""
-    curves = few_shot_curves(study)
+    curves, (points, styles) = few_shot_curves(study), methods(study, arm_styles)
     if not curves:
         return None
-    names = {key: key[0] if key[1] in ("", key[0]) else f"{key[0]}: {key[1]}" for key in curves}
-    styles: dict[str, figures.Style] = {}
-    for arm in dict.fromkeys(arm for arm, _ in curves):
-        own = [name for key, name in names.items() if key[0] == arm]
-        styles |= dict(zip(own, figures.variants(arm_styles[arm], len(own)), strict=True))
-    points = {names[key]: (episodes, [interval(score) for score in scores]) for key, (episodes, scores) in curves.items()}
     picture = Markup(figures.few_shot(points, styles, "few"))
     rows = [
-        (names[key], f"{count:,}", cell(interval(score)), str(score.shape[1]))
-        for key, (episodes, scores) in curves.items()
+        (name, f"{count:,}", cell(interval(score)), str(score.shape[1]))
+        for name, (episodes, scores) in zip(points, curves.values(), strict=True)
         for count, score in zip(episodes, scores, strict=True)
     ]
     text = "Interquartile mean over seeds and tasks; intervals resample seeds within each task (stratified bootstrap)."
@@ -39,6 +34,18 @@ def few_shot(study: Study, arm_styles: Styles) -> Section | None:
         followed(study),
         anchor="few-shot",
     )
+
+
+def methods(study: Study, arm_styles: Styles) -> tuple[Points, dict[str, figures.Style]]:
+    """The return of every method after some episodes of the new tasks, and how each is drawn; empty if nothing was measured."""
+    curves = few_shot_curves(study)
+    names = {key: key[0] if key[1] in ("", key[0]) else f"{key[0]}: {key[1]}" for key in curves}
+    styles: dict[str, figures.Style] = {}
+    for arm in dict.fromkeys(arm for arm, _ in curves):
+        own = [name for key, name in names.items() if key[0] == arm]
+        styles |= dict(zip(own, figures.variants(arm_styles[arm], len(own)), strict=True))
+    points = {names[key]: (episodes, [interval(score) for score in scores]) for key, (episodes, scores) in curves.items()}
+    return points, styles
 
 
 def followed(study: Study) -> Markup | None:

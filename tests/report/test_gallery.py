@@ -5,7 +5,8 @@ import io
 import pytest
 from PIL import Image
 
-from socialrl.report.gallery import LIMIT, command, main, plain, write_gallery
+from socialrl.report import figures
+from socialrl.report.gallery import LIMIT, command, main, picture, plain, write_gallery
 from socialrl.report.reading import read
 from socialrl_envs import SocialRLError
 from tests.report.fake_run import full_run, line, write_run
@@ -46,7 +47,8 @@ def test_pictures_are_small_and_not_empty(gallery):
         with Image.open(io.BytesIO(data)) as image:
             assert image.width == 1440
             seen = {colour for _, colour in image.convert("RGB").getcolors(1 << 20) or ()}
-        for colour in ((0x00, 0x72, 0xB2), (0xD5, 0x5E, 0x00)):  # those of the first two arms are still told apart
+        first, second, third = (0x00, 0x72, 0xB2), (0xD5, 0x5E, 0x00), (0x00, 0x9E, 0x73)
+        for colour in (first, second if path == gallery[0] else third):  # those of two arms in it are still told apart
             assert min(sum(abs(a - b) for a, b in zip(colour, one, strict=True)) for one in seen) < 24
 
 
@@ -79,6 +81,22 @@ def test_commands_say_nothing_of_where_they_were_typed(tmp_path, typed, shown):
     assert command(read(run_of(tmp_path / "r", typed)).runs[0]) == shown
 
 
+def test_new_tasks_are_the_main_result_where_there_are_any(tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(figures, "few_shot_curves", lambda axes, points, styles: drawn.append(points))
+    picture(read(run_of(tmp_path / "without")))
+    assert not drawn
+    measured = [
+        line("a", "few_shot", 2, [1.0, 2.0, 3.0], {"preference": task, "episodes": episodes, "method": "adapted"})
+        for task in ("red", "blue")
+        for episodes in (1, 10)
+    ]
+    picture(read(write_run(tmp_path / "with", [*measured, line("a", "final", 2, [1.0])])))
+    ((name, (episodes, estimates)),) = drawn[0].items()
+    assert (name, episodes.tolist()) == ("a: adapted", [1, 10])
+    assert [estimate.value for estimate in estimates] == [2.0, 2.0]
+
+
 def test_text_is_no_markdown():
     assert plain("a_b _c_ `x` [y](z)\n# <i>") == r"a_b \_c\_ \`x\` \[y](z) # &lt;i&gt;"
 
@@ -92,9 +110,9 @@ def test_the_command_line(tmp_path, capsys, monkeypatch):
 
 
 def test_a_name_cannot_lead_out_of_the_folder(tmp_path):
-    picture, _ = write_gallery([run_of(tmp_path / "r", name="../../up")], tmp_path / "p.md", tmp_path / "pictures")
-    assert picture.parent == tmp_path / "pictures"
-    assert picture.exists()
+    drawn, _ = write_gallery([run_of(tmp_path / "r", name="../../up")], tmp_path / "p.md", tmp_path / "pictures")
+    assert drawn.parent == tmp_path / "pictures"
+    assert drawn.exists()
 
 
 def test_two_runs_of_one_experiment_are_refused(tmp_path):
