@@ -34,45 +34,52 @@ from socialrl.learners._offpolicy import OffPolicyConfig, Rows
 from socialrl.losses.td import inferred_reward
 from socialrl.types import Learner
 from socialrl_envs.types import WorldSpec
+from socialrl_envs.world import require
 
 VALUE, SCORE, REWARD = 0, 1, 2  # heads
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(OffPolicyConfig):
-    """Options of inverse_rl: those of every off-policy learner. Inferred rewards are in nats: the temperature is 1."""
+    """Options of inverse_rl, besides those of every off-policy learner.
+
+    temperature: the co-players are taken to act by exp(q / temperature), and so does the novice. It is the unit of what is
+        inferred, for actions alone do not tell the scale of a reward.
+    """
 
     epsilon_start: float = 0.05
+    temperature: float = 0.1
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(self.temperature > 0, "temperature", self.temperature, "positive")
 
     def build(self, spec: WorldSpec) -> Learner:
         """The learner for this world; it needs a novice and somebody whose goals it can infer."""
         check_roster(spec, "inverse_rl infers the goals of co-players")
-        return network_learner(Net(self, spec, heads=3), loss, by_softmax(), "logit")
+        return network_learner(Net(self, spec, heads=3), loss, by_softmax(self.temperature), "logit")
 
 
 def loss(net: Net, params: PyTree, target: PyTree, rows: Rows) -> Losses:
     """Cross-entropy of what was shown; and, on shown and own steps alike, the regression and the soft Bellman error."""
     others, own = others_steps(rows), own_steps(rows)
     shown, mine = net.read(params, target, others), net.read(params, target, own)
-    losses = imitation_loss(shown.out[:, :, SCORE], others)
-    losses = both(losses, cascade(shown, others, net.config.gamma, "shown"))
-    losses = both(losses, cascade(mine, own, net.config.gamma, "own"))
+    losses = imitation_loss(shown.out[:, :, SCORE] / net.config.temperature, others)
+    losses = both(losses, cascade(net.config, shown, others, "shown"))
+    losses = both(losses, cascade(net.config, mine, own, "own"))
     return net.with_prediction(losses, params, mine.x, own)
 
 
-def cascade(read: Read, steps: Steps, gamma: float, where: str) -> Losses:
+def cascade(config: Config, read: Read, steps: Steps, where: str) -> Losses:
     """The reward head learns what the scores imply, the values learn from the reward head."""
 
     def implied(score: Array, action: Array, discount: Array, ahead: Array) -> Array:
-        return inferred_reward(score, action, discount, ahead, 1.0)
+        return inferred_reward(score, action, discount, ahead, config.temperature)
 
-    target = over_sequences(implied)(read.out[:, :, SCORE], steps.action, gamma * steps.goes_on, read.ahead[:, :, SCORE])
+    discount = config.gamma * steps.goes_on
+    target = over_sequences(implied)(read.out[:, :, SCORE], steps.action, discount, read.ahead[:, :, SCORE])
     reward = jnp.take_along_axis(read.out[:, :, REWARD], steps.action[..., None], axis=-1)[..., 0]
     regression = masked_mean((reward - jax.lax.stop_gradient(target)) ** 2, steps.there)
-    td = soft_q_loss(read, steps, jax.lax.stop_gradient(reward), gamma, 1.0)
-    metrics = {
-        f"loss/reward_{where}": regression,
-        f"loss/td_{where}": td,
-        f"inferred_reward_{where}": masked_mean(reward, steps.there),
-    }
-    return regression + td, metrics
+    td = soft_q_loss(read, steps, jax.lax.stop_gradient(reward), config.gamma, config.temperature)
+    metrics = {"loss/reward": regression, "loss/td": td, "inferred_reward": masked_mean(reward, steps.there)}
+    return regression + td, {f"{name}_{where}": value for name, value in metrics.items()}
