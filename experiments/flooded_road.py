@@ -1,7 +1,7 @@
 """A bridge that is flooded now and then, and nothing shows it but what others do: how many floods does a novice survive?
 
 Two locals know and take the way around; a reckless driver takes the bridge in any case, and drowns. Who waits and watches
-crosses when it is safe: a step costs little, the way around a third of what arriving is worth, drowning all of it. The rarer
+crosses when it is safe: a step costs little, the way around a quarter of what arriving is worth, drowning all of it. The rarer
 the floods, the less there is to learn from. Everybody has a memory; `dqn_alone` has no company and one way for all days.
 """
 
@@ -16,7 +16,7 @@ from socialrl_envs.worlds import flooded_road
 
 FLOODS = (0.05, 0.15, 0.5)
 WORLD = flooded_road.Config(
-    novices=1, experts=2, coplayers=(Seat(policy="reckless"),), size=7, horizon=40, step_cost=0.04, identities=True
+    novices=1, experts=2, coplayers=(Seat(policy="reckless"),), size=7, horizon=30, step_cost=0.04, identities=True
 )
 ALONE = dataclasses.replace(WORLD, experts=0, coplayers=())
 OFF_POLICY: dict[str, Any] = {
@@ -27,7 +27,7 @@ OFF_POLICY: dict[str, Any] = {
     "capacity": 40_000,
     "epsilon_steps": 30_000,
 }
-ON_POLICY = ppo.Config(hidden=(128,), epochs=4, entropy=0.03, anneal=120_000)
+ON_POLICY = ppo.Config(hidden=(128,), epochs=4, entropy=0.03, anneal=150_000)
 LEARNERS = {
     "psiphi": (psiphi.Config(**OFF_POLICY), WORLD),
     "dqn": (dqn.Config(**OFF_POLICY), WORLD),
@@ -46,18 +46,18 @@ experiment = Experiment(
         for name, (learner, world) in LEARNERS.items()
     ),
     seeds=5,
-    steps=120_000,
+    steps=150_000,
     parallel=32,
     unroll=20,
     pool=2048,
     refresh=0.25,
     chunk=10,
-    evaluate_every=12_000,
+    evaluate_every=15_000,
     evaluation_episodes=256,
     final_episodes=512,
-    checkpoint_every=60_000,
+    checkpoint_every=75_000,
     protocols=(following.Config(episodes=512, conditions=({"flood": 1.0}, {"flood": 0.0})),),
-    scale="two CPU cores: 7x7, 120,000 steps per seed",
+    scale="two CPU cores: 7x7, 150,000 steps per seed",
     claims=tuple(
         claim
         for percent in (f"{100 * flood:.0f}" for flood in FLOODS)

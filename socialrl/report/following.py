@@ -47,6 +47,7 @@ def following(study: Study, styles: Styles) -> Section | None:
         Measured(arm, str(record.labels.get("company")), str(record.labels.get("condition")), record.values)
         for arm in study.arms
         for record in arm.of(KIND)
+        if "return" in record.values
     ]
     if not found:
         return None

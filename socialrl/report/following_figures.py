@@ -42,10 +42,11 @@ def who(rows: Mapping[str, Values], colours: Mapping[str, str], styles: Styles, 
             followed = [kind for kind, share in parts.items() if kind != "self" and share >= RARELY]
             for number, kind in enumerate(followed):
                 place = row + 0.2 * (number - (len(followed) - 1) / 2)
-                _useful(right, place, mean(values[f"useful/{kind}"]), mean(values[f"precision/{kind}"]), colours[kind])
+                blindly, there = (mean(values.get(f"{measure}/{kind}")) for measure in ("useful", "precision"))
+                _useful(right, place, blindly, there, colours[kind])
             _score(returns, row, values["return"], styles[arm])
-        _level(right, mean(np.array([mean(values["chance"]) for values in rows.values()])))
-        _level(returns, mean(np.array([mean(values["planner_return"]) for values in rows.values()])))
+        _level(right, mean(np.array([mean(values.get("chance")) for values in rows.values()])))
+        _level(returns, mean(np.array([mean(values.get("planner_return")) for values in rows.values()])))
         returns.margins(x=0.08)
         return svg.inline(made, name, f"{title}: whom {', '.join(rows)} followed, whether they were useful there, and returns.")
 
