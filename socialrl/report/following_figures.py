@@ -81,6 +81,7 @@ def survival(curves: Mapping[str, Mapping[float, Float[np.ndarray, " seeds"]]], 
         )
         ticks = sorted({flood for curve in curves.values() for flood in curve})
         axes.set_xticks(np.log(ticks), [f"{tick:.0%}" for tick in ticks])
+        axes.set_xlim(np.log(ticks[0]) - 0.3, np.log(ticks[-1]) + 0.3)
         axes.yaxis.set_major_formatter(svg.percent())
         for number, (arm, curve) in enumerate(curves.items()):
             look, shift = styles[arm], 0.04 * (number - (len(curves) - 1) / 2)  # so that intervals do not hide one another
