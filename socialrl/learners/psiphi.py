@@ -16,7 +16,7 @@ from jax import Array
 from jaxtyping import Bool, Float32, Key, PyTree, Shaped
 
 from socialrl.gpi import Choice, Follow, choose
-from socialrl.learners._company import Company, gates, judge, strangers
+from socialrl.learners._company import Company, gates, judge, known, strangers
 from socialrl.learners._offpolicy import OffPolicyConfig, OffPolicyState, Parts, Rows, build, starts_of
 from socialrl.losses.policy import cloning_loss
 from socialrl.losses.prediction import prediction_loss
@@ -68,8 +68,8 @@ class Config(OffPolicyConfig):
     caution: float = 0.0
     temperature: float = 0.0
     ensemble: int = 1
-    social_batch: int = 8
-    gating: bool = False
+    social_batch: int = 4
+    gating: bool = True
     gate_width: float = 0.1
     gate_steps: int = 1_000
     reward: float = 10.0
@@ -264,21 +264,23 @@ class PsiPhi:
 
     def observe(self, state: OffPolicyState, experience: Experience) -> Extra:
         """The company, judged by one more unroll."""
-        others = experience.others
+        own, others = experience.own, experience.others
         if not self.config.gating or not self.coplayers:
             return state.extra
         time, batch, k = others.action.shape
-        obs = others.obs.reshape(time, batch * k, *self.spec.obs_shape)
-        starts = starts_of(others).reshape(time, batch * k)
-        _, psi, phi, _ = self.apply(state.params, self.blank(batch * k), obs, starts)
-        w, action = state.params["params"]["w"], others.action.reshape(time, batch * k)
-        own_psi = jnp.mean(psi.reshape(time, batch, k, *psi.shape[2:]), axis=3)[:, :, jnp.arange(k), 1 + jnp.arange(k)]
+        obs, starts = beside(own.timestep.obs, others.obs), beside(own.timestep.first, starts_of(others))
+        _, psi, phi, _ = self.apply(state.params, self.blank(starts.shape[1]), obs, starts)
+        w, mine = state.params["params"]["w"], batch * self.novices
+        worth = over_sequences(at_action)(phi, beside(own.action, others.action)) @ w[0]
+        theirs = psi[:, mine:].reshape(time, batch, k, *psi.shape[2:])
+        own_psi = jnp.mean(theirs, axis=3)[:, :, jnp.arange(k), 1 + jnp.arange(k)]
         log_policy = jax.nn.log_softmax(jnp.einsum("tbkac,kc->tbka", own_psi, w[1:]))
         extra: Extra = state.extra
         company = judge(
             extra.company,
-            reward=experience.own.reward,
-            worth=(over_sequences(at_action)(phi, action) @ w[0]).reshape(time, batch, k),
+            reward=own.reward,
+            expected=worth[:, :mine].reshape(own.reward.shape),
+            worth=worth[:, mine:].reshape(time, batch, k),
             log_prob=jnp.take_along_axis(log_policy, others.action[..., None], axis=-1)[..., 0],
             present=others.present,
             actions=len(self.spec.actions),
@@ -328,7 +330,8 @@ class PsiPhi:
                 lambda psi, ahead: self.social_losses(others, w, psi, theirs(phi), ahead, gate), theirs(psi), theirs(ahead)
             )
             losses, metrics = losses | social[0], metrics | social[1]
-            metrics |= {f"gate/{k + 1}": gate[k] for k in range(self.coplayers)} if self.config.gating else {}
+            if m and self.config.gating:
+                metrics |= {f"gate/{k + 1}": gate[k] for k in range(self.coplayers)} | {"reward_known": known(extra.company)}
         if self.config.prediction > 0:
             predicts = (mine(x), own, jnp.ones(own.reward.shape, bool)) if m else (theirs(x), others, others.present)
             losses["prediction"] = self.prediction_error(params, *predicts)
@@ -392,7 +395,7 @@ class PsiPhi:
         metrics = {
             "phi_norm": jnp.mean(jnp.linalg.norm(phi_now, axis=-1)),
             "w_norm": jnp.linalg.norm(w[0]),
-            "reward_error": losses["reward"] / (jnp.var(reward) + 1e-6),
+            "reward_error": losses["reward"] / jnp.maximum(jnp.var(reward), 0.01),  # some batches have next to no rewards
         }
         return losses, metrics
 

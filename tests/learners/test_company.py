@@ -10,14 +10,17 @@ from socialrl.learners._company import gates, judge, strangers
 SHAPE, ACTIONS = (10, 4), 5
 
 
-def known(worth, likelihood, own=0.1, present=None, times=20):
-    """The company after so many unrolls in which another's step was always worth that much and its action that likely."""
+def lived(worth, likelihood, own=0.1, present=None, times=20, foreseen=1.0):
+    """The company after so many unrolls in which another's step was always worth that much and its action that likely; half of
+    one's own steps pay twice `own`, the others nothing, and `foreseen` is the share of that difference that is expected."""
     company = strangers(len(worth))
     there = jnp.ones((*SHAPE, len(worth)), bool) if present is None else present
+    reward = jnp.full((*SHAPE, 1), 2 * own, jnp.float32).at[::2].set(0.0)
     for _ in range(times):
         company = judge(
             company,
-            reward=jnp.full((*SHAPE, 1), own, jnp.float32),
+            reward=reward,
+            expected=own + foreseen * (reward - own),
             worth=jnp.broadcast_to(jnp.array(worth, jnp.float32), there.shape),
             log_prob=jnp.broadcast_to(jnp.log(jnp.array(likelihood, jnp.float32)), there.shape),
             present=there,
@@ -39,20 +42,20 @@ def known(worth, likelihood, own=0.1, present=None, times=20):
     ],
 )
 def test_only_the_predictable_and_useful_count(worth, likelihood, counts):
-    [gate] = np.asarray(gates(known([worth], [likelihood]), 0.1))
+    [gate] = np.asarray(gates(lived([worth], [likelihood]), 0.1))
     assert gate > 0.5 if counts else gate < 0.05
 
 
 def test_each_is_judged_apart_and_strangers_do_not_count():
     np.testing.assert_allclose(gates(strangers(3), 0.1), 0)
-    good, bad, random = np.asarray(gates(known([0.5, -0.5, 0.05], [0.8, 0.8, 0.2]), 0.1))
+    good, bad, random = np.asarray(gates(lived([0.5, -0.5, 0.05], [0.8, 0.8, 0.2]), 0.1))
     assert good > 0.95
     assert bad < 0.01
     assert random < 0.05
 
 
 def test_whoever_earns_more_by_itself_stops_listening():
-    listening = [float(gates(known([0.3], [0.8], own=own), 0.1)[0]) for own in (0.05, 0.2, 0.3, 0.6)]
+    listening = [float(gates(lived([0.3], [0.8], own=own), 0.1)[0]) for own in (0.05, 0.2, 0.3, 1.2)]
     assert listening == sorted(listening, reverse=True)
     assert listening[0] > 0.95
     assert listening[2] == pytest.approx(float(jax.nn.sigmoid(2.0)), abs=0.01)
@@ -61,16 +64,17 @@ def test_whoever_earns_more_by_itself_stops_listening():
 
 def test_the_first_unroll_is_judged_as_it_was():
     """Running means are unbiased from the start."""
-    once, often = known([0.3], [0.5], times=1), known([0.3], [0.5], times=50)
+    once, often = lived([0.3], [0.5], times=1), lived([0.3], [0.5], times=50)
     np.testing.assert_allclose(gates(once, 0.1), gates(often, 0.1), rtol=1e-4)
 
 
 def test_the_absent_are_judged_as_before():
-    before = known([0.5, 0.5], [0.8, 0.8])
+    before = lived([0.5, 0.5], [0.8, 0.8])
     there = jnp.zeros((*SHAPE, 2), bool).at[..., 0].set(True)
     after = judge(
         before,
         reward=jnp.full((*SHAPE, 1), 0.1, jnp.float32),
+        expected=jnp.full((*SHAPE, 1), 0.1, jnp.float32),
         worth=jnp.full((*SHAPE, 2), -1.0, jnp.float32),
         log_prob=jnp.full((*SHAPE, 2), -9.0, jnp.float32),
         present=there,
@@ -85,5 +89,12 @@ def test_the_absent_are_judged_as_before():
 
 
 def test_the_scale_of_rewards_does_not_matter():
-    small, large = (gates(known([0.3 * scale], [0.5], own=0.25 * scale), 0.1) for scale in (0.01, 100.0))
+    small, large = (gates(lived([0.3 * scale], [0.5], own=0.25 * scale), 0.1) for scale in (0.01, 100.0))
     np.testing.assert_allclose(small, large, rtol=1e-2)
+
+
+def test_nobody_counts_before_one_knows_what_pays():
+    trust = [float(gates(lived([0.5], [0.8], foreseen=foreseen), 0.1)[0]) for foreseen in (-1.0, 0.0, 0.5, 1.0)]
+    np.testing.assert_allclose(trust[:2], 0, atol=1e-4)
+    assert trust[2] == pytest.approx(0.75 * trust[3], abs=0.01)  # half of the way is three quarters of the variance
+    assert trust[3] > 0.95

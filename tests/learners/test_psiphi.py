@@ -26,15 +26,15 @@ REACH = {
 
 @pytest.fixture(scope="module")
 def trained():
-    """(lab, state, experience) of a psiphi that has learnt a little."""
-    of = lab("psiphi")
+    """(lab, state, experience) of a psiphi without gates that has learnt a little."""
+    of = lab("psiphi", gating=False)
     state, _, experience, _ = train(of, 4)
     return of, state, experience
 
 
 @pytest.fixture(scope="module")
 def parts(trained):
-    return PsiPhi(small("psiphi"), trained[0].world.spec)
+    return PsiPhi(small("psiphi", gating=False), trained[0].world.spec)
 
 
 @pytest.fixture(scope="module")
