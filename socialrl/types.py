@@ -113,6 +113,9 @@ class Learner(NamedTuple):
     offline: how many of these there shall be
     appraise(state, others) -> what every step of a Demonstration (T, B, L, ...), of any seats, is worth to each source by the
         preferences that it is believed to have, float32 (T, B, L, S), up to scale and offset; or None if it believes nothing
+    infer(state, shown, asked) -> (state, logits): whoever took the steps of a Demonstration `shown` (T, B, L, ...) is taken for
+        one agent with a goal of its own, for which the novices act from then on; logits (T, B, L, A) of its policy at the steps
+        of `asked`; or None
     scale: what the values of its decisions are, worths in units of reward or logits of a policy
     """
 
@@ -128,6 +131,7 @@ class Learner(NamedTuple):
     pretrain: Callable[..., tuple[Any, dict[str, Array]]] | None = None
     offline: int = 0
     appraise: Callable[..., Array] | None = None
+    infer: Callable[..., tuple[Any, Array]] | None = None
     scale: Scale = "reward"
 
 

@@ -12,7 +12,7 @@ from socialrl_envs.errors import SocialRLError
 from socialrl_envs.types import Seat
 from tests.learners.lab import UNROLL, WORLDS, Paid, Scrambled, lab, same, shapes, small, train
 
-BY_ITSELF = {"dqn", "medal", "ppo", "sociapl"}  # learners that have no use for demonstrations
+BY_ITSELF = {"basis", "dqn", "medal", "ppo", "sociapl"}  # learners that have no use for demonstrations
 every_learner = pytest.mark.parametrize("name", learner_names())
 WANDERER = (Seat(policy="wanderer"),)
 

@@ -1,0 +1,246 @@
+"""BASIS: many tasks teach what matters and how to get it; a newcomer's goal is then read off a few of its actions.
+
+After Abdulhai, Jaques and Levine (2022, arXiv 2208.04919). Every novice's seat is a task, with preferences w_m and successor
+features Psi_m of its own over a torso and cumulants Phi that all share, learnt from own rewards. Whoever is watched later on is
+taken for somebody who wants Phi . w for an unknown w and knows what the tasks know:
+pi(a|s) ~ exp(sharpness * max_m Psi_m(s, a) . w). Its w is the likeliest one.
+"""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import optax
+from jax import Array
+from jaxtyping import Bool, Float32, Key, PyTree
+
+from socialrl.learners._offpolicy import OffPolicyConfig, OffPolicyState, Parts, Rows, build, starts_of
+from socialrl.losses.policy import cloning_loss
+from socialrl.losses.prediction import prediction_loss
+from socialrl.losses.successor import at_action, successor_error
+from socialrl.losses.td import q_learning_error
+from socialrl.nets.heads import Prediction, SmallDense
+from socialrl.nets.memory import Encoder, blank
+from socialrl.types import Decision, Demonstration, Learner
+from socialrl_envs.struct import pytree
+from socialrl_envs.types import WorldSpec
+from socialrl_envs.world import require
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Config(OffPolicyConfig):
+    """Options of basis, besides those of every off-policy learner.
+
+    cumulants: size of Phi.
+    reward: weight of predicting each task's reward by Phi . w_m.
+    td: weight of TD learning of each task's own values.
+    successor: weight of TD learning of every task's successor features, on the steps of all.
+    phi_penalty: weight of mean Phi^2.
+    phi_gain: scale of Phi and Psi at the start.
+    w_std: standard deviation of every w at the start.
+    sharpness: of the choices of whoever is watched, per unit of reward.
+    prior: weight of an inferred w's squared distance from the mean of the tasks', beside the mean surprise at a step in nats.
+    fit_steps: gradient steps in which a w is inferred.
+    starts: random w from which that begins, besides each task's and their mean; the likeliest of what is found is taken.
+    """
+
+    takes: ClassVar[tuple[str, ...]] = ()  # it is taught by rewards; whoever is watched is inferred apart, see `infer`
+
+    cumulants: int = 8
+    reward: float = 10.0
+    td: float = 1.0
+    successor: float = 1.0
+    phi_penalty: float = 1.0
+    phi_gain: float = 0.1
+    w_std: float = 0.3
+    sharpness: float = 5.0
+    prior: float = 0.01
+    fit_steps: int = 200
+    starts: int = 16
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for key in ("cumulants", "fit_steps"):
+            require(getattr(self, key) >= 1, key, getattr(self, key), "at least 1")
+        require(self.starts >= 0, "starts", self.starts, "at least 0")
+        for key in ("reward", "td", "successor", "phi_penalty", "prior"):
+            require(getattr(self, key) >= 0, key, getattr(self, key), "a weight, at least 0")
+        for key in ("phi_gain", "w_std", "sharpness"):
+            require(getattr(self, key) > 0, key, getattr(self, key), "positive")
+
+    def build(self, spec: WorldSpec) -> Learner:
+        """The learner for this world; it needs a novice."""
+        require(len(spec.novices) > 0, "novices", 0, "at least 1 for a learner")
+        return Basis(self, spec).learner()
+
+
+class Network(nn.Module):
+    """obs -> psi (T, N, M, A, K) of every task and phi (T, N, A, K); w (M, K) are parameters of their own."""
+
+    config: Config
+    spec: WorldSpec
+
+    def setup(self) -> None:
+        tasks, actions, cumulants = len(self.spec.novices), len(self.spec.actions), self.config.cumulants
+        self.encoder = Encoder(self.config.hidden, self.config.memory)
+        self.psi = SmallDense((tasks, actions, cumulants), self.config.phi_gain)
+        self.phi = SmallDense((actions, cumulants), self.config.phi_gain)
+        self.w = self.param("w", nn.initializers.normal(self.config.w_std), (tasks, cumulants))
+        self.prediction = Prediction(self.spec.obs_shape, actions)
+
+    def __call__(self, memory: Any, obs: Array, first: Array, peek: Array | None = None) -> tuple[Any, Array, Array, Array]:
+        """Memory, psi at `obs` or, if given, at the true successors `peek`, phi and features (T, N, F) at `obs`."""
+        memory, x, ahead = self.encoder(memory, obs, first, peek)
+        return memory, self.psi(x if ahead is None else ahead), self.phi(x), x
+
+    def predict(self, x: Array, action: Array) -> Array:
+        """The next observation, (T, N, V, V, C)."""
+        return self.prediction(x, action)
+
+    def everything(self, memory: Any, obs: Array, first: Array) -> Any:
+        """Touches every parameter, for `init`."""
+        _, psi, phi, x = self(memory, obs, first)
+        if self.config.prediction > 0:
+            self.predict(x, jnp.zeros(x.shape[:-1], jnp.int32))
+        return psi, phi
+
+
+@pytree
+class Goal:
+    """What the novices want instead of their tasks, if `given`: w (K,)."""
+
+    w: Float32[Array, " K"]
+    given: Bool[Array, ""]
+
+
+def over_sequences(function: Callable[..., Array]) -> Callable[..., Array]:
+    """Maps a loss of one sequence over the sequences of axis 1."""
+    return jax.vmap(function, in_axes=1, out_axes=1)
+
+
+class Basis:
+    """The parts of the learner: network, decision, loss, goal inference."""
+
+    def __init__(self, config: Config, spec: WorldSpec):
+        self.config, self.spec, self.tasks = config, spec, len(spec.novices)
+        self.net = Network(config, spec)
+        self.apply: Callable[..., Any] = self.net.apply
+
+    def learner(self) -> Learner:
+        """The functions of a learner."""
+        goal = Goal(w=jnp.zeros(self.config.cumulants, jnp.float32), given=jnp.array(False))
+        parts = Parts(init=self.init, decide=self.decide, loss=self.loss, extra=goal, observe=lambda state, _: state.extra)
+        parts = parts._replace(explain=self.explain, appraise=self.appraise)
+        return build(self.config, self.spec, parts)._replace(infer=self.infer)
+
+    def init(self, key: Key[Array, ""]) -> PyTree:
+        """Fresh parameters."""
+        obs = jnp.zeros((1, 1, *self.spec.obs_shape), jnp.uint8)
+        return self.net.init(key, self.blank(1), obs, jnp.ones((1, 1), bool), method=Network.everything)
+
+    def blank(self, batch: int) -> Any:
+        """The memory of `batch` streams at the start of an episode."""
+        return blank(self.config.memory, self.config.hidden[-1], batch)
+
+    def decide(
+        self, state: OffPolicyState, memory: Any, obs: Array, first: Array, key: Key[Array, ""], explore: bool
+    ) -> tuple[Decision, Any]:
+        """What is best by the novice's own w, whichever task's successor features know the way."""
+        memory, psi, _, _ = self.apply(state.params, memory, obs, first)
+        goal, task = state.extra, jnp.arange(obs.shape[1]) % self.tasks
+        w = jnp.where(goal.given, goal.w, state.params["params"]["w"][task])
+        values = jnp.max(jnp.einsum("nmak,nk->nma", psi[0], w), axis=1)
+        action = jnp.argmax(values, axis=-1).astype(jnp.int32)
+        unused = jnp.full(action.shape, jnp.nan, jnp.float32)
+        return Decision(action=action, source=jnp.zeros_like(action), values=values[:, None], influence=unused), memory
+
+    def explain(self, state: OffPolicyState, memory: Any, obs: Array, first: Array, decision: Decision) -> dict[str, Array]:
+        """What the auxiliary head expects to be seen next."""
+        if self.config.prediction == 0:
+            return {}
+        x = self.apply(state.params, memory, obs, first)[3]
+        return {"prediction": self.apply(state.params, x, decision.action[None], method=Network.predict)[0]}
+
+    def appraise(self, state: OffPolicyState, others: Demonstration) -> Float32[Array, "T B L S"]:
+        """Phi(s, a) . w of every step, for the goal that was inferred last, if one was."""
+        phi = self.watched(state.params, others)[1]
+        done = over_sequences(at_action)(phi, others.action.reshape(phi.shape[:2]))
+        return (done @ state.extra.w).reshape(*others.action.shape, 1)
+
+    def watched(self, params: PyTree, others: Demonstration) -> tuple[Array, Array]:
+        """psi (T, N, M, A, K) and phi (T, N, A, K) at what the others saw, N = B * L."""
+        time = others.action.shape[0]
+        obs, starts = others.obs.reshape(time, -1, *self.spec.obs_shape), starts_of(others).reshape(time, -1)
+        _, psi, phi, _ = self.apply(params, self.blank(obs.shape[1]), obs, starts)
+        return psi, phi
+
+    def infer(self, state: OffPolicyState, shown: Demonstration, asked: Demonstration) -> tuple[OffPolicyState, Array]:
+        """The likeliest goal of whoever took the steps of `shown`, given to the novices, and the logits (T, B, L, A) of its
+        policy at the steps of `asked`. Leaves (T, B, L, ...); steps in which nobody is present show nothing."""
+        psi, tasks = self.watched(state.params, shown)[0], state.params["params"]["w"]
+        action, mean = shown.action.reshape(psi.shape[:2]), jnp.mean(tasks, axis=0)
+        there = shown.present.reshape(psi.shape[:2]).astype(jnp.float32)
+
+        def surprise(w: Float32[Array, " K"]) -> Float32[Array, ""]:
+            nats = over_sequences(cloning_loss)(self.policy(psi, w), action)
+            return jnp.sum(there * nats) / jnp.maximum(jnp.sum(there), 1.0) + self.config.prior * jnp.sum((w - mean) ** 2)
+
+        optimiser = optax.adam(0.05)
+
+        def step(carry: Any, _: None) -> tuple[Any, None]:
+            w, opt_state = carry
+            updates, opt_state = optimiser.update(jax.grad(surprise)(w), opt_state)
+            return (optax.apply_updates(w, updates), opt_state), None
+
+        def fit(w: Float32[Array, " K"]) -> tuple[Array, Array]:
+            (w, _), _ = jax.lax.scan(step, (w, optimiser.init(w)), length=self.config.fit_steps)
+            return w, surprise(w)
+
+        draws = mean + jnp.std(tasks) * jax.random.normal(jax.random.key(0), (self.config.starts, len(mean)))
+        goals, nats = jax.vmap(fit)(jnp.concatenate([mean[None], tasks, draws]))
+        w = goals[jnp.argmin(nats)]
+        logits = self.policy(self.watched(state.params, asked)[0], w).reshape(*asked.action.shape, -1)
+        return dataclasses.replace(state, extra=Goal(w=w, given=jnp.array(True))), logits
+
+    def policy(self, psi: Float32[Array, "T N M A K"], w: Float32[Array, " K"]) -> Float32[Array, "T N A"]:
+        """Logits of somebody who wants Phi . w and knows what the tasks know."""
+        return self.config.sharpness * jnp.max(psi @ w, axis=2)
+
+    def loss(self, params: PyTree, target: PyTree, rows: Rows, extra: Goal) -> tuple[Array, dict[str, Array]]:
+        """All losses on the novices' steps, weighted and summed, and each by name."""
+        own, time, every = rows.own, rows.own.reward.shape[0], params["params"]["w"]
+        task = jnp.arange(own.reward[0].size) % self.tasks
+        obs, next_obs = (y.reshape(time, -1, *self.spec.obs_shape) for y in (own.timestep.obs, own.next_obs))
+        first, action, reward, ended = (
+            y.reshape(time, -1) for y in (own.timestep.first, own.action, own.reward, own.terminated)
+        )
+        memory, n = self.blank(len(task)), jnp.arange(len(task))
+        _, psi, phi, x = self.apply(params, memory, obs, first)
+        ahead = jax.lax.stop_gradient(self.apply(target, memory, obs, first, next_obs)[1])
+        discount = jnp.where(ended, 0.0, self.config.gamma).astype(jnp.float32)
+        phi_now, frozen = over_sequences(at_action)(phi, action), jax.lax.stop_gradient(every)
+
+        mine, mine_ahead = (jnp.einsum("tnak,nk->tna", y[:, n, task], frozen[task]) for y in (psi, ahead))
+        td = over_sequences(q_learning_error)(mine, action, reward, discount, mine_ahead, mine_ahead)
+
+        def successor(psi: Array, ahead: Array, w: Array) -> Array:
+            now, best = over_sequences(at_action)(psi, action), jnp.argmax(ahead @ w, axis=-1)
+            bootstrap = over_sequences(at_action)(ahead, best)
+            error = over_sequences(successor_error)(now, jax.lax.stop_gradient(phi_now), discount, bootstrap)
+            return jnp.mean(error**2)
+
+        losses = {
+            "reward": jnp.mean((jnp.einsum("tnk,nk->tn", phi_now, every[task]) - reward) ** 2),
+            "td": jnp.mean(td**2),
+            "successor": jnp.mean(jax.vmap(successor, in_axes=(2, 2, 0))(psi, ahead, frozen)),
+            "phi_penalty": jnp.mean(phi**2),
+        }
+        if self.config.prediction > 0:
+            predicted = self.apply(params, x, action, method=Network.predict)
+            losses["prediction"] = jnp.mean(over_sequences(prediction_loss)(predicted, next_obs))
+        total = jnp.sum(jnp.stack([getattr(self.config, name) * value for name, value in losses.items()]))
+        metrics = {"reward_error": losses["reward"] / (jnp.var(reward) + 1e-6), "value": jnp.mean(mine)}
+        return total, metrics | {f"loss/{name}": value for name, value in losses.items()}
