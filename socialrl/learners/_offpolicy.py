@@ -238,10 +238,24 @@ class Descent:
         """An unroll is kept, the others are judged by it, then come the gradient steps."""
         stored = replay.add(state.buffer, self.store.pack(Rows(own=experience.own, others=experience.others)))
         unroll, worlds = experience.own.reward.shape[:2]
+        if self.recorded is not None:
+            key, file_key = jax.random.split(key)
+            experience = self.with_the_absent(experience, file_key)
         judged = dataclasses.replace(state, buffer=stored, extra=self.parts.observe(state, experience))
         after, metrics = self.descend(judged, jax.random.split(key, self.config.updates), lambda key: self.batch(stored, key))
         steps = state.steps + jnp.int32(unroll * worlds)
         return dataclasses.replace(after, steps=steps), metrics | {"epsilon": epsilon(self.config, state.steps)}
+
+    def with_the_absent(self, experience: Experience, key: Key[Array, ""]) -> Experience:
+        """The experience in which co-players who were away throughout do what they do in the file, to be judged by it."""
+        assert self.recorded is not None
+        of_file = self.store.unpack(self.recorded(key, *experience.others.action.shape[:2]))
+        there = jnp.any(experience.others.present, axis=(0, 1))
+
+        def one(live: Array, file: Array) -> Array:
+            return jnp.where(there.reshape(-1, *(1,) * (live.ndim - 3)), live, file)
+
+        return dataclasses.replace(experience, others=jax.tree.map(one, experience.others, of_file))
 
     def pretrain(self, state: OffPolicyState, key: Key[Array, ""], steps: int) -> tuple[OffPolicyState, dict[str, Array]]:
         """Gradient steps on rows of the file without any own steps beside them."""

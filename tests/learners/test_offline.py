@@ -158,6 +158,14 @@ def test_online_learning_goes_on_beside_the_file(file, name):
     assert metrics["loss/cloning"] > 0  # nobody is there: it is the file that is cloned
 
 
+def test_who_is_away_is_judged_by_the_file(file):
+    of = lab("psiphi", novices=1, coplayers=AWAY, demonstrations=file, gating=True)
+    state, _, _, _ = train(of, 1)
+    assert np.all(np.asarray(state.extra.company.weights) > 0)
+    strangers = lab("psiphi", novices=1, coplayers=AWAY, gating=True)
+    assert not np.any(np.asarray(train(strangers, 1)[0].extra.company.weights))
+
+
 def test_memory_and_the_auxiliary_head_learn_offline_too(file):
     of = lab("psiphi", novices=1, coplayers=AWAY, demonstrations=file, offline=4, memory="gru", prediction=0.5, gating=True)
     state = of.learner.init(jax.random.key(0), UNROLL, WORLDS)
