@@ -2,7 +2,7 @@
 
 Three novices are three tasks: one likes red, one green, one blue. They share what matters (Phi) and what leads to it (Psi).
 Then an expert comes who wants a mixture that none of them wanted, is watched for 0, 1, 10 and 100 episodes, and its preferences
-are inferred from its actions alone.
+are inferred from its actions alone. The second arm learns the tasks' values, but no successor features.
 """
 
 from socialrl.config import Arm, Experiment
@@ -21,7 +21,10 @@ experiment = Experiment(
         novices=tuple(Seat(preferences=taste) for taste in TASTES),
         experts=(Seat(policy="noisy", skill=0.95, presence="never"),),
     ),
-    arms=(Arm(name="basis", learner=basis.Config()),),
+    arms=(
+        Arm(name="basis", learner=basis.Config()),
+        Arm(name="values_only", learner=basis.Config(successor=0.0)),
+    ),
     seeds=5,
     steps=12_000,
     chunk=5,
