@@ -2,14 +2,17 @@
 
     python benchmarks/training_throughput.py
     python benchmarks/training_throughput.py --arms psiphi --seeds 1 --learner.updates 2
+    python benchmarks/training_throughput.py --arms psiphi --breakdown none --coplayers 0,1,2,3,4,6
 
 First a row per arm: compile seconds, env-steps per second summed over seeds, peak memory (a process of its own for each). Then,
 for one arm, where the time of an update goes; a part alone is measured over the same data, so parts need not add up exactly.
+With --coplayers a row per number of them as well, for the first arm. Seeds run a core each: their number should be a multiple.
 Arguments that are not listed below are overrides of the experiment, as for `socialrl run`.
 """
 
 import argparse
 import dataclasses
+import itertools
 import multiprocessing
 import os
 import resource
@@ -184,6 +187,26 @@ def measure(experiment: Experiment, name: str, seconds: float) -> tuple[Any, ...
     return (name, f"{compile_seconds:.1f}", f"{rate:,.0f}", f"{1000 * update:.2f}", f"{peak:,.0f}")
 
 
+def crowd(experiment: Experiment, count: int) -> Experiment:
+    """The experiment beside so many experts: its own, over and over."""
+    seats = tuple(itertools.islice(itertools.cycle(experiment.world.experts), count))
+    return dataclasses.replace(experiment, world=dataclasses.replace(experiment.world, experts=seats))
+
+
+def of_company(experiment: Experiment, name: str, counts: Sequence[int], seconds: float) -> str:
+    """What each further co-player costs: time of an update by their number."""
+    rows: list[tuple[Any, ...]] = [("co-players", "env-steps/s", "ms per update", "ms per co-player")]
+    alone = None
+    for count in counts:
+        print(f"{name} beside {count} ...", file=sys.stderr, flush=True)
+        bench = Bench(crowd(experiment, count), next(arm for arm in experiment.arms if arm.name == name), seconds)
+        update = bench.training_rate()[1]
+        alone = update if count == 0 else alone
+        each = f"{1000 * (update - alone) / count:.2f}" if count and alone is not None else ""
+        rows.append((count, f"{experiment.seeds * bench.steps_of_update / update:,.0f}", f"{1000 * update:.2f}", each))
+    return f"{name}: what company costs, {experiment.seeds} seeds side by side\n" + table(rows)
+
+
 def breakdown(experiment: Experiment, name: str, seconds: float) -> str:
     """Where an update's time goes, and what bounds it."""
     bench = Bench(experiment, next(arm for arm in experiment.arms if arm.name == name), seconds)
@@ -230,6 +253,9 @@ def parse(arguments: Sequence[str] | None = None) -> tuple[argparse.Namespace, l
     parser.add_argument("--experiment", type=Path, default=ROOT / "experiments" / "coin_grid.py", help="its settings are used")
     parser.add_argument("--arms", default="psiphi,dqn,bc", help="arms to measure (default psiphi,dqn,bc)")
     parser.add_argument("--breakdown", default="psiphi", metavar="ARM", help="the arm to take apart, or none (default psiphi)")
+    parser.add_argument(
+        "--coplayers", default="", metavar="K,...", help="numbers of co-players, for the first arm"
+    )
     parser.add_argument("--seconds", type=float, default=5.0, help="time to measure for, per number (default 5)")
     return parser.parse_known_args(arguments)
 
@@ -239,8 +265,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         experiment = apply(load_experiment(options.experiment), settings)
         names = [arm.name for arm in apply(experiment, ["--arms", options.arms]).arms]
+        counts = [int(count) for count in options.coplayers.split(",") if count]
         alone = None if options.breakdown == "none" else apply(experiment, ["--arms", options.breakdown]).arms[0].name
-    except SocialRLError as error:
+    except (SocialRLError, ValueError) as error:
         print(error, file=sys.stderr)
         return 2
     device, load = f"{jax.devices()[0].device_kind} x{jax.device_count()}", os.getloadavg()[0]
@@ -253,6 +280,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with ProcessPoolExecutor(1, mp_context=fresh) as pool:  # a process each: peak memory is one process's
             rows.append(pool.submit(measure, experiment, name, options.seconds).result())
     print(table(rows))
+    if counts:
+        print("\n" + of_company(experiment, names[0], counts, options.seconds))
     if alone:
         print(f"taking {alone} apart ...", file=sys.stderr, flush=True)
         print("\n" + breakdown(experiment, alone, options.seconds))

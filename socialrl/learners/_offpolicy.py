@@ -109,6 +109,7 @@ class Parts(NamedTuple):
     decide(state, memory, obs (1, N, V, V, C), first (1, N), key, explore) -> (Decision with leaves (N, ...), memory)
     loss(params, target, rows, extra) -> (scalar, metrics by name). The others' steps of the rows have K co-players, or 2 K
         with a demonstration file: first those of the stream, then the same of the file. Offline there are no own steps, M = 0
+    social_batch: rows of a gradient step that come with the others' steps, the first ones; None: all
     observe(state, experience) -> extra: what the learner keeps besides, once an unroll has been lived through
     adapt, appraise, scale: those of a Learner. explain, follow: the same of what `decide` takes: (state, memory, obs, first,
         decision) and (state, memory, obs, first, source, key)
@@ -118,6 +119,7 @@ class Parts(NamedTuple):
     decide: Callable[..., tuple[Decision, Any]]
     loss: Callable[[PyTree, PyTree, Rows, PyTree], tuple[Array, dict[str, Array]]]
     extra: PyTree = ()
+    social_batch: int | None = None
     observe: Callable[[OffPolicyState, Experience], PyTree] = lambda state, experience: state.extra
     adapt: Callable[..., Any] | None = None
     explain: Callable[..., dict[str, Array]] | None = None
@@ -270,13 +272,14 @@ class Descent:
         return self.descend(state, jax.random.split(key, steps), demonstrated)
 
     def batch(self, stored: replay.Buffer, key: Key[Array, ""]) -> Rows:
-        """Rows of the buffer, with as many of the file beside them if there is one."""
-        if self.recorded is None:
-            return self.store.unpack(replay.sample(stored, key, self.config.batch))
+        """Rows of the buffer, the first `social_batch` of them with the others' steps, and as many of the file beside these."""
         live_key, file_key = jax.random.split(key)
         live = replay.sample(stored, live_key, self.config.batch)
-        of_file = self.recorded(file_key, live.own.reward.shape[0], self.config.batch)
-        return self.store.unpack(Rows(own=live.own, others=jax.tree.map(beside, live.others, of_file)))
+        others = jax.tree.map(lambda leaf: leaf[:, : self.parts.social_batch], live.others)
+        if self.recorded is not None:
+            of_file = self.recorded(file_key, *others.action.shape[:2])
+            others = jax.tree.map(beside, others, of_file)
+        return self.store.unpack(Rows(own=live.own, others=others))
 
     def descend(
         self, state: OffPolicyState, keys: Key[Array, " G"], rows_of: Callable[[Any], Rows]

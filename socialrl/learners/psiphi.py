@@ -68,7 +68,7 @@ class Config(OffPolicyConfig):
     caution: float = 0.0
     temperature: float = 0.0
     ensemble: int = 1
-    social_batch: int = 4
+    social_batch: int = 2
     gating: bool = True
     gate_width: float = 0.1
     gate_steps: int = 1_000
@@ -201,7 +201,9 @@ class PsiPhi:
         ridge = Ridge(gram=jnp.zeros((size, size), jnp.float32), moment=jnp.zeros(size, jnp.float32))
         extra = Extra(ridge=ridge, company=strangers(self.coplayers))
         parts = Parts(init=self.init, decide=self.decide, loss=self.loss, extra=extra, observe=self.observe, adapt=self.adapt)
-        parts = parts._replace(explain=self.explain, follow=self.follow, appraise=self.appraise)
+        parts = parts._replace(
+            explain=self.explain, follow=self.follow, social_batch=self.config.social_batch, appraise=self.appraise
+        )
         return build(self.config, self.spec, parts)
 
     def init(self, key: Key[Array, ""]) -> PyTree:
@@ -295,9 +297,8 @@ class PsiPhi:
         return gates(extra.company, self.config.gate_width)
 
     def loss(self, params: PyTree, target: PyTree, rows: Rows, extra: Extra) -> tuple[Array, dict[str, Array]]:
-        """All losses on rows with leaves (T, B, M or K, ...), weighted and summed, and each by name."""
-        own, w = rows.own, params["params"]["w"]
-        others = jax.tree.map(lambda leaf: leaf[:, : self.config.social_batch], rows.others)
+        """All losses on rows, own leaves (T, B, M, ...), the others' (T, L, K, ...), weighted and summed, and each by name."""
+        own, others, w = rows.own, rows.others, params["params"]["w"]
         time, batch, m = own.reward.shape
         watched, seats = others.action.shape[1:]
         obs, next_obs = beside(own.timestep.obs, others.obs), beside(own.next_obs, others.next_obs)
