@@ -1,15 +1,15 @@
 """Company that is not worth following: random walkers, and anti-experts that pursue what is worst for the novice.
 
-Nobody tells the novice which company it keeps. Learning alone (dqn) is the bar; beside good company psiphi clears it.
-The arms with a heavier TD loss show where the harm comes from: less from the company than from the reward loss, which
-outweighs learning values.
+Nobody tells the novice which company it keeps. Learning alone (dqn) is the bar; beside good company psiphi clears it. Gates let
+another count as far as it is predictable and useful by the novice's own rewards. Without gates, what a cautious novice gains is
+asked as well: it believes what another's behaviour is worth by the lower bound over an ensemble alone.
 """
 
 import dataclasses
 import runpy
 from pathlib import Path
 
-from socialrl.config import Arm, Experiment
+from socialrl.config import Arm, Claim, Experiment
 from socialrl.learners import dqn, psiphi
 from socialrl_envs.types import Seat
 
@@ -20,12 +20,45 @@ COMPANY = {
     "wanderers": dataclasses.replace(coin_grid.world, experts=0, coplayers=(Seat(policy="wanderer"),) * 3),
     "anti_experts": dataclasses.replace(coin_grid.world, experts=0, coplayers=(Seat(policy="anti_expert"),) * 3),
 }
-LEARNERS = {"psiphi": psiphi.Config(), "psiphi_td10": psiphi.Config(td=10.0), "dqn": dqn.Config()}
+LEARNERS = {
+    "psiphi": psiphi.Config(),
+    "ungated": psiphi.Config(gating=False),
+    "cautious": psiphi.Config(gating=False, ensemble=3, caution=1.0),
+    "dqn": dqn.Config(),
+}
+STUDY, VARIANCE = "preliminary study", "arXiv 2410.23726"
 
 experiment = dataclasses.replace(
     coin_grid,
-    claims=(),
-    scale="",
+    claims=(
+        Claim(text="Beside experts, psiphi is above learning alone", source="aim", arm="psiphi_experts", over="dqn_experts"),
+        *(
+            claim
+            for company in ("wanderers", "anti_experts")
+            for claim in (
+                Claim(
+                    text=f"Beside {company}, psiphi keeps nine tenths of learning alone",
+                    source="aim",
+                    arm=f"psiphi_{company}",
+                    over=f"dqn_{company}",
+                    times=0.9,
+                ),
+                Claim(
+                    text=f"Beside {company}, psiphi without gates is below learning alone",
+                    source=STUDY,
+                    arm=f"ungated_{company}",
+                    over=f"dqn_{company}",
+                    below=True,
+                ),
+                Claim(
+                    text=f"Beside {company}, the cautious are above those who are not",
+                    source=VARIANCE,
+                    arm=f"cautious_{company}",
+                    over=f"ungated_{company}",
+                ),
+            )
+        ),
+    ),
     name="bad_company",
     question="Beside wanderers or anti-experts, is a social learner worse off than one that learns alone?",
     arms=tuple(
@@ -33,4 +66,7 @@ experiment = dataclasses.replace(
         for company, world in COMPANY.items()
         for name, learner in LEARNERS.items()
     ),
+    seeds=10,
+    evaluate_every=2_400,
+    scale="two CPU cores: 9x9, 12,000 steps per seed",
 )

@@ -1,7 +1,7 @@
-"""One agent that follows experts, remembers what they showed, and goes on alone: is it ever worse than one that was always alone?
+"""One agent that follows experts, remembers what they showed, and goes on alone: is it worse than one that was always alone?
 
-The novice learns beside experts that stay, leave, come and go, or never come; the penalty for mistakes grows over the first half
-of training, so that trying is cheap at first. `alone` learns by the same schedule and never meets anybody. The learner is
+The novice learns beside experts that stay, leave, come and go, or never come; the penalty for mistakes grows over the first
+half of training, so that trying is cheap at first. `alone` learns by the same schedule and never meets anybody. The learner is
 recurrent PPO with a mirror-equivariant policy, which did best in cultural_transmission.py, for four times as long.
 
 The size is for two CPU cores; on a GPU: --world.size 13 --world.layout cluttered --world.horizon 250 --steps 40000000

@@ -2,7 +2,8 @@
 
 The world of coin_grid.py. A novice that learns from its own rewards and from three experts names, in held-out episodes, what
 every step is worth to each of them. Inverse TD is what ties the cumulants to the others' behaviour: without it there is
-cloning, and the novice's own rewards. The third arm watches only, and learns nothing from rewards.
+cloning, and the novice's own rewards. The third arm watches only, and learns nothing from rewards. No arm has gates: what an
+expert wants is asked here whether or not it is of use.
 
 From recorded demonstrations instead of the stream, and from nothing else:
 
@@ -27,9 +28,9 @@ experiment = dataclasses.replace(
     name="inverse_rl",
     question="Are the preferences that are inferred from the others' behaviour the true ones?",
     arms=(
-        Arm(name="psiphi", learner=psiphi.Config()),
-        Arm(name="no_inverse_td", learner=psiphi.Config(inverse_td=0.0)),
-        Arm(name="watching_only", learner=psiphi.Config(reward=0.0, td=0.0, successor=0.0, off_policy=0.0)),
+        Arm(name="psiphi", learner=psiphi.Config(gating=False)),
+        Arm(name="no_inverse_td", learner=psiphi.Config(gating=False, inverse_td=0.0)),
+        Arm(name="watching_only", learner=psiphi.Config(gating=False, reward=0.0, td=0.0, successor=0.0, off_policy=0.0)),
     ),
     steps=12_000,
     protocols=(inverse_rl.Config(),),

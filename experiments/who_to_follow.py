@@ -35,7 +35,7 @@ MIXES = {
 }
 LEARNERS = {
     "psiphi": psiphi.Config(),
-    "psiphi_gated": psiphi.Config(gating=True),
+    "psiphi_ungated": psiphi.Config(gating=False),
     "psiphi_no_gpi": psiphi.Config(follow="never"),
     "dqn": dqn.Config(),
 }
@@ -49,10 +49,11 @@ def claims() -> Iterator[Claim]:
     for mix in GOOD:
         yield Claim(text=f"Beside {mix}, following beats learning alone", source=PAPER, arm=f"psiphi_{mix}", over=f"dqn_{mix}")
     for mix in BAD:
-        arm, alone, gated = f"psiphi_{mix}", f"dqn_{mix}", f"psiphi_gated_{mix}"
-        yield Claim(text=f"Beside {mix}, psiphi is below learning alone", source=STUDY, arm=arm, over=alone, below=True)
-        yield Claim(text=f"Beside {mix}, gates keep nine tenths of it", source=AIM, arm=gated, over=alone, times=0.9)
-    who, nobody = "psiphi_each_kind", "psiphi_gated_wanderers"
+        arm, alone, ungated = f"psiphi_{mix}", f"dqn_{mix}", f"psiphi_ungated_{mix}"
+        text = f"Beside {mix}, psiphi without gates is below learning alone"
+        yield Claim(text=text, source=STUDY, arm=ungated, over=alone, below=True)
+        yield Claim(text=f"Beside {mix}, gates keep nine tenths of it", source=AIM, arm=arm, over=alone, times=0.9)
+    who, nobody = "psiphi_each_kind", "psiphi_wanderers"
     text = "Of several, those are followed that are useful: in nine of ten steps"
     yield Claim(text=text, source=AIM, arm=who, value=0.9, measure="precision", labels=FOLLOWING)
     text = "Wanderers are followed in less than one of twenty steps"

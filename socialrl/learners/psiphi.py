@@ -430,7 +430,8 @@ class PsiPhi:
         return losses, {"cloning_accuracy": masked_mean(right, present)}
 
     def adapt(self, state: OffPolicyState, experience: Experience, key: Key[Array, ""]) -> OffPolicyState:
-        """A new preference: w_ego alone is re-learnt, by ridge regression of one's own rewards on the frozen Phi."""
+        """A new preference: w_ego alone is re-learnt, by ridge regression of one's own rewards on the frozen Phi; and by the new
+        one the company is judged anew."""
         own = experience.own
         time, batch, m = own.reward.shape
         obs = own.timestep.obs.reshape(time, batch * m, *self.spec.obs_shape)
@@ -438,10 +439,13 @@ class PsiPhi:
         _, _, phi, _ = self.apply(state.params, self.blank(batch * m), obs, first)
         phi = over_sequences(at_action)(phi, own.action.reshape(time, -1)).reshape(-1, self.config.cumulants)
         reward = own.reward.reshape(-1)
-        before = state.extra.ridge
+        before: Ridge = state.extra.ridge
         ridge = Ridge(gram=before.gram + phi.T @ phi, moment=before.moment + phi.T @ reward)
         scale = self.config.ridge * jnp.trace(ridge.gram) / self.config.cumulants
         w = jnp.linalg.solve(ridge.gram + scale * jnp.eye(self.config.cumulants, dtype=jnp.float32), ridge.moment)
         inner = state.params["params"]
         params = {**state.params, "params": {**inner, "w": inner["w"].at[0].set(w)}}
-        return dataclasses.replace(state, params=params, extra=dataclasses.replace(state.extra, ridge=ridge))
+        anew = ~jnp.any(before.gram)
+        company = jax.tree.map(lambda new, old: jnp.where(anew, new, old), strangers(self.coplayers), state.extra.company)
+        adapted = dataclasses.replace(state, params=params, extra=Extra(ridge=ridge, company=company))
+        return dataclasses.replace(adapted, extra=self.observe(adapted, experience))
