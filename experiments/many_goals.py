@@ -16,7 +16,7 @@ from socialrl.curricula import mixed
 go_on_alone = runpy.run_path(str(Path(__file__).with_name("go_on_alone.py")))
 BASE = go_on_alone["experiment"]
 
-STEPS = 4_000_000
+STEPS = 3_000_000
 LEARNER = dataclasses.replace(go_on_alone["LEARNER"], anneal=STEPS)
 PENALTY = (dataclasses.replace(go_on_alone["PENALTY"][0], steps=STEPS // 2),)
 GOALS = {"four": 4, "five": 5}
@@ -44,6 +44,6 @@ experiment = dataclasses.replace(
     ),
     seeds=3,
     steps=STEPS,
-    scale="two CPU cores: 9x9, 4 million steps per seed",
+    scale="two CPU cores: 9x9, 3 million steps per seed",
     claims=tuple(claim for name in GOALS for claim in claims(name)),
 )
