@@ -253,9 +253,7 @@ def parse(arguments: Sequence[str] | None = None) -> tuple[argparse.Namespace, l
     parser.add_argument("--experiment", type=Path, default=ROOT / "experiments" / "coin_grid.py", help="its settings are used")
     parser.add_argument("--arms", default="psiphi,dqn,bc", help="arms to measure (default psiphi,dqn,bc)")
     parser.add_argument("--breakdown", default="psiphi", metavar="ARM", help="the arm to take apart, or none (default psiphi)")
-    parser.add_argument(
-        "--coplayers", default="", metavar="K,...", help="numbers of co-players, for the first arm"
-    )
+    parser.add_argument("--coplayers", default="", metavar="K,...", help="numbers of co-players, for the first arm")
     parser.add_argument("--seconds", type=float, default=5.0, help="time to measure for, per number (default 5)")
     return parser.parse_known_args(arguments)
 

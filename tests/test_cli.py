@@ -177,9 +177,7 @@ def test_help_and_description_are_as_wide_as_the_terminal(capsys, monkeypatch):
 
 
 def test_arguments_are_told_from_settings():
-    own, settings = split_run_settings(
-        ["--seeds", "3", "x.py", "--world.penalty", "-1.5", "--out", "d", "--a.b=c", "--resume"]
-    )
+    own, settings = split_run_settings(["--seeds", "3", "x.py", "--world.penalty", "-1.5", "--out", "d", "--a.b=c", "--resume"])
     assert own == ["x.py", "--out", "d", "--resume"]
     assert settings == ["--seeds", "3", "--world.penalty", "-1.5", "--a.b=c"]
     assert split_run_settings(["-h", "x.py", "--seeds"]) == (["-h", "x.py"], ["--seeds"])

@@ -10,6 +10,7 @@ from jax import Array
 from jaxtyping import Bool, Float32, Int32, Key, PyTree, UInt8
 
 from socialrl.learners._offpolicy import OffPolicyConfig, OffPolicyState, Parts, Rows, build, starts_of
+from socialrl.learners._sequences import masked_mean, over_sequences, sequences
 from socialrl.losses.policy import cloning_loss
 from socialrl.losses.prediction import prediction_loss
 from socialrl.losses.td import q_learning_error, soft_q_error
@@ -63,11 +64,6 @@ class Steps(NamedTuple):
     first: Bool[Array, "T N"]
     goes_on: Float32[Array, "T N"]
     there: Bool[Array, "T N"]
-
-
-def sequences(leaf: Array) -> Array:
-    """(T, B, M, ...) -> (T, B * M, ...)."""
-    return leaf.reshape(leaf.shape[0], leaf.shape[1] * leaf.shape[2], *leaf.shape[3:])
 
 
 def own_steps(rows: Rows) -> Steps:
@@ -125,17 +121,6 @@ class Net:
         predicted = self.apply(params, x, steps.action, method=Network.predict)
         error = masked_mean(over_sequences(prediction_loss)(predicted, steps.next_obs), steps.there)
         return total + self.config.prediction * error, metrics | {"loss/prediction": error}
-
-
-def over_sequences(function: Callable[..., Array]) -> Callable[..., Array]:
-    """Maps a loss of one sequence over the sequences, which lie along axis 1."""
-    return jax.vmap(function, in_axes=1, out_axes=1)
-
-
-def masked_mean(x: Array, mask: Bool[Array, "..."]) -> Array:
-    """The mean of x where the mask is set; 0 if it is nowhere."""
-    weight = mask.astype(jnp.float32)
-    return jnp.sum(x * weight) / jnp.maximum(jnp.sum(weight), 1.0)
 
 
 def td_loss(q: Array, ahead: Array, steps: Steps, reward: Array, gamma: float) -> Losses:

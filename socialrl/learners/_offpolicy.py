@@ -278,7 +278,7 @@ class Descent:
         others = jax.tree.map(lambda leaf: leaf[:, : self.parts.social_batch], live.others)
         if self.recorded is not None:
             of_file = self.recorded(file_key, *others.action.shape[:2])
-            others = jax.tree.map(beside, others, of_file)
+            others = jax.tree.map(with_file, others, of_file)
         return self.store.unpack(Rows(own=live.own, others=others))
 
     def descend(
@@ -357,7 +357,7 @@ def build(config: OffPolicyConfig, spec: WorldSpec, parts: Parts) -> Learner:
     )
 
 
-def beside(stream: Array, file: Array) -> Array:
+def with_file(stream: Array, file: Array) -> Array:
     """The others of the stream, then those of the file: (T, B, K, ...) twice -> (T, B, 2 K, ...)."""
     return jnp.concatenate([stream, file], axis=2)
 

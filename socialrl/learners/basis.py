@@ -10,7 +10,6 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import optax
@@ -18,12 +17,13 @@ from jax import Array
 from jaxtyping import Bool, Float32, Key, PyTree
 
 from socialrl.learners._offpolicy import OffPolicyConfig, OffPolicyState, Parts, Rows, build, starts_of
+from socialrl.learners._sequences import over_sequences
+from socialrl.learners._successors import Network
 from socialrl.losses.policy import cloning_loss
 from socialrl.losses.prediction import prediction_loss
 from socialrl.losses.successor import at_action, successor_error
 from socialrl.losses.td import q_learning_error
-from socialrl.nets.heads import Prediction, SmallDense
-from socialrl.nets.memory import Encoder, blank
+from socialrl.nets.memory import blank
 from socialrl.types import Decision, Demonstration, Learner
 from socialrl_envs.struct import pytree
 from socialrl_envs.types import WorldSpec
@@ -77,37 +77,6 @@ class Config(OffPolicyConfig):
         return Basis(self, spec).learner()
 
 
-class Network(nn.Module):
-    """obs -> psi (T, N, M, A, K) of every task and phi (T, N, A, K); w (M, K) are parameters of their own."""
-
-    config: Config
-    spec: WorldSpec
-
-    def setup(self) -> None:
-        tasks, actions, cumulants = len(self.spec.novices), len(self.spec.actions), self.config.cumulants
-        self.encoder = Encoder(self.config.hidden, self.config.memory)
-        self.psi = SmallDense((tasks, actions, cumulants), self.config.phi_gain)
-        self.phi = SmallDense((actions, cumulants), self.config.phi_gain)
-        self.w = self.param("w", nn.initializers.normal(self.config.w_std), (tasks, cumulants))
-        self.prediction = Prediction(self.spec.obs_shape, actions)
-
-    def __call__(self, memory: Any, obs: Array, first: Array, peek: Array | None = None) -> tuple[Any, Array, Array, Array]:
-        """Memory, psi at `obs` or, if given, at the true successors `peek`, phi and features (T, N, F) at `obs`."""
-        memory, x, ahead = self.encoder(memory, obs, first, peek)
-        return memory, self.psi(x if ahead is None else ahead), self.phi(x), x
-
-    def predict(self, x: Array, action: Array) -> Array:
-        """The next observation, (T, N, V, V, C)."""
-        return self.prediction(x, action)
-
-    def everything(self, memory: Any, obs: Array, first: Array) -> Any:
-        """Touches every parameter, for `init`."""
-        _, psi, phi, x = self(memory, obs, first)
-        if self.config.prediction > 0:
-            self.predict(x, jnp.zeros(x.shape[:-1], jnp.int32))
-        return psi, phi
-
-
 @pytree
 class Goal:
     """What the novices want instead of their tasks, if `given`: w (K,)."""
@@ -116,17 +85,12 @@ class Goal:
     given: Bool[Array, ""]
 
 
-def over_sequences(function: Callable[..., Array]) -> Callable[..., Array]:
-    """Maps a loss of one sequence over the sequences of axis 1."""
-    return jax.vmap(function, in_axes=1, out_axes=1)
-
-
 class Basis:
     """The parts of the learner: network, decision, loss, goal inference."""
 
     def __init__(self, config: Config, spec: WorldSpec):
         self.config, self.spec, self.tasks = config, spec, len(spec.novices)
-        self.net = Network(config, spec)
+        self.net = Network(config, spec, (self.tasks,))
         self.apply: Callable[..., Any] = self.net.apply
 
     def learner(self) -> Learner:
@@ -219,7 +183,7 @@ class Basis:
         )
         memory, n = self.blank(len(task)), jnp.arange(len(task))
         _, psi, phi, x = self.apply(params, memory, obs, first)
-        ahead = jax.lax.stop_gradient(self.apply(target, memory, obs, first, next_obs)[1])
+        ahead = jax.lax.stop_gradient(self.apply(target, memory, obs, first, next_obs, method=Network.ahead))
         discount = jnp.where(ended, 0.0, self.config.gamma).astype(jnp.float32)
         phi_now, frozen = over_sequences(at_action)(phi, action), jax.lax.stop_gradient(every)
 

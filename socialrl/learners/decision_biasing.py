@@ -2,12 +2,14 @@
 
 Najar et al., 2020 (PLOS Biology 18(12)), for one observed choice; Kessler et al., 2026, arXiv 2604.05777, for gridworlds. Here
 a policy cloned from all co-players says what they would do: pi(a|s) ~ exp(Q(s, a) / temperature + bias * log pi_others(a|s)),
-with values Q learnt from one's own rewards as in dqn. Its counterpart is value_shaping.
+with values Q learnt from one's own rewards as in dqn. A share of the others' actions is held for lapses, so that no habit of
+theirs, however strict, weighs more than what one knows to pay. Its counterpart is value_shaping.
 """
 
 import dataclasses
 
 import jax
+import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float32, Key, PyTree
 
@@ -37,17 +39,20 @@ class Config(OffPolicyConfig):
 
     bias: weight of the others' log-probabilities in a decision.
     temperature: difference in value, in reward units, that weighs as much as a factor of e in these probabilities if bias is 1.
+    lapse: share of the others' actions that are thought to be random, which bounds their log-probabilities.
     cloning: weight of imitating the co-players, pooled, by a head of its own on the shared torso.
     """
 
     bias: float = 1.0
     temperature: float = 0.1
+    lapse: float = 0.05
     cloning: float = 1.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
         for key in ("bias", "cloning"):
             require(getattr(self, key) >= 0, key, getattr(self, key), "at least 0")
+        require(0 < self.lapse <= 1, "lapse", self.lapse, "a share above 0, at most 1")
         require(self.temperature > 0, "temperature", self.temperature, "positive")
 
     def build(self, spec: WorldSpec) -> Learner:
@@ -56,7 +61,8 @@ class Config(OffPolicyConfig):
 
         def choose(state: OffPolicyState, out: Float32[Array, "N H A"], key: Key[Array, ""], explore: bool) -> Decision:
             values = out[:, VALUE]
-            preference = values / self.temperature + self.bias * jax.nn.log_softmax(out[:, SOCIAL])
+            habit = (1 - self.lapse) * jax.nn.softmax(out[:, SOCIAL]) + self.lapse / len(spec.actions)
+            preference = values / self.temperature + self.bias * jnp.log(habit)
             return decided(drawn(preference, key, explore), values[:, None])
 
         return network_learner(Net(self, spec, heads=2), loss, choose)

@@ -5,8 +5,9 @@ from typing import ClassVar
 
 from jaxtyping import PyTree
 
-from socialrl.learners._network import Losses, Net, check_roster, network_learner, own_steps, sequences, td_loss
+from socialrl.learners._network import Losses, Net, check_roster, network_learner, own_steps, td_loss
 from socialrl.learners._offpolicy import OffPolicyConfig, Rows
+from socialrl.learners._sequences import sequences
 from socialrl.types import Learner
 from socialrl_envs.types import WorldSpec
 

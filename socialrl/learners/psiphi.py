@@ -9,21 +9,21 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from jax import Array
-from jaxtyping import Bool, Float32, Key, PyTree, Shaped
+from jaxtyping import Bool, Float32, Key, PyTree
 
 from socialrl.gpi import Choice, Follow, choose
 from socialrl.learners._company import Company, gates, judge, known, strangers
 from socialrl.learners._offpolicy import OffPolicyConfig, OffPolicyState, Parts, Rows, build, starts_of
+from socialrl.learners._sequences import beside, masked_mean, over_sequences
+from socialrl.learners._successors import Network
 from socialrl.losses.policy import cloning_loss
 from socialrl.losses.prediction import prediction_loss
 from socialrl.losses.successor import at_action, expected_successor, successor_error
 from socialrl.losses.td import q_learning_error
-from socialrl.nets.heads import Prediction, SmallDense
-from socialrl.nets.memory import Encoder, blank
+from socialrl.nets.memory import blank
 from socialrl.types import Decision, Demonstration, Experience, Learner
 from socialrl_envs.struct import pytree
 from socialrl_envs.types import WorldSpec
@@ -103,47 +103,6 @@ class Config(OffPolicyConfig):
         return PsiPhi(self, spec).learner()
 
 
-class Network(nn.Module):
-    """obs -> psi (T, N, E, S, A, K) and phi (T, N, A, K); w (S, K) are parameters of their own."""
-
-    config: Config
-    spec: WorldSpec
-
-    def setup(self) -> None:
-        sources, actions, cumulants = 1 + len(self.spec.coplayers), len(self.spec.actions), self.config.cumulants
-        self.encoder = Encoder(self.config.hidden, self.config.memory)
-        self.psi = SmallDense((self.config.ensemble, sources, actions, cumulants), self.config.phi_gain)
-        self.phi = SmallDense((actions, cumulants), self.config.phi_gain)
-        self.w = self.param("w", nn.initializers.normal(self.config.w_std), (sources, cumulants))
-        self.prediction = Prediction(self.spec.obs_shape, actions)
-
-    def __call__(self, memory: Any, obs: Array, first: Array) -> tuple[Any, Array, Array, Array]:
-        """The memory after the last step, psi, phi and features (T, N, F)."""
-        memory, x, _ = self.encoder(memory, obs, first)
-        return memory, *self.heads(x), x
-
-    def heads(self, x: Float32[Array, "T N F"]) -> tuple[Array, Array]:
-        """psi and phi of features."""
-        return self.psi(x), self.phi(x)
-
-    def ahead(self, memory: Any, obs: Array, first: Array, next_obs: Array) -> Float32[Array, "T N E S A K"]:
-        """psi at the true successors."""
-        features = self.encoder(memory, obs, first, next_obs)[2]
-        assert features is not None  # it was asked for
-        return self.psi(features)
-
-    def predict(self, x: Array, action: Array) -> Array:
-        """The next observation, (T, N, V, V, C)."""
-        return self.prediction(x, action)
-
-    def everything(self, memory: Any, obs: Array, first: Array) -> Any:
-        """Touches every parameter, for `init`."""
-        _, psi, phi, x = self(memory, obs, first)
-        if self.config.prediction > 0:
-            self.predict(x, jnp.zeros(x.shape[:-1], jnp.int32))
-        return psi, phi
-
-
 @pytree
 class Ridge:
     """Sufficient statistics of the regression of one's own rewards on Phi."""
@@ -160,25 +119,9 @@ class Extra:
     company: Company
 
 
-def masked_mean(x: Array, mask: Bool[Array, "..."]) -> Array:
-    """The mean of x where the mask is set; 0 if it is nowhere."""
-    weight = jnp.broadcast_to(mask, x.shape).astype(jnp.float32)
-    return jnp.sum(x * weight) / jnp.maximum(jnp.sum(weight), 1.0)
-
-
-def beside(own: Shaped[Array, "T B M *rest"], others: Shaped[Array, "T L K *rest"]) -> Shaped[Array, "T N *rest"]:
-    """The sequences of one's own steps, then those of the others', N = B M + L K of them."""
-    return jnp.concatenate([y.reshape(y.shape[0], -1, *y.shape[3:]) for y in (own, others)], axis=1)
-
-
 def let_through(x: Float32[Array, "T N F"], shares: Float32[Array, " N"]) -> Float32[Array, "T N F"]:
     """x, which passes only so much of each sequence's gradient on."""
     return shares[:, None] * x + (1 - shares[:, None]) * jax.lax.stop_gradient(x)
-
-
-def over_sequences(function: Any, axis: int = 1) -> Any:
-    """Maps a loss of one sequence over the sequences, which lie along `axis`."""
-    return jax.vmap(function, in_axes=axis, out_axes=axis)
 
 
 def over_members(function: Any, psi: Array, ahead: Array) -> Any:
@@ -192,7 +135,7 @@ class PsiPhi:
     def __init__(self, config: Config, spec: WorldSpec):
         self.config, self.spec = config, spec
         self.novices, self.coplayers = len(spec.novices), len(spec.coplayers)
-        self.net = Network(config, spec)
+        self.net = Network(config, spec, (config.ensemble, 1 + self.coplayers))
         self.apply: Callable[..., Any] = self.net.apply
 
     def learner(self) -> Learner:
@@ -430,8 +373,8 @@ class PsiPhi:
         return losses, {"cloning_accuracy": masked_mean(right, present)}
 
     def adapt(self, state: OffPolicyState, experience: Experience, key: Key[Array, ""]) -> OffPolicyState:
-        """A new preference: w_ego alone is re-learnt, by ridge regression of one's own rewards on the frozen Phi; and by the new
-        one the company is judged anew."""
+        """A new preference: w_ego alone is re-learnt, by ridge regression of one's own rewards on the frozen Phi. By it
+        the company is judged anew."""
         own = experience.own
         time, batch, m = own.reward.shape
         obs = own.timestep.obs.reshape(time, batch * m, *self.spec.obs_shape)

@@ -131,7 +131,7 @@ def test_shaping_leaves_its_mark_on_the_values_and_biasing_does_not():
     says otherwise of that action, against all of the others' steps."""
     worth = {}
     for name, options in (("decision_biasing", {}), ("value_shaping", {"pseudo_reward": 0.5, "shaping": 1.0})):
-        _, decision = lesson(name, paid=None, rounds=300, **ALWAYS, **options)
+        _, decision = lesson(name, paid=None, rounds=600, **ALWAYS, **options)
         assert right(decision, 1) == 1
         worth[name] = np.asarray(decision.values)[:, 0]
     shown = (np.arange(CUES)[:, None] + 1) % ACTIONS == np.arange(ACTIONS)

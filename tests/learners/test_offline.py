@@ -13,7 +13,7 @@ import socialrl.run
 from socialrl.cli import main
 from socialrl.config import Arm, Experiment, to_json
 from socialrl.learners import _demonstrations, bc, dqn, psiphi
-from socialrl.learners._offpolicy import Rows, beside
+from socialrl.learners._offpolicy import Rows, with_file
 from socialrl.learners.psiphi import PsiPhi
 from socialrl.record import checkpoint, folder
 from socialrl.record.demonstrations import read_demonstrations, write_demonstrations
@@ -129,7 +129,7 @@ def live():
 
 def test_the_seats_of_a_file_are_the_same_co_players_once_more(live):
     parts, state, rows = live
-    twice = dataclasses.replace(rows, others=jax.tree.map(beside, rows.others, rows.others))
+    twice = dataclasses.replace(rows, others=jax.tree.map(with_file, rows.others, rows.others))
     losses = jax.jit(parts.loss)
     once, both = (losses(state.params, state.target, of, state.extra)[1] for of in (rows, twice))
     for name in ("loss/cloning", "loss/inverse_td", "loss/others", "loss/reward", "cloning_accuracy"):
@@ -139,7 +139,7 @@ def test_the_seats_of_a_file_are_the_same_co_players_once_more(live):
 @pytest.mark.parametrize("seat", range(4))
 def test_a_step_teaches_the_model_of_whose_it_is(live, seat):
     parts, state, rows = live
-    others: Demonstration = jax.tree.map(beside, rows.others, rows.others)
+    others: Demonstration = jax.tree.map(with_file, rows.others, rows.others)
     others = dataclasses.replace(others, present=others.present & (jnp.arange(4) == seat))
     one = dataclasses.replace(rows, others=others)
     gradient = jax.grad(lambda params: parts.loss(params, state.target, one, state.extra)[1]["loss/cloning"])(state.params)
