@@ -2,7 +2,7 @@
 
 The world of coin_grid.py. Imitators take no notice of their own rewards (bc, sqil, inverse_rl), but bc_per_agent, which tells
 by them whom to imitate; decision_biasing and value_shaping learn from their own rewards as dqn does and lean towards what
-others do; and psiphi goes without one of its parts at a time: following, inverse TD, cloning.
+others do; and psiphi goes without its gates, and then without one more part at a time: following, inverse TD, cloning.
 """
 
 import dataclasses
@@ -18,9 +18,10 @@ PSIPHI = "Filos et al. 2021, arXiv 2102.12560"
 HEURISTICS = "Kessler et al. 2026, arXiv 2604.05777"
 LEARNERS = {
     "psiphi": psiphi.Config(),
-    "psiphi_no_gpi": psiphi.Config(follow="never"),
-    "psiphi_no_inverse_td": psiphi.Config(inverse_td=0.0),
-    "psiphi_no_cloning": psiphi.Config(cloning=0.0),
+    "psiphi_ungated": psiphi.Config(gating=False),
+    "psiphi_no_gpi": psiphi.Config(gating=False, follow="never"),
+    "psiphi_no_inverse_td": psiphi.Config(gating=False, inverse_td=0.0),
+    "psiphi_no_cloning": psiphi.Config(gating=False, cloning=0.0),
     "dqn": dqn.Config(),
     "bc": bc.Config(),
     "bc_per_agent": bc.Config(pooled=False),

@@ -1,7 +1,8 @@
 """Whom would you imitate, if nobody wants quite what you want? A novice among three experts, each with a colour of its own.
 
 The novice wants red and green and loses by blue; no expert does. Cloning them all means taking the blue coins too; learning
-alone wastes what they show; psiphi asks at every step which of them, if any, would serve the novice now.
+alone wastes what they show; psiphi asks at every step which of them, if any, would serve the novice now. Its gates, of use in
+bad company (bad_company.py), cost something in this one.
 """
 
 from socialrl.config import Arm, Experiment
@@ -20,7 +21,8 @@ experiment = Experiment(
     ),
     arms=(
         Arm(name="psiphi", learner=psiphi.Config()),
-        Arm(name="psiphi_no_gpi", learner=psiphi.Config(follow="never")),
+        Arm(name="psiphi_ungated", learner=psiphi.Config(gating=False)),
+        Arm(name="psiphi_no_gpi", learner=psiphi.Config(gating=False, follow="never")),
         Arm(name="dqn", learner=dqn.Config()),
         Arm(name="bc", learner=bc.Config()),
     ),

@@ -36,7 +36,7 @@ MIXES = {
 LEARNERS = {
     "psiphi": psiphi.Config(),
     "psiphi_ungated": psiphi.Config(gating=False),
-    "psiphi_no_gpi": psiphi.Config(follow="never"),
+    "psiphi_no_gpi": psiphi.Config(gating=False, follow="never"),
     "dqn": dqn.Config(),
 }
 GOOD, BAD = ("equal", "overlapping", "each_kind", "no_equal"), ("opposite", "wanderers")
