@@ -42,7 +42,6 @@ experiment = dataclasses.replace(
         for name, goals in GOALS.items()
         for company, curriculum in go_on_alone["COMPANY"].items()
     ),
-    seeds=3,
     steps=STEPS,
     scale="two CPU cores: 9x9, 3 million steps per seed",
     claims=tuple(claim for name in GOALS for claim in claims(name)),
