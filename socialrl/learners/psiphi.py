@@ -68,7 +68,7 @@ class Config(OffPolicyConfig):
     caution: float = 0.0
     temperature: float = 0.0
     ensemble: int = 1
-    social_batch: int = 2
+    social_batch: int = 8
     gating: bool = True
     gate_width: float = 0.1
     gate_steps: int = 1_000
