@@ -15,7 +15,7 @@ from socialrl.learners import bc, decision_biasing, dqn, inverse_rl, psiphi, sqi
 coin_grid: Experiment = runpy.run_path(str(Path(__file__).with_name("coin_grid.py")))["experiment"]
 
 PSIPHI = "Filos et al. 2021, arXiv 2102.12560"
-HEURISTICS = "Kessler et al. 2026, arXiv 2604.05777"
+HEURISTICS = "arXiv 2604.05777"
 LEARNERS = {
     "psiphi": psiphi.Config(),
     "psiphi_ungated": psiphi.Config(gating=False),

@@ -1,8 +1,8 @@
 """Whom would you imitate, if nobody wants quite what you want? A novice among three experts, each with a colour of its own.
 
 The novice wants red and green and loses by blue; no expert does. Cloning them all means taking the blue coins too; learning
-alone wastes what they show; psiphi asks at every step which of them, if any, would serve the novice now. Its gates, of use in
-bad company (bad_company.py), cost something in this one.
+alone wastes what they show; psiphi asks at every step which of them, if any, would serve the novice now. Its gates are of
+use in bad company (bad_company.py); one arm goes without them.
 """
 
 from socialrl.config import Arm, Experiment

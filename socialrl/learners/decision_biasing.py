@@ -1,6 +1,6 @@
 """Decision biasing: what others would do tips one's own decisions, and leaves one's own values alone.
 
-Najar et al., 2020 (PLOS Biology 18(12)), for one observed choice; Kessler et al., 2026, arXiv 2604.05777, for gridworlds. Here
+Najar et al., 2020 (PLOS Biology 18(12)), for one observed choice; arXiv 2604.05777, for gridworlds. Here
 a policy cloned from all co-players says what they would do: pi(a|s) ~ exp(Q(s, a) / temperature + bias * log pi_others(a|s)),
 with values Q learnt from one's own rewards as in dqn. A share of the others' actions is held for lapses, so that no habit of
 theirs, however strict, weighs more than what one knows to pay. Its counterpart is value_shaping.
