@@ -42,31 +42,44 @@ def turn_values(
     return jnp.stack([discount * jnp.roll(value, 1, axis=0), discount * jnp.roll(value, -1, axis=0), forward])
 
 
-def _relaxed(values: Callable[[Array], Array], solid: Array, start: Array) -> Array:
-    """The fixed point of V = max(max_m values(V)_m, 0), 0 in walls; relaxed until nothing changes, at most V.size rounds."""
+def _relaxed(improved: Callable[[Array], Array], solid: Array, start: Array) -> Array:
+    """The fixed point of V = max(improved(V), 0), 0 in walls; relaxed until nothing changes, at most V.size rounds."""
 
     def sweep(carry: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
         value, _, rounds = carry
-        better = jnp.maximum(jnp.max(values(value), axis=0), 0.0)
-        better = jnp.where(solid, 0.0, better)
+        better = jnp.maximum(improved(value), 0.0)
         return better, jnp.any(better * (1 - 1e-6) > value), rounds + 1
 
     def unfinished(carry: tuple[Array, Array, Array]) -> Array:
         return carry[1] & (carry[2] < start.size)
 
-    return jax.lax.while_loop(unfinished, sweep, (start, jnp.array(True), jnp.int32(0)))[0]
+    return jnp.where(solid, 0.0, jax.lax.while_loop(unfinished, sweep, (start, jnp.array(True), jnp.int32(0)))[0])
 
 
 def errand_values(gain: Float32[Array, "H W"], solid: Bool[Array, "H W"], discount: float = DISCOUNT) -> Float32[Array, "H W"]:
-    """V: the value of the best errand (walk to one gain) from each cell, the fixed point of V(c) = max_m Q(c, m), V >= 0."""
-    return _relaxed(lambda value: move_values(gain, solid, value, discount), solid, jnp.zeros(gain.shape, jnp.float32))
+    """V: the value of the best errand (walk to one gain) from each cell, the fixed point of V(c) = max_m Q(c, m), V >= 0.
+
+    Staying and walking into walls never raise V, so a round asks for the best of four neighbours to enter, and no more.
+    """
+    toll, onward = jnp.where(solid, 0.0, gain), jnp.where(solid | (gain > 0), 0.0, discount).astype(jnp.float32)
+
+    def improved(value: Array) -> Array:
+        entering = toll + onward * value
+        up, right, down, left = (shifted(entering, delta, 0.0) for delta in grid.DELTAS)
+        return jnp.maximum(jnp.maximum(up, right), jnp.maximum(down, left))
+
+    return _relaxed(improved, solid, jnp.zeros(gain.shape, jnp.float32))
 
 
 def turning_errand_values(
     gain: Float32[Array, "H W"], solid: Bool[Array, "H W"], discount: float = DISCOUNT
 ) -> Float32[Array, "4 H W"]:
     """`errand_values` for seats that turn, from each (heading, cell): turns cost time."""
-    return _relaxed(lambda value: turn_values(gain, solid, value, discount), solid, jnp.zeros((4, *gain.shape), jnp.float32))
+
+    def improved(value: Array) -> Array:
+        return jnp.max(turn_values(gain, solid, value, discount), axis=0)
+
+    return _relaxed(improved, solid, jnp.zeros((4, *gain.shape), jnp.float32))
 
 
 def distances(targets: Bool[Array, "H W"], solid: Bool[Array, "H W"]) -> Int32[Array, "H W"]:
