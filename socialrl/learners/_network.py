@@ -9,13 +9,13 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Bool, Float32, Int32, Key, PyTree, UInt8
 
+from socialrl.learners._applied import Applied
 from socialrl.learners._offpolicy import OffPolicyConfig, OffPolicyState, Parts, Rows, build, starts_of
 from socialrl.learners._sequences import masked_mean, over_sequences, sequences
 from socialrl.losses.policy import cloning_loss
-from socialrl.losses.prediction import prediction_loss
 from socialrl.losses.td import q_learning_error, soft_q_error
 from socialrl.nets.heads import Prediction, SmallDense
-from socialrl.nets.memory import Encoder, blank
+from socialrl.nets.memory import Encoder
 from socialrl.types import Decision, Learner, Scale
 from socialrl_envs.types import WorldSpec
 from socialrl_envs.world import require
@@ -89,22 +89,12 @@ class Read(NamedTuple):
     x: Float32[Array, "T N F"]
 
 
-class Net:
+class Net(Applied):
     """The network of a learner, applied."""
 
     def __init__(self, config: Any, spec: WorldSpec, heads: int = 1):
-        self.config, self.spec, self.heads = config, spec, heads
-        self.module = Network(config, spec, heads)
-        self.apply: Callable[..., Any] = self.module.apply
-
-    def blank(self, count: int) -> Any:
-        """The memory of so many sequences at the start of an episode."""
-        return blank(self.config.memory, self.config.hidden[-1], count)
-
-    def init(self, key: Key[Array, ""]) -> PyTree:
-        """Fresh parameters."""
-        obs, first = jnp.zeros((1, 1, *self.spec.obs_shape), jnp.uint8), jnp.ones((1, 1), bool)
-        return self.module.init(key, self.blank(1), obs, first, method=Network.everything)
+        super().__init__(Network(config, spec, heads), config, spec)
+        self.heads = heads
 
     def read(self, params: PyTree, target: PyTree, steps: Steps) -> Read:
         """What the network says of steps."""
@@ -118,8 +108,7 @@ class Net:
         if self.config.prediction == 0:
             return losses
         total, metrics = losses
-        predicted = self.apply(params, x, steps.action, method=Network.predict)
-        error = masked_mean(over_sequences(prediction_loss)(predicted, steps.next_obs), steps.there)
+        error = self.prediction_error(params, x, steps.action, steps.next_obs, steps.there)
         return total + self.config.prediction * error, metrics | {"loss/prediction": error}
 
 
@@ -213,10 +202,7 @@ def network_learner(
         return loss(net, params, target, rows)
 
     def explain(state: OffPolicyState, memory: Any, obs: Array, first: Array, decision: Decision) -> dict[str, Array]:
-        if net.config.prediction == 0:
-            return {}
-        features = net.apply(state.params, memory, obs, first)[2]
-        return {"prediction": net.apply(state.params, features, decision.action[None], method=Network.predict)[0]}
+        return net.expected(state.params, net.apply(state.params, memory, obs, first)[2], decision.action)
 
     parts = Parts(init=net.init, decide=decide, loss=of_rows, explain=explain, scale=scale, **others)
     return build(net.config, net.spec, parts)

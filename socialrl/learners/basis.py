@@ -7,7 +7,6 @@ pi(a|s) ~ exp(sharpness * max_m Psi_m(s, a) . w). Its w is the likeliest one.
 """
 
 import dataclasses
-from collections.abc import Callable
 from typing import Any, ClassVar
 
 import jax
@@ -16,14 +15,13 @@ import optax
 from jax import Array
 from jaxtyping import Bool, Float32, Key, PyTree
 
-from socialrl.learners._offpolicy import OffPolicyConfig, OffPolicyState, Parts, Rows, build, starts_of
-from socialrl.learners._sequences import over_sequences
-from socialrl.learners._successors import Network
+from socialrl.learners._network import own_steps
+from socialrl.learners._offpolicy import OffPolicyConfig, OffPolicyState, Parts, Rows, build
+from socialrl.learners._sequences import over_sequences, sequences
+from socialrl.learners._successors import Net
 from socialrl.losses.policy import cloning_loss
-from socialrl.losses.prediction import prediction_loss
 from socialrl.losses.successor import at_action, successor_error
 from socialrl.losses.td import q_learning_error
-from socialrl.nets.memory import blank
 from socialrl.types import Decision, Demonstration, Learner
 from socialrl_envs.struct import pytree
 from socialrl_envs.types import WorldSpec
@@ -90,30 +88,20 @@ class Basis:
 
     def __init__(self, config: Config, spec: WorldSpec):
         self.config, self.spec, self.tasks = config, spec, len(spec.novices)
-        self.net = Network(config, spec, (self.tasks,))
-        self.apply: Callable[..., Any] = self.net.apply
+        self.net = Net(config, spec, (self.tasks,))
 
     def learner(self) -> Learner:
         """The functions of a learner."""
         goal = Goal(w=jnp.zeros(self.config.cumulants, jnp.float32), given=jnp.array(False))
-        parts = Parts(init=self.init, decide=self.decide, loss=self.loss, extra=goal, observe=lambda state, _: state.extra)
+        parts = Parts(init=self.net.init, decide=self.decide, loss=self.loss, extra=goal, observe=lambda state, _: state.extra)
         parts = parts._replace(explain=self.explain, appraise=self.appraise)
         return build(self.config, self.spec, parts)._replace(infer=self.infer)
-
-    def init(self, key: Key[Array, ""]) -> PyTree:
-        """Fresh parameters."""
-        obs = jnp.zeros((1, 1, *self.spec.obs_shape), jnp.uint8)
-        return self.net.init(key, self.blank(1), obs, jnp.ones((1, 1), bool), method=Network.everything)
-
-    def blank(self, batch: int) -> Any:
-        """The memory of `batch` streams at the start of an episode."""
-        return blank(self.config.memory, self.config.hidden[-1], batch)
 
     def decide(
         self, state: OffPolicyState, memory: Any, obs: Array, first: Array, key: Key[Array, ""], explore: bool
     ) -> tuple[Decision, Any]:
         """What is best by the novice's own w, whichever task's successor features know the way."""
-        memory, psi, _, _ = self.apply(state.params, memory, obs, first)
+        memory, psi, _, _ = self.net.apply(state.params, memory, obs, first)
         goal, task = state.extra, jnp.arange(obs.shape[1]) % self.tasks
         w = jnp.where(goal.given, goal.w, state.params["params"]["w"][task])
         values = jnp.max(jnp.einsum("nmak,nk->nma", psi[0], w), axis=1)
@@ -123,28 +111,18 @@ class Basis:
 
     def explain(self, state: OffPolicyState, memory: Any, obs: Array, first: Array, decision: Decision) -> dict[str, Array]:
         """What the auxiliary head expects to be seen next."""
-        if self.config.prediction == 0:
-            return {}
-        x = self.apply(state.params, memory, obs, first)[3]
-        return {"prediction": self.apply(state.params, x, decision.action[None], method=Network.predict)[0]}
+        return self.net.expected(state.params, self.net.apply(state.params, memory, obs, first)[3], decision.action)
 
     def appraise(self, state: OffPolicyState, others: Demonstration) -> Float32[Array, "T B L S"]:
         """Phi(s, a) . w of every step, for the goal that was inferred last, if one was."""
-        phi = self.watched(state.params, others)[1]
-        done = over_sequences(at_action)(phi, others.action.reshape(phi.shape[:2]))
+        phi = self.net.watched(state.params, others)[1]
+        done = over_sequences(at_action)(phi, sequences(others.action))
         return (done @ state.extra.w).reshape(*others.action.shape, 1)
-
-    def watched(self, params: PyTree, others: Demonstration) -> tuple[Array, Array]:
-        """psi (T, N, M, A, K) and phi (T, N, A, K) at what the others saw, N = B * L."""
-        time = others.action.shape[0]
-        obs, starts = others.obs.reshape(time, -1, *self.spec.obs_shape), starts_of(others).reshape(time, -1)
-        _, psi, phi, _ = self.apply(params, self.blank(obs.shape[1]), obs, starts)
-        return psi, phi
 
     def infer(self, state: OffPolicyState, shown: Demonstration, asked: Demonstration) -> tuple[OffPolicyState, Array]:
         """The likeliest goal of whoever took the steps of `shown`, given to the novices, and the logits (T, B, L, A) of its
         policy at the steps of `asked`. Leaves (T, B, L, ...); steps in which nobody is present show nothing."""
-        psi, tasks = self.watched(state.params, shown)[0], state.params["params"]["w"]
+        psi, tasks = self.net.watched(state.params, shown)[0], state.params["params"]["w"]
         action, mean = shown.action.reshape(psi.shape[:2]), jnp.mean(tasks, axis=0)
         there = shown.present.reshape(psi.shape[:2]).astype(jnp.float32)
 
@@ -166,7 +144,7 @@ class Basis:
         draws = mean + jnp.std(tasks) * jax.random.normal(jax.random.key(0), (self.config.starts, len(mean)))
         goals, nats = jax.vmap(fit)(jnp.concatenate([mean[None], tasks, draws]))
         w = goals[jnp.argmin(nats)]
-        logits = self.policy(self.watched(state.params, asked)[0], w).reshape(*asked.action.shape, -1)
+        logits = self.policy(self.net.watched(state.params, asked)[0], w).reshape(*asked.action.shape, -1)
         return dataclasses.replace(state, extra=Goal(w=w, given=jnp.array(True))), logits
 
     def policy(self, psi: Float32[Array, "T N M A K"], w: Float32[Array, " K"]) -> Float32[Array, "T N A"]:
@@ -175,16 +153,13 @@ class Basis:
 
     def loss(self, params: PyTree, target: PyTree, rows: Rows, extra: Goal) -> tuple[Array, dict[str, Array]]:
         """All losses on the novices' steps, weighted and summed, and each by name."""
-        own, time, every = rows.own, rows.own.reward.shape[0], params["params"]["w"]
-        task = jnp.arange(own.reward[0].size) % self.tasks
-        obs, next_obs = (y.reshape(time, -1, *self.spec.obs_shape) for y in (own.timestep.obs, own.next_obs))
-        first, action, reward, ended = (
-            y.reshape(time, -1) for y in (own.timestep.first, own.action, own.reward, own.terminated)
-        )
-        memory, n = self.blank(len(task)), jnp.arange(len(task))
-        _, psi, phi, x = self.apply(params, memory, obs, first)
-        ahead = jax.lax.stop_gradient(self.apply(target, memory, obs, first, next_obs, method=Network.ahead))
-        discount = jnp.where(ended, 0.0, self.config.gamma).astype(jnp.float32)
+        own, every, steps = rows.own, params["params"]["w"], own_steps(rows)
+        action, reward, discount = steps.action, sequences(own.reward), self.config.gamma * steps.goes_on
+        n = jnp.arange(action.shape[1])
+        task = n % self.tasks
+        psi, phi, x = self.net.of(params, steps.obs, steps.first)
+        features = self.net.ahead(target, steps.obs, steps.first, steps.next_obs)
+        ahead = self.net.call("heads", target, features)[0]
         phi_now, frozen = over_sequences(at_action)(phi, action), jax.lax.stop_gradient(every)
 
         mine, mine_ahead = (jnp.einsum("tnak,nk->tna", y[:, n, task], frozen[task]) for y in (psi, ahead))
@@ -203,8 +178,7 @@ class Basis:
             "phi_penalty": jnp.mean(phi**2),
         }
         if self.config.prediction > 0:
-            predicted = self.apply(params, x, action, method=Network.predict)
-            losses["prediction"] = jnp.mean(over_sequences(prediction_loss)(predicted, next_obs))
+            losses["prediction"] = self.net.prediction_error(params, x, action, steps.next_obs, steps.there)
         total = jnp.sum(jnp.stack([getattr(self.config, name) * value for name, value in losses.items()]))
         metrics = {"reward_error": losses["reward"] / (jnp.var(reward) + 1e-6), "value": jnp.mean(mine)}
         return total, metrics | {f"loss/{name}": value for name, value in losses.items()}

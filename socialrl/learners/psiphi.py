@@ -3,27 +3,27 @@
 Filos et al., 2021. Each other agent k is modelled as soft-optimal for a goal of its own, pi_k(a|s) ~ exp(Psi_k(s, a) . w_k).
 Cloning trains Psi_k and w_k, inverse TD makes the cumulants Phi explain what they do, the novice's own rewards tie w to Phi.
 At every step generalised policy improvement asks what each source's behaviour would be worth to *me*: Psi_j(s, a) . w_ego.
+One's own values have a head of their own, as in dqn: beside nobody who is of use, this is that learner. Beside somebody who is,
+they are learnt from the others' steps too, by what these would have paid oneself.
 """
 
 import dataclasses
-from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax import Array
-from jaxtyping import Bool, Float32, Key, PyTree
+from jaxtyping import Float32, Key, PyTree
 
 from socialrl.gpi import Choice, Follow, choose
 from socialrl.learners._company import Company, gates, judge, known, strangers
+from socialrl.learners._network import Steps, others_steps, own_steps, td_loss
 from socialrl.learners._offpolicy import OffPolicyConfig, OffPolicyState, Parts, Rows, build, starts_of
-from socialrl.learners._sequences import beside, masked_mean, over_sequences
-from socialrl.learners._successors import Network
+from socialrl.learners._sequences import beside, masked_mean, over_sequences, sequences
+from socialrl.learners._successors import Net
 from socialrl.losses.policy import cloning_loss
-from socialrl.losses.prediction import prediction_loss
 from socialrl.losses.successor import at_action, expected_successor, successor_error
 from socialrl.losses.td import q_learning_error
-from socialrl.nets.memory import blank
 from socialrl.types import Decision, Demonstration, Experience, Learner
 from socialrl_envs.struct import pytree
 from socialrl_envs.types import WorldSpec
@@ -51,6 +51,7 @@ class Config(OffPolicyConfig):
     gate_steps: env steps over which the company is judged.
     reward: weight of predicting one's own reward by Phi . w.
     td: weight of TD learning of one's own values.
+    vicarious: weight of the same on the others' steps, with Phi . w for a reward; another's count as far as its gate is open.
     successor: weight of TD learning of one's own successor features.
     cloning: weight of imitating each other agent k through Psi_k . w_k.
     inverse_td: weight of making Phi explain what the others do.
@@ -74,6 +75,7 @@ class Config(OffPolicyConfig):
     gate_steps: int = 1_000
     reward: float = 10.0
     td: float = 1.0
+    vicarious: float = 1.0
     successor: float = 1.0
     cloning: float = 1.0
     inverse_td: float = 1.0
@@ -90,7 +92,7 @@ class Config(OffPolicyConfig):
         for key in ("cumulants", "ensemble", "social_batch", "gate_steps"):
             require(getattr(self, key) >= 1, key, getattr(self, key), "at least 1")
         require(0 <= self.support <= 1, "support", self.support, "a share, 0..1")
-        for key in ("reward", "td", "successor", "cloning", "inverse_td", "others", "off_policy", "phi_penalty"):
+        for key in ("reward", "td", "vicarious", "successor", "cloning", "inverse_td", "others", "off_policy", "phi_penalty"):
             require(getattr(self, key) >= 0, key, getattr(self, key), "a weight, at least 0")
         for key in ("caution", "temperature"):
             require(getattr(self, key) >= 0, key, getattr(self, key), "at least 0")
@@ -135,43 +137,37 @@ class PsiPhi:
     def __init__(self, config: Config, spec: WorldSpec):
         self.config, self.spec = config, spec
         self.novices, self.coplayers = len(spec.novices), len(spec.coplayers)
-        self.net = Network(config, spec, (config.ensemble, 1 + self.coplayers))
-        self.apply: Callable[..., Any] = self.net.apply
+        self.net = Net(config, spec, (config.ensemble, 1 + self.coplayers), valued=True)
 
     def learner(self) -> Learner:
         """The three functions of a learner."""
         size = self.config.cumulants
         ridge = Ridge(gram=jnp.zeros((size, size), jnp.float32), moment=jnp.zeros(size, jnp.float32))
         extra = Extra(ridge=ridge, company=strangers(self.coplayers))
-        parts = Parts(init=self.init, decide=self.decide, loss=self.loss, extra=extra, observe=self.observe, adapt=self.adapt)
+        parts = Parts(
+            init=self.net.init, decide=self.decide, loss=self.loss, extra=extra, observe=self.observe, adapt=self.adapt
+        )
         parts = parts._replace(
             explain=self.explain, follow=self.follow, social_batch=self.config.social_batch, appraise=self.appraise
         )
         return build(self.config, self.spec, parts)
 
-    def init(self, key: Key[Array, ""]) -> PyTree:
-        """Fresh parameters."""
-        obs = jnp.zeros((1, 1, *self.spec.obs_shape), jnp.uint8)
-        memory = self.blank(1)
-        return self.net.init(key, memory, obs, jnp.ones((1, 1), bool), method=Network.everything)
-
-    def blank(self, batch: int) -> Any:
-        """The memory of `batch` streams at the start of an episode."""
-        return blank(self.config.memory, self.config.hidden[-1], batch)
-
     def decide(
         self, state: OffPolicyState, memory: Any, obs: Array, first: Array, key: Key[Array, ""], explore: bool
     ) -> tuple[Decision, Any]:
         """GPI over all sources by what each is worth to the novice, or as the config says."""
-        memory, psi, _, _ = self.apply(state.params, memory, obs, first)
-        choice = self.choice(state, psi[0], key)
+        memory, psi, _, x = self.net.apply(state.params, memory, obs, first)
+        choice = self.choice(state, psi[0], x, key)
         influence = jnp.full(choice.action.shape, jnp.nan, jnp.float32)
         return Decision(action=choice.action, source=choice.source, values=choice.values, influence=influence), memory
 
-    def choice(self, state: OffPolicyState, psi: Float32[Array, "N E S A K"], key: Key[Array, ""]) -> Choice:
+    def choice(
+        self, state: OffPolicyState, psi: Float32[Array, "N E S A K"], x: Float32[Array, "1 N F"], key: Key[Array, ""]
+    ) -> Choice:
         """Whom to act as, by the novice's own w."""
         config, w = self.config, state.params["params"]["w"]
         values, logits = jnp.einsum("nesak,k->nesa", psi, w[0]), jnp.einsum("nesak,sk->nsa", psi, w) / config.ensemble
+        values = values.at[:, :, 0].set(self.own_values(state, values[:, :, 0], x))
         heard = (
             jnp.concatenate([jnp.array([True]), self.gates(state.extra) >= OPEN])
             if config.gating and config.follow == "gpi"
@@ -179,33 +175,38 @@ class PsiPhi:
         )
         return choose(values, logits, key, config.follow, config.support, config.caution, config.temperature, heard)
 
+    def own_values(
+        self, state: OffPolicyState, by_successors: Float32[Array, "N E A"], x: Float32[Array, "1 N F"]
+    ) -> Float32[Array, "N E A"]:
+        """The novice's: learnt from its rewards, or by its successor features once a new preference is all that it has."""
+        learnt = self.net.call("values", state.params, x)[0, :, None]
+        return jnp.where(jnp.any(state.extra.ridge.gram), by_successors, learnt)
+
     def explain(self, state: OffPolicyState, memory: Any, obs: Array, first: Array, decision: Decision) -> dict[str, Array]:
         """What the auxiliary head expects to be seen next, and how far the ensemble is at odds."""
-        _, psi, _, x = self.apply(state.params, memory, obs, first)
-        found = {}
-        if self.config.prediction > 0:
-            found["prediction"] = self.apply(state.params, x, decision.action[None], method=Network.predict)[0]
+        _, psi, _, x = self.net.apply(state.params, memory, obs, first)
+        found = self.net.expected(state.params, x, decision.action)
         if self.config.ensemble > 1:
-            found["spread"] = self.choice(state, psi[0], jax.random.key(0)).spread
+            found["spread"] = self.choice(state, psi[0], x, jax.random.key(0)).spread
         return found
 
     def follow(
         self, state: OffPolicyState, memory: Any, obs: Array, first: Array, source: Array, key: Key[Array, ""]
     ) -> tuple[Array, Any]:
         """An action as each novice believes its source would act: k by pi_k(a|s) ~ exp(Psi_k . w_k), it itself greedily."""
-        memory, psi, _, _ = self.apply(state.params, memory, obs, first)
-        logits = jnp.einsum("nesak,sk->nsa", psi[0], state.params["params"]["w"]) / self.config.ensemble
+        memory, psi, _, x = self.net.apply(state.params, memory, obs, first)
+        w = state.params["params"]["w"]
+        logits = jnp.einsum("nesak,sk->nsa", psi[0], w) / self.config.ensemble
+        own = jnp.mean(self.own_values(state, psi[0][:, :, 0] @ w[0], x), axis=1)
         chosen = jnp.take_along_axis(logits, source[:, None, None], axis=1)[:, 0]
-        action = jnp.where(source == 0, jnp.argmax(chosen, axis=-1), jax.random.categorical(key, chosen))
+        action = jnp.where(source == 0, jnp.argmax(own, axis=-1), jax.random.categorical(key, chosen))
         return action.astype(jnp.int32), memory
 
     def appraise(self, state: OffPolicyState, others: Demonstration) -> Float32[Array, "T B L S"]:
         """Phi(s, a) . w_j of every step for every source j."""
-        time, batch, seats = others.action.shape
-        obs, starts = others.obs.reshape(time, batch * seats, *self.spec.obs_shape), starts_of(others).reshape(time, -1)
-        phi = self.apply(state.params, self.blank(batch * seats), obs, starts)[2]
-        done = over_sequences(at_action)(phi, others.action.reshape(time, -1))
-        return (done @ state.params["params"]["w"].T).reshape(time, batch, seats, -1)
+        phi = self.net.watched(state.params, others)[1]
+        done = over_sequences(at_action)(phi, sequences(others.action))
+        return (done @ state.params["params"]["w"].T).reshape(*others.action.shape, -1)
 
     def observe(self, state: OffPolicyState, experience: Experience) -> Extra:
         """The company, judged by one more unroll."""
@@ -214,7 +215,7 @@ class PsiPhi:
             return state.extra
         time, batch, k = others.action.shape
         obs, starts = beside(own.timestep.obs, others.obs), beside(own.timestep.first, starts_of(others))
-        _, psi, phi, _ = self.apply(state.params, self.blank(starts.shape[1]), obs, starts)
+        psi, phi, _ = self.net.of(state.params, obs, starts)
         w, mine = state.params["params"]["w"], batch * self.novices
         worth = over_sequences(at_action)(phi, beside(own.action, others.action)) @ w[0]
         theirs = psi[:, mine:].reshape(time, batch, k, *psi.shape[2:])
@@ -247,13 +248,15 @@ class PsiPhi:
         obs, next_obs = beside(own.timestep.obs, others.obs), beside(own.next_obs, others.next_obs)
         starts = beside(own.timestep.first, starts_of(others))
 
-        gate, memory = self.gates(extra) if m else jnp.ones(self.coplayers, jnp.float32), self.blank(starts.shape[1])
-        _, value, phi, x = self.apply(params, memory, obs, starts)
-        psi = value
+        gate = self.gates(extra) if m else jnp.ones(self.coplayers, jnp.float32)
+        of_others = jnp.tile(self.of_seats(gate, seats), watched)
+        psi, phi, x = self.net.of(params, obs, starts)
         if self.config.gating:
-            shares = (jnp.full(batch * m, jnp.max(gate, initial=0.0)), jnp.tile(self.of_seats(gate, seats), watched))
-            psi, phi = self.apply(params, let_through(x, jnp.concatenate(shares)), method=Network.heads)
-        ahead = jax.lax.stop_gradient(self.apply(target, memory, obs, starts, next_obs, method=Network.ahead))
+            shares = jnp.concatenate([jnp.full(batch * m, jnp.max(gate, initial=0.0)), of_others])
+            psi, phi = self.net.call("heads", params, let_through(x, shares))
+        features = self.net.ahead(target, obs, starts, next_obs)
+        ahead, values_ahead = self.net.call("heads", target, features)[0], self.net.call("values", target, features)
+        values = self.net.call("values", params, x)
 
         def mine(y: Array) -> Array:
             return y[:, : batch * m].reshape(time, batch, m, *y.shape[2:])
@@ -267,8 +270,14 @@ class PsiPhi:
             losses, metrics = over_members(
                 lambda psi, ahead: self.own_losses(own, w, psi, mine(phi), ahead, gate), mine(psi), mine(ahead)
             )
-            valued = over_members(lambda psi, ahead: self.value_loss(own, w[0], psi, ahead), mine(value), mine(ahead))
-            losses, metrics = losses | valued[0], metrics | valued[1]
+            n = batch * m
+            losses["td"], valued = td_loss(
+                values[:, :n], values_ahead[:, :n], own_steps(rows), sequences(own.reward), self.config.gamma
+            )
+            metrics["value"] = valued["value"]
+            if self.coplayers:
+                theirs_now = values[:, n:], values_ahead[:, n:], phi[:, n:]
+                losses["vicarious"] = self.vicarious_loss(others_steps(rows), *theirs_now, w[0], of_others)
         if self.coplayers:
             social = over_members(
                 lambda psi, ahead: self.social_losses(others, w, psi, theirs(phi), ahead, gate), theirs(psi), theirs(ahead)
@@ -277,36 +286,28 @@ class PsiPhi:
             if m and self.config.gating:
                 metrics |= {f"gate/{k + 1}": gate[k] for k in range(self.coplayers)} | {"reward_known": known(extra.company)}
         if self.config.prediction > 0:
-            predicts = (mine(x), own, jnp.ones(own.reward.shape, bool)) if m else (theirs(x), others, others.present)
-            losses["prediction"] = self.prediction_error(params, *predicts)
+            steps = own_steps(rows) if m else others_steps(rows)
+            seen = x[:, : batch * m] if m else x
+            losses["prediction"] = self.net.prediction_error(params, seen, steps.action, steps.next_obs, steps.there)
         there = beside(jnp.ones(own.reward.shape, bool), others.present)
         losses["phi_penalty"] = masked_mean(phi**2, there[..., None, None])
         weighted = [getattr(self.config, name) * value for name, value in losses.items()]
         total = jnp.sum(jnp.stack(weighted))
         return total, metrics | {f"loss/{name}": value for name, value in losses.items()}
 
-    def prediction_error(
-        self, params: PyTree, x: Float32[Array, "T B N F"], steps: Any, there: Bool[Array, "T B N"]
-    ) -> Float32[Array, ""]:
-        """Of what was seen after these steps, transitions or demonstrations, where the mask is set."""
-        predicted = self.apply(params, x, steps.action, method=Network.predict)
-        sequences = (there.shape[0], -1, *self.spec.obs_shape)
-        errors = over_sequences(prediction_loss)(predicted.reshape(sequences), steps.next_obs.reshape(sequences))
-        return masked_mean(errors, there.reshape(errors.shape))
-
     def of_seats(self, numbers: Float32[Array, " K"], seats: int) -> Float32[Array, " L"]:
         """One number per co-player as one per seat of the others' steps: those of a file are the same co-players once more."""
         return jnp.tile(numbers, seats // max(self.coplayers, 1))
 
-    def value_loss(self, own: Any, w: Float32[Array, " K"], psi: Array, ahead: Array) -> tuple[dict, dict]:
-        """Q-learning on the novices' steps; psi, ahead (T, B, M, S, A, K)."""
-        time = own.reward.shape[0]
-        psi, ahead = (y[:, :, :, 0].reshape(time, -1, *y.shape[4:]) for y in (psi, ahead))
-        action, reward, ended = (y.reshape(time, -1) for y in (own.action, own.reward, own.terminated))
-        discount = jnp.where(ended, 0.0, self.config.gamma).astype(jnp.float32)
-        q, q_next = psi @ jax.lax.stop_gradient(w), ahead @ jax.lax.stop_gradient(w)
-        td = over_sequences(q_learning_error)(q, action, reward, discount, q_next, q_next)
-        return {"td": jnp.mean(td**2)}, {"value": jnp.mean(q)}
+    def vicarious_loss(
+        self, others: Steps, values: Array, ahead: Array, phi: Array, w: Float32[Array, " K"], gate: Float32[Array, " N"]
+    ) -> Float32[Array, ""]:
+        """Q-learning of one's own values (T, N, A) on the others' steps, paid by one's own idea of what pays."""
+        reward = jax.lax.stop_gradient(over_sequences(at_action)(phi, others.action) @ w)
+        errors = over_sequences(q_learning_error)(
+            values, others.action, reward, self.config.gamma * others.goes_on, ahead, ahead
+        )
+        return masked_mean(gate * errors**2, others.there)
 
     def own_losses(self, own: Any, w: Array, psi: Array, phi: Array, ahead: Array, gate: Array) -> tuple[dict, dict]:
         """Reward and successor losses on the novices' steps; psi, ahead (T, B, M, S, A, K), phi (T, B, M, A, K)."""
@@ -376,11 +377,9 @@ class PsiPhi:
         """A new preference: w_ego alone is re-learnt, by ridge regression of one's own rewards on the frozen Phi. By it
         the company is judged anew."""
         own = experience.own
-        time, batch, m = own.reward.shape
-        obs = own.timestep.obs.reshape(time, batch * m, *self.spec.obs_shape)
-        first = own.timestep.first.reshape(time, batch * m)
-        _, _, phi, _ = self.apply(state.params, self.blank(batch * m), obs, first)
-        phi = over_sequences(at_action)(phi, own.action.reshape(time, -1)).reshape(-1, self.config.cumulants)
+        obs, first = sequences(own.timestep.obs), sequences(own.timestep.first)
+        phi = self.net.of(state.params, obs, first)[1]
+        phi = over_sequences(at_action)(phi, sequences(own.action)).reshape(-1, self.config.cumulants)
         reward = own.reward.reshape(-1)
         before: Ridge = state.extra.ridge
         ridge = Ridge(gram=before.gram + phi.T @ phi, moment=before.moment + phi.T @ reward)

@@ -29,7 +29,7 @@ def test_a_goal_is_read_off_the_actions_of_who_follows_it(trained, infer):
     _, parts, state, others = trained
     mean = jnp.mean(state.params["params"]["w"], axis=0)
     wanted = mean + jax.random.normal(jax.random.key(0), mean.shape)
-    psi = parts.watched(state.params, others)[0]
+    psi = parts.net.watched(state.params, others)[0]
     action = jnp.argmax(parts.policy(psi, wanted), axis=-1).astype(jnp.int32).reshape(others.action.shape)
     shown = dataclasses.replace(others, action=action, present=jnp.ones_like(others.present))
     after, logits = infer(state, shown, shown)
@@ -60,7 +60,7 @@ def test_all_novices_act_for_an_inferred_goal(trained, infer):
 def test_what_a_step_is_worth_is_phi_times_the_goal(trained, infer):
     of, parts, state, others = trained
     after, _ = infer(state, others, others)
-    phi = parts.watched(state.params, others)[1].reshape(*others.action.shape, 5, 3)
+    phi = parts.net.watched(state.params, others)[1].reshape(*others.action.shape, 5, 3)
     done = jnp.take_along_axis(phi, others.action[..., None, None], axis=-2)[..., 0, :]
     np.testing.assert_allclose(of.learner.appraise(after, others)[..., 0], done @ after.extra.w, rtol=1e-4, atol=1e-6)
 

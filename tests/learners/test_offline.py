@@ -109,9 +109,9 @@ def test_each_models_its_own_seat(taught, file):
     """What one likes is worth more by its own preference than by the other's."""
     of, _, state, _ = taught
     steps = read_demonstrations(file).steps
-    net = PsiPhi(small("psiphi", **OPTIONS), of.world.spec)
+    parts = PsiPhi(small("psiphi", **OPTIONS), of.world.spec)
     obs = steps.obs.reshape(steps.obs.shape[0], -1, *of.world.spec.obs_shape)
-    psi = net.apply(state.params, (), obs, jnp.zeros(obs.shape[:2], bool))[1].reshape(*steps.action.shape, 3, 5, 3)
+    psi = parts.net.apply(state.params, (), obs, jnp.zeros(obs.shape[:2], bool))[1].reshape(*steps.action.shape, 3, 5, 3)
     logits = jnp.einsum("tbksac,sc->tbksa", psi, state.params["params"]["w"])
     right = np.asarray(jnp.argmax(logits, axis=-1) == steps.action[..., None])[..., 1:].mean(axis=(0, 1))  # (K, model of)
     assert right[0, 0] > right[0, 1] + 0.2

@@ -7,20 +7,23 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from socialrl.learners._network import Net, others_steps
 from socialrl.learners._offpolicy import Rows
+from socialrl.learners.dqn import own_loss
 from socialrl.learners.psiphi import PsiPhi
 from tests.learners.lab import Scrambled, lab, same, small, train
 
-# loss -> what of (own psi, the others' psi, phi, own w, the others' w) it may teach
+# loss -> what of (own values, own psi, the others' psi, phi, own w, the others' w) it may teach
 REACH = {
-    "reward": (0, 0, 1, 1, 0),
-    "td": (1, 0, 0, 0, 0),
-    "successor": (1, 0, 0, 0, 0),
-    "cloning": (0, 1, 0, 0, 1),
-    "inverse_td": (0, 0, 1, 0, 0),
-    "others": (0, 1, 0, 0, 0),
-    "off_policy": (0, 1, 0, 0, 0),
-    "phi_penalty": (0, 0, 1, 0, 0),
+    "reward": (0, 0, 0, 1, 1, 0),
+    "td": (1, 0, 0, 0, 0, 0),
+    "vicarious": (1, 0, 0, 0, 0, 0),
+    "successor": (0, 1, 0, 0, 0, 0),
+    "cloning": (0, 0, 1, 0, 0, 1),
+    "inverse_td": (0, 0, 0, 1, 0, 0),
+    "others": (0, 0, 1, 0, 0, 0),
+    "off_policy": (0, 0, 1, 0, 0, 0),
+    "phi_penalty": (0, 0, 0, 1, 0, 0),
 }
 
 
@@ -63,8 +66,8 @@ def test_each_loss_teaches_what_it_should_and_nothing_else(trained, gradients, l
     sources, actions, cumulants = 3, 5, 3
     params = gradients[loss]
     psi = np.asarray(params["psi"]["Dense_0"]["kernel"]).reshape(-1, sources, actions, cumulants)
-    phi, w = np.asarray(params["phi"]["Dense_0"]["kernel"]), np.asarray(params["w"])
-    reached = tuple(int(np.any(part != 0)) for part in (psi[:, 0], psi[:, 1:], phi, w[0], w[1:]))
+    values, phi, w = *(np.asarray(params[name]["Dense_0"]["kernel"]) for name in ("value", "phi")), np.asarray(params["w"])
+    reached = tuple(int(np.any(part != 0)) for part in (values, psi[:, 0], psi[:, 1:], phi, w[0], w[1:]))
     assert reached == REACH[loss]
     assert np.any(np.asarray(params["encoder"]["torso"]["Dense_0"]["kernel"]) != 0)  # all of them shape the torso
 
@@ -81,7 +84,7 @@ def test_strangers_do_not_shape_what_is_shared(trained):
     closed = of_each_loss(PsiPhi(small("psiphi", gating=True), trained[0].world.spec), trained)
     torso = {name: np.asarray(tree["encoder"]["torso"]["Dense_0"]["kernel"]) for name, tree in closed.items()}
     phi = {name: np.asarray(tree["phi"]["Dense_0"]["kernel"]) for name, tree in closed.items()}
-    for name in ("cloning", "inverse_td", "others", "off_policy"):
+    for name in ("cloning", "inverse_td", "others", "off_policy", "vicarious"):
         assert not np.any(torso[name]), name
         assert not np.any(phi[name]), name
     for name in ("reward", "successor", "phi_penalty"):
@@ -89,6 +92,48 @@ def test_strangers_do_not_shape_what_is_shared(trained):
     assert np.any(torso["td"])
     assert np.any(phi["reward"])
     assert np.any(np.asarray(closed["cloning"]["psi"]["Dense_0"]["kernel"]))
+
+
+def test_beside_strangers_it_learns_as_dqn_does(trained):
+    """Torso and own values get the very gradient that dqn would give them on the same steps."""
+    of, state, experience = trained
+    rows, spec = Rows(own=experience.own, others=experience.others), of.world.spec
+    lone = Net(small("dqn"), spec)
+
+    def as_dqn(tree):
+        inner = tree["params"]
+        return {"params": {"encoder": inner["encoder"], "head": inner["value"]}}
+
+    closed = PsiPhi(small("psiphi", gating=True), spec)
+    ours = as_dqn(jax.jit(jax.grad(closed.loss, has_aux=True))(state.params, state.target, rows, state.extra)[0])
+    theirs = jax.jit(jax.grad(lambda *trees: own_loss(lone, *trees, rows), has_aux=True))(
+        as_dqn(state.params), as_dqn(state.target)
+    )[0]
+    assert jax.tree.structure(ours) == jax.tree.structure(theirs)
+    for one, other in zip(jax.tree.leaves(ours), jax.tree.leaves(theirs), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)
+        assert np.any(np.asarray(other) != 0)
+
+
+def test_anothers_steps_count_for_ones_own_values_as_far_as_its_gate_is_open(trained, parts):
+    experience = trained[2]
+    steps = others_steps(Rows(own=experience.own, others=experience.others))
+    time, n = steps.action.shape
+    keys = jax.random.split(jax.random.key(0), 3)
+    values, ahead = (jax.random.normal(key, (time, n, 5)) for key in keys[:2])
+    phi, w = jax.random.normal(keys[2], (time, n, 5, 3)), jnp.array([1.0, -2.0, 0.5])
+
+    def of_gates(*gates, values=values):
+        gate = jnp.tile(jnp.array(gates, jnp.float32), n // 2)
+        return float(parts.vicarious_loss(steps, values, ahead, phi, w, gate))
+
+    assert of_gates(0.0, 0.0) == 0
+    np.testing.assert_allclose(of_gates(0.5, 1.0), 0.5 * of_gates(1.0, 0.0) + of_gates(0.0, 1.0), rtol=1e-5)
+    t = jnp.arange(time)[:, None], jnp.arange(n)[None]
+    paid = jnp.einsum("tnk,k->tn", phi[(*t, steps.action)], w)
+    right = paid + parts.config.gamma * steps.goes_on * jnp.max(ahead, axis=-1)
+    told = values.at[(*t, steps.action)].set(right)  # the values of who knows: no error is left
+    assert of_gates(1.0, 1.0, values=told) < 1e-10
 
 
 @pytest.fixture(scope="module")
@@ -156,7 +201,7 @@ def test_adapt_finds_a_preference_exactly_if_rewards_are_linear_in_phi(trained):
     own = experience.own
     time = own.reward.shape[0]
     flat = own.timestep.obs.reshape(time, -1, *of.world.spec.obs_shape)
-    phi = parts.apply(state.params, (), flat, own.timestep.first.reshape(time, -1))[2]
+    phi = parts.net.apply(state.params, (), flat, own.timestep.first.reshape(time, -1))[2]
     taken = jnp.take_along_axis(phi, own.action.reshape(time, -1)[..., None, None], axis=2)[:, :, 0]
     reward = (taken @ truth).reshape(own.reward.shape)
     paid = dataclasses.replace(experience, own=dataclasses.replace(own, reward=reward))
@@ -167,6 +212,10 @@ def test_adapt_finds_a_preference_exactly_if_rewards_are_linear_in_phi(trained):
     np.testing.assert_array_equal(after.params["params"]["w"][1:], state.params["params"]["w"][1:])
     kept = {name: leaf for name, leaf in after.params["params"].items() if name != "w"}
     assert same(kept, {name: leaf for name, leaf in state.params["params"].items() if name != "w"})
+    key, timestep = jax.random.key(1), jax.tree.map(lambda leaf: leaf[0], own.timestep)
+    values = of.learner.act(after, of.learner.memory(*timestep.first.shape), timestep, key, explore=False)[0].values[..., 0, :]
+    psi = parts.net.apply(after.params, (), flat[:1], own.timestep.first.reshape(time, -1)[:1])[1][0, :, 0, 0]
+    np.testing.assert_allclose(values.reshape(-1, 5), psi @ after.params["params"]["w"][0], rtol=1e-4, atol=1e-5)
     twice = adapt(after, paid, jax.random.key(0))  # more of the same evidence changes nothing, up to rounding
     np.testing.assert_allclose(twice.params["params"]["w"], after.params["params"]["w"], rtol=0.01, atol=0.01)
 
