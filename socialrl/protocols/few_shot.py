@@ -5,6 +5,7 @@ cannot (dqn) goes on training, once from what it knows ("fine-tuned") and once f
 """
 
 import dataclasses
+import itertools
 from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
 
@@ -39,10 +40,7 @@ class Config:
     evaluation_episodes: int = 64
 
     def __post_init__(self) -> None:
-        require(len(self.preferences) > 0, "preferences", self.preferences, "at least one vector")
-        ascending = all(a < b for a, b in zip(self.episodes, self.episodes[1:], strict=False))
-        require(ascending and min(self.episodes, default=-1) >= 0, "episodes", self.episodes, "ascending counts from 0")
-        require(self.evaluation_episodes >= 1, "evaluation_episodes", self.evaluation_episodes, "at least 1")
+        check(self.preferences, self.episodes, self.evaluation_episodes)
 
     def run(self, study: Study) -> Iterator[tuple[dict[str, Any], Bundle]]:
         """Yields labels (preference, method, episodes) and a bundle of metrics by name."""
@@ -62,6 +60,14 @@ class Config:
                     done = episodes
                     labels = {"preference": list(preference), "method": method, "episodes": episodes}
                     yield labels, score(states, study.roots, numbers)
+
+
+def check(preferences: tuple[tuple[float, ...], ...], episodes: tuple[int, ...], evaluation_episodes: int) -> None:
+    """Raises SocialRLError unless a protocol can go through these, one after the other."""
+    require(len(preferences) > 0, "preferences", preferences, "at least one vector")
+    ascending = all(a < b for a, b in itertools.pairwise(episodes))
+    require(ascending and min(episodes, default=-1) >= 0, "episodes", episodes, "ascending counts from 0")
+    require(evaluation_episodes >= 1, "evaluation_episodes", evaluation_episodes, "at least 1")
 
 
 def streams(study: Study, number: int) -> Bundle:

@@ -20,7 +20,7 @@ from jaxtyping import Float32, Int32, Key
 from socialrl import evaluation
 from socialrl.losses.policy import cloning_loss
 from socialrl.protocols import Study
-from socialrl.protocols.few_shot import streams
+from socialrl.protocols.few_shot import check, streams
 from socialrl.protocols.inverse_rl import measures
 from socialrl.recording import demonstrated
 from socialrl.rollout import make_rollout
@@ -48,10 +48,7 @@ class Config:
     evaluation_episodes: int = 64
 
     def __post_init__(self) -> None:
-        require(len(self.preferences) > 0, "preferences", self.preferences, "at least one vector")
-        ascending = all(a < b for a, b in zip(self.episodes, self.episodes[1:], strict=False))
-        require(ascending and min(self.episodes, default=-1) >= 0, "episodes", self.episodes, "ascending counts from 0")
-        require(self.evaluation_episodes >= 1, "evaluation_episodes", self.evaluation_episodes, "at least 1")
+        check(self.preferences, self.episodes, self.evaluation_episodes)
 
     def run(self, study: Study) -> Iterator[tuple[dict[str, Any], Bundle]]:
         """Yields labels and a bundle of measures by name, see `watch`."""
