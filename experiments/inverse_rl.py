@@ -30,7 +30,10 @@ experiment = dataclasses.replace(
     arms=(
         Arm(name="psiphi", learner=psiphi.Config(gating=False)),
         Arm(name="no_inverse_td", learner=psiphi.Config(gating=False, inverse_td=0.0)),
-        Arm(name="watching_only", learner=psiphi.Config(gating=False, reward=0.0, td=0.0, successor=0.0, off_policy=0.0)),
+        Arm(
+            name="watching_only",
+            learner=psiphi.Config(gating=False, reward=0.0, td=0.0, vicarious=0.0, successor=0.0, off_policy=0.0),
+        ),
     ),
     steps=12_000,
     protocols=(inverse_rl.Config(),),

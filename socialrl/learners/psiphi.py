@@ -75,7 +75,7 @@ class Config(OffPolicyConfig):
     gate_steps: int = 1_000
     reward: float = 10.0
     td: float = 1.0
-    vicarious: float = 1.0
+    vicarious: float = 3.0
     successor: float = 1.0
     cloning: float = 1.0
     inverse_td: float = 1.0
