@@ -9,7 +9,8 @@ from socialrl.report.tables import NONE, number
 
 _RULE = (
     "Reproduced: the 95 % interval of the difference of IQMs leaves out 0 on the claimed side; opposite: on the other side; "
-    "undecided: it holds 0. With fewer than 5 seeds there is no verdict. P: share of pairs of seeds that agree."
+    "undecided: it holds 0. With fewer than 5 seeds there is no verdict. P: share of pairs of seeds that agree. Seeds in line: "
+    "those of the arm that are by themselves on the claimed side of the other's IQM."
 )
 
 
@@ -18,7 +19,7 @@ def claims(study: Study) -> Section | None:
     rows = [row(one, several=len(study.runs) > 1) for one in findings(study)]
     if not rows:
         return None
-    head = ("claim", "verdict", "found", "against", "P, 95 % interval", "seeds")
+    head = ("claim", "verdict", "found", "against", "P, 95 % interval", "seeds in line")
     shown = tag("div", table(head, rows), class_="claims")
     return section("Claims", shown, tag("p", _RULE, class_="note"), anchor="claims")
 
@@ -32,4 +33,4 @@ def row(one: Finding, several: bool) -> tuple[object, ...]:
     ours = join([one.claim.arm, cell(interval(one.found))], " ")
     other = join([one.rival, cell(interval(one.against))], " ") if one.claim.over else number(float(one.against[0]))
     likely = chance(probability_of_improvement(*one.chance))
-    return (name, tag("strong", one.verdict), ours, other, likely, str(len(one.found)))
+    return (name, tag("strong", one.verdict), ours, other, likely, f"{one.in_line} of {len(one.found)}")

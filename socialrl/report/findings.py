@@ -41,6 +41,14 @@ class Finding:
         return (self.against, self.found) if self.claim.below else (self.found, self.against)
 
     @property
+    def in_line(self) -> int | None:
+        """How many of the arm's seeds are by themselves where the claim says, seen from the other side's IQM."""
+        if self.found is None or self.against is None:
+            return None
+        gap = np.asarray(self.found) - interval(self.against).value
+        return int(np.sum(gap < 0 if self.claim.below else gap > 0))
+
+    @property
     def verdict(self) -> str:
         """reproduced, opposite, undecided, too few seeds, or not measured."""
         return "not measured" if self.chance is None else verdict(*self.chance)
@@ -99,7 +107,8 @@ def of_protocol(labels: dict[str, str]) -> tuple[str, dict[str, str]]:
 
 
 def summarise_findings(study: Study) -> list[dict[str, Any]]:
-    """What summary.json holds under `claims`: [{claim, source, arm, over, found, against, verdict}], null for not measured."""
+    """What summary.json holds under `claims`: [{claim, source, arm, over, found, against, seeds_in_line, verdict}];
+    null: not measured."""
     return [
         {
             "claim": one.claim.text,
@@ -108,6 +117,7 @@ def summarise_findings(study: Study) -> list[dict[str, Any]]:
             "over": one.claim.over,
             "found": None if one.found is None else as_json(one.found),
             "against": None if one.against is None else as_json(one.against),
+            "seeds_in_line": one.in_line,
             "verdict": one.verdict,
         }
         for one in findings(study)

@@ -85,19 +85,26 @@ def score_table(study: Study, styles: Styles) -> Markup:
         record, result = arm.latest(), estimate(arm)
         name = join([Markup(figures.swatch(styles[arm.label], f"row{i}")), arm.label])
         if record is None or result is None:
-            rows.append((name, NONE, NONE, "no evaluation yet", NONE))
+            rows.append((name, NONE, NONE, NONE, "no evaluation yet", NONE))
             continue
         if record.kind != "final":
             what = {"eval": "its latest evaluation", "train": "its latest training return"}[record.kind]
             notes.append(f"{arm.label} is not finished: shown is {what}, at step {record.step:,}.")
         seeds = record.values["return"]
-        rows.append((name, number(result.value), bracket(result.low, result.high), seed_cells(seeds), f"{record.step:,}"))
+        finite = seeds[np.isfinite(seeds)]
+        worst = number(float(finite.min())) if finite.size else NONE
+        ends = bracket(result.low, result.high)
+        rows.append((name, number(result.value), ends, worst, seed_cells(seeds), f"{record.step:,}"))
         missing = int((~np.isfinite(seeds)).sum())
         if missing:
             notes.append(f"{arm.label}: {missing} of {len(seeds)} seeds have no finite return; the others make its numbers.")
     return join(
         [
-            table(("arm", "return (IQM)", "95 % interval", "each seed", "steps per seed"), rows, numeric=(1, 2, 4)),
+            table(
+                ("arm", "return (IQM)", "95 % interval", "worst seed", "each seed", "steps per seed"),
+                rows,
+                numeric=(1, 2, 3, 5),
+            ),
             *(tag("p", note, class_="note") for note in notes),
         ]
     )

@@ -49,13 +49,15 @@ def test_the_page_shows_escaped_claims(tmp_path):
     page = Page(write_report(run_of(tmp_path / "run")))
     assert "<b>a over" not in page.source
     assert "<i>s" not in page.source
-    first = ["<b>a over\nb <i>s", "reproduced", "a 7.00 [5.30, 8.70]", "b 1.70 [1.00, 2.70]", "1, in every pair", "5"]
+    first = ["<b>a over\nb <i>s", "reproduced", "a 7.00 [5.30, 8.70]", "b 1.70 [1.00, 2.70]", "1, in every pair", "5 of 5"]
     assert page.row("<b>a over\nb <i>s") == first
     assert page.row("half s")[1:] == ["not measured", "-", "-", "-", "-"]
     assert page.row("low s")[3] == "7.50"
     twice = page.row("twice s")
     assert twice[1:4] == ["opposite", "b 1.70 [1.00, 2.70]", "0.5 times a: 3.50 [2.65, 4.35]"]
     assert twice[4].startswith("0.06 ")  # of 25 pairs, one is above and one is equal
+    assert twice[5] == "0 of 5"
+    assert page.row("low s")[5] == "5 of 5"  # all are below 7.5, as claimed
     assert "tiny" in page.source
 
 
@@ -74,6 +76,7 @@ def test_verdicts_for_terminal_and_summary(tmp_path):
     assert lines[2] == "<b>a over b  <i>s    7.00   1.70     reproduced"
     first, second, *_ = summarise_claims(run)
     assert first["verdict"] == "reproduced"
+    assert (first["seeds_in_line"], second["seeds_in_line"]) == (5, None)
     assert first["found"]["seeds"] == [5.0, 6.0, 7.0, 8.0, 9.0]
     assert second["found"] is None
     json.dumps(summarise_claims(run), allow_nan=False)
