@@ -21,9 +21,9 @@ COMPANY = {
     "anti_experts": dataclasses.replace(coin_grid.world, experts=0, coplayers=(Seat(policy="anti_expert"),) * 3),
 }
 LEARNERS = {
-    "psiphi": psiphi.Config(social_batch=2),
-    "ungated": psiphi.Config(gating=False, social_batch=2),
-    "cautious": psiphi.Config(gating=False, social_batch=2, ensemble=3, caution=1.0),
+    "psiphi": psiphi.Config(),
+    "ungated": psiphi.Config(gating=False),
+    "cautious": psiphi.Config(gating=False, ensemble=3, caution=1.0),
     "dqn": dqn.Config(),
 }
 STUDY, VARIANCE = "preliminary study", "arXiv 2410.23726"
@@ -66,6 +66,7 @@ experiment = dataclasses.replace(
         for company, world in COMPANY.items()
         for name, learner in LEARNERS.items()
     ),
+    seeds=10,
     evaluate_every=2_400,
     scale="two CPU cores: 9x9, 12,000 steps per seed",
 )

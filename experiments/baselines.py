@@ -44,5 +44,6 @@ experiment = dataclasses.replace(
     question="What is selective imitation worth against imitation, inferred goals, and simple social cues?",
     arms=tuple(Arm(name=name, learner=learner) for name, learner in LEARNERS.items()),
     claims=tuple(Claim(text=text, source=source, arm=arm, over=over) for text, source, arm, over in CLAIMS),
+    seeds=10,
     scale="two CPU cores: 9x9, 12,000 steps per seed",
 )

@@ -3,7 +3,8 @@
 The world of coin_grid.py. A novice that learns from its own rewards and from three experts names, in held-out episodes, what
 every step is worth to each of them. Inverse TD is what ties the cumulants to the others' behaviour: without it there is
 cloning, and the novice's own rewards. The third arm watches only, and learns nothing from rewards. No arm has gates: what an
-expert wants is asked here whether or not it is of use.
+expert wants is asked here whether or not it is of use. The more its own rewards weigh, the more the novice sees what it wants
+itself in all that others do: hence their small weight.
 
 From recorded demonstrations instead of the stream, and from nothing else:
 
@@ -14,6 +15,7 @@ From recorded demonstrations instead of the stream, and from nothing else:
 import dataclasses
 import runpy
 from pathlib import Path
+from typing import Any
 
 from socialrl.config import Arm, Claim, Experiment
 from socialrl.learners import psiphi
@@ -21,6 +23,7 @@ from socialrl.protocols import inverse_rl
 
 coin_grid: Experiment = runpy.run_path(str(Path(__file__).with_name("coin_grid.py")))["experiment"]
 FOUND = (("protocol", "inverse_rl"), ("agent", "all"))
+OPEN: dict[str, Any] = {"gating": False, "reward": 1.0}
 PSIPHI = "Filos et al., 2021, arXiv 2102.12560"
 
 experiment = dataclasses.replace(
@@ -28,13 +31,14 @@ experiment = dataclasses.replace(
     name="inverse_rl",
     question="Are the preferences that are inferred from the others' behaviour the true ones?",
     arms=(
-        Arm(name="psiphi", learner=psiphi.Config(gating=False)),
-        Arm(name="no_inverse_td", learner=psiphi.Config(gating=False, inverse_td=0.0)),
+        Arm(name="psiphi", learner=psiphi.Config(**OPEN)),
+        Arm(name="no_inverse_td", learner=psiphi.Config(inverse_td=0.0, **OPEN)),
         Arm(
             name="watching_only",
             learner=psiphi.Config(gating=False, reward=0.0, td=0.0, vicarious=0.0, successor=0.0, off_policy=0.0),
         ),
     ),
+    seeds=10,
     steps=12_000,
     protocols=(inverse_rl.Config(),),
     claims=(

@@ -69,6 +69,7 @@ experiment = dataclasses.replace(
         for mix, seats in MIXES.items()
         for learner, config in LEARNERS.items()
     ),
+    seeds=8,
     evaluate_every=2_400,
     protocols=(following.Config(),),
     scale="two CPU cores: 9x9, 12,000 steps per seed",

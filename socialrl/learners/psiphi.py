@@ -73,7 +73,7 @@ class Config(OffPolicyConfig):
     gating: bool = True
     gate_width: float = 0.1
     gate_steps: int = 1_000
-    reward: float = 10.0
+    reward: float = 3.0
     td: float = 1.0
     vicarious: float = 3.0
     successor: float = 1.0
