@@ -8,7 +8,7 @@ they are learnt from the others' steps too, by what these would have paid onesel
 """
 
 import dataclasses
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -121,14 +121,25 @@ class Extra:
     company: Company
 
 
+class Read(NamedTuple):
+    """What the networks say of sequences: ahead, values_ahead by the target network at the true successors."""
+
+    psi: Float32[Array, "T N E S A K"]
+    phi: Float32[Array, "T N A K"]
+    x: Float32[Array, "T N F"]
+    values: Float32[Array, "T N A"]
+    ahead: Float32[Array, "T N E S A K"]
+    values_ahead: Float32[Array, "T N A"]
+
+
 def let_through(x: Float32[Array, "T N F"], shares: Float32[Array, " N"]) -> Float32[Array, "T N F"]:
     """x, which passes only so much of each sequence's gradient on."""
     return shares[:, None] * x + (1 - shares[:, None]) * jax.lax.stop_gradient(x)
 
 
 def over_members(function: Any, psi: Array, ahead: Array) -> Any:
-    """The means over the members of an ensemble, which lie along axis 3, of what the function says of each."""
-    return jax.tree.map(lambda x: jnp.mean(x, axis=0), jax.vmap(function, in_axes=3)(psi, ahead))
+    """The means over the members of an ensemble, which lie along axis 2, of what the function says of each."""
+    return jax.tree.map(lambda x: jnp.mean(x, axis=0), jax.vmap(function, in_axes=2)(psi, ahead))
 
 
 class PsiPhi:
@@ -242,136 +253,119 @@ class PsiPhi:
 
     def loss(self, params: PyTree, target: PyTree, rows: Rows, extra: Extra) -> tuple[Array, dict[str, Array]]:
         """All losses on rows, own leaves (T, B, M, ...), the others' (T, L, K, ...), weighted and summed, and each by name."""
-        own, others, w = rows.own, rows.others, params["params"]["w"]
-        time, batch, m = own.reward.shape
-        watched, seats = others.action.shape[1:]
-        obs, next_obs = beside(own.timestep.obs, others.obs), beside(own.next_obs, others.next_obs)
-        starts = beside(own.timestep.first, starts_of(others))
-
-        gate = self.gates(extra) if m else jnp.ones(self.coplayers, jnp.float32)
-        of_others = jnp.tile(self.of_seats(gate, seats), watched)
-        psi, phi, x = self.net.of(params, obs, starts)
-        if self.config.gating:
-            shares = jnp.concatenate([jnp.full(batch * m, jnp.max(gate, initial=0.0)), of_others])
-            psi, phi = self.net.call("heads", params, let_through(x, shares))
-        features = self.net.ahead(target, obs, starts, next_obs)
-        ahead, values_ahead = self.net.call("heads", target, features)[0], self.net.call("values", target, features)
-        values = self.net.call("values", params, x)
-
-        def mine(y: Array) -> Array:
-            return y[:, : batch * m].reshape(time, batch, m, *y.shape[2:])
-
-        def theirs(y: Array) -> Array:
-            return y[:, batch * m :].reshape(time, watched, seats, *y.shape[2:])
+        own, others, w = own_steps(rows), others_steps(rows), params["params"]["w"]
+        n = own.action.shape[1]
+        gate = self.gates(extra) if n else jnp.ones(self.coplayers, jnp.float32)
+        sequence_gate = jnp.tile(gate, others.action.shape[1] // max(self.coplayers, 1))
+        read = self.read(params, target, own, others, jnp.max(gate, initial=0.0), sequence_gate)
+        mine, theirs = (Read(*leaves) for leaves in zip(*((y[:, :n], y[:, n:]) for y in read), strict=True))
 
         losses: dict[str, Array] = {}
         metrics: dict[str, Array] = {}
-        if m:
-            losses, metrics = over_members(
-                lambda psi, ahead: self.own_losses(own, w, psi, mine(phi), ahead, gate), mine(psi), mine(ahead)
-            )
-            n = batch * m
-            losses["td"], valued = td_loss(
-                values[:, :n], values_ahead[:, :n], own_steps(rows), sequences(own.reward), self.config.gamma
-            )
-            metrics["value"] = valued["value"]
-            if self.coplayers:
-                theirs_now = values[:, n:], values_ahead[:, n:], phi[:, n:]
-                losses["vicarious"] = self.vicarious_loss(others_steps(rows), *theirs_now, w[0], of_others)
+        if n:
+            reward = sequences(rows.own.reward)
+            losses["td"], metrics = td_loss(mine.values, mine.values_ahead, own, reward, self.config.gamma)
+            losses["reward"], found = self.reward_loss(own, reward, mine.phi, w[0])
+            losses |= over_members(lambda psi, ahead: self.own_losses(own, w, psi, mine.phi, ahead, gate), mine.psi, mine.ahead)
+            metrics = {"value": metrics["value"]} | found
         if self.coplayers:
             social = over_members(
-                lambda psi, ahead: self.social_losses(others, w, psi, theirs(phi), ahead, gate), theirs(psi), theirs(ahead)
+                lambda psi, ahead: self.social_losses(others, w, psi, theirs.phi, ahead, sequence_gate),
+                theirs.psi,
+                theirs.ahead,
             )
             losses, metrics = losses | social[0], metrics | social[1]
-            if m and self.config.gating:
+        if n and self.coplayers:
+            losses["vicarious"] = self.vicarious_loss(others, theirs, w[0], sequence_gate)
+            if self.config.gating:
                 metrics |= {f"gate/{k + 1}": gate[k] for k in range(self.coplayers)} | {"reward_known": known(extra.company)}
         if self.config.prediction > 0:
-            steps = own_steps(rows) if m else others_steps(rows)
-            seen = x[:, : batch * m] if m else x
-            losses["prediction"] = self.net.prediction_error(params, seen, steps.action, steps.next_obs, steps.there)
-        there = beside(jnp.ones(own.reward.shape, bool), others.present)
-        losses["phi_penalty"] = masked_mean(phi**2, there[..., None, None])
-        weighted = [getattr(self.config, name) * value for name, value in losses.items()]
-        total = jnp.sum(jnp.stack(weighted))
+            of, steps = (mine, own) if n else (theirs, others)
+            losses["prediction"] = self.net.prediction_error(params, of.x, steps.action, steps.next_obs, steps.there)
+        there = jnp.concatenate([own.there, others.there], axis=1)
+        losses["phi_penalty"] = masked_mean(read.phi**2, there[..., None, None])
+        total = jnp.sum(jnp.stack([getattr(self.config, name) * value for name, value in losses.items()]))
         return total, metrics | {f"loss/{name}": value for name, value in losses.items()}
 
-    def of_seats(self, numbers: Float32[Array, " K"], seats: int) -> Float32[Array, " L"]:
-        """One number per co-player as one per seat of the others' steps: those of a file are the same co-players once more."""
-        return jnp.tile(numbers, seats // max(self.coplayers, 1))
-
-    def vicarious_loss(
-        self, others: Steps, values: Array, ahead: Array, phi: Array, w: Float32[Array, " K"], gate: Float32[Array, " N"]
-    ) -> Float32[Array, ""]:
-        """Q-learning of one's own values (T, N, A) on the others' steps, paid by one's own idea of what pays."""
-        reward = jax.lax.stop_gradient(over_sequences(at_action)(phi, others.action) @ w)
-        errors = over_sequences(q_learning_error)(
-            values, others.action, reward, self.config.gamma * others.goes_on, ahead, ahead
+    def read(self, params: PyTree, target: PyTree, own: Steps, others: Steps, open_: Array, gate: Float32[Array, " L"]) -> Read:
+        """What the networks say of one's own sequences and the others'. With gating the torso learns from the heads of Psi and
+        Phi as far as the gates are open: the widest, `open_`, for one's own steps, each other's for its own."""
+        obs, first, next_obs = (
+            jnp.concatenate(pair, axis=1)
+            for pair in ((own.obs, others.obs), (own.first, others.first), (own.next_obs, others.next_obs))
         )
+        psi, phi, x = self.net.of(params, obs, first)
+        if self.config.gating:
+            shares = jnp.concatenate([jnp.full(own.action.shape[1], open_), gate])
+            psi, phi = self.net.call("heads", params, let_through(x, shares))
+        features = self.net.ahead(target, obs, first, next_obs)
+        ahead, values_ahead = self.net.call("heads", target, features)[0], self.net.call("values", target, features)
+        return Read(psi, phi, x, self.net.call("values", params, x), ahead, values_ahead)
+
+    def vicarious_loss(self, others: Steps, read: Read, w: Float32[Array, " K"], gate: Array) -> Float32[Array, ""]:
+        """Q-learning of one's own values on the others' steps, paid by one's own idea of what pays."""
+        reward = jax.lax.stop_gradient(over_sequences(at_action)(read.phi, others.action) @ w)
+        discount, ahead = self.config.gamma * others.goes_on, read.values_ahead
+        errors = over_sequences(q_learning_error)(read.values, others.action, reward, discount, ahead, ahead)
         return masked_mean(gate * errors**2, others.there)
 
-    def own_losses(self, own: Any, w: Array, psi: Array, phi: Array, ahead: Array, gate: Array) -> tuple[dict, dict]:
-        """Reward and successor losses on the novices' steps; psi, ahead (T, B, M, S, A, K), phi (T, B, M, A, K)."""
-        time = own.reward.shape[0]
-        action, reward, ended, psi, phi, ahead = (
-            y.reshape(time, -1, *y.shape[3:]) for y in (own.action, own.reward, own.terminated, psi, phi, ahead)
-        )
-        discount = jnp.where(ended, 0.0, self.config.gamma).astype(jnp.float32)
-        phi_now = over_sequences(at_action)(phi, action)
-        reward_error = phi_now @ w[0] - reward
+    def reward_loss(self, own: Steps, reward: Float32[Array, "T N"], phi: Array, w: Array) -> tuple[Array, dict[str, Array]]:
+        """Squared error of one's own idea of what pays."""
+        phi_now = over_sequences(at_action)(phi, own.action)
+        loss = jnp.mean((phi_now @ w - reward) ** 2)
+        return loss, {
+            "phi_norm": jnp.mean(jnp.linalg.norm(phi_now, axis=-1)),
+            "w_norm": jnp.linalg.norm(w),
+            "reward_error": loss / jnp.maximum(jnp.var(reward), 0.01),  # some batches have next to no rewards
+        }
 
-        best = jnp.argmax(ahead[:, :, 0] @ jax.lax.stop_gradient(w[0]), axis=-1)
-        frozen_phi = jax.lax.stop_gradient(phi_now)
+    def own_losses(
+        self, own: Steps, w: Float32[Array, "S K"], psi: Array, phi: Array, ahead: Array, gate: Array
+    ) -> dict[str, Array]:
+        """TD learning of successor features on the novices' steps: one's own, and the others' off-policy. psi, ahead
+        (T, N, S, A, K), phi (T, N, A, K)."""
+        frozen, discount = jax.lax.stop_gradient(w), self.config.gamma * own.goes_on
+        phi_now = jax.lax.stop_gradient(over_sequences(at_action)(phi, own.action))
 
         def successor(source: int, bootstrap: Array) -> Array:
-            now = over_sequences(at_action)(psi[:, :, source], action)
-            return jnp.mean(over_sequences(successor_error)(now, frozen_phi, discount, bootstrap) ** 2)
+            now = over_sequences(at_action)(psi[:, :, source], own.action)
+            return jnp.mean(over_sequences(successor_error)(now, phi_now, discount, bootstrap) ** 2)
 
-        losses = {
-            "reward": jnp.mean(reward_error**2),
-            "successor": successor(0, over_sequences(at_action)(ahead[:, :, 0], best)),
-        }
-        policies = jax.nn.softmax(jnp.einsum("tnsak,sk->tnsa", ahead, jax.lax.stop_gradient(w)))
+        best = jnp.argmax(ahead[:, :, 0] @ frozen[0], axis=-1)
+        losses = {"successor": successor(0, over_sequences(at_action)(ahead[:, :, 0], best))}
+        policies = jax.nn.softmax(jnp.einsum("tnsak,sk->tnsa", ahead, frozen))
         off_policy = [
             successor(k, over_sequences(expected_successor)(ahead[:, :, k], policies[:, :, k]))
             for k in range(1, 1 + self.coplayers)
         ]
-        if off_policy:
-            losses["off_policy"] = jnp.mean(gate * jnp.stack(off_policy))
-        metrics = {
-            "phi_norm": jnp.mean(jnp.linalg.norm(phi_now, axis=-1)),
-            "w_norm": jnp.linalg.norm(w[0]),
-            "reward_error": losses["reward"] / jnp.maximum(jnp.var(reward), 0.01),  # some batches have next to no rewards
-        }
-        return losses, metrics
+        return losses | ({"off_policy": jnp.mean(gate * jnp.stack(off_policy))} if off_policy else {})
 
-    def social_losses(self, others: Any, w: Array, psi: Array, phi: Array, ahead: Array, gate: Array) -> tuple[dict, dict]:
-        """Cloning and inverse TD on the others' steps; psi, ahead (T, B, K, S, A, C), phi (T, B, K, A, C), C cumulants."""
-        time, batch, k = others.action.shape
-        index = jnp.arange(k)
-        of = 1 + index % self.coplayers
-        psi_k = psi[:, :, index, of].reshape(time, batch * k, *psi.shape[4:])
-        ahead_k = ahead[:, :, index, of].reshape(time, batch * k, *ahead.shape[4:])
-        action, discount, last, present, phi = (
-            y.reshape(time, batch * k, *y.shape[3:]) for y in (others.action, others.discount, others.last, others.present, phi)
-        )
-        logits = jnp.einsum("tnac,nc->tna", psi_k, jnp.tile(w[of], (batch, 1)))
-        cloning = over_sequences(cloning_loss)(logits, action)
-        right = (jnp.argmax(logits, axis=-1) == action).astype(jnp.float32)
+    def social_losses(
+        self, others: Steps, w: Float32[Array, "S K"], psi: Array, phi: Array, ahead: Array, gate: Array
+    ) -> tuple[dict[str, Array], dict[str, Array]]:
+        """Cloning and inverse TD on the others' steps; psi, ahead (T, N, S, A, K), phi (T, N, A, K). The sequences are those of
+        the co-players, one after the other and again; those of a file are the same co-players."""
+        n = jnp.arange(others.action.shape[1])
+        who = 1 + n % self.coplayers
+        psi_k, ahead_k = psi[:, n, who], ahead[:, n, who]
+        logits = jnp.einsum("tnac,nc->tna", psi_k, w[who])
+        cloning = over_sequences(cloning_loss)(logits, others.action)
+        right = (jnp.argmax(logits, axis=-1) == others.action).astype(jnp.float32)
 
-        psi_now, phi_now = over_sequences(at_action)(psi_k, action), over_sequences(at_action)(phi, action)
-        next_action = jnp.concatenate([action[1:], action[:1]])
-        follows = jnp.concatenate([present[1:] & ~last[:-1], jnp.zeros_like(present[:1])])
-        known = present & (follows | (discount == 0))
-        bootstrap = over_sequences(at_action)(ahead_k, next_action)
+        psi_now, phi_now = over_sequences(at_action)(psi_k, others.action), over_sequences(at_action)(phi, others.action)
+        next_action = jnp.concatenate([others.action[1:], others.action[:1]])
+        follows = jnp.concatenate([others.there[1:] & ~others.first[1:], jnp.zeros_like(others.there[:1])])
+        counts = (others.there & (follows | (others.goes_on == 0)))[..., None]
+        discount, bootstrap = self.config.gamma * others.goes_on, over_sequences(at_action)(ahead_k, next_action)
         error = over_sequences(successor_error)
-        into_phi = error(jax.lax.stop_gradient(psi_now), phi_now, self.config.gamma * discount, bootstrap)
-        into_psi = error(psi_now, jax.lax.stop_gradient(phi_now), self.config.gamma * discount, bootstrap)
+        into_phi = error(jax.lax.stop_gradient(psi_now), phi_now, discount, bootstrap)
+        into_psi = error(psi_now, jax.lax.stop_gradient(phi_now), discount, bootstrap)
         losses = {
-            "cloning": masked_mean(cloning, present),
-            "inverse_td": masked_mean(jnp.tile(self.of_seats(gate, k), batch)[:, None] * into_phi**2, known[..., None]),
-            "others": masked_mean(into_psi**2, known[..., None]),
+            "cloning": masked_mean(cloning, others.there),
+            "inverse_td": masked_mean(gate[:, None] * into_phi**2, counts),
+            "others": masked_mean(into_psi**2, counts),
         }
-        return losses, {"cloning_accuracy": masked_mean(right, present)}
+        return losses, {"cloning_accuracy": masked_mean(right, others.there)}
 
     def adapt(self, state: OffPolicyState, experience: Experience, key: Key[Array, ""]) -> OffPolicyState:
         """A new preference: w_ego alone is re-learnt, by ridge regression of one's own rewards on the frozen Phi. By it

@@ -10,7 +10,7 @@ import pytest
 from socialrl.learners._network import Net, others_steps
 from socialrl.learners._offpolicy import Rows
 from socialrl.learners.dqn import own_loss
-from socialrl.learners.psiphi import PsiPhi
+from socialrl.learners.psiphi import PsiPhi, Read
 from tests.learners.lab import Scrambled, lab, same, small, train
 
 # loss -> what of (own values, own psi, the others' psi, phi, own w, the others' w) it may teach
@@ -122,10 +122,11 @@ def test_anothers_steps_count_for_ones_own_values_as_far_as_its_gate_is_open(tra
     keys = jax.random.split(jax.random.key(0), 3)
     values, ahead = (jax.random.normal(key, (time, n, 5)) for key in keys[:2])
     phi, w = jax.random.normal(keys[2], (time, n, 5, 3)), jnp.array([1.0, -2.0, 0.5])
+    psi, x = jnp.zeros((time, n, 1, 3, 5, 3)), jnp.zeros((time, n, 8))
 
     def of_gates(*gates, values=values):
         gate = jnp.tile(jnp.array(gates, jnp.float32), n // 2)
-        return float(parts.vicarious_loss(steps, values, ahead, phi, w, gate))
+        return float(parts.vicarious_loss(steps, Read(psi, phi, x, values, psi, ahead), w, gate))
 
     assert of_gates(0.0, 0.0) == 0
     np.testing.assert_allclose(of_gates(0.5, 1.0), 0.5 * of_gates(1.0, 0.0) + of_gates(0.0, 1.0), rtol=1e-5)
@@ -140,19 +141,23 @@ def test_anothers_steps_count_for_ones_own_values_as_far_as_its_gate_is_open(tra
 def social(trained, parts):
     """(others, losses(others) -> numbers): the losses on the co-players' steps, for made-up successor features."""
     _, _, experience = trained
-    time, batch, k = experience.others.action.shape
-    keys = jax.random.split(jax.random.key(0), 4)
-    psi, ahead = (jax.random.normal(key, (time, batch, k, 3, 5, 3)) for key in keys[:2])
-    phi, w = jax.random.normal(keys[2], (time, batch, k, 5, 3)), jax.random.normal(keys[3], (3, 3))
     shape = experience.others.action.shape
+    time, n = shape[0], shape[1] * shape[2]
+    keys = jax.random.split(jax.random.key(0), 4)
+    psi, ahead = (jax.random.normal(key, (time, n, 3, 5, 3)) for key in keys[:2])
+    phi, w = jax.random.normal(keys[2], (time, n, 5, 3)), jax.random.normal(keys[3], (3, 3))
     others = dataclasses.replace(
         experience.others,
         discount=jnp.ones(shape, jnp.float32),
         last=jnp.zeros(shape, bool),
         present=jnp.ones(shape, bool),
     )
-    gate = jnp.ones(k, jnp.float32)
-    return others, jax.jit(lambda others: parts.social_losses(others, w, psi, phi, ahead, gate)[0])
+
+    def losses(others):
+        steps = others_steps(Rows(own=experience.own, others=others))
+        return parts.social_losses(steps, w, psi, phi, ahead, jnp.ones(n, jnp.float32))[0]
+
+    return others, jax.jit(losses)
 
 
 def other_action(others, t):
