@@ -5,14 +5,29 @@ Then an expert comes who wants a mixture that none of them wanted, is watched fo
 are inferred from its actions alone. The second arm learns the tasks' values, but no successor features.
 """
 
-from socialrl.config import Arm, Experiment
+from collections.abc import Iterator
+
+from socialrl.config import Arm, Claim, Experiment
 from socialrl.learners import basis
 from socialrl.protocols import goal_inference
 from socialrl_envs.types import Seat
 from socialrl_envs.worlds import coin_grid
 
 TASTES = ((1.0, -0.5, -0.5), (-0.5, 1.0, -0.5), (-0.5, -0.5, 1.0))
+PAPER = "Abdulhai et al. 2022, arXiv 2208.04919"
 NEWCOMERS = ((1.0, 1.0, -1.0), (-1.0, 1.0, 0.5))
+
+
+def claims() -> Iterator[Claim]:
+    """Of what one episode tells, and of what it is good for."""
+    for newcomer, name in zip(NEWCOMERS, ("first", "second"), strict=True):
+        seen = {"protocol": "goal_inference", "preference": str(list(newcomer)), "method": "pre-trained", "episodes": "1"}
+        labels = tuple(seen.items())
+        text = f"One episode tells what the {name} newcomer wants: cosine above 0.8"
+        yield Claim(text=text, source="aim", arm="basis", value=0.8, measure="cosine", labels=labels)
+        text = f"Who learnt successor features acts better for the {name} newcomer's goal"
+        yield Claim(text=text, source=PAPER, arm="basis", over="values_only", labels=labels)
+
 
 experiment = Experiment(
     name="basis",
@@ -26,9 +41,11 @@ experiment = Experiment(
         Arm(name="values_only", learner=basis.Config(successor=0.0)),
     ),
     seeds=5,
-    steps=12_000,
+    steps=48_000,
     chunk=5,
-    evaluate_every=2_000,
-    checkpoint_every=4_000,
+    evaluate_every=4_000,
+    checkpoint_every=16_000,
     protocols=(goal_inference.Config(preferences=NEWCOMERS),),
+    scale="two CPU cores: 9x9, 48,000 steps per seed",
+    claims=tuple(claims()),
 )

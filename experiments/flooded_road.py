@@ -27,7 +27,7 @@ OFF_POLICY: dict[str, Any] = {
     "capacity": 40_000,
     "epsilon_steps": 30_000,
 }
-ON_POLICY = ppo.Config(hidden=(128,), epochs=4, entropy=0.03, anneal=100_000)
+ON_POLICY = ppo.Config(hidden=(128,), epochs=4, entropy=0.03, anneal=80_000)
 LEARNERS = {
     "psiphi": (psiphi.Config(**OFF_POLICY), WORLD),
     "dqn": (dqn.Config(**OFF_POLICY), WORLD),
@@ -46,7 +46,7 @@ experiment = Experiment(
         for name, (learner, world) in LEARNERS.items()
     ),
     seeds=5,
-    steps=100_000,
+    steps=80_000,
     parallel=16,
     unroll=40,
     pool=2048,
@@ -55,9 +55,9 @@ experiment = Experiment(
     evaluate_every=10_000,
     evaluation_episodes=256,
     final_episodes=512,
-    checkpoint_every=50_000,
+    checkpoint_every=40_000,
     protocols=(following.Config(episodes=512, conditions=({"flood": 1.0}, {"flood": 0.0})),),
-    scale="two CPU cores: 7x7, 100,000 steps per seed",
+    scale="two CPU cores: 7x7, 80,000 steps per seed",
     claims=tuple(
         claim
         for percent in (f"{100 * flood:.0f}" for flood in FLOODS)

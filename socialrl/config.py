@@ -66,7 +66,7 @@ class Claim:
     below: the claim is that `arm` is below the other side.
     measure: a measure of the evaluation.
     labels: (label, value) pairs that pick a condition of the social protocol, or of the one that ("protocol", kind) names; none
-        picks the final evaluation.
+        picks the final evaluation. A value is written as text: ("episodes", "1").
     """
 
     text: str

@@ -93,7 +93,7 @@ def scores(arm: ArmRun | None, labels: dict[str, str], measure: str) -> PerSeed 
         return None
     if labels:
         kind, wanted = of_protocol(labels)
-        record = next((one for one in arm.of(kind) if wanted.items() <= one.labels.items()), None)
+        record = next((one for one in arm.of(kind) if all(str(one.labels.get(k)) == wanted[k] for k in wanted)), None)
     else:
         record = next(iter(arm.plain("final")), None)
     return None if record is None else record.values.get(measure)
