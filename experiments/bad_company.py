@@ -66,7 +66,7 @@ experiment = dataclasses.replace(
         for company, world in COMPANY.items()
         for name, learner in LEARNERS.items()
     ),
-    seeds=20,
+    seeds=10,
     evaluate_every=2_400,
     scale="two CPU cores: 9x9, 12,000 steps per seed",
 )
