@@ -1,5 +1,7 @@
 """The page's section about the claims of the literature."""
 
+import numpy as np
+
 from socialrl.report.findings import Finding, findings
 from socialrl.report.markup import Section, join, section, table, tag
 from socialrl.report.reading import Study
@@ -33,4 +35,4 @@ def row(one: Finding, several: bool) -> tuple[object, ...]:
     ours = join([one.claim.arm, cell(interval(one.found))], " ")
     other = join([one.rival, cell(interval(one.against))], " ") if one.claim.over else number(float(one.against[0]))
     likely = chance(probability_of_improvement(*one.chance))
-    return (name, tag("strong", one.verdict), ours, other, likely, f"{one.in_line} of {len(one.found)}")
+    return (name, tag("strong", one.verdict), ours, other, likely, f"{one.in_line} of {np.isfinite(one.found).sum()}")

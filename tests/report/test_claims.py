@@ -61,6 +61,14 @@ def test_the_page_shows_escaped_claims(tmp_path):
     assert "tiny" in page.source
 
 
+def test_seeds_without_a_number_are_not_counted(tmp_path):
+    followed = line("a", "following", 9, {"precision": [1.0, None, 0.5, 1.0, 1.0]}, {"company": "x", "seen": 1})
+    labels = [["protocol", "following"], ["seen", "1"]]
+    claim = {"text": "precise", "source": "s", "arm": "a", "value": 0.9, "measure": "precision", "labels": labels}
+    page = Page(write_report(run_of(tmp_path / "run", [followed], claims=[claim])))
+    assert page.row("precise s")[5] == "3 of 4"
+
+
 def test_each_run_of_a_page_has_its_own_claims(tmp_path):
     one, two = (run_of(tmp_path / name, claims=claims) for name, claims in (("001", CLAIMS), ("002", CLAIMS[2:3])))
     page = Page(write_report([one, two]))
