@@ -89,10 +89,11 @@ def learning_curves(curves: Mapping[str, Series], styles: Styles, name: str, yla
         return svg.inline(made, name, f"Learning curves of {', '.join(curves)}: {ylabel} over environment steps.")
 
 
-def curve(axes: Any, series: Series, look: Style) -> None:
-    """Seeds thin, their IQM thick, its pointwise 95 % band."""
+def curve(axes: Any, series: Series, look: Style, seeds: bool = True) -> None:
+    """Seeds thin, if they are to be seen, their IQM thick, its pointwise 95 % band."""
     bands = intervals(series.values)
-    axes.plot(series.steps, series.values, color=look.colour, linewidth=0.8, alpha=0.6, zorder=2)
+    if seeds:
+        axes.plot(series.steps, series.values, color=look.colour, linewidth=0.8, alpha=0.6, zorder=2)
     axes.fill_between(series.steps, bands[:, 1], bands[:, 2], color=look.colour, alpha=0.18, linewidth=0, zorder=1)
     axes.plot(series.steps, bands[:, 0], zorder=3, **line(look, len(series)))
 

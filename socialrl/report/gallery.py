@@ -12,12 +12,13 @@ import re
 import shlex
 import sys
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from socialrl.record.atomic import write_bytes, write_text
 from socialrl.report import figures, svg, transfer
+from socialrl.report.crossing import Crossing, crossing
 from socialrl.report.findings import Finding, findings
 from socialrl.report.protocol import words_of
 from socialrl.report.reading import Run, Study, read
@@ -78,43 +79,101 @@ def write_gallery(folders: Iterable[Path | str], page: Path, pictures: Path) -> 
 def picture(study: Study) -> bytes:
     """The main result on the left, and on the right its numbers and, where the experiment makes claims, the verdicts.
 
-    The main result of an experiment with new tasks is how fast these are learnt, of any other its learning curves.
-    At most LIMIT bytes.
+    The main result of an experiment with new tasks is how fast these are learnt, of any other its learning curves: a panel per
+    condition where many arms cross learners with conditions. At most LIMIT bytes if fewer colours can do it.
     """
+    if crossed := crossing([arm.label for arm in study.arms]):
+        return small(lambda made: panels(made, study, crossed), rows_of(crossed, study))
     styles = figures.arm_styles({arm.label: arm.name for arm in study.arms})
-    marks = [line for one in findings(study) for line in marked(one)]
+    marks = verdicts(study)
     points, looks = transfer.methods(study, styles)
     rows = len(points or study.arms) + 2 * bool(points) + len(marks) + 2 * bool(marks)
-    with svg.style(svg.ON_WHITE):
-        made = svg.figure(9.6, max(3.2, 0.5 + 0.175 * rows))
+
+    def draw(made: Any) -> None:
         left, right = made.subplots(1, 2, width_ratios=(5, 4))
         if points:
             figures.few_shot_curves(left, points, looks)
             heading = f"after {max(int(episodes[-1]) for episodes, _ in points.values()):,} episodes of the new tasks"
             words = {name: words_of(estimates[-1]) for name, (_, estimates) in points.items()}
+            named = looks
         else:
             learning_curves(left, study, styles)
-            heading, looks = None, styles
+            heading, named = None, styles
             words = dict.fromkeys(styles, NONE) | {k: words_of(interval(v)) for k, v in returns(study.arms).items()}
         left.set(title=study.title)
         right.set_axis_off()
-        keys = [left.plot([], [], **figures.line(looks[name], 1))[0] for name in words]
+        keys = [left.plot([], [], **figures.line(named[name], 1))[0] for name in words]
         labels = [textwrap.fill(f"{name}  {text}", 46) for name, text in words.items()]
         at = {"loc": "upper left", "frameon": False, "fontsize": 8.5, "handlelength": 3.2, "borderaxespad": 0.0}
         right.legend(keys, labels, title=heading, title_fontsize=8.5, alignment="left", **at)
         right.text(0.02, 0.0, "\n".join(marks), transform=right.transAxes, fontsize=8.5, va="bottom", linespacing=1.25)
+
+    return small(draw, rows)
+
+
+def small(draw: Callable[[Any], None], rows: int) -> bytes:
+    """The picture that is drawn, with room for so many rows of text, of at most LIMIT bytes if fewer colours can do it."""
+    with svg.style(svg.ON_WHITE):
+        made = svg.figure(9.6, max(3.2, 0.5 + 0.175 * rows))
+        draw(made)
         data = svg.png(made)
-    return data if len(data) <= LIMIT else svg.png(made, colours=32)
+        return data if len(data) <= LIMIT else svg.png(made, colours=32)
 
 
-def learning_curves(axes: Any, study: Study, styles: figures.Styles) -> None:
-    """The return of every arm while it learns."""
+def panels(made: Any, study: Study, crossed: Crossing) -> None:
+    """Learning curves of every learner, a panel per condition, and beside them what each earns in the end, and the verdicts."""
+    learners = list(next(iter(crossed.values())))
+    looks = figures.arm_styles({name: name for name in learners})
+    outer = made.add_gridspec(1, 2, width_ratios=(5, 4))
+    grid = outer[0].subgridspec(-(-len(crossed) // 2), 2)
+    first = None
+    for i, (condition, arms) in enumerate(crossed.items()):
+        first = axes = made.add_subplot(grid[i // 2, i % 2], sharex=first, sharey=first)
+        of_arms = {arm: looks[learner] for learner, arm in arms.items()}
+        learning_curves(axes, study, of_arms, seeds=False)
+        axes.set_title(condition, fontsize=8.5)
+        below = i + 2 < len(crossed)
+        axes.set(xlabel="" if below else "environment steps per seed", ylabel="return" if i % 2 == 0 else "")
+        axes.tick_params(labelbottom=not below, labelleft=i % 2 == 0)
+    right = made.add_subplot(outer[1])
+    right.set_axis_off()
+    keys = [right.plot([], [], **figures.line(looks[name], 1))[0] for name in learners]
+    right.legend(keys, learners, loc="upper left", frameon=False, fontsize=8.5, handlelength=3.2, borderaxespad=0.0)
+    lines = [*earned(study, crossed), "", *verdicts(study)]
+    right.text(0.02, 0.0, "\n".join(lines), transform=right.transAxes, fontsize=8.5, va="bottom", linespacing=1.25)
+    made.suptitle(study.title, x=0.02, ha="left")
+
+
+def earned(study: Study, crossed: Crossing) -> list[str]:
+    """A line or two per condition: what each learner earns in the end."""
+    scores = returns(study.arms)
+    lines: list[str] = []
+    for condition, arms in crossed.items():
+        each = (
+            f"{learner} {number(interval(scores[arm]).value, 1) if arm in scores else NONE}" for learner, arm in arms.items()
+        )
+        lines += textwrap.wrap(f"{condition}: {', '.join(each)}", 58, subsequent_indent="    ")
+    return lines
+
+
+def rows_of(crossed: Crossing, study: Study) -> int:
+    """Rows of text beside the panels."""
+    return len(next(iter(crossed.values()))) + len(earned(study, crossed)) + len(verdicts(study)) + 3
+
+
+def verdicts(study: Study) -> list[str]:
+    """The lines of a picture about the claims."""
+    return [line for one in findings(study) for line in marked(one)]
+
+
+def learning_curves(axes: Any, study: Study, styles: figures.Styles, seeds: bool = True) -> None:
+    """The return of every arm that has a style while it learns. seeds: whether every seed's line is drawn as well."""
     axes.set(xlabel="environment steps per seed", ylabel="return")
     axes.xaxis.set_major_formatter(svg.compact())
-    for arm in study.arms:
+    for arm in (one for one in study.arms if one.label in styles):
         kind = "eval" if "return" in arm.metrics("eval") else "train"
         if len(series := arm.series(kind, "return")):
-            figures.curve(axes, figures.thin(series), styles[arm.label])
+            figures.curve(axes, figures.thin(series), styles[arm.label], seeds)
 
 
 def marked(one: Finding) -> list[str]:

@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 
 from socialrl.report import figures
+from socialrl.report.crossing import crossing
 from socialrl.report.gallery import LIMIT, command, main, picture, plain, write_gallery
 from socialrl.report.reading import read
 from socialrl_envs import SocialRLError
@@ -95,6 +96,33 @@ def test_new_tasks_are_the_main_result_where_there_are_any(tmp_path, monkeypatch
     ((name, (episodes, estimates)),) = drawn[0].items()
     assert (name, episodes.tolist()) == ("a: adapted", [1, 10])
     assert [estimate.value for estimate in estimates] == [2.0, 2.0]
+
+
+@pytest.mark.parametrize(
+    ("learners", "conditions"),
+    [(("psiphi", "psiphi_ungated", "dqn"), ("equal", "no_equal", "each_kind")), (("a", "b_b", "b"), ("5", "15", "50"))],
+)
+def test_learners_that_meet_every_condition_are_told_by_their_names(learners, conditions):
+    names = [f"{learner}_{condition}" for condition in conditions for learner in learners]
+    found = crossing(names)
+    assert found == {condition: {learner: f"{learner}_{condition}" for learner in learners} for condition in conditions}
+    assert crossing(names[:-1]) is None
+    assert crossing([f"arm_{i}" for i in range(12)]) is None
+    assert crossing(names[:4]) is None
+
+
+def test_many_arms_are_shown_in_panels_of_a_condition_each(tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(figures, "curve", lambda axes, *rest: drawn.append((axes.get_subplotspec().get_geometry()[:2], axes)))
+    arms = [f"{learner}_{condition}" for condition in ("x", "y", "z") for learner in ("a", "b", "c")]
+    lines = [
+        line(arm, kind, step, [1.0, 2, 3, 4, 5]) for arm in arms for kind, step in (("eval", 1), ("eval", 2), ("final", 2))
+    ]
+    experiment = {"name": "many", "question": "Who?", "arms": [{"name": arm} for arm in arms]}
+    picture(read(write_run(tmp_path / "r", lines, arms=tuple(arms), experiment=experiment)))
+    assert {geometry for geometry, _ in drawn} == {(2, 2)}
+    assert len(drawn) == 9
+    assert len({id(axes) for _, axes in drawn}) == 3
 
 
 def test_text_is_no_markdown():
