@@ -1,7 +1,9 @@
 """Strictness for all tests: shapes are checked at every call, dtypes never promote silently, no PRNG key is used twice."""
 
+import gc
 import importlib.metadata
 import os
+from pathlib import Path
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")  # no test needs a device
 if importlib.metadata.version("jaxlib").startswith("0.10."):  # XLA aborts on a flag it does not know
@@ -20,6 +22,7 @@ import pytest
 from tests.toys import experiment, toys
 
 __all__ = ["experiment", "toys"]
+PROGRAMS = 12_000  # memory maps of a process, several to a program; the system allows about 65,000
 
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_debug_key_reuse", True)
@@ -38,6 +41,16 @@ def _relaxed(function):
 
 
 optax.tree.bias_correction = _relaxed(optax.tree.bias_correction)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_programs():
+    """Forgets compiled programs between modules once there are very many: XLA is known to crash in a process full of them."""
+    yield
+    maps = Path("/proc/self/maps")
+    if maps.exists() and maps.read_bytes().count(b"\n") > PROGRAMS:
+        jax.clear_caches()
+        gc.collect()
 
 
 @pytest.fixture
