@@ -22,7 +22,7 @@ import pytest
 from tests.toys import experiment, toys
 
 __all__ = ["experiment", "toys"]
-PROGRAMS = 12_000  # memory maps of a process, several to a program; the system allows about 65,000
+PROGRAMS = 16_000  # memory maps of a process, several to a program; the system allows about 65,000
 
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_debug_key_reuse", True)
