@@ -143,7 +143,8 @@ def test_a_replay_holds_what_trained_novices_say_of_their_decisions():
     assert replay.prediction is not None
     assert replay.observed is not None
     assert replay.spread.shape == replay.values.shape == (1, 2, 1, 2, 5)
-    assert (replay.spread > 0).all()
+    assert np.isnan(replay.spread[..., 0, :]).all()  # one head of own values
+    assert (replay.spread[..., 1, :] > 0).all()
     assert (replay.occupancy[0, range(2), 0, *replay.position[0, :2, 0].T] > 0).all()  # where it stands now counts
     assert replay.prediction.shape == replay.observed.shape == (1, 2, 1, *who.spec.obs_shape)
     alone = instead.replay()

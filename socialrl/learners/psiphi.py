@@ -194,11 +194,12 @@ class PsiPhi:
         return jnp.where(jnp.any(state.extra.ridge.gram), by_successors, learnt)
 
     def explain(self, state: OffPolicyState, memory: Any, obs: Array, first: Array, decision: Decision) -> dict[str, Array]:
-        """What the auxiliary head expects to be seen next, and how far the ensemble is at odds."""
+        """What the auxiliary head expects to be seen next, and how far the ensemble is at odds; NaN for values of one head."""
         _, psi, _, x = self.net.apply(state.params, memory, obs, first)
         found = self.net.expected(state.params, x, decision.action)
         if self.config.ensemble > 1:
-            found["spread"] = self.choice(state, psi[0], x, jax.random.key(0)).spread
+            spread = self.choice(state, psi[0], x, jax.random.key(0)).spread
+            found["spread"] = spread.at[:, 0].set(jnp.where(jnp.any(state.extra.ridge.gram), spread[:, 0], jnp.nan))
         return found
 
     def follow(

@@ -35,9 +35,10 @@ class Replay:
     scale: whether `values` are worths in units of reward or logits of a policy; None where that was not recorded.
 
     What follows is None in replays that have none. checksum: of every state, see `resimulation.py`, which begins with `start`,
-    the fields of the first states. spread: how far an ensemble was apart about `values`. observed: what the novices saw next,
-    255 as the highest entry; prediction: what they expected to see. occupancy: where a novice expects to be in the next AHEAD
-    steps, discounted by DISCOUNT a step, if it does what it believes its source would do; 255 the likeliest cell.
+    the fields of the first states. spread: how far an ensemble was apart about `values`, NaN where none was asked. observed:
+    what the novices saw next, 255 as the highest entry; prediction: what they expected to see. occupancy: where a novice
+    expects to be in the next AHEAD steps, discounted by DISCOUNT a step, if it does what it believes its source would do; 255
+    the likeliest cell.
     """
 
     world: dict[str, Any]
