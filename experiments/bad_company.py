@@ -3,6 +3,8 @@
 Nobody tells the novice which company it keeps. Learning alone (dqn) is the bar; beside good company psiphi clears it. Gates let
 another count as far as it is predictable and useful by the novice's own rewards. Without gates, what a cautious novice gains is
 asked as well: it believes what another's behaviour is worth by the lower bound over an ensemble alone.
+
+The size is for two CPU cores; on a GPU: --world.size 15 --steps 100000 --seeds 64
 """
 
 import dataclasses
@@ -66,7 +68,7 @@ experiment = dataclasses.replace(
         for company, world in COMPANY.items()
         for name, learner in LEARNERS.items()
     ),
-    seeds=10,
+    seeds=20,
     evaluate_every=2_400,
     scale="two CPU cores: 9x9, 12,000 steps per seed",
 )

@@ -3,6 +3,8 @@
 The world of coin_grid.py. Imitators take no notice of their own rewards (bc, sqil, inverse_rl), but bc_per_agent, which tells
 by them whom to imitate; decision_biasing and value_shaping learn from their own rewards as dqn does and lean towards what
 others do; and psiphi goes without its gates, and then without one more part at a time: following, inverse TD, cloning.
+
+The size is for two CPU cores; on a GPU: --world.size 15 --steps 100000 --seeds 64
 """
 
 import dataclasses

@@ -3,6 +3,8 @@
 Three novices are three tasks: one likes red, one green, one blue. They share what matters (Phi) and what leads to it (Psi).
 Then an expert comes who wants a mixture that none of them wanted, is watched for 0, 1, 10 and 100 episodes, and its preferences
 are inferred from its actions alone. The second arm learns the tasks' values, but no successor features.
+
+The size is for two CPU cores; on a GPU: --world.size 15 --steps 400000 --seeds 64
 """
 
 from collections.abc import Iterator

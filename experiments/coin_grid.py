@@ -3,6 +3,8 @@
 The novice wants red and green and loses by blue; no expert does. Cloning them all means taking the blue coins too; learning
 alone wastes what they show; psiphi asks at every step which of them, if any, would serve the novice now. Its gates are of
 use in bad company (bad_company.py); one arm goes without them.
+
+The size is for two CPU cores; on a GPU: --world.size 15 --steps 100000 --seeds 64
 """
 
 from socialrl.config import Arm, Experiment

@@ -3,6 +3,8 @@
 Trained as in coin_grid.py, then given new preferences: psiphi re-learns nothing but its own w, by regression of its rewards on
 its cumulants, and asks again who would serve it; dqn goes on training. No arm has gates: who is shut out because it is of no
 use today is not known well enough to be followed tomorrow.
+
+The size is for two CPU cores; on a GPU: --world.size 15 --steps 100000 --seeds 64
 """
 
 import dataclasses

@@ -3,6 +3,8 @@
 Two locals know and take the way around; a reckless driver takes the bridge in any case, and drowns. Who waits and watches
 crosses when it is safe: a step costs little, the way around a quarter of what arriving is worth, drowning all of it. The rarer
 the floods, the less there is to learn from. Everybody has a memory; `dqn_alone` has no company and one way for all days.
+
+The size is for two CPU cores; on a GPU: --world.size 11 --steps 500000 --seeds 64
 """
 
 import dataclasses

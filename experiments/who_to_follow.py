@@ -2,6 +2,8 @@
 
 The novice is the same in every mix: it wants red and green, and loses by blue. Nobody tells it who beside it wants what.
 The protocol `following` knows, and measures whom it follows and whether they are useful to it there and then.
+
+The size is for two CPU cores; on a GPU: --world.size 15 --steps 100000 --seeds 64
 """
 
 import dataclasses

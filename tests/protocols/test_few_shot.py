@@ -54,8 +54,12 @@ def test_psiphi_finds_the_new_preference_by_its_weights_alone_and_follows_who_li
     assert [(r["method"], r["episodes"], r["preference"]) for r, _ in records] == [
         ("w re-learnt", 0, [-1.0, 1.0]),
         ("w re-learnt", 5, [-1.0, 1.0]),
+        ("w given", 0, [-1.0, 1.0]),
+        ("w given", 5, [-1.0, 1.0]),
     ]
-    before, after = (values for _, values in records)
+    before, after, told, told_and_after = (values for _, values in records)
+    for better in (told, told_and_after):
+        assert (better["return"] > before["return"] + 1).all()
     assert (after["return"] > before["return"] + 1).all()
     assert after["share/expert_0"].mean() > before["share/expert_0"].mean()
 
@@ -78,6 +82,7 @@ def test_dqn_goes_on_training_from_what_it_knows_and_from_nothing():
         ({"preferences": ()}, "preferences"),
         ({"preferences": ((1.0, 1.0),), "episodes": (10, 1)}, "episodes"),
         ({"preferences": ((1.0, 1.0),), "evaluation_episodes": 0}, "evaluation_episodes"),
+        ({"preferences": ((1.0, 1.0),), "told": 0}, "told"),
     ],
 )
 def test_impossible_options_name_the_key(options, word):
