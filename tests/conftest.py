@@ -19,11 +19,12 @@ jaxtyping.install_import_hook(["socialrl", "socialrl_envs"], "beartype.beartype"
 import jax
 import optax
 import pytest
+from jax.experimental.compilation_cache import compilation_cache
 
 from tests.toys import experiment, toys
 
 __all__ = ["experiment", "toys"]
-PROGRAMS = 16_000  # memory maps of a process, several to a program; the system allows about 65,000
+PROGRAMS = 32_000  # memory maps of a process, several to a program; the system allows about 65,000
 
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_debug_key_reuse", True)
@@ -44,6 +45,11 @@ def _relaxed(function):
 optax.tree.bias_correction = _relaxed(optax.tree.bias_correction)
 
 
+def pytest_collection_finish():
+    """What is imported stays; nobody need look through it for garbage."""
+    gc.freeze()
+
+
 @pytest.fixture(scope="module", autouse=True)
 def few_programs():
     """Forgets compiled programs between modules once there are very many: XLA is known to crash in a process full of them."""
@@ -52,6 +58,24 @@ def few_programs():
     if maps.exists() and maps.read_bytes().count(b"\n") > PROGRAMS:
         jax.clear_caches()
         gc.collect()
+
+
+@pytest.fixture(scope="module")
+def kept_programs(tmp_path_factory):
+    """What a module compiles again is loaded from a folder of its own: for tests that run one experiment several times."""
+    options = {
+        "jax_enable_compilation_cache": True,
+        "jax_compilation_cache_dir": str(tmp_path_factory.mktemp("programs")),
+        "jax_persistent_cache_min_compile_time_secs": 0.2,
+    }
+    before = {name: getattr(jax.config, name) for name in options}
+    for name, value in options.items():
+        jax.config.update(name, value)
+    compilation_cache.reset_cache()
+    yield
+    for name, value in before.items():
+        jax.config.update(name, value)
+    compilation_cache.reset_cache()
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from socialrl.record import folder
 from socialrl.record.metrics import Records
 from socialrl_envs.worlds import coin_grid
 
+pytestmark = pytest.mark.usefixtures("kept_programs")
 SMALL = dqn.Config(hidden=(8,), batch=2, updates=1, capacity=400)
 WORLD = coin_grid.Config(size=5, colours=2, coins=1, horizon=6, experts=1)
 TINY = Experiment(

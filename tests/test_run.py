@@ -22,6 +22,7 @@ from socialrl_envs.errors import SocialRLError
 from socialrl_envs.types import Seat
 from socialrl_envs.worlds import coin_grid
 
+pytestmark = pytest.mark.usefixtures("kept_programs")
 SMALL = {"hidden": (8,), "batch": 2, "updates": 1, "capacity": 400}
 TINY = Experiment(
     name="tiny",

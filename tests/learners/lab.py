@@ -59,14 +59,19 @@ def small(name: str, **options: Any) -> Any:
     return cls(**{key: value for key, value in (SMALL | options).items() if key in known})
 
 
+class Apprentice(NamedTuple):
+    """A learner, begin(key) and update(...), compiled; whatever the world pays, they are the same."""
+
+    learner: Learner
+    begin: Callable[..., Any]
+    update: Callable[..., Any]
+
+
 @functools.cache
-def lab(
-    name: str, novices: int = 2, coplayers: tuple[Seat, ...] = PAIR, world: type[CoinGrid] = CoinGrid, **options: Any
-) -> Lab:
-    """The lab of a learner; the same arguments give the same, compiled one."""
-    config = Config(novices=novices, experts=0, coplayers=coplayers, size=5, colours=2, coins=1, horizon=6)
-    built = world(config)
-    learner = small(name, **options).build(built.spec)
+def apprentice(config: Config, learner_config: Any) -> Apprentice:
+    """The parts of a lab that do not look at rewards."""
+    built = CoinGrid(config)
+    learner = learner_config.build(built.spec)
     rollout = make_rollout(built, learner)
 
     @jax.jit
@@ -75,11 +80,23 @@ def lab(
         levels = rollout.pool(pool_key, 8)
         return learner.init(init_key, UNROLL, WORLDS), rollout.begin(levels, begin_key, WORLDS), levels
 
+    return Apprentice(learner, begin, jax.jit(learner.update))
+
+
+@functools.cache
+def lab(
+    name: str, novices: int = 2, coplayers: tuple[Seat, ...] = PAIR, world: type[CoinGrid] = CoinGrid, **options: Any
+) -> Lab:
+    """The lab of a learner; the same arguments give the same, compiled one. Updates are compiled apart from the world, so that
+    equal experience gives equal bits."""
+    config = Config(novices=novices, experts=0, coplayers=coplayers, size=5, colours=2, coins=1, horizon=6)
+    learner, begin, update = apprentice(config, small(name, **options))
+    built = world(config)
+    rollout = make_rollout(built, learner)
+
     @jax.jit
     def unroll(state: Any, carry: Any, levels: Any, key: Any) -> Any:
         return rollout.unroll(state, carry, levels, key, UNROLL)[:2]
-
-    update = jax.jit(learner.update)  # compiled apart from the world, so that equal experience gives equal bits
 
     def cycle(state: Any, carry: Any, levels: Any, key: Any) -> Any:
         unroll_key, learn_key = jax.random.split(key)

@@ -23,6 +23,7 @@ from socialrl_envs.types import Seat
 from socialrl_envs.worlds import coin_grid
 from tests.learners.lab import UNROLL, WORLDS, lab, same, shapes, small, train
 
+pytestmark = pytest.mark.usefixtures("kept_programs")
 TASTES = ((1.0, 0.0), (0.0, 1.0))
 AWAY = tuple(Seat(policy="planner", preferences=taste, presence="never") for taste in TASTES)
 OPTIONS = {"hidden": (32,), "batch": 16, "updates": 2}
