@@ -33,8 +33,10 @@ def rollout(env, steps, key):
     return jax.lax.scan(one, (obs, state), jnp.arange(steps))[1]
 
 
-@pytest.mark.parametrize("name", socialrl_envs.names())
-def test_every_world_runs_under_vmap_scan_and_jit_and_resets_at_its_end(name):
+@pytest.mark.parametrize(
+    "name", ["coin_grid", "flooded_road", "goal_cycle"]
+)  # all worlds are under vmap in test_conformance.py
+def test_a_world_runs_under_vmap_scan_and_jit_and_resets_at_its_end(name):
     env = build(name, {"novices": 2})
     run = jax.jit(jax.vmap(lambda key: rollout(env, 2 * HORIZON + 1, key)))
     obs, before, after_obs, after, rewards, dones, infos = jax.device_get(run(jax.random.split(jax.random.key(0), 4)))
@@ -58,12 +60,13 @@ def test_every_world_runs_under_vmap_scan_and_jit_and_resets_at_its_end(name):
 
 def test_last_obs_is_the_true_successor():
     env = build()
+    step, step_env = jax.jit(env.step), jax.jit(env.step_env)
     obs, state = env.reset(jax.random.key(0))
     for number in range(HORIZON):
         key = jax.random.key(number)
         step_key, _ = jax.random.split(jax.random.clone(key))
-        expected, *_ = env.step_env(step_key, state, {"novice_0": jnp.int32(1)})
-        obs, state, _, dones, infos = env.step(key, state, {"novice_0": jnp.int32(1)})
+        expected, *_ = step_env(step_key, state, {"novice_0": jnp.int32(1)})
+        obs, state, _, dones, infos = step(key, state, {"novice_0": jnp.int32(1)})
         assert equal(infos["last_obs"], expected)
     assert dones["__all__"]
     assert not equal(obs, infos["last_obs"])

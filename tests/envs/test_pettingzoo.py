@@ -183,6 +183,7 @@ def always_up(world, state, seat, key):
     return jnp.int32(2 if "forward" in world.spec.actions else 0)
 
 
+@pytest.mark.parametrize("module", ["coin_grid_v0", "goal_cycle_v0"], indirect=True)  # one that does not turn, one that does
 def test_a_trained_agent_is_handed_in_as_a_function(module):
     env = module.parallel_env(**SMALL, functions={"expert_0": always_up, "expert_1": always_up})
     plain, obeying = module.parallel_env(**SMALL), module.parallel_env(**SMALL, hosted=False)

@@ -143,7 +143,8 @@ def test_a_step_teaches_the_model_of_whose_it_is(live, seat):
     others: Demonstration = jax.tree.map(with_file, rows.others, rows.others)
     others = dataclasses.replace(others, present=others.present & (jnp.arange(4) == seat))
     one = dataclasses.replace(rows, others=others)
-    gradient = jax.grad(lambda params: parts.loss(params, state.target, one, state.extra)[1]["loss/cloning"])(state.params)
+    learn = jax.grad(lambda params: parts.loss(params, state.target, one, state.extra)[1]["loss/cloning"])
+    gradient = jax.jit(learn)(state.params)
     taught = np.any(np.asarray(gradient["params"]["w"]) != 0, axis=1)
     np.testing.assert_array_equal(taught, [False, seat % 2 == 0, seat % 2 == 1])
 
