@@ -24,7 +24,7 @@ from jax.experimental.compilation_cache import compilation_cache
 from tests.toys import experiment, toys
 
 __all__ = ["experiment", "toys"]
-PROGRAMS = 20_000  # memory maps of a process, several to a program: 3 GB; the system allows about 65,000
+PROGRAMS = 20_000  # memory maps of a process, several to a program; the system allows about 65,000
 
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_debug_key_reuse", True)

@@ -33,10 +33,9 @@ def rollout(env, steps, key):
     return jax.lax.scan(one, (obs, state), jnp.arange(steps))[1]
 
 
-@pytest.mark.parametrize(
-    "name", ["coin_grid", "flooded_road", "goal_cycle"]
-)  # all worlds are under vmap in test_conformance.py
+@pytest.mark.parametrize("name", ["coin_grid", "flooded_road", "goal_cycle"])
 def test_a_world_runs_under_vmap_scan_and_jit_and_resets_at_its_end(name):
+    """Three that end in different ways; that all worlds run under vmap is for test_conformance.py."""
     env = build(name, {"novices": 2})
     run = jax.jit(jax.vmap(lambda key: rollout(env, 2 * HORIZON + 1, key)))
     obs, before, after_obs, after, rewards, dones, infos = jax.device_get(run(jax.random.split(jax.random.key(0), 4)))
