@@ -1,4 +1,4 @@
-"""Every file in experiments/: it loads, survives JSON, builds what it names, can be trained. A new file is tested by existing."""
+"""Every file in experiments/: it loads, survives JSON, builds what it names, can be trained. A new one is tested by existing."""
 
 import ast
 import functools
