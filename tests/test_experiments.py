@@ -1,4 +1,4 @@
-"""Every file in experiments/: it loads, survives JSON, builds what it names, can be trained. A new one is tested by existing."""
+"""Every file in experiments/: it loads, survives JSON, builds what it names, can be trained. New files are tested, too."""
 
 import ast
 import functools
