@@ -1,4 +1,5 @@
-"""How fast the worlds run: agent-steps per second, compile seconds and bytes of state, for every registered world.
+"""How fast the worlds run: agent-steps per second, compile seconds and bytes of state, for every registered
+world.
 
     python benchmarks/env_throughput.py
     python benchmarks/env_throughput.py --world coin_grid --parallel 1024 --set size=13 --set observation=partial
@@ -6,16 +7,18 @@
     python benchmarks/env_throughput.py --target --against
     python benchmarks/env_throughput.py --target --parallel 1024 4096 16384 65536 262144 --threads 1     # on a GPU
 
-Random actions; the views of all seats are written out at every step; episodes that end start anew on a level drawn from a pool,
-as in training (the reset runs only in steps in which some episode ends). The first call compiles and is not timed.
+Random actions; the views of all seats are written out at every step; episodes that end start anew on a level
+drawn from a pool, as in training (the reset runs only in steps in which some episode ends). The first call
+compiles and is not timed.
 
-The worlds are shared out among threads, each of which steps its share with the same compiled program, as runs are trained side
-by side: on a CPU that uses the cores better than one program that splits every small loop. --threads 1 is one program.
+The worlds are shared out among threads, each of which steps its share with the same compiled program, as runs
+are trained side by side: on a CPU that uses the cores better than one program that splits every small loop.
+--threads 1 is one program.
 
---target is goal_cycle as peers are compared with it: 3 seats, 13 x 13, view 7, walls hide what is behind them, 1,024 worlds.
---against runs JaxMARL's storm_2p, coin_game and storm (or those that are named) after it and it again after them, in an
-environment of their own that uv makes: `step` as it comes, the same number of worlds and threads, observations written.
-marlgrid is on no package index and is not run.
+--target is goal_cycle as peers are compared with it: 3 seats, 13 x 13, view 7, walls hide what is behind
+them, 1,024 worlds. --against runs JaxMARL's storm_2p, coin_game and storm (or those that are named) after it
+and it again after them, in an environment of their own that uv makes: `step` as it comes, the same number of
+worlds and threads, observations written. marlgrid is on no package index and is not run.
 
 On a GPU every figure grows with the worlds until the device is full: ask for 1,024 to 262,144.
 """
@@ -43,7 +46,18 @@ import socialrl_envs
 PEERS = ["storm_2p", "coin_game", "storm"]
 PATIENCE = 300  # seconds that a peer may take, with its installation and compiling
 JAXMARL = "jaxmarl==0.2.0"
-COLUMNS = ("world", "seats", "view", "worlds", "threads", "agent-steps/s", "world-steps/s", "compile s", "state B", "views B")
+COLUMNS = (
+    "world",
+    "seats",
+    "view",
+    "worlds",
+    "threads",
+    "agent-steps/s",
+    "world-steps/s",
+    "compile s",
+    "state B",
+    "views B",
+)
 
 
 def pick(done: Array, new: Any, old: Any) -> Any:
@@ -69,7 +83,9 @@ def make_chunk(world: Any, worlds: int, steps: int) -> Callable[..., tuple[Any, 
             taken = jax.random.randint(action_key, (worlds, seats), 0, actions, dtype=jnp.int32)
             states, outcome = jax.vmap(world.step)(states, taken, jax.random.split(step_key, worlds))
             done = outcome.terminated | outcome.truncated
-            states = jax.lax.cond(jnp.any(done), lambda s: pick(done, fresh(s, fresh_key), s), lambda s: s, states)
+            states = jax.lax.cond(
+                jnp.any(done), lambda s: pick(done, fresh(s, fresh_key), s), lambda s: s, states
+            )
             return states, (jax.vmap(world.observe)(states), outcome.reward, done)
 
         states, (views, rewards, dones) = jax.lax.scan(step, states, jnp.arange(steps))
@@ -79,7 +95,9 @@ def make_chunk(world: Any, worlds: int, steps: int) -> Callable[..., tuple[Any, 
 
 
 def measure(world: Any, worlds: int, threads: int, args: argparse.Namespace) -> tuple[Any, ...]:
-    """One row of the table: the median rate over as many chunks as fit into `args.seconds`, of all threads together."""
+    """One row of the table: the median rate over as many chunks as fit into `args.seconds`, of all threads
+    together.
+    """
     spec, share = world.spec, worlds // threads
     seats, views = len(spec.seats), int(np.prod(spec.obs_shape))
     steps = int(np.clip(args.megabytes * 2**20 // (worlds * seats * views), 4, 512))
@@ -99,29 +117,53 @@ def measure(world: Any, worlds: int, threads: int, args: argparse.Namespace) -> 
         while spent < args.seconds or len(rates) < 4:
             keys = jax.random.split(jax.random.fold_in(run_key, len(rates)), threads)
             start = time.perf_counter()
-            out = list(executor.map(lambda state, key: jax.block_until_ready(run(state, pool, key)), states, keys))
+            out = list(
+                executor.map(lambda state, key: jax.block_until_ready(run(state, pool, key)), states, keys)
+            )
             taken = time.perf_counter() - start
             states, spent = [one[0] for one in out], spent + taken
             rates.append(steps * share * threads / taken)
     rate = statistics.median(rates[1:])
     shape = "x".join(map(str, spec.obs_shape))
-    numbers = (f"{rate * seats:,.0f}", f"{rate:,.0f}", f"{compile_seconds:.1f}", f"{state_bytes:,}", f"{views:,}")
+    numbers = (
+        f"{rate * seats:,.0f}",
+        f"{rate:,.0f}",
+        f"{compile_seconds:.1f}",
+        f"{state_bytes:,}",
+        f"{views:,}",
+    )
     return (spec.name, seats, shape, f"{worlds:,}", threads, *numbers)
 
 
 def threads_for(worlds: int, threads: int | None) -> int:
     """As many as asked for; else, on a CPU, one for each core if it gets at least 32 worlds."""
     if threads is None:
-        threads = (os.cpu_count() or 1) if jax.default_backend() == "cpu" and worlds >= 32 * (os.cpu_count() or 1) else 1
+        threads = (
+            (os.cpu_count() or 1)
+            if jax.default_backend() == "cpu" and worlds >= 32 * (os.cpu_count() or 1)
+            else 1
+        )
     return min(threads, worlds)
 
 
 def measure_peer(name: str, worlds: int, threads: int, seconds: float) -> dict[str, Any]:
-    """What `peers.py` prints of one of JaxMARL's environments; RuntimeError with one line if it can't be installed or run."""
+    """What `peers.py` prints of one of JaxMARL's environments; RuntimeError with one line if it can't be
+    installed or run.
+    """
     packages = ["--with", JAXMARL, "--with", f"jax=={jax.__version__}"]
     script = [str(Path(__file__).with_name("peers.py")), name]
     options = ["--worlds", str(worlds), "--threads", str(threads), "--seconds", str(seconds)]
-    command = ["uv", "run", "--no-project", "--python", sys.executable, *packages, "python", *script, *options]
+    command = [
+        "uv",
+        "run",
+        "--no-project",
+        "--python",
+        sys.executable,
+        *packages,
+        "python",
+        *script,
+        *options,
+    ]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False, cwd="/", timeout=PATIENCE)
     except FileNotFoundError as error:
@@ -148,8 +190,14 @@ def against(world: Any, worlds: int, args: argparse.Namespace) -> str:
         except RuntimeError as error:
             print(f"{name} does not run: {error}", file=sys.stderr)
     own = (before + ours()) / 2
-    lines = [f"beside {JAXMARL}, {worlds:,} worlds, {threads} threads, agent-steps/s:", f"  {'goal_cycle':12} {own:13,.0f}"]
-    lines += [f"  {name:12} {rate:13,.0f}   goal_cycle is {own / rate:.1f} x as fast" for name, rate in found.items()]
+    lines = [
+        f"beside {JAXMARL}, {worlds:,} worlds, {threads} threads, agent-steps/s:",
+        f"  {'goal_cycle':12} {own:13,.0f}",
+    ]
+    lines += [
+        f"  {name:12} {rate:13,.0f}   goal_cycle is {own / rate:.1f} x as fast"
+        for name, rate in found.items()
+    ]
     return "\n".join([*lines, "  marlgrid is on no package index: not run"])
 
 
@@ -172,17 +220,33 @@ def _value(text: str) -> Any:
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--world", action="append", metavar="NAME", help="a world (may be repeated); all of them by default")
-    parser.add_argument("--parallel", type=int, nargs="+", metavar="B", help="parallel worlds (default 1 64 1024 4096)")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--world", action="append", metavar="NAME", help="a world (may be repeated); all of them by default"
+    )
+    parser.add_argument(
+        "--parallel", type=int, nargs="+", metavar="B", help="parallel worlds (default 1 64 1024 4096)"
+    )
     parser.add_argument("--seats", type=int, default=4, help="one novice and the rest experts (default 4)")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="an option of the world")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="an option of the world"
+    )
     parser.add_argument("--pool", type=int, default=1024, help="levels in the pool (default 1024)")
     parser.add_argument("--seconds", type=float, default=3.0, help="time to measure for, per row (default 3)")
-    parser.add_argument("--megabytes", type=int, default=16, help="size of the views that one call writes (default 16)")
-    parser.add_argument("--threads", type=int, help="how many share the worlds; by default one, on a CPU one for each core")
-    parser.add_argument("--target", action="store_true", help="goal_cycle with 3 seats and, unless given, 1,024 worlds")
-    parser.add_argument("--against", nargs="*", metavar="PEER", help=f"with --target: peers beside it ({', '.join(PEERS)})")
+    parser.add_argument(
+        "--megabytes", type=int, default=16, help="size of the views that one call writes (default 16)"
+    )
+    parser.add_argument(
+        "--threads", type=int, help="how many share the worlds; by default one, on a CPU one for each core"
+    )
+    parser.add_argument(
+        "--target", action="store_true", help="goal_cycle with 3 seats and, unless given, 1,024 worlds"
+    )
+    parser.add_argument(
+        "--against", nargs="*", metavar="PEER", help=f"with --target: peers beside it ({', '.join(PEERS)})"
+    )
     args = parser.parse_args(arguments)
     if args.target:
         args.world, args.seats = ["goal_cycle"], 3
@@ -199,7 +263,10 @@ def table(lines: list[tuple[Any, ...]]) -> str:
     widths = [max(len(row[i]) for row in cells) for i in range(len(COLUMNS))]
     texts = (0, 2)
     return "\n".join(
-        "  ".join(cell.ljust(w) if i in texts else cell.rjust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True)))
+        "  ".join(
+            cell.ljust(w) if i in texts else cell.rjust(w)
+            for i, (cell, w) in enumerate(zip(row, widths, strict=True))
+        )
         for row in cells
     )
 

@@ -1,5 +1,6 @@
-"""Times the recurrent IPPO of a JaxMARL checkout, unchanged but for its settings; started by ppo_throughput.py, in an
-environment of its own. Prints JSON: for each number of seeds (compile seconds, agent-steps per second), and the parameters.
+"""Times the recurrent IPPO of a JaxMARL checkout, unchanged but for its settings; started by
+ppo_throughput.py, in an environment of its own. Prints JSON: for each number of seeds (compile seconds,
+agent-steps per second), and the parameters.
 
     python benchmarks/jaxmarl_ippo.py CHECKOUT SETTINGS_AS_JSON
 """

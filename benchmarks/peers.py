@@ -1,8 +1,10 @@
-"""Agent-steps per second of one of JaxMARL's environments, as JSON; `env_throughput.py --against` runs it beside ours.
+"""Agent-steps per second of one of JaxMARL's environments, as JSON; `env_throughput.py --against` runs it
+beside ours.
 
     uv run --no-project --with jaxmarl==0.2.0 python benchmarks/peers.py storm_2p --worlds 1024 --seconds 3 --threads 2
 
-Random actions, `step` as it comes (it resets by itself), the observations of all agents written out at every step.
+Random actions, `step` as it comes (it resets by itself), the observations of all agents written out at every
+step.
 """
 
 import argparse
@@ -26,7 +28,9 @@ def make_chunk(env, worlds, steps):
             for agent, k in zip(env.agents, keys, strict=True)
         }
         as_given = actions if _keeps_names(env) else [actions[agent] for agent in env.agents]
-        seen, states, reward, done, _ = jax.vmap(env.step)(jax.random.split(step_key, worlds), states, as_given)
+        seen, states, reward, done, _ = jax.vmap(env.step)(
+            jax.random.split(step_key, worlds), states, as_given
+        )
         return states, (seen, reward, done)
 
     return lambda states, key: jax.lax.scan(step, states, jax.random.split(key, steps))
@@ -56,11 +60,18 @@ def measure(name, worlds, seconds, threads, megabytes):
             taken = time.perf_counter() - start
             carried, spent = [out[0] for out in done], spent + taken
             rates.append(steps * share * threads * env.num_agents / taken)
-    return {"agents": env.num_agents, "rate": float(np.median(rates[1:])), "compile": compiled, "views": size // share}
+    return {
+        "agents": env.num_agents,
+        "rate": float(np.median(rates[1:])),
+        "compile": compiled,
+        "views": size // share,
+    }
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("name", help="storm_2p, storm, coin_game, ...")
     parser.add_argument("--worlds", type=int, default=1024)
     parser.add_argument("--seconds", type=float, default=3.0)

@@ -3,10 +3,11 @@
     python benchmarks/ppo_throughput.py
     python benchmarks/ppo_throughput.py --against ~/JaxMARL
 
-The same world (goal_cycle with one novice and two experts), network (dense 128, GRU 128, two heads with a layer of 128), number
-of worlds, steps, epochs and minibatches for all. Agent-steps per second count what novices live through and learn from; time is
-the better of two calls without compilation. --against takes a checkout of github.com/FLAIROx/JaxMARL, whose script runs
-unchanged, in a process and an environment of its own.
+The same world (goal_cycle with one novice and two experts), network (dense 128, GRU 128, two heads with a
+layer of 128), number of worlds, steps, epochs and minibatches for all. Agent-steps per second count what
+novices live through and learn from; time is the better of two calls without compilation. --against takes a
+checkout of github.com/FLAIROx/JaxMARL, whose script runs unchanged, in a process and an environment of its
+own.
 """
 
 import argparse
@@ -36,7 +37,14 @@ from socialrl_envs.worlds import goal_cycle
 
 ROOT = Path(__file__).parent.parent
 # What both measure; jaxmarl_ippo.py is told.
-WORLD: dict[str, Any] = {"novices": 1, "experts": 2, "size": 9, "goals": 3, "horizon": 128, "occlusion": False}
+WORLD: dict[str, Any] = {
+    "novices": 1,
+    "experts": 2,
+    "size": 9,
+    "goals": 3,
+    "horizon": 128,
+    "occlusion": False,
+}
 WORLDS, STEPS, LEVELS, UPDATES, REPEATS = 256, 128, 1024, 2, 2
 WIDTH, EPOCHS, MINIBATCHES = 128, 4, 4
 PEER_SIZE = {
@@ -68,14 +76,18 @@ def best(call: Callable[[], Any], repeats: int = REPEATS) -> float:
 
 
 def ours(options: dict[str, Any], seeds: int) -> tuple[float, float, int]:
-    """(compile seconds, agent-steps per second of all seeds, parameters) of training as `socialrl run` does it."""
+    """(compile seconds, agent-steps per second of all seeds, parameters) of training as `socialrl run` does
+    it.
+    """
     config = ppo.Config(hidden=(WIDTH,), epochs=EPOCHS, minibatches=MINIBATCHES, **options)
     arms = (Arm(name="ppo", learner=config),)
     settings = {"parallel": WORLDS, "unroll": STEPS, "chunk": UPDATES, "pool": LEVELS, "arms": arms}
     experiment = Experiment(name="speed", question="How fast?", world=goal_cycle.Config(**WORLD), **settings)
     world = experiment.world.build()
     learner = config.build(world.spec)
-    trainer = make_trainer(experiment, learner, make_rollout(world, learner), evaluation.sources_of(world.spec))
+    trainer = make_trainer(
+        experiment, learner, make_rollout(world, learner), evaluation.sources_of(world.spec)
+    )
     side = Seeds(seeds)
     training = side.map(trainer.start, 1)(side.bundle([jax.random.key(seed) for seed in range(seeds)]))
     parameters = sum(leaf.size for leaf in jax.tree.leaves(side.unbundle(training)[0].learner.params))
@@ -86,13 +98,24 @@ def ours(options: dict[str, Any], seeds: int) -> tuple[float, float, int]:
     return compile_seconds, seeds * WORLDS * STEPS * UPDATES / best(lambda: chunk(training)), parameters
 
 
-def peer(checkout: Path, python: Path | None, counts: list[int]) -> tuple[dict[int, tuple[float, float]], int]:
+def peer(
+    checkout: Path, python: Path | None, counts: list[int]
+) -> tuple[dict[int, tuple[float, float]], int]:
     """By number of seeds (compile seconds, agent-steps per second), and the parameters."""
     alike = [f"{name}=={metadata.version(name)}" for name in ("jax", "jaxlib", "flax", "optax", "numpy")]
     with_needs = [word for need in (*PEER_NEEDS, *alike) for word in ("--with", need)]
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
-    run = [str(python)] if python else ["uv", "run", "--no-project", "--python", version, *with_needs, "python"]
-    task = {"size": PEER_SIZE, "world": WORLD, "levels": LEVELS, "updates": UPDATES, "repeats": REPEATS, "seeds": counts}
+    run = (
+        [str(python)] if python else ["uv", "run", "--no-project", "--python", version, *with_needs, "python"]
+    )
+    task = {
+        "size": PEER_SIZE,
+        "world": WORLD,
+        "levels": LEVELS,
+        "updates": UPDATES,
+        "repeats": REPEATS,
+        "seeds": counts,
+    }
     command = [*run, str(ROOT / "benchmarks" / "jaxmarl_ippo.py"), str(checkout), json.dumps(task)]
     environment = os.environ | {"PYTHONPATH": str(ROOT / "envs")}
     done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
@@ -101,7 +124,8 @@ def peer(checkout: Path, python: Path | None, counts: list[int]) -> tuple[dict[i
 
 
 def products(inputs: int) -> list[tuple[str, float, float]]:
-    """The matrix products of one pass over an unroll, forth and back: (name, GFLOP, GFLOP/s that such a product reaches alone).
+    """The matrix products of one pass over an unroll, forth and back: (name, GFLOP, GFLOP/s that such a
+    product reaches alone).
 
     inputs: numbers in a view. Those of the memory come step by step, each waiting for the one before.
     """
@@ -109,14 +133,18 @@ def products(inputs: int) -> list[tuple[str, float, float]]:
     samples = sequences * STEPS
 
     def rate(flops: float, function: Callable[..., Any], *shapes: tuple[int, ...]) -> float:
-        operands = [jax.random.normal(jax.random.key(i), shape, jnp.float32) * 0.01 for i, shape in enumerate(shapes)]
+        operands = [
+            jax.random.normal(jax.random.key(i), shape, jnp.float32) * 0.01 for i, shape in enumerate(shapes)
+        ]
         return flops / best(partial(jax.jit(function), *operands), 10) / 1e9
 
     def chained(h: Any, w: Any, back: Any) -> Any:
         return jax.lax.fori_loop(0, STEPS, lambda _, h: (h @ w) @ back, h)
 
     def gradients(h: Any, g: Any) -> Any:
-        return jax.lax.scan(lambda w, hg: (w + hg[0].T @ hg[1], None), jnp.zeros((WIDTH, 3 * WIDTH)), (h, g))[0]
+        return jax.lax.scan(lambda w, hg: (w + hg[0].T @ hg[1], None), jnp.zeros((WIDTH, 3 * WIDTH)), (h, g))[
+            0
+        ]
 
     gates = 2 * samples * WIDTH * 3 * WIDTH
     view = rate(2 * samples * inputs * WIDTH, jnp.matmul, (samples, inputs), (inputs, WIDTH))
@@ -139,7 +167,8 @@ def bound(rate: float) -> str:
     spent = EPOCHS * sum(work / speed for _, work, speed in rows)
     work, whole = EPOCHS * sum(work for _, work, _ in rows), WORLDS * STEPS / rate
     lines = [
-        (name, f"{EPOCHS * work:.1f}", f"{speed:.0f}", f"{1000 * EPOCHS * work / speed:.0f}") for name, work, speed in rows
+        (name, f"{EPOCHS * work:.1f}", f"{speed:.0f}", f"{1000 * EPOCHS * work / speed:.0f}")
+        for name, work, speed in rows
     ]
     return "\n".join(
         [
@@ -151,14 +180,28 @@ def bound(rate: float) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--against", type=Path, metavar="CHECKOUT", help="a checkout of JaxMARL, to be measured first")
-    parser.add_argument("--peer-python", type=Path, help=f"has {', '.join(PEER_NEEDS)} (default: uv fetches them)")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[1, os.cpu_count() or 1], help="seeds side by side")
-    parser.add_argument("--only", nargs="+", default=list(OURS), choices=list(OURS), metavar="ROW", help="rows of ours")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--against", type=Path, metavar="CHECKOUT", help="a checkout of JaxMARL, to be measured first"
+    )
+    parser.add_argument(
+        "--peer-python", type=Path, help=f"has {', '.join(PEER_NEEDS)} (default: uv fetches them)"
+    )
+    parser.add_argument(
+        "--seeds", type=int, nargs="+", default=[1, os.cpu_count() or 1], help="seeds side by side"
+    )
+    parser.add_argument(
+        "--only", nargs="+", default=list(OURS), choices=list(OURS), metavar="ROW", help="rows of ours"
+    )
     options = parser.parse_args()
-    print(f"jax {jax.__version__}, {jax.devices()[0].device_kind}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
-    print(f"{WORLDS} worlds x {STEPS} steps, {EPOCHS} epochs of {MINIBATCHES} minibatches, dense and GRU {WIDTH}")
+    print(
+        f"jax {jax.__version__}, {jax.devices()[0].device_kind}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"
+    )
+    print(
+        f"{WORLDS} worlds x {STEPS} steps, {EPOCHS} epochs of {MINIBATCHES} minibatches, dense and GRU {WIDTH}"
+    )
     rows: list[tuple[Any, ...]] = []
     base: dict[int, float] = {}
 

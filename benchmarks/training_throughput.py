@@ -1,13 +1,15 @@
-"""How fast the learners train, and what bounds them: at an experiment's own settings, all its seeds side by side.
+"""How fast the learners train, and what bounds them: at an experiment's own settings, all its seeds side by
+side.
 
     python benchmarks/training_throughput.py
     python benchmarks/training_throughput.py --arms psiphi --seeds 1 --learner.updates 2
     python benchmarks/training_throughput.py --arms psiphi --breakdown none --coplayers 0,1,2,3,4,6
 
-First a row per arm: compile seconds, env-steps per second summed over seeds, peak memory (a process of its own for each). Then,
-for one arm, where the time of an update goes; a part alone is measured over the same data, so parts need not add up exactly.
-With --coplayers a row per number of them as well, for the first arm. Seeds run a core each: their number should be a multiple.
-Arguments that are not listed below are overrides of the experiment, as for `socialrl run`.
+First a row per arm: compile seconds, env-steps per second summed over seeds, peak memory (a process of its
+own for each). Then, for one arm, where the time of an update goes; a part alone is measured over the same
+data, so parts need not add up exactly. With --coplayers a row per number of them as well, for the first arm.
+Seeds run a core each: their number should be a multiple. Arguments that are not listed below are overrides of
+the experiment, as for `socialrl run`.
 """
 
 import argparse
@@ -58,7 +60,9 @@ class Bench:
         self.world = experiment.world_of(arm).build()
         self.learner = arm.learner.build(self.world.spec)
         self.rollout = make_rollout(self.world, self.learner)
-        self.trainer = make_trainer(experiment, self.learner, self.rollout, evaluation.sources_of(self.world.spec))
+        self.trainer = make_trainer(
+            experiment, self.learner, self.rollout, evaluation.sources_of(self.world.spec)
+        )
         self.seeds = Seeds(experiment.seeds)
         self.keys = self.seeds.bundle([jax.random.key(seed) for seed in range(experiment.seeds)])
         self.training = self.seeds.map(self.trainer.start, 1)(self.keys)
@@ -78,7 +82,9 @@ class Bench:
         return compile_seconds, timed(call, self.seconds) / self.experiment.chunk
 
     def scanned(self, one: Callable[[Any, Any, Any, Any], Any], *more: Any) -> float:
-        """Seconds per repetition, of all seeds, of `one(training, carry, key, *more) -> carry`, repeated as in a chunk."""
+        """Seconds per repetition, of all seeds, of `one(training, carry, key, *more) -> carry`, repeated as
+        in a chunk.
+        """
         repeats = self.experiment.chunk
 
         def many(training: Any, key: Any, *shared: Any) -> Any:
@@ -95,7 +101,9 @@ class Bench:
         levels = jax.jit(lambda key: self.rollout.pool(key, self.experiment.pool))(jax.random.key(7))
 
         def one(training: Any, carry: Any, key: Any, levels: Any) -> Any:
-            after, experience, _ = self.rollout.unroll(training.learner, carry.carry, levels, key, self.experiment.unroll)
+            after, experience, _ = self.rollout.unroll(
+                training.learner, carry.carry, levels, key, self.experiment.unroll
+            )
             # The experience must not be optimised away.
             touched = sum((jnp.sum(leaf) for leaf in jax.tree.leaves(experience)[:1]), jnp.float32(0))
             returns = after.returns + 0.0 * touched
@@ -147,7 +155,9 @@ class Bench:
         training = self.seeds.unbundle(self.training)[0]
         levels = self.rollout.pool(key, self.experiment.pool)
         experience = jax.jit(
-            lambda state, carry, key: self.rollout.unroll(state, carry, levels, key, self.experiment.unroll)[1]
+            lambda state, carry, key: self.rollout.unroll(state, carry, levels, key, self.experiment.unroll)[
+                1
+            ]
         )(training.learner, training.carry, key)
 
         def one(training: Any, carry: Any, key: Any, experience: Any) -> Any:
@@ -156,7 +166,9 @@ class Bench:
         return self.scanned(one, experience)
 
     def gradient_flops(self) -> float:
-        """Floating-point operations of one gradient step, as XLA counts them (a loop's body counts once, so of one step)."""
+        """Floating-point operations of one gradient step, as XLA counts them (a loop's body counts once, so
+        of one step).
+        """
         learner = dataclasses.replace(self.arm.learner, updates=1).build(self.world.spec)
         training = self.seeds.unbundle(self.training)[0]
         levels = self.rollout.pool(jax.random.key(0), 1)
@@ -199,11 +211,15 @@ def of_company(experiment: Experiment, name: str, counts: Sequence[int], seconds
     alone = None
     for count in counts:
         print(f"{name} beside {count} ...", file=sys.stderr, flush=True)
-        bench = Bench(crowd(experiment, count), next(arm for arm in experiment.arms if arm.name == name), seconds)
+        bench = Bench(
+            crowd(experiment, count), next(arm for arm in experiment.arms if arm.name == name), seconds
+        )
         update = bench.training_rate()[1]
         alone = update if count == 0 else alone
         each = f"{1000 * (update - alone) / count:.2f}" if count and alone is not None else ""
-        rows.append((count, f"{experiment.seeds * bench.steps_of_update / update:,.0f}", f"{1000 * update:.2f}", each))
+        rows.append(
+            (count, f"{experiment.seeds * bench.steps_of_update / update:,.0f}", f"{1000 * update:.2f}", each)
+        )
     return f"{name}: what company costs, {experiment.seeds} seeds side by side\n" + table(rows)
 
 
@@ -243,18 +259,31 @@ def table(rows: Sequence[tuple[Any, ...]]) -> str:
     cells = [tuple(map(str, row)) for row in rows]
     widths = [max(len(row[i]) for row in cells) for i in range(len(cells[0]))]
     return "\n".join(
-        "  ".join(cell.ljust(w) if i == 0 else cell.rjust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True)))
+        "  ".join(
+            cell.ljust(w) if i == 0 else cell.rjust(w)
+            for i, (cell, w) in enumerate(zip(row, widths, strict=True))
+        )
         for row in cells
     )
 
 
 def parse(arguments: Sequence[str] | None = None) -> tuple[argparse.Namespace, list[str]]:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--experiment", type=Path, default=ROOT / "experiments" / "coin_grid.py", help="its settings are used")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--experiment", type=Path, default=ROOT / "experiments" / "coin_grid.py", help="its settings are used"
+    )
     parser.add_argument("--arms", default="psiphi,dqn,bc", help="arms to measure (default psiphi,dqn,bc)")
-    parser.add_argument("--breakdown", default="psiphi", metavar="ARM", help="the arm to take apart, or none (default psiphi)")
-    parser.add_argument("--coplayers", default="", metavar="K,...", help="numbers of co-players, for the first arm")
-    parser.add_argument("--seconds", type=float, default=5.0, help="time to measure for, per number (default 5)")
+    parser.add_argument(
+        "--breakdown", default="psiphi", metavar="ARM", help="the arm to take apart, or none (default psiphi)"
+    )
+    parser.add_argument(
+        "--coplayers", default="", metavar="K,...", help="numbers of co-players, for the first arm"
+    )
+    parser.add_argument(
+        "--seconds", type=float, default=5.0, help="time to measure for, per number (default 5)"
+    )
     return parser.parse_known_args(arguments)
 
 
@@ -264,13 +293,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         experiment = apply(load_experiment(options.experiment), settings)
         names = [arm.name for arm in apply(experiment, ["--arms", options.arms]).arms]
         counts = [int(count) for count in options.coplayers.split(",") if count]
-        alone = None if options.breakdown == "none" else apply(experiment, ["--arms", options.breakdown]).arms[0].name
+        alone = (
+            None
+            if options.breakdown == "none"
+            else apply(experiment, ["--arms", options.breakdown]).arms[0].name
+        )
     except (SocialRLError, ValueError) as error:
         print(error, file=sys.stderr)
         return 2
     device, load = f"{jax.devices()[0].device_kind} x{jax.device_count()}", os.getloadavg()[0]
     print(f"jax {jax.__version__}, {device}, {os.cpu_count()} cores, load average {load:.1f}")
-    print(f"{experiment.name}: {experiment.seeds} seeds, {experiment.parallel} worlds x {experiment.unroll} steps per update")
+    print(
+        f"{experiment.name}: {experiment.seeds} seeds, {experiment.parallel} worlds x {experiment.unroll} steps per update"
+    )
     fresh = multiprocessing.get_context("spawn")
     rows: list[tuple[Any, ...]] = [("arm", "compile s", "env-steps/s", "ms per update", "peak MB")]
     for number, name in enumerate(names, start=1):

@@ -23,7 +23,9 @@ from tests.record.synthetic import make_replay
 
 def main() -> None:
     """Prints the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--steps", type=int, default=10_000)
     parser.add_argument("--frames", type=int, default=120, help="frames per panel")
     options = parser.parse_args()
@@ -31,7 +33,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "long.npz"
         save(path, make_replay((options.steps,), influence=influence))
-        print(f"{options.steps:,} steps, 4 seats: {path.stat().st_size / options.steps / 4:.1f} bytes per step and seat")
+        print(
+            f"{options.steps:,} steps, 4 seats: {path.stat().st_size / options.steps / 4:.1f} bytes per step and seat"
+        )
         began = time.perf_counter()
         replay = load(path)
         read = time.perf_counter()
@@ -42,7 +46,9 @@ def main() -> None:
     print(f"{'scrubbing':14} {'frames/s':>9} {'slowest':>9}")
     for tab, title in enumerate(titles):
         report(title, app, Scene(replays=(replay, replay), names=("long", "long"), tab=tab), options.frames)
-    report("side by side", app, Scene(replays=(replay, replay), names=("long", "long"), beside=1), options.frames)
+    report(
+        "side by side", app, Scene(replays=(replay, replay), names=("long", "long"), beside=1), options.frames
+    )
 
 
 def report(title: str, app: App, scene: Scene, frames: int) -> None:

@@ -1,8 +1,10 @@
-"""Company that is not worth following: random walkers, and anti-experts that pursue what is worst for the novice.
+"""Company that is not worth following: random walkers, and anti-experts that pursue what is worst for the
+novice.
 
-Nobody tells the novice which company it keeps. Learning alone (dqn) is the bar; beside good company psiphi clears it. Gates let
-another count as far as it is predictable and useful by the novice's own rewards. Without gates, what a cautious novice gains is
-asked as well: it believes what another's behaviour is worth by the lower bound over an ensemble alone.
+Nobody tells the novice which company it keeps. Learning alone (dqn) is the bar; beside good company psiphi
+clears it. Gates let another count as far as it is predictable and useful by the novice's own rewards. Without
+gates, what a cautious novice gains is asked as well: it believes what another's behaviour is worth by the
+lower bound over an ensemble alone.
 
 The size is for two CPU cores; on a GPU: --world.size 15 --steps 100000 --seeds 64
 """
@@ -20,7 +22,9 @@ coin_grid: Experiment = runpy.run_path(str(Path(__file__).with_name("coin_grid.p
 COMPANY = {
     "experts": coin_grid.world,
     "wanderers": dataclasses.replace(coin_grid.world, experts=0, coplayers=(Seat(policy="wanderer"),) * 3),
-    "anti_experts": dataclasses.replace(coin_grid.world, experts=0, coplayers=(Seat(policy="anti_expert"),) * 3),
+    "anti_experts": dataclasses.replace(
+        coin_grid.world, experts=0, coplayers=(Seat(policy="anti_expert"),) * 3
+    ),
 }
 LEARNERS = {
     "psiphi": psiphi.Config(),
@@ -33,7 +37,12 @@ STUDY, VARIANCE = "preliminary study", "arXiv 2410.23726"
 experiment = dataclasses.replace(
     coin_grid,
     claims=(
-        Claim(text="Beside experts, psiphi is above learning alone", source="aim", arm="psiphi_experts", over="dqn_experts"),
+        Claim(
+            text="Beside experts, psiphi is above learning alone",
+            source="aim",
+            arm="psiphi_experts",
+            over="dqn_experts",
+        ),
         *(
             claim
             for company in ("wanderers", "anti_experts")

@@ -1,8 +1,10 @@
-"""What is following one's own interest worth against simpler ways to learn from others? All on one stream and budget.
+"""What is following one's own interest worth against simpler ways to learn from others? All on one stream and
+budget.
 
-The world of coin_grid.py. Imitators take no notice of their own rewards (bc, sqil, inverse_rl), but bc_per_agent, which tells
-by them whom to imitate; decision_biasing and value_shaping learn from their own rewards as dqn does and lean towards what
-others do; and psiphi goes without its gates, and then without one more part at a time: following, inverse TD, cloning.
+The world of coin_grid.py. Imitators take no notice of their own rewards (bc, sqil, inverse_rl), but
+bc_per_agent, which tells by them whom to imitate; decision_biasing and value_shaping learn from their own
+rewards as dqn does and lean towards what others do; and psiphi goes without its gates, and then without one
+more part at a time: following, inverse TD, cloning.
 
 The size is for two CPU cores; on a GPU: --world.size 15 --steps 100000 --seeds 64
 """

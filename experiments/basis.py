@@ -1,8 +1,10 @@
-"""A newcomer wants what nobody taught. How many of its episodes must be seen to know what it wants, and to act for it?
+"""A newcomer wants what nobody taught. How many of its episodes must be seen to know what it wants, and to
+act for it?
 
-Three novices are three tasks: one likes red, one green, one blue. They share what matters (Phi) and what leads to it (Psi).
-Then an expert comes who wants a mixture that none of them wanted, is watched for 0, 1, 10 and 100 episodes, and its preferences
-are inferred from its actions alone. The second arm learns the tasks' values, but no successor features.
+Three novices are three tasks: one likes red, one green, one blue. They share what matters (Phi) and what
+leads to it (Psi). Then an expert comes who wants a mixture that none of them wanted, is watched for 0, 1, 10
+and 100 episodes, and its preferences are inferred from its actions alone. The second arm learns the tasks'
+values, but no successor features.
 
 The size is for two CPU cores; on a GPU: --world.size 15 --steps 400000 --seeds 64
 """
@@ -23,7 +25,12 @@ NEWCOMERS = ((1.0, 1.0, -1.0), (-1.0, 1.0, 0.5))
 def claims() -> Iterator[Claim]:
     """Of what one episode tells, and of what it is good for."""
     for newcomer, name in zip(NEWCOMERS, ("first", "second"), strict=True):
-        seen = {"protocol": "goal_inference", "preference": str(list(newcomer)), "method": "pre-trained", "episodes": "1"}
+        seen = {
+            "protocol": "goal_inference",
+            "preference": str(list(newcomer)),
+            "method": "pre-trained",
+            "episodes": "1",
+        }
         labels = tuple(seen.items())
         text = f"One episode tells what the {name} newcomer wants: cosine above 0.8"
         yield Claim(text=text, source="aim", arm="basis", value=0.8, measure="cosine", labels=labels)

@@ -1,8 +1,9 @@
-"""Whom would you imitate, if nobody wants quite what you want? A novice among three experts, each with a colour of its own.
+"""Whom would you imitate, if nobody wants quite what you want? A novice among three experts, each with a
+colour of its own.
 
-The novice wants red and green and loses by blue; no expert does. Cloning them all means taking the blue coins too; learning
-alone wastes what they show; psiphi asks at every step which of them, if any, would serve the novice now. Its gates are of
-use in bad company (bad_company.py); one arm goes without them.
+The novice wants red and green and loses by blue; no expert does. Cloning them all means taking the blue coins
+too; learning alone wastes what they show; psiphi asks at every step which of them, if any, would serve the
+novice now. Its gates are of use in bad company (bad_company.py); one arm goes without them.
 
 The size is for two CPU cores; on a GPU: --world.size 15 --steps 100000 --seeds 64
 """
@@ -19,7 +20,9 @@ experiment = Experiment(
     question="When nobody shares one's goals, does asking whom it pays to imitate beat learning alone, and imitation?",
     world=coin_grid.Config(
         novices=(Seat(preferences=(1.0, 1.0, -1.0)),),
-        experts=tuple(Seat(policy="noisy", skill=0.95, preferences=p) for p in (LIKES_RED, LIKES_GREEN, LIKES_BLUE)),
+        experts=tuple(
+            Seat(policy="noisy", skill=0.95, preferences=p) for p in (LIKES_RED, LIKES_GREEN, LIKES_BLUE)
+        ),
     ),
     arms=(
         Arm(name="psiphi", learner=psiphi.Config()),

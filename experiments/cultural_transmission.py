@@ -1,11 +1,13 @@
-"""Follow, remember, go on alone: what does a novice need to keep what the experts showed it after they have left?
+"""Follow, remember, go on alone: what does a novice need to keep what the experts showed it after they have
+left?
 
-All arms but one learn with expert drop-out: experts stay, leave, come and go, or never come. The penalty grows while they
-learn, so that trying is cheap at first. The ablations take away memory, drop-out, the attention loss, the prediction loss; with
-`adr` cultural transmission itself decides how fast the penalty grows; `alone` never meets anybody.
+All arms but one learn with expert drop-out: experts stay, leave, come and go, or never come. The penalty
+grows while they learn, so that trying is cheap at first. The ablations take away memory, drop-out, the
+attention loss, the prediction loss; with `adr` cultural transmission itself decides how fast the penalty
+grows; `alone` never meets anybody.
 
-The size is for two CPU cores; on a GPU: --world.size 13 --world.layout cluttered --world.horizon 250 --world.goals 4
---steps 40000000 --parallel 1024.
+The size is for two CPU cores; on a GPU: --world.size 13 --world.layout cluttered --world.horizon 250
+--world.goals 4 --steps 40000000 --parallel 1024.
 """
 
 import dataclasses
@@ -33,7 +35,9 @@ COMMON = {
     "anneal": STEPS,
 }
 GROWING = adr.Config(
-    ranges=(adr.Range(number="penalty", start=(0.25, 0.25), limits=(0.25, 1.5), step=0.05),), upper=0.3, lower=0.1
+    ranges=(adr.Range(number="penalty", start=(0.25, 0.25), limits=(0.25, 1.5), step=0.05),),
+    upper=0.3,
+    lower=0.1,
 )
 ALONE = mixed.Config(presence=(("never", 1.0),), ramps=PENALTY)
 
@@ -55,12 +59,28 @@ experiment = dataclasses.replace(
     scale="two CPU cores: 9x9, 1.5 million steps per seed",
     claims=(
         *(
-            Claim(text=f"MEDAL is above {arm}", source=PAPER, arm="medal", over=arm, labels=(("presence", "half"),))
+            Claim(
+                text=f"MEDAL is above {arm}",
+                source=PAPER,
+                arm="medal",
+                over=arm,
+                labels=(("presence", "half"),),
+            )
             for arm in ("no_memory", "no_drop_out", "no_attention", "no_prediction")
         ),
         *(
-            Claim(text=text, source="aim", arm="medal", over="expert", times=0.9, labels=(("presence", presence),))
-            for text, presence in (("A_full above 0.9 of the expert", "full"), ("A_half above 0.9 of the expert", "half"))
+            Claim(
+                text=text,
+                source="aim",
+                arm="medal",
+                over="expert",
+                times=0.9,
+                labels=(("presence", presence),),
+            )
+            for text, presence in (
+                ("A_full above 0.9 of the expert", "full"),
+                ("A_half above 0.9 of the expert", "half"),
+            )
         ),
         Claim(
             text="The first choice after departure is right in 95 %",
@@ -71,7 +91,11 @@ experiment = dataclasses.replace(
             labels=(("presence", "half"),),
         ),
         Claim(
-            text="Alone, better than trained alone", source="aim", arm="medal", over="alone", labels=(("presence", "never"),)
+            text="Alone, better than trained alone",
+            source="aim",
+            arm="medal",
+            over="alone",
+            labels=(("presence", "never"),),
         ),
     ),
 )

@@ -1,8 +1,9 @@
-"""The novice's tastes change overnight. How many episodes until it does well again, and whom does it follow by then?
+"""The novice's tastes change overnight. How many episodes until it does well again, and whom does it follow
+by then?
 
-Trained as in coin_grid.py, then given new preferences: psiphi re-learns nothing but its own w, by regression of its rewards on
-its cumulants, and asks again who would serve it; dqn goes on training. No arm has gates: who is shut out because it is of no
-use today is not known well enough to be followed tomorrow.
+Trained as in coin_grid.py, then given new preferences: psiphi re-learns nothing but its own w, by regression
+of its rewards on its cumulants, and asks again who would serve it; dqn goes on training. No arm has gates:
+who is shut out because it is of no use today is not known well enough to be followed tomorrow.
 
 The size is for two CPU cores; on a GPU: --world.size 15 --steps 100000 --seeds 64
 """

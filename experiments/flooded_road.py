@@ -1,8 +1,10 @@
-"""A bridge that is flooded now and then, and nothing shows it but what others do: how many floods does a novice survive?
+"""A bridge that is flooded now and then, and nothing shows it but what others do: how many floods does a
+novice survive?
 
-Two locals know and take the way around; a reckless driver takes the bridge in any case, and drowns. Who waits and watches
-crosses when it is safe: a step costs little, the way around a quarter of what arriving is worth, drowning all of it. The rarer
-the floods, the less there is to learn from. Everybody has a memory; `dqn_alone` has no company and one way for all days.
+Two locals know and take the way around; a reckless driver takes the bridge in any case, and drowns. Who waits
+and watches crosses when it is safe: a step costs little, the way around a quarter of what arriving is worth,
+drowning all of it. The rarer the floods, the less there is to learn from. Everybody has a memory; `dqn_alone`
+has no company and one way for all days.
 
 The size is for two CPU cores; on a GPU: --world.size 11 --steps 500000 --seeds 64
 """
@@ -18,7 +20,13 @@ from socialrl_envs.worlds import flooded_road
 
 FLOODS = (0.05, 0.15, 0.5)
 WORLD = flooded_road.Config(
-    novices=1, experts=2, coplayers=(Seat(policy="reckless"),), size=7, horizon=30, step_cost=0.04, identities=True
+    novices=1,
+    experts=2,
+    coplayers=(Seat(policy="reckless"),),
+    size=7,
+    horizon=30,
+    step_cost=0.04,
+    identities=True,
 )
 ALONE = dataclasses.replace(WORLD, experts=0, coplayers=())
 OFF_POLICY: dict[str, Any] = {

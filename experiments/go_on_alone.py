@@ -1,11 +1,13 @@
-"""One agent that follows experts, remembers what they showed, and goes on alone: is it worse than one that was always alone?
+"""One agent that follows experts, remembers what they showed, and goes on alone: is it worse than one that
+was always alone?
 
-The novice learns beside experts that stay, leave, come and go, or never come; the penalty for mistakes grows over the first
-half of training, so that trying is cheap at first. `alone` learns by the same schedule and never meets anybody. The learner is
-recurrent PPO with a mirror-equivariant policy, which did best in cultural_transmission.py, for four times as long.
+The novice learns beside experts that stay, leave, come and go, or never come; the penalty for mistakes grows
+over the first half of training, so that trying is cheap at first. `alone` learns by the same schedule and
+never meets anybody. The learner is recurrent PPO with a mirror-equivariant policy, which did best in
+cultural_transmission.py, for four times as long.
 
-The size is for two CPU cores; on a GPU: --world.size 13 --world.layout cluttered --world.horizon 250 --steps 40000000
---parallel 1024.
+The size is for two CPU cores; on a GPU: --world.size 13 --world.layout cluttered --world.horizon 250 --steps
+40000000 --parallel 1024.
 """
 
 import dataclasses
@@ -30,10 +32,14 @@ COMPANY = {
 
 
 def aims(arm: str, alone: str) -> tuple[Claim, ...]:
-    """Follows, remembers and goes on alone, each a claim about one arm; `alone` is the arm that never meets anybody."""
+    """Follows, remembers and goes on alone, each a claim about one arm; `alone` is the arm that never meets
+    anybody.
+    """
 
     def aim(text: str, presence: str, **options: Any) -> Claim:
-        return Claim(text=f"{arm}: {text}", source="aim", arm=arm, labels=(("presence", presence),), **options)
+        return Claim(
+            text=f"{arm}: {text}", source="aim", arm=arm, labels=(("presence", presence),), **options
+        )
 
     return (
         aim("A_full above 0.9 of the experts", "full", over="expert", times=0.9),

@@ -1,9 +1,10 @@
-"""Novices beside experts who know a hidden order: does predicting one's next observation make a social learner?
+"""Novices beside experts who know a hidden order: does predicting one's next observation make a social
+learner?
 
-Three tiles look alike and pay only in one order, which is drawn anew for every episode; a wrong one costs more than a right
-one pays. Alone, the safe life is one tile and no more. The arms differ in whether experts are there, in what is predicted, and
-in whether the policy is equivariant to mirrors: with three tiles the hidden order is one bit, and a plain network tends to
-follow in one of the two orientations only.
+Three tiles look alike and pay only in one order, which is drawn anew for every episode; a wrong one costs
+more than a right one pays. Alone, the safe life is one tile and no more. The arms differ in whether experts
+are there, in what is predicted, and in whether the policy is equivariant to mirrors: with three tiles the
+hidden order is one bit, and a plain network tends to follow in one of the two orientations only.
 
 The size is for two CPU cores (a 9x9 grid without clutter); on a GPU: --world.size 13 --world.layout cluttered
 --world.horizon 250 --steps 40000000 --parallel 1024.
@@ -64,9 +65,22 @@ experiment = Experiment(
         ),
         Claim(text="PPO beside experts is stuck at about 1", source=PAPER, arm="ppo", value=1.5, below=True),
         Claim(text="SociAPL is above PPO", source=PAPER, arm="sociapl", over="ppo"),
-        Claim(text="SociAPL is above the experts", source=PAPER, arm="sociapl", over="expert", labels=(("presence", "full"),)),
+        Claim(
+            text="SociAPL is above the experts",
+            source=PAPER,
+            arm="sociapl",
+            over="expert",
+            labels=(("presence", "full"),),
+        ),
         Claim(text="Prediction is above reconstruction", source=PAPER, arm="sociapl", over="reconstruction"),
-        Claim(text="SociAPL is above PPO, both with a mirror", source=PAPER, arm="sociapl_mirror", over="ppo_mirror"),
-        Claim(text="A mirror helps SociAPL", source="preliminary study", arm="sociapl_mirror", over="sociapl"),
+        Claim(
+            text="SociAPL is above PPO, both with a mirror",
+            source=PAPER,
+            arm="sociapl_mirror",
+            over="ppo_mirror",
+        ),
+        Claim(
+            text="A mirror helps SociAPL", source="preliminary study", arm="sociapl_mirror", over="sociapl"
+        ),
     ),
 )

@@ -1,10 +1,12 @@
-"""What do the others want? Preferences inferred from what they do, held against the true ones, which no learner ever sees.
+"""What do the others want? Preferences inferred from what they do, held against the true ones, which no
+learner ever sees.
 
-The world of coin_grid.py. A novice that learns from its own rewards and from three experts names, in held-out episodes, what
-every step is worth to each of them. Inverse TD is what ties the cumulants to the others' behaviour: without it there is
-cloning, and the novice's own rewards. The third arm watches only, and learns nothing from rewards. No arm has gates: what an
-expert wants is asked here whether or not it is of use. The more its own rewards weigh, the more the novice sees what it wants
-itself in all that others do: hence their small weight.
+The world of coin_grid.py. A novice that learns from its own rewards and from three experts names, in held-out
+episodes, what every step is worth to each of them. Inverse TD is what ties the cumulants to the others'
+behaviour: without it there is cloning, and the novice's own rewards. The third arm watches only, and learns
+nothing from rewards. No arm has gates: what an expert wants is asked here whether or not it is of use. The
+more its own rewards weigh, the more the novice sees what it wants itself in all that others do: hence their
+small weight.
 
 From recorded demonstrations instead of the stream, and from nothing else:
 
@@ -37,7 +39,9 @@ experiment = dataclasses.replace(
         Arm(name="no_inverse_td", learner=psiphi.Config(inverse_td=0.0, **OPEN)),
         Arm(
             name="watching_only",
-            learner=psiphi.Config(gating=False, reward=0.0, td=0.0, vicarious=0.0, successor=0.0, off_policy=0.0),
+            learner=psiphi.Config(
+                gating=False, reward=0.0, td=0.0, vicarious=0.0, successor=0.0, off_policy=0.0
+            ),
         ),
     ),
     seeds=10,
@@ -52,7 +56,14 @@ experiment = dataclasses.replace(
             measure="cosine",
             labels=FOUND,
         ),
-        Claim(text="it needs inverse TD", source=PSIPHI, arm="psiphi", over="no_inverse_td", measure="cosine", labels=FOUND),
+        Claim(
+            text="it needs inverse TD",
+            source=PSIPHI,
+            arm="psiphi",
+            over="no_inverse_td",
+            measure="cosine",
+            labels=FOUND,
+        ),
         Claim(
             text="no rewards are needed for it: cosine above 0.8",
             source=PSIPHI,

@@ -1,9 +1,10 @@
 """Four goals, where following one of two orientations no longer helps: follow, remember, go on alone?
 
-With n goals there are (n - 1)! hidden orders. As go_on_alone.py, half as long; with --world.goals 5 there are five.
+With n goals there are (n - 1)! hidden orders. As go_on_alone.py, half as long; with --world.goals 5 there are
+five.
 
-The size is for two CPU cores; on a GPU: --world.size 13 --world.layout cluttered --world.horizon 250 --steps 40000000
---parallel 1024.
+The size is for two CPU cores; on a GPU: --world.size 13 --world.layout cluttered --world.horizon 250 --steps
+40000000 --parallel 1024.
 """
 
 import dataclasses
@@ -39,7 +40,9 @@ experiment = dataclasses.replace(
     steps=STEPS,
     scale="two CPU cores: 9x9, 3 million steps per seed",
     claims=(
-        Claim(text="alone, stuck at one goal", source="preliminary study", arm="alone", value=1.5, below=True),
+        Claim(
+            text="alone, stuck at one goal", source="preliminary study", arm="alone", value=1.5, below=True
+        ),
         *go_on_alone["aims"]("novice", "alone"),
     ),
 )

@@ -1,9 +1,11 @@
-"""Does social experience help when alone? Novices that live beside experts in none, a quarter, half, or all of their episodes.
+"""Does social experience help when alone? Novices that live beside experts in none, a quarter, half, or all
+of their episodes.
 
-Every arm learns with the same penalty schedule, the solitary one too: cheap mistakes teach exploring, with or without experts.
+Every arm learns with the same penalty schedule, the solitary one too: cheap mistakes teach exploring, with or
+without experts.
 
-The size is for two CPU cores; on a GPU: --world.size 13 --world.layout cluttered --world.horizon 250 --steps 40000000
---parallel 1024.
+The size is for two CPU cores; on a GPU: --world.size 13 --world.layout cluttered --world.horizon 250 --steps
+40000000 --parallel 1024.
 """
 
 import dataclasses

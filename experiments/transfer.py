@@ -1,11 +1,12 @@
-"""Who learnt to learn from others, and who only learnt a task? Trained agents meet experts in worlds that they have never seen.
+"""Who learnt to learn from others, and who only learnt a task? Trained agents meet experts in worlds that
+they have never seen.
 
-Beside experts that know them: one goal more, one hidden goal in four rooms and in a maze, a larger grid. The arms are novices
-that learnt alone, beside experts, with the prediction of the next observation, by imitation, and by imitation and then reward.
-The penalty for mistakes grows while they learn, for all alike.
+Beside experts that know them: one goal more, one hidden goal in four rooms and in a maze, a larger grid. The
+arms are novices that learnt alone, beside experts, with the prediction of the next observation, by imitation,
+and by imitation and then reward. The penalty for mistakes grows while they learn, for all alike.
 
-The size is for two CPU cores; on a GPU: --world.size 13 --world.layout cluttered --world.horizon 250 --steps 40000000
---parallel 1024.
+The size is for two CPU cores; on a GPU: --world.size 13 --world.layout cluttered --world.horizon 250 --steps
+40000000 --parallel 1024.
 """
 
 import dataclasses
@@ -30,7 +31,9 @@ PAPER = "Ndousse et al. 2021, arXiv 2010.00581"
 NEW_WORLDS = (
     dataclasses.replace(BASE.world, goals=4),
     *(
-        goal_search.Config(novices=1, experts=2, size=9, layout=layout, horizon=100, shown_to="coplayers", again=True)
+        goal_search.Config(
+            novices=1, experts=2, size=9, layout=layout, horizon=100, shown_to="coplayers", again=True
+        )
         for layout in ("four_rooms", "maze")
     ),
     dataclasses.replace(BASE.world, size=12),
@@ -54,7 +57,11 @@ experiment = dataclasses.replace(
     question="Do social learners carry the skill of learning from others to worlds that they have never seen?",
     curriculum=mixed.Config(ramps=PENALTY),
     arms=(
-        Arm(name="solo", learner=ppo.Config(**COMMON), curriculum=mixed.Config(presence=(("never", 1.0),), ramps=PENALTY)),
+        Arm(
+            name="solo",
+            learner=ppo.Config(**COMMON),
+            curriculum=mixed.Config(presence=(("never", 1.0),), ramps=PENALTY),
+        ),
         Arm(name="ppo", learner=ppo.Config(**COMMON)),
         Arm(name="sociapl", learner=sociapl.Config(**COMMON)),
         Arm(name="imitation", learner=bc.Config(**IMITATION)),

@@ -1,7 +1,9 @@
-"""Co-players of equal, overlapping and opposite goals, and of no skill, in several mixes: whom does it pay to follow, and when?
+"""Co-players of equal, overlapping and opposite goals, and of no skill, in several mixes: whom does it pay to
+follow, and when?
 
-The novice is the same in every mix: it wants red and green, and loses by blue. Nobody tells it who beside it wants what.
-The protocol `following` knows, and measures whom it follows and whether they are useful to it there and then.
+The novice is the same in every mix: it wants red and green, and loses by blue. Nobody tells it who beside it
+wants what. The protocol `following` knows, and measures whom it follows and whether they are useful to it
+there and then.
 
 The size is for two CPU cores; on a GPU: --world.size 15 --steps 100000 --seeds 64
 """
@@ -49,12 +51,19 @@ FOLLOWING = (("protocol", "following"),)
 def claims() -> Iterator[Claim]:
     """Of good company, of bad company, and of whom it is that is followed."""
     for mix in GOOD:
-        yield Claim(text=f"Beside {mix}, following beats learning alone", source=PAPER, arm=f"psiphi_{mix}", over=f"dqn_{mix}")
+        yield Claim(
+            text=f"Beside {mix}, following beats learning alone",
+            source=PAPER,
+            arm=f"psiphi_{mix}",
+            over=f"dqn_{mix}",
+        )
     for mix in BAD:
         arm, alone, ungated = f"psiphi_{mix}", f"dqn_{mix}", f"psiphi_ungated_{mix}"
         text = f"Beside {mix}, psiphi without gates is below learning alone"
         yield Claim(text=text, source=STUDY, arm=ungated, over=alone, below=True)
-        yield Claim(text=f"Beside {mix}, gates keep nine tenths of it", source=AIM, arm=arm, over=alone, times=0.9)
+        yield Claim(
+            text=f"Beside {mix}, gates keep nine tenths of it", source=AIM, arm=arm, over=alone, times=0.9
+        )
     who, nobody = "psiphi_each_kind", "psiphi_wanderers"
     text = "Of several, those are followed that are useful: in nine of ten steps"
     yield Claim(text=text, source=AIM, arm=who, value=0.9, measure="precision", labels=FOLLOWING)
@@ -67,7 +76,11 @@ experiment = dataclasses.replace(
     name="who_to_follow",
     question="Who is worth following, when, and is it they who are followed?",
     arms=tuple(
-        Arm(name=f"{learner}_{mix}", learner=config, world=dataclasses.replace(coin_grid.world, experts=0, coplayers=seats))
+        Arm(
+            name=f"{learner}_{mix}",
+            learner=config,
+            world=dataclasses.replace(coin_grid.world, experts=0, coplayers=seats),
+        )
         for mix, seats in MIXES.items()
         for learner, config in LEARNERS.items()
     ),

@@ -119,9 +119,13 @@ class ArmRun:
         return self.folder.checkpoints(self.arm.name)
 
     def _begin(self, resume: bool) -> tuple[Bundle, int, bool]:
-        """A fresh start, or the last checkpoint with the records after it forgotten; its step, and whether it is fresh."""
+        """A fresh start, or the last checkpoint with the records after it forgotten; its step, and whether it
+        is fresh.
+        """
         start = self.seeds.map(self.trainer.start, 1)
-        keys = self.seeds.bundle([jax.random.fold_in(root, TRAIN) for root in self.seeds.unbundle(self.roots)])
+        keys = self.seeds.bundle(
+            [jax.random.fold_in(root, TRAIN) for root in self.seeds.unbundle(self.roots)]
+        )
         latest = checkpoint.latest(self._checkpoints) if resume else None
         step = 0 if latest is None else int(latest.name)
         if resume:
@@ -140,7 +144,9 @@ class ArmRun:
         if stop or self._due(step, self.experiment.checkpoint_every):
             checkpoint.save(self._checkpoints / str(step), self.seeds.unbundle(training))
         if stop:
-            tqdm.write(f"{self.arm.name}: saved at step {step}; go on by: socialrl run --resume {self.folder.path}")
+            tqdm.write(
+                f"{self.arm.name}: saved at step {step}; go on by: socialrl run --resume {self.folder.path}"
+            )
             raise KeyboardInterrupt
 
     def _compiled(self, what: str, function: Mapped, *arguments: Any) -> Mapped:
@@ -156,13 +162,22 @@ class ArmRun:
     def _bar(self, total: int, name: str, unit: str, done: int = 0) -> tqdm:
         """Progress, with rate and time to go; `total` and `done` are of one seed."""
         seeds = self.experiment.seeds
-        return tqdm(total=total * seeds, initial=done * seeds, desc=name, unit=unit, unit_scale=True, dynamic_ncols=True)
+        return tqdm(
+            total=total * seeds,
+            initial=done * seeds,
+            desc=name,
+            unit=unit,
+            unit_scale=True,
+            dynamic_ncols=True,
+        )
 
     def _due(self, step: int, every: int) -> bool:
         """Whether a chunk that ends at `step` crossed a multiple of `every`, or is the last one."""
         return step // every > (step - self.chunk_steps) // every or step >= self.total
 
-    def _record(self, kind: str, step: int, metrics: Bundle, labels: dict[str, Any] | None = None) -> dict[str, np.ndarray]:
+    def _record(
+        self, kind: str, step: int, metrics: Bundle, labels: dict[str, Any] | None = None
+    ) -> dict[str, np.ndarray]:
         """Writes a record of metrics by name, one number per seed, and returns them."""
         values = self.seeds.values(metrics)
         record = {"arm": self.arm.name, "kind": kind, "step": step} | ({"labels": labels} if labels else {})
@@ -170,11 +185,17 @@ class ArmRun:
         return values
 
     def _check_finite(self, step: int, values: dict[str, np.ndarray]) -> None:
-        """Before a checkpoint is written. The last gradient counts too: with it parameters are lost before a loss shows it."""
+        """Before a checkpoint is written. The last gradient counts too: with it parameters are lost before a
+        loss shows it.
+        """
         for name, value in values.items():
             if name.startswith(("loss/", "gradient_norm")) and not np.all(np.isfinite(value)):
                 seeds = np.flatnonzero(~np.isfinite(value)).tolist()
-                kept = f"the last good checkpoint is kept in {self._checkpoints}; " if self._checkpoints.exists() else ""
+                kept = (
+                    f"the last good checkpoint is kept in {self._checkpoints}; "
+                    if self._checkpoints.exists()
+                    else ""
+                )
                 raise SocialRLError(
                     f"{self.arm.name}: {name} is not finite at step {step}, seeds {seeds}",
                     f"{kept}try a smaller --{self.arm.name}.learner.lr",
@@ -197,7 +218,9 @@ class ArmRun:
         rounds = -(-self.experiment.final_episodes // self.experiment.evaluation_episodes)
         scores = []
         for number in range(rounds):
-            keys = self.seeds.bundle([jax.random.fold_in(r, FINAL + number) for r in self.seeds.unbundle(self.roots)])
+            keys = self.seeds.bundle(
+                [jax.random.fold_in(r, FINAL + number) for r in self.seeds.unbundle(self.roots)]
+            )
             metrics, traces = self.seeds.split(evaluate(training, keys))
             scores.append(self.seeds.values(metrics))
             if number == 0:
@@ -221,7 +244,9 @@ class ArmRun:
     def _save_replays(self, traces: Bundle, training: Bundle, step: int) -> None:
         """One file per seed, with what the learner says of its decisions."""
         explain = self.seeds.map(self._explain, 3)(training, traces, self.roots)
-        config = to_json(dataclasses.replace(self.experiment, world=self.experiment.world_of(self.arm)))["world"]
+        config = to_json(dataclasses.replace(self.experiment, world=self.experiment.world_of(self.arm)))[
+            "world"
+        ]
         pairs = zip(self.seeds.unbundle(traces), self.seeds.unbundle(explain), strict=True)
         for seed, (trace, explained) in enumerate(jax.device_get(list(pairs))):
             path = self.folder.replay(self.arm.name, seed)
@@ -232,4 +257,6 @@ class ArmRun:
 
     def _explain(self, training: Any, trace: Trace, key: Any) -> dict[str, Any]:
         """What the learner says of the decisions of a trace."""
-        return explanation(self.world, self.learner, training.learner, trace, jax.random.fold_in(key, EXPLAIN))
+        return explanation(
+            self.world, self.learner, training.learner, trace, jax.random.fold_in(key, EXPLAIN)
+        )

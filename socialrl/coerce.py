@@ -1,4 +1,6 @@
-"""Checks plain values against type annotations: the one reader behind saved configs and command-line overrides."""
+"""Checks plain values against type annotations: the one reader behind saved configs and command-line
+overrides.
+"""
 
 import dataclasses
 import math
@@ -58,11 +60,12 @@ def kind_of(annotation: Any) -> Kind | None:
 def coerce(annotation: Any, value: Any, path: str) -> Any:
     """The value as its annotation wants it.
 
-    value: what JSON holds (dict, list, str, int, float, bool, None), or an object that is of the right type already.
-    Lists become tuples, dicts become dataclasses, whole floats become int where an int is wanted; nothing else changes type.
-    A `Kind` is read from {"name": <file stem>, **fields}, or from the name alone.
+    value: what JSON holds (dict, list, str, int, float, bool, None), or an object that is of the right type
+    already. Lists become tuples, dicts become dataclasses, whole floats become int where an int is wanted;
+    nothing else changes type. A `Kind` is read from {"name": <file stem>, **fields}, or from the name alone.
 
-    Raises SocialRLError that names the dotted `path`, the expected type and the value, or the nearest spelling of a key.
+    Raises SocialRLError that names the dotted `path`, the expected type and the value, or the nearest
+    spelling of a key.
     """
     if kind := kind_of(annotation):
         return _kind(kind, value, path)
@@ -82,13 +85,16 @@ def coerce(annotation: Any, value: Any, path: str) -> Any:
     reader = _READERS.get(container)
     if reader is None:
         raise SocialRLError(
-            f"{path}: a field of type {describe(annotation)} cannot be saved", "use plain values, tuples and dataclasses"
+            f"{path}: a field of type {describe(annotation)} cannot be saved",
+            "use plain values, tuples and dataclasses",
         )
     return reader(annotation, value, path)
 
 
 def build(cls: type, fields: Mapping[str, Any], path: str) -> Any:
-    """Constructs a dataclass from checked fields; what its own checks refuse is reported under the dotted path."""
+    """Constructs a dataclass from checked fields; what its own checks refuse is reported under the dotted
+    path.
+    """
     known = fields_of(cls)
     for key in fields:
         if key not in known:
@@ -96,16 +102,19 @@ def build(cls: type, fields: Mapping[str, Any], path: str) -> Any:
     for field in dataclasses.fields(cls):
         required = field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
         if field.init and required and field.name not in fields:
-            raise SocialRLError(f"missing key {join(path, field.name)!r}", f"it holds {describe(known[field.name])}")
+            raise SocialRLError(
+                f"missing key {join(path, field.name)!r}", f"it holds {describe(known[field.name])}"
+            )
     values = {key: coerce(known[key], value, join(path, key)) for key, value in fields.items()}
     return construct(lambda: cls(**values), path)
 
 
 def construct(make: Callable[[], T], path: str, whole: bool = True) -> T:
-    """Calls `make`; what it refuses (ValueError, TypeError) becomes a SocialRLError that begins with the dotted path.
+    """Calls `make`; what it refuses (ValueError, TypeError) becomes a SocialRLError that begins with the
+    dotted path.
 
-    whole: the path is that of the constructed object, so that a complaint `size: 3` is one about `<path>.size`; else the
-    path is that of the one field that was changed.
+    whole: the path is that of the constructed object, so that a complaint `size: 3` is one about
+    `<path>.size`; else the path is that of the one field that was changed.
     """
     try:
         return make()
@@ -164,14 +173,18 @@ def _tuple(annotation: Any, value: Any, path: str) -> tuple[Any, ...]:
         args = ()
     if len(args) != len(value):
         return _wrong(annotation, value, path)
-    return tuple(coerce(arg, item, join(path, str(i))) for i, (arg, item) in enumerate(zip(args, value, strict=True)))
+    return tuple(
+        coerce(arg, item, join(path, str(i))) for i, (arg, item) in enumerate(zip(args, value, strict=True))
+    )
 
 
 def _dict(annotation: Any, value: Any, path: str) -> dict[Any, Any]:
     if not isinstance(value, Mapping):
         return _wrong(annotation, value, path)
     of_key, of_value = typing.get_args(annotation) or (Any, Any)
-    return {coerce(of_key, key, path): coerce(of_value, item, join(path, str(key))) for key, item in value.items()}
+    return {
+        coerce(of_key, key, path): coerce(of_value, item, join(path, str(key))) for key, item in value.items()
+    }
 
 
 _READERS: dict[Any, Callable[[Any, Any, str], Any]] = {
@@ -198,14 +211,17 @@ def _kind(kind: Kind, value: Any, path: str) -> Any:
     fields = {"name": value} if isinstance(value, str) else value
     if not isinstance(fields, Mapping) or not isinstance(fields.get("name"), str):
         raise WrongTypeError(
-            f"{path}: expected a {kind.word}'s name and settings, got {value!r}", f"known: {', '.join(kind.names())}"
+            f"{path}: expected a {kind.word}'s name and settings, got {value!r}",
+            f"known: {', '.join(kind.names())}",
         )
     cls = construct(lambda: kind.config(fields["name"]), path)
     return build(cls, {key: item for key, item in fields.items() if key != "name"}, path)
 
 
 def _union(annotation: Any, value: Any, path: str) -> Any:
-    """The member of exactly the value's type if there is one, else the first that takes it, else the deepest complaint."""
+    """The member of exactly the value's type if there is one, else the first that takes it, else the deepest
+    complaint.
+    """
     members = typing.get_args(annotation)
     for member in members:
         if member is type(value):

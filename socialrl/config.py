@@ -1,4 +1,6 @@
-"""What an experiment is: a world, the arms that are compared in it, and how long they learn. Plain data that JSON can hold."""
+"""What an experiment is: a world, the arms that are compared in it, and how long they learn. Plain data that
+JSON can hold.
+"""
 
 import dataclasses
 import json
@@ -19,13 +21,16 @@ _FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 def _check_name(what: str, name: Any) -> None:
     if not isinstance(name, str) or not _FILE_NAME.fullmatch(name):
         raise SocialRLError(
-            f"{what} {name!r} cannot name a file", "use letters, digits, '-' and '_', beginning with a letter or digit"
+            f"{what} {name!r} cannot name a file",
+            "use letters, digits, '-' and '_', beginning with a letter or digit",
         )
 
 
 def _check_config(what: str, config: Any) -> None:
     if not dataclasses.is_dataclass(config) or isinstance(config, type):
-        raise SocialRLError(f"{what}: expected a Config instance, got {config!r}", "import the file and call its Config(...)")
+        raise SocialRLError(
+            f"{what}: expected a Config instance, got {config!r}", "import the file and call its Config(...)"
+        )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -46,7 +51,9 @@ class Arm:
     def __post_init__(self) -> None:
         _check_name("arm", self.name)
         if self.name in RESERVED:
-            raise SocialRLError(f"arm {self.name!r} has the name of an experiment's key", "choose another name")
+            raise SocialRLError(
+                f"arm {self.name!r} has the name of an experiment's key", "choose another name"
+            )
         _check_config(f"arm {self.name}, learner", self.learner)
         for part in ("world", "curriculum"):
             if getattr(self, part) is not None:
@@ -55,18 +62,20 @@ class Arm:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Claim:
-    """A statement of the literature that the report checks: `arm` is above `over` (or above `value`) in a measure.
+    """A statement of the literature that the report checks: `arm` is above `over` (or above `value`) in a
+    measure.
 
     text: the statement.
     source: where it stands.
     arm: the arm that it is about.
-    over: the arm that it is compared with, or "expert": the co-players where they stay throughout; None compares with `value`.
+    over: the arm that it is compared with, or "expert": the co-players where they stay throughout; None
+    compares with `value`.
     value: the number it is compared with where `over` is None.
     times: what the other side is multiplied by, e.g. 0.9 of the expert.
     below: the claim is that `arm` is below the other side.
     measure: a measure of the evaluation.
-    labels: (label, value) pairs that pick a condition of the social protocol, or of the one that ("protocol", kind) names; none
-        picks the final evaluation. A value is written as text: ("episodes", "1").
+    labels: (label, value) pairs that pick a condition of the social protocol, or of the one that ("protocol",
+        kind) names; none picks the final evaluation. A value is written as text: ("episodes", "1").
     """
 
     text: str
@@ -87,7 +96,8 @@ class Claim:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Experiment:
-    """One question: the arms that are compared, in which world, for how long. Lengths are environment steps of one seed.
+    """One question: the arms that are compared, in which world, for how long. Lengths are environment steps
+    of one seed.
 
     name: names the run folder, `runs/<name>/<NNN>`.
     question: what the experiment asks, in one sentence; the report begins with it.
@@ -146,14 +156,16 @@ class Experiment:
             _check_config("curriculum", self.curriculum)
         if not self.arms or not all(isinstance(arm, Arm) for arm in self.arms):
             raise SocialRLError(
-                f"experiment {self.name}: `arms` must hold at least one Arm", "arms=(Arm(name=..., learner=...), ...)"
+                f"experiment {self.name}: `arms` must hold at least one Arm",
+                "arms=(Arm(name=..., learner=...), ...)",
             )
         object.__setattr__(self, "arms", tuple(self.arms))
         names = [arm.name.lower() for arm in self.arms]
         for name in names:
             if names.count(name) > 1:
                 raise SocialRLError(
-                    f"experiment {self.name}: two arms are named {name!r}", "names differ in more than upper and lower case"
+                    f"experiment {self.name}: two arms are named {name!r}",
+                    "names differ in more than upper and lower case",
                 )
         self._check_claims()
 
@@ -187,7 +199,9 @@ RESERVED = frozenset(field.name for field in dataclasses.fields(Experiment)) | {
 
 
 def to_json(experiment: Experiment) -> dict[str, Any]:
-    """The experiment as JSON values; `from_json` gives an equal one back. Raises SocialRLError for what JSON cannot hold."""
+    """The experiment as JSON values; `from_json` gives an equal one back. Raises SocialRLError for what JSON
+    cannot hold.
+    """
     return _plain_fields(experiment, "")
 
 
@@ -199,7 +213,8 @@ def world_to_json(config: Any) -> dict[str, Any]:
 def from_json(data: Any) -> Experiment:
     """The experiment that `to_json` wrote. Every type is checked.
 
-    Raises SocialRLError naming the dotted key, and the nearest spelling (unknown key) or the expected type (wrong value).
+    Raises SocialRLError naming the dotted key, and the nearest spelling (unknown key) or the expected type
+    (wrong value).
     """
     if not isinstance(data, dict):
         raise SocialRLError(f"expected an experiment's keys, got {type(data).__name__}")
@@ -224,7 +239,10 @@ def _plain(annotation: Any, value: Any, path: str) -> Any:
         return str(value)
     if value is None or type(value) in (bool, int, float, str):
         return value
-    raise SocialRLError(f"{path}: {type(value).__name__} cannot be saved", "use plain numbers, strings, tuples and dataclasses")
+    raise SocialRLError(
+        f"{path}: {type(value).__name__} cannot be saved",
+        "use plain numbers, strings, tuples and dataclasses",
+    )
 
 
 def _plain_dataclass(annotation: Any, value: Any, path: str) -> dict[str, Any]:
@@ -235,7 +253,8 @@ def _plain_dataclass(annotation: Any, value: Any, path: str) -> dict[str, Any]:
         return _plain_fields(value, path)
     if "name" in fields_of(type(value)):
         raise SocialRLError(
-            f"{path}: the {kind.word}'s Config has a field `name`", "that key is taken by the file's stem; rename the field"
+            f"{path}: the {kind.word}'s Config has a field `name`",
+            "that key is taken by the file's stem; rename the field",
         )
     return {"name": construct(lambda: kind.name_of(value), path), **_plain_fields(value, path)}
 
@@ -249,13 +268,19 @@ def load_experiment(path: Path | str) -> Experiment:
     if path.is_dir():
         path = path / "config.json"
     if not path.exists():
-        near = nearest(path.stem, [file.stem for file in path.parent.glob("*.py")]) if path.parent.is_dir() else None
+        near = (
+            nearest(path.stem, [file.stem for file in path.parent.glob("*.py")])
+            if path.parent.is_dir()
+            else None
+        )
         raise SocialRLError(f"{path}: no such experiment", near)
     if path.suffix == ".json":
         return construct(lambda: from_json(read_run_config(path)["experiment"]), str(path))
     experiment = _execute(path).get("experiment")
     if not isinstance(experiment, Experiment):
-        raise SocialRLError(f"{path}: it defines no experiment", "end the file with `experiment = Experiment(...)`")
+        raise SocialRLError(
+            f"{path}: it defines no experiment", "end the file with `experiment = Experiment(...)`"
+        )
     return construct(lambda: from_json(to_json(experiment)), str(path))
 
 
@@ -266,7 +291,9 @@ def _execute(path: Path) -> dict[str, Any]:
         raise SocialRLError(f"{path}: {error.message}", error.hint) from error
     except Exception as error:
         line = _line_in(path, error)
-        raise SocialRLError(f"{path}{line}: {type(error).__name__}: {' '.join(str(error).split())}") from error
+        raise SocialRLError(
+            f"{path}{line}: {type(error).__name__}: {' '.join(str(error).split())}"
+        ) from error
 
 
 def _line_in(path: Path, error: BaseException) -> str:
@@ -282,15 +309,22 @@ def _line_in(path: Path, error: BaseException) -> str:
 
 
 def read_run_config(path: Path) -> dict[str, Any]:
-    """A run folder's config.json, checked to be one. Raises SocialRLError naming the file if it is damaged or foreign."""
+    """A run folder's config.json, checked to be one. Raises SocialRLError naming the file if it is damaged or
+    foreign.
+    """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise SocialRLError(f"{path}: damaged: {error}") from error
-    if not isinstance(content, dict) or content.get("format") != RUN_FORMAT or not isinstance(content.get("experiment"), dict):
+    if (
+        not isinstance(content, dict)
+        or content.get("format") != RUN_FORMAT
+        or not isinstance(content.get("experiment"), dict)
+    ):
         raise SocialRLError(f"{path}: not the config of a run", f'it has no "format": "{RUN_FORMAT}"')
     if content.get("version") != RUN_VERSION:
         raise SocialRLError(
-            f"{path}: written in format version {content.get('version')!r}", f"this version reads {RUN_VERSION}"
+            f"{path}: written in format version {content.get('version')!r}",
+            f"this version reads {RUN_VERSION}",
         )
     return content

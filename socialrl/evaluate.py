@@ -20,24 +20,33 @@ from socialrl.training import make_trainer
 from socialrl_envs.errors import SocialRLError, unknown
 
 
-def evaluate(experiment: Experiment, folder: RunFolder, arms: Sequence[str], protocol: Any, seeds: int) -> None:
-    """Runs the protocol for these arms; its records take the place of earlier ones, arm by arm, whole or not at all.
+def evaluate(
+    experiment: Experiment, folder: RunFolder, arms: Sequence[str], protocol: Any, seeds: int
+) -> None:
+    """Runs the protocol for these arms; its records take the place of earlier ones, arm by arm, whole or not
+    at all.
 
-    seeds: how many of the run's seeds, from the first. Raises SocialRLError for an unknown arm, one without a checkpoint, or a
-    world that an arm cannot live in, all before anything is computed.
+    seeds: how many of the run's seeds, from the first. Raises SocialRLError for an unknown arm, one without a
+    checkpoint, or a world that an arm cannot live in, all before anything is computed.
     """
     records = Records(folder.metrics)
     studies = {arm.name: restored(experiment, arm, folder, seeds) for arm in chosen(experiment, arms)}
     totals = {name: protocol.count(study) for name, (study, _) in studies.items()}
     for name, (study, step) in studies.items():
-        with tqdm(protocol.run(study), total=totals[name], desc=name, unit=" conditions", dynamic_ncols=True) as bar:
+        with tqdm(
+            protocol.run(study), total=totals[name], desc=name, unit=" conditions", dynamic_ncols=True
+        ) as bar:
             found = list(shown(bar, study))
         head = {"arm": name, "kind": protocol.kind, "step": step}
-        records.replace(name, protocol.kind, [head | {"labels": labels, "values": values} for labels, values in found])
+        records.replace(
+            name, protocol.kind, [head | {"labels": labels, "values": values} for labels, values in found]
+        )
 
 
 def shown(bar: tqdm, study: Study) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
-    """The records as they come, arrays per seed by name; the return or else the first number of each behind the bar."""
+    """The records as they come, arrays per seed by name; the return or else the first number of each behind
+    the bar.
+    """
     for labels, values in bar:
         numbers = dict(sorted(study.seeds.values(values).items()))
         head = numbers.get("return", next(iter(numbers.values())))
@@ -66,7 +75,9 @@ def restored(experiment: Experiment, arm: Arm, folder: RunFolder, seeds: int) ->
     learner = arm.learner.build(world.spec)
     config = experiment.curriculum_of(arm)
     curriculum = None if config is None else config.build(world)
-    trainer = make_trainer(experiment, learner, make_rollout(world, learner), sources_of(world.spec), curriculum)
+    trainer = make_trainer(
+        experiment, learner, make_rollout(world, learner), sources_of(world.spec), curriculum
+    )
     template = [jax.eval_shape(trainer.start, jax.random.key(seed)) for seed in range(experiment.seeds)]
     training = checkpoint.restore(latest, template)[0][:seeds]
     kept = Seeds(seeds)
@@ -84,4 +95,6 @@ def restored(experiment: Experiment, arm: Arm, folder: RunFolder, seeds: int) ->
 def protocol_of(experiment: Experiment, name: str = "social") -> Any:
     """The protocol of this name that the experiment lists among its own, else one with the defaults."""
     kind = PROTOCOL.config(name)
-    return next((one for one in experiment.protocols if isinstance(one, kind)), None) or construct(kind, f"protocol {name}")
+    return next((one for one in experiment.protocols if isinstance(one, kind)), None) or construct(
+        kind, f"protocol {name}"
+    )

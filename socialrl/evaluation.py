@@ -17,7 +17,8 @@ HELD_OUT = 0x5EED  # folded into a seed's key: evaluation never shares a stream,
 def evaluator(
     rollout: Rollout, spec: WorldSpec, episodes: int, replayed: int = 0, explore: bool = False
 ) -> Callable[..., tuple[dict[str, Array], Trace]]:
-    """(learner_state, key, numbers=None) -> metrics by name, means over `episodes` episodes, and the first `replayed` of them.
+    """(learner_state, key, numbers=None) -> metrics by name, means over `episodes` episodes, and the first
+    `replayed` of them.
 
     key: the same key gives the same levels, so that evaluations of one seed are comparable.
     """
@@ -33,7 +34,10 @@ def evaluator(
 
 def first_episodes(trace: Trace, count: int) -> Trace:
     """The first episodes of a trace."""
-    rest = {name: getattr(trace, name) for name in ("states", "actions", "outcome", "decision", "alive", "step_key")}
+    rest = {
+        name: getattr(trace, name)
+        for name in ("states", "actions", "outcome", "decision", "alive", "step_key")
+    }
     cut = jax.tree.map(lambda leaf: leaf[:, :count], rest)
     return Trace(**cut, reset_key=trace.reset_key[:count])
 
@@ -59,8 +63,9 @@ def sources_of(spec: WorldSpec) -> tuple[str, ...]:
 def summarise(trace: Trace, spec: WorldSpec) -> dict[str, Array]:
     """Means over the episodes of a trace.
 
-    return: of the novices. return_<agent>: of every co-player, which only the experimenter sees. share/<source>: share of the
-    novices' steps on which that source was followed. events/<cumulant>: how often it happened to a novice, per episode.
+    return: of the novices. return_<agent>: of every co-player, which only the experimenter sees.
+    share/<source>: share of the novices' steps on which that source was followed. events/<cumulant>: how
+    often it happened to a novice, per episode.
     """
     alive = trace.alive.astype(jnp.float32)
     returns = jnp.sum(trace.outcome.reward * alive[..., None], axis=0)

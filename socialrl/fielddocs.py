@@ -1,4 +1,6 @@
-"""One line of help for every field of a config class, taken from where it is written anyway: docstrings and comments."""
+"""One line of help for every field of a config class, taken from where it is written anyway: docstrings and
+comments.
+"""
 
 import ast
 import dataclasses
@@ -17,17 +19,23 @@ def field_docs(cls: type) -> dict[str, str]:
     for base in cls.__mro__:
         if dataclasses.is_dataclass(base):
             text = base.__dict__.get("__doc__") or ""
-            written = "" if text.startswith(f"{base.__name__}(") else text  # a dataclass without a docstring gets its signature
+            written = (
+                "" if text.startswith(f"{base.__name__}(") else text
+            )  # a dataclass without a docstring gets its signature
             found = from_docstring(written, names) | from_comments(base) | found
     return {name: found.get(name, "") for name in names}
 
 
 def from_docstring(text: str, names: Collection[str]) -> dict[str, str]:
-    """Reads `name: meaning.` and `one, two: their meaning.`, at the start of a line or sentence, and `name (meaning)`."""
+    """Reads `name: meaning.` and `one, two: their meaning.`, at the start of a line or sentence, and `name
+    (meaning)`.
+    """
     if not names:
         return {}
     name = "|".join(sorted(map(re.escape, names), key=len, reverse=True))
-    heads = list(re.finditer(rf"(?:^|(?<=\n)|(?<=\. )|(?<=; ))[ \t]*((?:{name})(?:,\s+(?:{name}))*):\s", text))
+    heads = list(
+        re.finditer(rf"(?:^|(?<=\n)|(?<=\. )|(?<=; ))[ \t]*((?:{name})(?:,\s+(?:{name}))*):\s", text)
+    )
     ends = [head.start() for head in heads[1:]] + [len(text)] * bool(heads)
     found = {}
     for head, end in zip(heads, ends, strict=True):
@@ -51,7 +59,9 @@ def from_comments(cls: type) -> dict[str, str]:
         if token.type == tokenize.COMMENT
     }
     fields = [node for node in getattr(body, "body", ()) if isinstance(node, ast.AnnAssign)]
-    return {ast.unparse(node.target): comments[node.end_lineno] for node in fields if node.end_lineno in comments}
+    return {
+        ast.unparse(node.target): comments[node.end_lineno] for node in fields if node.end_lineno in comments
+    }
 
 
 def _first_sentence(text: str) -> str:

@@ -1,8 +1,9 @@
-"""Command-line overrides: `--learner.lr 3e-4 --world.size 7 --seeds 3 --arms psiphi,dqn --psiphi.learner.lr 1e-3`.
+"""Command-line overrides: `--learner.lr 3e-4 --world.size 7 --seeds 3 --arms psiphi,dqn --psiphi.learner.lr
+1e-3`.
 
-A key is a dotted path into the experiment. `learner.*` reaches every arm whose learner has the key, `world.*` the
-experiment's world and every arm's own (so does `curriculum.*`), `<arm>.*` that arm alone; `arms` selects arms. The narrower
-key wins.
+A key is a dotted path into the experiment. `learner.*` reaches every arm whose learner has the key, `world.*`
+the experiment's world and every arm's own (so does `curriculum.*`), `<arm>.*` that arm alone; `arms` selects
+arms. The narrower key wins.
 """
 
 import ast
@@ -16,7 +17,11 @@ from socialrl.config import Arm, Experiment
 from socialrl.registry import CURRICULUM, LEARNER, WORLD
 from socialrl_envs.errors import SocialRLError, nearest
 
-_PARTS = {"learner": Annotated[Any, LEARNER], "world": Annotated[Any, WORLD], "curriculum": Annotated[Any, CURRICULUM]}
+_PARTS = {
+    "learner": Annotated[Any, LEARNER],
+    "world": Annotated[Any, WORLD],
+    "curriculum": Annotated[Any, CURRICULUM],
+}
 _COMMON = ("world", "curriculum")  # parts that the experiment has, too
 _WRITTEN = ("claims",)  # keys that stand in the experiment's file alone
 
@@ -26,7 +31,9 @@ class UnknownKeyError(SocialRLError):
 
 
 def parse(tokens: Sequence[str]) -> list[tuple[str, str]]:
-    """`["--seeds", "3", "--learner.lr=1e-3"]` -> `[("seeds", "3"), ("learner.lr", "1e-3")]`. A value may begin with `-`."""
+    """`["--seeds", "3", "--learner.lr=1e-3"]` -> `[("seeds", "3"), ("learner.lr", "1e-3")]`. A value may
+    begin with `-`.
+    """
     pairs, rest = [], list(tokens)
     while rest:
         token = rest.pop(0)
@@ -42,7 +49,9 @@ def parse(tokens: Sequence[str]) -> list[tuple[str, str]]:
 
 
 def apply(experiment: Experiment, tokens: Sequence[str]) -> Experiment:
-    """The experiment with the overrides of a command line; raises SocialRLError naming the key and the nearest spelling."""
+    """The experiment with the overrides of a command line; raises SocialRLError naming the key and the
+    nearest spelling.
+    """
     pairs = parse(tokens)
     for key, text in pairs:
         if key == "arms":
@@ -60,13 +69,17 @@ def apply_to_world(config: Any, tokens: Sequence[str]) -> Any:
     for key, text in parse(tokens):
         head, _, rest = key.partition(".")
         if head != "world" or not rest:
-            raise UnknownKeyError(f"unknown key --{key}", "settings of the world are given as --world.KEY VALUE")
+            raise UnknownKeyError(
+                f"unknown key --{key}", "settings of the world are given as --world.KEY VALUE"
+            )
         config = _set(config, rest.split("."), text, f"--{key}")
     return config
 
 
 def read(annotation: Any, text: str, path: str) -> Any:
-    """The value that a text on the command line stands for: as JSON or a Python literal, as itself, or as a list `a,b`."""
+    """The value that a text on the command line stands for: as JSON or a Python literal, as itself, or as a
+    list `a,b`.
+    """
     readings: list[Any] = []
     for attempt in (_literal, str, _listed):
         try:
@@ -141,14 +154,24 @@ def _advice(experiment: Experiment, head: str, rest: str, known: Sequence[str]) 
 
 def keys(experiment: Experiment) -> dict[str, Any]:
     """Every key that can be overridden for all arms -> the object that holds it, in the order of a help text."""
-    found: dict[str, Any] = {name: experiment for name in fields_of(Experiment) if name not in (*_PARTS, *_WRITTEN)}
+    found: dict[str, Any] = {
+        name: experiment for name in fields_of(Experiment) if name not in (*_PARTS, *_WRITTEN)
+    }
     for world in (experiment.world, *(arm.world for arm in experiment.arms if arm.world is not None)):
         found |= {f"world.{name}": world for name in fields_of(type(world)) if f"world.{name}" not in found}
     for curriculum in (experiment.curriculum, *(arm.curriculum for arm in experiment.arms)):
         if curriculum is not None:
-            found |= {f"curriculum.{n}": curriculum for n in fields_of(type(curriculum)) if f"curriculum.{n}" not in found}
+            found |= {
+                f"curriculum.{n}": curriculum
+                for n in fields_of(type(curriculum))
+                if f"curriculum.{n}" not in found
+            }
     for arm in experiment.arms:
-        found |= {f"learner.{name}": arm.learner for name in fields_of(type(arm.learner)) if f"learner.{name}" not in found}
+        found |= {
+            f"learner.{name}": arm.learner
+            for name in fields_of(type(arm.learner))
+            if f"learner.{name}" not in found
+        }
     return found
 
 
@@ -156,19 +179,28 @@ def _arm(experiment: Experiment, arm: Arm, rest: str, text: str, path: str) -> A
     part, _, inner = rest.partition(".")
     if part not in _PARTS:
         held_parts = {name: _held(experiment, arm, name) for name in _PARTS}
-        near = [name for name, held in held_parts.items() if held is not None and part in fields_of(type(held))]
+        near = [
+            name for name, held in held_parts.items() if held is not None and part in fields_of(type(held))
+        ]
         raise UnknownKeyError(
-            f"unknown key {path}", f"did you mean --{arm.name}.{near[0]}.{rest}?" if near else nearest(part, _PARTS)
+            f"unknown key {path}",
+            f"did you mean --{arm.name}.{near[0]}.{rest}?" if near else nearest(part, _PARTS),
         )
     held = _held(experiment, arm, part)
     if held is None and inner:
-        raise UnknownKeyError(f"unknown key {path}", f"the arm has no {part}; set --{arm.name}.{part} NAME first")
+        raise UnknownKeyError(
+            f"unknown key {path}", f"the arm has no {part}; set --{arm.name}.{part} NAME first"
+        )
     changed = _set(held, inner.split("."), text, path) if inner else read(_PARTS[part], text, path)
     return construct(lambda: dataclasses.replace(arm, **{part: changed}), path)
 
 
 def _held(experiment: Experiment, arm: Arm, part: str) -> Any:
-    return {"world": experiment.world_of, "curriculum": experiment.curriculum_of, "learner": lambda arm: arm.learner}[part](arm)
+    return {
+        "world": experiment.world_of,
+        "curriculum": experiment.curriculum_of,
+        "learner": lambda arm: arm.learner,
+    }[part](arm)
 
 
 def _everywhere(experiment: Experiment, part: str, rest: str, text: str, path: str) -> Experiment:
@@ -183,7 +215,9 @@ def _everywhere(experiment: Experiment, part: str, rest: str, text: str, path: s
             return held
 
     holders: dict[str, Arm] = {arm.name: arm for arm in experiment.arms if getattr(arm, part) is not None}
-    changed = {name: dataclasses.replace(arm, **{part: attempt(getattr(arm, part))}) for name, arm in holders.items()}
+    changed = {
+        name: dataclasses.replace(arm, **{part: attempt(getattr(arm, part))}) for name, arm in holders.items()
+    }
     tried = len(holders)
     if part in _COMMON and (getattr(experiment, part) is not None or not rest):
         tried += 1
@@ -196,7 +230,9 @@ def _everywhere(experiment: Experiment, part: str, rest: str, text: str, path: s
     return _replace_arms(experiment, changed, path)
 
 
-def _nearest_of(missing: list[UnknownKeyError], experiment: Experiment, part: str, rest: str, path: str) -> SocialRLError:
+def _nearest_of(
+    missing: list[UnknownKeyError], experiment: Experiment, part: str, rest: str, path: str
+) -> SocialRLError:
     if "." in rest:
         return missing[0]
     known = [key.partition(".")[2] for key in keys(experiment) if key.startswith(f"{part}.")]
@@ -222,17 +258,27 @@ def _open(held: Any, step: str, path: str) -> tuple[Callable[[], Any], Callable[
         known = fields_of(type(held))
         if step not in known:
             raise UnknownKeyError(f"unknown key {path}", nearest(step, known))
-        return lambda: getattr(held, step), lambda value: dataclasses.replace(held, **{step: value}), known[step]
+        return (
+            lambda: getattr(held, step),
+            lambda value: dataclasses.replace(held, **{step: value}),
+            known[step],
+        )
     if isinstance(held, tuple):
         places = [str(i) for i in range(len(held))]
         if step not in places:
             raise UnknownKeyError(
-                f"unknown key {path}: no place {step!r} in a list of {len(held)}", f"known: {', '.join(places) or 'none'}"
+                f"unknown key {path}: no place {step!r} in a list of {len(held)}",
+                f"known: {', '.join(places) or 'none'}",
             )
         place = int(step)
-        return lambda: held[place], lambda value: (*held[:place], value, *held[place + 1 :]), type(held[place])
+        return (
+            lambda: held[place],
+            lambda value: (*held[:place], value, *held[place + 1 :]),
+            type(held[place]),
+        )
     if isinstance(held, dict) and step in held:
         return lambda: held[step], lambda value: {**held, step: value}, type(held[step])
     raise UnknownKeyError(
-        f"unknown key {path}: {held!r} has no part {step!r}", nearest(step, held if isinstance(held, dict) else ())
+        f"unknown key {path}: {held!r} has no part {step!r}",
+        nearest(step, held if isinstance(held, dict) else ()),
     )

@@ -22,10 +22,14 @@ from socialrl_envs.hosting import host
 from socialrl_envs.types import State, World
 
 
-def explanation(world: World, learner: Learner, learner_state: Any, trace: Trace, key: Key[Array, ""]) -> dict[str, Array]:
-    """What the learner says of the decisions of a trace besides them, leaves (T, B, M, ...); pure, may be traced.
+def explanation(
+    world: World, learner: Learner, learner_state: Any, trace: Trace, key: Key[Array, ""]
+) -> dict[str, Array]:
+    """What the learner says of the decisions of a trace besides them, leaves (T, B, M, ...); pure, may be
+    traced.
 
-    What `Learner.explain` gives, and `occupancy` (..., H, W) where there are sources to follow, see `foresight`.
+    What `Learner.explain` gives, and `occupancy` (..., H, W) where there are sources to follow, see
+    `foresight`.
     """
     act_key, ahead_key = jax.random.split(key)
     novices = np.array(world.spec.novices, np.int32)
@@ -39,7 +43,9 @@ def explanation(world: World, learner: Learner, learner_state: Any, trace: Trace
     _, memories = jax.lax.scan(remember, blank, (timesteps, jax.random.split(act_key, times)))
     lived = (memories, timesteps, trace.decision, jax.tree.map(lambda leaf: leaf[:-1], trace.states))
     memory, timestep, decision, state = jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), lived)
-    found = {} if learner.explain is None else dict(learner.explain(learner_state, memory, timestep, decision))
+    found = (
+        {} if learner.explain is None else dict(learner.explain(learner_state, memory, timestep, decision))
+    )
     if learner.follow is not None:
         follow = partial(learner.follow, learner_state)
         found["occupancy"] = foresight(world, follow, state, memory, timestep, decision.source, ahead_key)
@@ -54,14 +60,23 @@ def _timesteps(obs: UInt8[Array, "T B M V V C"], trace: Trace, novices: np.ndarr
 
     first = jnp.zeros(obs.shape[:3], bool).at[0].set(True)
     rewards = before(trace.outcome.reward[..., novices])
-    return Timestep(obs=obs, prev_action=before(trace.actions[..., novices]), prev_reward=rewards, first=first)
+    return Timestep(
+        obs=obs, prev_action=before(trace.actions[..., novices]), prev_reward=rewards, first=first
+    )
 
 
 def foresight(
-    world: World, follow: Callable[..., Any], state: State, memory: Any, timestep: Timestep, source: Array, key: Key[Array, ""]
+    world: World,
+    follow: Callable[..., Any],
+    state: State,
+    memory: Any,
+    timestep: Timestep,
+    source: Array,
+    key: Key[Array, ""],
 ) -> Float32[Array, "B M H W"]:
-    """Where the novices expect to go: how often each cell is visited, discounted by DISCOUNT a step, in a copy of the world
-    that goes on for AHEAD steps in which each novice does what it believes its source would do, and the others what they do.
+    """Where the novices expect to go: how often each cell is visited, discounted by DISCOUNT a step, in a
+    copy of the world that goes on for AHEAD steps in which each novice does what it believes its source would
+    do, and the others what they do.
 
     follow(memory, timestep, source, key) -> (actions, memory) of the novices; leaves (B, ...).
     """
@@ -110,7 +125,9 @@ def to_replay(
     scale: what the values of its decisions are. explained: what `explanation` said of the same trace.
     """
     spec = world.spec
-    by_episode = jax.tree.map(lambda leaf: np.swapaxes(np.asarray(leaf), 0, 1), (trace.states, trace.outcome, trace.decision))
+    by_episode = jax.tree.map(
+        lambda leaf: np.swapaxes(np.asarray(leaf), 0, 1), (trace.states, trace.outcome, trace.decision)
+    )
     states, outcome, decision = by_episode
     preferences = states.numbers.get("preferences")
     length = np.asarray(trace.alive).sum(axis=0).astype(np.int32)
@@ -127,7 +144,9 @@ def to_replay(
         cumulants=spec.cumulants,
         channels=spec.channels,
         obs_shape=spec.obs_shape,
-        preferences=None if preferences is None else tuple(tuple(map(float, row)) for row in preferences[0, 0]),
+        preferences=None
+        if preferences is None
+        else tuple(tuple(map(float, row)) for row in preferences[0, 0]),
         experiment=experiment,
         arm=arm,
         seed=seed,
@@ -148,14 +167,18 @@ def to_replay(
         reset_key=np.asarray(trace.reset_key),
         step_key=np.swapaxes(np.asarray(trace.step_key), 0, 1)[:, during],
         start={name: leaf[:, 0] for name, leaf in by_field.items()},
-        checksum=np.stack([checksums({name: leaf[e] for name, leaf in by_field.items()}) for e in range(len(length))]),
+        checksum=np.stack(
+            [checksums({name: leaf[e] for name, leaf in by_field.items()}) for e in range(len(length))]
+        ),
         scale=scale,
         **_extras(explained or {}, states, world, longest),
     )
 
 
 def _extras(explained: Mapping[str, Any], states: State, world: World, longest: int) -> dict[str, Any]:
-    """What `explanation` gave, leaves (T, B, ...), as the optional arrays of a replay. states: leaves (B, T, ...)."""
+    """What `explanation` gave, leaves (T, B, ...), as the optional arrays of a replay. states: leaves (B, T,
+    ...).
+    """
     extras: dict[str, Any] = {}
     arrays = {name: np.swapaxes(np.asarray(value), 0, 1)[:, :longest] for name, value in explained.items()}
     if "spread" in arrays:
@@ -176,7 +199,8 @@ def _extras(explained: Mapping[str, Any], states: State, world: World, longest: 
 def demonstrated(trace: Trace, world: World, seats: Sequence[int]) -> Demonstration:
     """What could be seen of the steps of these seats, leaves (T, B, K, ...); pure, may be traced.
 
-    An episode's last step is `last`, also where it was cut off. What follows it is 0, with `present` False and `last` True.
+    An episode's last step is `last`, also where it was cut off. What follows it is 0, with `present` False
+    and `last` True.
     """
     which = np.array(seats, np.int32)
     views = jax.vmap(jax.vmap(world.observe))(trace.states)
@@ -185,7 +209,9 @@ def demonstrated(trace: Trace, world: World, seats: Sequence[int]) -> Demonstrat
     )
     alive = trace.alive[..., None]
     goes_on = jnp.concatenate([alive[1:], jnp.zeros_like(alive[:1])])
-    seen = jax.tree.map(lambda leaf: leaf * alive.reshape(*alive.shape, *(1,) * (leaf.ndim - 3)).astype(leaf.dtype), seen)
+    seen = jax.tree.map(
+        lambda leaf: leaf * alive.reshape(*alive.shape, *(1,) * (leaf.ndim - 3)).astype(leaf.dtype), seen
+    )
     return dataclasses.replace(seen, last=seen.last | ~goes_on)
 
 
@@ -198,7 +224,8 @@ def to_demonstrations(
     actors: Sequence[str],
     seed: int,
 ) -> Demonstrations:
-    """Parts of `demonstrated`, leaves (T, B, K, ...) with the same T, as one; without steps that are padding for all.
+    """Parts of `demonstrated`, leaves (T, B, K, ...) with the same T, as one; without steps that are padding
+    for all.
 
     actors: what acted on each of the seats.
     """

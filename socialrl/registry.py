@@ -1,4 +1,6 @@
-"""Worlds, learners, protocols and curricula by file stem: `learners/dqn.py` with a `Config` is the learner "dqn", no more."""
+"""Worlds, learners, protocols and curricula by file stem: `learners/dqn.py` with a `Config` is the learner
+"dqn", no more.
+"""
 
 import dataclasses
 import importlib.util

@@ -1,6 +1,8 @@
-"""Many worlds at once: seats are driven by the learner or as hosted co-players, and finished episodes start anew from a pool.
+"""Many worlds at once: seats are driven by the learner or as hosted co-players, and finished episodes start
+anew from a pool.
 
-Only this file resets a world. A Transition carries the observation that really followed, and *then* the next episode starts.
+Only this file resets a world. A Transition carries the observation that really followed, and *then* the next
+episode starts.
 """
 
 import dataclasses
@@ -25,7 +27,8 @@ Numbers = dict[str, Array]
 class Carry:
     """Where B parallel worlds stand between two unrolls.
 
-    timestep, memory: the novices', leaves (B, M, ...). views: what every seat sees now. returns: reward of the episode so far.
+    timestep, memory: the novices', leaves (B, M, ...). views: what every seat sees now. returns: reward of
+    the episode so far.
     """
 
     state: State
@@ -55,7 +58,8 @@ class Trace:
 class Rollout(NamedTuple):
     """What make_rollout returns; all pure.
 
-    pool(key, size, numbers) -> levels; `numbers` overrides some of the world's, or draws what each level overrides from a key
+    pool(key, size, numbers) -> levels; `numbers` overrides some of the world's, or draws what each level
+    overrides from a key
     begin(levels, key, worlds) -> Carry
     unroll(learner_state, carry, levels, key, steps, explore) -> (Carry, Experience, metrics)
     episodes(learner_state, levels, key, explore) -> Trace; one episode on each level, nothing starts anew
@@ -116,7 +120,9 @@ def demonstrate(
 
 
 def make_rollout(world: World, learner: Learner, functions: dict[str, CoPlayer] | None = None) -> Rollout:
-    """The rollout of a learner in the novices' seats of a world; `functions` hand in policies for co-players by agent name."""
+    """The rollout of a learner in the novices' seats of a world; `functions` hand in policies for co-players
+    by agent name.
+    """
     return _Maker(world, learner, functions).rollout()
 
 
@@ -132,7 +138,9 @@ class _Maker:
         """The functions, bundled."""
         return Rollout(pool=self.pool, begin=self.begin, unroll=self.unroll, episodes=self.episodes)
 
-    def pool(self, key: Key[Array, ""], size: int, numbers: Numbers | Callable[[Array], Numbers] | None = None) -> Level:
+    def pool(
+        self, key: Key[Array, ""], size: int, numbers: Numbers | Callable[[Array], Numbers] | None = None
+    ) -> Level:
         """`size` fresh levels."""
 
         def one(key: Key[Array, ""]) -> Level:
@@ -169,7 +177,14 @@ class _Maker:
         """`worlds` parallel worlds at the start of an episode."""
         return self.carry(*self.fresh(levels, key, worlds))
 
-    def step(self, learner_state: Any, carry: Carry, key: Key[Array, ""], step_keys: Key[Array, " B"], explore: bool) -> Step:
+    def step(
+        self,
+        learner_state: Any,
+        carry: Carry,
+        key: Key[Array, ""],
+        step_keys: Key[Array, " B"],
+        explore: bool,
+    ) -> Step:
         """Everybody acts, every world steps."""
         act_key, host_key = jax.random.split(key)
         decision, memory = self.learner.act(learner_state, carry.memory, carry.timestep, act_key, explore)
@@ -186,7 +201,9 @@ class _Maker:
         influence = self.learner.influence(learner_state, before.memory, before.timestep)
         return now._replace(decision=dataclasses.replace(now.decision, influence=influence))
 
-    def restart(self, done: Array, state: State, views: Array, levels: Level, key: Key[Array, ""]) -> tuple[State, Array]:
+    def restart(
+        self, done: Array, state: State, views: Array, levels: Level, key: Key[Array, ""]
+    ) -> tuple[State, Array]:
         """Worlds whose episode ended start anew; a step in which none ended costs nothing."""
 
         def some(_: None) -> tuple[State, Array]:
@@ -205,11 +222,17 @@ class _Maker:
             terminated=jnp.broadcast_to(now.outcome.terminated[:, None], shape),
             truncated=jnp.broadcast_to(now.outcome.truncated[:, None], shape),
         )
-        others = demonstrate(carry.views, now.views, now.actions, carry.state.present, now.outcome, self.coplayers)
+        others = demonstrate(
+            carry.views, now.views, now.actions, carry.state.present, now.outcome, self.coplayers
+        )
         return own, others
 
-    def whereabouts(self, position: Int32[Array, "N 2"], heading: Int32[Array, " N"]) -> Float32[Array, "M K 2"]:
-        """Cells ahead and to the right of each novice at which the co-players stand, by the length of the grid."""
+    def whereabouts(
+        self, position: Int32[Array, "N 2"], heading: Int32[Array, " N"]
+    ) -> Float32[Array, "M K 2"]:
+        """Cells ahead and to the right of each novice at which the co-players stand, by the length of the
+        grid.
+        """
         offset = (position[None, self.coplayers] - position[self.novices, None]).astype(jnp.float32)
         ahead = jnp.array([(-1, 0), (0, 1), (1, 0), (0, -1)], jnp.float32)[heading[self.novices]]
         right = jnp.stack([ahead[:, 1], -ahead[:, 0]], axis=-1)
@@ -229,24 +252,44 @@ class _Maker:
         return Carry(state=state, timestep=timestep, memory=now.memory, views=views, returns=returns)
 
     def unroll(
-        self, learner_state: Any, carry: Carry, levels: Level, key: Key[Array, ""], steps: int, explore: bool = True
+        self,
+        learner_state: Any,
+        carry: Carry,
+        levels: Level,
+        key: Key[Array, ""],
+        steps: int,
+        explore: bool = True,
     ) -> tuple[Carry, Experience, dict[str, Array]]:
         """`steps` steps of every world; finished episodes start anew on levels of the pool."""
 
         def body(carry: Carry, key: Key[Array, ""]) -> tuple[Carry, Any]:
             policy_key, step_key, restart_key = jax.random.split(key, 3)
-            now = self.step(learner_state, carry, policy_key, jax.random.split(step_key, carry.views.shape[0]), explore)
+            now = self.step(
+                learner_state, carry, policy_key, jax.random.split(step_key, carry.views.shape[0]), explore
+            )
             done = now.outcome.terminated | now.outcome.truncated
             state, views = self.restart(done, now.state, now.views, levels, restart_key)
             returns = (carry.returns + now.outcome.reward)[:, self.novices]
             there = jax.vmap(self.whereabouts)(carry.state.position, carry.state.heading)
-            return self.next_carry(carry, now, state, views, done), (*self.seen(carry, now), now.decision, there, done, returns)
+            return self.next_carry(carry, now, state, views, done), (
+                *self.seen(carry, now),
+                now.decision,
+                there,
+                done,
+                returns,
+            )
 
-        after, (own, others, decision, there, done, returns) = jax.lax.scan(body, carry, jax.random.split(key, steps))
-        experience = Experience(own=own, others=others, memory=carry.memory, decision=decision, whereabouts=there)
+        after, (own, others, decision, there, done, returns) = jax.lax.scan(
+            body, carry, jax.random.split(key, steps)
+        )
+        experience = Experience(
+            own=own, others=others, memory=carry.memory, decision=decision, whereabouts=there
+        )
         return after, experience, episode_metrics(done, returns, decision)
 
-    def episodes(self, learner_state: Any, levels: Level, key: Key[Array, ""], explore: bool = False) -> Trace:
+    def episodes(
+        self, learner_state: Any, levels: Level, key: Key[Array, ""], explore: bool = False
+    ) -> Trace:
         """One episode on each level, with all that a replay needs; greedy unless `explore`."""
         worlds = jax.tree.leaves(levels)[0].shape[0]
         reset_key, policy_key, worlds_key = jax.random.split(key, 3)
@@ -257,10 +300,19 @@ class _Maker:
         def body(carry: tuple[Carry, Array], keys: tuple[Array, Array]) -> tuple[tuple[Carry, Array], Any]:
             before, alive = carry
             step_keys = jax.random.split(keys[1], worlds)
-            now = self.influenced(learner_state, before, self.step(learner_state, before, keys[0], step_keys, explore))
+            now = self.influenced(
+                learner_state, before, self.step(learner_state, before, keys[0], step_keys, explore)
+            )
             done = now.outcome.terminated | now.outcome.truncated
             after = self.next_carry(before, now, now.state, now.views, jnp.zeros_like(done))
-            record = (now.state, now.actions, now.outcome, now.decision, alive, jax.random.key_data(step_keys))
+            record = (
+                now.state,
+                now.actions,
+                now.outcome,
+                now.decision,
+                alive,
+                jax.random.key_data(step_keys),
+            )
             return (after, alive & ~done), record
 
         begin = (self.carry(state, views), jnp.ones(worlds, bool))
@@ -278,7 +330,9 @@ class _Maker:
 
 
 def episode_metrics(done: Array, returns: Array, decision: Decision) -> dict[str, Array]:
-    """Sums over an unroll; done (T, B), returns (T, B, M): episodes that ended, their return, steps per source followed."""
+    """Sums over an unroll; done (T, B), returns (T, B, M): episodes that ended, their return, steps per
+    source followed.
+    """
     sources = decision.values.shape[-2]
     followed = decision.source[..., None] == jnp.arange(sources)
     return {

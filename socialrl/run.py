@@ -19,8 +19,8 @@ from socialrl_envs.errors import SocialRLError
 def run(experiment: Experiment, folder: RunFolder, *, resume: bool = False) -> None:
     """Trains every arm, records it in the folder, and writes summary and report.
 
-    resume: go on from the last checkpoints; what comes out is bit-equal to an uninterrupted run. Ctrl-C ends the chunk, saves
-    a checkpoint and raises KeyboardInterrupt.
+    resume: go on from the last checkpoints; what comes out is bit-equal to an uninterrupted run. Ctrl-C ends
+    the chunk, saves a checkpoint and raises KeyboardInterrupt.
     """
     records, timing = Records(folder.metrics), Records(folder.timing)
     with _interrupts() as interrupted:
@@ -47,9 +47,11 @@ def _interrupts() -> Iterator[Callable[[], bool]]:
 
 
 def finish(folder: RunFolder, out: Path | None = None) -> None:
-    """Tables, summary and report of all that is recorded; without matplotlib the report is left for another machine.
+    """Tables, summary and report of all that is recorded; without matplotlib the report is left for another
+    machine.
 
-    summary.json holds the arms' numbers by arm, and the verdicts under `claims`, if there are any; no arm can have that name.
+    summary.json holds the arms' numbers by arm, and the verdicts under `claims`, if there are any; no arm can
+    have that name.
     out: where the social protocol's numbers go, if there are any; None takes evaluation.json in the folder.
     """
     from socialrl import report

@@ -1,7 +1,9 @@
-"""Seeds side by side: stacked under one vmap on an accelerator, each on its own in a thread per core on a CPU.
+"""Seeds side by side: stacked under one vmap on an accelerator, each on its own in a thread per core on a
+CPU.
 
-A batched matrix product of small nets is slow on a CPU, where separate programs run twice as fast (benchmarks/); on a GPU it
-is the other way round. Either way a seed's numbers do not depend on who runs beside it.
+A batched matrix product of small nets is slow on a CPU, where separate programs run twice as fast
+(benchmarks/); on a GPU it is the other way round. Either way a seed's numbers do not depend on who runs
+beside it.
 """
 
 from collections.abc import Callable, Sequence
@@ -54,7 +56,9 @@ class Seeds:
 
 
 def _stack(leaves: Sequence[Any]) -> jax.Array:
-    """The leaves along a new leading axis. Keys go through their raw data, for a stacked key counts as used up."""
+    """The leaves along a new leading axis. Keys go through their raw data, for a stacked key counts as used
+    up.
+    """
     if isinstance(leaves[0], jax.Array) and jnp.issubdtype(leaves[0].dtype, jax.dtypes.prng_key):
         data = jnp.stack([jax.random.key_data(leaf) for leaf in leaves])
         return jax.random.wrap_key_data(data, impl=jax.random.key_impl(leaves[0]))

@@ -37,7 +37,8 @@ class Training:
 class Trainer(NamedTuple):
     """start(key) -> Training; chunk(training) -> (training, metrics): means over the chunk, scalars by name.
 
-    pretrain(training, steps) -> (training, metrics): so many gradient steps (static) on recorded demonstrations alone.
+    pretrain(training, steps) -> (training, metrics): so many gradient steps (static) on recorded
+    demonstrations alone.
     """
 
     start: Callable[[Key[Array, ""]], Training]
@@ -46,7 +47,11 @@ class Trainer(NamedTuple):
 
 
 def make_trainer(
-    experiment: Experiment, learner: Learner, rollout: Rollout, sources: tuple[str, ...], curriculum: Curriculum | None = None
+    experiment: Experiment,
+    learner: Learner,
+    rollout: Rollout,
+    sources: tuple[str, ...],
+    curriculum: Curriculum | None = None,
 ) -> Trainer:
     """The trainer of one arm of an experiment."""
     return _Maker(experiment, learner, rollout, sources, curriculum or constant()).trainer()
@@ -56,7 +61,12 @@ class _Maker:
     """The functions of a Trainer."""
 
     def __init__(
-        self, experiment: Experiment, learner: Learner, rollout: Rollout, sources: tuple[str, ...], curriculum: Curriculum
+        self,
+        experiment: Experiment,
+        learner: Learner,
+        rollout: Rollout,
+        sources: tuple[str, ...],
+        curriculum: Curriculum,
     ):
         self.experiment, self.learner, self.rollout = experiment, learner, rollout
         self.sources, self.curriculum = sources, curriculum
@@ -81,9 +91,13 @@ class _Maker:
             key=key,
         )
 
-    def fresh_levels(self, curriculum: PyTree, steps: Int32[Array, ""], key: Key[Array, ""], count: int) -> Level:
+    def fresh_levels(
+        self, curriculum: PyTree, steps: Int32[Array, ""], key: Key[Array, ""], count: int
+    ) -> Level:
         """Levels with numbers as the curriculum has them now."""
-        return self.rollout.pool(key, count, lambda level_key: self.curriculum.numbers(curriculum, steps, level_key))
+        return self.rollout.pool(
+            key, count, lambda level_key: self.curriculum.numbers(curriculum, steps, level_key)
+        )
 
     def chunk(self, training: Training) -> tuple[Training, dict[str, Array]]:
         """The curriculum moves, part of the pool is drawn anew, then come the updates."""
@@ -98,7 +112,9 @@ class _Maker:
         def update(state: tuple[Any, Carry], update_key: Key[Array, ""]) -> tuple[tuple[Any, Carry], Any]:
             unroll_key, learn_key = jax.random.split(update_key)
             learner_state, carry = state
-            carry, experience, episodes = self.rollout.unroll(learner_state, carry, levels, unroll_key, self.experiment.unroll)
+            carry, experience, episodes = self.rollout.unroll(
+                learner_state, carry, levels, unroll_key, self.experiment.unroll
+            )
             learner_state, metrics = self.learner.update(learner_state, experience, learn_key)
             return (learner_state, carry), (episodes, metrics)
 
@@ -122,7 +138,9 @@ class _Maker:
         learner, metrics = self.learner.pretrain(training.learner, now_key, steps)
         return dataclasses.replace(training, learner=learner, key=key), metrics
 
-    def refreshed(self, training: Training, curriculum: PyTree, key: Key[Array, ""]) -> tuple[Level, Int32[Array, ""]]:
+    def refreshed(
+        self, training: Training, curriculum: PyTree, key: Key[Array, ""]
+    ) -> tuple[Level, Int32[Array, ""]]:
         """The pool with its oldest levels replaced, and where the oldest are then."""
         size = self.experiment.pool
         count = math.ceil(self.experiment.refresh * size)
@@ -146,7 +164,9 @@ class _Maker:
         return jnp.mean(jnp.sum(rewards, axis=0), axis=0)
 
 
-def means(episodes: dict[str, Array], metrics: dict[str, Array], sources: tuple[str, ...]) -> dict[str, Array]:
+def means(
+    episodes: dict[str, Array], metrics: dict[str, Array], sources: tuple[str, ...]
+) -> dict[str, Array]:
     """One number per name for a chunk; `return` is NaN where no episode ended in it."""
     ended = jnp.sum(episodes["episodes"])
     followed = jnp.mean(episodes["followed"], axis=0)

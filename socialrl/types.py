@@ -1,7 +1,7 @@
 """What flows between a rollout and a learner, and what a learner is.
 
-Axis letters: `B` parallel worlds, `T` time, `M` novices, `K` co-players, `S` sources of behaviour (self first, then the
-co-players in seat order), `A` actions, `V` x `V` x `C` one view.
+Axis letters: `B` parallel worlds, `T` time, `M` novices, `K` co-players, `S` sources of behaviour (self
+first, then the co-players in seat order), `A` actions, `V` x `V` x `C` one view.
 """
 
 from collections.abc import Callable
@@ -48,7 +48,8 @@ class Transition:
 class Demonstration:
     """What can be seen of another seat's step: everything but its reward.
 
-    discount: 0 where the task ended for good, else 1. last: the episode ends here, so the next step is of another one.
+    discount: 0 where the task ended for good, else 1. last: the episode ends here, so the next step is of
+    another one.
     present: whether that seat was on the grid (an absent one demonstrates nothing).
     """
 
@@ -62,11 +63,13 @@ class Demonstration:
 
 @pytree
 class Decision:
-    """Every step's decision. source: 0 = own policy, k = as co-player k would act (its number among the co-players, from 1).
+    """Every step's decision. source: 0 = own policy, k = as co-player k would act (its number among the
+    co-players, from 1).
 
-    values: what each source thought each action worth to the novice, in reward units (logits for a policy without values).
-    influence: KL(pi(.|o) || pi(.|o with the others hidden)) in nats; NaN while training, and where the learner has no
-        stochastic policy.
+    values: what each source thought each action worth to the novice, in reward units (logits for a policy
+    without values).
+    influence: KL(pi(.|o) || pi(.|o with the others hidden)) in nats; NaN while training, and where the
+        learner has no stochastic policy.
     """
 
     action: Int32[Array, "*batch"]
@@ -77,10 +80,11 @@ class Decision:
 
 @pytree
 class Experience:
-    """One unroll of many worlds: own steps (T, B, M, ...), the others' steps (T, B, K, ...), and the memory it began with.
+    """One unroll of many worlds: own steps (T, B, M, ...), the others' steps (T, B, K, ...), and the memory
+    it began with.
 
-    whereabouts: cells ahead and to the right of each novice at which the co-players stood, by the length of the grid; a
-        privileged target for learning, which no policy may see.
+    whereabouts: cells ahead and to the right of each novice at which the co-players stood, by the length of
+        the grid; a privileged target for learning, which no policy may see.
     """
 
     own: Transition
@@ -93,29 +97,33 @@ class Experience:
 class Learner(NamedTuple):
     """Three pure functions over a frozen state, and the memory that an episode starts with.
 
-    init(key, unroll, worlds) -> state; it will be updated with unrolls of `unroll` steps in `worlds` parallel worlds
+    init(key, unroll, worlds) -> state; it will be updated with unrolls of `unroll` steps in `worlds` parallel
+    worlds
     act(state, memory, timestep, key, explore) -> (Decision, memory); `explore` is static: True while training
     update(state, experience, key) -> (state, metrics); metrics are scalars by name
     memory(*batch) -> the memory of a batch of novices at the start of an episode
-    adapt(state, experience, key) -> state: few-shot learning on a new task from own experience, or None if the learner
-        has nothing better than `update`
-    transfer(trained, fresh) -> state: what `trained` knows in a state that `init` made for other unrolls or worlds; its
-        experience stays behind
-    influence(state, memory, timestep) -> KL(pi(.|o) || pi(.|o with the others hidden)) of every novice, float32 (*batch), or
-        None if the learner has no stochastic policy; evaluation writes it into the decisions
-    explain(state, memory, timestep, decision) -> arrays by name, leaves (*batch, ...), of what a replay shows besides the
-        decision, none of them a must: `prediction` (V, V, C) of the next observation in the units of the view, `spread`
-        (S, A) of an ensemble about the values. Asked of recorded episodes alone
-    follow(state, memory, timestep, source, key) -> (action, memory): an action as each novice believes that source would act,
-        or None if there is but itself; for recorded episodes, to tell where the novice expects to go
-    pretrain(state, key, steps) -> (state, metrics): so many gradient steps (static) on recorded demonstrations alone, before
-        the first step in a world, or None
+    adapt(state, experience, key) -> state: few-shot learning on a new task from own experience, or None if
+        the learner has nothing better than `update`
+    transfer(trained, fresh) -> state: what `trained` knows in a state that `init` made for other unrolls or
+        worlds; its experience stays behind
+    influence(state, memory, timestep) -> KL(pi(.|o) || pi(.|o with the others hidden)) of every novice,
+        float32 (*batch), or None if the learner has no stochastic policy; evaluation writes it into the
+        decisions
+    explain(state, memory, timestep, decision) -> arrays by name, leaves (*batch, ...), of what a replay shows
+        besides the decision, none of them a must: `prediction` (V, V, C) of the next observation in the units
+        of the view, `spread` (S, A) of an ensemble about the values. Asked of recorded episodes alone
+    follow(state, memory, timestep, source, key) -> (action, memory): an action as each novice believes that
+        source would act, or None if there is but itself; for recorded episodes, to tell where the novice
+        expects to go
+    pretrain(state, key, steps) -> (state, metrics): so many gradient steps (static) on recorded
+        demonstrations alone, before the first step in a world, or None
     offline: how many of these there shall be
-    appraise(state, others) -> what every step of a Demonstration (T, B, L, ...), of any seats, is worth to each source by the
-        preferences that it is believed to have, float32 (T, B, L, S), up to scale and offset; or None if it believes nothing
-    infer(state, shown, asked) -> (state, logits): whoever took the steps of a Demonstration `shown` (T, B, L, ...) is taken for
-        one agent with a goal of its own, for which the novices act from then on; logits (T, B, L, A) of its policy at the steps
-        of `asked`; or None
+    appraise(state, others) -> what every step of a Demonstration (T, B, L, ...), of any seats, is worth to
+        each source by the preferences that it is believed to have, float32 (T, B, L, S), up to scale and
+        offset; or None if it believes nothing
+    infer(state, shown, asked) -> (state, logits): whoever took the steps of a Demonstration `shown` (T, B, L,
+        ...) is taken for one agent with a goal of its own, for which the novices act from then on; logits (T,
+        B, L, A) of its policy at the steps of `asked`; or None
     scale: what the values of its decisions are, worths in units of reward or logits of a policy
     """
 

@@ -33,7 +33,10 @@ def main() -> int:
         print(f"== {name}", flush=True)
         began = time.monotonic()
         done = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL)
-        print(f"== {name}: {'failed' if done.returncode else 'passed'} in {time.monotonic() - began:.0f} s", flush=True)
+        print(
+            f"== {name}: {'failed' if done.returncode else 'passed'} in {time.monotonic() - began:.0f} s",
+            flush=True,
+        )
         failed += [name] * (done.returncode != 0)
     print(f"failed: {', '.join(failed)}" if failed else "all checks passed")
     return 1 if failed else 0

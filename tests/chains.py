@@ -8,7 +8,9 @@ GAMMA = 0.9
 
 
 class Chain(NamedTuple):
-    """move (S, A, S): where an action leads. ends (S, A): 1 where it ends the task. phi (S, A, K). policy (S, A)."""
+    """move (S, A, S): where an action leads. ends (S, A): 1 where it ends the task. phi (S, A, K). policy (S,
+    A).
+    """
 
     move: np.ndarray
     ends: np.ndarray
@@ -16,7 +18,9 @@ class Chain(NamedTuple):
     policy: np.ndarray
 
 
-def random_chain(seed: int, deterministic: bool = False, states: int = 5, actions: int = 3, cumulants: int = 2) -> Chain:
+def random_chain(
+    seed: int, deterministic: bool = False, states: int = 5, actions: int = 3, cumulants: int = 2
+) -> Chain:
     """A chain with a policy, drawn at random; deterministic in its moves and its policy, if wanted."""
     rng = np.random.default_rng(seed)
     move = rng.dirichlet(np.full(states, 0.5), (states, actions))
@@ -68,7 +72,9 @@ def optimal(chain: Chain, w: np.ndarray) -> np.ndarray:
 
 
 def soft_policy(chain: Chain, w: np.ndarray) -> np.ndarray:
-    """The policy (S, A) that chooses in proportion to exp(Q) of its own Q for the reward Phi . w, by damped iteration."""
+    """The policy (S, A) that chooses in proportion to exp(Q) of its own Q for the reward Phi . w, by damped
+    iteration.
+    """
     policy = np.full(chain.ends.shape, 1 / chain.ends.shape[1])
     for _ in range(500):
         q = successor_features(chain._replace(policy=policy), chain.phi) @ w

@@ -1,4 +1,6 @@
-"""Strictness for all tests: shapes are checked at every call, dtypes never promote silently, no PRNG key is used twice."""
+"""Strictness for all tests: shapes are checked at every call, dtypes never promote silently, no PRNG key is
+used twice.
+"""
 
 import gc
 import importlib.metadata
@@ -7,14 +9,18 @@ from pathlib import Path
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")  # no test needs a device
 if importlib.metadata.version("jaxlib").startswith("0.10."):  # XLA aborts on a flag it does not know
-    os.environ.setdefault("XLA_FLAGS", "--xla_cpu_use_fusion_emitters=false")  # with what is set below: compiles 6x faster
+    os.environ.setdefault(
+        "XLA_FLAGS", "--xla_cpu_use_fusion_emitters=false"
+    )  # with what is set below: compiles 6x faster
 os.environ.setdefault("SDL_VIDEODRIVER", "dummy")
 os.environ.setdefault("MPLBACKEND", "agg")
 
 import jaxtyping
 
 gc.set_threshold(100_000, 50, 50)  # tracing makes many objects and next to no garbage: 6 % less time
-jaxtyping.install_import_hook(["socialrl", "socialrl_envs"], "beartype.beartype")  # before any of them is imported
+jaxtyping.install_import_hook(
+    ["socialrl", "socialrl_envs"], "beartype.beartype"
+)  # before any of them is imported
 
 import jax
 import optax
@@ -29,11 +35,15 @@ PROGRAMS = 20_000  # memory maps of a process, several to a program; the system 
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_debug_key_reuse", True)
 jax.config.update("jax_disable_most_optimizations", True)  # tests compile much and run little
-jax.config.update("jax_enable_compilation_cache", False)  # a test must not pass on what an older source compiled
+jax.config.update(
+    "jax_enable_compilation_cache", False
+)  # a test must not pass on what an older source compiled
 
 
 def _relaxed(function):
-    """The function without strict promotion: Adam in optax relies on it (`decay**count` with an integer count)."""
+    """The function without strict promotion: Adam in optax relies on it (`decay**count` with an integer
+    count).
+    """
 
     def call(*arguments):
         with jax.numpy_dtype_promotion("standard"):
@@ -52,7 +62,9 @@ def pytest_collection_finish():
 
 @pytest.fixture(scope="module", autouse=True)
 def few_programs():
-    """Forgets compiled programs between modules once there are very many: XLA is known to crash in a process full of them."""
+    """Forgets compiled programs between modules once there are very many: XLA is known to crash in a process
+    full of them.
+    """
     yield
     maps = Path("/proc/self/maps")
     if maps.exists() and maps.read_bytes().count(b"\n") > PROGRAMS:
@@ -62,7 +74,9 @@ def few_programs():
 
 @pytest.fixture(scope="module")
 def kept_programs(tmp_path_factory):
-    """What a module compiles again is loaded from a folder of its own: for tests that run one experiment several times."""
+    """What a module compiles again is loaded from a folder of its own: for tests that run one experiment
+    several times.
+    """
     options = {
         "jax_enable_compilation_cache": True,
         "jax_compilation_cache_dir": str(tmp_path_factory.mktemp("programs")),

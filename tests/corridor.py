@@ -1,6 +1,8 @@
-"""A world for tests: a corridor whose right end is the goal, so that tasks really end, and views that say where and when.
+"""A world for tests: a corridor whose right end is the goal, so that tasks really end, and views that say
+where and when.
 
-Everything about a step can be read off two views: position, time and level. With `slippery`, moves fail at random.
+Everything about a step can be read off two views: position, time and level. With `slippery`, moves fail at
+random.
 """
 
 import dataclasses
@@ -17,15 +19,19 @@ LEFT, RIGHT, STAY = 0, 1, 2
 
 
 class Corridor:
-    """Seats walk along `length` cells; the task ends when the first seat is at the last one, time runs out at `horizon`.
+    """Seats walk along `length` cells; the task ends when the first seat is at the last one, time runs out at
+    `horizon`.
 
-    Reward: 1 per step to the right, for every seat times 1 + its number. A seat is absent in odd steps if it is the last one.
+    Reward: 1 per step to the right, for every seat times 1 + its number. A seat is absent in odd steps if it
+    is the last one.
     """
 
     name = "corridor"
     config: Any = None
 
-    def __init__(self, coplayers: int = 2, novices: int = 1, length: int = 5, horizon: int = 6, slippery: bool = False):
+    def __init__(
+        self, coplayers: int = 2, novices: int = 1, length: int = 5, horizon: int = 6, slippery: bool = False
+    ):
         seats = (Seat(),) * novices + (Seat(policy="wanderer"),) * coplayers
         self.length, self.slippery = length, slippery
         self.numbers: dict[str, Any] = {}
@@ -73,7 +79,9 @@ class Corridor:
         column = jnp.clip(state.position[:, 1] + move, 0, self.length - 1)
         moved = (column - state.position[:, 1]).astype(jnp.float32)
         time = state.time + 1
-        after = dataclasses.replace(state, position=state.position.at[:, 1].set(column), time=time, present=self._present(time))
+        after = dataclasses.replace(
+            state, position=state.position.at[:, 1].set(column), time=time, present=self._present(time)
+        )
         terminated = column[0] == self.length - 1
         scale = 1 + jnp.arange(len(moved), dtype=jnp.float32)
         outcome = Outcome(
@@ -87,7 +95,11 @@ class Corridor:
     def observe(self, state: State) -> Array:
         seats = jnp.arange(len(self.spec.seats), dtype=jnp.int32)
         shared = [state.time, state.numbers["id"].astype(jnp.int32)]
-        columns = [state.position[:, 1], *(jnp.full(seats.shape, value, jnp.int32) for value in shared), seats]
+        columns = [
+            state.position[:, 1],
+            *(jnp.full(seats.shape, value, jnp.int32) for value in shared),
+            seats,
+        ]
         return jnp.stack(columns, axis=1).astype(jnp.uint8)[:, None, None, :]
 
     def solid(self, tiles: Array) -> Array:
@@ -98,19 +110,28 @@ class Corridor:
 
 
 def walker(spec: WorldSpec, right: float = 0.7) -> Learner:
-    """Walks right with this probability, else left. Its memory counts the steps of the episode, forgotten at `first`; the
-    count, the previous action and the previous reward that it saw are in its decision's values."""
+    """Walks right with this probability, else left. Its memory counts the steps of the episode, forgotten at
+    `first`; the count, the previous action and the previous reward that it saw are in its decision's values.
+    """
 
     def act(state: Any, memory: Array, timestep: Any, key: Any, explore: bool) -> tuple[Decision, Array]:
         count = jnp.where(timestep.first, 0, memory) + 1
         action = jnp.where(jax.random.uniform(key, count.shape) < right, RIGHT, LEFT).astype(jnp.int32)
-        seen = jnp.stack([count.astype(jnp.float32), timestep.prev_action.astype(jnp.float32), timestep.prev_reward], axis=-1)
+        seen = jnp.stack(
+            [count.astype(jnp.float32), timestep.prev_action.astype(jnp.float32), timestep.prev_reward],
+            axis=-1,
+        )
         nothing = jnp.full(count.shape, jnp.nan, jnp.float32)
-        return Decision(action=action, source=jnp.zeros_like(action), values=seen[..., None, :], influence=nothing), count
+        return Decision(
+            action=action, source=jnp.zeros_like(action), values=seen[..., None, :], influence=nothing
+        ), count
 
     def update(state: Any, experience: Any, key: Any) -> tuple[Any, dict[str, Array]]:
         return state, {}
 
     return Learner(
-        init=lambda key, unroll, worlds: (), act=act, update=update, memory=lambda *batch: jnp.zeros(batch, jnp.int32)
+        init=lambda key, unroll, worlds: (),
+        act=act,
+        update=update,
+        memory=lambda *batch: jnp.zeros(batch, jnp.int32),
     )

@@ -37,7 +37,9 @@ def trial(in_tmp, toys):
 
 @pytest.fixture
 def calls(monkeypatch):
-    """What reached `socialrl.run.run`: (experiment, folder, resume) per call, and whether the folder was locked then."""
+    """What reached `socialrl.run.run`: (experiment, folder, resume) per call, and whether the folder was
+    locked then.
+    """
     made = []
 
     def run(experiment, folder, resume=False):
@@ -177,7 +179,9 @@ def test_help_and_description_are_as_wide_as_the_terminal(capsys, monkeypatch):
 
 
 def test_arguments_are_told_from_settings():
-    own, settings = split_run_settings(["--seeds", "3", "x.py", "--world.penalty", "-1.5", "--out", "d", "--a.b=c", "--resume"])
+    own, settings = split_run_settings(
+        ["--seeds", "3", "x.py", "--world.penalty", "-1.5", "--out", "d", "--a.b=c", "--resume"]
+    )
     assert own == ["x.py", "--out", "d", "--resume"]
     assert settings == ["--seeds", "3", "--world.penalty", "-1.5", "--a.b=c"]
     assert split_run_settings(["-h", "x.py", "--seeds"]) == (["-h", "x.py"], ["--seeds"])
@@ -192,7 +196,12 @@ def test_list_shows_what_there_is(trial, capsys):
     assert "toy_world A world of one size." in lines
     assert "experiments/coin_grid.py Does it help?" in lines
     assert any(line.startswith("planner ") for line in lines)
-    assert lines.index("worlds") < lines.index("co-players") < lines.index("learners") < lines.index("experiments")
+    assert (
+        lines.index("worlds")
+        < lines.index("co-players")
+        < lines.index("learners")
+        < lines.index("experiments")
+    )
 
 
 def test_view_and_export(monkeypatch, capsys):
@@ -259,7 +268,11 @@ def test_unknown_commands_and_help(capsys):
 def test_a_reader_that_leaves_is_no_error():
     code = "import sys; from socialrl.cli import main; sys.stdin.read(); sys.exit(main(['list']))"
     process = subprocess.Popen(
-        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0
+        [sys.executable, "-c", code],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        bufsize=0,
     )
     with process:
         assert process.stdin is not None

@@ -33,7 +33,9 @@ def test_json_and_back_is_the_same_experiment(experiment, toys):
 
 
 def test_infinite_numbers_survive_json(experiment, toys):
-    bold = dataclasses.replace(experiment, arms=(Arm(name="bold", learner=toys[0].Config(clip=float("inf"))),))
+    bold = dataclasses.replace(
+        experiment, arms=(Arm(name="bold", learner=toys[0].Config(clip=float("inf"))),)
+    )
     assert from_json(json.loads(json.dumps(to_json(bold), allow_nan=False))) == bold
 
 
@@ -53,15 +55,35 @@ def test_missing_optional_keys_take_their_defaults(experiment):
         (("arms", 0, "learner", "lrr"), 1.0, "unknown key 'arms.0.learner.lrr' (did you mean 'lr'?)"),
         (("arms", 0, "learner", "lr"), "fast", "arms.0.learner.lr: expected float, got 'fast'"),
         (("arms", 0, "learner", "lr"), -1.0, "arms.0.learner: lr must be positive"),
-        (("arms", 0, "learner", "memory"), "gruu", "arms.0.learner.memory: expected one of 'none', 'gru', got 'gruu'"),
+        (
+            ("arms", 0, "learner", "memory"),
+            "gruu",
+            "arms.0.learner.memory: expected one of 'none', 'gru', got 'gruu'",
+        ),
         (("arms", 0, "learner", "hidden"), [1, "a"], "arms.0.learner.hidden.1: expected int, got 'a'"),
         (("arms", 0, "learner", "window"), [1], "arms.0.learner.window: expected [int, float], got [1]"),
         (("arms", 0, "learner", "clip"), "x", "arms.0.learner.clip: expected float or None, got 'x'"),
         (("arms", 0, "learner", "gpi"), 1, "arms.0.learner.gpi: expected bool, got 1"),
-        (("arms", 0, "learner", "schedule", "ende"), 1, "unknown key 'arms.0.learner.schedule.ende' (did you mean 'end'?)"),
-        (("arms", 0, "learner", "weights"), {"td": "x"}, "arms.0.learner.weights.td: expected float, got 'x'"),
-        (("arms", 0, "learner", "name"), "toy_lerner", "unknown learner 'toy_lerner' (did you mean 'toy_learner'?)"),
-        (("arms", 0, "world"), "toy_word", "arms.0.world: unknown world 'toy_word' (did you mean 'toy_world'?)"),
+        (
+            ("arms", 0, "learner", "schedule", "ende"),
+            1,
+            "unknown key 'arms.0.learner.schedule.ende' (did you mean 'end'?)",
+        ),
+        (
+            ("arms", 0, "learner", "weights"),
+            {"td": "x"},
+            "arms.0.learner.weights.td: expected float, got 'x'",
+        ),
+        (
+            ("arms", 0, "learner", "name"),
+            "toy_lerner",
+            "unknown learner 'toy_lerner' (did you mean 'toy_learner'?)",
+        ),
+        (
+            ("arms", 0, "world"),
+            "toy_word",
+            "arms.0.world: unknown world 'toy_word' (did you mean 'toy_world'?)",
+        ),
         (("world", "size"), 2, "world.size: 2 (it must be at least 3)"),
         (("world",), 7, "world: expected a world's name and settings, got 7"),
     ],
@@ -104,7 +126,9 @@ def test_construction_refuses(experiment, changes, message):
 
 def test_arm_names_are_unique_and_no_key(experiment, toys):
     with pytest.raises(SocialRLError, match="two arms are named 'toy'"):
-        dataclasses.replace(experiment, arms=(experiment.arms[0], dataclasses.replace(experiment.arms[0], name="TOY")))
+        dataclasses.replace(
+            experiment, arms=(experiment.arms[0], dataclasses.replace(experiment.arms[0], name="TOY"))
+        )
     with pytest.raises(SocialRLError, match="has the name of an experiment's key"):
         Arm(name="world", learner=toys[0].Config())
     with pytest.raises(SocialRLError, match="expected a Config instance"):
@@ -124,7 +148,9 @@ def test_a_config_from_nowhere_cannot_be_saved(experiment):
         lr: float = 1.0
 
     homeless = dataclasses.replace(experiment, arms=(Arm(name="a", learner=Config()),))
-    with pytest.raises(SocialRLError, match=r"arms\.0\.learner: .*is not a learner's Config .*socialrl/learners/"):
+    with pytest.raises(
+        SocialRLError, match=r"arms\.0\.learner: .*is not a learner's Config .*socialrl/learners/"
+    ):
         to_json(homeless)
 
 
@@ -175,11 +201,15 @@ def test_a_broken_file_is_one_line(in_tmp, toys, text, message):
 
 def test_a_missing_file_offers_the_nearest(in_tmp):
     (in_tmp / "coin_grid.py").touch()
-    with pytest.raises(SocialRLError, match=r"coin_gird\.py: no such experiment \(did you mean 'coin_grid'\?\)"):
+    with pytest.raises(
+        SocialRLError, match=r"coin_gird\.py: no such experiment \(did you mean 'coin_grid'\?\)"
+    ):
         load_experiment("coin_gird.py")
 
 
-@pytest.mark.parametrize("content", ["{", "[]", '{"format": "other"}', '{"format": "socialrl-run", "experiment": {}}'])
+@pytest.mark.parametrize(
+    "content", ["{", "[]", '{"format": "other"}', '{"format": "socialrl-run", "experiment": {}}']
+)
 def test_a_foreign_or_torn_config_json_is_refused_by_name(in_tmp, content):
     (in_tmp / "config.json").write_text(content)
     with pytest.raises(SocialRLError, match=r"config\.json"):

@@ -7,13 +7,18 @@ import pytest
 
 REPOSITORY = Path(__file__).parent.parent
 PAGES = sorted(
-    path.relative_to(REPOSITORY).as_posix() for path in (*REPOSITORY.glob("*.md"), *(REPOSITORY / "docs").rglob("*.md"))
+    path.relative_to(REPOSITORY).as_posix()
+    for path in (*REPOSITORY.glob("*.md"), *(REPOSITORY / "docs").rglob("*.md"))
 )
 LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]+)[^)]*\)")
 
 
 def targets(page: str) -> list[str]:
-    return [target for target in LINK.findall((REPOSITORY / page).read_text(encoding="utf-8")) if "://" not in target]
+    return [
+        target
+        for target in LINK.findall((REPOSITORY / page).read_text(encoding="utf-8"))
+        if "://" not in target
+    ]
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -24,5 +29,7 @@ def test_a_page_links_to_what_is_there(page):
 
 def test_the_contents_name_every_page():
     linked = {(REPOSITORY / "docs" / target).resolve() for target in targets("docs/README.md")}
-    pages = {path.resolve() for path in (REPOSITORY / "docs").rglob("*.md")} - {(REPOSITORY / "docs" / "README.md").resolve()}
+    pages = {path.resolve() for path in (REPOSITORY / "docs").rglob("*.md")} - {
+        (REPOSITORY / "docs" / "README.md").resolve()
+    }
     assert pages <= linked

@@ -1,4 +1,6 @@
-"""`socialrl eval` end to end: the records of a run's own protocol once more, again and again, and what it refuses."""
+"""`socialrl eval` end to end: the records of a run's own protocol once more, again and again, and what it
+refuses.
+"""
 
 import dataclasses
 import json
@@ -34,7 +36,9 @@ TINY = Experiment(
     final_episodes=2,
     replay_episodes=1,
     protocols=(social.Config(episodes=3, policies=("greedy",), companies=("wanderer",), transfer=()),),
-    curriculum=adr.Config(ranges=(adr.Range(number="skill", start=(1.0, 1.0), limits=(0.5, 1.0), step=0.1),)),  # it has a state
+    curriculum=adr.Config(
+        ranges=(adr.Range(number="skill", start=(1.0, 1.0), limits=(0.5, 1.0), step=0.1),)
+    ),  # it has a state
 )
 
 
@@ -79,7 +83,9 @@ def test_it_finds_what_the_run_recorded_and_replaces_it(copy, capsys):
     printed = capsys.readouterr().out
     assert "Return with its company there throughout" in printed
     assert found_in(copy) == recorded
-    assert [record for record in Records(copy / "metrics.jsonl").records() if record["kind"] != "social"] == others
+    assert [
+        record for record in Records(copy / "metrics.jsonl").records() if record["kind"] != "social"
+    ] == others
     assert (copy / "numbers.json").read_bytes() == (copy / "evaluation.json").read_bytes()
     assert len(json.loads((copy / "numbers.json").read_text())["dqn"]) == 5
     assert "Social learning" in (copy / "report.html").read_text()
@@ -98,7 +104,9 @@ def test_what_it_refuses_is_one_line_and_changes_nothing(copy, capsys, tmp_path)
     assert "unknown arm 'dqm' (did you mean 'dqn'?)" in failure(capsys, copy, "--arms", "dqm")
     assert "arm idle has no checkpoint (socialrl run --resume" in failure(capsys, copy)
     assert "--seeds: 3 (the run has 2)" in failure(capsys, copy, "--arms", "dqn", "--seeds", "3")
-    assert "--episodes: 0 (it must be at least 1)" in failure(capsys, copy, "--arms", "dqn", "--episodes", "0")
+    assert "--episodes: 0 (it must be at least 1)" in failure(
+        capsys, copy, "--arms", "dqn", "--episodes", "0"
+    )
     assert "not a run folder" in failure(capsys, tmp_path / "nowhere")
     assert "required: RUN" in failure(capsys)
     with folder.resume(copy):

@@ -1,4 +1,6 @@
-"""Every file in experiments/: it loads, survives JSON, builds what it names, can be trained. New files are tested, too."""
+"""Every file in experiments/: it loads, survives JSON, builds what it names, can be trained. New files are
+tested, too.
+"""
 
 import ast
 import functools
@@ -41,7 +43,9 @@ def tiny(file):
     """The experiment in a size for tests, by overrides of the keys that it has."""
     experiment = load_experiment(file)
     known = keys(experiment)
-    return apply(experiment, [part for key, value in TINY.items() if key in known for part in (f"--{key}", value)])
+    return apply(
+        experiment, [part for key, value in TINY.items() if key in known for part in (f"--{key}", value)]
+    )
 
 
 def test_the_quick_start_is_there():
@@ -106,8 +110,8 @@ def settings_of(experiment):
 
 @every_file
 def test_every_arm_can_be_trained(file):
-    """Traced, each that has a learner's settings or a world that none before it has. That every learner trains is tested with
-    the learners, that every world runs with the worlds."""
+    """Traced, each that has a learner's settings or a world that none before it has. That every learner
+    trains is tested with the learners, that every world runs with the worlds."""
     known = set()
     for name, learner, settings in settings_of(to_json(tiny(file))):
         parts = {json.dumps(part, sort_keys=True) for part in (learner, json.loads(settings)["world"])}

@@ -34,7 +34,9 @@ def f32(x):
 @pytest.mark.parametrize("seed", range(10))
 @pytest.mark.parametrize("support", [0.0, 0.2])
 def test_it_is_never_worse_than_any_of_its_policies(seed, support):
-    """The theorem of Barreto et al. (2017), with exact successor features; the mask keeps each source's own choice in."""
+    """The theorem of Barreto et al. (2017), with exact successor features; the mask keeps each source's own
+    choice in.
+    """
     chain, policies, psi, w = solved(seed)
     worth = np.moveaxis(psi @ w, 0, 1)  # (S, P, A)
     logits = np.moveaxis(np.log(policies * 0.97 + 0.01), 0, 1)
@@ -48,13 +50,15 @@ def test_it_is_never_worse_than_any_of_its_policies(seed, support):
 @pytest.mark.parametrize("seed", range(20))
 @pytest.mark.parametrize("blur", [0.0, 0.3])
 def test_what_it_loses_is_bounded_by_how_far_the_nearest_goal_is(seed, blur):
-    """Theorem 2 of Barreto et al. (2017): ||Q* - Q^gpi|| <= 2 / (1 - gamma) (max ||Phi|| min_j ||w - w_j|| + epsilon), where
-    epsilon is the error of the action values that GPI is given."""
+    """Theorem 2 of Barreto et al. (2017): ||Q* - Q^gpi|| <= 2 / (1 - gamma) (max ||Phi|| min_j ||w - w_j|| +
+    epsilon), where epsilon is the error of the action values that GPI is given."""
     rng = np.random.default_rng(seed)
     chain = random_chain(seed, states=6)
     w, goals = rng.normal(size=2), rng.normal(size=(POLICIES, 2))
     goals[0] = w + rng.normal(size=2) * rng.uniform(0, 0.3)  # one is near, so that the bound says something
-    psi = np.stack([successor_features(chain._replace(policy=optimal(chain, goal)), chain.phi) for goal in goals])
+    psi = np.stack(
+        [successor_features(chain._replace(policy=optimal(chain, goal)), chain.phi) for goal in goals]
+    )
     error = rng.uniform(-blur, blur, psi.shape[:-1])
     action, _ = decide(f32(np.moveaxis(psi @ w + error, 0, 1)), jnp.zeros((6, POLICIES, 3)), 0.0)
     followed, best = (
@@ -76,7 +80,10 @@ def test_it_takes_the_best_action_of_the_best_source():
 def test_others_may_only_propose_what_they_plausibly_do():
     worth = f32([[1, 2, 3], [9, 8, 0]])
     logits = f32([[0, 0, 0], np.log([0.05, 0.8, 0.15])])
-    assert tuple(map(int, decide(worth, logits, 0.2))) == (1, 1)  # 9 is for an action it takes in 5 % of cases: an illusion
+    assert tuple(map(int, decide(worth, logits, 0.2))) == (
+        1,
+        1,
+    )  # 9 is for an action it takes in 5 % of cases: an illusion
     assert tuple(map(int, decide(worth, logits, 0.0))) == (0, 1)
     assert tuple(map(int, decide(worth, logits, 0.05))) == (0, 1)
 
@@ -103,7 +110,9 @@ def test_one_source_is_greedy():
 def test_an_ensemble_of_identical_members_reduces_conservative_to_plain_gpi(caution):
     worth, logits = (jax.random.normal(jax.random.key(seed), (200, 3, 4)) for seed in (0, 1))
     plain = chosen(worth[:, None], logits, jax.random.key(0), support=0.2)
-    same = chosen(jnp.repeat(worth[:, None], 4, axis=1), logits, jax.random.key(0), support=0.2, caution=caution)
+    same = chosen(
+        jnp.repeat(worth[:, None], 4, axis=1), logits, jax.random.key(0), support=0.2, caution=caution
+    )
     np.testing.assert_array_equal(same.action, plain.action)
     np.testing.assert_array_equal(same.source, plain.source)
     np.testing.assert_allclose(same.values, plain.values, rtol=1e-6)
@@ -112,13 +121,17 @@ def test_an_ensemble_of_identical_members_reduces_conservative_to_plain_gpi(caut
 
 def test_the_cautious_follow_only_where_even_the_pessimist_gains():
     own, sure, unsure = [2.0, 0.0], [0.0, 3.0], [0.0, 4.0]
-    members = f32([[own, sure, [0.0, 8.0]], [own, sure, [0.0, 0.0]]])  # the second other is worth 4, give or take 4
+    members = f32(
+        [[own, sure, [0.0, 8.0]], [own, sure, [0.0, 0.0]]]
+    )  # the second other is worth 4, give or take 4
     choices = [chosen(members, jnp.zeros((3, 2)), jax.random.key(0), caution=c) for c in (0.0, 0.5, 1.0, 2.0)]
     assert [int(choice.source) for choice in choices] == [2, 1, 1, 1]
     np.testing.assert_allclose(choices[0].values, [own, sure, unsure])
     np.testing.assert_allclose(choices[0].spread, [[0, 0], [0, 0], [0, 4]])
     doubtful = f32([[own, [0.0, 6.0]], [own, [0.0, 0.0]]])
-    assert [int(chosen(doubtful, jnp.zeros((2, 2)), jax.random.key(0), caution=c).source) for c in (0.0, 1.0)] == [1, 0]
+    assert [
+        int(chosen(doubtful, jnp.zeros((2, 2)), jax.random.key(0), caution=c).source) for c in (0.0, 1.0)
+    ] == [1, 0]
 
 
 def test_ones_own_doubts_cost_nothing():

@@ -32,7 +32,18 @@ from tests.test_evaluate import TINY
 
 PLAIN = dataclasses.replace(TINY, curriculum=None)
 
-COINS = ("--world.size", "5", "--world.colours", "2", "--world.coins", "1", "--world.horizon", "6", "--world.experts", "1")
+COINS = (
+    "--world.size",
+    "5",
+    "--world.colours",
+    "2",
+    "--world.coins",
+    "1",
+    "--world.horizon",
+    "6",
+    "--world.experts",
+    "1",
+)
 SIZE = (640, 400)
 
 
@@ -49,14 +60,18 @@ def trained(tmp_path_factory):
     learner = TINY.arms[0].learner.build(world.spec)
     start = jax.jit(make_trainer(PLAIN, learner, make_rollout(world, learner), ()).start)
     with folder.create(to_json(PLAIN), out=path) as opened:
-        checkpoint.save(opened.checkpoints("dqn") / "20", [start(jax.random.key(seed)) for seed in range(TINY.seeds)])
+        checkpoint.save(
+            opened.checkpoints("dqn") / "20", [start(jax.random.key(seed)) for seed in range(TINY.seeds)]
+        )
     return path
 
 
 @pytest.fixture(scope="module")
 def cycle():
     """A session in a world of seats that turn."""
-    return Session(cast("goal_cycle", None, ["--world.size", "9", "--world.goals", "2", "--world.experts", "1"]), 0, 3)
+    return Session(
+        cast("goal_cycle", None, ["--world.size", "9", "--world.goals", "2", "--world.experts", "1"]), 0, 3
+    )
 
 
 def press(window: SessionWindow, *names: str) -> None:
@@ -130,7 +145,9 @@ def test_a_trained_novice_acts_beside_a_person(trained):
 
 def test_a_replay_holds_what_trained_novices_say_of_their_decisions():
     who = coins()
-    learner = psiphi.Config(hidden=(8,), batch=2, updates=1, capacity=200, ensemble=2, prediction=1.0).build(who.spec)
+    learner = psiphi.Config(hidden=(8,), batch=2, updates=1, capacity=200, ensemble=2, prediction=1.0).build(
+        who.spec
+    )
     start = jax.jit(functools.partial(learner.init, unroll=2, worlds=1))(jax.random.key(0))
     who = dataclasses.replace(who, learner=learner, learner_state=start, agent="psiphi")
     beside, instead = Session(who, 1, seed=2), Session(who, 0, seed=2)
@@ -145,10 +162,16 @@ def test_a_replay_holds_what_trained_novices_say_of_their_decisions():
     assert replay.spread.shape == replay.values.shape == (1, 2, 1, 2, 5)
     assert np.isnan(replay.spread[..., 0, :]).all()  # one head of own values
     assert (replay.spread[..., 1, :] > 0).all()
-    assert (replay.occupancy[0, range(2), 0, *replay.position[0, :2, 0].T] > 0).all()  # where it stands now counts
+    assert (
+        replay.occupancy[0, range(2), 0, *replay.position[0, :2, 0].T] > 0
+    ).all()  # where it stands now counts
     assert replay.prediction.shape == replay.observed.shape == (1, 2, 1, *who.spec.obs_shape)
     alone = instead.replay()
-    assert (alone.spread, alone.occupancy, alone.prediction) == (None, None, None)  # a person gives no reasons
+    assert (alone.spread, alone.occupancy, alone.prediction) == (
+        None,
+        None,
+        None,
+    )  # a person gives no reasons
 
 
 def test_an_episode_that_is_cut_off_ends_in_the_files_too():
@@ -336,10 +359,14 @@ def failure(capsys, *arguments) -> str:
 
 def test_what_play_refuses_is_one_line(capsys, trained, tmp_path):
     small = ("play", "coin_grid", *COINS)
-    assert "unknown seat 'expert_4' (did you mean 'expert_0'?)" in failure(capsys, *small, "--seat", "expert_4")
+    assert "unknown seat 'expert_4' (did you mean 'expert_0'?)" in failure(
+        capsys, *small, "--seat", "expert_4"
+    )
     assert "unknown world 'coin_gird' (did you mean 'coin_grid'?)" in failure(capsys, "play", "coin_gird")
     assert "no world given (known: cleanup_office," in failure(capsys, "play")
-    assert "unknown key --world.siz (did you mean 'size'?)" in failure(capsys, "play", "coin_grid", "--world.siz", "5")
+    assert "unknown key --world.siz (did you mean 'size'?)" in failure(
+        capsys, "play", "coin_grid", "--world.siz", "5"
+    )
     assert "unrecognized arguments: --siz 5" in failure(capsys, "play", "coin_grid", "--siz", "5")
     assert "no novice lives there" in failure(capsys, *small, "--world.novices", "0")
     assert "--fps: 0.0" in failure(capsys, *small, "--fps", "0")
@@ -351,7 +378,9 @@ def test_what_play_refuses_is_one_line(capsys, trained, tmp_path):
     assert "unknown arm 'dqm' (did you mean 'dqn'?)" in failure(capsys, "play", "--with", f"{trained}:dqm")
     assert "arm idle has no checkpoint" in failure(capsys, "play", "--with", f"{trained}:idle")
     assert "seed 2 (the run has seeds 0..1)" in failure(capsys, "play", "--with", f"{trained}:dqn:2")
-    assert "learnt in coin_grid, not in goal_cycle" in failure(capsys, "play", "goal_cycle", "--with", f"{trained}:dqn")
+    assert "learnt in coin_grid, not in goal_cycle" in failure(
+        capsys, "play", "goal_cycle", "--with", f"{trained}:dqn"
+    )
     changed = failure(capsys, "play", "--with", f"{trained}:dqn", "--world.size", "7")
     assert "arm dqn learnt with obs_shape (5, 5, 4), this world has (9, 9, 4)" in changed
 
@@ -379,7 +408,21 @@ def test_record_writes_what_co_players_do(tmp_path, capsys):
 def test_record_writes_what_a_trained_agent_does(trained, tmp_path):
     one, all_seats = tmp_path / "one.npz", tmp_path / "all.npz"
     assert main(["record", str(trained), "--arm", "dqn", "--out", str(one), "--episodes", "2"]) == 0
-    assert main(["record", f"{trained}:dqn:0", "--out", str(all_seats), "--episodes", "2", "--seats", "novice,expert"]) == 0
+    assert (
+        main(
+            [
+                "record",
+                f"{trained}:dqn:0",
+                "--out",
+                str(all_seats),
+                "--episodes",
+                "2",
+                "--seats",
+                "novice,expert",
+            ]
+        )
+        == 0
+    )
     found, both = read_demonstrations(one), read_demonstrations(all_seats)
     assert (found.seats, found.actors) == (("novice_0",), ("dqn, seed 0, step 20 of tiny",))
     assert (both.seats, both.actors[1]) == (("novice_0", "expert_0"), "planner")

@@ -23,7 +23,9 @@ def test_the_python_example_runs():
 
 
 def test_every_folder_and_link_exists():
-    named = re.findall(r"^\| `([^`]+/)`", README, re.MULTILINE) + re.findall(r"\]\((?!http)([^)#]+)\)", README)
+    named = re.findall(r"^\| `([^`]+/)`", README, re.MULTILINE) + re.findall(
+        r"\]\((?!http)([^)#]+)\)", README
+    )
     assert len(named) > 8
     for place in named:
         assert (ROOT / place).exists() or place == "assets/hero.gif", place
@@ -31,7 +33,10 @@ def test_every_folder_and_link_exists():
 
 def test_its_commands_are_commands(capsys):
     commands = set(
-        re.findall(r"socialrl (run|view|report|list|\w+) ", " ".join(re.findall(r"```sh\n(.*?)```", README, re.DOTALL)))
+        re.findall(
+            r"socialrl (run|view|report|list|\w+) ",
+            " ".join(re.findall(r"```sh\n(.*?)```", README, re.DOTALL)),
+        )
     )
     assert {"run", "view"} <= commands
     for command in commands:

@@ -15,11 +15,17 @@ WORLDS = 3
 
 @pytest.fixture(scope="module")
 def explained():
-    """(Trace, what is said of it): by a walker that says what it knows, and believes its source to walk right."""
+    """(Trace, what is said of it): by a walker that says what it knows, and believes its source to walk
+    right.
+    """
     world = Corridor(horizon=6)
 
     def explain(state, memory, timestep, decision):
-        return {"spread": jnp.stack([memory, timestep.prev_action, timestep.obs[..., 0, 0, 1].astype(jnp.int32)], axis=-1)}
+        return {
+            "spread": jnp.stack(
+                [memory, timestep.prev_action, timestep.obs[..., 0, 0, 1].astype(jnp.int32)], axis=-1
+            )
+        }
 
     def follow(state, memory, timestep, source, key):
         return jnp.where(memory % 2 == source, RIGHT, STAY).astype(jnp.int32), memory + 2
@@ -47,7 +53,9 @@ def test_it_is_asked_with_what_it_knew_at_the_step(explained):
 
 
 def test_where_it_expects_to_go(explained):
-    """To the right from where it is, in even steps, until the task or the time is over; in odd ones it would stay."""
+    """To the right from where it is, in even steps, until the task or the time is over; in odd ones it would
+    stay.
+    """
     trace, said = explained
     assert AHEAD > 6
     for t in range(6):

@@ -48,7 +48,9 @@ def test_the_true_successor_survives_every_reset(world, unrolled):
     own = experience.own
     before, after = own.timestep.obs[..., 0, 0, :].astype(int), own.next_obs[..., 0, 0, :].astype(int)
     move = np.where(own.action == LEFT, -1, 1)
-    np.testing.assert_array_equal(after[..., POSITION], np.clip(before[..., POSITION] + move, 0, world.length - 1))
+    np.testing.assert_array_equal(
+        after[..., POSITION], np.clip(before[..., POSITION] + move, 0, world.length - 1)
+    )
     np.testing.assert_array_equal(after[..., TIME], before[..., TIME] + 1)  # never the 0 of a reset frame
     np.testing.assert_array_equal(after[..., LEVEL], before[..., LEVEL])
     assert ended(own).sum() > 10
@@ -115,7 +117,9 @@ def test_others_are_seen_without_their_reward(world, unrolled):
     assert fields == {"obs", "action", "next_obs", "discount", "last", "present"}
     before, after = others.obs[..., 0, 0, :].astype(int), others.next_obs[..., 0, 0, :].astype(int)
     move = np.array([-1, 1, 0])[others.action]
-    np.testing.assert_array_equal(after[..., POSITION], np.clip(before[..., POSITION] + move, 0, world.length - 1))
+    np.testing.assert_array_equal(
+        after[..., POSITION], np.clip(before[..., POSITION] + move, 0, world.length - 1)
+    )
     np.testing.assert_array_equal(after[..., TIME], before[..., TIME] + 1)
     for number, seat in enumerate(world.spec.coplayers):
         np.testing.assert_array_equal(before[..., number, SEAT], seat)
@@ -129,7 +133,9 @@ def test_presence_is_that_of_the_state_in_which_a_seat_acts(unrolled):
 
 
 def test_levels_are_drawn_from_the_pool_uniformly_however_long_their_episodes_are(world):
-    """Pearson's chi-square over 8 levels: 7 degrees of freedom, 99.9 % quantile 24.3. An episode takes 1 to 4 steps."""
+    """Pearson's chi-square over 8 levels: 7 degrees of freedom, 99.9 % quantile 24.3. An episode takes 1 to 4
+    steps.
+    """
     rollout = make_rollout(world, walker(world.spec, right=1.0))
     worlds, steps = 32, 80
 
@@ -153,7 +159,9 @@ def test_levels_are_drawn_from_the_pool_uniformly_however_long_their_episodes_ar
     assert np.sum((counts - counts.mean()) ** 2 / counts.mean()) < 24.3
     steps_on = np.bincount(timestep.obs[..., 0, 0, LEVEL].reshape(-1), minlength=8)
     np.testing.assert_allclose(steps_on / counts, 4 - np.arange(8) % 4, rtol=0.1)
-    assert len(np.unique(timestep.obs[0, :, 0, 0, 0, LEVEL])) > 3  # worlds draw their own levels, at the start too
+    assert (
+        len(np.unique(timestep.obs[0, :, 0, 0, 0, LEVEL])) > 3
+    )  # worlds draw their own levels, at the start too
 
 
 @pytest.fixture(scope="module")
@@ -176,7 +184,9 @@ def test_episodes_can_be_stepped_again_by_hand_from_their_keys(traced):
         for t in range(world.spec.horizon):
             recorded = jax.tree.map(lambda leaf, t=t, e=episode: leaf[t, e], trace.states)
             jax.tree.map(np.testing.assert_array_equal, state, recorded)
-            state, outcome = step(state, trace.actions[t, episode], jax.random.wrap_key_data(trace.step_key[t, episode]))
+            state, outcome = step(
+                state, trace.actions[t, episode], jax.random.wrap_key_data(trace.step_key[t, episode])
+            )
             recorded = jax.tree.map(lambda leaf, t=t, e=episode: leaf[t, e], trace.outcome)
             jax.tree.map(np.testing.assert_array_equal, outcome, recorded)
 

@@ -1,4 +1,6 @@
-"""`socialrl run` on a tiny experiment, end to end: what it writes, how it goes on after an interruption, what it refuses."""
+"""`socialrl run` on a tiny experiment, end to end: what it writes, how it goes on after an interruption, what
+it refuses.
+"""
 
 import contextlib
 import dataclasses
@@ -113,7 +115,9 @@ def test_records_are_complete_and_per_seed(whole):
         assert {"return", "return_expert_0", "share/self", "events/red", "events/green"} <= set(final)
         np.testing.assert_allclose(final["share/self"], 1.0)
         losses = [r["values"] for r in mine if r["kind"] == "train"]
-        assert all(np.all(np.isfinite(values[f"loss/{'td' if arm == 'dqn' else 'cloning'}"])) for values in losses)
+        assert all(
+            np.all(np.isfinite(values[f"loss/{'td' if arm == 'dqn' else 'cloning'}"])) for values in losses
+        )
     text = (whole / "metrics.jsonl").read_text()
     assert "seconds" not in text  # no clock in what must be bit-equal
 
@@ -155,7 +159,11 @@ def test_resumed_is_uninterrupted_bit_for_bit(whole, resumed):
 
 
 def test_seeds_differ_and_the_same_seed_does_not(whole):
-    values = [r["values"] for r in Records(whole / "metrics.jsonl").records() if r["arm"] == "dqn" and r["kind"] == "train"]
+    values = [
+        r["values"]
+        for r in Records(whole / "metrics.jsonl").records()
+        if r["arm"] == "dqn" and r["kind"] == "train"
+    ]
     assert all(value["loss/td"][0] != value["loss/td"][1] for value in values)
 
 
@@ -170,7 +178,9 @@ def test_resuming_a_finished_run_changes_nothing(resumed, capsys):
 
 
 def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_checkpoint(whole, tmp_path):
-    """Taken up again at the end of its training with an absurd step size; the config's check is not what is tested."""
+    """Taken up again at the end of its training with an absurd step size; the config's check is not what is
+    tested.
+    """
     path = tmp_path / "run"
     shutil.copytree(whole, path)
     kept = contents(path / "checkpoints")
@@ -183,16 +193,24 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_checkpoint(whole,
     (path / "metrics.jsonl").write_text("".join(line for line in lines if '"final"' not in line))
     with folder.resume(path) as opened, pytest.raises(SocialRLError) as error:
         socialrl.run.run(wild, opened, resume=True)
-    assert re.search(r"^dqn: (loss/td|gradient_norm) is not finite at step 250, seeds \[0, 1\]", error.value.message)
+    assert re.search(
+        r"^dqn: (loss/td|gradient_norm) is not finite at step 250, seeds \[0, 1\]", error.value.message
+    )
     assert "--dqn.learner.lr" in error.value.hint
     assert contents(path / "checkpoints") == kept
 
 
 def test_a_gradient_that_is_not_finite_stops_it_before_a_loss_shows_it(tmp_path):
     with folder.create(to_json(TINY), out=tmp_path / "run") as opened:
-        arm = ArmRun(TINY, TINY.arms[0], opened, Records(opened.metrics), Records(opened.timing), lambda: False)
-        arm._check_finite(50, {"return": np.array([np.nan, 1.0]), "loss/td": np.array([1.0, 2.0])})  # no episode ended: fine
-        with pytest.raises(SocialRLError, match=r"dqn: gradient_norm is not finite at step 50, seeds \[1\] \(try a smaller"):
+        arm = ArmRun(
+            TINY, TINY.arms[0], opened, Records(opened.metrics), Records(opened.timing), lambda: False
+        )
+        arm._check_finite(
+            50, {"return": np.array([np.nan, 1.0]), "loss/td": np.array([1.0, 2.0])}
+        )  # no episode ended: fine
+        with pytest.raises(
+            SocialRLError, match=r"dqn: gradient_norm is not finite at step 50, seeds \[1\] \(try a smaller"
+        ):
             arm._check_finite(50, {"gradient_norm": np.array([1.0, np.inf]), "loss/td": np.array([1.0, 2.0])})
 
 
@@ -246,7 +264,11 @@ def failure(capsys, arguments):
         (("", ""), ["--world.sise", "7"], ["--world.sise", "did you mean 'size'?"]),
         (("", ""), ["--dqn.learner", "dqm"], ["unknown learner 'dqm'", "did you mean 'dqn'?"]),
         (("", ""), ["--world", "coin_gird"], ["unknown world 'coin_gird'", "did you mean 'coin_grid'?"]),
-        (('policy="planner"', 'policy="planer"'), [], ["unknown co-player", "'planer'", "did you mean 'planner'?"]),
+        (
+            ('policy="planner"', 'policy="planer"'),
+            [],
+            ["unknown co-player", "'planer'", "did you mean 'planner'?"],
+        ),
         (
             ('policy="planner"', 'policy="planner", preferences=(1.0, 2.0, 3.0)'),
             [],
@@ -273,7 +295,8 @@ def test_a_truncated_checkpoint_is_named_and_nothing_is_destroyed(whole, tmp_pat
     lines = (path / "metrics.jsonl").read_text().splitlines(keepends=True)
     (path / "metrics.jsonl").write_text("".join(line for line in lines if '"final"' not in line))
     torn = max(
-        (path / "checkpoints" / "dqn" / "200" / "state").rglob("*"), key=lambda p: p.stat().st_size if p.is_file() else 0
+        (path / "checkpoints" / "dqn" / "200" / "state").rglob("*"),
+        key=lambda p: p.stat().st_size if p.is_file() else 0,
     )
     torn.write_bytes(torn.read_bytes()[: torn.stat().st_size // 2])
     before = contents(path / "checkpoints")

@@ -20,7 +20,9 @@ def run(mode, count):
     seeds = Seeds(count, mode)
     states = seeds.bundle([{"x": jnp.full(3, seed, jnp.float32)} for seed in range(count)])
     keys = seeds.bundle([jax.random.key(seed) for seed in range(count)])
-    stepped, metrics = seeds.split(seeds.map(step, 2).compile(states, keys, jnp.float32(2))(states, keys, jnp.float32(2)))
+    stepped, metrics = seeds.split(
+        seeds.map(step, 2).compile(states, keys, jnp.float32(2))(states, keys, jnp.float32(2))
+    )
     return [np.asarray(state["x"]) for state in seeds.unbundle(stepped)], seeds.values(metrics)
 
 

@@ -1,4 +1,6 @@
-"""What carries a seed through its chunks: the pool that is refreshed in part, the curriculum, bit-equal resumption, NaN."""
+"""What carries a seed through its chunks: the pool that is refreshed in part, the curriculum, bit-equal
+resumption, NaN.
+"""
 
 import dataclasses
 import functools
@@ -48,12 +50,16 @@ RAMP = mixed.Ramp(number="skill", start=(0.0, 0.1), end=(0.8, 0.9), steps=4 * CH
 
 @functools.cache
 def trained(refresh, chunks=5):
-    """The Training at the start and after each chunk, of a walker that never learns, under a ramp of the co-player's skill."""
+    """The Training at the start and after each chunk, of a walker that never learns, under a ramp of the
+    co-player's skill.
+    """
     world = WORLD.build()
     learner = walker(world.spec)
     experiment = dataclasses.replace(EXPERIMENT, refresh=refresh)
     curriculum = mixed.Config(ramps=(RAMP,)).build(world)
-    made = make_trainer(experiment, learner, make_rollout(world, learner), evaluation.sources_of(world.spec), curriculum)
+    made = make_trainer(
+        experiment, learner, make_rollout(world, learner), evaluation.sources_of(world.spec), curriculum
+    )
     history, chunk = [jax.jit(made.start)(jax.random.key(0))], jax.jit(made.chunk)
     for _ in range(chunks):
         history.append(chunk(history[-1])[0])
@@ -107,7 +113,9 @@ def schooled():
     learner = TINY.build(world.spec)
     rollout = make_rollout(world, learner)
     ranges = (adr.Range(number="density", start=(0.1, 0.2), limits=(0.0, 0.4), step=0.05),)
-    curriculum = adr.Config(ranges=ranges, lower=-10.0, upper=-10.0).build(world)  # widened, unless far below chance
+    curriculum = adr.Config(ranges=ranges, lower=-10.0, upper=-10.0).build(
+        world
+    )  # widened, unless far below chance
     made = make_trainer(EXPERIMENT, learner, rollout, evaluation.sources_of(world.spec), curriculum)
     return world, rollout, made.start, jax.jit(made.chunk)
 
@@ -129,7 +137,9 @@ def test_going_on_from_a_checkpoint_is_going_on(tmp_path):
     assert (begin.curriculum.turn, first.curriculum.turn, second.curriculum.turn) == (0, 1, 0)
     np.testing.assert_allclose(second.curriculum.ends, [[0.05, 0.25]], rtol=1e-5)
     assert np.isfinite(metrics["adr/cultural_transmission"])
-    np.testing.assert_allclose([metrics["adr/density_low"], metrics["adr/density_high"]], [0.05, 0.25], rtol=1e-5)
+    np.testing.assert_allclose(
+        [metrics["adr/density_low"], metrics["adr/density_high"]], [0.05, 0.25], rtol=1e-5
+    )
     assert not same(second.learner.params, first.learner.params)
     assert (second.levels.numbers["density"] != np.float32(WORLD.density)).all()
 
@@ -155,7 +165,10 @@ def test_a_loss_of_ppo_that_is_not_finite_stops_the_run_and_keeps_the_checkpoint
     """With an absurd step size the first update is still finite and saved, the second is not."""
     wild = dataclasses.replace(TINY, lr=1e30)
     experiment = dataclasses.replace(EXPERIMENT, arms=(Arm(name="wild", learner=wild),))
-    with folder.create(to_json(experiment), out=tmp_path / "run") as opened, pytest.raises(SocialRLError) as error:
+    with (
+        folder.create(to_json(experiment), out=tmp_path / "run") as opened,
+        pytest.raises(SocialRLError) as error,
+    ):
         socialrl.run.run(experiment, opened)
     assert error.value.message.startswith("wild: ")
     assert f"is not finite at step {2 * CHUNK}, seeds [0]" in error.value.message

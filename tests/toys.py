@@ -104,7 +104,9 @@ def _package(monkeypatch, package, folder, files):
 def toys(tmp_path_factory, monkeypatch):
     """(toy learner's module, other learner's module, toy world's module), all in the registry."""
     folder = tmp_path_factory.mktemp("toys")
-    learners = _package(monkeypatch, socialrl.learners, folder / "learners", {"toy_learner": LEARNER, "toy_other": OTHER})
+    learners = _package(
+        monkeypatch, socialrl.learners, folder / "learners", {"toy_learner": LEARNER, "toy_other": OTHER}
+    )
     worlds = _package(monkeypatch, socialrl_envs.worlds, folder / "worlds", {"toy_world": WORLD})
     discover.cache_clear()
     yield (*learners, *worlds)

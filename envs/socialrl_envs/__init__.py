@@ -3,8 +3,8 @@
     import socialrl_envs
     world = socialrl_envs.make("coin_grid", novices=1, experts=2, size=9)
 
-A world is four pure functions over frozen states (see `types.World`); `hosting.host` drives the co-players. For PettingZoo
-there is a module per world, which alone imports PettingZoo:
+A world is four pure functions over frozen states (see `types.World`); `hosting.host` drives the co-players.
+For PettingZoo there is a module per world, which alone imports PettingZoo:
 
     from socialrl_envs import coin_grid_v0
     env = coin_grid_v0.parallel_env(novices=1, experts=2, size=9)
@@ -35,14 +35,19 @@ __all__ = [
     "names",
 ]
 
-# What needs jax, and the module it is in: imported when it is asked for, so that a viewer of pictures starts without jax.
-LATER = dict.fromkeys(("Level", "Outcome", "Seat", "State", "World", "WorldSpec"), "types") | {"host": "hosting"}
+# What needs jax, and the module it is in: imported when it is asked for, so that a viewer of pictures starts
+# without jax.
+LATER = dict.fromkeys(("Level", "Outcome", "Seat", "State", "World", "WorldSpec"), "types") | {
+    "host": "hosting"
+}
 
 versions.install()
 
 
 def __getattr__(name: str) -> Any:
-    """The names in LATER, this package's own modules, and `socialrl_envs.<world>_v0`, imported when they are asked for."""
+    """The names in LATER, this package's own modules, and `socialrl_envs.<world>_v0`, imported when they are
+    asked for.
+    """
     if name in LATER:
         value = getattr(importlib.import_module(f"{__name__}.{LATER[name]}"), name)
         globals()[name] = value

@@ -1,4 +1,5 @@
-"""Levels as text: one character per cell, then an optional block of `name: value` lines for headings and numbers.
+"""Levels as text: one character per cell, then an optional block of `name: value` lines for headings and
+numbers.
 
     #######
     #A.r..#
@@ -7,8 +8,8 @@
     headings: NE
     preferences: [[1.0, -1.0], [0.0, 1.0]]
 
-`#` wall, `.` floor, `~` water, `=` bridge, `*` litter, `1`-`9` goals in their hidden order, `r` `g` `b` `y` coins,
-`A`-`Z` seats in order. Seats stand on floor and face north unless `headings` says otherwise.
+`#` wall, `.` floor, `~` water, `=` bridge, `*` litter, `1`-`9` goals in their hidden order, `r` `g` `b` `y`
+coins, `A`-`Z` seats in order. Seats stand on floor and face north unless `headings` says otherwise.
 """
 
 import json
@@ -39,19 +40,23 @@ def _parse_cells(rows: list[tuple[int, str]]) -> tuple[np.ndarray, dict[str, tup
     for r, (line, row) in enumerate(rows):
         if len(row) != width:
             raise SocialRLError(
-                f"level, line {line}: {len(row)} cells where the first row has {width}", "make the rows equally long"
+                f"level, line {line}: {len(row)} cells where the first row has {width}",
+                "make the rows equally long",
             )
         for c, char in enumerate(row):
             if char in SEATS:
                 if char in seats:
-                    raise SocialRLError(f"level, line {line}, column {c + 1}: seat {char!r} stands here a second time")
+                    raise SocialRLError(
+                        f"level, line {line}, column {c + 1}: seat {char!r} stands here a second time"
+                    )
                 seats[char] = (r, c)
             elif char in TILE_OF_CHAR:
                 tiles[r, c] = TILE_OF_CHAR[char]
             else:
                 known = "".join(TILE_OF_CHAR)
                 raise SocialRLError(
-                    f"level, line {line}, column {c + 1}: unknown character {char!r}", f"use one of {known} or A-Z"
+                    f"level, line {line}, column {c + 1}: unknown character {char!r}",
+                    f"use one of {known} or A-Z",
                 )
     return tiles, seats
 
@@ -66,14 +71,17 @@ def _parse_numbers(lines: list[tuple[int, str]], seats: int) -> tuple[np.ndarray
         if name == "headings":
             if len(value) != seats or set(value) - set(COMPASS):
                 raise SocialRLError(
-                    f"level, line {line}: headings {value!r}", f"give one of {COMPASS} for each of {seats} seats"
+                    f"level, line {line}: headings {value!r}",
+                    f"give one of {COMPASS} for each of {seats} seats",
                 )
             heading = np.array([COMPASS.index(char) for char in value], np.int32)
             continue
         try:
             array = np.array(json.loads(value))
         except ValueError as error:
-            raise SocialRLError(f"level, line {line}: {name} is not a JSON number or list: {value!r}") from error
+            raise SocialRLError(
+                f"level, line {line}: {name} is not a JSON number or list: {value!r}"
+            ) from error
         if array.dtype.kind not in "bif":
             raise SocialRLError(f"level, line {line}: {name} must hold numbers, got {value!r}")
         kind = {"b": np.bool_, "i": np.int32, "f": np.float32}[array.dtype.kind]
@@ -91,7 +99,9 @@ def parse(text: str) -> dict[str, Any]:
     tiles, seats = _parse_cells(rows)
     expected = SEATS[: len(seats)]
     if set(seats) != set(expected):
-        raise SocialRLError(f"level: seats {''.join(sorted(seats))}", f"name them in order without a gap: {expected}")
+        raise SocialRLError(
+            f"level: seats {''.join(sorted(seats))}", f"name them in order without a gap: {expected}"
+        )
     if not (tiles == FLOOR).any():
         raise SocialRLError("level: it has no floor", "draw some '.' cells")
     heading, numbers = _parse_numbers(lines, len(seats))
@@ -117,7 +127,8 @@ def write(tiles: Any, position: Any, heading: Any, numbers: dict[str, Any]) -> s
     for seat, (r, c) in enumerate(np.asarray(position)):
         if chars[r][c] != ".":
             raise SocialRLError(
-                f"level: seat {SEATS[seat]} stands on {chars[r][c]!r} at row {r}, column {c}", "seats start on free floor"
+                f"level: seat {SEATS[seat]} stands on {chars[r][c]!r} at row {r}, column {c}",
+                "seats start on free floor",
             )
         chars[r][c] = SEATS[seat]
     lines = ["".join(row) for row in chars]

@@ -1,4 +1,6 @@
-"""What the worlds of compass moves share: options of the view, moving, who is there, and what every seat sees."""
+"""What the worlds of compass moves share: options of the view, moving, who is there, and what every seat
+sees.
+"""
 
 import dataclasses
 from collections.abc import Mapping
@@ -19,8 +21,9 @@ from socialrl_envs.world import GridWorld, WorldConfig, require, roster
 class CompassConfig(WorldConfig):
     """Options of the worlds of compass moves, besides those of every world.
 
-    observation: "window" centres on the seat and always covers the whole inside, "partial" shows `view` x `view` cells
-    around it, "grid" is the full grid from a fixed viewpoint (with a channel for oneself). view: odd, for "partial".
+    observation: "window" centres on the seat and always covers the whole inside, "partial" shows `view` x
+    `view` cells around it, "grid" is the full grid from a fixed viewpoint (with a channel for oneself). view:
+    odd, for "partial".
     identities: one channel per seat instead of one for all others.
     """
 
@@ -30,15 +33,24 @@ class CompassConfig(WorldConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require(self.observation in ("window", "partial", "grid"), "observation", self.observation, "window, partial or grid")
+        require(
+            self.observation in ("window", "partial", "grid"),
+            "observation",
+            self.observation,
+            "window, partial or grid",
+        )
         require(self.view % 2 == 1 and self.view >= 3, "view", self.view, "odd, at least 3")
 
 
 def worth(agent: str, seat: Seat, default: tuple[float, ...], each: str) -> tuple[float, ...]:
-    """What each cumulant is worth to a seat: as given, else `default`; raises SocialRLError for a wrong number of numbers."""
+    """What each cumulant is worth to a seat: as given, else `default`; raises SocialRLError for a wrong
+    number of numbers.
+    """
     given = default if seat.preferences is None else seat.preferences
     if len(given) != len(default):
-        raise SocialRLError(f"{agent}.preferences: {given} has {len(given)} numbers", f"give one per {each}, {len(default)}")
+        raise SocialRLError(
+            f"{agent}.preferences: {given} has {len(given)} numbers", f"give one per {each}, {len(default)}"
+        )
     return tuple(float(w) for w in given)
 
 
@@ -56,7 +68,9 @@ class CompassWorld(GridWorld):
         numbers: dict[str, Any],
     ):
         seats, agents = roster(config)
-        side = {"window": 2 * (config.size - 2) - 1, "partial": config.view, "grid": config.size}[config.observation]
+        side = {"window": 2 * (config.size - 2) - 1, "partial": config.view, "grid": config.size}[
+            config.observation
+        ]
         most = 32 - len(channels)  # a cell is one word of bits
         require(len(seats) <= most, "novices, experts, coplayers", len(seats), f"at most {most} seats")
         others = agents if config.identities else ("others",)
@@ -76,7 +90,9 @@ class CompassWorld(GridWorld):
             channels_of_others=others,
         )
         self.tile_channels = len(channels)
-        self.channel_of_tile = {tile: channel for channel, tiles in enumerate(channels.values()) for tile in tiles}
+        self.channel_of_tile = {
+            tile: channel for channel, tiles in enumerate(channels.values()) for tile in tiles
+        }
         super().__init__(config, spec, items, numbers)
 
     def reset(self, level: Level, key: Key[Array, ""]) -> State:
@@ -94,7 +110,9 @@ class CompassWorld(GridWorld):
     def move(
         self, state: State, actions: Int32[Array, " N"], key: Key[Array, ""]
     ) -> tuple[Int32[Array, "N 2"], Int32[Array, " N"]]:
-        """Where everybody stands after the moves, and the drawn order: whoever has the lowest number comes first."""
+        """Where everybody stands after the moves, and the drawn order: whoever has the lowest number comes
+        first.
+        """
         priority = jnp.argsort(jax.random.uniform(key, (len(self.spec.seats),))).astype(jnp.int32)
         target = state.position + grid.deltas()[actions]
         order = priority if self.config.blocking else None

@@ -4,7 +4,8 @@
     check_world(MyWorld(config))
     check_coplayer(my_policy, MyWorld(config))
 
-Every rule is a function of its own below; what breaks one raises AssertionError that begins with the world's name and the rule.
+Every rule is a function of its own below; what breaks one raises AssertionError that begins with the world's
+name and the rule.
 """
 
 import dataclasses
@@ -27,7 +28,9 @@ QUICK = {"xla_backend_optimization_level": 0}  # compiling is nearly all of the 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Trace:
-    """Some steps of a world with random actions, on the host. `states` and `views` have one entry more than `outcomes`."""
+    """Some steps of a world with random actions, on the host. `states` and `views` have one entry more than
+    `outcomes`.
+    """
 
     level: Level
     states: State
@@ -47,7 +50,10 @@ def equal(a: Any, b: Any) -> bool:
     if jax.tree.structure(a) != jax.tree.structure(b):
         return False
     pairs = zip(jax.tree.leaves(jax.device_get(a)), jax.tree.leaves(jax.device_get(b)), strict=True)
-    return all(np.asarray(x).dtype == np.asarray(y).dtype and np.array_equal(x, y, equal_nan=_floats(x)) for x, y in pairs)
+    return all(
+        np.asarray(x).dtype == np.asarray(y).dtype and np.array_equal(x, y, equal_nan=_floats(x))
+        for x, y in pairs
+    )
 
 
 def _floats(leaf: Any) -> bool:
@@ -72,7 +78,9 @@ def begin(world: Any, key: Key[Array, ""], numbers: dict[str, Array] | None = No
 
 
 def player(world: Any) -> Callable[[Array, Array], tuple[Any, ...]]:
-    """(key, script (T, N) of actions) -> a trace of that many steps, under scan; `as_trace` brings it to the host."""
+    """(key, script (T, N) of actions) -> a trace of that many steps, under scan; `as_trace` brings it to the
+    host.
+    """
 
     def play(key: Array, script: Array) -> tuple[Any, ...]:
         level_key, reset_key, play_key = jax.random.split(key, 3)
@@ -96,7 +104,9 @@ def _player(world: Any, steps: int) -> Callable[[Array], tuple[Any, ...]]:
     def play(key: Array) -> tuple[Any, ...]:
         play_key, script_key = jax.random.split(key)
         shape = (steps, len(world.spec.seats))
-        return player(world)(play_key, jax.random.randint(script_key, shape, 0, len(world.spec.actions), dtype=jnp.int32))
+        return player(world)(
+            play_key, jax.random.randint(script_key, shape, 0, len(world.spec.actions), dtype=jnp.int32)
+        )
 
     return play
 
@@ -126,15 +136,28 @@ def as_trace(played: tuple[Any, ...]) -> Trace:
     return Trace(level=level, states=states, views=views, actions=actions, outcomes=outcomes)
 
 
-# --- rules about one call ------------------------------------------------------------------------------------------------
+# --- rules about one call
+# ------------------------------------------------------------------------------------------------
 
 
 def shapes_and_dtypes(world: Any, key: Key[Array, ""]) -> None:
-    """Everything has the shape and dtype that the spec says, and a step gives back a state of the very same type."""
+    """Everything has the shape and dtype that the spec says, and a step gives back a state of the very same
+    type.
+    """
     rule, spec = "shapes and dtypes", world.spec
     seats, cumulants = len(spec.seats), len(spec.cumulants)
-    demand(len(spec.agents) == len(set(spec.agents)) == seats, world, rule, f"agents {spec.agents} name {seats} seats")
-    demand(len(spec.channels) == spec.obs_shape[2], world, rule, f"channels {spec.channels} in obs_shape {spec.obs_shape}")
+    demand(
+        len(spec.agents) == len(set(spec.agents)) == seats,
+        world,
+        rule,
+        f"agents {spec.agents} name {seats} seats",
+    )
+    demand(
+        len(spec.channels) == spec.obs_shape[2],
+        world,
+        rule,
+        f"channels {spec.channels} in obs_shape {spec.obs_shape}",
+    )
     level = jax.eval_shape(world.sample_level, key)
     state = jax.eval_shape(world.reset, level, key)
     actions = jax.ShapeDtypeStruct((seats,), jnp.int32)
@@ -160,7 +183,12 @@ def shapes_and_dtypes(world: Any, key: Key[Array, ""]) -> None:
         found = f"{name} is {array.dtype}{array.shape}, not {jnp.dtype(dtype)}{shape}"
         demand(array.shape == shape and array.dtype == dtype, world, rule, found)
     before, now = jax.tree.flatten_with_path(state)[0], jax.tree.flatten_with_path(after)[0]
-    demand(jax.tree.structure(state) == jax.tree.structure(after), world, rule, "a step changes the state's structure")
+    demand(
+        jax.tree.structure(state) == jax.tree.structure(after),
+        world,
+        rule,
+        "a step changes the state's structure",
+    )
     for (path, old), (_, new) in zip(before, now, strict=True):
         same = old.shape == new.shape and old.dtype == new.dtype and old.weak_type == new.weak_type
         demand(same, world, rule, f"a step turns state{jax.tree_util.keystr(path)} from {old} into {new}")
@@ -171,12 +199,17 @@ def traced_anew_the_same(world: Any, key: Key[Array, ""]) -> None:
     first, again = (jax.make_jaxpr(_player(world, 1))(key) for _ in range(2))
     same = str(first) == str(again) and equal(first.consts, again.consts)
     demand(
-        same, world, "one key, one trajectory", "tracing it a second time gives another program (hidden randomness or state?)"
+        same,
+        world,
+        "one key, one trajectory",
+        "tracing it a second time gives another program (hidden randomness or state?)",
     )
 
 
 def absent_seats_do_not_matter(world: Any, key: Key[Array, ""], steps: int = 8) -> None:
-    """Wherever an absent seat stands, nobody sees it, nobody is stopped by it, and it does not move, earn or see."""
+    """Wherever an absent seat stands, nobody sees it, nobody is stopped by it, and it does not move, earn or
+    see.
+    """
     seats = len(world.spec.seats)
     if seats < 2 or "presence" not in jax.eval_shape(world.sample_level, key).numbers:
         return
@@ -186,13 +219,17 @@ def absent_seats_do_not_matter(world: Any, key: Key[Array, ""], steps: int = 8) 
 
 
 def _absence(world: Any, gone: int, steps: int) -> Callable[[Array], dict[str, Array]]:
-    """key -> what goes wrong (per step) while the last seat is absent and stands here, or where the first seat is."""
+    """key -> what goes wrong (per step) while the last seat is absent and stands here, or where the first
+    seat is.
+    """
 
     def play(key: Array) -> dict[str, Array]:
         level_key, reset_key, play_key = jax.random.split(key, 3)
         level = world.sample_level(level_key)
         schedule = (
-            level.numbers["presence"].at[gone].set(jnp.array(presence.SCHEDULES["never"], level.numbers["presence"].dtype))
+            level.numbers["presence"]
+            .at[gone]
+            .set(jnp.array(presence.SCHEDULES["never"], level.numbers["presence"].dtype))
         )
         level = dataclasses.replace(level, numbers=level.numbers | {"presence": schedule})
 
@@ -202,7 +239,9 @@ def _absence(world: Any, gone: int, steps: int) -> Callable[[Array], dict[str, A
             actions = random_actions(world, action_key)
             after, outcome = world.step(here, actions, step_key)
             other, _ = world.step(elsewhere, actions, clone(step_key))
-            moved = jnp.any(after.position[:gone] != other.position[:gone]) | jnp.any(after.tiles != other.tiles)
+            moved = jnp.any(after.position[:gone] != other.position[:gone]) | jnp.any(
+                after.tiles != other.tiles
+            )
             views = world.observe(here)
             return after, {
                 "a seat whose presence is never is there": here.present[gone],
@@ -219,18 +258,23 @@ def _absence(world: Any, gone: int, steps: int) -> Callable[[Array], dict[str, A
     return play
 
 
-# --- rules about two ways to run the same ---------------------------------------------------------------------------------
+# --- rules about two ways to run the same
+# ---------------------------------------------------------------------------------
 
 
 def vmap_equals_loop(world: Any, key: Key[Array, ""], steps: int = 8, batch: int = 3) -> None:
-    """A batch of worlds does what its members do one by one, and one key always gives one trajectory, bit for bit."""
+    """A batch of worlds does what its members do one by one, and one key always gives one trajectory, bit for
+    bit.
+    """
     alone = _compiled_player(world, steps)
     together = jax.jit(jax.vmap(_player(world, steps)), compiler_options=QUICK)
     keys = jax.random.split(key, batch)
     members = jax.device_get(together(clone(keys)))
     for i in range(batch):
         member, one = jax.tree.map(lambda x, i=i: x[i], members), alone(clone(keys)[i])
-        demand(equal(one, alone(clone(keys)[i])), world, "one key, one trajectory", "two runs of one key differ")
+        demand(
+            equal(one, alone(clone(keys)[i])), world, "one key, one trajectory", "two runs of one key differ"
+        )
         demand(_close(member, one), world, "vmap equals a loop", f"member {i} of {batch} differs")
 
 
@@ -248,7 +292,8 @@ def jit_equals_eager(world: Any, key: Key[Array, ""]) -> None:
     demand(_close(once(begin_key, step_key), compiled), world, "jit equals eager", "they differ")
 
 
-# --- rules about a trace -------------------------------------------------------------------------------------------------
+# --- rules about a trace
+# -------------------------------------------------------------------------------------------------
 
 
 def level_survives_ascii(world: Any, played: Trace) -> None:
@@ -263,17 +308,29 @@ def level_survives_ascii(world: Any, played: Trace) -> None:
 def observations_in_space(world: Any, played: Trace) -> None:
     """Every entry of a view is 0 or 1, if the spec says that views are binary."""
     most, highest = int(played.views.max()), world.spec.highest
-    demand(most <= highest, world, "observations are within their space", f"an entry is {most}, the highest is {highest}")
+    demand(
+        most <= highest,
+        world,
+        "observations are within their space",
+        f"an entry is {most}, the highest is {highest}",
+    )
 
 
 def seats_on_walkable_cells(world: Any, played: Trace) -> None:
-    """Levels put seats and items on different free cells, and nobody ever stands on a solid tile or off the grid."""
+    """Levels put seats and items on different free cells, and nobody ever stands on a solid tile or off the
+    grid.
+    """
     rule, position = "nobody stands on a solid tile", played.states.position
     size = np.array([world.spec.height, world.spec.width])
     demand((position >= 0) & (position < size), world, rule, "a seat is off the grid")
     starts = played.level.position
     demand(len(np.unique(starts, axis=0)) == len(starts), world, rule, "two seats start on one cell")
-    demand(played.level.tiles[starts[:, 0], starts[:, 1]] == grid.FLOOR, world, rule, "a seat starts on something")
+    demand(
+        played.level.tiles[starts[:, 0], starts[:, 1]] == grid.FLOOR,
+        world,
+        rule,
+        "a seat starts on something",
+    )
     solid = np.asarray(jax.vmap(world.solid)(jnp.asarray(played.states.tiles)))
     under = np.stack([s[p[:, 0], p[:, 1]] for s, p in zip(solid, position, strict=True)])
     demand(~(under & played.states.present), world, rule, "a present seat does")
@@ -286,7 +343,9 @@ def no_overlap_when_blocking(world: Any, played: Trace) -> None:
     position, present = played.states.position, played.states.present
     together = (position[:, :, None] == position[:, None]).all(-1) & present[:, :, None] & present[:, None]
     together &= ~np.eye(position.shape[1], dtype=bool)
-    demand(~together, world, "no overlap when blocking", f"first at time {int(np.argmax(together.any((1, 2))))}")
+    demand(
+        ~together, world, "no overlap when blocking", f"first at time {int(np.argmax(together.any((1, 2))))}"
+    )
 
 
 def absent_seats_stay(world: Any, played: Trace) -> None:
@@ -301,7 +360,9 @@ def absent_seats_stay(world: Any, played: Trace) -> None:
 
 
 def endings(world: Any, played: Trace) -> None:
-    """Termination (the task ended) and truncation (time ran out) are told apart; time runs out exactly at the horizon."""
+    """Termination (the task ended) and truncation (time ran out) are told apart; time runs out exactly at the
+    horizon.
+    """
     rule, horizon = "terminated and truncated are apart", world.spec.horizon
     time, ended, cut = played.states.time[1:], played.outcomes.terminated, played.outcomes.truncated
     demand(~(ended & cut), world, rule, "a step reports both")
@@ -350,11 +411,14 @@ TRACE_RULES: tuple[Callable[[Any, Trace], None], ...] = (
 )
 
 
-def check_world(world: Any, key: Key[Array, ""] | None = None, steps: int | None = None, eager: bool = True) -> None:
+def check_world(
+    world: Any, key: Key[Array, ""] | None = None, steps: int | None = None, eager: bool = True
+) -> None:
     """Checks every rule on levels drawn from the key.
 
-    steps: length of the random trajectory, to past the horizon by default. eager: also compare compiled with op-by-op
-    execution, which takes longer than all the rest. Raises AssertionError that names the world and the broken rule.
+    steps: length of the random trajectory, to past the horizon by default. eager: also compare compiled with
+    op-by-op execution, which takes longer than all the rest. Raises AssertionError that names the world and
+    the broken rule.
     """
     key = jax.random.key(0) if key is None else key
     play_key, *keys = jax.random.split(key, 4 + len(CALL_RULES))
@@ -370,9 +434,11 @@ def check_world(world: Any, key: Key[Array, ""] | None = None, steps: int | None
         jit_equals_eager(world, keys.pop())
 
 
-def check_coplayer(policy: str | hosting.CoPlayer, world: Any, key: Key[Array, ""] | None = None, steps: int = 32) -> None:
-    """Checks a co-player (its name, or `act(world, state, seat, key)`) on every seat of a world: actions are int32 scalars in
-    range, also while absent; jit equals eager, vmap equals a loop, one key one action.
+def check_coplayer(
+    policy: str | hosting.CoPlayer, world: Any, key: Key[Array, ""] | None = None, steps: int = 32
+) -> None:
+    """Checks a co-player (its name, or `act(world, state, seat, key)`) on every seat of a world: actions are
+    int32 scalars in range, also while absent; jit equals eager, vmap equals a loop, one key one action.
 
     Raises AssertionError that names the world, the co-player and the broken rule.
     """
@@ -382,7 +448,10 @@ def check_coplayer(policy: str | hosting.CoPlayer, world: Any, key: Key[Array, "
     seats, count = range(len(world.spec.seats)), len(world.spec.actions)
 
     def choose(state: State, key: Array) -> list[Array]:
-        return [act(world, state, seat, k) for seat, k in zip(seats, jax.random.split(key, len(seats)), strict=True)]
+        return [
+            act(world, state, seat, k)
+            for seat, k in zip(seats, jax.random.split(key, len(seats)), strict=True)
+        ]
 
     first = _compiled_begin(world)(begin_key)
     for seat, action in zip(seats, jax.eval_shape(choose, first, eager_key), strict=True):
@@ -396,9 +465,16 @@ def check_coplayer(policy: str | hosting.CoPlayer, world: Any, key: Key[Array, "
         present = state.present & (jax.random.uniform(presence_key, state.present.shape) < 0.9)
         return dataclasses.replace(after, present=present), (state, actions, act_key)
 
-    scanned = jax.jit(lambda state, key: jax.lax.scan(step, state, jax.random.split(key, steps))[1], compiler_options=QUICK)
+    scanned = jax.jit(
+        lambda state, key: jax.lax.scan(step, state, jax.random.split(key, steps))[1], compiler_options=QUICK
+    )
     states, actions, keys = scanned(first, play_key)
-    demand((actions >= 0) & (actions < count), world, f"{name}'s actions are in range", f"0..{count - 1}: {actions.tolist()}")
+    demand(
+        (actions >= 0) & (actions < count),
+        world,
+        f"{name}'s actions are in range",
+        f"0..{count - 1}: {actions.tolist()}",
+    )
     batched = jnp.stack(jax.jit(jax.vmap(choose), compiler_options=QUICK)(states, clone(keys)), axis=1)
     demand(batched == actions, world, f"{name} under vmap equals a loop", "they differ")
     again = jnp.stack(choose(first, clone(keys)[0]))

@@ -1,4 +1,6 @@
-"""What the worlds of seats that turn share: options of the view, turning and going forward, prestige, ways known by heart."""
+"""What the worlds of seats that turn share: options of the view, turning and going forward, prestige, ways
+known by heart.
+"""
 
 import dataclasses
 from collections.abc import Mapping
@@ -20,10 +22,11 @@ from socialrl_envs.world import GridWorld, WorldConfig, require, roster
 class FacingConfig(WorldConfig):
     """Options of the worlds of seats that turn, besides those of every world.
 
-    view: cells along a side of the view, odd. occlusion: walls hide what is behind them. prestige: others' recent success is
-    seen; each step it fades by `prestige_decay`, rewards add to it, a loss sets it to 0; tanh(it / `prestige_scale`) is shown.
-    actions: 3, or marlgrid's 7, of which 4 do nothing. shuffle: the order in which blocking seats move is drawn anew at every
-    step, else it is that of the seats.
+    view: cells along a side of the view, odd. occlusion: walls hide what is behind them. prestige: others'
+    recent success is seen; each step it fades by `prestige_decay`, rewards add to it, a loss sets it to 0;
+    tanh(it / `prestige_scale`) is shown.
+    actions: 3, or marlgrid's 7, of which 4 do nothing. shuffle: the order in which blocking seats move is
+    drawn anew at every step, else it is that of the seats.
     """
 
     view: int = 7
@@ -45,10 +48,11 @@ class FacingConfig(WorldConfig):
 
 @pytree
 class FacingLevel(Level):
-    """A level with what follows from its tiles, so that a reset costs nothing: `FacingWorld.prepare` draws it up.
+    """A level with what follows from its tiles, so that a reset costs nothing: `FacingWorld.prepare` draws it
+    up.
 
-    maps: the grid in bits, see `sight.bitmaps`. ways: see `routes.pack`, without targets if nobody plans. aim: the target that
-    is nearest to each seat.
+    maps: the grid in bits, see `sight.bitmaps`. ways: see `routes.pack`, without targets if nobody plans.
+    aim: the target that is nearest to each seat.
     """
 
     maps: UInt32[Array, "2 S K P"]
@@ -84,7 +88,9 @@ class FacingWorld(GridWorld):
         seats, agents = roster(config)
         for agent, seat in zip(agents, seats, strict=True):
             if seat.preferences is not None:
-                raise SocialRLError(f"{agent}.preferences: {self.name} pays everybody alike", "leave them out")
+                raise SocialRLError(
+                    f"{agent}.preferences: {self.name} pays everybody alike", "leave them out"
+                )
         others = (*sight.FACING, *(("prestige",) if config.prestige else ()))
         names = (*channels, *(("unseen",) if config.occlusion else ()), *others)
         spec = WorldSpec(
@@ -106,7 +112,9 @@ class FacingWorld(GridWorld):
         super().__init__(config, spec, items, numbers)
         if self.drawn is not None:
             missing = [grid.CHAR_OF_TILE[tile] for tile in targets if not (self.drawn.tiles == tile).any()]
-            require(not missing, "layout", config.layout, f"a level with all goals, it lacks {' '.join(missing)}")
+            require(
+                not missing, "layout", config.layout, f"a level with all goals, it lacks {' '.join(missing)}"
+            )
 
     def draw_headings(self, key: Key[Array, ""]) -> Int32[Array, " N"]:
         """Everybody looks somewhere."""
@@ -124,7 +132,9 @@ class FacingWorld(GridWorld):
         """The level with what follows from its tiles."""
         ways, aim = self._ways(level)
         basics = {name: getattr(level, name) for name in ("tiles", "position", "heading", "numbers")}
-        return FacingLevel(**basics, maps=sight.bitmaps(self.planes(level), self.config.view), ways=ways, aim=aim)
+        return FacingLevel(
+            **basics, maps=sight.bitmaps(self.planes(level), self.config.view), ways=ways, aim=aim
+        )
 
     def planes(self, level: Level) -> Bool[Array, "P H W"]:
         """What is shown of the tiles, channel by channel."""
@@ -155,7 +165,10 @@ class FacingWorld(GridWorld):
     def begin(self, level: Level, key: Key[Array, ""]) -> dict[str, Any]:
         """The fields of the first FacingState on this level; the key draws who is present."""
         ready = level if isinstance(level, FacingLevel) else self.prepare(self.complete(level))
-        fields = {name: getattr(ready, name) for name in ("tiles", "position", "heading", "numbers", "maps", "ways", "aim")}
+        fields = {
+            name: getattr(ready, name)
+            for name in ("tiles", "position", "heading", "numbers", "maps", "ways", "aim")
+        }
         return fields | {
             "present": presence.begin(ready.numbers["presence"], key),
             "time": jnp.int32(0),
@@ -165,23 +178,33 @@ class FacingWorld(GridWorld):
     def walk(
         self, state: FacingState, actions: Int32[Array, " N"], key: Key[Array, ""]
     ) -> tuple[Int32[Array, "N 2"], Int32[Array, " N"], Bool[Array, " N"]]:
-        """Everybody turns or goes forward: the positions, the headings, and who has moved. The key draws the order."""
+        """Everybody turns or goes forward: the positions, the headings, and who has moved. The key draws the
+        order.
+        """
         seats, priority = len(self.spec.seats), None
         if self.config.blocking:
             priority = jnp.arange(seats, dtype=jnp.int32)
             if self.config.shuffle:
                 priority = jnp.argsort(jax.random.uniform(key, (seats,))).astype(jnp.int32)
         solid = self.solid(state.tiles)
-        position, moved = turning.advance(state.position, state.heading, actions, solid, state.present, priority)
+        position, moved = turning.advance(
+            state.position, state.heading, actions, solid, state.present, priority
+        )
         return position, turning.turned(state.heading, actions, state.present), moved
 
-    def present_after(self, state: FacingState, position: Int32[Array, "N 2"], key: Key[Array, ""]) -> Bool[Array, " N"]:
-        """Who is there after this step, given where everybody stands then; with blocking, who comes back waits for room."""
+    def present_after(
+        self, state: FacingState, position: Int32[Array, "N 2"], key: Key[Array, ""]
+    ) -> Bool[Array, " N"]:
+        """Who is there after this step, given where everybody stands then; with blocking, who comes back
+        waits for room.
+        """
         schedule, horizon = state.numbers["presence"], self.config.horizon
         present = presence.advance(schedule, state.present, state.time + 1, horizon, key)
         return presence.wait_for_room(state.present, present, position) if self.config.blocking else present
 
-    def goal_under(self, state: FacingState, position: Int32[Array, "N 2"], moved: Bool[Array, " N"]) -> Int32[Array, " N"]:
+    def goal_under(
+        self, state: FacingState, position: Int32[Array, "N 2"], moved: Bool[Array, " N"]
+    ) -> Int32[Array, " N"]:
         """Which target (an index into `targets`) each seat has just stepped on, -1 if none."""
         tile = grid.at(state.tiles, position)
         hits = (tile[:, None] == jnp.array(self.targets, jnp.uint8)) & moved[:, None]
@@ -205,7 +228,9 @@ class FacingWorld(GridWorld):
         """Which planes each seat is shown; None: all."""
         return None
 
-    def target_gains(self, tiles: UInt8[Array, "H W"], gains: Float32[Array, "N T"]) -> Float32[Array, "N H W"]:
+    def target_gains(
+        self, tiles: UInt8[Array, "H W"], gains: Float32[Array, "N T"]
+    ) -> Float32[Array, "N H W"]:
         """Gains per target as gains per cell."""
         planes = jnp.stack([tiles == tile for tile in self.targets]).astype(jnp.float32)
         return jnp.einsum("nt,thw->nhw", gains, planes)
@@ -213,8 +238,9 @@ class FacingWorld(GridWorld):
     def errand(
         self, state: FacingState, gain: Float32[Array, "H W"], seat: int, key: Key[Array, ""]
     ) -> Int32[Array, ""] | None:
-        """The action on the way to the target with the highest gain (the nearest one at the start, if it is among them);
-        without any gain a turn to the left. Other targets cost a toll. None if nobody lives here who plans."""
+        """The action on the way to the target with the highest gain (the nearest one at the start, if it is
+        among them); without any gain a turn to the left. Other targets cost a toll. None if nobody lives here
+        who plans."""
         if state.ways.shape[0] == 0:
             return None
         worth = jnp.stack([jnp.max(jnp.where(state.tiles == tile, gain, -jnp.inf)) for tile in self.targets])
@@ -226,7 +252,9 @@ class FacingWorld(GridWorld):
         if not self.config.blocking:
             return action
         others = state.present & (jnp.arange(len(self.spec.seats)) != seat)
-        blocked = (action == turning.FORWARD) & jnp.any(others & grid.same_cell(state.position, _front(position, heading)))
+        blocked = (action == turning.FORWARD) & jnp.any(
+            others & grid.same_cell(state.position, _front(position, heading))
+        )
         return jnp.where(blocked, jax.random.randint(key, (), 0, 3, dtype=jnp.int32), action)
 
 

@@ -1,8 +1,10 @@
-"""The pages of the docs: for every world a picture, its rules, channels, options, a level, and code that runs.
+"""The pages of the docs: for every world a picture, its rules, channels, options, a level, and code that
+runs.
 
     python -m socialrl_envs.gallery [--out docs/worlds]
 
-What a page says is taken from the code: the world's docstring, that of its Config, its spec. PNGs need Pillow.
+What a page says is taken from the code: the world's docstring, that of its Config, its spec. PNGs need
+Pillow.
 """
 
 import argparse
@@ -72,10 +74,14 @@ print(dict(zip(world.spec.agents, returns.mean(axis=0).tolist())))
 
 
 def field_docs(config: type) -> dict[str, str]:
-    """Field -> what it means, from `name: meaning.` and `one, two: meaning.` in the docstrings of a dataclass and its bases."""
+    """Field -> what it means, from `name: meaning.` and `one, two: meaning.` in the docstrings of a dataclass
+    and its bases.
+    """
     names = "|".join(field.name for field in dataclasses.fields(config))
     head, found = re.compile(rf"(?:^|(?<=\. )|(?<=; ))((?:{names})(?:, (?:{names}))*): "), {}
-    for paragraph in (part for base in config.__mro__[::-1] for part in (base.__dict__.get("__doc__") or "").split("\n\n")):
+    for paragraph in (
+        part for base in config.__mro__[::-1] for part in (base.__dict__.get("__doc__") or "").split("\n\n")
+    ):
         _, *pieces = head.split(" ".join(paragraph.split()))
         for fields, meaning in zip(pieces[::2], pieces[1::2], strict=True):
             found |= dict.fromkeys(fields.split(", "), meaning.strip(" .;"))
@@ -135,8 +141,17 @@ def options(config: type) -> str:
     meanings, rows = field_docs(config), ["| Option | Type | Default | Meaning |", "|---|---|---|---|"]
     for field in dataclasses.fields(config):
         mentions = [f"see `{other}`" for other, meaning in meanings.items() if f"`{field.name}`" in meaning]
-        kind = field.type.__name__ if field.type in (int, float, bool, str) else re.sub(r"\w+\.(?=\w)", "", str(field.type))
-        cells = (f"`{field.name}`", f"`{kind}`", f"`{field.default!r}`", meanings.get(field.name, "; ".join(mentions)))
+        kind = (
+            field.type.__name__
+            if field.type in (int, float, bool, str)
+            else re.sub(r"\w+\.(?=\w)", "", str(field.type))
+        )
+        cells = (
+            f"`{field.name}`",
+            f"`{kind}`",
+            f"`{field.default!r}`",
+            meanings.get(field.name, "; ".join(mentions)),
+        )
         rows.append("| " + " | ".join(cell.replace("|", r"\|") for cell in cells) + " |")
     return "\n".join(rows)
 
@@ -153,7 +168,9 @@ def contents() -> str:
     """The page that lists the others."""
     rows = ["| World | | |", "|---|---|---|"]
     for name in registry.names():
-        title = inspect.cleandoc(inspect.getmodule(registry.world_config(name)).__doc__ or "").split("\n\n")[0]
+        title = inspect.cleandoc(inspect.getmodule(registry.world_config(name)).__doc__ or "").split("\n\n")[
+            0
+        ]
         rows.append(
             f"| [{name}](worlds/{name}.md) | {' '.join(title.split())} | [![{name}](worlds/{name}.png)](worlds/{name}.md) |"
         )
@@ -162,13 +179,17 @@ def contents() -> str:
 
 
 def write(out: Path) -> list[Path]:
-    """Writes all pages and pictures into a folder, and the table of contents above it; returns what was written."""
+    """Writes all pages and pictures into a folder, and the table of contents above it; returns what was
+    written.
+    """
     try:
         from PIL import Image
     except ModuleNotFoundError as missing:
         raise ModuleNotFoundError(f"{missing}: pip install pillow", name=missing.name) from missing
     out.mkdir(parents=True, exist_ok=True)
-    texts = {out / f"{name}.md": page(name) for name in registry.names()} | {out.parent / "README.md": contents()}
+    texts = {out / f"{name}.md": page(name) for name in registry.names()} | {
+        out.parent / "README.md": contents()
+    }
     for path, text in texts.items():
         path.write_text(text, encoding="utf-8")
     pictures = [out / f"{name}.png" for name in registry.names()]
@@ -183,8 +204,12 @@ def _list(words: Any) -> str:
 
 def main() -> None:
     """Writes the pages; see the module."""
-    parser = argparse.ArgumentParser(prog="python -m socialrl_envs.gallery", description="Writes a page per world.")
-    parser.add_argument("--out", type=Path, default=Path("docs/worlds"), help="folder for pages and pictures (docs/worlds)")
+    parser = argparse.ArgumentParser(
+        prog="python -m socialrl_envs.gallery", description="Writes a page per world."
+    )
+    parser.add_argument(
+        "--out", type=Path, default=Path("docs/worlds"), help="folder for pages and pictures (docs/worlds)"
+    )
     for path in write(parser.parse_args().out):
         print(f"{path}  {path.stat().st_size / 1000:.1f} kB")
 

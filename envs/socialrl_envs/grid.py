@@ -53,8 +53,8 @@ def move(
 ) -> Int32[Array, "N 2"]:
     """Moves every present seat to its target unless a wall is there; outside the grid is wall.
 
-    priority: None lets seats overlap. Otherwise seats block one another and move one after the other, the lowest
-    priority first; a seat whose target is taken by then stays where it is.
+    priority: None lets seats overlap. Otherwise seats block one another and move one after the other, the
+    lowest priority first; a seat whose target is taken by then stays where it is.
     """
     inside = jnp.all((target >= 0) & (target < jnp.array(solid.shape, jnp.int32)), axis=1)
     free = present & inside & ~at(solid, target)
@@ -71,17 +71,24 @@ def move(
     return jax.lax.fori_loop(0, len(present), one, position)
 
 
-def first_to_arrive(position: Int32[Array, "N 2"], moved: Bool[Array, " N"], priority: Int32[Array, " N"]) -> Bool[Array, " N"]:
-    """Of the seats that moved onto one and the same cell in this step, the one with the lowest priority number."""
+def first_to_arrive(
+    position: Int32[Array, "N 2"], moved: Bool[Array, " N"], priority: Int32[Array, " N"]
+) -> Bool[Array, " N"]:
+    """Of the seats that moved onto one and the same cell in this step, the one with the lowest priority
+    number.
+    """
     together = same_cell(position[:, None], position[None]) & moved[None] & moved[:, None]
     ahead = priority[None] < priority[:, None]
     return moved & ~jnp.any(together & ahead, axis=1)
 
 
-def choose_cell(mask: Bool[Array, "H W"], uniform: Float32[Array, ""]) -> tuple[Int32[Array, " 2"], Bool[Array, ""]]:
+def choose_cell(
+    mask: Bool[Array, "H W"], uniform: Float32[Array, ""]
+) -> tuple[Int32[Array, " 2"], Bool[Array, ""]]:
     """A uniformly drawn cell of the mask, given one uniform number in [0, 1), and whether there is any.
 
-    The j-th set cell, in two steps (the row, then the column): H*H + W*W comparisons instead of a scan over all cells.
+    The j-th set cell, in two steps (the row, then the column): H*H + W*W comparisons instead of a scan over
+    all cells.
     """
     height, width = mask.shape
     per_row = jnp.sum(mask, axis=1, dtype=jnp.int32)
@@ -96,7 +103,9 @@ def choose_cell(mask: Bool[Array, "H W"], uniform: Float32[Array, ""]) -> tuple[
     return jnp.stack([row, column]), total > 0
 
 
-def put(tiles: UInt8[Array, "H W"], cell: Int32[Array, " 2"], tile: Array, when: Bool[Array, ""]) -> UInt8[Array, "H W"]:
+def put(
+    tiles: UInt8[Array, "H W"], cell: Int32[Array, " 2"], tile: Array, when: Bool[Array, ""]
+) -> UInt8[Array, "H W"]:
     """The tiles with `tile` at `cell`, if `when`."""
     here = stamp(cell[None], *tiles.shape)[0]
     return jnp.where(here & when, jnp.asarray(tile).astype(jnp.uint8), tiles)

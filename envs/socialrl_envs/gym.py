@@ -3,7 +3,8 @@
     import gymnasium
     env = gymnasium.make("socialrl_envs.gym:socialrl/coin_grid-v0", size=9, experts=2)
 
-Importing this file registers every world with Gymnasium, as "socialrl/<world>-v0"; the part before the colon imports it.
+Importing this file registers every world with Gymnasium, as "socialrl/<world>-v0"; the part before the colon
+imports it.
 """
 
 from typing import Any
@@ -19,7 +20,8 @@ from socialrl_envs.pettingzoo import RENDER_FPS, RENDER_MODES, WorldEnv, paralle
 class NoviceEnv(gymnasium.Env[np.ndarray, np.integer]):
     """One novice's side of a WorldEnv: its observations, actions, rewards, and infos ("events", "present").
 
-    Seeds, pictures and errors are those of `pettingzoo.WorldEnv`. Raises SocialRLError unless there is exactly one novice.
+    Seeds, pictures and errors are those of `pettingzoo.WorldEnv`. Raises SocialRLError unless there is
+    exactly one novice.
     """
 
     metadata: dict[str, Any] = {"render_modes": list(RENDER_MODES), "render_fps": RENDER_FPS}  # noqa: RUF012
@@ -27,12 +29,16 @@ class NoviceEnv(gymnasium.Env[np.ndarray, np.integer]):
     def __init__(self, env: WorldEnv):
         agents = env.possible_agents
         if not env.hosted or len(agents) != 1:
-            raise SocialRLError(f"{env}: {len(agents)} agents that act", "give novices=1, the co-players are hosted")
+            raise SocialRLError(
+                f"{env}: {len(agents)} agents that act", "give novices=1, the co-players are hosted"
+            )
         self.env, self.agent, self.render_mode = env, agents[0], env.render_mode
         self.observation_space = env.observation_space(self.agent)
         self.action_space = env.action_space(self.agent)
 
-    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[np.ndarray, dict[str, Any]]:
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[np.ndarray, dict[str, Any]]:
         """A new level and a new episode; `options` are ignored."""
         super().reset(seed=seed)
         observations, infos = self.env.reset(seed=seed)
@@ -54,7 +60,9 @@ class NoviceEnv(gymnasium.Env[np.ndarray, np.integer]):
 
 
 def make(world: str, **config: Any) -> NoviceEnv:
-    """The world of that name; config: its options, `render_mode` and `max_cycles`, as for `pettingzoo.parallel_env`."""
+    """The world of that name; config: its options, `render_mode` and `max_cycles`, as for
+    `pettingzoo.parallel_env`.
+    """
     return NoviceEnv(parallel_env(world, **config))
 
 

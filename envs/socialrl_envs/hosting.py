@@ -17,7 +17,8 @@ CoPlayer = Callable[[World, State, int, Key[Array, ""]], Int32[Array, ""]]
 def host(
     world: World, functions: Mapping[str, CoPlayer] | None = None
 ) -> Callable[[State, Key[Array, ""]], Int32[Array, " N"]]:
-    """A function (state, key) -> actions (N,) in which every co-player's entry is filled in; novices' entries are 0.
+    """A function (state, key) -> actions (N,) in which every co-player's entry is filled in; novices' entries
+    are 0.
 
     functions: policies handed in by agent name (a trained agent, say), instead of the seat's own.
     """
@@ -27,7 +28,9 @@ def host(
             raise unknown("agent", agent, world.spec.agents)
     policies: dict[int, CoPlayer] = {}
     for seat in world.spec.coplayers:
-        policies[seat] = handed.get(world.spec.agents[seat]) or registry.coplayer(world.spec.seats[seat].policy).act
+        policies[seat] = (
+            handed.get(world.spec.agents[seat]) or registry.coplayer(world.spec.seats[seat].policy).act
+        )
 
     def act(state: State, key: Key[Array, ""]) -> Int32[Array, " N"]:
         keys = jax.random.split(key, len(world.spec.seats))
@@ -41,5 +44,7 @@ def host(
 
 
 def out(state: State) -> Bool[Array, " N"]:
-    """Who is out for good: gone until the end of the episode. Worlds in which that happens keep `out` in their state."""
+    """Who is out for good: gone until the end of the episode. Worlds in which that happens keep `out` in
+    their state.
+    """
     return getattr(state, "out", jnp.zeros_like(state.present))

@@ -5,9 +5,9 @@
     obs, state = env.reset(key)
     obs, state, rewards, dones, infos = env.step(key, state, actions)
 
-As in JaxMARL, `step` starts the next episode by itself; what was really seen last is in `infos["last_obs"]`. JaxMARL's IPPO
-scripts reshape every entry of `infos` to one number per agent and take flat observations: build the env for them with
-`JaxMarlEnv(world, flatten=True, full_infos=False)`.
+As in JaxMARL, `step` starts the next episode by itself; what was really seen last is in `infos["last_obs"]`.
+JaxMARL's IPPO scripts reshape every entry of `infos` to one number per agent and take flat observations:
+build the env for them with `JaxMarlEnv(world, flatten=True, full_infos=False)`.
 """
 
 import sys
@@ -58,14 +58,16 @@ class Box:
 class JaxMarlEnv:
     """A world as a JaxMARL environment. Observations, actions, rewards and dones are dicts by agent name.
 
-    hosted: the env drives the co-players and only novices are agents; else every seat is one. levels: a pool of levels (a Level
-    with a leading axis), from which resets draw; None draws a new level at every reset, and as in JaxMARL one is drawn at every
-    step (in worlds with costly levels use a pool, or give `reset_state`). flatten: observations are vectors. full_infos: also
-    "last_obs" (by agent, before any reset) and "events" (by agent, float32 (K,)); the rest of `infos` is one number per agent.
-    functions: policies of hosted co-players by agent name, (world, state, seat, key) -> action, instead of their own.
+    hosted: the env drives the co-players and only novices are agents; else every seat is one. levels: a pool
+    of levels (a Level with a leading axis), from which resets draw; None draws a new level at every reset,
+    and as in JaxMARL one is drawn at every step (in worlds with costly levels use a pool, or give
+    `reset_state`). flatten: observations are vectors. full_infos: also "last_obs" (by agent, before any
+    reset) and "events" (by agent, float32 (K,)); the rest of `infos` is one number per agent.
+    functions: policies of hosted co-players by agent name, (world, state, seat, key) -> action, instead of
+    their own.
 
-    Keys may be of either kind, `jax.random.key` or `jax.random.PRNGKey`. An absent agent sees zeros. One that is out for good
-    (`out` in the world's state) is done from then on.
+    Keys may be of either kind, `jax.random.key` or `jax.random.PRNGKey`. An absent agent sees zeros. One that
+    is out for good (`out` in the world's state) is done from then on.
     """
 
     def __init__(
@@ -82,14 +84,20 @@ class JaxMarlEnv:
         self.world, self.levels, self.flatten, self.full_infos = world, levels, flatten, full_infos
         self.seats = spec.novices if hosted else tuple(range(len(spec.seats)))
         if not self.seats:
-            raise SocialRLError(f"{spec.name}: no novice, so nobody is left to act", "add one, or give hosted=False")
+            raise SocialRLError(
+                f"{spec.name}: no novice, so nobody is left to act", "add one, or give hosted=False"
+            )
         self.agents = [spec.agents[seat] for seat in self.seats]
         self.num_agents = len(self.agents)
         self._host = hosting.host(world, functions) if hosted else None
-        spaces = sys.modules.get("jaxmarl.environments.spaces")  # JaxMARL asks for its own classes, where it is in use
+        spaces = sys.modules.get(
+            "jaxmarl.environments.spaces"
+        )  # JaxMARL asks for its own classes, where it is in use
         discrete, box = (spaces.Discrete, spaces.Box) if spaces else (Discrete, Box)
         shape = (int(np.prod(spec.obs_shape)),) if flatten else spec.obs_shape
-        self.observation_spaces = {agent: box(0, 1 if spec.binary_views else 255, shape, jnp.uint8) for agent in self.agents}
+        self.observation_spaces = {
+            agent: box(0, 1 if spec.binary_views else 255, shape, jnp.uint8) for agent in self.agents
+        }
         self.action_spaces = {agent: discrete(len(spec.actions)) for agent in self.agents}
 
     @property
@@ -131,7 +139,9 @@ class JaxMarlEnv:
         """
         step_key, reset_key = jax.random.split(_typed(key))
         obs, after, rewards, dones, infos = self.step_env(step_key, state, actions)
-        fresh_obs, fresh = self.reset(reset_key) if reset_state is None else (self.get_obs(reset_state), reset_state)
+        fresh_obs, fresh = (
+            self.reset(reset_key) if reset_state is None else (self.get_obs(reset_state), reset_state)
+        )
 
         def either(new: Any, old: Any) -> Any:
             return jax.tree.map(lambda x, y: jnp.where(dones["__all__"], x, y), new, old)
@@ -143,8 +153,12 @@ class JaxMarlEnv:
     ) -> tuple[dict[str, Array], State, dict[str, Array], dict[str, Array], dict[str, Any]]:
         """One step without any reset; returns as `step`."""
         host_key, step_key = jax.random.split(_typed(key))
-        given = jnp.stack([jnp.asarray(actions[agent]).astype(jnp.int32).reshape(()) for agent in self.agents])
-        taken = given if self._host is None else self._host(state, host_key).at[jnp.array(self.seats)].set(given)
+        given = jnp.stack(
+            [jnp.asarray(actions[agent]).astype(jnp.int32).reshape(()) for agent in self.agents]
+        )
+        taken = (
+            given if self._host is None else self._host(state, host_key).at[jnp.array(self.seats)].set(given)
+        )
         after, outcome = self.world.step(state, taken, step_key)
         obs = self.get_obs(after)
         terminated = (outcome.terminated | hosting.out(after))[jnp.array(self.seats)]

@@ -1,9 +1,9 @@
 """Where the walls are: layouts by name, and levels from ASCII files.
 
-A layout is a function (key, height, width, density, size) -> solid (H, W) bool with a border of walls. Floors are connected.
-`size` keeps to the square of that side in the top left corner, so that one compiled function draws levels of many sizes; beside
-it all is wall. None takes all of the grid. `density` is read by `cluttered` (the share of walls) and by `maze_loops` (the
-chance that a wall between rooms is out).
+A layout is a function (key, height, width, density, size) -> solid (H, W) bool with a border of walls. Floors
+are connected. `size` keeps to the square of that side in the top left corner, so that one compiled function
+draws levels of many sizes; beside it all is wall. None takes all of the grid. `density` is read by
+`cluttered` (the share of walls) and by `maze_loops` (the chance that a wall between rooms is out).
 """
 
 from collections.abc import Callable
@@ -50,7 +50,8 @@ RING = ((-1, -1), (-1, 0), (-1, 1), (0, 1), (1, 1), (1, 0), (1, -1), (0, -1))
 def _keeps_floor_connected(solid: Bool[Array, "H W"], cell: Array) -> Bool[Array, ""]:
     """Whether a wall on this floor cell leaves its floor neighbours connected to one another around it.
 
-    The floor cells of the ring must form at most one run that holds edge neighbours (corners alone do not connect).
+    The floor cells of the ring must form at most one run that holds edge neighbours (corners alone do not
+    connect).
     """
     ring = jnp.stack([~solid[cell[0] + dr, cell[1] + dc] for dr, dc in RING])
     before = jnp.roll(ring, 1)
@@ -98,11 +99,13 @@ def four_rooms(
     return solid
 
 
-def maze(key: Key[Array, ""], height: int, width: int, density: Float32[Array, ""], size: Size = None) -> Bool[Array, "H W"]:
+def maze(
+    key: Key[Array, ""], height: int, width: int, density: Float32[Array, ""], size: Size = None
+) -> Bool[Array, "H W"]:
     """A perfect maze: there is one way, and one only, between any two floor cells.
 
-    Rooms lie on every other row and column. Along a side of even length one more line is left: niches of the outer rooms, on a
-    side drawn at random.
+    Rooms lie on every other row and column. Along a side of even length one more line is left: niches of the
+    outer rooms, on a side drawn at random.
     """
     return maze_loops(key, height, width, jnp.zeros_like(density), size)
 
@@ -110,7 +113,9 @@ def maze(key: Key[Array, ""], height: int, width: int, density: Float32[Array, "
 def maze_loops(
     key: Key[Array, ""], height: int, width: int, density: Float32[Array, ""], size: Size = None
 ) -> Bool[Array, "H W"]:
-    """A maze in which each wall between two rooms that still stands is taken out with chance `density`: several ways."""
+    """A maze in which each wall between two rooms that still stands is taken out with chance `density`:
+    several ways.
+    """
     walk_key, door_key, flip_key = jax.random.split(key, 3)
     rows, columns = sides(height, width, size)
     solid = _walk_through(walk_key, _rooms(height, width, rows, columns), rows, columns)
@@ -130,7 +135,9 @@ def _mirror(length: int, side: Int32[Array, ""]) -> Int32[Array, " L"]:
 
 
 def _rooms(height: int, width: int, rows: Int32[Array, ""], columns: Int32[Array, ""]) -> Bool[Array, "H W"]:
-    """All walls, but for the rooms of a maze (odd rows and columns) and the niches along sides of even length."""
+    """All walls, but for the rooms of a maze (odd rows and columns) and the niches along sides of even
+    length.
+    """
     row, column = np.indices((height, width), np.int32)
     odd_row, odd_column = row % 2 == 1, column % 2 == 1
     room = odd_row & (row < rows - 1) & odd_column & (column < columns - 1)
@@ -142,7 +149,9 @@ def _rooms(height: int, width: int, rows: Int32[Array, ""], columns: Int32[Array
 def _walk_through(
     key: Key[Array, ""], solid: Bool[Array, "H W"], height: Int32[Array, ""], width: Int32[Array, ""]
 ) -> Bool[Array, "H W"]:
-    """Breaks walls on a random walk that enters every room once and turns back where no new one is near (depth first)."""
+    """Breaks walls on a random walk that enters every room once and turns back where no new one is near
+    (depth first).
+    """
     rows, columns = (height - 1) // 2, (width - 1) // 2
     stride = (solid.shape[1] - 1) // 2
     most = (solid.shape[0] - 1) // 2 * stride
@@ -169,9 +178,11 @@ def _walk_through(
     return jax.lax.fori_loop(0, 2 * most, one, (solid, nowhere, start))[0]
 
 
-def make_room(key: Key[Array, ""], solid: Bool[Array, "H W"], inside: Bool[Array, "H W"], needed: int) -> Bool[Array, "H W"]:
-    """The walls, of which as many are taken out as it takes to have `needed` floor cells: one after the other, drawn among
-    those `inside` that are beside floor, so that the floor stays connected."""
+def make_room(
+    key: Key[Array, ""], solid: Bool[Array, "H W"], inside: Bool[Array, "H W"], needed: int
+) -> Bool[Array, "H W"]:
+    """The walls, of which as many are taken out as it takes to have `needed` floor cells: one after the
+    other, drawn among those `inside` that are beside floor, so that the floor stays connected."""
 
     def short(carry: tuple[Array, Array]) -> Array:
         return (jnp.sum(~carry[0]) < needed) & jnp.any(inside & carry[0])

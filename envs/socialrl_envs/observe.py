@@ -1,4 +1,6 @@
-"""Egocentric views: state -> uint8 (N, V, V, C). A cell is one integer of bits until its channels are unpacked."""
+"""Egocentric views: state -> uint8 (N, V, V, C). A cell is one integer of bits until its channels are
+unpacked.
+"""
 
 import jax
 import jax.numpy as jnp
@@ -28,7 +30,8 @@ def windows(codes: UInt32[Array, "H W"], position: Int32[Array, "N 2"], view: in
 def unpack(
     window: UInt32[Array, "N V V"], channels: int, seats: int, present: Bool[Array, " N"], identities: bool
 ) -> UInt8[Array, "N V V C"]:
-    """Bits to channels: `channels` tile channels, then the other seats, together (one channel) or each in a channel of its own.
+    """Bits to channels: `channels` tile channels, then the other seats, together (one channel) or each in a
+    channel of its own.
 
     The seats' bits follow the tiles' bits. A seat does not see itself, and an absent one sees nothing.
     """

@@ -1,12 +1,13 @@
-"""Any world as a PettingZoo environment: `WorldEnv` (parallel), and `env`, `raw_env`, `parallel_env` for `<world>_v0`.
+"""Any world as a PettingZoo environment: `WorldEnv` (parallel), and `env`, `raw_env`, `parallel_env` for
+`<world>_v0`.
 
     from socialrl_envs import coin_grid_v0
     env = coin_grid_v0.parallel_env(size=9, experts=2, render_mode="rgb_array")
 
-By default the env hosts its co-players: it drives them, and only novices act and appear in `agents`. `functions` hands in
-policies by agent name, a trained agent's, say: {"expert_0": (world, state, seat, key) -> action}, traceable by JAX.
-`hosted=False` hands every seat to the caller. Importing this file also registers every world with PettingZoo, as
-"socialrl/<world>_v0".
+By default the env hosts its co-players: it drives them, and only novices act and appear in `agents`.
+`functions` hands in policies by agent name, a trained agent's, say: {"expert_0": (world, state, seat, key) ->
+action}, traceable by JAX. `hosted=False` hands every seat to the caller. Importing this file also registers
+every world with PettingZoo, as "socialrl/<world>_v0".
 """
 
 import dataclasses
@@ -27,7 +28,9 @@ try:
     from pettingzoo.utils import wrappers
     from pettingzoo.utils.conversions import parallel_to_aec
 except ModuleNotFoundError as missing:
-    raise ModuleNotFoundError(f"{missing}: pip install 'socialrl[pettingzoo]'", name=missing.name) from missing
+    raise ModuleNotFoundError(
+        f"{missing}: pip install 'socialrl[pettingzoo]'", name=missing.name
+    ) from missing
 
 from socialrl_envs import grid, hosting, registry
 from socialrl_envs.errors import SocialRLError, unknown
@@ -40,7 +43,9 @@ SEAT_CHARS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 @dataclasses.dataclass(frozen=True)
 class _Recipe:
-    """What identifies a world that was made from options: two envs of one recipe share their compiled functions."""
+    """What identifies a world that was made from options: two envs of one recipe share their compiled
+    functions.
+    """
 
     text: str
     world: Any = dataclasses.field(compare=False)
@@ -52,7 +57,9 @@ def _first_of(recipe: _Recipe) -> Any:
 
 
 def _recipe(name: str, config: dict[str, Any], max_cycles: int | None) -> _Recipe:
-    """The world's; max_cycles is PettingZoo's word for `horizon`. Raises SocialRLError for what `registry.make` refuses."""
+    """The world's; max_cycles is PettingZoo's word for `horizon`. Raises SocialRLError for what
+    `registry.make` refuses.
+    """
     if max_cycles is not None:
         if "horizon" in config:
             raise SocialRLError(f"{name}: max_cycles and horizon are one and the same", "give one of them")
@@ -67,10 +74,11 @@ Functions = tuple[tuple[str, hosting.CoPlayer], ...]  # as items, which can be h
 
 @lru_cache(maxsize=32)
 def _compile(world: Any, hosted: bool, functions: Functions) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    """The jitted (reset, step) of an env: key -> (state, obs); (state, actions, key) -> (state, obs, outcome).
+    """The jitted (reset, step) of an env: key -> (state, obs); (state, actions, key) -> (state, obs,
+    outcome).
 
-    The key is the episode's: every step folds its time in, so one seed fixes the whole episode. A seat that goes out in this
-    step sees what it would have seen from where it ended; an absent one sees zeros.
+    The key is the episode's: every step folds its time in, so one seed fixes the whole episode. A seat that
+    goes out in this step sees what it would have seen from where it ended; an absent one sees zeros.
     """
     host = hosting.host(world, dict(functions))
     driven = np.isin(np.arange(len(world.spec.seats)), world.spec.coplayers) & hosted
@@ -80,7 +88,9 @@ def _compile(world: Any, hosted: bool, functions: Functions) -> tuple[Callable[.
         state = world.reset(world.sample_level(level_key), state_key)
         return state, world.observe(state)
 
-    def step(state: State, actions: Int32[Array, " N"], key: Key[Array, ""]) -> tuple[State, UInt8[Array, "N V V C"], Outcome]:
+    def step(
+        state: State, actions: Int32[Array, " N"], key: Key[Array, ""]
+    ) -> tuple[State, UInt8[Array, "N V V C"], Outcome]:
         host_key, step_key = jax.random.split(jax.random.fold_in(key, state.time + 1))
         if hosted:
             actions = jnp.where(driven, host(state, host_key), actions)
@@ -96,15 +106,21 @@ class WorldEnv(pettingzoo.ParallelEnv[str, np.ndarray, Any]):
 
     Observations: uint8 (V, V, C), 0 to `world.spec.highest`, channels as in
     `world.spec.channels`. Actions: Discrete, as in `world.spec.actions`.
-    infos[agent]: "events", float32 (K,), the agent's own cumulants of this step, and "present", whether it is on the grid.
-    An absent agent stays in `agents` (PettingZoo lets nobody come back): it sees zeros and its actions do nothing. One that is
-    out for good (`out` in the world's state) terminates and leaves `agents`; its last observation is from where it ended.
+    infos[agent]: "events", float32 (K,), the agent's own cumulants of this step, and "present", whether it is
+    on the grid. An absent agent stays in `agents` (PettingZoo lets nobody come back): it sees zeros and its
+    actions do nothing. One that is out for good (`out` in the world's state) terminates and leaves `agents`;
+    its last observation is from where it ended.
     functions: policies of hosted co-players by agent name, see the module.
     render_seat: the agent (a hosted co-player may be it) that pictures mark; what it does not see is dimmed.
-    `reset(seed=s)` fixes the whole episode and all that follow; `reset()` goes on from there. `options` are ignored.
+    `reset(seed=s)` fixes the whole episode and all that follow; `reset()` goes on from there. `options` are
+    ignored.
     """
 
-    metadata: dict[str, Any] = {"render_modes": list(RENDER_MODES), "is_parallelizable": True, "render_fps": RENDER_FPS}  # noqa: RUF012
+    metadata: dict[str, Any] = {
+        "render_modes": list(RENDER_MODES),
+        "is_parallelizable": True,
+        "render_fps": RENDER_FPS,
+    }  # noqa: RUF012
 
     def __init__(
         self,
@@ -121,16 +137,22 @@ class WorldEnv(pettingzoo.ParallelEnv[str, np.ndarray, Any]):
             raise unknown("render_seat", render_seat, spec.agents)
         seats = spec.novices if hosted else range(len(spec.seats))
         if not seats:
-            raise SocialRLError(f"{spec.name}: no novice, so nobody is left to act", "add one, or give hosted=False")
+            raise SocialRLError(
+                f"{spec.name}: no novice, so nobody is left to act", "add one, or give hosted=False"
+            )
         if functions and not hosted:
-            raise SocialRLError(f"{spec.name}: functions for co-players that are not hosted", "leave out hosted=False")
+            raise SocialRLError(
+                f"{spec.name}: functions for co-players that are not hosted", "leave out hosted=False"
+            )
         self.world, self.render_mode, self.render_seat = world, render_mode, render_seat
         self.hosted, self.functions = hosted, tuple((functions or {}).items())
         self.metadata = {**type(self).metadata, "name": f"{spec.name}_v0"}
         self._seat_of = {spec.agents[seat]: seat for seat in seats}
         self.possible_agents = list(self._seat_of)
         self.agents: list[str] = []
-        self._observation_spaces = {a: spaces.Box(0, spec.highest, spec.obs_shape, np.uint8) for a in self.possible_agents}
+        self._observation_spaces = {
+            a: spaces.Box(0, spec.highest, spec.obs_shape, np.uint8) for a in self.possible_agents
+        }
         self._action_spaces = {a: spaces.Discrete(len(spec.actions)) for a in self.possible_agents}
         self._planes = 1 + max(world.channel_of_tile.values())
         shape = (spec.height, spec.width, self._planes + len(spec.seats))
@@ -174,14 +196,22 @@ class WorldEnv(pettingzoo.ParallelEnv[str, np.ndarray, Any]):
 
     def step(
         self, actions: Mapping[str, Any]
-    ) -> tuple[dict[str, np.ndarray], dict[str, float], dict[str, bool], dict[str, bool], dict[str, dict[str, Any]]]:
-        """One step of the world. Raises SocialRLError for a missing or unknown agent and for an action out of its space."""
+    ) -> tuple[
+        dict[str, np.ndarray], dict[str, float], dict[str, bool], dict[str, bool], dict[str, dict[str, Any]]
+    ]:
+        """One step of the world. Raises SocialRLError for a missing or unknown agent and for an action out of
+        its space.
+        """
         if not self.agents:
-            raise SocialRLError(f"{self}: step() after the episode's end, or before the first", "call reset() first")
+            raise SocialRLError(
+                f"{self}: step() after the episode's end, or before the first", "call reset() first"
+            )
         taken = jnp.asarray(self._checked(actions))
         state, observations, outcome = self._step(self.world_state, taken, self._key)
         self._state = state
-        present, out, observations, outcome = jax.device_get((state.present, hosting.out(state), observations, outcome))
+        present, out, observations, outcome = jax.device_get(
+            (state.present, hosting.out(state), observations, outcome)
+        )
         if self.render_mode == "human":
             self.render()
         terminated = {agent: bool(outcome.terminated or out[self._seat_of[agent]]) for agent in self.agents}
@@ -197,8 +227,8 @@ class WorldEnv(pettingzoo.ParallelEnv[str, np.ndarray, Any]):
         return result
 
     def state(self) -> np.ndarray:
-        """The whole grid, uint8 (H, W, channels of the tiles + N): what lies where (0 or 1), then a plane per seat that holds
-        1 + its heading where it stands (0 elsewhere, and if it is absent)."""
+        """The whole grid, uint8 (H, W, channels of the tiles + N): what lies where (0 or 1), then a plane per
+        seat that holds 1 + its heading where it stands (0 elsewhere, and if it is absent)."""
         state = jax.device_get(self.world_state)
         view = np.zeros(self.state_space.shape, np.uint8)
         for tile, channel in self.world.channel_of_tile.items():
@@ -209,9 +239,13 @@ class WorldEnv(pettingzoo.ParallelEnv[str, np.ndarray, Any]):
         return view
 
     def render(self) -> np.ndarray | str | None:
-        """rgb_array: uint8 (H * cell, W * cell, 3); ansi: the level's characters and who is who; human: a window, None."""
+        """rgb_array: uint8 (H * cell, W * cell, 3); ansi: the level's characters and who is who; human: a
+        window, None.
+        """
         if self.render_mode is None:
-            raise SocialRLError(f"{self}: render() without a render_mode", "give render_mode='rgb_array' to the env")
+            raise SocialRLError(
+                f"{self}: render() without a render_mode", "give render_mode='rgb_array' to the env"
+            )
         if self.render_mode == "ansi":
             return self._text()
         from socialrl_envs import render
@@ -231,7 +265,9 @@ class WorldEnv(pettingzoo.ParallelEnv[str, np.ndarray, Any]):
             self._window = None
 
     def __getstate__(self) -> dict[str, Any]:
-        return {key: value for key, value in self.__dict__.items() if key not in ("_reset", "_step", "_window")}
+        return {
+            key: value for key, value in self.__dict__.items() if key not in ("_reset", "_step", "_window")
+        }
 
     def __setstate__(self, fields: dict[str, Any]) -> None:
         self.__dict__.update(fields, _window=None)
@@ -241,7 +277,9 @@ class WorldEnv(pettingzoo.ParallelEnv[str, np.ndarray, Any]):
 
     def _checked(self, actions: Mapping[str, Any]) -> Int32[np.ndarray, " N"]:
         checked = np.zeros(len(self.world.spec.seats), np.int32)
-        for agent in actions:  # of one that is out, too: PettingZoo's conversion to AEC repeats its last action
+        for (
+            agent
+        ) in actions:  # of one that is out, too: PettingZoo's conversion to AEC repeats its last action
             if agent not in self._seat_of:
                 raise unknown("agent", str(agent), self._seat_of)
         for agent in self.agents:
@@ -255,7 +293,9 @@ class WorldEnv(pettingzoo.ParallelEnv[str, np.ndarray, Any]):
 
     def _infos(self, events: np.ndarray, present: np.ndarray) -> dict[str, dict[str, Any]]:
         seats = {agent: self._seat_of[agent] for agent in self.agents}
-        return {agent: {"events": np.array(events[i]), "present": bool(present[i])} for agent, i in seats.items()}
+        return {
+            agent: {"events": np.array(events[i]), "present": bool(present[i])} for agent, i in seats.items()
+        }
 
     def _text(self) -> str:
         state = jax.device_get(self.world_state)
@@ -269,7 +309,9 @@ class WorldEnv(pettingzoo.ParallelEnv[str, np.ndarray, Any]):
 
 
 def check_action(agent: str, action: Any, space: spaces.Space) -> int:
-    """The action as an int; raises SocialRLError naming the agent and the bound if it is not in the agent's space."""
+    """The action as an int; raises SocialRLError naming the agent and the bound if it is not in the agent's
+    space.
+    """
     assert isinstance(space, spaces.Discrete)
     bound = f"an integer in 0..{int(space.n) - 1}"
     try:
@@ -345,12 +387,16 @@ def env(world: str, **config: Any) -> pettingzoo.AECEnv[str, np.ndarray, Any]:
 
 
 def register_worlds() -> None:
-    """Enters every world into PettingZoo's registry: `pettingzoo.make("parallel", "socialrl/coin_grid_v0", size=7)`."""
+    """Enters every world into PettingZoo's registry: `pettingzoo.make("parallel", "socialrl/coin_grid_v0",
+    size=7)`.
+    """
     if not hasattr(pettingzoo, "register"):  # a PettingZoo without a registry
         return
     for name in registry.names():
         if f"socialrl/{name}-v0" not in pettingzoo.parallel_registry:
-            pettingzoo.register("parallel", f"socialrl/{name}_v0", entry_point=f"socialrl_envs.{name}_v0:parallel_env")
+            pettingzoo.register(
+                "parallel", f"socialrl/{name}_v0", entry_point=f"socialrl_envs.{name}_v0:parallel_env"
+            )
             pettingzoo.register("aec", f"socialrl/{name}_v0", entry_point=f"socialrl_envs.{name}_v0:env")
 
 

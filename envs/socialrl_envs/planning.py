@@ -1,4 +1,6 @@
-"""Shortest-path planning by relaxation: what a cell is worth to someone who can go anywhere, and the best move."""
+"""Shortest-path planning by relaxation: what a cell is worth to someone who can go anywhere, and the best
+move.
+"""
 
 from collections.abc import Callable
 
@@ -22,12 +24,17 @@ def shifted(field: Array, delta: tuple[int, int], fill: float | int) -> Array:
 def move_values(
     gain: Float32[Array, "H W"], solid: Bool[Array, "H W"], value: Float32[Array, "H W"], discount: float
 ) -> Float32[Array, "5 H W"]:
-    """The worth of each compass move from each cell: Q(c, m) = gain(c') + discount * V(c') if gain(c') <= 0 else gain(c').
+    """The worth of each compass move from each cell: Q(c, m) = gain(c') + discount * V(c') if gain(c') <= 0
+    else gain(c').
 
-    A positive gain ends the errand (the next one is planned from there), a negative one is a toll. Walls leave one in place.
+    A positive gain ends the errand (the next one is planned from there), a negative one is a toll. Walls
+    leave one in place.
     """
     entering = jnp.where(gain > 0, gain, gain + discount * value)
-    moves = [jnp.where(shifted(solid, delta, True), discount * value, shifted(entering, delta, 0.0)) for delta in grid.DELTAS]
+    moves = [
+        jnp.where(shifted(solid, delta, True), discount * value, shifted(entering, delta, 0.0))
+        for delta in grid.DELTAS
+    ]
     return jnp.stack([*moves, discount * value])
 
 
@@ -43,7 +50,9 @@ def turn_values(
 
 
 def _relaxed(improved: Callable[[Array], Array], solid: Array, start: Array) -> Array:
-    """The fixed point of V = max(improved(V), 0), 0 in walls; relaxed until nothing changes, at most V.size rounds."""
+    """The fixed point of V = max(improved(V), 0), 0 in walls; relaxed until nothing changes, at most V.size
+    rounds.
+    """
 
     def sweep(carry: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
         value, _, rounds = carry
@@ -53,15 +62,24 @@ def _relaxed(improved: Callable[[Array], Array], solid: Array, start: Array) -> 
     def unfinished(carry: tuple[Array, Array, Array]) -> Array:
         return carry[1] & (carry[2] < start.size)
 
-    return jnp.where(solid, 0.0, jax.lax.while_loop(unfinished, sweep, (start, jnp.array(True), jnp.int32(0)))[0])
+    return jnp.where(
+        solid, 0.0, jax.lax.while_loop(unfinished, sweep, (start, jnp.array(True), jnp.int32(0)))[0]
+    )
 
 
-def errand_values(gain: Float32[Array, "H W"], solid: Bool[Array, "H W"], discount: float = DISCOUNT) -> Float32[Array, "H W"]:
-    """V: the value of the best errand (walk to one gain) from each cell, the fixed point of V(c) = max_m Q(c, m), V >= 0.
+def errand_values(
+    gain: Float32[Array, "H W"], solid: Bool[Array, "H W"], discount: float = DISCOUNT
+) -> Float32[Array, "H W"]:
+    """V: the value of the best errand (walk to one gain) from each cell, the fixed point of V(c) = max_m Q(c,
+    m), V >= 0.
 
-    Staying and walking into walls never raise V, so a round asks for the best of four neighbours to enter, and no more.
+    Staying and walking into walls never raise V, so a round asks for the best of four neighbours to enter,
+    and no more.
     """
-    toll, onward = jnp.where(solid, 0.0, gain), jnp.where(solid | (gain > 0), 0.0, discount).astype(jnp.float32)
+    toll, onward = (
+        jnp.where(solid, 0.0, gain),
+        jnp.where(solid | (gain > 0), 0.0, discount).astype(jnp.float32),
+    )
 
     def improved(value: Array) -> Array:
         entering = toll + onward * value

@@ -1,8 +1,9 @@
 """Whether a seat is on the grid now: schedules as four numbers, so that a curriculum can turn them.
 
-(start, leave, back, until): it is there at the reset with probability `start`; at each step it leaves with probability
-`leave` and comes back with probability `back`; from `until` (a share of the horizon) on it is gone for good. With a negative
-`until` who has left does not come back, and all others go at a time drawn evenly up to the share -until.
+(start, leave, back, until): it is there at the reset with probability `start`; at each step it leaves with
+probability `leave` and comes back with probability `back`; from `until` (a share of the horizon) on it is
+gone for good. With a negative `until` who has left does not come back, and all others go at a time drawn
+evenly up to the share -until.
 """
 
 import jax
@@ -33,7 +34,8 @@ def parse(key: str, presence: str | Schedule) -> Schedule:
         return SCHEDULES[presence]
     if len(presence) != 4 or not all(0 <= p <= 1 for p in presence[:3]) or presence[3] < -1:
         raise SocialRLError(
-            f"{key}: {presence}", "give (start, leave, back, until): three probabilities in 0..1, then a share >= -1"
+            f"{key}: {presence}",
+            "give (start, leave, back, until): three probabilities in 0..1, then a share >= -1",
         )
     return presence
 
@@ -45,7 +47,11 @@ def begin(schedule: Float32[Array, "N 4"], key: Key[Array, ""]) -> Bool[Array, "
 
 
 def advance(
-    schedule: Float32[Array, "N 4"], present: Bool[Array, " N"], time: Int32[Array, ""], horizon: int, key: Key[Array, ""]
+    schedule: Float32[Array, "N 4"],
+    present: Bool[Array, " N"],
+    time: Int32[Array, ""],
+    horizon: int,
+    key: Key[Array, ""],
 ) -> Bool[Array, " N"]:
     """Who is there after a step that ended at `time`."""
     _, leave, back, until = schedule.T
@@ -57,8 +63,11 @@ def advance(
     return stays & (now < end)
 
 
-def wait_for_room(before: Bool[Array, " N"], after: Bool[Array, " N"], position: Int32[Array, "N 2"]) -> Bool[Array, " N"]:
-    """`after`, except that a seat that comes back waits while somebody is on its cell (two at once: the lower index first).
+def wait_for_room(
+    before: Bool[Array, " N"], after: Bool[Array, " N"], position: Int32[Array, "N 2"]
+) -> Bool[Array, " N"]:
+    """`after`, except that a seat that comes back waits while somebody is on its cell (two at once: the lower
+    index first).
 
     For worlds in which seats block one another.
     """

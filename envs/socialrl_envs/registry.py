@@ -13,7 +13,11 @@ from socialrl_envs.errors import SocialRLError, nearest, unknown
 def discover(package: str) -> dict[str, str]:
     """File stem -> module path of every public module in a package."""
     folder = importlib.import_module(package)
-    return {m.name: f"{package}.{m.name}" for m in pkgutil.iter_modules(folder.__path__) if not m.name.startswith("_")}
+    return {
+        m.name: f"{package}.{m.name}"
+        for m in pkgutil.iter_modules(folder.__path__)
+        if not m.name.startswith("_")
+    }
 
 
 def load(kind: str, package: str, name: str) -> ModuleType:
@@ -47,7 +51,8 @@ def coplayer(name: str) -> ModuleType:
 def make(name: str, **config: Any) -> Any:
     """Builds a world: `make("coin_grid", novices=1, experts=2, size=9)`.
 
-    Raises SocialRLError for an unknown world, an unknown option or an impossible value, with the nearest right spelling.
+    Raises SocialRLError for an unknown world, an unknown option or an impossible value, with the nearest
+    right spelling.
     """
     cls = world_config(name)
     known = cls.__dataclass_fields__

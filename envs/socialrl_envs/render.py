@@ -3,8 +3,9 @@
     image = draw_state(world, state, seat=0)  # what seat 0 does not see is dimmed
     image = draw(picture_of(state), cell=32)
 
-What seats cannot know is drawn small, on a yellow note in the corner of its cell: a goal's number in the hidden order, the
-wave of a flooded bridge. `draw` is `draw_ground`, then `draw_figures`; a viewer may put something between the two.
+What seats cannot know is drawn small, on a yellow note in the corner of its cell: a goal's number in the
+hidden order, the wave of a flooded bridge. `draw` is `draw_ground`, then `draw_figures`; a viewer may put
+something between the two.
 """
 
 import dataclasses
@@ -40,8 +41,9 @@ class Picture:
     """What there is to see of a state. position: (row, column). heading: 0 up, 1 right, 2 down, 3 left.
 
     colours: RGB of every seat, or None for Okabe and Ito's in seat order. flooded: whether bridges are.
-    looks: for each goal of a hidden order the kind that seats see, 0..8, or None where all look alike. secret: whether goals
-    are not to be seen at all, so that only their notes are drawn. notes: whether notes are drawn.
+    looks: for each goal of a hidden order the kind that seats see, 0..8, or None where all look alike.
+    secret: whether goals are not to be seen at all, so that only their notes are drawn. notes: whether notes
+    are drawn.
     """
 
     tiles: UInt8[np.ndarray, "H W"]
@@ -105,13 +107,19 @@ def _rgb(colour: str) -> Colour:
 
 
 def picture_of(state: Any, world: Any = None, seat: int | None = None) -> Picture:
-    """The picture of one State (not of a batch); its arrays are copied to the host, what it hides from seats included.
+    """The picture of one State (not of a batch); its arrays are copied to the host, what it hides from seats
+    included.
 
-    world: seats have the colours that it gives them. seat: goals that the world does not show to this seat are secret."""
+    world: seats have the colours that it gives them. seat: goals that the world does not show to this seat
+    are secret."""
     tiles, position, heading = (np.asarray(part) for part in (state.tiles, state.position, state.heading))
     seats = world.spec.seats if world is not None else ()
     looks = getattr(state, "numbers", {}).get("looks")
-    shown = world.shown_to_seats() if world is not None and seat is not None and hasattr(world, "shown_to_seats") else None
+    shown = (
+        world.shown_to_seats()
+        if world is not None and seat is not None and hasattr(world, "shown_to_seats")
+        else None
+    )
     return Picture(
         tiles,
         position,
@@ -127,7 +135,9 @@ def picture_of(state: Any, world: Any = None, seat: int | None = None) -> Pictur
 def draw_state(
     world: Any, state: Any, cell: int = 32, seat: int | None = None, theme: str = "light"
 ) -> UInt8[np.ndarray, "h w 3"]:
-    """One State of a world, with headings where seats turn. seat: it is marked, and what it does not see is dimmed."""
+    """One State of a world, with headings where seats turn. seat: it is marked, and what it does not see is
+    dimmed.
+    """
     view = None if seat is None else seen_by(world, state, seat)
     return draw(picture_of(state, world, seat), cell, seat, view, "forward" in world.spec.actions, theme)
 
@@ -142,15 +152,20 @@ def draw(
 ) -> UInt8[np.ndarray, "h w 3"]:
     """The picture at `cell` pixels per cell. theme: "light" or "dark".
 
-    seat: this seat is marked. view: what it sees is framed and the rest is dimmed: a mask of cells, a rectangle
-    (row, column, height, width) that may reach over the border, or a number V, the V x V cells around `seat`.
+    seat: this seat is marked. view: what it sees is framed and the rest is dimmed: a mask of cells, a
+    rectangle (row, column, height, width) that may reach over the border, or a number V, the V x V cells
+    around `seat`.
     headings: show where everybody faces. Raises SocialRLError for an impossible size, seat or view.
     """
     return draw_figures(draw_ground(picture, cell, seat, view, theme), picture, cell, seat, headings, view)
 
 
 def draw_ground(
-    picture: Picture, cell: int = 32, seat: int | None = None, view: int | View | None = None, theme: str = "light"
+    picture: Picture,
+    cell: int = 32,
+    seat: int | None = None,
+    view: int | View | None = None,
+    theme: str = "light",
 ) -> UInt8[np.ndarray, "h w 3"]:
     """All of `draw` but the figures: a new array."""
     _check(picture, cell, seat, theme)
@@ -160,7 +175,9 @@ def draw_ground(
     inverse = inverse.reshape(height, width)
     bank = np.stack([_tile(cell, int(code), theme) for code in codes])
     if mask is not None:  # each tile a second time, dimmed
-        dim = np.rint(bank * np.float32(0.45) + np.asarray(PALETTES[theme].fog, np.float32) * np.float32(0.55)).astype(np.uint8)
+        dim = np.rint(
+            bank * np.float32(0.45) + np.asarray(PALETTES[theme].fog, np.float32) * np.float32(0.55)
+        ).astype(np.uint8)
         bank, inverse = np.concatenate([bank, dim]), inverse + len(codes) * ~mask
     image = bank[inverse].transpose(0, 2, 1, 3, 4).reshape(height * cell, width * cell, 3)
     if mask is not None:
@@ -182,7 +199,9 @@ def draw_figures(
     for one, (middle, size) in places(picture).items():
         row, column = (int(p) for p in picture.position[one])
         heading = int(picture.heading[one]) if headings else None
-        sprite = sprites.figure(cell, colours[one], SEATS[one % len(SEATS)], middle, size, heading, one == seat)
+        sprite = sprites.figure(
+            cell, colours[one], SEATS[one % len(SEATS)], middle, size, heading, one == seat
+        )
         part = image[row * cell : (row + 1) * cell, column * cell : (column + 1) * cell]
         strength = np.float32(1 if seen[row, column] else 0.4)
         part[:] = np.rint(sprites.over(sprite * strength, part / np.float32(255)) * 255)
@@ -213,7 +232,8 @@ def _side_by_side(count: int) -> tuple[tuple[tuple[float, float], float], ...]:
     rows = -(-count // columns)
     size = 1.04 / columns
     return tuple(
-        (((i % columns - (columns - 1) / 2) / columns, (i // columns - (rows - 1) / 2) / columns), size) for i in range(count)
+        (((i % columns - (columns - 1) / 2) / columns, (i // columns - (rows - 1) / 2) / columns), size)
+        for i in range(count)
     )
 
 
@@ -229,18 +249,26 @@ def _check(picture: Picture, cell: int, seat: int | None, theme: str) -> None:
     if seat is not None and not 0 <= seat < len(picture.present):
         raise SocialRLError(f"seat: {seat}", f"there are {len(picture.present)} seats, from 0")
     if len(_colours(picture)) != len(picture.present):
-        raise SocialRLError(f"colours: {len(_colours(picture))} for {len(picture.present)} seats", "give one RGB per seat")
+        raise SocialRLError(
+            f"colours: {len(_colours(picture))} for {len(picture.present)} seats", "give one RGB per seat"
+        )
 
 
-# The ground. A cell's code: its tile, 8 bits for the neighbours that are walls (water for water, bridges), and its mark: 1 for
-# a flooded bridge, 1 + the kind that a goal shows, SECRET for a goal that shows nothing, else 0; and UNNOTED on top of it.
+# The ground. A cell's code: its tile, 8 bits for the neighbours that are walls (water for water, bridges),
+# and its mark: 1 for a flooded bridge, 1 + the kind that a goal shows, SECRET for a goal that shows nothing,
+# else 0; and UNNOTED on top of it.
 
 SECRET, UNNOTED = 10, 128
 
 AROUND = ((-1, 0), (0, 1), (1, 0), (0, -1), (-1, 1), (1, 1), (1, -1), (-1, -1))
 UP, RIGHT, DOWN, LEFT = (1 << i for i in range(4))
 # corner -> the bits of the two sides and of the diagonal next to it, and its direction (x, y)
-CORNERS = ((UP, RIGHT, 16, (1, -1)), (DOWN, RIGHT, 32, (1, 1)), (DOWN, LEFT, 64, (-1, 1)), (UP, LEFT, 128, (-1, -1)))
+CORNERS = (
+    (UP, RIGHT, 16, (1, -1)),
+    (DOWN, RIGHT, 32, (1, 1)),
+    (DOWN, LEFT, 64, (-1, 1)),
+    (UP, LEFT, 128, (-1, -1)),
+)
 
 
 def _codes(picture: Picture) -> Int[np.ndarray, "H W"]:
@@ -250,7 +278,10 @@ def _codes(picture: Picture) -> Int[np.ndarray, "H W"]:
     for here in (wall, wet):
         padded = np.pad(here, 1, constant_values=True)
         height, width = here.shape
-        bits = [padded[1 + r : 1 + r + height, 1 + c : 1 + c + width].astype(np.int32) << i for i, (r, c) in enumerate(AROUND)]
+        bits = [
+            padded[1 + r : 1 + r + height, 1 + c : 1 + c + width].astype(np.int32) << i
+            for i, (r, c) in enumerate(AROUND)
+        ]
         masks.append(np.bitwise_or.reduce(bits))
     mark = ((tiles == BRIDGE) & picture.flooded).astype(np.int32)
     for number, look in enumerate(picture.looks or ()):
@@ -369,7 +400,9 @@ def _mask(picture: Picture, seat: int | None, view: int | View) -> Bool[np.ndarr
     height, width = picture.tiles.shape
     if isinstance(view, np.ndarray):
         if view.shape != (height, width) or view.dtype != np.bool_:
-            raise SocialRLError(f"view: {view.dtype} {view.shape}", f"a mask is bool ({height}, {width}), one per cell")
+            raise SocialRLError(
+                f"view: {view.dtype} {view.shape}", f"a mask is bool ({height}, {width}), one per cell"
+            )
         return view
     if isinstance(view, int):
         if seat is None:
@@ -382,7 +415,9 @@ def _mask(picture: Picture, seat: int | None, view: int | View) -> Bool[np.ndarr
     return mask
 
 
-def _outline(image: UInt8[np.ndarray, "h w 3"], mask: Bool[np.ndarray, "H W"], cell: int, colour: Colour) -> None:
+def _outline(
+    image: UInt8[np.ndarray, "h w 3"], mask: Bool[np.ndarray, "H W"], cell: int, colour: Colour
+) -> None:
     """Draws a line along the inner border of the mask, in place."""
     width = max(1, cell // 14)
     padded = np.pad(mask, 1)
@@ -397,15 +432,17 @@ def _outline(image: UInt8[np.ndarray, "h w 3"], mask: Bool[np.ndarray, "H W"], c
 
 
 def seen_by(world: Any, state: Any, seat: int) -> Bool[np.ndarray, "H W"]:
-    """Which cells a seat has in sight, as `draw(view=...)` takes them: ahead of it and not hidden by walls where seats turn,
-    around it where the view is partial, all of them else. An absent seat sees none."""
+    """Which cells a seat has in sight, as `draw(view=...)` takes them: ahead of it and not hidden by walls
+    where seats turn, around it where the view is partial, all of them else. An absent seat sees none."""
     shape, config = state.tiles.shape, world.config
     if not state.present[seat]:
         return np.zeros(shape, bool)
     (row, column), reach = (int(p) for p in state.position[seat]), np.arange(config.view)
     if "forward" in world.spec.actions:
         ahead, aside = np.meshgrid(reach[::-1], reach - config.view // 2, indexing="ij")
-        offsets = ((-ahead, aside), (aside, ahead), (ahead, -aside), (-aside, -ahead))[int(state.heading[seat])]
+        offsets = ((-ahead, aside), (aside, ahead), (ahead, -aside), (-aside, -ahead))[
+            int(state.heading[seat])
+        ]
     elif config.observation == "partial":
         offsets = np.meshgrid(reach - config.view // 2, reach - config.view // 2, indexing="ij")
     else:
@@ -421,7 +458,9 @@ def seen_by(world: Any, state: Any, seat: int) -> Bool[np.ndarray, "H W"]:
 
 
 def _lit(clear: Bool[np.ndarray, "V V"]) -> Bool[np.ndarray, "V V"]:
-    """Which cells of a view are seen from the middle of its last row: the rule of `sight.visible`, cell by cell."""
+    """Which cells of a view are seen from the middle of its last row: the rule of `sight.visible`, cell by
+    cell.
+    """
     size, half = len(clear), len(clear) // 2
     seen, reached = np.zeros((size, size), bool), {half}
     for row in reversed(range(size)):

@@ -1,4 +1,5 @@
-"""The shortest ways of seats that turn, from every cell and heading to every target: found once, when a level is drawn.
+"""The shortest ways of seats that turn, from every cell and heading to every target: found once, when a level
+is drawn.
 
 An action takes two bits, so the ways to three targets of a 13 x 13 grid fill 507 bytes.
 """
@@ -22,8 +23,11 @@ def _options(costs: Array, target: Array, toll: Array, solid: Array) -> Float32[
     return 1 + jnp.stack([jnp.roll(costs, 1, axis=0), jnp.roll(costs, -1, axis=0), forward])
 
 
-def costs(target: Bool[Array, "H W"], toll: Float32[Array, "H W"], solid: Bool[Array, "H W"]) -> Float32[Array, "4 H W"]:
-    """Steps from every (heading, cell) onto a target, turns counted, plus the toll of every other cell that is entered.
+def costs(
+    target: Bool[Array, "H W"], toll: Float32[Array, "H W"], solid: Bool[Array, "H W"]
+) -> Float32[Array, "4 H W"]:
+    """Steps from every (heading, cell) onto a target, turns counted, plus the toll of every other cell that
+    is entered.
 
     FAR or more where there is no way. Who stands on a target has to leave it and come back.
     """
@@ -44,7 +48,10 @@ def pace(found: Float32[Array, "T 4 H W"], target: Bool[Array, "T H W"]) -> Floa
 
 
 def actions(
-    found: Float32[Array, "4 H W"], target: Bool[Array, "H W"], toll: Float32[Array, "H W"], solid: Bool[Array, "H W"]
+    found: Float32[Array, "4 H W"],
+    target: Bool[Array, "H W"],
+    toll: Float32[Array, "H W"],
+    solid: Bool[Array, "H W"],
 ) -> Int32[Array, "4 H W"]:
     """The first action of a shortest way from every (heading, cell), forward where it is as good as a turn."""
     left, right, forward = _options(found, target, toll, solid)
@@ -61,7 +68,11 @@ def pack(chosen: Int32[Array, "T 4 H W"]) -> UInt8[Array, "T X"]:
 
 
 def look_up(
-    packed: UInt8[Array, "T X"], target: Int32[Array, ""], heading: Int32[Array, ""], cell: Int32[Array, " 2"], width: int
+    packed: UInt8[Array, "T X"],
+    target: Int32[Array, ""],
+    heading: Int32[Array, ""],
+    cell: Int32[Array, " 2"],
+    width: int,
 ) -> Int32[Array, ""]:
     """The action on the way to that target, or NOWHERE. The grid is `width` cells high as well."""
     index = (heading * width + cell[0]) * width + cell[1]

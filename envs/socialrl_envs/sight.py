@@ -1,8 +1,9 @@
-"""Views of seats that face somewhere: V x V cells ahead, the seat at the bottom centre looking up, hidden behind walls.
+"""Views of seats that face somewhere: V x V cells ahead, the seat at the bottom centre looking up, hidden
+behind walls.
 
-The grid is kept as bits, a word per row and a word per column (`bitmaps`, drawn up with the level), so a view is V words of it,
-which the heading puts in order. A channel stays V words until all channels are unpacked at once, at the end. Under `vmap` all
-worlds are looked at together, as the last axis.
+The grid is kept as bits, a word per row and a word per column (`bitmaps`, drawn up with the level), so a view
+is V words of it, which the heading puts in order. A channel stays V words until all channels are unpacked at
+once, at the end. Under `vmap` all worlds are looked at together, as the last axis.
 """
 
 import functools
@@ -16,11 +17,17 @@ from jaxtyping import Bool, Int32, UInt8, UInt32
 
 WORD = 16  # bits from one word's start to the next one's; words are 32 long and overlap, so that a view lies within one
 LARGEST = 17  # view
-FACING = ("facing_away", "facing_right", "facing_towards", "facing_left")  # how another seat's heading looks from here
+FACING = (
+    "facing_away",
+    "facing_right",
+    "facing_towards",
+    "facing_left",
+)  # how another seat's heading looks from here
 
 
 def bitmaps(planes: Bool[Array, "P S S"], view: int) -> UInt32[Array, "2 S K P"]:
-    """The planes as words of bits: [0] rows, [1] columns of the grid; K words per line, each 16 bits further on.
+    """The planes as words of bits: [0] rows, [1] columns of the grid; K words per line, each 16 bits further
+    on.
 
     Beside the grid plane 0 (walls) is set.
     """
@@ -61,11 +68,12 @@ def window(
 
 
 def visible(walls: UInt32[Array, "V *X"], view: int) -> UInt32[Array, "V *X"]:
-    """Which cells are seen, of a view's V words: sight spreads from the seat's cell ahead and outwards, and ends on walls.
+    """Which cells are seen, of a view's V words: sight spreads from the seat's cell ahead and outwards, and
+    ends on walls.
 
-    A seen cell that is no wall shows its outer neighbour, the cell ahead of it and that one's outer neighbour. (The rule of
-    marlgrid, whose left half begins one column too far to the right; here both sides are alike.) Along a row sight
-    spreads in doublings: by 1, 2, 4, ... cells at a time.
+    A seen cell that is no wall shows its outer neighbour, the cell ahead of it and that one's outer
+    neighbour. (The rule of marlgrid, whose left half begins one column too far to the right; here both sides
+    are alike.) Along a row sight spreads in doublings: by 1, 2, 4, ... cells at a time.
     """
     half = view // 2
     right = jnp.uint32((1 << view) - (1 << half))  # the centre and all that is right of it
@@ -78,7 +86,10 @@ def visible(walls: UInt32[Array, "V *X"], view: int) -> UInt32[Array, "V *X"]:
         while step <= half:
             rightwards = rightwards | (((rightwards & through_right) << step) & right)
             leftwards = leftwards | (((leftwards & through_left) >> step) & left)
-            through_right, through_left = through_right & (through_right >> step), through_left & (through_left << step)
+            through_right, through_left = (
+                through_right & (through_right >> step),
+                through_left & (through_left << step),
+            )
             step *= 2
         rows.append(rightwards | leftwards)
         lit_right, lit_left = rightwards & clear, leftwards & clear
@@ -87,25 +98,37 @@ def visible(walls: UInt32[Array, "V *X"], view: int) -> UInt32[Array, "V *X"]:
 
 
 class Others(NamedTuple):
-    """[i, k]: where seat i sees seat k: row (-1: not in its view) and column of the view, heading relative to its own."""
+    """[i, k]: where seat i sees seat k: row (-1: not in its view) and column of the view, heading relative to
+    its own.
+    """
 
     row: Int32[Array, "N N B"]
     column: Int32[Array, "N N B"]
     facing: Int32[Array, "N N B"]
 
 
-def _others(position: Int32[Array, "N 2 B"], heading: Int32[Array, "N B"], present: Bool[Array, "N B"], view: int) -> Others:
+def _others(
+    position: Int32[Array, "N 2 B"], heading: Int32[Array, "N B"], present: Bool[Array, "N B"], view: int
+) -> Others:
     offset, own = position[None] - position[:, None], heading[:, None]
     upright = own & 1 == 0
     ahead = jnp.where(upright, offset[:, :, 0], offset[:, :, 1])
     aside = jnp.where(upright, offset[:, :, 1], offset[:, :, 0])
     row = view - 1 - jnp.where((own == 0) | (own == 3), -ahead, ahead)
     column = view // 2 + jnp.where(own < 2, aside, -aside)
-    there = present[None] & ~jnp.eye(len(heading), dtype=bool)[..., None] & (row < view) & (column >= 0) & (column < view)
+    there = (
+        present[None]
+        & ~jnp.eye(len(heading), dtype=bool)[..., None]
+        & (row < view)
+        & (column >= 0)
+        & (column < view)
+    )
     return Others(jnp.where(there, row, -1), column, (heading[None] - own) & 3)
 
 
-def _brightest(others: Others, glow: UInt8[Array, "N B"], seen: UInt32[Array, "V N B"]) -> UInt8[Array, "B N V V 1"]:
+def _brightest(
+    others: Others, glow: UInt8[Array, "N B"], seen: UInt32[Array, "V N B"]
+) -> UInt8[Array, "B N V V 1"]:
     """The glow of the brightest other seat on every cell that is seen."""
     cell = jnp.arange(len(seen), dtype=jnp.int32)[:, None, None]
     best = jnp.zeros((len(seen), *seen.shape), jnp.uint8)
@@ -147,11 +170,13 @@ def _bytes(words: list[UInt32[Array, "B N V"]], width: int, count: int) -> UInt8
 
 
 def _apart(anybody: Bool[Array, ""], make: Callable[..., Any], *given: Any) -> Any:
-    """make(*given), and zeros unless `anybody` is there: a branch, because what goes into it and what comes out of it is put
-    into memory. XLA on a CPU would otherwise make one loop of it all, over the few channels of a cell, and find out every
-    word anew for each of its bits: several times slower."""
+    """make(*given), and zeros unless `anybody` is there: a branch, because what goes into it and what comes
+    out of it is put into memory. XLA on a CPU would otherwise make one loop of it all, over the few channels
+    of a cell, and find out every word anew for each of its bits: several times slower."""
     shape = jax.eval_shape(make, *given)
-    return jax.lax.cond(anybody, make, lambda *_: jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shape), *given)
+    return jax.lax.cond(
+        anybody, make, lambda *_: jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shape), *given
+    )
 
 
 def _words(
@@ -163,8 +188,8 @@ def _words(
     *,
     occlusion: bool,
 ) -> tuple[list[UInt32[Array, "B N V"]], UInt32[Array, "V N B"], Others]:
-    """The bits of all channels in the order of the views' bytes, by column (as many to a word as fit), then by channel; which
-    cells are seen; and where the others are."""
+    """The bits of all channels in the order of the views' bytes, by column (as many to a word as fit), then
+    by channel; which cells are seen; and where the others are."""
     view = planes.shape[1]
     full = jnp.broadcast_to(jnp.where(present, jnp.uint32(2**view - 1), jnp.uint32(0)), planes.shape[1:])
     seen = visible(planes[0], view) & full if occlusion else full
@@ -194,10 +219,17 @@ def _look(
     view: int,
     occlusion: bool,
 ) -> UInt8[Array, "B N V V C"]:
-    """`views` of B worlds. They are the last axis until the bytes are written: the compiler vectorises the innermost loop."""
+    """`views` of B worlds. They are the last axis until the bytes are written: the compiler vectorises the
+    innermost loop.
+    """
     anybody = jnp.any(present)
     planes = jax.vmap(functools.partial(window, view=view))(maps, position, heading).transpose(3, 2, 1, 0)
-    given = (None if shown is None else shown.transpose(2, 1, 0), position.transpose(1, 2, 0), heading.T, present.T)
+    given = (
+        None if shown is None else shown.transpose(2, 1, 0),
+        position.transpose(1, 2, 0),
+        heading.T,
+        present.T,
+    )
     words, seen, others = _apart(anybody, functools.partial(_words, occlusion=occlusion), planes, *given)
     channels = planes.shape[0] + occlusion + len(FACING)
     width, count = _columns_per_word(channels) * channels, view * channels
@@ -216,10 +248,12 @@ def views(
     glow: UInt8[Array, " N"] | None = None,
     shown: Bool[Array, "N P"] | None = None,
 ) -> UInt8[Array, "N V V C"]:
-    """What everybody sees. Channels: the P planes of `maps`; with `occlusion` a plane of what is hidden; another seat by its
-    heading relative to one's own (FACING); with `glow` its brightness (of the brightest, where several share a cell).
+    """What everybody sees. Channels: the P planes of `maps`; with `occlusion` a plane of what is hidden;
+    another seat by its heading relative to one's own (FACING); with `glow` its brightness (of the brightest,
+    where several share a cell).
 
-    A seat does not see itself; an absent one is not seen, and sees zeros. shown: which planes a seat is shown, by default all.
+    A seat does not see itself; an absent one is not seen, and sees zeros. shown: which planes a seat is
+    shown, by default all.
     """
 
     def look(*worlds: Any) -> Array:
@@ -232,7 +266,10 @@ def views(
     @one.def_vmap
     def many(worlds: int, batched: Sequence[bool | None], *given: Array | None) -> tuple[Array, bool]:
         """Over an axis of worlds: all at once."""
-        whole = [w if b or w is None else jnp.broadcast_to(w, (worlds, *w.shape)) for w, b in zip(given, batched, strict=True)]
+        whole = [
+            w if b or w is None else jnp.broadcast_to(w, (worlds, *w.shape))
+            for w, b in zip(given, batched, strict=True)
+        ]
         return look(*whole), True
 
     return one(maps, position, heading, present, glow, shown)

@@ -1,6 +1,7 @@
 """Anti-aliased pictures of one cell, in numpy: shapes as signed distances, drawn larger and averaged.
 
-A `Sprite` is float32 (cell, cell, 4), colours 0..1 multiplied by their alpha. Coordinates are in cells, (0, 0) is the middle.
+A `Sprite` is float32 (cell, cell, 4), colours 0..1 multiplied by their alpha. Coordinates are in cells, (0,
+0) is the middle.
 """
 
 import itertools
@@ -59,7 +60,9 @@ GLYPHS: dict[str, str] = {
 
 
 def oversample(cell: int) -> int:
-    """How much larger a cell of that size is drawn: edges are smooth anyway, only details of a pixel or less need it."""
+    """How much larger a cell of that size is drawn: edges are smooth anyway, only details of a pixel or less
+    need it.
+    """
     return 4 if cell <= 40 else 2
 
 
@@ -76,7 +79,9 @@ def disc(x: Field, y: Field, cx: Real, cy: Real, radius: Real) -> Field:
     return np.hypot(x - cx, y - cy) - radius
 
 
-def box(x: Field, y: Field, cx: Real, cy: Real, half_width: Real, half_height: Real, radius: Real = 0.0) -> Field:
+def box(
+    x: Field, y: Field, cx: Real, cy: Real, half_width: Real, half_height: Real, radius: Real = 0.0
+) -> Field:
     """Signed distance to a box with rounded corners."""
     dx = np.abs(x - cx) - half_width + radius
     dy = np.abs(y - cy) - half_height + radius
@@ -104,7 +109,10 @@ def glyph(x: Field, y: Field, char: str, cx: Real, cy: Real, height: Real, width
     unit = height / 6
     strokes = []
     for word in GLYPHS[char].split():
-        points = [(cx + (int(px) - 2) * unit, cy + (int(py) - 3) * unit) for px, py in zip(word[::2], word[1::2], strict=True)]
+        points = [
+            (cx + (int(px) - 2) * unit, cy + (int(py) - 3) * unit)
+            for px, py in zip(word[::2], word[1::2], strict=True)
+        ]
         strokes += [segment(x, y, a, b, width) for a, b in itertools.pairwise(points)]
     return np.minimum.reduce(strokes)
 
@@ -272,9 +280,14 @@ def figure(
     heading: int | None = None,
     chosen: bool = False,
 ) -> Sprite:
-    """A round figure with a letter on it, `size` times its full size around `middle`, with a pointer if it has a heading."""
+    """A round figure with a letter on it, `size` times its full size around `middle`, with a pointer if it
+    has a heading.
+    """
     c = Canvas(cell)
-    c.x, c.y = (c.x - np.float32(middle[0])) / np.float32(size), (c.y - np.float32(middle[1])) / np.float32(size)
+    c.x, c.y = (
+        (c.x - np.float32(middle[0])) / np.float32(size),
+        (c.y - np.float32(middle[1])) / np.float32(size),
+    )
     tiny = cell * size < TINY
     r, thin = (0.42 if tiny and heading is None else 0.36), 0.035
     luminance = (0.3 * colour[0] + 0.59 * colour[1] + 0.11 * colour[2]) / 255

@@ -17,7 +17,8 @@ def static(**kwargs: Any) -> Any:
 def pytree(cls: type[T]) -> type[T]:
     """Class decorator: a frozen, keyword-only dataclass, registered as a pytree node.
 
-    JAX fills trees with batches, shapes and sentinels too, so a tree is rebuilt without calling `__init__` and its checks.
+    JAX fills trees with batches, shapes and sentinels too, so a tree is rebuilt without calling `__init__`
+    and its checks.
     """
     frozen = dataclasses.dataclass(frozen=True, kw_only=True)(cls)
     fields: list[dataclasses.Field[Any]] = list(dataclasses.fields(frozen))  # pyright: ignore[reportArgumentType]

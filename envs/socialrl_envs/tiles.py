@@ -1,4 +1,6 @@
-"""The alphabet of a grid: tiles and their characters, compass moves, seats. No jax, so that a picture needs none."""
+"""The alphabet of a grid: tiles and their characters, compass moves, seats. No jax, so that a picture needs
+none.
+"""
 
 FLOOR, WALL, WATER, BRIDGE, LITTER = 0, 1, 2, 3, 4
 GOAL = 10  # goals 1..9 of a hidden order are GOAL + 0 .. GOAL + 8

@@ -19,9 +19,11 @@ Role = Literal["novice", "coplayer"]
 class Seat:
     """A place in a world and who takes it. Plain data, so a config can hold and save it.
 
-    policy: "learner" for a novice, else the name of a co-player ("planner", "noisy", "wanderer", "anti_expert", ...).
+    policy: "learner" for a novice, else the name of a co-player ("planner", "noisy", "wanderer",
+    "anti_expert", ...).
     skill: 0..1, how often a `noisy` co-player does what it means to do.
-    preferences: what each cumulant is worth to this seat, shape (K,); None takes the world's default for the seat.
+    preferences: what each cumulant is worth to this seat, shape (K,); None takes the world's default for the
+    seat.
     presence: the name of a schedule ("always", "never", "first_half", ...) or its numbers, see `presence.py`.
     colour: "#rrggbb" in pictures; None takes the next of a palette.
     """
@@ -39,10 +41,11 @@ class Seat:
 
 @pytree
 class Level:
-    """All that was drawn at random before an episode: it can be written as ASCII, edited, evolved and replayed.
+    """All that was drawn at random before an episode: it can be written as ASCII, edited, evolved and
+    replayed.
 
-    `numbers` holds what a curriculum may turn (size, density, penalty, preferences, skill, presence): arrays, never static. A
-    world takes its own where a level has none.
+    `numbers` holds what a curriculum may turn (size, density, penalty, preferences, skill, presence): arrays,
+    never static. A world takes its own where a level has none.
     """
 
     tiles: UInt8[Array, "H W"]
@@ -64,8 +67,8 @@ class Level:
 class State:
     """The state of one world between two steps; worlds add fields of their own by subclassing.
 
-    position: (row, column) of every seat. heading: 0 up, 1 right, 2 down, 3 left. present: whether a seat is on the grid
-    now (an absent one is neither seen nor in the way). time: steps since the reset.
+    position: (row, column) of every seat. heading: 0 up, 1 right, 2 down, 3 left. present: whether a seat is
+    on the grid now (an absent one is neither seen nor in the way). time: steps since the reset.
     """
 
     tiles: UInt8[Array, "H W"]
@@ -78,9 +81,11 @@ class State:
 
 @pytree
 class Outcome:
-    """What a step brought. events: ground-truth cumulants of every seat (what happened), `reward` is their worth to it.
+    """What a step brought. events: ground-truth cumulants of every seat (what happened), `reward` is their
+    worth to it.
 
-    terminated: the task ended in `state` (no future). truncated: time ran out (there would have been a future).
+    terminated: the task ended in `state` (no future). truncated: time ran out (there would have been a
+    future).
     """
 
     reward: Float32[Array, " N"]
@@ -148,7 +153,9 @@ class World(Protocol):
 
     def reset(self, level: Level, key: Key[Array, ""]) -> State: ...
 
-    def step(self, state: State, actions: Int32[Array, " N"], key: Key[Array, ""]) -> tuple[State, Outcome]: ...
+    def step(
+        self, state: State, actions: Int32[Array, " N"], key: Key[Array, ""]
+    ) -> tuple[State, Outcome]: ...
 
     def observe(self, state: State) -> UInt8[Array, "N V V C"]: ...
 

@@ -1,7 +1,8 @@
 """The modules `socialrl_envs.<world>_v0`, one for every world in the registry, by PettingZoo's conventions.
 
-No file is written for them: a finder makes each one when it is imported, so that a new world needs no other edit. Each has
-`parallel_env`, `env` and `raw_env`. Importing one imports PettingZoo; importing `socialrl_envs` does not.
+No file is written for them: a finder makes each one when it is imported, so that a new world needs no other
+edit. Each has `parallel_env`, `env` and `raw_env`. Importing one imports PettingZoo; importing
+`socialrl_envs` does not.
 """
 
 import importlib
@@ -20,7 +21,9 @@ ENTRIES = ("parallel_env", "env", "raw_env")
 
 
 def world_of(module: str) -> str | None:
-    """The world behind a module's name within this package ("coin_grid_v0" -> "coin_grid"), None if there is none."""
+    """The world behind a module's name within this package ("coin_grid_v0" -> "coin_grid"), None if there is
+    none.
+    """
     world = module.removesuffix(VERSION)
     return world if world != module and world in registry.names() else None
 
@@ -39,7 +42,9 @@ def _entry(adapter: ModuleType, function: str, world: str, module: str) -> Calla
 
     entry.__name__ = entry.__qualname__ = function
     entry.__module__ = module
-    entry.__doc__ = f"{general.__doc__.rstrip()}\n\n    Here: {world}.\n\n    {registry.world_config(world).__doc__}"
+    entry.__doc__ = (
+        f"{general.__doc__.rstrip()}\n\n    Here: {world}.\n\n    {registry.world_config(world).__doc__}"
+    )
     return entry
 
 

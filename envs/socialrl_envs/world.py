@@ -25,8 +25,8 @@ COLOUR = re.compile("#[0-9a-fA-F]{6}")
 class WorldConfig:
     """Options of every world.
 
-    `density`, and `size` up to the one that is given here, are numbers of a level: a curriculum may vary them, see
-    `GridWorld.draw_walls`.
+    `density`, and `size` up to the one that is given here, are numbers of a level: a curriculum may vary
+    them, see `GridWorld.draw_walls`.
 
     novices, experts: how many, or the seats themselves. coplayers: further seats, named by their policy.
     size: cells along each side, walls included. layout: a layout's name, or the path of an ASCII level.
@@ -66,11 +66,17 @@ def require(condition: bool, key: str, value: Any, bound: str) -> None:
 
 
 def roster(config: WorldConfig) -> tuple[tuple[Seat, ...], tuple[str, ...]]:
-    """All seats in order (novices, experts, other co-players) and their names: novice_0, expert_0, antiexpert_0, ..."""
+    """All seats in order (novices, experts, other co-players) and their names: novice_0, expert_0,
+    antiexpert_0, ...
+    """
     novices = (Seat(),) * config.novices if isinstance(config.novices, int) else config.novices
-    experts = (Seat(policy="planner"),) * config.experts if isinstance(config.experts, int) else config.experts
+    experts = (
+        (Seat(policy="planner"),) * config.experts if isinstance(config.experts, int) else config.experts
+    )
     if not novices + experts + config.coplayers:
-        raise SocialRLError("novices, experts, coplayers: nobody lives in this world", "give at least one seat")
+        raise SocialRLError(
+            "novices, experts, coplayers: nobody lives in this world", "give at least one seat"
+        )
     titled = (
         [("novice", s) for s in novices]
         + [("expert", s) for s in experts]
@@ -81,10 +87,14 @@ def roster(config: WorldConfig) -> tuple[tuple[Seat, ...], tuple[str, ...]]:
         if seat.policy != "learner" and seat.policy not in known:
             raise unknown(f"co-player ({title})", seat.policy, known)
         if (title == "novice") != (seat.policy == "learner"):
-            raise SocialRLError(f"{title}s: a seat with policy {seat.policy!r}", "novices learn, the others are co-players")
+            raise SocialRLError(
+                f"{title}s: a seat with policy {seat.policy!r}", "novices learn, the others are co-players"
+            )
         require(0 <= seat.skill <= 1, f"{title}_{counts[title]}.skill", seat.skill, "in 0..1")
         if seat.colour is not None:
-            require(bool(COLOUR.fullmatch(seat.colour)), f"{title}_{counts[title]}.colour", seat.colour, "#rrggbb")
+            require(
+                bool(COLOUR.fullmatch(seat.colour)), f"{title}_{counts[title]}.colour", seat.colour, "#rrggbb"
+            )
         agents.append(f"{title}_{counts[title]}")
         counts[title] += 1
     return tuple(seat for _, seat in titled), tuple(agents)
@@ -101,12 +111,16 @@ class GridWorld:
     """Base of the worlds. A subclass gives the items to place and its own reset, step, observe, appeal."""
 
     name: ClassVar[str]
-    channel_of_tile: dict[int, int]  # what lies on the floor -> channel of the views; set before super().__init__
+    channel_of_tile: dict[
+        int, int
+    ]  # what lies on the floor -> channel of the views; set before super().__init__
     solid_tiles: ClassVar[tuple[int, ...]] = (grid.WALL,)
 
     def __init__(self, config: Any, spec: WorldSpec, items: tuple[int, ...], numbers: dict[str, Any]):
         self.config, self.spec, self.items = config, spec, items
-        schedules = [presence.parse(f"{a}.presence", s.presence) for a, s in zip(spec.agents, spec.seats, strict=True)]
+        schedules = [
+            presence.parse(f"{a}.presence", s.presence) for a, s in zip(spec.agents, spec.seats, strict=True)
+        ]
         common = {
             "size": config.size,
             "density": config.density,
@@ -114,18 +128,25 @@ class GridWorld:
             "skill": [seat.skill for seat in spec.seats],
         }
         self.numbers = {name: np.asarray(value, np.float32) for name, value in (common | numbers).items()}
-        self.drawn = self._checked(layouts.read_level(config.layout), config.layout) if config.is_file else None
+        self.drawn = (
+            self._checked(layouts.read_level(config.layout), config.layout) if config.is_file else None
+        )
         if self.drawn is None:
             self._check_room()
 
     def level(self, drawn: str | Level) -> Level:
-        """A level that is drawn by hand, as ASCII or read from it, ready for `reset`: checked, with all numbers of this world.
+        """A level that is drawn by hand, as ASCII or read from it, ready for `reset`: checked, with all
+        numbers of this world.
 
         Raises SocialRLError that names what does not fit."""
-        return self.complete(self._checked(Level.from_ascii(drawn) if isinstance(drawn, str) else drawn, "level"))
+        return self.complete(
+            self._checked(Level.from_ascii(drawn) if isinstance(drawn, str) else drawn, "level")
+        )
 
     def complete(self, level: Level) -> Level:
-        """The level, with this world's own numbers where it has none; raises SocialRLError if seats or size do not fit."""
+        """The level, with this world's own numbers where it has none; raises SocialRLError if seats or size
+        do not fit.
+        """
         self._fits(level, "level")
         given = {name: jnp.asarray(value).astype(jnp.float32) for name, value in level.numbers.items()}
         own = {name: jnp.asarray(value) for name, value in self.numbers.items() if name not in given}
@@ -133,8 +154,18 @@ class GridWorld:
 
     def _fits(self, level: Level, layout: str) -> None:
         seats, shape = level.position.shape[0], level.tiles.shape
-        require(seats == len(self.spec.seats), "layout", layout, f"a level with {len(self.spec.seats)} seats, it has {seats}")
-        require(shape == (self.spec.height, self.spec.width), "size", self.config.size, f"the level's {shape[0]} (a square)")
+        require(
+            seats == len(self.spec.seats),
+            "layout",
+            layout,
+            f"a level with {len(self.spec.seats)} seats, it has {seats}",
+        )
+        require(
+            shape == (self.spec.height, self.spec.width),
+            "size",
+            self.config.size,
+            f"the level's {shape[0]} (a square)",
+        )
 
     def _checked(self, level: Level, layout: str) -> Level:
         """The level of a file, if it fits this world: its seats, size, tiles, ways, and numbers (as float32)."""
@@ -143,14 +174,18 @@ class GridWorld:
         for row, column in np.argwhere(~np.isin(np.asarray(level.tiles), list(known))):
             char = grid.CHAR_OF_TILE[int(level.tiles[row, column])]
             chars = " ".join(grid.CHAR_OF_TILE[tile] for tile in sorted(known))
-            raise SocialRLError(f"{layout}: row {row}, column {column}: {char!r} is not part of {self.name}", f"use {chars}")
+            raise SocialRLError(
+                f"{layout}: row {row}, column {column}: {char!r} is not part of {self.name}", f"use {chars}"
+            )
         for name, value in level.numbers.items():
             if name not in self.numbers:
                 raise unknown(f"number ({layout})", name, self.numbers)
             shape = self.numbers[name].shape
             require(value.shape == shape, f"{layout}: {name}", value.tolist(), f"numbers of shape {shape}")
         self._check_ways(level, layout)
-        return dataclasses.replace(level, numbers={k: v.astype(jnp.float32) for k, v in level.numbers.items()})
+        return dataclasses.replace(
+            level, numbers={k: v.astype(jnp.float32) for k, v in level.numbers.items()}
+        )
 
     def _check_ways(self, level: Level, layout: str) -> None:
         """Every seat can get to everything that lies on the floor."""
@@ -164,7 +199,9 @@ class GridWorld:
                 raise SocialRLError(f"{place} cannot get to {char!r}", "leave a way through the walls")
 
     def _check_room(self) -> None:
-        """The level must have a free cell for every item and seat: checked on an emptiest case at construction."""
+        """The level must have a free cell for every item and seat: checked on an emptiest case at
+        construction.
+        """
         floor = (self.config.size - 2) ** 2
         walls = {"cluttered": int(self.config.density * floor), "open": 0}.get(self.config.layout, floor // 2)
         needed = len(self.items) + len(self.spec.seats)
@@ -181,7 +218,9 @@ class GridWorld:
         return jnp.any(jnp.stack(walls), axis=0)
 
     def sample_level(self, key: Key[Array, ""], numbers: dict[str, Array] | None = None) -> Level:
-        """Walls by layout, then items and seats on different free cells, uniformly; or the level of the ASCII file."""
+        """Walls by layout, then items and seats on different free cells, uniformly; or the level of the ASCII
+        file.
+        """
         values = {name: jnp.asarray(value) for name, value in self.numbers.items()}
         if self.drawn is not None:
             return dataclasses.replace(self.drawn, numbers=values | self.drawn.numbers | (numbers or {}))
@@ -192,21 +231,30 @@ class GridWorld:
         cells = draw_cells(cells_key, ~solid, items + seats)
         tiles = jnp.where(solid, grid.WALL, grid.FLOOR).astype(jnp.uint8)
         tiles = tiles.at[cells[:items, 0], cells[:items, 1]].set(jnp.array(self.items, jnp.uint8))
-        return Level(tiles=tiles, position=cells[items:], heading=self.draw_headings(heading_key), numbers=values)
+        return Level(
+            tiles=tiles, position=cells[items:], heading=self.draw_headings(heading_key), numbers=values
+        )
 
     def draw_walls(self, key: Key[Array, ""], numbers: dict[str, Array], needed: int) -> Bool[Array, "H W"]:
-        """The walls by layout, with room for `needed` seats and items whatever a curriculum does to the numbers.
+        """The walls by layout, with room for `needed` seats and items whatever a curriculum does to the
+        numbers.
 
-        `size` is rounded and kept between the least that has room and `config.size`; where `density` leaves too little floor,
-        walls are taken out again."""
-        height, width, size = self.spec.height, self.spec.width, self.side(numbers, max(5, 2 + math.isqrt(needed - 1) + 1))
+        `size` is rounded and kept between the least that has room and `config.size`; where `density` leaves
+        too little floor, walls are taken out again."""
+        height, width, size = (
+            self.spec.height,
+            self.spec.width,
+            self.side(numbers, max(5, 2 + math.isqrt(needed - 1) + 1)),
+        )
         solid = layouts.find(self.config.layout)(key, height, width, numbers["density"], size)
         inside = ~layouts.border(height, width, size)
         return layouts.make_room(jax.random.fold_in(key, 1), solid, inside, needed)
 
     def side(self, numbers: dict[str, Array], least: int) -> Int32[Array, ""]:
         """Cells along a side of the level, from the number `size`."""
-        return jnp.clip(jnp.round(numbers["size"]).astype(jnp.int32), min(least, self.config.size), self.config.size)
+        return jnp.clip(
+            jnp.round(numbers["size"]).astype(jnp.int32), min(least, self.config.size), self.config.size
+        )
 
     def draw_headings(self, key: Key[Array, ""]) -> Int32[Array, " N"]:
         """Everybody looks up, unless a world says otherwise."""

@@ -41,7 +41,9 @@ COMMANDS = {  # as `--help` lists them, each a file of commands/
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs one command; returns the exit code: 0, 2 for what the user can mend (told in one line), 130 for Ctrl-C."""
+    """Runs one command; returns the exit code: 0, 2 for what the user can mend (told in one line), 130 for
+    Ctrl-C.
+    """
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
         code = _run(arguments)

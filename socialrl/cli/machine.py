@@ -20,7 +20,9 @@ def find_device(platform: str | None) -> str:
     try:
         devices = jax.devices()
     except (RuntimeError, AssertionError) as error:  # jax asserts where a plug-in is missing
-        cure = "install the extra: pip install 'socialrl[cuda]'" if platform == "cuda" else "unset JAX_PLATFORMS"
+        cure = (
+            "install the extra: pip install 'socialrl[cuda]'" if platform == "cuda" else "unset JAX_PLATFORMS"
+        )
         raise SocialRLError(
             f"--platform {platform}: jax finds no such device" if platform else f"jax: {error}", cure
         ) from error
@@ -37,5 +39,6 @@ def with_extra(extra: str, module: str) -> Any:
         if (error.name or "").startswith("socialrl"):
             raise
         raise SocialRLError(
-            f"`socialrl {extra}` needs {error.name}, which is not installed", f"pip install 'socialrl[{extra}]'"
+            f"`socialrl {extra}` needs {error.name}, which is not installed",
+            f"pip install 'socialrl[{extra}]'",
         ) from error

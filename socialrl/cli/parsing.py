@@ -19,11 +19,15 @@ class Parser(argparse.ArgumentParser):
 def make_parser(prog: str, text: str, **options: Any) -> argparse.ArgumentParser:
     formatter = argparse.RawDescriptionHelpFormatter
     head, _, tail = text.partition("\n\n")
-    return Parser(prog=prog, description=head, epilog=tail, formatter_class=formatter, allow_abbrev=False, **options)
+    return Parser(
+        prog=prog, description=head, epilog=tail, formatter_class=formatter, allow_abbrev=False, **options
+    )
 
 
 def add_platform(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--platform", choices=("cpu", "cuda"), help="where to compute (default: the best there is)")
+    parser.add_argument(
+        "--platform", choices=("cpu", "cuda"), help="where to compute (default: the best there is)"
+    )
 
 
 def split_run_settings(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -35,14 +39,18 @@ def split_run_settings(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
         token = rest.pop(0)
         name, equals, _ = token.partition("=")
         takes_value = not equals and bool(rest) and not rest[0].startswith("--")
-        target = own if name in (*RUN_VALUES, *RUN_FLAGS, "--resume") or not token.startswith("--") else settings
+        target = (
+            own if name in (*RUN_VALUES, *RUN_FLAGS, "--resume") or not token.startswith("--") else settings
+        )
         target.append(token)
         if takes_value and token.startswith("--") and name not in RUN_FLAGS:
             target.append(rest.pop(0))
     return own, settings
 
 
-def split_world_settings(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
+def split_world_settings(
+    parser: argparse.ArgumentParser, arguments: Sequence[str]
+) -> tuple[argparse.Namespace, list[str]]:
     """The command's own options, and the settings of the world, `--world.size 9`."""
     own: list[str] = []
     settings: list[str] = []

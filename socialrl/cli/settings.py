@@ -18,10 +18,15 @@ def describe(experiment: "Experiment") -> str:
         known = [field.name for field in dataclasses.fields(config) if field.name not in skipped]
         words = [_name(config), *(f"{key}={_show(getattr(config, key))}" for key in known)]
         text = f"{word:<12} " + "  ".join(words)
-        return textwrap.fill(text, width, subsequent_indent=" " * 13, break_long_words=False, break_on_hyphens=False)
+        return textwrap.fill(
+            text, width, subsequent_indent=" " * 13, break_long_words=False, break_on_hyphens=False
+        )
 
     width = max(shutil.get_terminal_size((120, 24)).columns, 60)
-    lines = [line("experiment", experiment, ("name", "world", "arms", "claims")), line("world", experiment.world)]
+    lines = [
+        line("experiment", experiment, ("name", "world", "arms", "claims")),
+        line("world", experiment.world),
+    ]
     for arm in experiment.arms:
         lines.append(line(f"arm {arm.name}", arm.learner))
         lines += [line("  its world", arm.world)] if arm.world is not None else []
@@ -57,7 +62,10 @@ def world_settings_help(target: str) -> str:
 
     config = world_of(target)
     docs, kinds = field_docs(type(config)), fields_of(type(config))
-    rows = [(f"--world.{k}", f"{describe_type(kind)} = {_show(getattr(config, k))}", docs[k]) for k, kind in kinds.items()]
+    rows = [
+        (f"--world.{k}", f"{describe_type(kind)} = {_show(getattr(config, k))}", docs[k])
+        for k, kind in kinds.items()
+    ]
     return f"settings of {_name(config)}, with type, value and meaning:\n{_columns(rows)}"
 
 
@@ -78,7 +86,9 @@ def _values(experiment: "Experiment", part: str, name: str) -> str:
     """The key's value, or where the arms differ each arm's."""
     if part == "":
         return _show(getattr(experiment, name))
-    holders = {arm.name: experiment.world_of(arm) if part == "world" else arm.learner for arm in experiment.arms}
+    holders = {
+        arm.name: experiment.world_of(arm) if part == "world" else arm.learner for arm in experiment.arms
+    }
     shown = {arm: _show(getattr(holder, name)) for arm, holder in holders.items() if hasattr(holder, name)}
     if len(set(shown.values())) == 1 and len(shown) == len(holders):
         return next(iter(shown.values()))
@@ -88,7 +98,9 @@ def _values(experiment: "Experiment", part: str, name: str) -> str:
 def _show(value: Any) -> str:
     """A setting's value in one line; of a part, such as a seat or a protocol, what is not its default."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        held = {field.name: (getattr(value, field.name), field.default) for field in dataclasses.fields(value)}
+        held = {
+            field.name: (getattr(value, field.name), field.default) for field in dataclasses.fields(value)
+        }
         own = [f"{name}={_show(now)}" for name, (now, default) in held.items() if now != default]
         return f"{_name(value)}({', '.join(own)})"
     if isinstance(value, tuple | list):

@@ -1,4 +1,6 @@
-"""What a curriculum is: what the numbers of training's levels are drawn from, and how that changes. One file each."""
+"""What a curriculum is: what the numbers of training's levels are drawn from, and how that changes. One file
+each.
+"""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -15,8 +17,9 @@ class Curriculum(NamedTuple):
 
     init() -> state
     numbers(state, steps, key) -> what one level of the pool overrides, after `steps` env steps of training
-    update(state, measure, key) -> (state, metrics by name), once per chunk; measure(draw, key) -> every seat's mean return,
-        shape (N,), in greedy episodes on fresh levels whose numbers are drawn by draw(key)
+    update(state, measure, key) -> (state, metrics by name), once per chunk; measure(draw, key) -> every
+        seat's mean return, shape (N,), in greedy episodes on fresh levels whose numbers are drawn by
+        draw(key)
     """
 
     init: Callable[[], Any]
@@ -26,4 +29,6 @@ class Curriculum(NamedTuple):
 
 def constant() -> Curriculum:
     """Every level has the world's own numbers."""
-    return Curriculum(init=lambda: (), numbers=lambda state, steps, key: {}, update=lambda state, measure, key: (state, {}))
+    return Curriculum(
+        init=lambda: (), numbers=lambda state, steps, key: {}, update=lambda state, measure, key: (state, {})
+    )

@@ -1,7 +1,8 @@
 """Automatic domain randomisation, driven by cultural transmission (Bhoopchand et al., 2023).
 
-Each number is drawn from a range. Chunk by chunk one end of one range is tested: on levels with the number at that end, how
-much of what the experts show is taken over and kept? Above `upper` the range is widened there, below `lower` it is narrowed.
+Each number is drawn from a range. Chunk by chunk one end of one range is tested: on levels with the number at
+that end, how much of what the experts show is taken over and kept? Above `upper` the range is widened there,
+below `lower` it is narrowed.
 """
 
 import dataclasses
@@ -35,7 +36,12 @@ class Range:
 
     def __post_init__(self) -> None:
         low, high = self.start
-        require(self.limits[0] <= low <= high <= self.limits[1], "start", self.start, f"ascending and within {self.limits}")
+        require(
+            self.limits[0] <= low <= high <= self.limits[1],
+            "start",
+            self.start,
+            f"ascending and within {self.limits}",
+        )
         require(self.step > 0, "step", self.step, "above 0")
 
 
@@ -50,7 +56,12 @@ class Config:
     """
 
     ranges: tuple[Range, ...]
-    presence: tuple[tuple[str, float], ...] = (("always", 0.15), ("never", 0.1), ("leaves", 0.3), ("comes_and_goes", 0.45))
+    presence: tuple[tuple[str, float], ...] = (
+        ("always", 0.15),
+        ("never", 0.1),
+        ("leaves", 0.3),
+        ("comes_and_goes", 0.45),
+    )
     upper: float = 0.85
     lower: float = 0.75
 
@@ -63,7 +74,12 @@ class Config:
         """The curriculum for this world; raises SocialRLError for a number that it does not have."""
         for one in self.ranges:
             mixed.check_number(world, one.number)
-        require(len(world.spec.coplayers) > 0, "experts", 0, "at least 1: adr is driven by what is learnt from them")
+        require(
+            len(world.spec.coplayers) > 0,
+            "experts",
+            0,
+            "at least 1: adr is driven by what is learnt from them",
+        )
         return Adr(self, world).curriculum()
 
 
@@ -89,7 +105,9 @@ class Adr:
 
     def init(self) -> AdrState:
         """The ranges at first."""
-        return AdrState(ends=jnp.array([one.start for one in self.config.ranges], jnp.float32), turn=jnp.int32(0))
+        return AdrState(
+            ends=jnp.array([one.start for one in self.config.ranges], jnp.float32), turn=jnp.int32(0)
+        )
 
     def numbers(self, state: AdrState, steps: Int32[Array, ""], key: Key[Array, ""]) -> Numbers:
         """Each number within its range, and who is there."""
@@ -101,9 +119,14 @@ class Adr:
     def _drawn(self, ends: Float32[Array, "P 2"], key: Key[Array, ""]) -> Numbers:
         low, high = ends.T
         values = low + jax.random.uniform(key, low.shape) * (high - low)
-        return {one.number: mixed.for_level(self.world, one.number, values[i]) for i, one in enumerate(self.config.ranges)}
+        return {
+            one.number: mixed.for_level(self.world, one.number, values[i])
+            for i, one in enumerate(self.config.ranges)
+        }
 
-    def update(self, state: AdrState, measure: Measure, key: Key[Array, ""]) -> tuple[AdrState, dict[str, Array]]:
+    def update(
+        self, state: AdrState, measure: Measure, key: Key[Array, ""]
+    ) -> tuple[AdrState, dict[str, Array]]:
         """Tests an end of a range, and moves it."""
         number, side = state.turn // 2, state.turn % 2
         pinned = state.ends.at[number].set(state.ends[number, side])
@@ -121,7 +144,9 @@ class Adr:
             metrics |= {f"adr/{one.number}_low": ends[i, 0], f"adr/{one.number}_high": ends[i, 1]}
         return AdrState(ends=ends, turn=turn), metrics
 
-    def transmission(self, ends: Float32[Array, "P 2"], measure: Measure, key: Key[Array, ""]) -> Float32[Array, ""]:
+    def transmission(
+        self, ends: Float32[Array, "P 2"], measure: Measure, key: Key[Array, ""]
+    ) -> Float32[Array, ""]:
         """CT = 1/2 (A_full - A_solo) / E + 1/2 (A_half - A_solo) / E, 0 where the experts earn nothing."""
 
         def returns(presence: str) -> Float32[Array, " N"]:
@@ -129,7 +154,9 @@ class Adr:
             same = jax.random.clone(key)  # levels and luck, so that company alone makes the difference
             return measure(lambda level_key: self._drawn(ends, level_key) | {"presence": schedule}, same)
 
-        novices, experts = (jnp.array(seats, jnp.int32) for seats in (self.world.spec.novices, self.world.spec.coplayers))
+        novices, experts = (
+            jnp.array(seats, jnp.int32) for seats in (self.world.spec.novices, self.world.spec.coplayers)
+        )
         together = returns("always")
         full, half, solo = (jnp.mean(r[novices]) for r in (together, returns("first_half"), returns("never")))
         expert = jnp.mean(together[experts])

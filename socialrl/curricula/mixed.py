@@ -1,4 +1,6 @@
-"""Episodes of several kinds: who is there and for how long, and numbers that vary from level to level and with time."""
+"""Episodes of several kinds: who is there and for how long, and numbers that vary from level to level and
+with time.
+"""
 
 import dataclasses
 from typing import Any
@@ -33,7 +35,12 @@ class Ramp:
 
     def __post_init__(self) -> None:
         for key in ("start", "end"):
-            require(getattr(self, key)[0] <= getattr(self, key)[1], key, getattr(self, key), "the lowest, then the highest")
+            require(
+                getattr(self, key)[0] <= getattr(self, key)[1],
+                key,
+                getattr(self, key),
+                "the lowest, then the highest",
+            )
         require(self.steps >= 1, "steps", self.steps, "at least 1")
 
 
@@ -41,8 +48,9 @@ class Ramp:
 class Config:
     """Options of mixed.
 
-    presence: kinds of episodes and their shares, each kind a schedule: always, never, first_half, some_episodes,
-        comes_and_goes, leaves (each at a random step); empty leaves co-players to their own schedules.
+    presence: kinds of episodes and their shares, each kind a schedule: always, never, first_half,
+        some_episodes, comes_and_goes, leaves (each at a random step); empty leaves co-players to their own
+        schedules.
     ramps: numbers that vary.
     """
 
@@ -54,7 +62,12 @@ class Config:
             if name not in SCHEDULES:
                 raise unknown("presence", name, SCHEDULES)
             require(share >= 0, "presence", share, "a share, at least 0")
-        require(not self.presence or sum(s for _, s in self.presence) > 0, "presence", self.presence, "shares above 0 in all")
+        require(
+            not self.presence or sum(s for _, s in self.presence) > 0,
+            "presence",
+            self.presence,
+            "shares above 0 in all",
+        )
 
     def build(self, world: World) -> Curriculum:
         """The curriculum for this world; raises SocialRLError for a number that it does not have."""
@@ -67,7 +80,9 @@ class Config:
                 ramp.number: for_level(world, ramp.number, draw(ramp, steps, k))
                 for ramp, k in zip(self.ramps, keys, strict=True)
             }
-            return drawn | ({"presence": mixed_presence(world, self.presence, presence_key)} if self.presence else {})
+            return drawn | (
+                {"presence": mixed_presence(world, self.presence, presence_key)} if self.presence else {}
+            )
 
         return Curriculum(init=lambda: (), numbers=numbers, update=lambda state, measure, key: (state, {}))
 
@@ -87,7 +102,8 @@ def check_number(world: World, name: str) -> None:
     shape = np.shape(world.numbers[name])
     if shape not in ((), (len(world.spec.seats),)):
         raise SocialRLError(
-            f"number {name!r} has shape {shape}", "a curriculum varies those that are one for all or one per seat"
+            f"number {name!r} has shape {shape}",
+            "a curriculum varies those that are one for all or one per seat",
         )
 
 
@@ -99,7 +115,9 @@ def for_level(world: World, name: str, value: Float32[Array, ""]) -> Array:
     return usual.at[jnp.array(world.spec.coplayers, jnp.int32)].set(value)
 
 
-def mixed_presence(world: World, kinds: tuple[tuple[str, float], ...], key: Key[Array, ""]) -> Float32[Array, "N 4"]:
+def mixed_presence(
+    world: World, kinds: tuple[tuple[str, float], ...], key: Key[Array, ""]
+) -> Float32[Array, "N 4"]:
     """The schedules of an episode whose kind is drawn by its share; novices keep their own."""
     schedules = jnp.array([SCHEDULES[name] for name, _ in kinds], jnp.float32)
     chosen = jax.random.categorical(key, jnp.log(jnp.array([share for _, share in kinds], jnp.float32)))

@@ -1,4 +1,6 @@
-"""The network of the policy-gradient learners: torso, memory, heads for policy, value and the auxiliary predictions."""
+"""The network of the policy-gradient learners: torso, memory, heads for policy, value and the auxiliary
+predictions.
+"""
 
 from typing import Any
 
@@ -29,8 +31,8 @@ class Outputs:
 class ActorCritic(nn.Module):
     """Looks at each step D times: once, or with `mirror` also at its mirror image, with a memory of its own.
 
-    Logits and values are the mean of what is read off each look, turned back: such a policy does in a mirrored world the
-    mirrored thing, whatever its weights. Memories have leaves (N, D, F).
+    Logits and values are the mean of what is read off each look, turned back: such a policy does in a
+    mirrored world the mirrored thing, whatever its weights. Memories have leaves (N, D, F).
     """
 
     config: Any
@@ -52,7 +54,9 @@ class ActorCritic(nn.Module):
         return _split(memories, 1, self.looks), self._read(_split(x, 1, self.looks))
 
     def ahead(self, memories: Any, steps: Timestep) -> Outputs:
-        """What is said of steps (T, N), each of which follows its memory, leaves (T, N, D, F), in the same episode."""
+        """What is said of steps (T, N), each of which follows its memory, leaves (T, N, D, F), in the same
+        episode.
+        """
         obs, _, told = _flat(self._looks(steps), 1)
         return self._read(_split(self.encoder.ahead(_flat(memories, 1), obs, told), 1, self.looks))
 
@@ -61,7 +65,9 @@ class ActorCritic(nn.Module):
         return self.prediction(x, self._images(action, self.images.action))
 
     def attend(self, x: Float32[Array, "T N D F"]) -> Float32[Array, "T N D K 2"]:
-        """Where each look believes the co-players to be: cells ahead and to the right, by the length of the grid."""
+        """Where each look believes the co-players to be: cells ahead and to the right, by the length of the
+        grid.
+        """
         return self.attention(x)
 
     def everything(self, memory: Any, steps: Timestep) -> Any:
@@ -118,4 +124,6 @@ def blank_memory(config: Any, *batch: int) -> Any:
 def hide_others(steps: Timestep, spec: WorldSpec) -> Timestep:
     """The steps with the channels in which others are seen set to 0."""
     kept = np.array([channel not in spec.channels_of_others for channel in spec.channels], np.uint8)
-    return Timestep(obs=steps.obs * kept, prev_action=steps.prev_action, prev_reward=steps.prev_reward, first=steps.first)
+    return Timestep(
+        obs=steps.obs * kept, prev_action=steps.prev_action, prev_reward=steps.prev_reward, first=steps.first
+    )

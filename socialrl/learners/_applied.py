@@ -14,7 +14,9 @@ from socialrl_envs.types import WorldSpec
 
 
 class Applied:
-    """module: has `everything`, which touches every parameter, and `predict`, the auxiliary head. config: of the learner."""
+    """module: has `everything`, which touches every parameter, and `predict`, the auxiliary head. config: of
+    the learner.
+    """
 
     def __init__(self, module: Any, config: Any, spec: WorldSpec):
         self.module, self.config, self.spec = module, config, spec
@@ -33,7 +35,9 @@ class Applied:
         """What a method of the network says."""
         return self.apply(params, *arguments, method=getattr(type(self.module), method))
 
-    def expected(self, params: PyTree, x: Float32[Array, "1 N F"], action: Int32[Array, " N"]) -> dict[str, Array]:
+    def expected(
+        self, params: PyTree, x: Float32[Array, "1 N F"], action: Int32[Array, " N"]
+    ) -> dict[str, Array]:
         """What is expected to be seen next (N, V, V, C), under its name, if there is an auxiliary head."""
         if self.config.prediction == 0:
             return {}

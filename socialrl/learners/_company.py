@@ -1,8 +1,8 @@
 """Is another agent worth learning from? Judged online, from one's own rewards alone.
 
-Two questions: is it *predictable* (does its model say what it does better than chance?), and is it *useful* (would its steps
-have paid me more than mine do, by my own idea of what pays?). And one about oneself: is that idea any good yet? Nobody tells
-who is which, and nobody's rewards are seen.
+Two questions: is it *predictable* (does its model say what it does better than chance?), and is it *useful*
+(would its steps have paid me more than mine do, by my own idea of what pays?). And one about oneself: is that
+idea any good yet? Nobody tells who is which, and nobody's rewards are seen.
 """
 
 import jax
@@ -18,9 +18,9 @@ LENIENCE = 2.0  # gate widths by which another may pay less than oneself and sti
 
 @pytree
 class Company:
-    """Running means per step. own: of one's reward, square: of its square, surprise: of the square of what one's idea of it
-    missed. worth: what each other's step would have paid oneself. skill: nats that its model saves against a uniform guess, as
-    a share of all. weight, weights: what they rest on.
+    """Running means per step. own: of one's reward, square: of its square, surprise: of the square of what
+    one's idea of it missed. worth: what each other's step would have paid oneself. skill: nats that its model
+    saves against a uniform guess, as a share of all. weight, weights: what they rest on.
     """
 
     own: Float32[Array, ""]
@@ -48,10 +48,11 @@ def judge(
     actions: int,
     rate: float,
 ) -> Company:
-    """After an unroll more. expected: Phi(s, a) . w_ego of one's own steps, worth: of the others' steps, log_prob: of their
-    actions under their models.
+    """After an unroll more. expected: Phi(s, a) . w_ego of one's own steps, worth: of the others' steps,
+    log_prob: of their actions under their models.
 
-    rate: how far the means move towards those of this unroll, 0..1. Who was absent throughout is judged as before.
+    rate: how far the means move towards those of this unroll, 0..1. Who was absent throughout is judged as
+    before.
     """
     there = present.astype(jnp.float32)
     count = jnp.sum(there, axis=(0, 1))
@@ -74,8 +75,8 @@ def judge(
 def gates(company: Company, width: float) -> Float32[Array, " K"]:
     """How far each other counts, 0..1: predictable times useful, as far as one knows what pays.
 
-    width: difference in reward per step, in units of the root mean square of one's own reward, over which trust goes from
-    little to much.
+    width: difference in reward per step, in units of the root mean square of one's own reward, over which
+    trust goes from little to much.
     """
     weight, weights = jnp.maximum(company.weight, 1e-8), jnp.maximum(company.weights, 1e-8)
     scale = jnp.sqrt(company.square / weight) + 1e-6

@@ -1,4 +1,6 @@
-"""Demonstrations from a file, cut into rows like those of the replay buffer, for off-policy learners to draw from."""
+"""Demonstrations from a file, cut into rows like those of the replay buffer, for off-policy learners to draw
+from.
+"""
 
 import functools
 from collections.abc import Callable
@@ -23,8 +25,9 @@ Sample = Callable[[Any, int, int], PyTree]
 def sampler(path: str, spec: WorldSpec, pack: Pack) -> Sample:
     """(key, unroll, rows) -> a Demonstration with leaves (unroll, rows, K, ...), views packed as `pack` does.
 
-    Rows are drawn uniformly with replacement. The file is read now, once; what is compiled holds its steps as constants, so
-    that all seeds share them. Raises SocialRLError naming the file if it is not one, or not of this world and its co-players.
+    Rows are drawn uniformly with replacement. The file is read now, once; what is compiled holds its steps as
+    constants, so that all seeds share them. Raises SocialRLError naming the file if it is not one, or not of
+    this world and its co-players.
     """
     packed = jax.tree.map(np.asarray, pack(read(path, spec)))
 
@@ -61,8 +64,8 @@ def read(path: str, spec: WorldSpec) -> Demonstration:
 
 
 def cut(steps: PyTree, unroll: int) -> PyTree:
-    """Episodes (T, B, K, ...) as rows (R, unroll, K, ...), each of one episode; what is padded has `present` False and `last`
-    True, and rows in which nobody is present are left out. All in numpy."""
+    """Episodes (T, B, K, ...) as rows (R, unroll, K, ...), each of one episode; what is padded has `present`
+    False and `last` True, and rows in which nobody is present are left out. All in numpy."""
 
     def rows(path: Any, leaf: np.ndarray) -> np.ndarray:
         missing = np.full((-len(leaf) % unroll, *leaf.shape[1:]), path[-1].name == "last", leaf.dtype)

@@ -1,4 +1,6 @@
-"""What dqn and the simple social baselines share: a torso, heads with a number per action, their losses and decisions."""
+"""What dqn and the simple social baselines share: a torso, heads with a number per action, their losses and
+decisions.
+"""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -35,8 +37,12 @@ class Network(nn.Module):
         self.head = SmallDense((self.heads, len(self.spec.actions)), 0.1)
         self.prediction = Prediction(self.spec.obs_shape, len(self.spec.actions))
 
-    def __call__(self, memory: Any, obs: Array, first: Array, peek: Array | None = None) -> tuple[Any, Array, Array]:
-        """Memory, outputs at `obs` or, if given, at the true successors `peek`, and features (T, N, F) at `obs`."""
+    def __call__(
+        self, memory: Any, obs: Array, first: Array, peek: Array | None = None
+    ) -> tuple[Any, Array, Array]:
+        """Memory, outputs at `obs` or, if given, at the true successors `peek`, and features (T, N, F) at
+        `obs`.
+        """
         memory, x, ahead = self.encoder(memory, obs, first, peek)
         return memory, self.head(x if ahead is None else ahead), x
 
@@ -55,7 +61,8 @@ class Network(nn.Module):
 class Steps(NamedTuple):
     """Somebody's steps as N sequences: the novices', N = B * M, or the others', N = B * K.
 
-    goes_on: 0 where the task ended for good, else 1. there: whether the step counts; an absent co-player's does not.
+    goes_on: 0 where the task ended for good, else 1. there: whether the step counts; an absent co-player's
+    does not.
     """
 
     obs: UInt8[Array, "T N V V C"]
@@ -71,7 +78,9 @@ def own_steps(rows: Rows) -> Steps:
     own = rows.own
     goes_on = jnp.where(own.terminated, 0.0, 1.0).astype(jnp.float32)
     there = jnp.ones(own.action.shape, bool)
-    return Steps(*map(sequences, (own.timestep.obs, own.action, own.next_obs, own.timestep.first, goes_on, there)))
+    return Steps(
+        *map(sequences, (own.timestep.obs, own.action, own.next_obs, own.timestep.first, goes_on, there))
+    )
 
 
 def others_steps(rows: Rows) -> Steps:
@@ -82,7 +91,9 @@ def others_steps(rows: Rows) -> Steps:
 
 
 class Read(NamedTuple):
-    """What the network says of steps: out (T, N, H, A), ahead at their true successors by the target network, features x."""
+    """What the network says of steps: out (T, N, H, A), ahead at their true successors by the target network,
+    features x.
+    """
 
     out: Float32[Array, "T N H A"]
     ahead: Float32[Array, "T N H A"]
@@ -125,7 +136,9 @@ def soft_q_loss(read: Read, steps: Steps, reward: Array, gamma: float, temperatu
     def error(q: Array, action: Array, reward: Array, discount: Array, ahead: Array) -> Array:
         return soft_q_error(q, action, reward, discount, ahead, temperature)
 
-    errors = over_sequences(error)(read.out[:, :, 0], steps.action, reward, gamma * steps.goes_on, read.ahead[:, :, 0])
+    errors = over_sequences(error)(
+        read.out[:, :, 0], steps.action, reward, gamma * steps.goes_on, read.ahead[:, :, 0]
+    )
     return masked_mean(errors**2, steps.there)
 
 
@@ -157,7 +170,9 @@ def drawn(logits: Float32[Array, "N A"], key: Key[Array, ""], explore: bool) -> 
     return jax.random.categorical(key, logits) if explore else jnp.argmax(logits, axis=-1)
 
 
-def greedily(state: OffPolicyState, out: Float32[Array, "N H A"], key: Key[Array, ""], explore: bool) -> Decision:
+def greedily(
+    state: OffPolicyState, out: Float32[Array, "N H A"], key: Key[Array, ""], explore: bool
+) -> Decision:
     """The action of the highest value by the first head."""
     return decided(jnp.argmax(out[:, 0], axis=-1), out[:, :1])
 
@@ -165,7 +180,9 @@ def greedily(state: OffPolicyState, out: Float32[Array, "N H A"], key: Key[Array
 def by_softmax(temperature: float = 1.0) -> Callable[..., Decision]:
     """Acts by exp(first head / temperature); `values` are these logits."""
 
-    def choose(state: OffPolicyState, out: Float32[Array, "N H A"], key: Key[Array, ""], explore: bool) -> Decision:
+    def choose(
+        state: OffPolicyState, out: Float32[Array, "N H A"], key: Key[Array, ""], explore: bool
+    ) -> Decision:
         logits = out[:, :1] / temperature
         return decided(drawn(logits[:, 0], key, explore), logits)
 
@@ -188,8 +205,8 @@ def network_learner(
 ) -> Learner:
     """A learner made of one network.
 
-    loss(net, params, target, rows): what is descended, and metrics by name. choose(state, out (N, H, A), key, explore): the
-    decision. scale: what its values are. others: further `Parts`.
+    loss(net, params, target, rows): what is descended, and metrics by name. choose(state, out (N, H, A), key,
+    explore): the decision. scale: what its values are. others: further `Parts`.
     """
 
     def decide(
@@ -201,7 +218,9 @@ def network_learner(
     def of_rows(params: PyTree, target: PyTree, rows: Rows, extra: PyTree) -> Losses:
         return loss(net, params, target, rows)
 
-    def explain(state: OffPolicyState, memory: Any, obs: Array, first: Array, decision: Decision) -> dict[str, Array]:
+    def explain(
+        state: OffPolicyState, memory: Any, obs: Array, first: Array, decision: Decision
+    ) -> dict[str, Array]:
         return net.expected(state.params, net.apply(state.params, memory, obs, first)[2], decision.action)
 
     parts = Parts(init=net.init, decide=decide, loss=of_rows, explain=explain, scale=scale, **others)

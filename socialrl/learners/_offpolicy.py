@@ -1,4 +1,6 @@
-"""What psiphi, dqn and bc share: a replay buffer, epsilon-greedy acting, a target network, gradient steps per unroll."""
+"""What psiphi, dqn and bc share: a replay buffer, epsilon-greedy acting, a target network, gradient steps per
+unroll.
+"""
 
 import dataclasses
 import math
@@ -26,7 +28,8 @@ class OffPolicyConfig:
     """Options of every off-policy learner.
 
     hidden: sizes of the torso's layers.
-    memory: none, gru or lstm; a replayed row begins with a blank one, so make rows long (`unroll`) where memory matters.
+    memory: none, gru or lstm; a replayed row begins with a blank one, so make rows long (`unroll`) where
+    memory matters.
     gamma: discount per step.
     lr: Adam's learning rate.
     updates: gradient steps per unroll.
@@ -38,12 +41,16 @@ class OffPolicyConfig:
     target_rate: share of the online network that flows into the target network at each gradient step.
     max_grad_norm: gradients are clipped to it.
     prediction: weight of the auxiliary next-observation loss.
-    demonstrations: a file that `socialrl record` or `play` wrote; its seat k is learnt from as if it were co-player k, beside
-        whoever is there. Whether or not anybody shall be there as well is a matter of the co-players' presence.
+    demonstrations: a file that `socialrl record` or `play` wrote; its seat k is learnt from as if it were
+        co-player k, beside whoever is there. Whether or not anybody shall be there as well is a matter of the
+        co-players' presence.
     offline: gradient steps on the demonstrations alone before the first env step, rounded up to whole chunks.
     """
 
-    takes: ClassVar[tuple[str, ...]] = ("demonstrations", "offline")  # those of the last two that mean something to the learner
+    takes: ClassVar[tuple[str, ...]] = (
+        "demonstrations",
+        "offline",
+    )  # those of the last two that mean something to the learner
 
     hidden: tuple[int, ...] = (128, 128)
     memory: Kind = "none"
@@ -62,7 +69,12 @@ class OffPolicyConfig:
     offline: int = 0
 
     def __post_init__(self) -> None:
-        require(len(self.hidden) > 0 and min(self.hidden) > 0, "hidden", self.hidden, "one positive size per layer")
+        require(
+            len(self.hidden) > 0 and min(self.hidden) > 0,
+            "hidden",
+            self.hidden,
+            "one positive size per layer",
+        )
         require(self.memory in ("none", "gru", "lstm"), "memory", self.memory, "none, gru or lstm")
         require(0 <= self.gamma < 1, "gamma", self.gamma, "in 0..1, below 1")
         require(0 < self.target_rate <= 1, "target_rate", self.target_rate, "above 0, at most 1")
@@ -75,16 +87,23 @@ class OffPolicyConfig:
         require(self.prediction >= 0, "prediction", self.prediction, "a weight, at least 0")
         require(self.offline >= 0, "offline", self.offline, "a number of gradient steps, at least 0")
         if self.offline and not self.demonstrations:
-            raise SocialRLError(f"offline: {self.offline} gradient steps, but no demonstrations", "name a file: demonstrations")
+            raise SocialRLError(
+                f"offline: {self.offline} gradient steps, but no demonstrations",
+                "name a file: demonstrations",
+            )
         for key in ("demonstrations", "offline"):
             if getattr(self, key) and key not in self.takes:
                 name = type(self).__module__.rpartition(".")[2]
-                raise SocialRLError(f"{key}: {name} cannot learn from them", "it is for learners that learn from others")
+                raise SocialRLError(
+                    f"{key}: {name} cannot learn from them", "it is for learners that learn from others"
+                )
 
 
 @pytree
 class Rows:
-    """What the buffer keeps: one row per world and unroll; own leaves (T, B, M, ...), the others' (T, B, K, ...)."""
+    """What the buffer keeps: one row per world and unroll; own leaves (T, B, M, ...), the others' (T, B, K,
+    ...).
+    """
 
     own: Transition
     others: Demonstration
@@ -92,7 +111,9 @@ class Rows:
 
 @pytree
 class OffPolicyState:
-    """params, target: online and target network. steps: env steps seen. extra: whatever else the learner keeps."""
+    """params, target: online and target network. steps: env steps seen. extra: whatever else the learner
+    keeps.
+    """
 
     params: PyTree
     target: PyTree
@@ -105,14 +126,15 @@ class OffPolicyState:
 class Parts(NamedTuple):
     """What makes one off-policy learner differ from the next.
 
-    init(key) -> params
-    decide(state, memory, obs (1, N, V, V, C), first (1, N), key, explore) -> (Decision with leaves (N, ...), memory)
-    loss(params, target, rows, extra) -> (scalar, metrics by name). The others' steps of the rows have K co-players, or 2 K
-        with a demonstration file: first those of the stream, then the same of the file. Offline there are no own steps, M = 0
+    init(key) -> params decide(state, memory, obs (1, N, V, V, C), first (1, N), key, explore) -> (Decision
+    with leaves (N, ...), memory)
+    loss(params, target, rows, extra) -> (scalar, metrics by name). The others' steps of the rows have K
+        co-players, or 2 K with a demonstration file: first those of the stream, then the same of the file.
+        Offline there are no own steps, M = 0
     social_batch: rows of a gradient step that come with the others' steps, the first ones; None: all
     observe(state, experience) -> extra: what the learner keeps besides, once an unroll has been lived through
-    adapt, appraise, scale: those of a Learner. explain, follow: the same of what `decide` takes: (state, memory, obs, first,
-        decision) and (state, memory, obs, first, source, key)
+    adapt, appraise, scale: those of a Learner. explain, follow: the same of what `decide` takes: (state,
+        memory, obs, first, decision) and (state, memory, obs, first, source, key)
     """
 
     init: Callable[[Key[Array, ""]], PyTree]
@@ -142,7 +164,10 @@ def rows_like(spec: WorldSpec, unroll: int, worlds: int) -> Rows:
         return jnp.zeros(batch, dtype)
 
     timestep = Timestep(
-        obs=views(own), prev_action=numbers(own, jnp.int32), prev_reward=numbers(own, jnp.float32), first=flags(own)
+        obs=views(own),
+        prev_action=numbers(own, jnp.int32),
+        prev_reward=numbers(own, jnp.float32),
+        first=flags(own),
     )
     transition = Transition(
         timestep=timestep,
@@ -164,12 +189,16 @@ def rows_like(spec: WorldSpec, unroll: int, worlds: int) -> Rows:
 
 
 def starts_of(others: Demonstration) -> Bool[Array, "T B K"]:
-    """Where the others' episodes start in a row; its first step counts as one, as a replayed row begins with a blank memory."""
+    """Where the others' episodes start in a row; its first step counts as one, as a replayed row begins with
+    a blank memory.
+    """
     return jnp.concatenate([jnp.ones_like(others.last[:1]), others.last[:-1]])
 
 
 class ViewStore(NamedTuple):
-    """How views lie in the buffer: as bits where every channel is 0 or 1 (an eighth of the room), else as they are."""
+    """How views lie in the buffer: as bits where every channel is 0 or 1 (an eighth of the room), else as
+    they are.
+    """
 
     pack: Callable[[PyTree], PyTree]
     unpack: Callable[[PyTree], PyTree]
@@ -193,7 +222,9 @@ def view_store(spec: WorldSpec) -> ViewStore:
 
 
 def on_views(function: Callable[[Array], Array], rows: PyTree) -> PyTree:
-    """The rows with every view replaced by the function of it; rebuilt leaf by leaf, as packed views have another shape."""
+    """The rows with every view replaced by the function of it; rebuilt leaf by leaf, as packed views have
+    another shape.
+    """
 
     def one(path: Any, leaf: Array) -> Array:
         return function(leaf) if path[-1].name in ("obs", "next_obs") else leaf
@@ -218,7 +249,9 @@ class Descent:
     def __init__(self, config: OffPolicyConfig, spec: WorldSpec, parts: Parts):
         self.config, self.spec, self.parts = config, spec, parts
         self.store = view_store(spec)
-        self.recorded = sampler(config.demonstrations, spec, self.store.pack) if config.demonstrations else None
+        self.recorded = (
+            sampler(config.demonstrations, spec, self.store.pack) if config.demonstrations else None
+        )
         self.optimiser = optax.chain(optax.clip_by_global_norm(config.max_grad_norm), optax.adam(config.lr))
 
     def init(self, key: Key[Array, ""], unroll: int, worlds: int) -> OffPolicyState:
@@ -244,12 +277,18 @@ class Descent:
             key, file_key = jax.random.split(key)
             experience = self.with_the_absent(experience, file_key)
         judged = dataclasses.replace(state, buffer=stored, extra=self.parts.observe(state, experience))
-        after, metrics = self.descend(judged, jax.random.split(key, self.config.updates), lambda key: self.batch(stored, key))
+        after, metrics = self.descend(
+            judged, jax.random.split(key, self.config.updates), lambda key: self.batch(stored, key)
+        )
         steps = state.steps + jnp.int32(unroll * worlds)
-        return dataclasses.replace(after, steps=steps), metrics | {"epsilon": epsilon(self.config, state.steps)}
+        return dataclasses.replace(after, steps=steps), metrics | {
+            "epsilon": epsilon(self.config, state.steps)
+        }
 
     def with_the_absent(self, experience: Experience, key: Key[Array, ""]) -> Experience:
-        """The experience in which co-players who were away throughout do what they do in the file, to be judged by it."""
+        """The experience in which co-players who were away throughout do what they do in the file, to be
+        judged by it.
+        """
         assert self.recorded is not None
         of_file = self.store.unpack(self.recorded(key, *experience.others.action.shape[:2]))
         there = jnp.any(experience.others.present, axis=(0, 1))
@@ -259,7 +298,9 @@ class Descent:
 
         return dataclasses.replace(experience, others=jax.tree.map(one, experience.others, of_file))
 
-    def pretrain(self, state: OffPolicyState, key: Key[Array, ""], steps: int) -> tuple[OffPolicyState, dict[str, Array]]:
+    def pretrain(
+        self, state: OffPolicyState, key: Key[Array, ""], steps: int
+    ) -> tuple[OffPolicyState, dict[str, Array]]:
         """Gradient steps on rows of the file without any own steps beside them."""
         sample = self.recorded
         assert sample is not None
@@ -272,7 +313,9 @@ class Descent:
         return self.descend(state, jax.random.split(key, steps), demonstrated)
 
     def batch(self, stored: replay.Buffer, key: Key[Array, ""]) -> Rows:
-        """Rows of the buffer, the first `social_batch` of them with the others' steps, and as many of the file beside these."""
+        """Rows of the buffer, the first `social_batch` of them with the others' steps, and as many of the
+        file beside these.
+        """
         live_key, file_key = jax.random.split(key)
         live = replay.sample(stored, live_key, self.config.batch)
         others = jax.tree.map(lambda leaf: leaf[:, : self.parts.social_batch], live.others)
@@ -288,7 +331,9 @@ class Descent:
 
         def gradient_step(carry: Any, step_key: Key[Array, ""]) -> tuple[Any, dict[str, Array]]:
             params, target, opt_state = carry
-            grads, metrics = jax.grad(self.parts.loss, has_aux=True)(params, target, rows_of(step_key), state.extra)
+            grads, metrics = jax.grad(self.parts.loss, has_aux=True)(
+                params, target, rows_of(step_key), state.extra
+            )
             updates, opt_state = self.optimiser.update(grads, opt_state, params)
             params = optax.apply_updates(params, updates)
             target = optax.incremental_update(params, target, self.config.target_rate)
@@ -324,7 +369,9 @@ def build(config: OffPolicyConfig, spec: WorldSpec, parts: Parts) -> Learner:
             )
         return jax.tree.map(lambda x: x.reshape(*batch, *x.shape[1:]), (decision, after))
 
-    def explain(state: OffPolicyState, carried: Any, timestep: Timestep, decision: Decision) -> dict[str, Array]:
+    def explain(
+        state: OffPolicyState, carried: Any, timestep: Timestep, decision: Decision
+    ) -> dict[str, Array]:
         batch = timestep.first.shape
         decided = jax.tree.map(lambda x: x.reshape(-1, *x.shape[len(batch) :]), decision)
         found = parts.explain(state, *flat(carried, timestep), decided) if parts.explain else {}

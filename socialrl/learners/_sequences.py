@@ -13,7 +13,9 @@ def sequences(leaf: Shaped[Array, "T B M *rest"]) -> Shaped[Array, "T N *rest"]:
     return leaf.reshape(leaf.shape[0], leaf.shape[1] * leaf.shape[2], *leaf.shape[3:])
 
 
-def beside(own: Shaped[Array, "T B M *rest"], others: Shaped[Array, "T L K *rest"]) -> Shaped[Array, "T N *rest"]:
+def beside(
+    own: Shaped[Array, "T B M *rest"], others: Shaped[Array, "T L K *rest"]
+) -> Shaped[Array, "T N *rest"]:
     """The sequences of one's own steps, then those of the others', N = B M + L K of them."""
     return jnp.concatenate([sequences(own), sequences(others)], axis=1)
 

@@ -1,4 +1,6 @@
-"""The network of learners with successor features: a torso, Psi of several behaviours, the cumulants Phi, and preferences w."""
+"""The network of learners with successor features: a torso, Psi of several behaviours, the cumulants Phi, and
+preferences w.
+"""
 
 from typing import Any
 
@@ -20,8 +22,8 @@ from socialrl_envs.types import WorldSpec
 class Network(nn.Module):
     """obs -> psi (T, N, *models, A, K) and phi (T, N, A, K); w (S, K) are parameters of their own.
 
-    config: has hidden, memory, cumulants, phi_gain, w_std, prediction. models: whose psi there are, S of them last. valued:
-    whether there is a head of own values.
+    config: has hidden, memory, cumulants, phi_gain, w_std, prediction. models: whose psi there are, S of them
+    last. valued: whether there is a head of own values.
     """
 
     config: Any
@@ -87,4 +89,6 @@ class Net(Applied):
 
     def ahead(self, params: PyTree, obs: Array, first: Array, next_obs: Array) -> Float32[Array, "T N F"]:
         """Features of the true successors; nothing is learnt through them."""
-        return jax.lax.stop_gradient(self.call("ahead", params, self.blank(obs.shape[1]), obs, first, next_obs))
+        return jax.lax.stop_gradient(
+            self.call("ahead", params, self.blank(obs.shape[1]), obs, first, next_obs)
+        )

@@ -1,9 +1,10 @@
-"""BASIS: many tasks teach what matters and how to get it; a newcomer's goal is then read off a few of its actions.
+"""BASIS: many tasks teach what matters and how to get it; a newcomer's goal is then read off a few of its
+actions.
 
-After Abdulhai, Jaques and Levine (2022, arXiv 2208.04919). Every novice's seat is a task, with preferences w_m and successor
-features Psi_m of its own over a torso and cumulants Phi that all share, learnt from own rewards. Whoever is watched later on is
-taken for somebody who wants Phi . w for an unknown w and knows what the tasks know:
-pi(a|s) ~ exp(sharpness * max_m Psi_m(s, a) . w). Its w is the likeliest one.
+After Abdulhai, Jaques and Levine (2022, arXiv 2208.04919). Every novice's seat is a task, with preferences
+w_m and successor features Psi_m of its own over a torso and cumulants Phi that all share, learnt from own
+rewards. Whoever is watched later on is taken for somebody who wants Phi . w for an unknown w and knows what
+the tasks know: pi(a|s) ~ exp(sharpness * max_m Psi_m(s, a) . w). Its w is the likeliest one.
 """
 
 import dataclasses
@@ -40,12 +41,16 @@ class Config(OffPolicyConfig):
     phi_gain: scale of Phi and Psi at the start.
     w_std: standard deviation of every w at the start.
     sharpness: of the choices of whoever is watched, per unit of reward.
-    prior: weight of an inferred w's squared distance from the mean of the tasks', beside the mean surprise at a step in nats.
+    prior: weight of an inferred w's squared distance from the mean of the tasks', beside the mean surprise at
+    a step in nats.
     fit_steps: gradient steps in which a w is inferred.
-    starts: random w from which that begins, besides each task's and their mean; the likeliest of what is found is taken.
+    starts: random w from which that begins, besides each task's and their mean; the likeliest of what is
+    found is taken.
     """
 
-    takes: ClassVar[tuple[str, ...]] = ()  # it is taught by rewards; whoever is watched is inferred apart, see `infer`
+    takes: ClassVar[
+        tuple[str, ...]
+    ] = ()  # it is taught by rewards; whoever is watched is inferred apart, see `infer`
 
     cumulants: int = 8
     reward: float = 10.0
@@ -93,7 +98,13 @@ class Basis:
     def learner(self) -> Learner:
         """The functions of a learner."""
         goal = Goal(w=jnp.zeros(self.config.cumulants, jnp.float32), given=jnp.array(False))
-        parts = Parts(init=self.net.init, decide=self.decide, loss=self.loss, extra=goal, observe=lambda state, _: state.extra)
+        parts = Parts(
+            init=self.net.init,
+            decide=self.decide,
+            loss=self.loss,
+            extra=goal,
+            observe=lambda state, _: state.extra,
+        )
         parts = parts._replace(explain=self.explain, appraise=self.appraise)
         return build(self.config, self.spec, parts)._replace(infer=self.infer)
 
@@ -107,11 +118,17 @@ class Basis:
         values = jnp.max(jnp.einsum("nmak,nk->nma", psi[0], w), axis=1)
         action = jnp.argmax(values, axis=-1).astype(jnp.int32)
         unused = jnp.full(action.shape, jnp.nan, jnp.float32)
-        return Decision(action=action, source=jnp.zeros_like(action), values=values[:, None], influence=unused), memory
+        return Decision(
+            action=action, source=jnp.zeros_like(action), values=values[:, None], influence=unused
+        ), memory
 
-    def explain(self, state: OffPolicyState, memory: Any, obs: Array, first: Array, decision: Decision) -> dict[str, Array]:
+    def explain(
+        self, state: OffPolicyState, memory: Any, obs: Array, first: Array, decision: Decision
+    ) -> dict[str, Array]:
         """What the auxiliary head expects to be seen next."""
-        return self.net.expected(state.params, self.net.apply(state.params, memory, obs, first)[3], decision.action)
+        return self.net.expected(
+            state.params, self.net.apply(state.params, memory, obs, first)[3], decision.action
+        )
 
     def appraise(self, state: OffPolicyState, others: Demonstration) -> Float32[Array, "T B L S"]:
         """Phi(s, a) . w of every step, for the goal that was inferred last, if one was."""
@@ -119,16 +136,21 @@ class Basis:
         done = over_sequences(at_action)(phi, sequences(others.action))
         return (done @ state.extra.w).reshape(*others.action.shape, 1)
 
-    def infer(self, state: OffPolicyState, shown: Demonstration, asked: Demonstration) -> tuple[OffPolicyState, Array]:
-        """The likeliest goal of whoever took the steps of `shown`, given to the novices, and the logits (T, B, L, A) of its
-        policy at the steps of `asked`. Leaves (T, B, L, ...); steps in which nobody is present show nothing."""
+    def infer(
+        self, state: OffPolicyState, shown: Demonstration, asked: Demonstration
+    ) -> tuple[OffPolicyState, Array]:
+        """The likeliest goal of whoever took the steps of `shown`, given to the novices, and the logits (T,
+        B, L, A) of its policy at the steps of `asked`. Leaves (T, B, L, ...); steps in which nobody is
+        present show nothing."""
         psi, tasks = self.net.watched(state.params, shown)[0], state.params["params"]["w"]
         action, mean = shown.action.reshape(psi.shape[:2]), jnp.mean(tasks, axis=0)
         there = shown.present.reshape(psi.shape[:2]).astype(jnp.float32)
 
         def surprise(w: Float32[Array, " K"]) -> Float32[Array, ""]:
             nats = over_sequences(cloning_loss)(self.policy(psi, w), action)
-            return jnp.sum(there * nats) / jnp.maximum(jnp.sum(there), 1.0) + self.config.prior * jnp.sum((w - mean) ** 2)
+            return jnp.sum(there * nats) / jnp.maximum(jnp.sum(there), 1.0) + self.config.prior * jnp.sum(
+                (w - mean) ** 2
+            )
 
         optimiser = optax.adam(0.05)
 

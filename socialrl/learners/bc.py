@@ -1,4 +1,6 @@
-"""Behavioural cloning: imitates what co-players do, pooled or each apart, and learns no goal. The control without goals."""
+"""Behavioural cloning: imitates what co-players do, pooled or each apart, and learns no goal. The control
+without goals.
+"""
 
 import dataclasses
 from typing import Any
@@ -33,9 +35,10 @@ class Config(OffPolicyConfig):
     """Options of bc, besides those of every off-policy learner; gamma and the target network go unused.
 
     prediction: weight of predicting what each co-player saw next.
-    pooled: one policy for what all co-players do. Otherwise one for each: the novice acts as the co-player that it was paid
-        most for imitating, by its own rewards. No reward is looked at for anything else.
-    trials: share of the novices that, from one update to the next, try a co-player drawn at random; unless pooled.
+    pooled: one policy for what all co-players do. Otherwise one for each: the novice acts as the co-player
+        that it was paid most for imitating, by its own rewards. No reward is looked at for anything else.
+    trials: share of the novices that, from one update to the next, try a co-player drawn at random; unless
+    pooled.
     trial_steps: env steps over which it is judged what imitating a co-player pays; unless pooled.
     """
 
@@ -56,12 +59,14 @@ class Config(OffPolicyConfig):
             return network_learner(Net(self, spec), loss, by_softmax(), "logit")
         net, nothing = Net(self, spec, len(spec.coplayers)), jnp.zeros(len(spec.coplayers), jnp.float32)
         apart, extra = Apart(net), Paid(total=nothing, weight=nothing)
-        return network_learner(net, loss, apart.choose, "logit", extra=extra, observe=apart.observe, follow=apart.follow)
+        return network_learner(
+            net, loss, apart.choose, "logit", extra=extra, observe=apart.observe, follow=apart.follow
+        )
 
 
 def loss(net: Net, params: PyTree, target: PyTree, rows: Rows) -> Losses:
-    """Cross-entropy of the co-players' actions given what they saw, each by its head; the auxiliary head predicts what they
-    saw next."""
+    """Cross-entropy of the co-players' actions given what they saw, each by its head; the auxiliary head
+    predicts what they saw next."""
     steps = others_steps(rows)
     read = net.read(params, target, steps)
     seat = jnp.arange(steps.action.shape[1]) % rows.others.action.shape[2]
@@ -71,7 +76,9 @@ def loss(net: Net, params: PyTree, target: PyTree, rows: Rows) -> Losses:
 
 @pytree
 class Paid:
-    """What the novices were paid per step while they acted as each co-player: a running mean, and the weight that it has."""
+    """What the novices were paid per step while they acted as each co-player: a running mean, and the weight
+    that it has.
+    """
 
     total: Float32[Array, " K"]
     weight: Float32[Array, " K"]
@@ -83,8 +90,12 @@ class Apart:
     def __init__(self, net: Net):
         self.net, self.config, self.others = net, net.config, net.heads
 
-    def choose(self, state: OffPolicyState, out: Float32[Array, "N K A"], key: Key[Array, ""], explore: bool) -> Decision:
-        """Acts as whoever paid best so far, the untried first; while exploring, some try others, until the next update."""
+    def choose(
+        self, state: OffPolicyState, out: Float32[Array, "N K A"], key: Key[Array, ""], explore: bool
+    ) -> Decision:
+        """Acts as whoever paid best so far, the untried first; while exploring, some try others, until the
+        next update.
+        """
         logits = with_self(out)
         paid: Paid = state.extra
         best = jnp.argmax(jnp.where(paid.weight > 0, paid.total / jnp.maximum(paid.weight, 1e-8), jnp.inf))
@@ -92,18 +103,24 @@ class Apart:
         if explore:
             trial_key, who_key = jax.random.split(jax.random.fold_in(jax.random.key(TRIALS), state.steps))
             other = jax.random.randint(who_key, source.shape, 1, 1 + self.others)
-            source = jnp.where(jax.random.uniform(trial_key, source.shape) < self.config.trials, other, source)
+            source = jnp.where(
+                jax.random.uniform(trial_key, source.shape) < self.config.trials, other, source
+            )
         return decided(drawn(of_source(logits, source), key, explore), logits, source)
 
     def observe(self, state: OffPolicyState, experience: Experience) -> Paid:
-        """The means, one unroll later. Random actions are nobody's, and whoever was not imitated is judged as before."""
+        """The means, one unroll later. Random actions are nobody's, and whoever was not imitated is judged as
+        before.
+        """
         source, reward = experience.decision.source, experience.own.reward
         acted = jax.nn.one_hot(source - 1, self.others, dtype=jnp.float32)
         steps = jnp.sum(acted, axis=(0, 1, 2))
         mean = jnp.sum(acted * reward[..., None], axis=(0, 1, 2)) / jnp.maximum(steps, 1.0)
         rate = jnp.minimum(1.0, steps / (reward.shape[2] * self.config.trial_steps))
         paid: Paid = state.extra
-        return Paid(total=paid.total + rate * (mean - paid.total), weight=paid.weight + rate * (1 - paid.weight))
+        return Paid(
+            total=paid.total + rate * (mean - paid.total), weight=paid.weight + rate * (1 - paid.weight)
+        )
 
     def follow(
         self, state: OffPolicyState, memory: Any, obs: Array, first: Array, source: Array, key: Key[Array, ""]

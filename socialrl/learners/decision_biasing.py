@@ -1,9 +1,10 @@
 """Decision biasing: what others would do tips one's own decisions, and leaves one's own values alone.
 
-Najar et al., 2020 (PLOS Biology 18(12)), for one observed choice; arXiv 2604.05777, for gridworlds. Here
-a policy cloned from all co-players says what they would do: pi(a|s) ~ exp(Q(s, a) / temperature + bias * log pi_others(a|s)),
-with values Q learnt from one's own rewards as in dqn. A share of the others' actions is held for lapses, so that no habit of
-theirs, however strict, weighs more than what one knows to pay. Its counterpart is value_shaping.
+Najar et al., 2020 (PLOS Biology 18(12)), for one observed choice; arXiv 2604.05777, for gridworlds. Here a
+policy cloned from all co-players says what they would do: pi(a|s) ~ exp(Q(s, a) / temperature + bias * log
+pi_others(a|s)), with values Q learnt from one's own rewards as in dqn. A share of the others' actions is held
+for lapses, so that no habit of theirs, however strict, weighs more than what one knows to pay. Its
+counterpart is value_shaping.
 """
 
 import dataclasses
@@ -38,7 +39,8 @@ class Config(OffPolicyConfig):
     """Options of decision_biasing, besides those of every off-policy learner.
 
     bias: weight of the others' log-probabilities in a decision.
-    temperature: difference in value, in reward units, that weighs as much as a factor of e in these probabilities if bias is 1.
+    temperature: difference in value, in reward units, that weighs as much as a factor of e in these
+    probabilities if bias is 1.
     lapse: share of the others' actions that are thought to be random, which bounds their log-probabilities.
     cloning: weight of imitating the co-players, pooled, by a head of its own on the shared torso.
     """
@@ -59,7 +61,9 @@ class Config(OffPolicyConfig):
         """The learner for this world; it needs a novice and somebody to watch."""
         check_roster(spec, "decision_biasing watches co-players")
 
-        def choose(state: OffPolicyState, out: Float32[Array, "N H A"], key: Key[Array, ""], explore: bool) -> Decision:
+        def choose(
+            state: OffPolicyState, out: Float32[Array, "N H A"], key: Key[Array, ""], explore: bool
+        ) -> Decision:
             values = out[:, VALUE]
             habit = (1 - self.lapse) * jax.nn.softmax(out[:, SOCIAL]) + self.lapse / len(spec.actions)
             preference = values / self.temperature + self.bias * jnp.log(habit)

@@ -1,4 +1,6 @@
-"""DQN: learns from its own rewards alone, with psiphi's torso, buffer and target network. The control without others."""
+"""DQN: learns from its own rewards alone, with psiphi's torso, buffer and target network. The control without
+others.
+"""
 
 import dataclasses
 from typing import ClassVar
@@ -28,5 +30,7 @@ def own_loss(net: Net, params: PyTree, target: PyTree, rows: Rows) -> Losses:
     """Squared error of Q-learning, by the first head, on the novices' own steps."""
     steps = own_steps(rows)
     read = net.read(params, target, steps)
-    losses = td_loss(read.out[:, :, 0], read.ahead[:, :, 0], steps, sequences(rows.own.reward), net.config.gamma)
+    losses = td_loss(
+        read.out[:, :, 0], read.ahead[:, :, 0], steps, sequences(rows.own.reward), net.config.gamma
+    )
     return net.with_prediction(losses, params, read.x, steps)

@@ -1,10 +1,11 @@
 """Inverse reinforcement learning, then reinforcement learning: infer what the others want, and want it too.
 
-Cascaded supervised inverse RL (Klein et al., 2013) in its maximum-entropy form. Cloning gives a score q whose softmax is what
-the co-players, taken for one, do; the inverse soft Bellman operator (Garg et al., 2021, IQ-Learn) turns it into the reward
-q(s, a) - gamma V(s') of every step seen, one's own ones included; a regression makes it a function of (s, a); and soft
-Q-learning on one's own and the shown steps is paid by that function. No reward of the world is looked at. All three learn side
-by side, so that there is no phase whose length has to be chosen, and none teaches the one before it.
+Cascaded supervised inverse RL (Klein et al., 2013) in its maximum-entropy form. Cloning gives a score q whose
+softmax is what the co-players, taken for one, do; the inverse soft Bellman operator (Garg et al., 2021,
+IQ-Learn) turns it into the reward q(s, a) - gamma V(s') of every step seen, one's own ones included; a
+regression makes it a function of (s, a); and soft Q-learning on one's own and the shown steps is paid by that
+function. No reward of the world is looked at. All three learn side by side, so that there is no phase whose
+length has to be chosen, and none teaches the one before it.
 """
 
 import dataclasses
@@ -43,8 +44,8 @@ VALUE, SCORE, REWARD = 0, 1, 2  # heads
 class Config(OffPolicyConfig):
     """Options of inverse_rl, besides those of every off-policy learner.
 
-    temperature: the co-players are taken to act by exp(q / temperature), and so does the novice. It is the unit of what is
-        inferred, for actions alone do not tell the scale of a reward.
+    temperature: the co-players are taken to act by exp(q / temperature), and so does the novice. It is the
+        unit of what is inferred, for actions alone do not tell the scale of a reward.
     """
 
     epsilon_start: float = 0.05
@@ -61,7 +62,9 @@ class Config(OffPolicyConfig):
 
 
 def loss(net: Net, params: PyTree, target: PyTree, rows: Rows) -> Losses:
-    """Cross-entropy of what was shown; and, on shown and own steps alike, the regression and the soft Bellman error."""
+    """Cross-entropy of what was shown; and, on shown and own steps alike, the regression and the soft Bellman
+    error.
+    """
     others, own = others_steps(rows), own_steps(rows)
     shown, mine = net.read(params, target, others), net.read(params, target, own)
     losses = imitation_loss(shown.out[:, :, SCORE] / net.config.temperature, others)

@@ -1,4 +1,5 @@
-"""Imitate first, then improve: a policy cloned from the co-players is the prior that PPO's policy stays near to.
+"""Imitate first, then improve: a policy cloned from the co-players is the prior that PPO's policy stays near
+to.
 
 max E[sum r] - c KL(pi || prior) (Sequence Tutor, Jaques et al., 2017). Nobody's reward is seen while cloning.
 """
@@ -80,7 +81,9 @@ class KLControl(ppo.PPO):
 
         return jax.lax.cond(state.steps < self.config.cloning_steps, clone, improve, state)
 
-    def clone(self, state: KLState, experience: Experience, key: Key[Array, ""]) -> tuple[KLState, dict[str, Array]]:
+    def clone(
+        self, state: KLState, experience: Experience, key: Key[Array, ""]
+    ) -> tuple[KLState, dict[str, Array]]:
         """Gradient steps on what present co-players did, in minibatches of their sequences."""
         demonstrations = jax.tree.map(lambda x: x.reshape(x.shape[0], -1, *x.shape[3:]), experience.others)
         first = jnp.repeat(experience.own.timestep.first[:, :, 0], experience.others.action.shape[2], axis=1)
@@ -100,7 +103,9 @@ class KLControl(ppo.PPO):
         after = KLState(params=params, optimiser=optimiser, steps=steps, prior=params)
         return after, jax.tree.map(jnp.mean, metrics)
 
-    def cloning(self, params: PyTree, shown: Demonstration, first: Array) -> tuple[Float32[Array, ""], dict[str, Array]]:
+    def cloning(
+        self, params: PyTree, shown: Demonstration, first: Array
+    ) -> tuple[Float32[Array, ""], dict[str, Array]]:
         """Cross-entropy of what was done given what was seen; an unroll begins without memory."""
         _, out = self.unroll(params, blank_memory(self.config, first.shape[1]), _seen(shown.obs, first))
         weight = shown.present.astype(jnp.float32)

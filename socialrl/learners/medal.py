@@ -1,7 +1,7 @@
 """MEDAL: memory, next-observation prediction, attention to where the others are (Bhoopchand et al., 2023).
 
-Its expert drop-out and domain randomisation are a curriculum: give it with `curriculum=adr.Config(...)`, or with
-`mixed.Config(...)` for the drop-out alone.
+Its expert drop-out and domain randomisation are a curriculum: give it with `curriculum=adr.Config(...)`, or
+with `mixed.Config(...)` for the drop-out alone.
 """
 
 import dataclasses

@@ -1,4 +1,5 @@
-"""Recurrent PPO (Schulman et al., 2017): memory, advantages refreshed within an update, time-outs bootstrapped through.
+"""Recurrent PPO (Schulman et al., 2017): memory, advantages refreshed within an update, time-outs
+bootstrapped through.
 
 With the auxiliary next-observation head it is `sociapl`, a social learner (Ndousse et al., 2021).
 """
@@ -40,16 +41,19 @@ class Config:
     lr: Adam's learning rate at first.
     lr_end: and in the end.
     epochs: passes over each unroll.
-    minibatches: equal parts of the sequences in random order, each a gradient step; what is left over is left out.
+    minibatches: equal parts of the sequences in random order, each a gradient step; what is left over is left
+    out.
     segment: steps that gradients flow back through; 0 is the whole unroll.
     refresh: memories, values and advantages are computed anew before each epoch, else once per unroll.
     clip: how far from 1 the ratio of new to old probabilities is followed.
     value: weight of the value loss.
     entropy: weight of the entropy bonus at first.
     entropy_end: and in the end.
-    anneal: env steps in which learning rate and entropy bonus go from their first value to their last, linearly.
+    anneal: env steps in which learning rate and entropy bonus go from their first value to their last,
+    linearly.
     max_grad_norm: gradients are clipped to it.
-    kl_target: an update stops early when the policy has moved this far from the old one, in nats; 0 never stops.
+    kl_target: an update stops early when the policy has moved this far from the old one, in nats; 0 never
+    stops.
     prediction: weight of the auxiliary next-observation loss.
     predicts: next, or as a control the same observation.
     predictor: sizes of the auxiliary head's hidden layers.
@@ -83,7 +87,12 @@ class Config:
     attention: float = 0.0
 
     def __post_init__(self) -> None:
-        require(len(self.hidden) > 0 and min(self.hidden) > 0, "hidden", self.hidden, "one positive size per layer")
+        require(
+            len(self.hidden) > 0 and min(self.hidden) > 0,
+            "hidden",
+            self.hidden,
+            "one positive size per layer",
+        )
         require(self.memory in ("none", "gru", "lstm"), "memory", self.memory, "none, gru or lstm")
         require(self.predicts in ("next", "same"), "predicts", self.predicts, "next or same")
         require(0 <= self.gamma < 1, "gamma", self.gamma, "in 0..1, below 1")
@@ -94,7 +103,16 @@ class Config:
             require(getattr(self, key) > 0, key, getattr(self, key), "positive")
         for key in ("epochs", "minibatches", "anneal"):
             require(getattr(self, key) >= 1, key, getattr(self, key), "at least 1")
-        for key in ("lr_end", "segment", "value", "entropy", "entropy_end", "kl_target", "prediction", "attention"):
+        for key in (
+            "lr_end",
+            "segment",
+            "value",
+            "entropy",
+            "entropy_end",
+            "kl_target",
+            "prediction",
+            "attention",
+        ):
             require(getattr(self, key) >= 0, key, getattr(self, key), "at least 0")
 
     def build(self, spec: WorldSpec) -> Learner:
@@ -116,7 +134,8 @@ class PPOState:
 class Lived:
     """What happened to novices, leaves (T, *batch, ...).
 
-    where: cells ahead and to the right of each at which the co-players stood, by the length of the grid; NaN if absent.
+    where: cells ahead and to the right of each at which the co-players stood, by the length of the grid; NaN
+    if absent.
     prior_logits: of a policy to stay near to; no entries if there is none.
     """
 
@@ -145,13 +164,17 @@ class Batch:
 
 
 class PPO:
-    """The functions of the learner; those of one set of parameters take sequences (T, N, ...) whoever's they are."""
+    """The functions of the learner; those of one set of parameters take sequences (T, N, ...) whoever's they
+    are.
+    """
 
     def __init__(self, config: Config, spec: WorldSpec):
         self.config, self.spec = config, spec
         self.net, self.mirror = ActorCritic(config, spec), Mirror(spec)
         self.apply: Callable[..., Any] = self.net.apply
-        self.optimiser = optax.chain(optax.clip_by_global_norm(config.max_grad_norm), optax.adam(config.lr, eps=1e-5))
+        self.optimiser = optax.chain(
+            optax.clip_by_global_norm(config.max_grad_norm), optax.adam(config.lr, eps=1e-5)
+        )
 
     def learner(self) -> Learner:
         """The functions, bundled."""
@@ -177,14 +200,18 @@ class PPO:
         start = self.optimiser.init(params) if config.shared else jax.vmap(self.optimiser.init)(params)
         return PPOState(params=params, optimiser=start, steps=jnp.int32(0))
 
-    def act(self, state: PPOState, memory: Any, timestep: Timestep, key: Key[Array, ""], explore: bool) -> tuple[Decision, Any]:
+    def act(
+        self, state: PPOState, memory: Any, timestep: Timestep, key: Key[Array, ""], explore: bool
+    ) -> tuple[Decision, Any]:
         """Draws from the policy while exploring, else takes its likeliest action."""
         memory, logits = self._over_novices(self.decide, state.params, memory, timestep)
         action = jax.random.categorical(key, logits) if explore else jnp.argmax(logits, axis=-1)
         action = action.astype(jnp.int32)
         unknown = jnp.full(action.shape, jnp.nan, jnp.float32)
         values = logits[..., None, :]
-        return Decision(action=action, source=jnp.zeros_like(action), values=values, influence=unknown), memory
+        return Decision(
+            action=action, source=jnp.zeros_like(action), values=values, influence=unknown
+        ), memory
 
     def influence(self, state: PPOState, memory: Any, timestep: Timestep) -> Float32[Array, "B M"]:
         """How much the sight of the others moves the policy now, in nats."""
@@ -192,7 +219,9 @@ class PPO:
         _, alone = self._over_novices(self.decide, state.params, memory, hide_others(timestep, self.spec))
         return kl_divergence(logits, alone)
 
-    def explain(self, state: PPOState, memory: Any, timestep: Timestep, decision: Decision) -> dict[str, Array]:
+    def explain(
+        self, state: PPOState, memory: Any, timestep: Timestep, decision: Decision
+    ) -> dict[str, Array]:
         """What the auxiliary head expects to be seen next, the mean of all looks."""
         if self.config.prediction == 0 or self.config.predicts != "next":
             return {}
@@ -206,7 +235,9 @@ class PPO:
 
         return {"prediction": self._over_novices(expected, state.params, memory, (timestep, decision.action))}
 
-    def update(self, state: PPOState, experience: Experience, key: Key[Array, ""]) -> tuple[PPOState, dict[str, Array]]:
+    def update(
+        self, state: PPOState, experience: Experience, key: Key[Array, ""]
+    ) -> tuple[PPOState, dict[str, Array]]:
         """Epochs of minibatches on one unroll."""
         pace = self.pace(state.steps)
         steps = state.steps + jnp.int32(experience.own.reward.shape[0] * experience.own.reward.shape[1])
@@ -221,13 +252,19 @@ class PPO:
             prior_logits=self.prior_logits(state, experience),
         )
         if self.config.shared:
-            lived = jax.tree.map(lambda x: x.reshape(x.shape[0], x.shape[1] * x.shape[2], *x.shape[3:]), lived)
+            lived = jax.tree.map(
+                lambda x: x.reshape(x.shape[0], x.shape[1] * x.shape[2], *x.shape[3:]), lived
+            )
             memory = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), experience.memory)
             params, optimiser, metrics = learn(state.params, state.optimiser, memory, lived, key)
         else:
             mapped = jax.vmap(learn, in_axes=(0, 0, 1, 2, 0))
             parts = mapped(state.params, state.optimiser, experience.memory, lived, self._split_key(key))
-            params, optimiser, metrics = parts[0], parts[1], jax.tree.map(lambda x: jnp.mean(x, axis=0), parts[2])
+            params, optimiser, metrics = (
+                parts[0],
+                parts[1],
+                jax.tree.map(lambda x: jnp.mean(x, axis=0), parts[2]),
+            )
         after = dataclasses.replace(state, params=params, optimiser=optimiser, steps=steps)
         return after, metrics | {"entropy_weight": pace.entropy, "lr": pace.lr * self.config.lr}
 
@@ -259,7 +296,9 @@ class PPO:
         return jax.random.split(key, len(self.spec.novices))
 
     def _over_novices(self, function: Any, params: PyTree, memory: Any, steps: PyTree) -> Any:
-        """`function(params, memory, steps)` of N sequences, over novices with leaves (B, M, ...), who may share params."""
+        """`function(params, memory, steps)` of N sequences, over novices with leaves (B, M, ...), who may
+        share params.
+        """
         if not self.config.shared:
             return jax.vmap(function, in_axes=(0, 1, 1), out_axes=1)(params, memory, steps)
         batch = jax.tree.leaves(steps)[0].shape[:2]
@@ -300,7 +339,9 @@ class PPO:
             return carry, metrics | {"explained_variance": explained}
 
         carry = (params, optimiser, jnp.array(False))
-        (params, optimiser, stopped), metrics = jax.lax.scan(epoch, carry, jax.random.split(key, self.config.epochs))
+        (params, optimiser, stopped), metrics = jax.lax.scan(
+            epoch, carry, jax.random.split(key, self.config.epochs)
+        )
         means = jax.tree.map(jnp.mean, metrics)
         few = -(-lived.old_logits.shape[1] // self.config.minibatches)
         _, out = self.unroll(params, jax.tree.map(lambda x: x[:few], memory), _few(lived.own.timestep, few))
@@ -309,7 +350,9 @@ class PPO:
         return params, optimiser, means | {"stopped_early": stopped.astype(jnp.float32)}
 
     def batch(self, params: PyTree, memory: Any, lived: Lived) -> tuple[Batch, Float32[Array, ""]]:
-        """Segments (segment, S N, ...) with fresh memories, advantages and value targets; and the explained variance."""
+        """Segments (segment, S N, ...) with fresh memories, advantages and value targets; and the explained
+        variance.
+        """
         own, config = lived.own, self.config
         memories, out = self.unroll(params, memory, own.timestep)
         discount = jnp.where(own.terminated, 0.0, config.gamma).astype(jnp.float32)
@@ -324,7 +367,9 @@ class PPO:
         explained = 1 - jnp.var(target - out.value) / jnp.maximum(jnp.var(target), 1e-8)
 
         segment = config.segment or own.reward.shape[0]
-        begins = jax.tree.map(lambda m, start: jnp.concatenate([start[None], m[segment - 1 : -1 : segment]]), memories, memory)
+        begins = jax.tree.map(
+            lambda m, start: jnp.concatenate([start[None], m[segment - 1 : -1 : segment]]), memories, memory
+        )
         begins = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), begins)
         lived, advantage, target = jax.tree.map(lambda x: _cut(x, segment), (lived, advantage, target))
         batch = Batch(memory=begins, lived=lived, advantage=advantage, target=target)
@@ -333,12 +378,14 @@ class PPO:
     def next_values(
         self, params: PyTree, memories: Any, value: Float32[Array, "T N"], own: Transition
     ) -> Float32[Array, "T N"]:
-        """Values of the true successors. The next row holds them, but for time-outs and the end of the unroll: a world times
-        out at most once in `horizon` steps, so few more are looked up."""
+        """Values of the true successors. The next row holds them, but for time-outs and the end of the
+        unroll: a world times out at most once in `horizon` steps, so few more are looked up."""
         length = value.shape[0]
         cuts = 1 + (length - 1) // self.spec.horizon
         rank = jnp.where(own.truncated, jnp.arange(length, 0, -1, dtype=jnp.int32)[:, None], 0)
-        _, at = jax.lax.top_k(rank.T, min(cuts, length))  # the first time-outs of each sequence, then steps that do not matter
+        _, at = jax.lax.top_k(
+            rank.T, min(cuts, length)
+        )  # the first time-outs of each sequence, then steps that do not matter
         at = jnp.concatenate([at.T.astype(jnp.int32), jnp.full((1, value.shape[1]), length - 1, jnp.int32)])
         who = jnp.arange(value.shape[1], dtype=jnp.int32)
         step = Timestep(
@@ -388,7 +435,9 @@ class PPO:
             "loss/value": value_loss,
             "entropy": spread,
             "kl": jnp.mean(kl_divergence(old_logits, out.logits)),
-            "clipped": jnp.mean((jnp.abs(jnp.exp(log_prob - old_log_prob) - 1) > config.clip).astype(jnp.float32)),
+            "clipped": jnp.mean(
+                (jnp.abs(jnp.exp(log_prob - old_log_prob) - 1) > config.clip).astype(jnp.float32)
+            ),
             "value": jnp.mean(out.value),
         }
         total = surrogate + config.value * value_loss - bonus * spread
@@ -413,8 +462,12 @@ class PPO:
         seen = jnp.stack([seen, self.mirror.view(seen)] if self.config.mirror else [seen], axis=2)
         return jnp.mean(jax.vmap(jax.vmap(prediction_loss, in_axes=1), in_axes=1)(predicted, seen))
 
-    def attention_loss(self, params: PyTree, out: Outputs, where: Float32[Array, "T N K 2"]) -> Float32[Array, ""]:
-        """The mean distance along each axis between where co-players are and where each look believes them to be."""
+    def attention_loss(
+        self, params: PyTree, out: Outputs, where: Float32[Array, "T N K 2"]
+    ) -> Float32[Array, ""]:
+        """The mean distance along each axis between where co-players are and where each look believes them to
+        be.
+        """
         believed = self.apply(params, out.features, method=ActorCritic.attend)
         there = jnp.stack([where, where * jnp.array([1.0, -1.0])] if self.config.mirror else [where], axis=2)
         present = ~jnp.isnan(there)
@@ -429,7 +482,9 @@ def _few(tree: Any, count: int) -> Any:
 def _cut(x: Array, segment: int) -> Array:
     """(T, N, ...) as (segment, S N, ...), the first segments of all sequences first."""
     parts = x.shape[0] // segment
-    return jnp.moveaxis(x.reshape(parts, segment, *x.shape[1:]), 1, 0).reshape(segment, parts * x.shape[1], *x.shape[2:])
+    return jnp.moveaxis(x.reshape(parts, segment, *x.shape[1:]), 1, 0).reshape(
+        segment, parts * x.shape[1], *x.shape[2:]
+    )
 
 
 def _at(table: Float32[Array, "T N A"], action: Int32[Array, "T N"]) -> Float32[Array, "T N"]:

@@ -1,10 +1,12 @@
-"""PsiPhi-learning: successor features of everybody over shared cumulants, and acting as whoever would serve oneself best.
+"""PsiPhi-learning: successor features of everybody over shared cumulants, and acting as whoever would serve
+oneself best.
 
-Filos et al., 2021. Each other agent k is modelled as soft-optimal for a goal of its own, pi_k(a|s) ~ exp(Psi_k(s, a) . w_k).
-Cloning trains Psi_k and w_k, inverse TD makes the cumulants Phi explain what they do, the novice's own rewards tie w to Phi.
-At every step generalised policy improvement asks what each source's behaviour would be worth to *me*: Psi_j(s, a) . w_ego.
-One's own values have a head of their own, as in dqn: beside nobody who is of use, this is that learner. Beside somebody who is,
-they are learnt from the others' steps too, by what these would have paid oneself.
+Filos et al., 2021. Each other agent k is modelled as soft-optimal for a goal of its own, pi_k(a|s) ~
+exp(Psi_k(s, a) . w_k). Cloning trains Psi_k and w_k, inverse TD makes the cumulants Phi explain what they do,
+the novice's own rewards tie w to Phi. At every step generalised policy improvement asks what each source's
+behaviour would be worth to *me*: Psi_j(s, a) . w_ego. One's own values have a head of their own, as in dqn:
+beside nobody who is of use, this is that learner. Beside somebody who is, they are learnt from the others'
+steps too, by what these would have paid oneself.
 """
 
 import dataclasses
@@ -37,21 +39,25 @@ class Config(OffPolicyConfig):
     """Options of psiphi, besides those of every off-policy learner.
 
     cumulants: size of Phi.
-    follow: gpi: acts by generalised policy improvement over all sources; never: by its own values alone; always: as whichever
-        other serves it best.
+    follow: gpi: acts by generalised policy improvement over all sources; never: by its own values alone;
+        always: as whichever other serves it best.
     support: source k may only propose actions with pi_k(a|s) >= support * max_a pi_k(a|s); 0 is plain GPI.
-    caution: standard deviations of the ensemble that are taken off the worth of others before they are followed.
+    caution: standard deviations of the ensemble that are taken off the worth of others before they are
+    followed.
     temperature: actions are drawn by exp(worth / temperature), in reward units; 0 takes the best.
     ensemble: members of the ensemble of successor features, which share torso, Phi and w.
-    gating: another counts in the shared torso, in Phi and in the decision only as far as it is predictable and useful, see
-        `_company.py`. Beside nobody who is, the torso learns as that of dqn does: by one's own TD errors.
-    social_batch: rows of a gradient step whose others' steps are learnt from as well; of all the torso's work, theirs is the
-        larger part, and K times what one's own steps take.
-    gate_width: advantage in reward per step over one's own, in units of its root mean square, that opens the gate.
+    gating: another counts in the shared torso, in Phi and in the decision only as far as it is predictable
+        and useful, see `_company.py`. Beside nobody who is, the torso learns as that of dqn does: by one's
+        own TD errors.
+    social_batch: rows of a gradient step whose others' steps are learnt from as well; of all the torso's
+        work, theirs is the larger part, and K times what one's own steps take.
+    gate_width: advantage in reward per step over one's own, in units of its root mean square, that opens the
+    gate.
     gate_steps: env steps over which the company is judged.
     reward: weight of predicting one's own reward by Phi . w.
     td: weight of TD learning of one's own values.
-    vicarious: weight of the same on the others' steps, with Phi . w for a reward; another's count as far as its gate is open.
+    vicarious: weight of the same on the others' steps, with Phi . w for a reward; another's count as far as
+    its gate is open.
     successor: weight of TD learning of one's own successor features.
     cloning: weight of imitating each other agent k through Psi_k . w_k.
     inverse_td: weight of making Phi explain what the others do.
@@ -92,7 +98,17 @@ class Config(OffPolicyConfig):
         for key in ("cumulants", "ensemble", "social_batch", "gate_steps"):
             require(getattr(self, key) >= 1, key, getattr(self, key), "at least 1")
         require(0 <= self.support <= 1, "support", self.support, "a share, 0..1")
-        for key in ("reward", "td", "vicarious", "successor", "cloning", "inverse_td", "others", "off_policy", "phi_penalty"):
+        for key in (
+            "reward",
+            "td",
+            "vicarious",
+            "successor",
+            "cloning",
+            "inverse_td",
+            "others",
+            "off_policy",
+            "phi_penalty",
+        ):
             require(getattr(self, key) >= 0, key, getattr(self, key), "a weight, at least 0")
         for key in ("caution", "temperature"):
             require(getattr(self, key) >= 0, key, getattr(self, key), "at least 0")
@@ -156,10 +172,18 @@ class PsiPhi:
         ridge = Ridge(gram=jnp.zeros((size, size), jnp.float32), moment=jnp.zeros(size, jnp.float32))
         extra = Extra(ridge=ridge, company=strangers(self.coplayers))
         parts = Parts(
-            init=self.net.init, decide=self.decide, loss=self.loss, extra=extra, observe=self.observe, adapt=self.adapt
+            init=self.net.init,
+            decide=self.decide,
+            loss=self.loss,
+            extra=extra,
+            observe=self.observe,
+            adapt=self.adapt,
         )
         parts = parts._replace(
-            explain=self.explain, follow=self.follow, social_batch=self.config.social_batch, appraise=self.appraise
+            explain=self.explain,
+            follow=self.follow,
+            social_batch=self.config.social_batch,
+            appraise=self.appraise,
         )
         return build(self.config, self.spec, parts)
 
@@ -170,42 +194,63 @@ class PsiPhi:
         memory, psi, _, x = self.net.apply(state.params, memory, obs, first)
         choice = self.choice(state, psi[0], x, key)
         influence = jnp.full(choice.action.shape, jnp.nan, jnp.float32)
-        return Decision(action=choice.action, source=choice.source, values=choice.values, influence=influence), memory
+        return Decision(
+            action=choice.action, source=choice.source, values=choice.values, influence=influence
+        ), memory
 
     def choice(
-        self, state: OffPolicyState, psi: Float32[Array, "N E S A K"], x: Float32[Array, "1 N F"], key: Key[Array, ""]
+        self,
+        state: OffPolicyState,
+        psi: Float32[Array, "N E S A K"],
+        x: Float32[Array, "1 N F"],
+        key: Key[Array, ""],
     ) -> Choice:
         """Whom to act as, by the novice's own w."""
         config, w = self.config, state.params["params"]["w"]
-        values, logits = jnp.einsum("nesak,k->nesa", psi, w[0]), jnp.einsum("nesak,sk->nsa", psi, w) / config.ensemble
+        values, logits = (
+            jnp.einsum("nesak,k->nesa", psi, w[0]),
+            jnp.einsum("nesak,sk->nsa", psi, w) / config.ensemble,
+        )
         values = values.at[:, :, 0].set(self.own_values(state, values[:, :, 0], x))
         heard = (
             jnp.concatenate([jnp.array([True]), self.gates(state.extra) >= OPEN])
             if config.gating and config.follow == "gpi"
             else None
         )
-        return choose(values, logits, key, config.follow, config.support, config.caution, config.temperature, heard)
+        return choose(
+            values, logits, key, config.follow, config.support, config.caution, config.temperature, heard
+        )
 
     def own_values(
         self, state: OffPolicyState, by_successors: Float32[Array, "N E A"], x: Float32[Array, "1 N F"]
     ) -> Float32[Array, "N E A"]:
-        """The novice's: learnt from its rewards, or by its successor features once a new preference is all that it has."""
+        """The novice's: learnt from its rewards, or by its successor features once a new preference is all
+        that it has.
+        """
         learnt = self.net.call("values", state.params, x)[0, :, None]
         return jnp.where(jnp.any(state.extra.ridge.gram), by_successors, learnt)
 
-    def explain(self, state: OffPolicyState, memory: Any, obs: Array, first: Array, decision: Decision) -> dict[str, Array]:
-        """What the auxiliary head expects to be seen next, and how far the ensemble is at odds; NaN for values of one head."""
+    def explain(
+        self, state: OffPolicyState, memory: Any, obs: Array, first: Array, decision: Decision
+    ) -> dict[str, Array]:
+        """What the auxiliary head expects to be seen next, and how far the ensemble is at odds; NaN for
+        values of one head.
+        """
         _, psi, _, x = self.net.apply(state.params, memory, obs, first)
         found = self.net.expected(state.params, x, decision.action)
         if self.config.ensemble > 1:
             spread = self.choice(state, psi[0], x, jax.random.key(0)).spread
-            found["spread"] = spread.at[:, 0].set(jnp.where(jnp.any(state.extra.ridge.gram), spread[:, 0], jnp.nan))
+            found["spread"] = spread.at[:, 0].set(
+                jnp.where(jnp.any(state.extra.ridge.gram), spread[:, 0], jnp.nan)
+            )
         return found
 
     def follow(
         self, state: OffPolicyState, memory: Any, obs: Array, first: Array, source: Array, key: Key[Array, ""]
     ) -> tuple[Array, Any]:
-        """An action as each novice believes its source would act: k by pi_k(a|s) ~ exp(Psi_k . w_k), it itself greedily."""
+        """An action as each novice believes its source would act: k by pi_k(a|s) ~ exp(Psi_k . w_k), it
+        itself greedily.
+        """
         memory, psi, _, x = self.net.apply(state.params, memory, obs, first)
         w = state.params["params"]["w"]
         logits = jnp.einsum("nesak,sk->nsa", psi[0], w) / self.config.ensemble
@@ -252,8 +297,12 @@ class PsiPhi:
             return jnp.ones(self.coplayers, jnp.float32)
         return gates(extra.company, self.config.gate_width)
 
-    def loss(self, params: PyTree, target: PyTree, rows: Rows, extra: Extra) -> tuple[Array, dict[str, Array]]:
-        """All losses on rows, own leaves (T, B, M, ...), the others' (T, L, K, ...), weighted and summed, and each by name."""
+    def loss(
+        self, params: PyTree, target: PyTree, rows: Rows, extra: Extra
+    ) -> tuple[Array, dict[str, Array]]:
+        """All losses on rows, own leaves (T, B, M, ...), the others' (T, L, K, ...), weighted and summed, and
+        each by name.
+        """
         own, others, w = own_steps(rows), others_steps(rows), params["params"]["w"]
         n = own.action.shape[1]
         gate = self.gates(extra) if n else jnp.ones(self.coplayers, jnp.float32)
@@ -267,7 +316,9 @@ class PsiPhi:
             reward = sequences(rows.own.reward)
             losses["td"], metrics = td_loss(mine.values, mine.values_ahead, own, reward, self.config.gamma)
             losses["reward"], found = self.reward_loss(own, reward, mine.phi, w[0])
-            losses |= over_members(lambda psi, ahead: self.own_losses(own, w, psi, mine.phi, ahead, gate), mine.psi, mine.ahead)
+            losses |= over_members(
+                lambda psi, ahead: self.own_losses(own, w, psi, mine.phi, ahead, gate), mine.psi, mine.ahead
+            )
             metrics = {"value": metrics["value"]} | found
         if self.coplayers:
             social = over_members(
@@ -279,18 +330,31 @@ class PsiPhi:
         if n and self.coplayers:
             losses["vicarious"] = self.vicarious_loss(others, theirs, w[0], sequence_gate)
             if self.config.gating:
-                metrics |= {f"gate/{k + 1}": gate[k] for k in range(self.coplayers)} | {"reward_known": known(extra.company)}
+                metrics |= {f"gate/{k + 1}": gate[k] for k in range(self.coplayers)} | {
+                    "reward_known": known(extra.company)
+                }
         if self.config.prediction > 0:
             of, steps = (mine, own) if n else (theirs, others)
-            losses["prediction"] = self.net.prediction_error(params, of.x, steps.action, steps.next_obs, steps.there)
+            losses["prediction"] = self.net.prediction_error(
+                params, of.x, steps.action, steps.next_obs, steps.there
+            )
         there = jnp.concatenate([own.there, others.there], axis=1)
         losses["phi_penalty"] = masked_mean(read.phi**2, there[..., None, None])
         total = jnp.sum(jnp.stack([getattr(self.config, name) * value for name, value in losses.items()]))
         return total, metrics | {f"loss/{name}": value for name, value in losses.items()}
 
-    def read(self, params: PyTree, target: PyTree, own: Steps, others: Steps, open_: Array, gate: Float32[Array, " L"]) -> Read:
-        """What the networks say of one's own sequences and the others'. With gating the torso learns from the heads of Psi and
-        Phi as far as the gates are open: the widest, `open_`, for one's own steps, each other's for its own."""
+    def read(
+        self,
+        params: PyTree,
+        target: PyTree,
+        own: Steps,
+        others: Steps,
+        open_: Array,
+        gate: Float32[Array, " L"],
+    ) -> Read:
+        """What the networks say of one's own sequences and the others'. With gating the torso learns from the
+        heads of Psi and Phi as far as the gates are open: the widest, `open_`, for one's own steps, each
+        other's for its own."""
         obs, first, next_obs = (
             jnp.concatenate(pair, axis=1)
             for pair in ((own.obs, others.obs), (own.first, others.first), (own.next_obs, others.next_obs))
@@ -300,17 +364,24 @@ class PsiPhi:
             shares = jnp.concatenate([jnp.full(own.action.shape[1], open_), gate])
             psi, phi = self.net.call("heads", params, let_through(x, shares))
         features = self.net.ahead(target, obs, first, next_obs)
-        ahead, values_ahead = self.net.call("heads", target, features)[0], self.net.call("values", target, features)
+        ahead, values_ahead = (
+            self.net.call("heads", target, features)[0],
+            self.net.call("values", target, features),
+        )
         return Read(psi, phi, x, self.net.call("values", params, x), ahead, values_ahead)
 
-    def vicarious_loss(self, others: Steps, read: Read, w: Float32[Array, " K"], gate: Array) -> Float32[Array, ""]:
+    def vicarious_loss(
+        self, others: Steps, read: Read, w: Float32[Array, " K"], gate: Array
+    ) -> Float32[Array, ""]:
         """Q-learning of one's own values on the others' steps, paid by one's own idea of what pays."""
         reward = jax.lax.stop_gradient(over_sequences(at_action)(read.phi, others.action) @ w)
         discount, ahead = self.config.gamma * others.goes_on, read.values_ahead
         errors = over_sequences(q_learning_error)(read.values, others.action, reward, discount, ahead, ahead)
         return masked_mean(gate * errors**2, others.there)
 
-    def reward_loss(self, own: Steps, reward: Float32[Array, "T N"], phi: Array, w: Array) -> tuple[Array, dict[str, Array]]:
+    def reward_loss(
+        self, own: Steps, reward: Float32[Array, "T N"], phi: Array, w: Array
+    ) -> tuple[Array, dict[str, Array]]:
         """Squared error of one's own idea of what pays."""
         phi_now = over_sequences(at_action)(phi, own.action)
         loss = jnp.mean((phi_now @ w - reward) ** 2)
@@ -323,8 +394,8 @@ class PsiPhi:
     def own_losses(
         self, own: Steps, w: Float32[Array, "S K"], psi: Array, phi: Array, ahead: Array, gate: Array
     ) -> dict[str, Array]:
-        """TD learning of successor features on the novices' steps: one's own, and the others' off-policy. psi, ahead
-        (T, N, S, A, K), phi (T, N, A, K)."""
+        """TD learning of successor features on the novices' steps: one's own, and the others' off-policy.
+        psi, ahead (T, N, S, A, K), phi (T, N, A, K)."""
         frozen, discount = jax.lax.stop_gradient(w), self.config.gamma * own.goes_on
         phi_now = jax.lax.stop_gradient(over_sequences(at_action)(phi, own.action))
 
@@ -344,8 +415,9 @@ class PsiPhi:
     def social_losses(
         self, others: Steps, w: Float32[Array, "S K"], psi: Array, phi: Array, ahead: Array, gate: Array
     ) -> tuple[dict[str, Array], dict[str, Array]]:
-        """Cloning and inverse TD on the others' steps; psi, ahead (T, N, S, A, K), phi (T, N, A, K). The sequences are those of
-        the co-players, one after the other and again; those of a file are the same co-players."""
+        """Cloning and inverse TD on the others' steps; psi, ahead (T, N, S, A, K), phi (T, N, A, K). The
+        sequences are those of the co-players, one after the other and again; those of a file are the same
+        co-players."""
         n = jnp.arange(others.action.shape[1])
         who = 1 + n % self.coplayers
         psi_k, ahead_k = psi[:, n, who], ahead[:, n, who]
@@ -353,11 +425,17 @@ class PsiPhi:
         cloning = over_sequences(cloning_loss)(logits, others.action)
         right = (jnp.argmax(logits, axis=-1) == others.action).astype(jnp.float32)
 
-        psi_now, phi_now = over_sequences(at_action)(psi_k, others.action), over_sequences(at_action)(phi, others.action)
+        psi_now, phi_now = (
+            over_sequences(at_action)(psi_k, others.action),
+            over_sequences(at_action)(phi, others.action),
+        )
         next_action = jnp.concatenate([others.action[1:], others.action[:1]])
         follows = jnp.concatenate([others.there[1:] & ~others.first[1:], jnp.zeros_like(others.there[:1])])
         counts = (others.there & (follows | (others.goes_on == 0)))[..., None]
-        discount, bootstrap = self.config.gamma * others.goes_on, over_sequences(at_action)(ahead_k, next_action)
+        discount, bootstrap = (
+            self.config.gamma * others.goes_on,
+            over_sequences(at_action)(ahead_k, next_action),
+        )
         error = over_sequences(successor_error)
         into_phi = error(jax.lax.stop_gradient(psi_now), phi_now, discount, bootstrap)
         into_psi = error(psi_now, jax.lax.stop_gradient(phi_now), discount, bootstrap)
@@ -369,8 +447,8 @@ class PsiPhi:
         return losses, {"cloning_accuracy": masked_mean(right, others.there)}
 
     def adapt(self, state: OffPolicyState, experience: Experience, key: Key[Array, ""]) -> OffPolicyState:
-        """A new preference: w_ego alone is re-learnt, by ridge regression of one's own rewards on the frozen Phi. By it
-        the company is judged anew."""
+        """A new preference: w_ego alone is re-learnt, by ridge regression of one's own rewards on the frozen
+        Phi. By it the company is judged anew."""
         own = experience.own
         obs, first = sequences(own.timestep.obs), sequences(own.timestep.first)
         phi = self.net.of(state.params, obs, first)[1]
@@ -379,10 +457,14 @@ class PsiPhi:
         before: Ridge = state.extra.ridge
         ridge = Ridge(gram=before.gram + phi.T @ phi, moment=before.moment + phi.T @ reward)
         scale = self.config.ridge * jnp.trace(ridge.gram) / self.config.cumulants
-        w = jnp.linalg.solve(ridge.gram + scale * jnp.eye(self.config.cumulants, dtype=jnp.float32), ridge.moment)
+        w = jnp.linalg.solve(
+            ridge.gram + scale * jnp.eye(self.config.cumulants, dtype=jnp.float32), ridge.moment
+        )
         inner = state.params["params"]
         params = {**state.params, "params": {**inner, "w": inner["w"].at[0].set(w)}}
         anew = ~jnp.any(before.gram)
-        company = jax.tree.map(lambda new, old: jnp.where(anew, new, old), strangers(self.coplayers), state.extra.company)
+        company = jax.tree.map(
+            lambda new, old: jnp.where(anew, new, old), strangers(self.coplayers), state.extra.company
+        )
         adapted = dataclasses.replace(state, params=params, extra=Extra(ridge=ridge, company=company))
         return dataclasses.replace(adapted, extra=self.observe(adapted, experience))

@@ -1,4 +1,6 @@
-"""SociAPL: recurrent PPO that also predicts its next observation, by which it learns from others (Ndousse et al., 2021)."""
+"""SociAPL: recurrent PPO that also predicts its next observation, by which it learns from others (Ndousse et
+al., 2021).
+"""
 
 import dataclasses
 

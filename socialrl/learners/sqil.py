@@ -1,7 +1,8 @@
-"""Soft Q imitation learning: a demonstrated step is worth 1, a step of one's own 0, and the rest is reinforcement learning.
+"""Soft Q imitation learning: a demonstrated step is worth 1, a step of one's own 0, and the rest is
+reinforcement learning.
 
-Reddy, Dragan and Levine, 2020, arXiv 1905.11108. No reward of the world is looked at. Unlike cloning it is also drawn back to
-where the co-players have been; like pooled cloning it takes them all for one.
+Reddy, Dragan and Levine, 2020, arXiv 1905.11108. No reward of the world is looked at. Unlike cloning it is
+also drawn back to where the co-players have been; like pooled cloning it takes them all for one.
 """
 
 import dataclasses
@@ -52,7 +53,9 @@ class Config(OffPolicyConfig):
 
 
 def loss(net: Net, params: PyTree, target: PyTree, rows: Rows) -> Losses:
-    """Squared soft Bellman error, the mean over demonstrated steps plus the mean over one's own, however many of each."""
+    """Squared soft Bellman error, the mean over demonstrated steps plus the mean over one's own, however many
+    of each.
+    """
     config, others, own = net.config, others_steps(rows), own_steps(rows)
     shown, mine = net.read(params, target, others), net.read(params, target, own)
 

@@ -1,8 +1,9 @@
-"""Value shaping: the actions of others act as a pseudo-reward, and so leave a lasting mark on one's own values.
+"""Value shaping: the actions of others act as a pseudo-reward, and so leave a lasting mark on one's own
+values.
 
 Najar et al., 2020 (PLOS Biology 18(12)), for one observed choice; arXiv 2604.05777, for gridworlds. What
-another was paid is not seen: its step is learnt from as if it had been one's own and had paid `pseudo_reward`, beside dqn's
-learning from one's own steps and rewards. Its counterpart is decision_biasing.
+another was paid is not seen: its step is learnt from as if it had been one's own and had paid
+`pseudo_reward`, beside dqn's learning from one's own steps and rewards. Its counterpart is decision_biasing.
 """
 
 import dataclasses

@@ -22,8 +22,8 @@ def advantages(
     """Generalised advantage estimation (Schulman et al., 2016): A_t = delta_t + discount_t lambda A_{t+1},
     delta_t = r_t + discount_t value_t - value_tm1.
 
-    discount_t: gamma, 0 where the task ended in step t. value_t: of the true successor, also at a time-out. last_t: the episode
-    ended in step t, by end or by time-out, so that A_{t+1} belongs to another one.
+    discount_t: gamma, 0 where the task ended in step t. value_t: of the true successor, also at a time-out.
+    last_t: the episode ended in step t, by end or by time-out, so that A_{t+1} belongs to another one.
     """
     delta = r_t + discount_t * value_t - value_tm1
     carries_on = jnp.where(last_t, 0.0, discount_t * lambda_)
@@ -37,9 +37,14 @@ def advantages(
 
 
 def clipped_surrogate(
-    log_prob_t: Float32[Array, "*batch"], old_log_prob_t: Float32[Array, "*batch"], adv_t: Float32[Array, "*batch"], clip: float
+    log_prob_t: Float32[Array, "*batch"],
+    old_log_prob_t: Float32[Array, "*batch"],
+    adv_t: Float32[Array, "*batch"],
+    clip: float,
 ) -> Float32[Array, "*batch"]:
-    """-min(rho A, clip(rho, 1 - clip, 1 + clip) A) with rho = pi(a|s) / pi_old(a|s): PPO's loss (Schulman et al., 2017)."""
+    """-min(rho A, clip(rho, 1 - clip, 1 + clip) A) with rho = pi(a|s) / pi_old(a|s): PPO's loss (Schulman et
+    al., 2017).
+    """
     ratio = jnp.exp(log_prob_t - old_log_prob_t)
     return -jnp.minimum(ratio * adv_t, jnp.clip(ratio, 1 - clip, 1 + clip) * adv_t)
 
@@ -50,7 +55,9 @@ def entropy(logits_t: Float32[Array, "*batch A"]) -> Float32[Array, "*batch"]:
     return -jnp.sum(jnp.exp(log_pi) * log_pi, axis=-1)
 
 
-def kl_divergence(logits_t: Float32[Array, "*batch A"], other_t: Float32[Array, "*batch A"]) -> Float32[Array, "*batch"]:
+def kl_divergence(
+    logits_t: Float32[Array, "*batch A"], other_t: Float32[Array, "*batch A"]
+) -> Float32[Array, "*batch"]:
     """KL(softmax(logits) || softmax(other)), in nats."""
     log_p, log_q = jax.nn.log_softmax(logits_t), jax.nn.log_softmax(other_t)
     return jnp.sum(jnp.exp(log_p) * (log_p - log_q), axis=-1)

@@ -1,6 +1,8 @@
-"""Successor-feature errors for one sequence of T steps (Barreto et al., 2017; Filos et al., 2021, PsiPhi-learning).
+"""Successor-feature errors for one sequence of T steps (Barreto et al., 2017; Filos et al., 2021,
+PsiPhi-learning).
 
-Psi_pi(s, a) = E_pi[sum_i gamma^i Phi(s_i, a_i)] obeys Psi(s, a) = Phi(s, a) + gamma Psi(s', a'), coordinate by coordinate.
+Psi_pi(s, a) = E_pi[sum_i gamma^i Phi(s_i, a_i)] obeys Psi(s, a) = Phi(s, a) + gamma Psi(s', a'), coordinate
+by coordinate.
 """
 
 import jax
@@ -22,12 +24,17 @@ def successor_error(
 ) -> Float32[Array, "T K"]:
     """delta_t = Phi(s, a) + discount_t * sg[Psi(s', a')] - Psi(s, a).
 
-    Gradients reach both Psi(s, a) and Phi(s, a): stop the one that is not to learn. With Psi stopped it is inverse TD, which
-    finds the cumulants that a demonstrator's behaviour implies; with Phi stopped it is TD learning of Psi.
+    Gradients reach both Psi(s, a) and Phi(s, a): stop the one that is not to learn. With Psi stopped it is
+    inverse TD, which finds the cumulants that a demonstrator's behaviour implies; with Phi stopped it is TD
+    learning of Psi.
     """
     return phi_tm1 + discount_t[:, None] * jax.lax.stop_gradient(psi_t) - psi_tm1
 
 
-def expected_successor(psi_t: Float32[Array, "T A K"], policy_t: Float32[Array, "T A"]) -> Float32[Array, "T K"]:
-    """sum_a pi(a|s') Psi(s', a): the bootstrap of expected SARSA, which needs no a' and may be learnt off-policy."""
+def expected_successor(
+    psi_t: Float32[Array, "T A K"], policy_t: Float32[Array, "T A"]
+) -> Float32[Array, "T K"]:
+    """sum_a pi(a|s') Psi(s', a): the bootstrap of expected SARSA, which needs no a' and may be learnt
+    off-policy.
+    """
     return jnp.einsum("ta,tak->tk", policy_t, psi_t)

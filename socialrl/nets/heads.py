@@ -22,7 +22,9 @@ class SmallDense(nn.Module):
 
 
 class Tower(nn.Module):
-    """Layers with tanh of the given sizes, maybe none, then a linear map with weights of deviation gain / sqrt(F)."""
+    """Layers with tanh of the given sizes, maybe none, then a linear map with weights of deviation gain /
+    sqrt(F).
+    """
 
     hidden: tuple[int, ...]
     outputs: int
@@ -36,7 +38,8 @@ class Tower(nn.Module):
 
 
 class Prediction(nn.Module):
-    """The next observation from features and the action taken: (*batch, V, V, C) float32 in the units of the view.
+    """The next observation from features and the action taken: (*batch, V, V, C) float32 in the units of the
+    view.
 
     hidden: layers with ReLU before the linear map; none by default.
     """
@@ -46,7 +49,9 @@ class Prediction(nn.Module):
     hidden: tuple[int, ...] = ()
 
     @nn.compact
-    def __call__(self, x: Float32[Array, "*batch F"], action: Int32[Array, "*batch"]) -> Float32[Array, "*batch V V C"]:
+    def __call__(
+        self, x: Float32[Array, "*batch F"], action: Int32[Array, "*batch"]
+    ) -> Float32[Array, "*batch V V C"]:
         known = jnp.concatenate([x, jax.nn.one_hot(action, self.actions, dtype=jnp.float32)], axis=-1)
         for size in self.hidden:
             known = nn.relu(nn.Dense(size, kernel_init=nn.initializers.he_normal())(known))

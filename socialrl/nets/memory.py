@@ -11,7 +11,10 @@ from socialrl.nets.recurrence import Cell, Weights, gru, lstm, recur, step
 from socialrl.nets.torso import Torso
 
 Kind = Literal["none", "gru", "lstm"]
-CELLS: dict[str, tuple[Cell, int, int]] = {"gru": (gru, 1, 3), "lstm": (lstm, 2, 4)}  # the cell, states carried, gates
+CELLS: dict[str, tuple[Cell, int, int]] = {
+    "gru": (gru, 1, 3),
+    "lstm": (lstm, 2, 4),
+}  # the cell, states carried, gates
 
 
 def blank(kind: Kind, size: int, *batch: int) -> Any:
@@ -21,7 +24,9 @@ def blank(kind: Kind, size: int, *batch: int) -> Any:
 
 
 class Memory(nn.Module):
-    """What is remembered after every step, and what it would be one step ahead. features: F, what the inputs have."""
+    """What is remembered after every step, and what it would be one step ahead. features: F, what the inputs
+    have.
+    """
 
     kind: Kind
     size: int
@@ -37,7 +42,9 @@ class Memory(nn.Module):
                 bias=self.param("bias", nn.initializers.zeros, (width,)),
             )
 
-    def __call__(self, memory: Any, x: Float32[Array, "T N F"], first: Bool[Array, "T N"]) -> tuple[Any, Array]:
+    def __call__(
+        self, memory: Any, x: Float32[Array, "T N F"], first: Bool[Array, "T N"]
+    ) -> tuple[Any, Array]:
         """Features -> the memories after every step, leaves (T, N, size), and the outputs (T, N, size).
 
         Without memory the memories are () and the outputs the features themselves.
@@ -55,7 +62,11 @@ class Memory(nn.Module):
 def _orthogonal_gates(key: Any, shape: tuple[int, int]) -> Array:
     """An orthogonal matrix per gate."""
     size = shape[0]
-    return nn.initializers.orthogonal()(key, (shape[1] // size, size, size), jnp.float32).swapaxes(0, 1).reshape(shape)
+    return (
+        nn.initializers.orthogonal()(key, (shape[1] // size, size, size), jnp.float32)
+        .swapaxes(0, 1)
+        .reshape(shape)
+    )
 
 
 class Encoder(nn.Module):
@@ -72,9 +83,11 @@ class Encoder(nn.Module):
     def __call__(
         self, memory: Any, obs: Array, first: Array, peek: Array | None = None, told: Array | None = None
     ) -> tuple[Any, Array, Array | None]:
-        """obs, peek (T, N, V, V, C), first (T, N) -> memory after the last step, features (T, N, F), those of `peek` or None.
+        """obs, peek (T, N, V, V, C), first (T, N) -> memory after the last step, features (T, N, F), those of
+        `peek` or None.
 
-        peek: the true successors, each seen with the memory of its own step. told: what else is known, (T, N, told).
+        peek: the true successors, each seen with the memory of its own step. told: what else is known, (T, N,
+        told).
         """
         memories, x = self.unroll(memory, obs, first, told)
         after = tuple(part[-1] for part in memories)

@@ -16,7 +16,9 @@ def _swapped(names: tuple[str, ...]) -> np.ndarray:
 
 
 class Mirror:
-    """The mirror of a world: the rules of its worlds do not tell left from right, so what is best in it is the mirror image."""
+    """The mirror of a world: the rules of its worlds do not tell left from right, so what is best in it is
+    the mirror image.
+    """
 
     def __init__(self, spec: WorldSpec):
         self.channels, self.actions = _swapped(spec.channels), _swapped(spec.actions)

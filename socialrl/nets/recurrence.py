@@ -1,7 +1,8 @@
 """Gated recurrence over time, for processors that compute faster than they read.
 
-A step's projections are made where they are used and never stored: the backward pass makes them again, from the inputs and the
-outputs alone. Both passes touch a small part of the memory that the plain way needs, and take half its time on a CPU.
+A step's projections are made where they are used and never stored: the backward pass makes them again, from
+the inputs and the outputs alone. Both passes touch a small part of the memory that the plain way needs, and
+take half its time on a CPU.
 """
 
 from collections.abc import Callable
@@ -16,7 +17,9 @@ from jaxtyping import Bool, Float32
 from socialrl_envs.struct import pytree
 
 State = tuple[Array, ...]  # what is carried, the output first; (*batch, H) each
-Cell = Callable[[State, Array, Array], State]  # (state, projected input (*batch, G), projected output (*batch, G)) -> state
+Cell = Callable[
+    [State, Array, Array], State
+]  # (state, projected input (*batch, G), projected output (*batch, G)) -> state
 
 
 @pytree
@@ -29,7 +32,9 @@ class Weights:
 
 
 def gru(state: State, x: Float32[Array, "*batch G"], recurrent: Float32[Array, "*batch G"]) -> State:
-    """Gated recurrent unit (Cho et al., 2014), the reset gate after the product; G = 3 H: reset, update, candidate."""
+    """Gated recurrent unit (Cho et al., 2014), the reset gate after the product; G = 3 H: reset, update,
+    candidate.
+    """
     (h,) = state
     x_r, x_z, x_n = jnp.split(x, 3, axis=-1)
     h_r, h_z, h_n = jnp.split(recurrent, 3, axis=-1)
@@ -60,7 +65,9 @@ def forget(first: Bool[Array, " N"], state: State) -> State:
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
-def recur(cell: Cell, weights: Weights, x: Float32[Array, "T N F"], first: Bool[Array, "T N"], state: State) -> State:
+def recur(
+    cell: Cell, weights: Weights, x: Float32[Array, "T N F"], first: Bool[Array, "T N"], state: State
+) -> State:
     """The states after every step, (T, N, H) each; the state is forgotten before a step that is `first`."""
 
     def one(state: State, inputs: tuple[Array, Array]) -> tuple[State, State]:
@@ -76,9 +83,13 @@ def _forward(cell: Cell, weights: Weights, x: Array, first: Array, state: State)
 
 
 def _backward(cell: Cell, saved: Any, gradient: State) -> tuple[Any, ...]:
-    """Step by step from the last: its projections once more, then what flows into weights, input and the state before."""
+    """Step by step from the last: its projections once more, then what flows into weights, input and the
+    state before.
+    """
     weights, x, first, state, states = saved
-    before = tuple(jnp.concatenate([start[None], part[:-1]]) for start, part in zip(state, states, strict=True))
+    before = tuple(
+        jnp.concatenate([start[None], part[:-1]]) for start, part in zip(state, states, strict=True)
+    )
 
     def one(carry: tuple[State, Weights], inputs: tuple[Array, Array, State, State]) -> tuple[Any, Array]:
         into_state, into_weights = carry

@@ -1,4 +1,6 @@
-"""What the person sees, as a picture: the world through the eyes of a seat or whole, one's score, who is there, the keys."""
+"""What the person sees, as a picture: the world through the eyes of a seat or whole, one's score, who is
+there, the keys.
+"""
 
 import dataclasses
 import inspect
@@ -9,7 +11,15 @@ from jaxtyping import Bool
 
 from socialrl.play.session import Session
 from socialrl.viewer.paint import Brush, coin, figure, find_theme, from_array, text_width
-from socialrl_envs.render import MAX_CELL, Picture, draw_figures, draw_ground, picture_of, seat_colours, seen_by
+from socialrl_envs.render import (
+    MAX_CELL,
+    Picture,
+    draw_figures,
+    draw_ground,
+    picture_of,
+    seat_colours,
+    seen_by,
+)
 from socialrl_envs.sprites import Colour, Real, mix
 from socialrl_envs.tiles import FLOOR, SEATS, WALL
 
@@ -35,7 +45,9 @@ class Look:
 
 
 def keys_of(actions: tuple[str, ...]) -> dict[str, int]:
-    """pygame's name of a key -> the action that it stands for: arrows and w a s d, space to stay, else numbers from 1."""
+    """pygame's name of a key -> the action that it stands for: arrows and w a s d, space to stay, else
+    numbers from 1.
+    """
     found: dict[str, int] = {}
     plain = 0
     for number, action in enumerate(actions):
@@ -56,8 +68,8 @@ def seen(session: Session) -> Bool[np.ndarray, "H W"]:
 
 
 def picture(session: Session, fog: bool) -> tuple[Picture, Bool[np.ndarray, "H W"] | None]:
-    """What there is to see, and the cells in view; None if nothing is hidden. In the fog lies nothing but bare floor; hidden
-    orders are noted for those alone who know them, the co-players."""
+    """What there is to see, and the cells in view; None if nothing is hidden. In the fog lies nothing but
+    bare floor; hidden orders are noted for those alone who know them, the co-players."""
     whole = picture_of(session.state, session.world, session.seat)
     if not fog:
         return whole, None
@@ -133,13 +145,22 @@ def _you(brush: Brush, rect: pygame.Rect, session: Session) -> int:
     brush.icon(icon, (inner.left + brush.px(28), middle))
     left = inner.left + brush.px(70)
     brush.text("You are", (left, middle - brush.px(14)), 15, theme.quiet, anchor="midleft")
-    brush.text(spec.agents[seat], (left, middle + brush.px(10)), 24, anchor="midleft", width=inner.right - left)
+    brush.text(
+        spec.agents[seat], (left, middle + brush.px(10)), 24, anchor="midleft", width=inner.right - left
+    )
     y = inner.top + brush.px(108)
     brush.text("score", (inner.left, y), 16, theme.quiet, anchor="midleft")
     end = brush.text(f"{session.score:.4g}", (inner.right, y), 40, bold=True, anchor="midright").left
     if session.reward:
         colour = theme.reward if session.reward > 0 else theme.penalty
-        brush.text(f"{session.reward:+.4g}", (end - brush.px(16), y + brush.px(4)), 22, colour, bold=True, anchor="midright")
+        brush.text(
+            f"{session.reward:+.4g}",
+            (end - brush.px(16), y + brush.px(4)),
+            22,
+            colour,
+            bold=True,
+            anchor="midright",
+        )
     _time(brush, pygame.Rect(inner.left, inner.top + brush.px(148), inner.width, brush.px(10)), session)
     if worth:
         _coins(brush, inner, inner.top + brush.px(220), worth)
@@ -151,7 +172,9 @@ def _time(brush: Brush, track: pygame.Rect, session: Session) -> None:
     theme, horizon = brush.theme, session.spec.horizon
     brush.box(track, theme.line, 5)
     if session.t:
-        done = pygame.Rect(track.left, track.top, max(track.height, round(track.width * session.t / horizon)), track.height)
+        done = pygame.Rect(
+            track.left, track.top, max(track.height, round(track.width * session.t / horizon)), track.height
+        )
         brush.box(done, _colour(session, session.seat), 5)
     y = track.bottom + brush.px(18)
     brush.text(f"step {session.t} of {horizon}", (track.left, y), 15, theme.quiet, anchor="midleft")
@@ -166,7 +189,10 @@ def _worth(session: Session) -> list[tuple[str, float]]:
     numbers = session.state.numbers.get("preferences")
     if numbers is None:
         return []
-    return [(name, float(w)) for name, w in zip(session.spec.cumulants, np.asarray(numbers)[session.seat], strict=True)]
+    return [
+        (name, float(w))
+        for name, w in zip(session.spec.cumulants, np.asarray(numbers)[session.seat], strict=True)
+    ]
 
 
 def _coins(brush: Brush, inner: pygame.Rect, y: int, worth: list[tuple[str, float]]) -> None:
@@ -180,7 +206,9 @@ def _coins(brush: Brush, inner: pygame.Rect, y: int, worth: list[tuple[str, floa
         else:
             brush.icon(icon, (x + icon.get_width() / 2, y))
             x += icon.get_width()
-        brush.text(f"{value:+.4g}" if value else "0", (x + brush.px(6), y), 17, colour, bold=True, anchor="midleft")
+        brush.text(
+            f"{value:+.4g}" if value else "0", (x + brush.px(6), y), 17, colour, bold=True, anchor="midleft"
+        )
 
 
 def _others(brush: Brush, rect: pygame.Rect, session: Session) -> int:
@@ -197,7 +225,9 @@ def _others(brush: Brush, rect: pygame.Rect, session: Session) -> int:
         brush.icon(icon, (inner.left + row * 0.4, y))
         brush.text(spec.agents[seat], (left, y - row * 0.18), 16, anchor="midleft", width=inner.right - left)
         about = _about(session, seat)
-        brush.text(about, (left, y + row * 0.2), 14, brush.theme.quiet, anchor="midleft", width=inner.right - left)
+        brush.text(
+            about, (left, y + row * 0.2), 14, brush.theme.quiet, anchor="midleft", width=inner.right - left
+        )
     return inner.bottom
 
 
@@ -239,7 +269,11 @@ def _row(brush: Brush, inner: pygame.Rect, y: int, key: str, text: str, line: in
 def _moves(session: Session) -> list[tuple[str, str]]:
     """The key of each action, and what it does."""
     keys = {action: key for key, action in reversed(keys_of(session.spec.actions).items())}
-    turns = {"left": "turn left", "right": "turn right", "forward": "go forward"} if "forward" in session.spec.actions else {}
+    turns = (
+        {"left": "turn left", "right": "turn right", "forward": "go forward"}
+        if "forward" in session.spec.actions
+        else {}
+    )
     return [(keys[number], turns.get(name, name)) for number, name in enumerate(session.spec.actions)]
 
 
@@ -266,7 +300,9 @@ def _help(brush: Brush, rect: pygame.Rect, session: Session) -> None:
 
 
 def rules(session: Session, size: int, width: Real) -> list[str]:
-    """The rules of the world, as its module tells them, in lines of at most `width` pixels in a font of this size."""
+    """The rules of the world, as its module tells them, in lines of at most `width` pixels in a font of this
+    size.
+    """
     lines: list[str] = []
     for paragraph in inspect.cleandoc(inspect.getmodule(type(session.world)).__doc__ or "").split("\n\n"):
         lines += [""] * (1 + bool(lines))

@@ -1,4 +1,6 @@
-"""Who acts on which seat of which world: scripted co-players, and in the novices' seats a trained agent or nobody."""
+"""Who acts on which seat of which world: scripted co-players, and in the novices' seats a trained agent or
+nobody.
+"""
 
 import dataclasses
 from collections.abc import Sequence
@@ -27,7 +29,8 @@ class Cast:
     """A world and who acts in it.
 
     config: the world's Config. learner, learner_state: who acts in the novices' seats. agent: its name, e.g.
-    "psiphi, seed 0, step 12000 of coin_grid"; None if nobody acts there, and these seats are away. step: how long it learnt.
+    "psiphi, seed 0, step 12000 of coin_grid"; None if nobody acts there, and these seats are away. step: how
+    long it learnt.
     """
 
     world: World
@@ -62,12 +65,14 @@ class Cast:
         return {"presence": presence}
 
 
-def cast(world: str | None, agent: str | None = None, settings: Sequence[str] = (), level: Path | None = None) -> Cast:
+def cast(
+    world: str | None, agent: str | None = None, settings: Sequence[str] = (), level: Path | None = None
+) -> Cast:
     """The cast of a world by name, or of the world in which a trained agent learnt.
 
-    agent: RUN, RUN:ARM or RUN:ARM:SEED, a run folder and which of its agents acts in the novices' seats. settings: overrides
-    of the world, as `--world.size 9`. level: an ASCII level on which all episodes begin. Raises SocialRLError that names what
-    is unknown or does not fit.
+    agent: RUN, RUN:ARM or RUN:ARM:SEED, a run folder and which of its agents acts in the novices' seats.
+    settings: overrides of the world, as `--world.size 9`. level: an ASCII level on which all episodes begin.
+    Raises SocialRLError that names what is unknown or does not fit.
     """
     if agent is None:
         if world is None:
@@ -78,7 +83,9 @@ def cast(world: str | None, agent: str | None = None, settings: Sequence[str] = 
     experiment, arm, path, seed = _find(agent)
     own = experiment.world_of(arm)
     if world not in (None, WORLD.name_of(own)):
-        raise SocialRLError(f"{path}: arm {arm.name} learnt in {WORLD.name_of(own)}, not in {world}", "leave the world out")
+        raise SocialRLError(
+            f"{path}: arm {arm.name} learnt in {WORLD.name_of(own)}, not in {world}", "leave the world out"
+        )
     config = configured(own, settings, level)
     built = construct(config.build, "world")
     _check_same(own.build().spec, built.spec, f"{path}: arm {arm.name}")
@@ -116,13 +123,18 @@ def _find(agent: str) -> tuple[Experiment, Arm, Path, int]:
     run, *rest = agent.split(":")
     path, (name, seed) = Path(run), (*rest, "", "")[:2]
     if len(rest) > 2 or not (seed or "0").isdigit():
-        raise SocialRLError(f"{agent!r} names no agent", "write RUN, RUN:ARM or RUN:ARM:SEED, e.g. runs/coin_grid/001:psiphi:0")
+        raise SocialRLError(
+            f"{agent!r} names no agent",
+            "write RUN, RUN:ARM or RUN:ARM:SEED, e.g. runs/coin_grid/001:psiphi:0",
+        )
     if not (path / "config.json").is_file():
         raise SocialRLError(f"{path}: not a run folder", "it has no config.json")
     experiment = load_experiment(path)
     arms = {arm.name: arm for arm in experiment.arms}
     if not name and len(arms) > 1:
-        raise SocialRLError(f"{path}: the run has arms {', '.join(arms)}", f"choose one, e.g. {path}:{next(iter(arms))}")
+        raise SocialRLError(
+            f"{path}: the run has arms {', '.join(arms)}", f"choose one, e.g. {path}:{next(iter(arms))}"
+        )
     if name and name not in arms:
         raise unknown("arm", name, arms)
     if int(seed or 0) >= experiment.seeds:
@@ -137,19 +149,24 @@ def _check_same(learnt: WorldSpec, now: WorldSpec, where: str) -> None:
     for name, there, here in (*pairs, ("co-players", len(learnt.coplayers), len(now.coplayers))):
         if there != here:
             raise SocialRLError(
-                f"{where} learnt with {name} {there}, this world has {here}", "leave those settings as they were"
+                f"{where} learnt with {name} {there}, this world has {here}",
+                "leave those settings as they were",
             )
 
 
 def nobody(spec: WorldSpec) -> Learner:
-    """Takes the place of a learner where novices are away: it always takes the first action and thinks nothing."""
+    """Takes the place of a learner where novices are away: it always takes the first action and thinks
+    nothing.
+    """
     sources, actions = 1 + len(spec.coplayers), len(spec.actions)
 
     def act(state: Any, memory: Any, timestep: Any, key: Any, explore: bool) -> tuple[Decision, Any]:
         batch = timestep.first.shape
         none = jnp.zeros(batch, jnp.int32)
         values = jnp.full((*batch, sources, actions), jnp.nan, jnp.float32)
-        return Decision(action=none, source=none, values=values, influence=jnp.full(batch, jnp.nan, jnp.float32)), memory
+        return Decision(
+            action=none, source=none, values=values, influence=jnp.full(batch, jnp.nan, jnp.float32)
+        ), memory
 
     def memory(*batch: int) -> tuple[()]:
         return ()
@@ -176,4 +193,6 @@ def find_seats(spec: WorldSpec, words: Sequence[str]) -> tuple[int, ...]:
     for word in words:
         if word not in (*spec.agents, *titles, "all"):
             raise unknown("seat", word, (*spec.agents, *titles, "all"))
-    return tuple(i for i, agent in enumerate(spec.agents) if {agent, agent.rpartition("_")[0], "all"} & set(words))
+    return tuple(
+        i for i, agent in enumerate(spec.agents) if {agent, agent.rpartition("_")[0], "all"} & set(words)
+    )

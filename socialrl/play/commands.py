@@ -35,12 +35,16 @@ def record(
 ) -> Demonstrations:
     """Writes demonstrations of co-players of a world, or of a trained agent of a run, and returns them.
 
-    target: a world's name, or RUN[:ARM[:SEED]]. arm: the same as RUN:ARM. seats: names or titles of those recorded; none takes
-    the trained novices of a run, the co-players of a world. The others are as in `cast`.
+    target: a world's name, or RUN[:ARM[:SEED]]. arm: the same as RUN:ARM. seats: names or titles of those
+    recorded; none takes the trained novices of a run, the co-players of a world. The others are as in `cast`.
     Raises SocialRLError that names what is unknown, does not fit or is too large.
     """
     _check_place(out)
-    who = cast(target, None, settings, level) if target in WORLD.names() else _agent(target, arm, settings, level)
+    who = (
+        cast(target, None, settings, level)
+        if target in WORLD.names()
+        else _agent(target, arm, settings, level)
+    )
     if arm and who.agent is None:
         raise SocialRLError(f"--arm {arm}: {target} is a world", "name a run folder, e.g. runs/coin_grid/001")
     if episodes < 1:
@@ -71,14 +75,17 @@ def _acting(who: Cast, words: Sequence[str]) -> tuple[int, ...]:
         if who.actor(seat) is None:
             agent = who.spec.agents[seat]
             raise SocialRLError(
-                f"--seats: nobody acts on {agent} in a world alone", "name a run folder to record a trained one"
+                f"--seats: nobody acts on {agent} in a world alone",
+                "name a run folder to record a trained one",
             )
     if not seats:
         raise SocialRLError(f"{who.spec.name}: there are no co-players to record", "--world.experts 2")
     return seats
 
 
-def _batches(who: Cast, seats: tuple[int, ...], episodes: int, seed: int, bar: tqdm) -> Iterator[Demonstration]:
+def _batches(
+    who: Cast, seats: tuple[int, ...], episodes: int, seed: int, bar: tqdm
+) -> Iterator[Demonstration]:
     """Demonstrations of some episodes at a time."""
     rollout, batch = make_rollout(who.world, who.learner), min(BATCH, episodes)
 
@@ -110,9 +117,11 @@ def play(
 ) -> list[Path]:
     """A person plays in a window until it is closed; returns the files that were written then.
 
-    seat: the person's; None takes the first expert beside a trained agent, else the first novice. seed: None draws one.
-    fps: steps per second in real time, None waits for a key. replay, demonstrations: files to write. show: what lets the
-    person play, None opens the window. Raises SocialRLError before the window opens for whatever is wrong.
+    seat: the person's; None takes the first expert beside a trained agent, else the first novice. seed: None
+    draws one.
+    fps: steps per second in real time, None waits for a key. replay, demonstrations: files to write. show:
+    what lets the person play, None opens the window. Raises SocialRLError before the window opens for
+    whatever is wrong.
     """
     for file in (replay, demonstrations):
         if file is not None:
@@ -167,7 +176,9 @@ def _check_seed(seed: int) -> None:
 
 
 def _check_place(file: Path) -> None:
-    """Raises SocialRLError before anything is done if a file could not be written at its end, or is there already."""
+    """Raises SocialRLError before anything is done if a file could not be written at its end, or is there
+    already.
+    """
     if file.suffix != ".npz":
         raise SocialRLError(f"{file}: such files end in .npz", f"write {file.with_suffix('.npz')}")
     if not file.parent.is_dir():

@@ -1,4 +1,6 @@
-"""A game of a person among others, step by step: who acts, what came of it, and the record of it all. No window."""
+"""A game of a person among others, step by step: who acts, what came of it, and the record of it all. No
+window.
+"""
 
 import dataclasses
 from functools import lru_cache, partial
@@ -20,7 +22,9 @@ from socialrl_envs.hosting import host
 from socialrl_envs.struct import pytree
 from socialrl_envs.types import Outcome, State
 
-EXPLAIN = 0xE791  # folded into a session's key for what is said of its decisions; episodes fold in their number
+EXPLAIN = (
+    0xE791  # folded into a session's key for what is said of its decisions; episodes fold in their number
+)
 
 
 @pytree
@@ -52,7 +56,8 @@ class Episode(NamedTuple):
 
 
 class Session:
-    """A person in one seat of a cast. `act` takes a step, `begin` starts the next episode; the rest says how it stands.
+    """A person in one seat of a cast. `act` takes a step, `begin` starts the next episode; the rest says how
+    it stands.
 
     The seed decides everything but the person's actions: levels, who moves first, what the others do.
     """
@@ -68,7 +73,9 @@ class Session:
     @property
     def state(self) -> State:
         """The state now, on the host, not of a batch."""
-        return jax.tree.map(lambda leaf: leaf[0], self._episode.steps[-1].state if self.t else self._episode.first)
+        return jax.tree.map(
+            lambda leaf: leaf[0], self._episode.steps[-1].state if self.t else self._episode.first
+        )
 
     @property
     def t(self) -> int:
@@ -112,7 +119,9 @@ class Session:
 
     @property
     def explains(self) -> bool:
-        """Whether trained novices can say why they did what they did: they act, and the person is none of them."""
+        """Whether trained novices can say why they did what they did: they act, and the person is none of
+        them.
+        """
         return self.cast.agent is not None and self.seat not in self.spec.novices
 
     def followed(self, novice: int) -> int | None:
@@ -146,12 +155,16 @@ class Session:
             self._game.act(self.cast.learner_state, self._moment, jnp.int32(0), self._key)
 
     def act(self, action: int) -> None:
-        """The person does this, the others act as they do, the world goes one step on; nothing once the episode is over."""
+        """The person does this, the others act as they do, the world goes one step on; nothing once the
+        episode is over.
+        """
         if self.ended:
             return
         with jax.debug_key_reuse(False):
             key = jax.random.fold_in(self._key, 1 + self.t)
-            self._moment, lived = self._game.act(self.cast.learner_state, self._moment, jnp.int32(action), key)
+            self._moment, lived = self._game.act(
+                self.cast.learner_state, self._moment, jnp.int32(action), key
+            )
         self._episode.steps.append(jax.device_get(lived))
 
     # What is kept.
@@ -160,9 +173,14 @@ class Session:
         """All episodes in which something was done, side by side; leaves (T, B, ...). There must be one."""
         episodes = [episode for episode in self.episodes if episode.steps]
         longest = max(len(episode.steps) for episode in episodes)
-        padded = [(*episode.steps, *[episode.steps[-1]] * (longest - len(episode.steps))) for episode in episodes]
+        padded = [
+            (*episode.steps, *[episode.steps[-1]] * (longest - len(episode.steps))) for episode in episodes
+        ]
         lived = _beside([_stack(steps) for steps in padded])
-        states = [_stack([e.first, *(step.state for step in steps)]) for e, steps in zip(episodes, padded, strict=True)]
+        states = [
+            _stack([e.first, *(step.state for step in steps)])
+            for e, steps in zip(episodes, padded, strict=True)
+        ]
         lengths = np.array([len(episode.steps) for episode in episodes], np.int32)
         return Trace(
             states=_beside(states),
@@ -217,7 +235,9 @@ class _Game:
         memory = self.learner.memory(1, len(self.novices))
         return Moment(state=state, timestep=timestep, memory=memory), jax.random.key_data(reset_key)[None]
 
-    def _next(self, learner_state: Any, moment: Moment, action: Int32[Array, ""], key: Key[Array, ""]) -> tuple[Moment, Lived]:
+    def _next(
+        self, learner_state: Any, moment: Moment, action: Int32[Array, ""], key: Key[Array, ""]
+    ) -> tuple[Moment, Lived]:
         act_key, host_key, step_key = jax.random.split(key, 3)
         decision, memory = self.learner.act(learner_state, moment.memory, moment.timestep, act_key, False)
         if self.learner.influence is not None:
@@ -242,7 +262,9 @@ class _Game:
         return Moment(state=state, timestep=timestep, memory=memory), lived
 
     def _with_person(self, decision: Decision, action: Int32[Array, ""]) -> Decision:
-        """The novices' decision; the person's own, if that seat is a novice's, is to do this for reasons of its own."""
+        """The novices' decision; the person's own, if that seat is a novice's, is to do this for reasons of
+        its own.
+        """
         here: Bool[np.ndarray, " M"] = self.novices == self.seat
         return dataclasses.replace(
             decision,

@@ -25,8 +25,8 @@ def run(session: Session, fps: Real | None, size: tuple[int, int] = (1280, 800))
 class SessionWindow(Window):
     """A window on a session.
 
-    fps: steps per second in real time, None waits for a key at every step. In real time the key that is held acts, else an
-    action that does nothing; in a world that has none time waits for a key.
+    fps: steps per second in real time, None waits for a key at every step. In real time the key that is held
+    acts, else an action that does nothing; in a world that has none time waits for a key.
     """
 
     def __init__(self, session: Session, fps: Real | None = None, size: tuple[int, int] = (1280, 800)):
@@ -81,7 +81,9 @@ class SessionWindow(Window):
         elif key == "f":
             self.look = dataclasses.replace(self.look, fog=not self.look.fog)
         elif key == "t":
-            self.look = dataclasses.replace(self.look, theme="dark" if self.look.theme == "light" else "light")
+            self.look = dataclasses.replace(
+                self.look, theme="dark" if self.look.theme == "light" else "light"
+            )
         elif key in ("h", "f1"):
             self.look = dataclasses.replace(self.look, help=not self.look.help)
         elif key in ("n", "return"):

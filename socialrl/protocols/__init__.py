@@ -1,4 +1,6 @@
-"""Further evaluations at the end of an arm, one file each: `Config.run(study)` yields (labels, values) of its `kind`."""
+"""Further evaluations at the end of an arm, one file each: `Config.run(study)` yields (labels, values) of its
+`kind`.
+"""
 
 import dataclasses
 
@@ -10,7 +12,9 @@ from socialrl_envs.types import World
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Study:
-    """What a protocol may look at: a trained arm. states: the learners' states, roots: their keys, one per seed."""
+    """What a protocol may look at: a trained arm. states: the learners' states, roots: their keys, one per
+    seed.
+    """
 
     experiment: Experiment
     world: World

@@ -1,7 +1,8 @@
 """What an episode tells of social learning: pure functions of a trace, means over its episodes and novices.
 
-Axis letters: `T` time, `B` episodes, `M` novices. A *visit* is a step onto a goal tile, right or wrong; it is *free* if it was
-the first of the episode in a world in which any tile is right then. A measure of episodes of which there are none is NaN.
+Axis letters: `T` time, `B` episodes, `M` novices. A *visit* is a step onto a goal tile, right or wrong; it is
+*free* if it was the first of the episode in a world in which any tile is right then. A measure of episodes of
+which there are none is NaN.
 """
 
 from typing import Any, NamedTuple
@@ -30,10 +31,11 @@ class Visits(NamedTuple):
 def measures(trace: Trace, world: World, influence: bool) -> dict[str, Array]:
     """Scalars by name.
 
-    return, return_second_half: of the novices, whole and from half of the horizon on. return_coplayers: theirs, which only the
-    experimenter sees. penalties: steps with a negative reward, per episode. scoring: share of episodes with a return above
-    SCORING. followed: share of steps decided as another would (learners that can). influence, influence/<bin>: see
-    `influence_curve`, for learners with a stochastic policy. Worlds with a hidden order also have those of `order_measures`.
+    return, return_second_half: of the novices, whole and from half of the horizon on. return_coplayers:
+    theirs, which only the experimenter sees. penalties: steps with a negative reward, per episode. scoring:
+    share of episodes with a return above SCORING. followed: share of steps decided as another would (learners
+    that can). influence, influence/<bin>: see `influence_curve`, for learners with a stochastic policy.
+    Worlds with a hidden order also have those of `order_measures`.
     """
     spec, novices = world.spec, np.array(world.spec.novices)
     reward = jnp.where(trace.alive[..., None], trace.outcome.reward, 0.0)
@@ -65,8 +67,8 @@ def mean_where(values: Array, mask: Array) -> Float32[Array, ""]:
 
 
 def influence_curve(influence: Float32[Array, "T B M"], alive: Bool[Array, "T B"]) -> dict[str, Array]:
-    """KL(policy || policy with the others hidden), nats per step: `influence` over all steps and `influence/0` ... of BINS
-    equal parts of the time, whose steps may differ in number by one."""
+    """KL(policy || policy with the others hidden), nats per step: `influence` over all steps and
+    `influence/0` ... of BINS equal parts of the time, whose steps may differ in number by one."""
     known = alive[..., None] & jnp.isfinite(influence)
     parts = np.array_split(np.arange(influence.shape[0]), BINS)
     curve = {f"influence/{i}": mean_where(influence[part], known[part]) for i, part in enumerate(parts)}
@@ -76,9 +78,11 @@ def influence_curve(influence: Float32[Array, "T B M"], alive: Bool[Array, "T B"
 def order_measures(trace: Trace, world: World, returns: Float32[Array, "B M"]) -> dict[str, Array]:
     """Of worlds whose goal tiles have a hidden order.
 
-    recovered: see `recovers_order`. first_choice: share of right ones among the first choices after departure.
-    first_choice_made: share of episodes with one, see `first_choice`. return_clockwise, return_counterclockwise: with three
-    goals in a cycle, the return by the way round in which they lie; a policy that follows one way only shows here.
+    recovered: see `recovers_order`. first_choice: share of right ones among the first choices after
+    departure.
+    first_choice_made: share of episodes with one, see `first_choice`. return_clockwise,
+    return_counterclockwise: with three goals in a cycle, the return by the way round in which they lie; a
+    policy that follows one way only shows here.
     """
     config: Any = world.config
     seen = visits(trace, world)
@@ -108,8 +112,9 @@ def visits(trace: Trace, world: World) -> Visits:
 
 
 def recovers_order(seen: Visits, goals: int) -> Bool[Array, "B M"]:
-    """Whether the last `goals` visits of the episode, free ones left out, are all right (and there are that many): in the end
-    every step of the order was known. Guessing among the other tiles of a cycle does it with probability (goals - 1) ** -goals.
+    """Whether the last `goals` visits of the episode, free ones left out, are all right (and there are that
+    many): in the end every step of the order was known. Guessing among the other tiles of a cycle does it
+    with probability (goals - 1) ** -goals.
     """
     choice = (seen.right | seen.wrong) & ~seen.free
     behind = jnp.cumsum(choice[::-1], axis=0, dtype=jnp.int32)[::-1]  # this one and those after it
@@ -124,14 +129,18 @@ def departed(trace: Trace, world: World) -> Bool[Array, "T B"]:
 
 
 def first_choice(seen: Visits, gone: Bool[Array, "T B"]) -> tuple[Bool[Array, "B M"], Bool[Array, "B M"]]:
-    """Whether there was a visit after the others' departure that was not free, and whether the first of these was right."""
+    """Whether there was a visit after the others' departure that was not free, and whether the first of these
+    was right.
+    """
     choice = (seen.right | seen.wrong) & ~seen.free & gone[..., None]
     first = jnp.argmax(choice, axis=0)[None]
     return jnp.any(choice, axis=0), jnp.take_along_axis(seen.right & choice, first, axis=0)[0]
 
 
 def orientation(tiles: UInt8[Array, "B H W"]) -> Int32[Array, " B"]:
-    """The way round in which the goals 1, 2, 3 lie, as one sees the grid: 1 clockwise, -1 the other way, 0 in one line."""
+    """The way round in which the goals 1, 2, 3 lie, as one sees the grid: 1 clockwise, -1 the other way, 0 in
+    one line.
+    """
     flat = tiles.reshape(tiles.shape[0], -1)
     cells = jnp.stack([jnp.argmax(flat == grid.GOAL + i, axis=1) for i in range(3)]).astype(jnp.int32)
     row, column = cells // tiles.shape[2], cells % tiles.shape[2]

@@ -1,8 +1,9 @@
 """Few-shot transfer: the novice's preferences change, and it has a handful of episodes to find out.
 
-A learner that can adapt (psiphi) keeps all it knows and re-learns nothing but what the cumulants are worth to it: from nothing
-("w re-learnt"), or beginning with what it is told of the new preferences ("w given"). One that cannot (dqn) goes on training,
-once from what it knows ("fine-tuned") and once from nothing ("from scratch").
+A learner that can adapt (psiphi) keeps all it knows and re-learns nothing but what the cumulants are worth to
+it: from nothing ("w re-learnt"), or beginning with what it is told of the new preferences ("w given"). One
+that cannot (dqn) goes on training, once from what it knows ("fine-tuned") and once from nothing ("from
+scratch").
 """
 
 import dataclasses
@@ -23,7 +24,10 @@ from socialrl.types import Experience
 from socialrl_envs.errors import SocialRLError
 from socialrl_envs.world import require
 
-STREAM, TOLD = 0xFE3, 0xFE2  # folded into a seed's key for the episodes on the new task, and for those that are paid anew
+STREAM, TOLD = (
+    0xFE3,
+    0xFE2,
+)  # folded into a seed's key for the episodes on the new task, and for those that are paid anew
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -33,8 +37,8 @@ class Config:
     preferences: new preferences of the novices, one vector per new task.
     episodes: after how many episodes on the new task the novice is evaluated, ascending; 0 is before any.
     evaluation_episodes: greedy episodes of each evaluation, per seed.
-    told: episodes as it lived them on the old task, of which a learner that is given the new preferences hears, before its
-        first episode of the new task, what their steps would pay now.
+    told: episodes as it lived them on the old task, of which a learner that is given the new preferences
+        hears, before its first episode of the new task, what their steps would pay now.
     """
 
     kind: ClassVar[str] = "few_shot"
@@ -51,7 +55,9 @@ class Config:
     def run(self, study: Study) -> Iterator[tuple[dict[str, Any], Bundle]]:
         """Yields labels (preference, method, episodes) and a bundle of metrics by name."""
         if "preferences" not in study.world.numbers:
-            raise SocialRLError(f"few_shot: {study.world.spec.name} has no preferences to change", "use it with coin_grid")
+            raise SocialRLError(
+                f"few_shot: {study.world.spec.name} has no preferences to change", "use it with coin_grid"
+            )
         rollout, seeds = make_rollout(study.world, study.learner), study.seeds
         evaluate = evaluator(rollout, study.world.spec, self.evaluation_episodes)
         score = seeds.map(lambda state, root, numbers: evaluate(state, root, numbers)[0], 2)
@@ -64,13 +70,19 @@ class Config:
                     states = seeds.map(method.hear, 2)(states, streams(study, TOLD), numbers)
                 for episodes in self.episodes:
                     keys = streams(study, STREAM + done)
-                    states = learned(states, keys, numbers, jnp.int32(episodes - done)) if episodes > done else states
+                    states = (
+                        learned(states, keys, numbers, jnp.int32(episodes - done))
+                        if episodes > done
+                        else states
+                    )
                     done = episodes
                     labels = {"preference": list(preference), "method": method.name, "episodes": episodes}
                     yield labels, score(states, study.roots, numbers)
 
 
-def check(preferences: tuple[tuple[float, ...], ...], episodes: tuple[int, ...], evaluation_episodes: int) -> None:
+def check(
+    preferences: tuple[tuple[float, ...], ...], episodes: tuple[int, ...], evaluation_episodes: int
+) -> None:
     """Raises SocialRLError unless a protocol can go through these, one after the other."""
     require(len(preferences) > 0, "preferences", preferences, "at least one vector")
     ascending = all(a < b for a, b in itertools.pairwise(episodes))
@@ -80,13 +92,20 @@ def check(preferences: tuple[tuple[float, ...], ...], episodes: tuple[int, ...],
 
 def streams(study: Study, number: int) -> Bundle:
     """A key per seed for the stream of that number."""
-    return study.seeds.bundle([jax.random.fold_in(root, number) for root in study.seeds.unbundle(study.roots)])
+    return study.seeds.bundle(
+        [jax.random.fold_in(root, number) for root in study.seeds.unbundle(study.roots)]
+    )
 
 
 def wanted(study: Study, preference: tuple[float, ...]) -> Array:
     """All seats' preferences (N, K), with the novices' replaced."""
     current = jnp.asarray(study.world.numbers["preferences"])
-    require(len(preference) == current.shape[1], "few_shot.preferences", preference, f"{current.shape[1]} numbers long")
+    require(
+        len(preference) == current.shape[1],
+        "few_shot.preferences",
+        preference,
+        f"{current.shape[1]} numbers long",
+    )
     return current.at[jnp.array(study.world.spec.novices)].set(jnp.array(preference, jnp.float32))
 
 
@@ -94,8 +113,8 @@ Learn = Callable[[Any, Key[Array, ""], dict[str, Array], Int32[Array, ""]], Any]
 
 
 class Method(NamedTuple):
-    """start: learner states of all seeds to begin with. learn(state, key, numbers, episodes) -> state: after so many episodes
-    more. hear(state, key, numbers) -> state: before the first one."""
+    """start: learner states of all seeds to begin with. learn(state, key, numbers, episodes) -> state: after
+    so many episodes more. hear(state, key, numbers) -> state: before the first one."""
 
     name: str
     start: Bundle
@@ -109,7 +128,9 @@ def methods(study: Study, rollout: Rollout, told: int) -> Iterator[Method]:
     if learner.adapt is not None:
         adapt, live = learner.adapt, living(study, rollout)
 
-        def learn(state: Any, key: Key[Array, ""], numbers: dict[str, Array], episodes: Int32[Array, ""]) -> Any:
+        def learn(
+            state: Any, key: Key[Array, ""], numbers: dict[str, Array], episodes: Int32[Array, ""]
+        ) -> Any:
             def episode(number: Array, state: Any) -> Any:
                 live_key, adapt_key = jax.random.split(jax.random.fold_in(key, number))
                 return adapt(state, live(state, live_key, numbers, 1), adapt_key)
@@ -125,11 +146,15 @@ def methods(study: Study, rollout: Rollout, told: int) -> Iterator[Method]:
         return
     fresh = study.seeds.map(lambda key: learner.init(key, unroll, 1), 1)(streams(study, STREAM))
     if learner.transfer is not None:
-        yield Method("fine-tuned", study.seeds.map(learner.transfer, 2)(study.states, fresh), training(study, rollout))
+        yield Method(
+            "fine-tuned", study.seeds.map(learner.transfer, 2)(study.states, fresh), training(study, rollout)
+        )
     yield Method("from scratch", fresh, training(study, rollout))
 
 
-def living(study: Study, rollout: Rollout) -> Callable[[Any, Key[Array, ""], dict[str, Array], int], Experience]:
+def living(
+    study: Study, rollout: Rollout
+) -> Callable[[Any, Key[Array, ""], dict[str, Array], int], Experience]:
     """(state, key, numbers, worlds) -> an episode in so many worlds."""
 
     def live(state: Any, key: Key[Array, ""], numbers: dict[str, Array], worlds: int) -> Experience:

@@ -1,29 +1,35 @@
-"""Whom does a novice follow, when, and does that serve it? Greedy episodes on held-out levels, measured against planners.
+"""Whom does a novice follow, when, and does that serve it? Greedy episodes on held-out levels, measured
+against planners.
 
-What would be best is asked of a planner that knows the world and has the *novice's own* preferences. In state s it values every
-action, Q(s, a); the best actions are A*(s) = {a : Q(s, a) >= max Q - tie}, often several (two ways around lead equally far).
+What would be best is asked of a planner that knows the world and has the *novice's own* preferences. In state
+s it values every action, Q(s, a); the best actions are A*(s) = {a : Q(s, a) >= max Q - tie}, often several
+(two ways around lead equally far).
 
-A source is *useful* in s if what it does in the novice's place is in A*(s). For co-player k that is a(k, s), an action of its
-own policy with its seat moved to where the novice stands: the truth about k, whatever the novice's model of k says. For the
-novice itself it is the action that its own values propose. Over the steps on which the novice is there, by kind of source:
+A source is *useful* in s if what it does in the novice's place is in A*(s). For co-player k that is a(k, s),
+an action of its own policy with its seat moved to where the novice stands: the truth about k, whatever the
+novice's model of k says. For the novice itself it is the action that its own values propose. Over the steps
+on which the novice is there, by kind of source:
 
 - share/<kind>: P(followed a source of this kind)
 - useful/<kind>: P(a(k, s) in A*(s)): how often it would be right to follow it blindly
 - precision/<kind>: P(a(k, s) in A*(s) | followed k): above useful/<kind>, it is followed where it is useful
 - good/<kind>: P(action taken in A*(s) | followed k): whatever k would have done, was it right to do this?
 
-and over all: share and precision of following anybody, good (of any action taken), chance (the share of actions that are in A*,
-a random one's precision), and recall = P(action taken in A* | own proposal not in A*, some co-player useful): of the steps on
-which another knows better, those on which the novice does right. What never happens is NaN.
+and over all: share and precision of following anybody, good (of any action taken), chance (the share of
+actions that are in A*, a random one's precision), and recall = P(action taken in A* | own proposal not in A*,
+some co-player useful): of the steps on which another knows better, those on which the novice does right. What
+never happens is NaN.
 
-return, events/<cumulant>: of the novices, per episode. planner_return: of the planner in the novices' seats, on the same levels
-and beside the same company; regret = planner_return - return. The planner goes for one errand after the other and heeds no one,
-so it is competent, not optimal: where several want the same, a regret may be negative.
+return, events/<cumulant>: of the novices, per episode. planner_return: of the planner in the novices' seats,
+on the same levels and beside the same company; regret = planner_return - return. The planner goes for one
+errand after the other and heeds no one, so it is competent, not optimal: where several want the same, a
+regret may be negative.
 
-Kinds: "self"; a planner's is how its preferences relate to the novice's (equal, overlapping, unrelated, opposite: the cosine of
-the two is 1, positive, 0, negative); that of others is the name of their policy.
+Kinds: "self"; a planner's is how its preferences relate to the novice's (equal, overlapping, unrelated,
+opposite: the cosine of the two is 1, positive, 0, negative); that of others is the name of their policy.
 
-Labels of a record: `company`, the kinds there are, and `condition`, the numbers of the level under which it was measured.
+Labels of a record: `company`, the kinds there are, and `condition`, the numbers of the level under which it
+was measured.
 """
 
 import copy
@@ -60,7 +66,8 @@ class Config:
     """Options of following.
 
     episodes: per seed and condition.
-    conditions: numbers of the level that differ from the arm's own, e.g. {"flood": 1.0}; {} is the world as it was trained in.
+    conditions: numbers of the level that differ from the arm's own, e.g. {"flood": 1.0}; {} is the world as
+    it was trained in.
     """
 
     kind: ClassVar[str] = "following"
@@ -75,8 +82,13 @@ class Config:
     def run(self, study: Study) -> Iterator[tuple[dict[str, Any], Bundle]]:
         """Yields labels and a bundle of measures by name."""
         world, company = study.world, company_of(study.world)
-        keys = study.seeds.bundle([jax.random.fold_in(root, STREAM) for root in study.seeds.unbundle(study.roots)])
-        lived, planned = make_rollout(world, study.learner), make_rollout(with_planners(world), onlooker(world.spec))
+        keys = study.seeds.bundle(
+            [jax.random.fold_in(root, STREAM) for root in study.seeds.unbundle(study.roots)]
+        )
+        lived, planned = (
+            make_rollout(world, study.learner),
+            make_rollout(with_planners(world), onlooker(world.spec)),
+        )
 
         def evaluate(state: Any, key: Key[Array, ""], numbers: dict[str, Array]) -> dict[str, Array]:
             trace = evaluation.trace(lived, state, key, self.episodes, numbers)
@@ -104,7 +116,9 @@ def numbers_of(world: World, condition: dict[str, float]) -> dict[str, Array]:
         if name not in world.numbers:
             raise unknown("number (following.conditions)", name, world.numbers)
         if np.ndim(world.numbers[name]):
-            raise SocialRLError(f"following.conditions: {name} is not a single number", "set those that are, such as flood")
+            raise SocialRLError(
+                f"following.conditions: {name} is not a single number", "set those that are, such as flood"
+            )
     return {name: jnp.float32(value) for name, value in condition.items()}
 
 
@@ -113,7 +127,9 @@ def with_planners(world: World) -> World:
 
     def step(state: State, actions: Int32[Array, " N"], key: Key[Array, ""]) -> tuple[State, Outcome]:
         step_key, plan_key = jax.random.split(key)
-        for seat, seat_key in zip(world.spec.novices, jax.random.split(plan_key, len(world.spec.novices)), strict=True):
+        for seat, seat_key in zip(
+            world.spec.novices, jax.random.split(plan_key, len(world.spec.novices)), strict=True
+        ):
             actions = actions.at[seat].set(planner.act(world, state, seat, seat_key))
         return world.step(state, actions, step_key)
 
@@ -125,10 +141,14 @@ def with_planners(world: World) -> World:
 def onlooker(spec: WorldSpec) -> Learner:
     """A learner that is in nobody's way: it has no state, and always chooses action 0."""
 
-    def act(state: Any, memory: Any, timestep: Timestep, key: Key[Array, ""], explore: bool) -> tuple[Decision, Any]:
+    def act(
+        state: Any, memory: Any, timestep: Timestep, key: Key[Array, ""], explore: bool
+    ) -> tuple[Decision, Any]:
         batch = timestep.prev_action.shape
         zeros, nothing = jnp.zeros(batch, jnp.int32), jnp.zeros((*batch, 1, len(spec.actions)), jnp.float32)
-        return Decision(action=zeros, source=zeros, values=nothing, influence=jnp.zeros(batch, jnp.float32)), memory
+        return Decision(
+            action=zeros, source=zeros, values=nothing, influence=jnp.zeros(batch, jnp.float32)
+        ), memory
 
     return Learner(init=lambda *_: (), act=act, update=lambda state, *_: (state, {}), memory=lambda *_: ())
 
@@ -153,7 +173,9 @@ def measures(trace: Trace, world: World, key: Key[Array, ""]) -> dict[str, Array
         return jnp.take_along_axis(best, action[..., None], axis=-1)[..., 0]
 
     own = right(jnp.argmax(trace.decision.values[..., 0, :], axis=-1).astype(jnp.int32))
-    useful = jnp.concatenate([own[..., None], jnp.take_along_axis(best, others, axis=-1)], axis=-1)  # (T, B, M, S)
+    useful = jnp.concatenate(
+        [own[..., None], jnp.take_along_axis(best, others, axis=-1)], axis=-1
+    )  # (T, B, M, S)
     source, done = trace.decision.source, right(trace.decision.action)
     chosen = jnp.take_along_axis(useful, source[..., None], axis=-1)[..., 0]
     missed = there & ~own & jnp.any(useful[..., 1:], axis=-1)
@@ -205,7 +227,10 @@ def in_their_place(world: World, state: State, key: Key[Array, ""]) -> Int32[Arr
 
     keys = jax.random.split(key, (len(novices), len(coplayers)))
     return jnp.stack(
-        [jnp.stack([of(novice, seat, keys[i, k]) for k, seat in enumerate(coplayers)]) for i, novice in enumerate(novices)]
+        [
+            jnp.stack([of(novice, seat, keys[i, k]) for k, seat in enumerate(coplayers)])
+            for i, novice in enumerate(novices)
+        ]
     )
 
 

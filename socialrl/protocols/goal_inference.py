@@ -1,12 +1,13 @@
-"""Goal inference: a newcomer wants what no task wanted. How much of its behaviour must be seen to know what it wants?
+"""Goal inference: a newcomer wants what no task wanted. How much of its behaviour must be seen to know what
+it wants?
 
-The first co-player gets new preferences and is watched for a few episodes; the learner infers its goal. Told is how well its
-actions in other, held-out episodes are foreseen, whether the inferred reward is the true one (as in `inverse_rl.py`), and what
-a novice earns by the newcomer's preferences if it acts for the inferred goal. The same inference from a network that has
-learnt nothing is the control.
+The first co-player gets new preferences and is watched for a few episodes; the learner infers its goal. Told
+is how well its actions in other, held-out episodes are foreseen, whether the inferred reward is the true one
+(as in `inverse_rl.py`), and what a novice earns by the newcomer's preferences if it acts for the inferred
+goal. The same inference from a network that has learnt nothing is the control.
 
-Labels of a record: the `preference`, `method` ("pre-trained" or "untrained") and `episodes` seen. Learners that infer no goal
-have no records.
+Labels of a record: the `preference`, `method` ("pre-trained" or "untrained") and `episodes` seen. Learners
+that infer no goal have no records.
 """
 
 import dataclasses
@@ -54,20 +55,31 @@ class Config:
         """Yields labels and a bundle of measures by name, see `watch`."""
         spec, seeds, learner = study.world.spec, study.seeds, study.learner
         if "preferences" not in study.world.numbers or not spec.coplayers:
-            raise SocialRLError(f"goal_inference: nobody has preferences to infer in {spec.name}", "use it with coin_grid")
+            raise SocialRLError(
+                f"goal_inference: nobody has preferences to infer in {spec.name}", "use it with coin_grid"
+            )
         if learner.infer is None:
             return
-        fresh = seeds.map(lambda key: learner.init(key, study.experiment.unroll, 1), 1)(streams(study, STREAM + 2))
+        fresh = seeds.map(lambda key: learner.init(key, study.experiment.unroll, 1), 1)(
+            streams(study, STREAM + 2)
+        )
         watch = seeds.map(lambda *arguments: self.watch(study, *arguments), 3)
         keys = streams(study, STREAM), streams(study, STREAM + 1)
-        known = seeds.map(lambda state, fresh: dataclasses.replace(fresh, params=state.params), 2)(study.states, fresh)
+        known = seeds.map(lambda state, fresh: dataclasses.replace(fresh, params=state.params), 2)(
+            study.states, fresh
+        )
         for preference in self.preferences:
             width = jnp.asarray(study.world.numbers["preferences"]).shape[1]
-            require(len(preference) == width, "goal_inference.preferences", preference, f"{width} numbers long")
+            require(
+                len(preference) == width, "goal_inference.preferences", preference, f"{width} numbers long"
+            )
             for method, states in (("pre-trained", known), ("untrained", fresh)):
                 for episodes in self.episodes:
                     labels = {"preference": list(preference), "method": method, "episodes": episodes}
-                    yield labels, watch(states, *keys, jnp.array(preference, jnp.float32), jnp.int32(episodes))
+                    yield (
+                        labels,
+                        watch(states, *keys, jnp.array(preference, jnp.float32), jnp.int32(episodes)),
+                    )
 
     def watch(
         self,
@@ -80,9 +92,10 @@ class Config:
     ) -> dict[str, Array]:
         """Scalars by name, of one seed.
 
-        foreseen: share of the newcomer's held-out actions that were thought likeliest; nats: surprise at one of them. cosine,
-        correlation: of inferred and true rewards, see `inverse_rl.measures`. return: of the novices, who act for the inferred
-        goal and are paid by the newcomer's preferences; return_newcomer: its own.
+        foreseen: share of the newcomer's held-out actions that were thought likeliest; nats: surprise at one
+        of them. cosine,
+        correlation: of inferred and true rewards, see `inverse_rl.measures`. return: of the novices, who act
+        for the inferred goal and are paid by the newcomer's preferences; return_newcomer: its own.
         """
         learner, world, seat = study.learner, study.world, study.world.spec.coplayers[0]
         assert learner.infer is not None
@@ -99,11 +112,16 @@ class Config:
 
         state, logits = learner.infer(state, dataclasses.replace(shown, present=shown.present & seen), asked)
         there, flat = asked.present.reshape(-1), logits.reshape(-1, logits.shape[-1])
-        nats, right = cloning_loss(flat, asked.action.reshape(-1)), jnp.argmax(flat, axis=-1) == asked.action.reshape(-1)
+        nats, right = (
+            cloning_loss(flat, asked.action.reshape(-1)),
+            jnp.argmax(flat, axis=-1) == asked.action.reshape(-1),
+        )
         events = trace.outcome.events[:, :, seat].reshape(-1, len(world.spec.cumulants))
         inferred = measures(learner.appraise(state, asked)[..., 0].reshape(-1), events, preference, there)
         paid = numbers | {"preferences": jnp.broadcast_to(preference, numbers["preferences"].shape)}
-        acting = evaluation.summarise(evaluation.trace(rollout, state, asked_key, self.evaluation_episodes, paid), world.spec)
+        acting = evaluation.summarise(
+            evaluation.trace(rollout, state, asked_key, self.evaluation_episodes, paid), world.spec
+        )
         return {
             "foreseen": jnp.mean(right, where=there, dtype=jnp.float32),
             "nats": jnp.mean(nats, where=there),

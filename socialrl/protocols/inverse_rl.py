@@ -1,10 +1,12 @@
 """Inverse RL, measured: is what a novice believes of the others' preferences true?
 
-The novice watches held-out episodes of its co-players and says of every step what it would be worth to each of them, by their
-inferred preferences. It never sees their rewards; the experimenter does, and compares. Behaviour tells a reward up to scale and
-an offset per step, so both are fitted away: by correlation, and by regressing the inferred rewards on what happened.
+The novice watches held-out episodes of its co-players and says of every step what it would be worth to each
+of them, by their inferred preferences. It never sees their rewards; the experimenter does, and compares.
+Behaviour tells a reward up to scale and an offset per step, so both are fitted away: by correlation, and by
+regressing the inferred rewards on what happened.
 
-Labels of a record: `agent`, a co-player, or "all" for the means over them. Learners that infer no preferences have no records.
+Labels of a record: `agent`, a co-player, or "all" for the means over them. Learners that infer no preferences
+have no records.
 """
 
 import dataclasses
@@ -26,7 +28,9 @@ from socialrl_envs import presence
 from socialrl_envs.errors import SocialRLError
 from socialrl_envs.world import require
 
-STREAM = 0x1E71  # folded into a seed's key, so that the levels are new to the experiment's own evaluations too
+STREAM = (
+    0x1E71  # folded into a seed's key, so that the levels are new to the experiment's own evaluations too
+)
 ALL = "all"
 
 
@@ -48,7 +52,9 @@ class Config:
         """Yields labels and a bundle of measures by name, see `measures`."""
         spec, seeds = study.world.spec, study.seeds
         if "preferences" not in study.world.numbers or not spec.coplayers:
-            raise SocialRLError(f"inverse_rl: nobody has preferences to infer in {spec.name}", "use it with coin_grid")
+            raise SocialRLError(
+                f"inverse_rl: nobody has preferences to infer in {spec.name}", "use it with coin_grid"
+            )
         if study.learner.appraise is None:
             return
         keys = seeds.bundle([jax.random.fold_in(root, STREAM) for root in seeds.unbundle(study.roots)])
@@ -68,25 +74,40 @@ class Config:
         steps = demonstrated(trace, world, spec.coplayers)
         assert study.learner.appraise is not None
         believed = study.learner.appraise(state, steps)
-        events, there = trace.outcome.events[:, :, seats].reshape(-1, len(spec.cumulants)), steps.present.reshape(-1)
+        events, there = (
+            trace.outcome.events[:, :, seats].reshape(-1, len(spec.cumulants)),
+            steps.present.reshape(-1),
+        )
         found = {}
         for number, seat in enumerate(spec.coplayers):
             inferred = believed[..., 1 + number].reshape(-1)
             measured = measures(inferred, events, numbers["preferences"][seat], there)
             worths = zip(spec.cumulants, measured.pop("worth"), numbers["preferences"][seat], strict=True)
-            named = {f"{word}/{name}": x for name, *pair in worths for word, x in zip(("found", "true"), pair, strict=True)}
+            named = {
+                f"{word}/{name}": x
+                for name, *pair in worths
+                for word, x in zip(("found", "true"), pair, strict=True)
+            }
             found[spec.agents[seat]] = measured | named
-        means = {name: jnp.mean(jnp.stack([one[name] for one in found.values()])) for name in ("correlation", "cosine")}
+        means = {
+            name: jnp.mean(jnp.stack([one[name] for one in found.values()]))
+            for name in ("correlation", "cosine")
+        }
         return found | {ALL: means}
 
 
 def measures(
-    inferred: Float32[Array, " T"], events: Float32[Array, "T K"], preferences: Float32[Array, " K"], there: Bool[Array, " T"]
+    inferred: Float32[Array, " T"],
+    events: Float32[Array, "T K"],
+    preferences: Float32[Array, " K"],
+    there: Bool[Array, " T"],
 ) -> dict[str, Array]:
-    """How far the inferred rewards of steps are the true ones, events . preferences, over the steps that count.
+    """How far the inferred rewards of steps are the true ones, events . preferences, over the steps that
+    count.
 
-    correlation: Pearson's, of both. cosine: of the preferences with `worth` (K,), the coefficients of the least squares fit of
-    the inferred rewards by an offset and the events, which is given with the length of the preferences.
+    correlation: Pearson's, of both. cosine: of the preferences with `worth` (K,), the coefficients of the
+    least squares fit of the inferred rewards by an offset and the events, which is given with the length of
+    the preferences.
     """
     weight = there.astype(jnp.float32)
     total = jnp.sum(weight)
@@ -98,7 +119,11 @@ def measures(
     gram = columns.T @ columns
     ridge = 1e-6 * total * jnp.eye(len(preferences), dtype=jnp.float32)  # for what never happened
     worth = jnp.linalg.solve(gram + ridge, columns.T @ x)
-    return {"correlation": cosine(x, y), "cosine": cosine(worth, preferences), "worth": worth * length(preferences, worth)}
+    return {
+        "correlation": cosine(x, y),
+        "cosine": cosine(worth, preferences),
+        "worth": worth * length(preferences, worth),
+    }
 
 
 def cosine(a: Array, b: Array) -> Array:

@@ -1,8 +1,10 @@
-"""What does the memory hold? The next tile of the hidden order is read off it by a linear map, over the course of an episode.
+"""What does the memory hold? The next tile of the hidden order is read off it by a linear map, over the
+course of an episode.
 
-Ridge regression, fitted on one half of the episodes and tested on the other: from the memory after each look at the world to
-where the tile that pays next lies, in cells ahead and to the right of the novice. Read right means that of all tiles but the
-one that paid last, the right one lies nearest to that place. Guessing one of them is right in 1 / (goals - 1) of the steps.
+Ridge regression, fitted on one half of the episodes and tested on the other: from the memory after each look
+at the world to where the tile that pays next lies, in cells ahead and to the right of the novice. Read right
+means that of all tiles but the one that paid last, the right one lies nearest to that place. Guessing one of
+them is right in 1 / (goals - 1) of the steps.
 
 Labels of a record: the company's `presence`. Steps before the first visit do not count: any tile pays then.
 """
@@ -50,16 +52,20 @@ class Config:
         require(self.ridge > 0, "ridge", self.ridge, "positive")
 
     def run(self, study: Study) -> Iterator[tuple[dict[str, Any], Bundle]]:
-        """Yields labels and a bundle of measures by name: read_right, read_right/<bin> of BINS equal parts of the time, and
-        guess, the share that guessing gets."""
+        """Yields labels and a bundle of measures by name: read_right, read_right/<bin> of BINS equal parts of
+        the time, and guess, the share that guessing gets."""
         if not self.count(study):
             return
         world = study.world
-        keys = study.seeds.bundle([jax.random.fold_in(root, STREAM) for root in study.seeds.unbundle(study.roots)])
+        keys = study.seeds.bundle(
+            [jax.random.fold_in(root, STREAM) for root in study.seeds.unbundle(study.roots)]
+        )
         rollout = make_rollout(world, showing_memory(study.learner))
 
         def probe(state: Any, key: Key[Array, ""], numbers: dict[str, Array]) -> dict[str, Array]:
-            return read_right(evaluation.trace(rollout, state, key, self.episodes, numbers), world, self.ridge)
+            return read_right(
+                evaluation.trace(rollout, state, key, self.episodes, numbers), world, self.ridge
+            )
 
         evaluate = study.seeds.map(probe, 2)
         for name, schedule in PRESENCES.items():
@@ -71,14 +77,18 @@ class Config:
     def count(self, study: Study) -> int:
         """How many records `run` yields: none of a learner that remembers nothing."""
         if not {"right_goal", "first_goal"} <= set(study.world.spec.cumulants):
-            raise SocialRLError(f"memory: {study.world.spec.name} has no hidden order", "probe it in goal_cycle")
+            raise SocialRLError(
+                f"memory: {study.world.spec.name} has no hidden order", "probe it in goal_cycle"
+            )
         return len(PRESENCES) if jax.tree.leaves(study.learner.memory(1, 1)) else 0
 
 
 def showing_memory(learner: Learner) -> Learner:
     """The learner, but that its decisions hold its memory (*batch, 1, F) in place of values."""
 
-    def act(state: Any, memory: Any, timestep: Timestep, key: Key[Array, ""], explore: bool) -> tuple[Decision, Any]:
+    def act(
+        state: Any, memory: Any, timestep: Timestep, key: Key[Array, ""], explore: bool
+    ) -> tuple[Decision, Any]:
         decision, after = learner.act(state, memory, timestep, key, explore)
         batch = decision.action.shape
         flat = jnp.concatenate([leaf.reshape(*batch, 1, -1) for leaf in jax.tree.leaves(after)], axis=-1)
@@ -107,7 +117,10 @@ def read_right(trace: Trace, world: World, ridge: float) -> dict[str, Array]:
 
 
 def fit(
-    memory: Float32[Array, "T B M F"], target: Float32[Array, "T B M 2"], counts: Bool[Array, "T B M"], ridge: float
+    memory: Float32[Array, "T B M F"],
+    target: Float32[Array, "T B M 2"],
+    counts: Bool[Array, "T B M"],
+    ridge: float,
 ) -> Float32[Array, "G 2"]:
     """The linear map from (memory, 1) to the target with the least squared error, G = F + 1."""
     x = jnp.concatenate([memory, jnp.ones_like(memory[..., :1])], axis=-1).reshape(-1, memory.shape[-1] + 1)
@@ -115,12 +128,16 @@ def fit(
     gram = x.T @ (weight * x)
     size = gram.shape[0]
     scale = ridge * jnp.trace(gram) / size
-    return jnp.linalg.solve(gram + scale * jnp.eye(size, dtype=jnp.float32), x.T @ (weight * target.reshape(-1, 2)))
+    return jnp.linalg.solve(
+        gram + scale * jnp.eye(size, dtype=jnp.float32), x.T @ (weight * target.reshape(-1, 2))
+    )
 
 
-def tiles_of(trace: Trace, world: World) -> tuple[Float32[Array, "T B M G 2"], Int32[Array, "T B M"], Int32[Array, "T B M"]]:
-    """Before each step: cells ahead and to the right of each novice at which the goals lie, the number of the one that is due
-    and of the one that paid last (-1 before the first visit)."""
+def tiles_of(
+    trace: Trace, world: World
+) -> tuple[Float32[Array, "T B M G 2"], Int32[Array, "T B M"], Int32[Array, "T B M"]]:
+    """Before each step: cells ahead and to the right of each novice at which the goals lie, the number of the
+    one that is due and of the one that paid last (-1 before the first visit)."""
     config: Any = world.config
     seats = np.array(world.spec.novices)
     states: Any = jax.tree.map(lambda leaf: leaf[:-1], trace.states)
@@ -136,5 +153,7 @@ def tiles_of(trace: Trace, world: World) -> tuple[Float32[Array, "T B M G 2"], I
 def goal_cells(tiles: UInt8[Array, "B H W"], goals: int) -> Int32[Array, "B G 2"]:
     """Row and column of every goal."""
     flat = tiles.reshape(tiles.shape[0], -1)
-    cells = jnp.stack([jnp.argmax(flat == grid.GOAL + i, axis=1) for i in range(goals)], axis=1).astype(jnp.int32)
+    cells = jnp.stack([jnp.argmax(flat == grid.GOAL + i, axis=1) for i in range(goals)], axis=1).astype(
+        jnp.int32
+    )
     return jnp.stack([cells // tiles.shape[2], cells % tiles.shape[2]], axis=-1)

@@ -1,10 +1,12 @@
-"""Social learning: how well does a novice do beside others, once they have left, and alone? In bad company, and on new worlds?
+"""Social learning: how well does a novice do beside others, once they have left, and alone? In bad company,
+and on new worlds?
 
-Held-out levels, the same ones under every condition of a world. Who is there, for how long, and by which policy they live are
-numbers handed to one compiled program per world and policy: no condition compiles anew.
+Held-out levels, the same ones under every condition of a world. Who is there, for how long, and by which
+policy they live are numbers handed to one compiled program per world and policy: no condition compiles anew.
 
-Labels of a record: `world` ("home", or how a transfer world differs from it), `policy` of the novice, `company`, and the
-company's `presence`. The measures are those of `_measures.py`; the report derives cultural transmission from them.
+Labels of a record: `world` ("home", or how a transfer world differs from it), `policy` of the novice,
+`company`, and the company's `presence`. The measures are those of `_measures.py`; the report derives cultural
+transmission from them.
 """
 
 import dataclasses
@@ -30,7 +32,9 @@ from socialrl_envs.hosting import CoPlayer
 from socialrl_envs.types import State, World, WorldSpec
 from socialrl_envs.world import require
 
-STREAM = 0x50C1A  # folded into a seed's key, so that the levels are new to the experiment's own evaluations too
+STREAM = (
+    0x50C1A  # folded into a seed's key, so that the levels are new to the experiment's own evaluations too
+)
 PRESENCES = {"full": "always", "half": "first_half", "never": "never"}
 HOME, TRAINED = "home", "trained"
 
@@ -40,12 +44,14 @@ class Config:
     """Options of social.
 
     episodes: per seed and condition.
-    policies: how the novice acts: greedy, sampled (as while training), or both; on transfer worlds as the first of them says.
-    companies: co-players' policies that stand in for those of the world, present throughout and for the first half.
+    policies: how the novice acts: greedy, sampled (as while training), or both; on transfer worlds as the
+    first of them says.
+    companies: co-players' policies that stand in for those of the world, present throughout and for the first
+    half.
     skill: of a `noisy` company, 0..1.
     world: the world to test all arms in; None takes the experiment's, whatever an arm was trained in.
-    transfer: further worlds, with the company that is configured there; None takes what fits of one and two more goals, four
-        rooms, a maze, and a larger grid.
+    transfer: further worlds, with the company that is configured there; None takes what fits of one and two
+        more goals, four rooms, a maze, and a larger grid.
     """
 
     kind: ClassVar[str] = "social"
@@ -68,14 +74,21 @@ class Config:
 
     def run(self, study: Study) -> Iterator[tuple[dict[str, Any], Bundle]]:
         """Yields labels and a bundle of measures by name."""
-        keys = study.seeds.bundle([jax.random.fold_in(root, STREAM) for root in study.seeds.unbundle(study.roots)])
+        keys = study.seeds.bundle(
+            [jax.random.fold_in(root, STREAM) for root in study.seeds.unbundle(study.roots)]
+        )
         for name, world in self.worlds(study).items():
             for policy in self.policies_in(name):
                 companies = self.companies if name == HOME else ()
                 program = episodes_of(world, study.learner, companies, self.episodes, policy == "sampled")
                 evaluate = study.seeds.map(program, 2)
                 for condition in self.conditions(name, world):
-                    labels = {"world": name, "policy": policy, "company": condition.company, "presence": condition.presence}
+                    labels = {
+                        "world": name,
+                        "policy": policy,
+                        "company": condition.company,
+                        "presence": condition.presence,
+                    }
                     yield labels, evaluate(study.states, keys, *self.numbers(world, condition))
 
     def count(self, study: Study) -> int:
@@ -88,18 +101,24 @@ class Config:
         return self.policies if name == HOME else self.policies[:1]
 
     def worlds(self, study: Study) -> dict[str, World]:
-        """The worlds to test in, home first; raises SocialRLError for one that the learner cannot see or act in."""
+        """The worlds to test in, home first; raises SocialRLError for one that the learner cannot see or act
+        in.
+        """
         home = self.world or study.experiment.world
         given = standard_transfer(home, study.world.spec) if self.transfer is None else self.transfer
         configs = {HOME: home} | {differences(home, config): config for config in given}
         worlds = {name: config.build() for name, config in configs.items()}
         for name, world in worlds.items():
             if misfit := unfit(study.world.spec, world.spec):
-                raise SocialRLError(f"social, world {name}: {misfit}", "test it in worlds of equal views and actions")
+                raise SocialRLError(
+                    f"social, world {name}: {misfit}", "test it in worlds of equal views and actions"
+                )
         return worlds
 
     def conditions(self, name: str, world: World) -> list["Condition"]:
-        """Full, half and never beside the world's own company; at home full and half beside each of the others."""
+        """Full, half and never beside the world's own company; at home full and half beside each of the
+        others.
+        """
         if not world.spec.coplayers:
             return [Condition(TRAINED, "never")]
         own = [Condition(TRAINED, presence) for presence in PRESENCES]
@@ -118,7 +137,9 @@ class Config:
 
 
 class Condition(NamedTuple):
-    """Who is there besides the novices (TRAINED, or the name of a co-player's policy) and for how long (of PRESENCES)."""
+    """Who is there besides the novices (TRAINED, or the name of a co-player's policy) and for how long (of
+    PRESENCES).
+    """
 
     company: str
     presence: str
@@ -127,9 +148,13 @@ class Condition(NamedTuple):
 def episodes_of(
     world: World, learner: Learner, companies: tuple[str, ...], episodes: int, explore: bool
 ) -> Callable[..., dict[str, Array]]:
-    """(learner_state, key, numbers, company) -> measures of one seed; company: 0 the world's own, then those of `companies`."""
+    """(learner_state, key, numbers, company) -> measures of one seed; company: 0 the world's own, then those
+    of `companies`.
+    """
 
-    def evaluate(state: Any, key: Key[Array, ""], numbers: dict[str, Array], company: Int32[Array, ""]) -> dict[str, Array]:
+    def evaluate(
+        state: Any, key: Key[Array, ""], numbers: dict[str, Array], company: Int32[Array, ""]
+    ) -> dict[str, Array]:
         rollout = make_rollout(world, learner, stand_ins(world.spec, companies, company))
         trace = evaluation.trace(rollout, state, key, episodes, numbers, explore)
         return measures(trace, world, influence=learner.influence is not None)
@@ -138,13 +163,17 @@ def episodes_of(
 
 
 def stand_ins(spec: WorldSpec, companies: tuple[str, ...], company: Int32[Array, ""]) -> dict[str, CoPlayer]:
-    """What drives every co-player: its own policy if the company is 0, else that of the company of this number."""
+    """What drives every co-player: its own policy if the company is 0, else that of the company of this
+    number.
+    """
 
     def one(own: str) -> CoPlayer:
         policies = [registry.coplayer(policy).act for policy in (own, *companies)]
 
         def act(world: World, state: State, seat: int, key: Key[Array, ""]) -> Int32[Array, ""]:
-            branches = [partial(lambda policy, key: policy(world, state, seat, key), policy) for policy in policies]
+            branches = [
+                partial(lambda policy, key: policy(world, state, seat, key), policy) for policy in policies
+            ]
             return jax.lax.switch(company, branches, key)
 
         return act
@@ -164,7 +193,11 @@ def unfit(trained: WorldSpec, new: WorldSpec) -> str | None:
 def standard_transfer(home: Any, trained: WorldSpec) -> list[Any]:
     """The variations of a world that exist, and that a learner trained in a world like `trained` can live in."""
     size, goals = home.size, getattr(home, "goals", 0)
-    variations: list[dict[str, Any]] = [{"layout": "four_rooms"}, {"layout": "maze"}, {"size": size + size // 3}]
+    variations: list[dict[str, Any]] = [
+        {"layout": "four_rooms"},
+        {"layout": "maze"},
+        {"size": size + size // 3},
+    ]
     if goals:
         variations = [{"goals": goals + 1}, {"goals": goals + 2}, *variations]
     found = []
@@ -184,7 +217,11 @@ def differences(home: Any, other: Any) -> str:
     names = [WORLD.name_of(config) for config in (home, other)]
     fields = {field.name: field.default for field in dataclasses.fields(other)}
     known = {name: getattr(home, name, default) for name, default in fields.items()}
-    changed = [f"{name}={_words(getattr(other, name))}" for name, value in known.items() if getattr(other, name) != value]
+    changed = [
+        f"{name}={_words(getattr(other, name))}"
+        for name, value in known.items()
+        if getattr(other, name) != value
+    ]
     return " ".join([*(names[1:] if names[0] != names[1] else []), *changed]) or "same"
 
 

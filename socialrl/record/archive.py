@@ -1,7 +1,8 @@
 """Archives: arrays and a JSON header in one compressed .npz, written whole and read without trusting it.
 
-The header is the array `header`, UTF-8 text as bytes; nothing is pickled, so `numpy.load(path, allow_pickle=False)` opens it.
-What a kind of file holds is checked by whoever knows that kind: `replay_format.py`, `demonstrations.py`.
+The header is the array `header`, UTF-8 text as bytes; nothing is pickled, so `numpy.load(path,
+allow_pickle=False)` opens it. What a kind of file holds is checked by whoever knows that kind:
+`replay_format.py`, `demonstrations.py`.
 """
 
 import contextlib
@@ -45,8 +46,8 @@ Layout = Mapping[str, tuple[np.dtype, tuple[int, ...]]]  # name -> dtype and sha
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Kind:
-    """A kind of archive, as errors speak of it. word: e.g. "replay". origin: what to do about a foreign file. smaller: what
-    to do about one that grows too large."""
+    """A kind of archive, as errors speak of it. word: e.g. "replay". origin: what to do about a foreign file.
+    smaller: what to do about one that grows too large."""
 
     word: str
     origin: str
@@ -64,15 +65,19 @@ def write(
     kind: Kind,
     check: Callable[[Any, dict[str, np.ndarray], str], None],
 ) -> None:
-    """Writes an archive, all or nothing. check(header as it will be read, arrays, path) raises if they do not fit together;
-    nothing is written then, nor if it could not be read back."""
+    """Writes an archive, all or nothing. check(header as it will be read, arrays, path) raises if they do not
+    fit together; nothing is written then, nor if it could not be read back."""
     try:
         text = json.dumps(header, ensure_ascii=False)
     except (TypeError, ValueError) as error:
         raise SocialRLError(f"{path}: the {kind.word}'s header cannot be JSON: {error}") from error
     check(json.loads(text), arrays, str(path))
     data = np.frombuffer(text.encode("utf-8"), np.uint8)
-    if data.nbytes > MAX_HEADER or sum(a.nbytes for a in arrays.values()) > MAX_BYTES or len(arrays) >= MAX_ARRAYS:
+    if (
+        data.nbytes > MAX_HEADER
+        or sum(a.nbytes for a in arrays.values()) > MAX_BYTES
+        or len(arrays) >= MAX_ARRAYS
+    ):
         raise SocialRLError(f"{path}: the {kind.word} is too large to be read back", kind.smaller)
     with open_atomic(path) as file:
         np.savez_compressed(file, allow_pickle=False, header=data, **arrays)
@@ -98,10 +103,16 @@ class Reader:
         """The arrays in the file by name, after their number and their sizes were found harmless."""
         infos, kind = self.archive.infolist(), self.kind
         if len(infos) > MAX_ARRAYS:
-            raise SocialRLError(f"{self.where}: {len(infos)} arrays in it, a {kind.word} has at most {MAX_ARRAYS}")
+            raise SocialRLError(
+                f"{self.where}: {len(infos)} arrays in it, a {kind.word} has at most {MAX_ARRAYS}"
+            )
         members = {info.filename.removesuffix(".npy"): info for info in infos}
         packed = all(info.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) for info in infos)
-        if len(members) < len(infos) or not packed or not all(info.filename.endswith(".npy") for info in infos):
+        if (
+            len(members) < len(infos)
+            or not packed
+            or not all(info.filename.endswith(".npy") for info in infos)
+        ):
             raise kind.foreign(self.where)
         total = sum(info.file_size for info in infos)
         if total > MAX_BYTES:
@@ -130,8 +141,16 @@ class Reader:
         if version != (1, 0):  # later ones may announce a header of 4 GiB
             raise SocialRLError(f"{self.where}: array {name} is in an unknown format {version}")
         shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
-        if dtype.kind not in "buif" or dtype.shape or not dtype.isnative or len(shape) > 8 or min(shape, default=0) < 0:
-            raise SocialRLError(f"{self.where}: array {name} holds {str(dtype)[:80]}, it must hold plain numbers")
+        if (
+            dtype.kind not in "buif"
+            or dtype.shape
+            or not dtype.isnative
+            or len(shape) > 8
+            or min(shape, default=0) < 0
+        ):
+            raise SocialRLError(
+                f"{self.where}: array {name} holds {str(dtype)[:80]}, it must hold plain numbers"
+            )
         return dtype, shape, fortran
 
     def _peek(self, member: zipfile.ZipInfo) -> tuple[np.dtype, tuple[int, ...]]:
@@ -142,21 +161,25 @@ class Reader:
             room = member.file_size - file.tell()
         size = dtype.itemsize * math.prod(shape)
         if size != room:
-            raise SocialRLError(f"{self.where}: array {name} says {size:,} bytes and has {room:,}", "the file is damaged")
+            raise SocialRLError(
+                f"{self.where}: array {name} says {size:,} bytes and has {room:,}", "the file is damaged"
+            )
         return dtype, shape
 
     def _array(self, member: zipfile.ZipInfo, dtype: np.dtype, shape: tuple[int, ...]) -> np.ndarray:
         with self.archive.open(member) as file:
             fortran = self._head(file, member.filename.removesuffix(".npy"))[2]
-            data = file.read(dtype.itemsize * math.prod(shape))  # never more, whatever the member would unpack to
+            data = file.read(
+                dtype.itemsize * math.prod(shape)
+            )  # never more, whatever the member would unpack to
         flat = np.frombuffer(data, dtype)
         return np.ascontiguousarray(flat.reshape(shape, order="F" if fortran else "C"))
 
 
 @contextlib.contextmanager
 def reading(path: str | Path, kind: Kind) -> Iterator[Reader]:
-    """An archive open for reading. Whatever is wrong with the file, also while the block reads and checks it, is a
-    SocialRLError that names it; nothing large is allocated before `layout` was looked at."""
+    """An archive open for reading. Whatever is wrong with the file, also while the block reads and checks it,
+    is a SocialRLError that names it; nothing large is allocated before `layout` was looked at."""
     try:
         with open(path, "rb") as file, zipfile.ZipFile(file) as archive:
             yield Reader(archive, kind, str(path))

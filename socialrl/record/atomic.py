@@ -1,4 +1,6 @@
-"""Files that are whole or absent: written beside their place, flushed to the disk, then moved there in one step."""
+"""Files that are whole or absent: written beside their place, flushed to the disk, then moved there in one
+step.
+"""
 
 import contextlib
 import os
@@ -12,10 +14,11 @@ from socialrl_envs.errors import SocialRLError
 
 @contextlib.contextmanager
 def open_atomic(path: str | Path) -> Iterator[IO[bytes]]:
-    """A binary file to write into that appears at `path` when the block ends without an exception, and not before.
+    """A binary file to write into that appears at `path` when the block ends without an exception, and not
+    before.
 
-    Whatever was at `path` stays until then, and stays for good if the block raises. The folder must exist. A file that is
-    there keeps its permissions. Raises SocialRLError naming the file if it cannot be written.
+    Whatever was at `path` stays until then, and stays for good if the block raises. The folder must exist. A
+    file that is there keeps its permissions. Raises SocialRLError naming the file if it cannot be written.
     """
     path = Path(path)
     try:

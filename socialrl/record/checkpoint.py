@@ -23,18 +23,25 @@ from socialrl.record.atomic import write_text
 from socialrl_envs.errors import SocialRLError
 
 FORMAT, VERSION = "socialrl-checkpoint", 1
-KEY_KINDS = {"key<fry>": "threefry2x32", "key<rbg>": "rbg", "key<urbg>": "unsafe_rbg"}  # dtype of a typed key -> its PRNG
+KEY_KINDS = {
+    "key<fry>": "threefry2x32",
+    "key<rbg>": "rbg",
+    "key<urbg>": "unsafe_rbg",
+}  # dtype of a typed key -> its PRNG
 
 
 def save(path: Path | str, tree: PyTree, metadata: dict[str, Any] | None = None, keep: int = 2) -> Path:
-    """Writes the tree to the folder `path`, named by its step, and removes all but the `keep` latest of its siblings.
+    """Writes the tree to the folder `path`, named by its step, and removes all but the `keep` latest of its
+    siblings.
 
-    Leaves are arrays of any dtype (typed PRNG keys too) or Python numbers; metadata is JSON. Raises SocialRLError if
-    something that is not a checkpoint is in the way.
+    Leaves are arrays of any dtype (typed PRNG keys too) or Python numbers; metadata is JSON. Raises
+    SocialRLError if something that is not a checkpoint is in the way.
     """
     path = Path(path).absolute()
     if not path.name.isdigit():
-        raise SocialRLError(f"{path}: a checkpoint's folder is named by its step", "e.g. checkpoints/psiphi/3000")
+        raise SocialRLError(
+            f"{path}: a checkpoint's folder is named by its step", "e.g. checkpoints/psiphi/3000"
+        )
     if path.exists():
         _manifest(path)
     named = _named(tree)
@@ -45,10 +52,17 @@ def save(path: Path | str, tree: PyTree, metadata: dict[str, Any] | None = None,
     partial.mkdir(parents=True)
     saver = ocp.Checkpointer(ocp.StandardCheckpointHandler())
     saver.save(
-        partial / "state", args=ocp.args.StandardSave({n: a for n, a in arrays.items() if a.size} or {"(none)": np.zeros(1)})
+        partial / "state",
+        args=ocp.args.StandardSave({n: a for n, a in arrays.items() if a.size} or {"(none)": np.zeros(1)}),
     )
     files = _files(partial / "state")
-    manifest = {"format": FORMAT, "version": VERSION, "metadata": metadata or {}, "leaves": leaves, "files": files}
+    manifest = {
+        "format": FORMAT,
+        "version": VERSION,
+        "metadata": metadata or {},
+        "leaves": leaves,
+        "files": files,
+    }
     write_text(partial / "manifest.json", json.dumps(manifest, indent=1))
     _swap(partial, path)
     for step in steps(path.parent)[:-keep]:
@@ -68,7 +82,9 @@ def restore(path: Path | str, template: PyTree) -> tuple[PyTree, dict[str, Any]]
     wanted = _named(template)
     _compare(path, manifest["leaves"], {name: _facts(leaf) for name, leaf in wanted.items()})
     if "files" in manifest and _files(path / "state") != manifest["files"]:
-        raise _damaged(path, "its files are not those that were saved")  # orbax says so less clearly, from many threads
+        raise _damaged(
+            path, "its files are not those that were saved"
+        )  # orbax says so less clearly, from many threads
     stored = _read_state(path)
     leaves = []
     for name, like in wanted.items():
@@ -88,7 +104,11 @@ def metadata(path: Path | str) -> dict[str, Any]:
 def steps(folder: Path | str) -> tuple[int, ...]:
     """The steps of the checkpoints in a folder, ascending."""
     folder = Path(folder)
-    return tuple(sorted(int(p.name) for p in folder.iterdir() if p.name.isdigit() and p.is_dir())) if folder.is_dir() else ()
+    return (
+        tuple(sorted(int(p.name) for p in folder.iterdir() if p.name.isdigit() and p.is_dir()))
+        if folder.is_dir()
+        else ()
+    )
 
 
 def latest(folder: Path | str) -> Path | None:
@@ -99,11 +119,16 @@ def latest(folder: Path | str) -> Path | None:
 
 def _named(tree: PyTree) -> dict[str, Any]:
     """Leaf by its path in the tree, e.g. ".params['torso'][0]"."""
-    return {jax.tree_util.keystr(path) or "(root)": leaf for path, leaf in jax.tree_util.tree_leaves_with_path(tree)}
+    return {
+        jax.tree_util.keystr(path) or "(root)": leaf
+        for path, leaf in jax.tree_util.tree_leaves_with_path(tree)
+    }
 
 
 def _is_key(leaf: Any) -> bool:
-    return isinstance(leaf, jax.Array | jax.ShapeDtypeStruct) and jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
+    return isinstance(leaf, jax.Array | jax.ShapeDtypeStruct) and jnp.issubdtype(
+        leaf.dtype, jax.dtypes.prng_key
+    )
 
 
 def _array(leaf: Any) -> np.ndarray:
@@ -154,7 +179,9 @@ def _swap(new: Path, path: Path) -> None:
 
 
 def _damaged(path: Path, why: str) -> SocialRLError:
-    return SocialRLError(f"{path}: damaged checkpoint: {why}", "delete this folder to go on from the checkpoint before it")
+    return SocialRLError(
+        f"{path}: damaged checkpoint: {why}", "delete this folder to go on from the checkpoint before it"
+    )
 
 
 def _manifest(path: Path) -> dict[str, Any]:
@@ -168,9 +195,13 @@ def _manifest(path: Path) -> dict[str, Any]:
     except ValueError as error:
         raise _damaged(path, "manifest.json is not whole") from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise SocialRLError(f"{path}: not a checkpoint of socialrl", f"its manifest.json is not of format {FORMAT!r}")
+        raise SocialRLError(
+            f"{path}: not a checkpoint of socialrl", f"its manifest.json is not of format {FORMAT!r}"
+        )
     if content.get("version") != VERSION:
-        raise SocialRLError(f"{path}: written in format version {content.get('version')!r}", f"this version reads {VERSION}")
+        raise SocialRLError(
+            f"{path}: written in format version {content.get('version')!r}", f"this version reads {VERSION}"
+        )
     return content
 
 
@@ -179,7 +210,8 @@ def _compare(path: Path, stored: dict[str, Any], wanted: dict[str, Any]) -> None
         here, there = (_words(leaves.get(name)) for leaves in (wanted, stored))
         if here != there:
             raise SocialRLError(
-                f"{path}: checkpoint of another state: {name} is {there} there, {here} here", "resume with the same config"
+                f"{path}: checkpoint of another state: {name} is {there} there, {here} here",
+                "resume with the same config",
             )
 
 
@@ -191,6 +223,8 @@ def _words(facts: dict[str, Any] | None) -> str:
 
 def _read_state(path: Path) -> dict[str, Any]:
     try:
-        return ocp.Checkpointer(ocp.StandardCheckpointHandler()).restore(path / "state", args=ocp.args.StandardRestore())
+        return ocp.Checkpointer(ocp.StandardCheckpointHandler()).restore(
+            path / "state", args=ocp.args.StandardRestore()
+        )
     except Exception as error:  # orbax and tensorstore raise many kinds
         raise _damaged(path, " ".join(str(error).split())[:120]) from error

@@ -1,4 +1,5 @@
-"""Demonstrations: what could be seen of some seats' steps, everything but rewards, in a file that numpy alone opens.
+"""Demonstrations: what could be seen of some seats' steps, everything but rewards, in a file that numpy alone
+opens.
 
     found = read_demonstrations("demos.npz")
     found.steps                 # a Demonstration, leaves (T, B, K, ...): steps, episodes side by side, recorded seats
@@ -55,9 +56,11 @@ HEADER: schema.Keys = {
 class Demonstrations:
     """Episodes side by side. Where one is over, padding follows: `present` is False and `last` True there.
 
-    steps: leaves (T, B, K, ...), T steps of the longest episode, B episodes, K recorded seats. world: its name and options.
-    agents: names of all seats. seats: names of the recorded ones, in the order of axis K. actors: what acted on each of these,
-    e.g. "planner" or "person". actions, channels, obs_shape: as in the world's spec. seed: what the episodes were drawn from.
+    steps: leaves (T, B, K, ...), T steps of the longest episode, B episodes, K recorded seats. world: its
+    name and options.
+    agents: names of all seats. seats: names of the recorded ones, in the order of axis K. actors: what acted
+    on each of these, e.g. "planner" or "person". actions, channels, obs_shape: as in the world's spec. seed:
+    what the episodes were drawn from.
     """
 
     steps: Demonstration
@@ -77,7 +80,9 @@ class Demonstrations:
         return (np.argmax(np.asarray(self.steps.last[..., 0]), axis=0) + 1).astype(np.int32)
 
     def check_fits(self, spec: WorldSpec) -> None:
-        """Raises SocialRLError unless who learns in a world of this spec sees and does what was seen and done here."""
+        """Raises SocialRLError unless who learns in a world of this spec sees and does what was seen and done
+        here.
+        """
         for name in ("obs_shape", "channels", "actions"):
             here, there = getattr(self, name), getattr(spec, name)
             if here != there:
@@ -88,7 +93,9 @@ class Demonstrations:
 
 
 def write_demonstrations(path: str | Path, demonstrations: Demonstrations) -> None:
-    """Writes a file, all or nothing. Raises SocialRLError if its parts do not fit together or it would be too large."""
+    """Writes a file, all or nothing. Raises SocialRLError if its parts do not fit together or it would be too
+    large.
+    """
     facts = {key: getattr(demonstrations, key) for key in HEADER if key not in ("format", "version")}
     arrays = {name: np.asarray(getattr(demonstrations.steps, name)) for name in ARRAYS}
     archive.write(path, {"format": FORMAT, "version": VERSION, **facts}, arrays, KIND, _check)
@@ -97,7 +104,8 @@ def write_demonstrations(path: str | Path, demonstrations: Demonstrations) -> No
 def read_demonstrations(path: str | Path) -> Demonstrations:
     """Reads a file and checks all of it before anything large is allocated.
 
-    Raises SocialRLError that names the file and the cause if it is missing, truncated, foreign, oversized or hostile.
+    Raises SocialRLError that names the file and the cause if it is missing, truncated, foreign, oversized or
+    hostile.
     """
     where = str(path)
     with archive.reading(path, KIND) as found:
@@ -113,7 +121,10 @@ def read_demonstrations(path: str | Path) -> Demonstrations:
 
 def size_in_bytes(steps: int, episodes: int, seats: int, obs_shape: Sequence[int]) -> int:
     """Bytes of all arrays of a file, uncompressed; `archive.MAX_BYTES` is the most that is read."""
-    one = sum(np.dtype(dtype).itemsize * (int(np.prod(obs_shape)) if "V" in axes else 1) for dtype, axes in ARRAYS.values())
+    one = sum(
+        np.dtype(dtype).itemsize * (int(np.prod(obs_shape)) if "V" in axes else 1)
+        for dtype, axes in ARRAYS.values()
+    )
     return one * steps * episodes * seats
 
 
@@ -127,9 +138,11 @@ def _check_header(header: Any, where: str) -> None:
     schema.check_header(header, HEADER, FORMAT, READABLE, KIND, where)
     seats = len(header["seats"])
     rules = {
-        f"seats must be among the {len(header['agents'])} agents": set(header["seats"]) <= set(header["agents"]),
+        f"seats must be among the {len(header['agents'])} agents": set(header["seats"])
+        <= set(header["agents"]),
         f"actors must be {seats}, one per seat": len(header["actors"]) == seats,
-        f"channels must be {header['obs_shape'][2]}, as in obs_shape": len(header["channels"]) == header["obs_shape"][2],
+        f"channels must be {header['obs_shape'][2]}, as in obs_shape": len(header["channels"])
+        == header["obs_shape"][2],
     }
     schema.check_rules(rules, KIND, where)
 
@@ -139,7 +152,9 @@ def _check_layout(header: dict[str, Any], layout: archive.Layout, where: str) ->
     schema.check_arrays(layout, ARRAYS, {}, sizes, KIND, where)
     for name in layout.keys() - ARRAYS.keys():
         raise SocialRLError(f"{where}: unknown array {name!r}", f"there are {', '.join(ARRAYS)}")
-    schema.check_sizes(sizes, {"T": "step", "B": "episode", "V": "cell of a view", "U": "cell of a view"}, where)
+    schema.check_sizes(
+        sizes, {"T": "step", "B": "episode", "V": "cell of a view", "U": "cell of a view"}, where
+    )
 
 
 def _check_values(arrays: dict[str, np.ndarray], actions: int, where: str) -> None:
@@ -148,7 +163,9 @@ def _check_values(arrays: dict[str, np.ndarray], actions: int, where: str) -> No
     for name in ("last", "present"):
         schema.check_bools(name, arrays[name], where)
     if not arrays["last"][-1].all():
-        raise SocialRLError(f"{where}: array last must be true in the last step", "every episode ends in the file")
+        raise SocialRLError(
+            f"{where}: array last must be true in the last step", "every episode ends in the file"
+        )
     if (arrays["last"] != arrays["last"][..., :1]).any():
         raise SocialRLError(f"{where}: array last must be the same for all seats of an episode")
 

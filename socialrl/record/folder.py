@@ -1,6 +1,8 @@
-"""The folder of a run: `runs/<experiment>/<NNN>`, its config, who writes in it now, and where each record lies.
+"""The folder of a run: `runs/<experiment>/<NNN>`, its config, who writes in it now, and where each record
+lies.
 
-Nothing in here deletes or overwrites what it did not write: a folder that is in use, foreign, or of another config is refused.
+Nothing in here deletes or overwrites what it did not write: a folder that is in use, foreign, or of another
+config is refused.
 """
 
 import contextlib
@@ -65,14 +67,22 @@ class RunFolder:
     def __enter__(self) -> "RunFolder":
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.release()
 
 
 def create(
-    experiment: dict[str, Any], *, out: Path | str | None = None, base: Path | str = "runs", device: str = "", command: str = ""
+    experiment: dict[str, Any],
+    *,
+    out: Path | str | None = None,
+    base: Path | str = "runs",
+    device: str = "",
+    command: str = "",
 ) -> RunFolder:
-    """A new run folder with its config.json, locked: `out`, or the next number under `base/<experiment's name>`.
+    """A new run folder with its config.json, locked: `out`, or the next number under `base/<experiment's
+    name>`.
 
     experiment: `config.to_json(...)`. Raises SocialRLError if `out` holds anything already.
     """
@@ -98,13 +108,16 @@ def create(
 
 
 def resume(path: Path | str, experiment: dict[str, Any] | None = None) -> RunFolder:
-    """An existing run folder, locked, to go on in. Raises SocialRLError if it is in use, foreign, or of another config.
+    """An existing run folder, locked, to go on in. Raises SocialRLError if it is in use, foreign, or of
+    another config.
 
     experiment: what the run must be of, as `config.to_json(...)`; None takes the folder's word.
     """
     path = Path(path)
     config = read_config(path)
-    if experiment is not None and (difference := first_difference(config["experiment"], _as_json(experiment))):
+    if experiment is not None and (
+        difference := first_difference(config["experiment"], _as_json(experiment))
+    ):
         key, there, here = difference
         raise SocialRLError(
             f"{path}: run of another config: {key} is {there} there, {here} here",
@@ -119,7 +132,9 @@ def latest(base: Path | str, name: str) -> Path:
     folder = Path(base) / name
     numbers = _numbers(folder)
     if not numbers:
-        raise SocialRLError(f"{folder}: no run to resume", "leave --resume out to start one, or name its folder")
+        raise SocialRLError(
+            f"{folder}: no run to resume", "leave --resume out to start one, or name its folder"
+        )
     return max(numbers.items())[1]
 
 
@@ -139,7 +154,9 @@ def versions() -> dict[str, str]:
 
 
 def first_difference(there: Any, here: Any, path: str = "") -> tuple[str, str, str] | None:
-    """The first key in which two experiments differ, and both values: ("psiphi.learner.lr", "0.001", "0.0003")."""
+    """The first key in which two experiments differ, and both values: ("psiphi.learner.lr", "0.001",
+    "0.0003").
+    """
     if isinstance(there, dict) and isinstance(here, dict):
         for key in [*there, *(key for key in here if key not in there)]:
             inner = f"{path}.{key}" if path else str(key)
@@ -149,7 +166,12 @@ def first_difference(there: Any, here: Any, path: str = "") -> tuple[str, str, s
         return None
     if isinstance(there, list) and isinstance(here, list) and len(there) == len(here):
         for i, (a, b) in enumerate(zip(there, here, strict=True)):
-            arm = path == "arms" and isinstance(a, dict) and isinstance(b, dict) and a.get("name") == b.get("name")
+            arm = (
+                path == "arms"
+                and isinstance(a, dict)
+                and isinstance(b, dict)
+                and a.get("name") == b.get("name")
+            )
             if found := first_difference(a, b, a["name"] if arm else f"{path}.{i}"):
                 return found
         return None
@@ -174,7 +196,11 @@ def _as_json(experiment: dict[str, Any]) -> dict[str, Any]:
 
 
 def _numbers(folder: Path) -> dict[int, Path]:
-    return {int(p.name): p for p in folder.iterdir() if p.name.isdigit() and p.is_dir()} if folder.is_dir() else {}
+    return (
+        {int(p.name): p for p in folder.iterdir() if p.name.isdigit() and p.is_dir()}
+        if folder.is_dir()
+        else {}
+    )
 
 
 def _next_number(folder: Path) -> Path:
@@ -196,7 +222,9 @@ def _refuse_content(path: Path) -> None:
     if (path / "config.json").exists():
         read_config(path)
         _refuse_in_use(path)
-        raise SocialRLError(f"{path}: holds a run already", f"go on with it by --resume {path}, or choose another --out")
+        raise SocialRLError(
+            f"{path}: holds a run already", f"go on with it by --resume {path}, or choose another --out"
+        )
     raise SocialRLError(f"{path}: not empty and not a run folder", "choose another --out")
 
 
@@ -206,7 +234,9 @@ def _unlock_and_refuse(path: Path) -> None:
 
 
 def _self() -> list[str]:
-    """What a lock says of its owner: process, machine, and when the process began (process numbers come back)."""
+    """What a lock says of its owner: process, machine, and when the process began (process numbers come
+    back).
+    """
     return [str(os.getpid()), socket.gethostname(), _began(os.getpid())]
 
 
@@ -228,7 +258,9 @@ def _read_lock(file: Path) -> list[str] | None:
 
 
 def _alive(owner: list[str]) -> bool:
-    """Whether the owner of a lock may still be writing; on another machine it counts as alive, for nobody can tell."""
+    """Whether the owner of a lock may still be writing; on another machine it counts as alive, for nobody can
+    tell.
+    """
     pid, host, began = owner
     if host and host != socket.gethostname():
         return True
@@ -248,12 +280,18 @@ def _alive(owner: list[str]) -> bool:
 def _refuse_in_use(path: Path) -> None:
     owner = _read_lock(path / LOCK)
     if owner is not None and _alive(owner):
-        where = f"process {owner[0]}" + (f" on {owner[1]}" if owner[1] != socket.gethostname() and owner[1] else "")
-        raise SocialRLError(f"{path}: in use by {where}", f"wait for it, or delete {path / LOCK} if it is gone")
+        where = f"process {owner[0]}" + (
+            f" on {owner[1]}" if owner[1] != socket.gethostname() and owner[1] else ""
+        )
+        raise SocialRLError(
+            f"{path}: in use by {where}", f"wait for it, or delete {path / LOCK} if it is gone"
+        )
 
 
 def _lock(path: Path) -> None:
-    """Takes the folder for this process, also from a process that is dead; raises SocialRLError if it is in use."""
+    """Takes the folder for this process, also from a process that is dead; raises SocialRLError if it is in
+    use.
+    """
     with _one_at_a_time(path):
         _refuse_in_use(path)
         write_text(path / LOCK, "\n".join(_self()) + "\n")

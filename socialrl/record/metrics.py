@@ -14,7 +14,9 @@ from socialrl_envs.errors import SocialRLError
 
 
 def plain(value: Any) -> Any:
-    """A value as JSON holds it: arrays of any library become lists, NaN and infinities null, float32 its shortest decimal."""
+    """A value as JSON holds it: arrays of any library become lists, NaN and infinities null, float32 its
+    shortest decimal.
+    """
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -47,7 +49,9 @@ def _read(path: Path) -> tuple[list[dict[str, Any]], list[str], bool]:
         elif number == len(lines):
             return records, lines[:-1], True
         else:
-            raise SocialRLError(f"{path}, line {number}: not a record", "the file is damaged; delete that line")
+            raise SocialRLError(
+                f"{path}, line {number}: not a record", "the file is damaged; delete that line"
+            )
     return records, lines, False
 
 
@@ -56,7 +60,8 @@ def _line(record: Mapping[str, Any]) -> str:
 
 
 def read_records(path: Path | str) -> list[dict[str, Any]]:
-    """All whole records of a file, none if there is no file; a torn last line, left by a crash, is passed over.
+    """All whole records of a file, none if there is no file; a torn last line, left by a crash, is passed
+    over.
 
     Raises SocialRLError naming file and line if another line is broken.
     """
@@ -88,18 +93,27 @@ class Records:
         return read_records(self.path)
 
     def truncate_after(self, arm: str, step: int, drop_kinds: tuple[str, ...] = ()) -> None:
-        """Forgets what `arm` recorded past `step`, and all its records of `drop_kinds`, in one atomic rewrite.
+        """Forgets what `arm` recorded past `step`, and all its records of `drop_kinds`, in one atomic
+        rewrite.
 
-        With each record written before the checkpoint of its step, a resumed run then leaves the same file as one that
-        was never interrupted.
+        With each record written before the checkpoint of its step, a resumed run then leaves the same file as
+        one that was never interrupted.
         """
         records, lines, _ = _read(self.path)
-        keep = [not (r.get("arm") == arm and (r["step"] > step or r.get("kind") in drop_kinds)) for r in records]
+        keep = [
+            not (r.get("arm") == arm and (r["step"] > step or r.get("kind") in drop_kinds)) for r in records
+        ]
         if not all(keep):
             write_text(self.path, "".join(line for line, kept in zip(lines, keep, strict=True) if kept))
 
     def replace(self, arm: str, kind: str, records: Sequence[Mapping[str, Any]]) -> None:
-        """Puts these in the place of all that `arm` recorded of a kind, at the end of the file, in one atomic rewrite."""
+        """Puts these in the place of all that `arm` recorded of a kind, at the end of the file, in one atomic
+        rewrite.
+        """
         before, lines, _ = _read(self.path)
-        kept = [line for r, line in zip(before, lines, strict=True) if (r.get("arm"), r.get("kind")) != (arm, kind)]
+        kept = [
+            line
+            for r, line in zip(before, lines, strict=True)
+            if (r.get("arm"), r.get("kind")) != (arm, kind)
+        ]
         write_text(self.path, "".join([*kept, *map(_line, records)]))

@@ -27,18 +27,22 @@ HEX = re.compile("#[0-9a-fA-F]{6}")
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class Replay:
-    """Episodes as they were seen and decided; `E` episodes, `T` steps in the longest, axes as in the annotations.
+    """Episodes as they were seen and decided; `E` episodes, `T` steps in the longest, axes as in the
+    annotations.
 
-    State t of an episode is before its step t; the last state follows its last step. source: whom the novice followed in a
-    step, a number into `sources`. values: what each source held each action worth to the novice, NaN where it has none.
-    source_seats: the seat of each source, None for "self". level: what was drawn before the episodes, by field.
-    scale: whether `values` are worths in units of reward or logits of a policy; None where that was not recorded.
+    State t of an episode is before its step t; the last state follows its last step. source: whom the novice
+    followed in a step, a number into `sources`. values: what each source held each action worth to the
+    novice, NaN where it has none.
+    source_seats: the seat of each source, None for "self". level: what was drawn before the episodes, by
+    field.
+    scale: whether `values` are worths in units of reward or logits of a policy; None where that was not
+    recorded.
 
-    What follows is None in replays that have none. checksum: of every state, see `resimulation.py`, which begins with `start`,
-    the fields of the first states. spread: how far an ensemble was apart about `values`, NaN where none was asked. observed:
-    what the novices saw next, 255 as the highest entry; prediction: what they expected to see. occupancy: where a novice
-    expects to be in the next AHEAD steps, discounted by DISCOUNT a step, if it does what it believes its source would do; 255
-    the likeliest cell.
+    What follows is None in replays that have none. checksum: of every state, see `resimulation.py`, which
+    begins with `start`, the fields of the first states. spread: how far an ensemble was apart about `values`,
+    NaN where none was asked. observed: what the novices saw next, 255 as the highest entry; prediction: what
+    they expected to see. occupancy: where a novice expects to be in the next AHEAD steps, discounted by
+    DISCOUNT a step, if it does what it believes its source would do; 255 the likeliest cell.
     """
 
     world: dict[str, Any]
@@ -104,7 +108,9 @@ class Replay:
         return int(self.length[episode])
 
     def states(self, name: str, episode: int) -> np.ndarray:
-        """An array of states (`tiles`, `position`, `heading`, `present`, `checksum`) of one episode, without padding."""
+        """An array of states (`tiles`, `position`, `heading`, `present`, `checksum`) of one episode, without
+        padding.
+        """
         return getattr(self, name)[episode, : self.steps(episode) + 1]
 
     def during(self, name: str, episode: int) -> np.ndarray:
@@ -146,7 +152,9 @@ def _header(replay: Replay) -> dict[str, Any]:
 def _arrays(replay: Replay) -> dict[str, np.ndarray]:
     named = {name: getattr(replay, name) for name in (*form.ARRAYS, *form.OPTIONAL)}
     groups = {prefix + key: a for prefix, part in _groups(replay).items() for key, a in part.items()}
-    return {name: np.ascontiguousarray(array) for name, array in (named | groups).items() if array is not None}
+    return {
+        name: np.ascontiguousarray(array) for name, array in (named | groups).items() if array is not None
+    }
 
 
 def _groups(replay: Replay) -> dict[str, dict[str, np.ndarray]]:
@@ -154,7 +162,9 @@ def _groups(replay: Replay) -> dict[str, dict[str, np.ndarray]]:
 
 
 def save(path: str | Path, replay: Replay) -> None:
-    """Writes a replay, all or nothing. Raises SocialRLError if its parts do not fit together; nothing is written then."""
+    """Writes a replay, all or nothing. Raises SocialRLError if its parts do not fit together; nothing is
+    written then.
+    """
     archive.write(path, _header(replay), _arrays(replay), form.KIND, _check)
 
 
@@ -167,7 +177,8 @@ def _check(header: Any, arrays: dict[str, np.ndarray], where: str) -> None:
 def load(path: str | Path) -> Replay:
     """Reads a replay and checks all of it before anything large is allocated.
 
-    Raises SocialRLError that names the file and the cause if it is missing, truncated, foreign, oversized or hostile.
+    Raises SocialRLError that names the file and the cause if it is missing, truncated, foreign, oversized or
+    hostile.
     """
     where = str(path)
     with archive.reading(path, form.KIND) as found:
@@ -177,7 +188,9 @@ def load(path: str | Path) -> Replay:
         arrays = found.arrays(layout)
         form.check_values(arrays, where)
     level, start = (_pop(arrays, prefix) for prefix in (form.LEVEL, form.START))
-    fields: dict[str, Any] = {key: _freeze(value) for key, value in found.header.items() if key not in ("format", "version")}
+    fields: dict[str, Any] = {
+        key: _freeze(value) for key, value in found.header.items() if key not in ("format", "version")
+    }
     fields.update(arrays)
     return Replay(**fields, level=level, start=start)
 

@@ -1,8 +1,9 @@
-"""The replay format, version 3, as tables: what the header holds, what the arrays hold, and how both are checked.
+"""The replay format, version 3, as tables: what the header holds, what the arrays hold, and how both are
+checked.
 
-Axis letters of the arrays: `E` episodes, `T` longest episode, `N` seats, `M` novices, `S` sources, `A` actions,
-`H` x `W` cells, `V` x `U` x `C` one view. Version 1 had none of the optional arrays after `checksum`, and no `start_` arrays;
-versions 1 and 2 had no `scale` in the header.
+Axis letters of the arrays: `E` episodes, `T` longest episode, `N` seats, `M` novices, `S` sources, `A`
+actions, `H` x `W` cells, `V` x `U` x `C` one view. Version 1 had none of the optional arrays after
+`checksum`, and no `start_` arrays; versions 1 and 2 had no `scale` in the header.
 """
 
 from collections.abc import Mapping
@@ -75,17 +76,24 @@ SINCE = {"scale": 3}  # keys of the header that are younger than the format
 
 
 def check_header(header: Any, where: str) -> None:
-    """Raises SocialRLError unless this is the header of a replay of a version that can be read. where: named in errors."""
+    """Raises SocialRLError unless this is the header of a replay of a version that can be read. where: named
+    in errors.
+    """
     version = header.get("version") if isinstance(header, dict) else None
     young = {key for key, since in SINCE.items() if version in READABLE and version < since}
-    schema.check_header(header, {k: v for k, v in HEADER.items() if k not in young}, FORMAT, READABLE, KIND, where)
+    schema.check_header(
+        header, {k: v for k, v in HEADER.items() if k not in young}, FORMAT, READABLE, KIND, where
+    )
     seats, sources, cumulants = len(header["agents"]), len(header["sources"]), len(header["cumulants"])
     rules = {
-        f"novices must be different seats below {seats}": len(set(header["novices"])) == len(header["novices"])
+        f"novices must be different seats below {seats}": len(set(header["novices"]))
+        == len(header["novices"])
         and max(header["novices"]) < seats,
-        f"source_seats must be {sources}, one per source, below {seats}": len(header["source_seats"]) == sources
+        f"source_seats must be {sources}, one per source, below {seats}": len(header["source_seats"])
+        == sources
         and max(header["source_seats"][1:], default=0) < seats,
-        f"channels must be {header['obs_shape'][2]}, as in obs_shape": len(header["channels"]) == header["obs_shape"][2],
+        f"channels must be {header['obs_shape'][2]}, as in obs_shape": len(header["channels"])
+        == header["obs_shape"][2],
         f"preferences must be {seats} x {cumulants}": header["preferences"] is None
         or [len(row) for row in header["preferences"]] == [cumulants] * seats,
         "there may be at most 255 seats, and 127 sources and actions": seats <= 255
@@ -95,8 +103,13 @@ def check_header(header: Any, where: str) -> None:
 
 
 def check_layout(header: dict[str, Any], layout: Layout, where: str) -> None:
-    """Raises SocialRLError unless names, dtypes and shapes are those of a replay with this header. Reads no array."""
-    sizes = {axis: len(header[key]) for axis, key in zip("NMSA", ("agents", "novices", "sources", "actions"), strict=True)}
+    """Raises SocialRLError unless names, dtypes and shapes are those of a replay with this header. Reads no
+    array.
+    """
+    sizes = {
+        axis: len(header[key])
+        for axis, key in zip("NMSA", ("agents", "novices", "sources", "actions"), strict=True)
+    }
     sizes |= dict(zip("VUC", header["obs_shape"], strict=True))
     schema.check_arrays(layout, ARRAYS, OPTIONAL, sizes, KIND, where)
     for name in layout.keys() - ARRAYS.keys() - OPTIONAL.keys():
@@ -105,7 +118,9 @@ def check_layout(header: dict[str, Any], layout: Layout, where: str) -> None:
         found, shape = layout[name]
         if found.kind not in "buif" or shape[:1] != (sizes["E"],):
             raise SocialRLError(f"{where}: array {name} must hold numbers for each of {sizes['E']} episodes")
-    schema.check_sizes(sizes, {"E": "episode", "T": "step", "H": "row of cells", "W": "column of cells"}, where)
+    schema.check_sizes(
+        sizes, {"E": "episode", "T": "step", "H": "row of cells", "W": "column of cells"}, where
+    )
 
 
 def check_values(arrays: Mapping[str, np.ndarray], where: str) -> None:

@@ -1,10 +1,11 @@
-"""Does the code of a world still do what a replay shows? Its actions and keys are played again and the states compared.
+"""Does the code of a world still do what a replay shows? Its actions and keys are played again and the states
+compared.
 
     verdict = resimulate(load("runs/coin_grid/001/replays/psiphi-seed0.npz"))
     verdict.same, verdict.text          # True, "re-simulated: as recorded"
 
-A state's checksum is the CRC-32 of its fields in the order of their names, but not of its floating-point numbers, which may
-differ in their last bits from machine to machine.
+A state's checksum is the CRC-32 of its fields in the order of their names, but not of its floating-point
+numbers, which may differ in their last bits from machine to machine.
 """
 
 import dataclasses
@@ -25,13 +26,16 @@ from socialrl_envs.errors import SocialRLError
 from socialrl_envs.types import State, World
 
 CHUNK = 256  # steps that are compiled as one; a longer episode goes through several times
-# What building a world from an old or strange header, or stepping it with arrays of other shapes, is known to raise.
+# What building a world from an old or strange header, or stepping it with arrays of other shapes, is known to
+# raise.
 MISFIT = (SocialRLError, TypeError, ValueError, KeyError, AttributeError, IndexError, OSError)
 
 
 @dataclasses.dataclass(frozen=True)
 class Verdict:
-    """same: None if the replay cannot be played again. differs: the first (episode, state) that came out otherwise."""
+    """same: None if the replay cannot be played again. differs: the first (episode, state) that came out
+    otherwise.
+    """
 
     same: bool | None
     text: str
@@ -41,7 +45,9 @@ class Verdict:
 def fields(state: State) -> dict[str, Any]:
     """The arrays of a state by name, parts of parts with a point between: `numbers.density`."""
     flat, _ = jax.tree_util.tree_flatten_with_path(state)
-    return {".".join(str(getattr(k, "name", getattr(k, "key", k))) for k in path): leaf for path, leaf in flat}
+    return {
+        ".".join(str(getattr(k, "name", getattr(k, "key", k))) for k in path): leaf for path, leaf in flat
+    }
 
 
 def checksums(states: dict[str, Shaped[np.ndarray, "T ..."]]) -> UInt32[np.ndarray, " T"]:
@@ -68,7 +74,9 @@ def resimulate(replay: Replay) -> Verdict:
             if len(wrong):
                 where = (episode, int(wrong[0]))
                 text = f"the code of {replay.world['name']} has changed since: shown as recorded"
-                return Verdict(False, f"{text} (episode {episode + 1} differs from step {where[1]} on)", where)
+                return Verdict(
+                    False, f"{text} (episode {episode + 1} differs from step {where[1]} on)", where
+                )
     except MISFIT:
         return Verdict(False, f"this version cannot build this {replay.world['name']}: shown as recorded")
     return Verdict(True, "re-simulated: as recorded")
@@ -76,7 +84,9 @@ def resimulate(replay: Replay) -> Verdict:
 
 @lru_cache(maxsize=8)
 def _world(config: str) -> tuple[World, Callable[..., State], State]:
-    """A world from its config as JSON, its steps compiled, and the shapes and dtypes that its states consist of."""
+    """A world from its config as JSON, its steps compiled, and the shapes and dtypes that its states consist
+    of.
+    """
     options = _tuples(json.loads(config))
     name = options.pop("name")
     for group in ("novices", "experts", "coplayers"):
@@ -103,7 +113,9 @@ def _episode(built: Any, replay: Replay, episode: int) -> UInt32[np.ndarray, " s
     _, run, shape = built
     wanted = fields(shape)
     start = {name: replay.start[name][episode] for name in wanted}
-    if any(start[name].shape != leaf.shape or start[name].dtype != leaf.dtype for name, leaf in wanted.items()):
+    if any(
+        start[name].shape != leaf.shape or start[name].dtype != leaf.dtype for name, leaf in wanted.items()
+    ):
         raise ValueError("the state of this world has other fields now")
     state = jax.tree.unflatten(jax.tree.structure(shape), [jnp.asarray(start[name]) for name in wanted])
     parts = [checksums({name: value[None] for name, value in start.items()})]

@@ -1,7 +1,7 @@
 """Tables that say what the header and the arrays of a file hold, and the checks of a file against them.
 
-A header's table: key -> (check, what it should be); all keys are required, and no others are known. An array's: name ->
-(dtype, axes), e.g. ("float32", "E T+1 N 2"); a letter has the same size wherever it stands.
+A header's table: key -> (check, what it should be); all keys are required, and no others are known. An
+array's: name -> (dtype, axes), e.g. ("float32", "E T+1 N 2"); a letter has the same size wherever it stands.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -25,7 +25,12 @@ def is_name(value: Any) -> bool:
 
 
 def is_names(value: Any) -> bool:
-    return isinstance(value, list) and len(value) > 0 and all(map(is_name, value)) and len(set(value)) == len(value)
+    return (
+        isinstance(value, list)
+        and len(value) > 0
+        and all(map(is_name, value))
+        and len(set(value)) == len(value)
+    )
 
 
 def is_count(value: Any) -> bool:
@@ -37,7 +42,9 @@ def is_counts(value: Any) -> bool:
 
 
 def is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e30  # False for NaN
+    return (
+        isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e30
+    )  # False for NaN
 
 
 def is_matrix(value: Any) -> bool:
@@ -50,7 +57,10 @@ VERSION = (is_count, "a whole number")
 NAME = (is_name, "a name")
 NAMES = (is_names, "a list of names, none of them twice")
 COUNT = (is_count, "a whole number")
-WORLD = (lambda v: isinstance(v, dict) and is_name(v.get("name")), "an object with the world's name and config")
+WORLD = (
+    lambda v: isinstance(v, dict) and is_name(v.get("name")),
+    "an object with the world's name and config",
+)
 SHAPE = (lambda v: is_counts(v) and len(v) == 3, "three whole numbers")
 VERSIONS = (
     lambda v: isinstance(v, dict) and all(isinstance(x, str) for x in v.values()),
@@ -58,8 +68,11 @@ VERSIONS = (
 )
 
 
-def check_header(header: Any, table: Keys, name: str, readable: Sequence[int], kind: Kind, where: str) -> None:
-    """Raises SocialRLError unless this is a header by the table, of the format of that name, in a version that can be read.
+def check_header(
+    header: Any, table: Keys, name: str, readable: Sequence[int], kind: Kind, where: str
+) -> None:
+    """Raises SocialRLError unless this is a header by the table, of the format of that name, in a version
+    that can be read.
 
     where: named in errors."""
     if not isinstance(header, dict) or header.get("format") != name:
@@ -68,7 +81,9 @@ def check_header(header: Any, table: Keys, name: str, readable: Sequence[int], k
     if isinstance(version, bool) or version not in readable:
         found = version if is_count(version) else "unknown"
         known = " to ".join(str(one) for one in sorted({readable[0], readable[-1]}))
-        raise SocialRLError(f"{where}: {kind.word} format version {found}, this program reads {known}", "use a newer socialrl")
+        raise SocialRLError(
+            f"{where}: {kind.word} format version {found}, this program reads {known}", "use a newer socialrl"
+        )
     for key in header.keys() - table.keys():
         raise SocialRLError(f"{where}: header: unknown key {str(key)[:80]!r}", nearest(str(key)[:80], table))
     for key, (check, wanted) in table.items():
@@ -85,8 +100,11 @@ def check_rules(rules: Mapping[str, bool], kind: Kind, where: str) -> None:
             raise SocialRLError(f"{where}: header: {rule}", DAMAGED.format(kind.word))
 
 
-def check_arrays(layout: Layout, required: Arrays, optional: Arrays, sizes: dict[str, int], kind: Kind, where: str) -> None:
-    """Raises SocialRLError unless the arrays of these tables have the right dtypes and shapes; others are not looked at.
+def check_arrays(
+    layout: Layout, required: Arrays, optional: Arrays, sizes: dict[str, int], kind: Kind, where: str
+) -> None:
+    """Raises SocialRLError unless the arrays of these tables have the right dtypes and shapes; others are not
+    looked at.
 
     sizes: of axis letters, as far as they are known; the others get theirs from the arrays."""
     for name in required.keys() - layout.keys():

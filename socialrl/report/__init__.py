@@ -27,7 +27,9 @@ def summarise(folders: Path | str | Sequence[Path | str]) -> dict[str, Any]:
 
 
 def summarise_claims(folders: Path | str | Sequence[Path | str]) -> list[dict[str, Any]]:
-    """What summary.json holds under `claims`, see `claims.summarise_findings`; empty if the experiment names none."""
+    """What summary.json holds under `claims`, see `claims.summarise_findings`; empty if the experiment names
+    none.
+    """
     return summarise_findings(read(folders))
 
 
@@ -37,7 +39,9 @@ def format_claims(folders: Path | str | Sequence[Path | str]) -> str:
 
 
 def summarise_evaluation(folders: Path | str | Sequence[Path | str]) -> dict[str, Any]:
-    """What evaluation.json holds, see `protocol.summarise_tests`; empty if nothing went through the social protocol."""
+    """What evaluation.json holds, see `protocol.summarise_tests`; empty if nothing went through the social
+    protocol.
+    """
     return summarise_tests(read(folders))
 
 

@@ -1,4 +1,6 @@
-"""One recorded episode as a small animated GIF: the world, and below it a ribbon of whom each novice follows at every step."""
+"""One recorded episode as a small animated GIF: the world, and below it a ribbon of whom each novice follows
+at every step.
+"""
 
 import dataclasses
 import io
@@ -16,7 +18,9 @@ from socialrl_envs.sprites import Colour
 try:
     from PIL import Image, ImageColor, ImageDraw, ImageFont
 except ImportError as error:
-    raise SocialRLError("the report needs pillow, which is not installed", "pip install 'socialrl[report]'") from error
+    raise SocialRLError(
+        "the report needs pillow, which is not installed", "pip install 'socialrl[report]'"
+    ) from error
 
 LIMIT = 300_000  # bytes of one picture
 FRAMES = 300  # at most; a longer episode is shown up to there
@@ -55,7 +59,9 @@ class _Scene:
 
 
 def animate(replay: Replay, episode: int, colours: Mapping[str, str]) -> bytes:
-    """The GIF, below LIMIT bytes unless none of SIDES gets it there. colours: "#rrggbb" by name of the source."""
+    """The GIF, below LIMIT bytes unless none of SIDES gets it there. colours: "#rrggbb" by name of the
+    source.
+    """
     data = b""
     for side in SIDES:
         data = _encode(_frames(_scene(replay, episode, colours, side)), pause=_pause(replay.steps(episode)))
@@ -71,7 +77,9 @@ def size(data: bytes) -> tuple[int, int]:
 
 
 def _pause(steps: int) -> int:
-    """Milliseconds per step: an episode takes about twelve seconds, but no step is too short or too long to see."""
+    """Milliseconds per step: an episode takes about twelve seconds, but no step is too short or too long to
+    see.
+    """
     return int(np.clip(12_000 / steps, 60, 220))
 
 
@@ -98,7 +106,13 @@ def _encode(frames: Sequence[Image.Image], pause: int) -> bytes:
     small = [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
     durations = [pause] * (len(small) - 1) + [1_500]
     file = io.BytesIO()
-    options = {"duration": durations, "loop": 0, "disposal": 1, "optimize": True, "palette": bytes(palette.getpalette() or ())}
+    options = {
+        "duration": durations,
+        "loop": 0,
+        "disposal": 1,
+        "optimize": True,
+        "palette": bytes(palette.getpalette() or ()),
+    }
     small[0].save(file, "GIF", save_all=True, append_images=small[1:], **options)
     return file.getvalue()
 
@@ -121,7 +135,9 @@ def _frame(scene: _Scene, step: int, ribbon: Image.Image) -> Image.Image:
     _words(pen, scene, step)
     if step < scene.steps:
         left, right = _span(step, scene)
-        pen.rectangle((left - 2, frame.height - scene.ribbon + 3, right + 2, frame.height - 4), outline=INK, width=2)
+        pen.rectangle(
+            (left - 2, frame.height - scene.ribbon + 3, right + 2, frame.height - 4), outline=INK, width=2
+        )
     return frame
 
 
@@ -146,7 +162,9 @@ def _words(pen: ImageDraw.ImageDraw, scene: _Scene, step: int) -> None:
     for i, seat in enumerate(replay.novices):
         y = top + LINE * (i + 1) + 4
         total = f"return {reward[:step, seat].sum():g}"
-        pen.text((scene.width - pen.textlength(total, font=scene.font) - 5, y), total, fill=INK, font=scene.font)
+        pen.text(
+            (scene.width - pen.textlength(total, font=scene.font) - 5, y), total, fill=INK, font=scene.font
+        )
         if step < scene.steps:
             source = replay.sources[int(followed[step, i])]
             pen.rectangle((5, y + 3, 15, y + 13), fill=_rgb(scene.colours[source]))
@@ -155,7 +173,9 @@ def _words(pen: ImageDraw.ImageDraw, scene: _Scene, step: int) -> None:
 
 
 def _ribbon(scene: _Scene) -> Image.Image:
-    """A row per novice: the colour of whom it follows at each step, a tick above for a reward and below for a penalty."""
+    """A row per novice: the colour of whom it follows at each step, a tick above for a reward and below for a
+    penalty.
+    """
     replay = scene.replay
     strip = Image.new("RGB", (scene.width, scene.ribbon), PAPER)
     pen = ImageDraw.Draw(strip)
@@ -164,7 +184,10 @@ def _ribbon(scene: _Scene) -> Image.Image:
         top = MARGIN + i * (ROW + MARGIN)
         for step in range(scene.steps):
             left, right = _span(step, scene)
-            pen.rectangle((left, top, right, top + ROW - 1), fill=_rgb(scene.colours[replay.sources[int(followed[step, i])]]))
+            pen.rectangle(
+                (left, top, right, top + ROW - 1),
+                fill=_rgb(scene.colours[replay.sources[int(followed[step, i])]]),
+            )
             middle = (left + right) // 2
             if reward[step, seat] > 0:
                 pen.rectangle((middle - 1, top - 5, middle + 1, top - 2), fill=GAIN)

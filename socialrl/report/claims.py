@@ -33,6 +33,17 @@ def row(one: Finding, several: bool) -> tuple[object, ...]:
     if one.found is None or one.against is None or one.chance is None:
         return (name, one.verdict, NONE, NONE, NONE, NONE)
     ours = join([one.claim.arm, cell(interval(one.found))], " ")
-    other = join([one.rival, cell(interval(one.against))], " ") if one.claim.over else number(float(one.against[0]))
+    other = (
+        join([one.rival, cell(interval(one.against))], " ")
+        if one.claim.over
+        else number(float(one.against[0]))
+    )
     likely = chance(probability_of_improvement(*one.chance))
-    return (name, tag("strong", one.verdict), ours, other, likely, f"{one.in_line} of {np.isfinite(one.found).sum()}")
+    return (
+        name,
+        tag("strong", one.verdict),
+        ours,
+        other,
+        likely,
+        f"{one.in_line} of {np.isfinite(one.found).sum()}",
+    )

@@ -8,7 +8,9 @@ Crossing = dict[str, dict[str, str]]
 
 
 def crossing(names: Sequence[str]) -> Crossing | None:
-    """{condition: {learner: arm}} in the order of the arms; None if the names are no such product, or few enough."""
+    """{condition: {learner: arm}} in the order of the arms; None if the names are no such product, or few
+    enough.
+    """
     if len(names) <= MANY:
         return None
     known = set(names)
@@ -17,7 +19,11 @@ def crossing(names: Sequence[str]) -> Crossing | None:
             learners = [one.removesuffix(name[at:]) for one in names if one.endswith(name[at:])]
             first = f"{learners[0]}_"
             conditions = [one.removeprefix(first) for one in names if one.startswith(first)]
-            found = {b: {a: f"{a}_{b}" for a in learners} for b in conditions if all(f"{a}_{b}" in known for a in learners)}
+            found = {
+                b: {a: f"{a}_{b}" for a in learners}
+                for b in conditions
+                if all(f"{a}_{b}" in known for a in learners)
+            }
             if len(learners) > 1 and len(found) > 1 and len(learners) * len(found) == len(names):
                 return found
     return None

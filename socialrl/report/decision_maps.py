@@ -1,7 +1,8 @@
 """The page's section of decision maps: on which cells, and when in the episode, each arm follows others.
 
-Read from the recorded replays, all seeds and episodes of an arm together. A learner whose decisions have no sources (a policy
-gradient) is shown by social influence instead: the KL of its policy from itself with the others hidden from view.
+Read from the recorded replays, all seeds and episodes of an arm together. A learner whose decisions have no
+sources (a policy gradient) is shown by social influence instead: the KL of its policy from itself with the
+others hidden from view.
 """
 
 import dataclasses
@@ -32,10 +33,12 @@ ONE = np.ones((1, 1), bool)
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Decisions:
-    """What an arm's replays say, added up. `S` sources, `P` points of the episode, `K` replays (one per seed).
+    """What an arm's replays say, added up. `S` sources, `P` points of the episode, `K` replays (one per
+    seed).
 
-    cells, points: steps in which a novice followed each source, by the cell it stood on and by when it was. nats: summed
-    influence, NaN where the learner records none. width: steps of the episode that one point stands for.
+    cells, points: steps in which a novice followed each source, by the cell it stood on and by when it was.
+    nats: summed influence, NaN where the learner records none. width: steps of the episode that one point
+    stands for.
     """
 
     sources: tuple[str, ...]
@@ -67,7 +70,9 @@ class Decisions:
         return bool(self.cells[1:].any())
 
     def share(self, source: int) -> Float[np.ndarray, "H W"]:
-        """Of the steps on each cell, the share on which this source was followed; NaN where there were too few."""
+        """Of the steps on each cell, the share on which this source was followed; NaN where there were too
+        few.
+        """
         return ratio(self.cells[source], np.where(self.enough, self.steps, 0))
 
     def influence(self) -> Float[np.ndarray, "H W"]:
@@ -97,13 +102,17 @@ def decision_maps(study: Study, styles: Styles, colours: Mapping[str, str]) -> S
         tag("p", text, class_="note"),
         following(followers, colours) if followers else None,
         influence(swayed, styles) if swayed else None,
-        tag("p", f"Followed no one in any recorded episode: {', '.join(rest)}.", class_="note") if rest else None,
+        tag("p", f"Followed no one in any recorded episode: {', '.join(rest)}.", class_="note")
+        if rest
+        else None,
         anchor="decisions",
     )
 
 
 def read_decisions(arm: ArmRun) -> Decisions | None:
-    """The decisions in an arm's replays; one that cannot be read, or that is of another world, is left out. None: no replay."""
+    """The decisions in an arm's replays; one that cannot be read, or that is of another world, is left out.
+    None: no replay.
+    """
     replays = [replay for path in arm.replays.values() if (replay := _load(path)) is not None]
     alike = [replay for replay in replays if _kind(replay) == _kind(replays[0])]
     return add_up(alike) if alike else None
@@ -165,17 +174,27 @@ def following(arms: Mapping[str, Decisions], colours: Mapping[str, str]) -> Mark
             name, share = one.sources[source], float(one.cells[source].sum() / one.cells.sum())
             words = f"follows {name}: {share:.0%} of all steps"
             key = Markup(figures.source_swatch(name, colours, f"map{i}-{source}"))
-            maps.append(heat_map(one, one.share(source), top, SHADE, join([key, words], " "), f"{label} {words}, by cell"))
+            maps.append(
+                heat_map(
+                    one, one.share(source), top, SHADE, join([key, words], " "), f"{label} {words}, by cell"
+                )
+            )
         rows.append(row(label, maps))
         total = one.points.sum(axis=(0, 2))
         parts = {one.sources[source]: ratio(one.points[source].sum(axis=1), total) for source in shown[label]}
-        picture = Markup(figures.shares_over(one.when, parts, colours, f"when{i}", f"{label} over the episode", top=None))
+        picture = Markup(
+            figures.shares_over(one.when, parts, colours, f"when{i}", f"{label} over the episode", top=None)
+        )
         curves.append(tag("figure", tag("h4", label), picture))
     followed = {one.sources[source] for label, one in arms.items() for source in shown[label]}
     return join(
         [
             tag("h3", "Where others are followed"),
-            tag("p", "Shade: of the steps on the cell, the share on which that co-player was followed.", class_="note"),
+            tag(
+                "p",
+                "Shade: of the steps on the cell, the share on which that co-player was followed.",
+                class_="note",
+            ),
             scale(top, factor=100.0, unit=" %"),
             tag("div", *rows, class_="arms"),
             tag("h3", "When others are followed"),
@@ -203,7 +222,9 @@ def influence(arms: Mapping[str, Decisions], styles: Styles) -> Markup:
         words = f"influence: {one.cell_nats.sum() / one.cells.sum():.2g} nats per step"
         shaded = heat_map(one, one.influence(), top, SHADE, words, f"{label}: mean social influence by cell")
         pictures.append(row(label, [presence_map(one), shaded]))
-    curves = {label: Series(one.when, ratio(one.point_nats, one.points.sum(axis=0))) for label, one in arms.items()}
+    curves = {
+        label: Series(one.when, ratio(one.point_nats, one.points.sum(axis=0))) for label, one in arms.items()
+    }
     text = (
         "KL of the policy from itself with the others hidden from view, in nats: how much seeing them changes what the novice "
         "does. All maps share one scale."
@@ -225,7 +246,9 @@ def influence(arms: Mapping[str, Decisions], styles: Styles) -> Markup:
 
 
 def ceiling(maps: Iterable[np.ndarray]) -> float:
-    """The top of a scale for these maps: a round number above 99 of 100 cells, so that one odd cell does not pale the rest."""
+    """The top of a scale for these maps: a round number above 99 of 100 cells, so that one odd cell does not
+    pale the rest.
+    """
     values = np.concatenate([one[np.isfinite(one)] for one in maps])
     high = float(np.quantile(values, 0.99)) if len(values) else 0.0
     if high <= 0:
@@ -237,16 +260,27 @@ def ceiling(maps: Iterable[np.ndarray]) -> float:
 def scale(top: float, factor: float = 1.0, unit: str = "") -> Markup:
     """The legend of maps that end at `top`: what each shade, a dot, and no shade at all mean."""
     edges = [f"{top * k / SHADES * factor:.3g}{unit}" for k in range(SHADES)]
-    words = [f"under {top * FAINTEST * factor:.2g}{unit}", *(f"to {edge}" for edge in edges[1:]), f"over {edges[-1]}"]
+    words = [
+        f"under {top * FAINTEST * factor:.2g}{unit}",
+        *(f"to {edge}" for edge in edges[1:]),
+        f"over {edges[-1]}",
+    ]
     ground = tag("path", d=squares(ONE), fill="var(--lines)")
     fills = [ground]
     for k in range(1, SHADES + 1):
         fills.append(join([ground, tag("path", d=squares(ONE), fill=SHADE, fill_opacity=opacity(k))]))
-    keys = [*zip(fills, words, strict=True), (dots(ONE), f"fewer than {FEWEST} steps"), (strokes(ONE), "wall")]
+    keys = [
+        *zip(fills, words, strict=True),
+        (dots(ONE), f"fewer than {FEWEST} steps"),
+        (strokes(ONE), "wall"),
+    ]
     box = f"0 0 {CELL} {CELL}"
     return tag(
         "ul",
-        *(tag("li", tag("svg", shape, viewBox=box, class_="key", aria_hidden="true"), text) for shape, text in keys),
+        *(
+            tag("li", tag("svg", shape, viewBox=box, class_="key", aria_hidden="true"), text)
+            for shape, text in keys
+        ),
         class_="legend",
     )
 
@@ -264,8 +298,12 @@ def presence_map(one: Decisions) -> Markup:
     return heat_map(one, np.where(one.enough, spent, math.nan), top, "var(--ink)", words, words)
 
 
-def heat_map(one: Decisions, values: Float[np.ndarray, "H W"], top: float, colour: str, words: str, title: str) -> Markup:
-    """A small picture of the grid, a shade of the colour per cell; NaN: none. words: below it. title: for screen readers."""
+def heat_map(
+    one: Decisions, values: Float[np.ndarray, "H W"], top: float, colour: str, words: str, title: str
+) -> Markup:
+    """A small picture of the grid, a shade of the colour per cell; NaN: none. words: below it. title: for
+    screen readers.
+    """
     height, width = values.shape
     known = np.isfinite(values)
     part = np.nan_to_num(values) / top
@@ -273,10 +311,15 @@ def heat_map(one: Decisions, values: Float[np.ndarray, "H W"], top: float, colou
     layers = [
         strokes(one.walls),
         tag("path", d=squares(known), fill="var(--lines)"),
-        *(tag("path", d=squares(shade == k), fill=colour, fill_opacity=opacity(k)) for k in range(1, SHADES + 1)),
+        *(
+            tag("path", d=squares(shade == k), fill=colour, fill_opacity=opacity(k))
+            for k in range(1, SHADES + 1)
+        ),
         dots((one.steps > 0) & ~one.enough),
     ]
-    frame = tag("rect", x=0, y=0, width=width * CELL, height=height * CELL, fill="none", stroke="var(--faint)")
+    frame = tag(
+        "rect", x=0, y=0, width=width * CELL, height=height * CELL, fill="none", stroke="var(--faint)"
+    )
     box = f"-1 -1 {width * CELL + 2} {height * CELL + 2}"
     picture = tag("svg", tag("title", title), *layers, frame, viewBox=box, role="img")
     return tag("figure", picture, tag("figcaption", words))
@@ -306,4 +349,6 @@ def strokes(where: Bool[np.ndarray, "H W"]) -> Markup:
 def _each(where: Bool[np.ndarray, "H W"], inset: float, outline: str) -> str:
     """The outline drawn at each of these cells, begun so far from its corner."""
     rows, columns = np.nonzero(where)
-    return "".join(f"M{x * CELL + inset:g} {y * CELL + inset:g}{outline}" for y, x in zip(rows, columns, strict=True))
+    return "".join(
+        f"M{x * CELL + inset:g} {y * CELL + inset:g}{outline}" for y, x in zip(rows, columns, strict=True)
+    )

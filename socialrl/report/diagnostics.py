@@ -21,7 +21,9 @@ def diagnostics(study: Study, styles: Styles) -> Section | None:
     if not pictures:
         return None
     legend = arm_legend([arm.label for arm in study.arms], styles, "train-key")
-    text = tag("p", "Logged while training. Thick: interquartile mean over seeds; thin: every seed.", class_="note")
+    text = tag(
+        "p", "Logged while training. Thick: interquartile mean over seeds; thin: every seed.", class_="note"
+    )
     inside = fold(f"{len(pictures)} training metrics", text, legend, tag("div", *pictures, class_="grid"))
     return section("Diagnostics", inside, anchor="diagnostics")
 

@@ -26,12 +26,16 @@ class Shown:
 def choose(study: Study) -> list[Shown]:
     """A replay of every arm that has any: that of a middling seed."""
     seeds = {arm.label: middling_seed(arm) for arm in study.arms}
-    return [Shown(arm, seed, _load(arm, seed)) for arm in study.arms if (seed := seeds[arm.label]) is not None]
+    return [
+        Shown(arm, seed, _load(arm, seed)) for arm in study.arms if (seed := seeds[arm.label]) is not None
+    ]
 
 
 def sources_of(shown: Sequence[Shown]) -> list[str]:
     """The sources in these replays, in seat order."""
-    return list(dict.fromkeys(name for one in shown if isinstance(one.replay, Replay) for name in one.replay.sources))
+    return list(
+        dict.fromkeys(name for one in shown if isinstance(one.replay, Replay) for name in one.replay.sources)
+    )
 
 
 def episodes(shown: Sequence[Shown], colours: Mapping[str, str]) -> Section | None:
@@ -43,7 +47,9 @@ def episodes(shown: Sequence[Shown], colours: Mapping[str, str]) -> Section | No
         "penalties. Not picked for looks: the seed with the median return, and of its episodes the one with the median return."
     )
     pictures = (_picture(one, colours) for one in shown)
-    return section("Episodes", tag("p", text, class_="note"), tag("div", *pictures, class_="pictures"), anchor="episodes")
+    return section(
+        "Episodes", tag("p", text, class_="note"), tag("div", *pictures, class_="pictures"), anchor="episodes"
+    )
 
 
 def _load(arm: ArmRun, seed: int) -> Replay | SocialRLError:
@@ -54,7 +60,9 @@ def _load(arm: ArmRun, seed: int) -> Replay | SocialRLError:
 
 
 def middling_seed(arm: ArmRun) -> int | None:
-    """Of the seeds with a replay, the one whose latest return is the (lower) median; None if there is no replay."""
+    """Of the seeds with a replay, the one whose latest return is the (lower) median; None if there is no
+    replay.
+    """
     record = arm.latest()
     scores = record.values["return"] if record is not None else np.array([])
     known = [seed for seed in arm.replays if seed < len(scores) and np.isfinite(scores[seed])]
@@ -76,7 +84,11 @@ def _picture(shown: Shown, colours: Mapping[str, str]) -> Markup:
     data = animation.animate(replay, episode, colours)
     width, height = animation.size(data)
     earned = number(float(replay.returns(episode)[replay.novices[0]]), 1)
-    shares = ", ".join(f"{source} {share:.0%}" for source, share in replay.share(episode).items() if share and source != "self")
+    shares = ", ".join(
+        f"{source} {share:.0%}"
+        for source, share in replay.share(episode).items()
+        if share and source != "self"
+    )
     deeds = f"followed {shares}" if shares else "acted for itself"
     caption = f"seed {shown.seed}, episode {episode + 1} of {replay.episodes}: return {earned}; {deeds}"
     if replay.steps(episode) > animation.FRAMES:

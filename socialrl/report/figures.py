@@ -1,8 +1,8 @@
 """The report's figures, each a function from numbers to one inline <svg>.
 
-Arms differ in colour (Okabe and Ito's palette; a test checks that colour-blind readers can tell it apart), marker and line, so
-that a grey print can be read. Thin lines and open points are single seeds; thick lines are interquartile means, and bands are
-their 95 % intervals.
+Arms differ in colour (Okabe and Ito's palette; a test checks that colour-blind readers can tell it apart),
+marker and line, so that a grey print can be read. Thin lines and open points are single seeds; thick lines
+are interquartile means, and bands are their 95 % intervals.
 """
 
 import dataclasses
@@ -39,7 +39,8 @@ Styles = Mapping[str, Style]
 
 
 def arm_styles(arms: Mapping[str, str]) -> dict[str, Style]:
-    """A style for every arm; colours, markers and lines repeat with different periods, so 280 arms stay distinct.
+    """A style for every arm; colours, markers and lines repeat with different periods, so 280 arms stay
+    distinct.
 
     arms: name by label; arms of one name, in several runs, have one colour and differ in marker and line.
     """
@@ -55,14 +56,19 @@ def variants(style: Style, count: int) -> list[Style]:
     """Styles for several lines of one arm: its colour, its own marker and dashes first."""
     marker, dashes = _MARKERS.index(style.marker), _DASHES.index(style.dashes)
     return [
-        Style(style.colour, _MARKERS[(marker + i) % len(_MARKERS)], _DASHES[(dashes + i) % len(_DASHES)]) for i in range(count)
+        Style(style.colour, _MARKERS[(marker + i) % len(_MARKERS)], _DASHES[(dashes + i) % len(_DASHES)])
+        for i in range(count)
     ]
 
 
 def source_colours(sources: Sequence[str]) -> dict[str, str]:
-    """A colour for every source of behaviour, the novice itself first: the order in which `render` colours seats."""
+    """A colour for every source of behaviour, the novice itself first: the order in which `render` colours
+    seats.
+    """
     names = dict.fromkeys(["self", *sources])
-    return {name: "#{:02x}{:02x}{:02x}".format(*OKABE_ITO[i % len(OKABE_ITO)]) for i, name in enumerate(names)}
+    return {
+        name: "#{:02x}{:02x}{:02x}".format(*OKABE_ITO[i % len(OKABE_ITO)]) for i, name in enumerate(names)
+    }
 
 
 def thin(series: Series) -> Series:
@@ -75,7 +81,9 @@ def thin(series: Series) -> Series:
     sums = [np.where(ok, row, 0.0).sum(axis=0) for row, ok in zip(rows, finite, strict=True)]
     counts = [ok.sum(axis=0) for ok in finite]
     values = [np.where(n > 0, s / np.maximum(n, 1), np.nan) for s, n in zip(sums, counts, strict=True)]
-    return Series(np.array([series.steps[members].mean() for members in bins]).astype(np.int64), np.array(values))
+    return Series(
+        np.array([series.steps[members].mean() for members in bins]).astype(np.int64), np.array(values)
+    )
 
 
 def learning_curves(curves: Mapping[str, Series], styles: Styles, name: str, ylabel: str) -> str:
@@ -86,7 +94,9 @@ def learning_curves(curves: Mapping[str, Series], styles: Styles, name: str, yla
         axes.xaxis.set_major_formatter(svg.compact())
         for arm, series in curves.items():
             curve(axes, thin(series), styles[arm])
-        return svg.inline(made, name, f"Learning curves of {', '.join(curves)}: {ylabel} over environment steps.")
+        return svg.inline(
+            made, name, f"Learning curves of {', '.join(curves)}: {ylabel} over environment steps."
+        )
 
 
 def curve(axes: Any, series: Series, look: Style, seeds: bool = True) -> None:
@@ -94,11 +104,15 @@ def curve(axes: Any, series: Series, look: Style, seeds: bool = True) -> None:
     bands = intervals(series.values)
     if seeds:
         axes.plot(series.steps, series.values, color=look.colour, linewidth=0.8, alpha=0.6, zorder=2)
-    axes.fill_between(series.steps, bands[:, 1], bands[:, 2], color=look.colour, alpha=0.18, linewidth=0, zorder=1)
+    axes.fill_between(
+        series.steps, bands[:, 1], bands[:, 2], color=look.colour, alpha=0.18, linewidth=0, zorder=1
+    )
     axes.plot(series.steps, bands[:, 0], zorder=3, **line(look, len(series)))
 
 
-def final_scores(scores: Mapping[str, tuple[np.ndarray, Estimate]], styles: Styles, name: str, xlabel: str) -> str:
+def final_scores(
+    scores: Mapping[str, tuple[np.ndarray, Estimate]], styles: Styles, name: str, xlabel: str
+) -> str:
     """A row per arm: every seed as an open point, the IQM as a filled one with its 95 % interval."""
     with svg.style():
         made = svg.figure(WIDTH, 0.75 + 0.42 * len(scores))
@@ -109,13 +123,35 @@ def final_scores(scores: Mapping[str, tuple[np.ndarray, Estimate]], styles: Styl
         for row, (arm, (seeds, estimate)) in enumerate(scores.items()):
             look = styles[arm]
             finite = seeds[np.isfinite(seeds)]
-            axes.plot(finite, np.full(len(finite), row + 0.2), "o", markersize=5, color="none", markeredgecolor=look.colour)
+            axes.plot(
+                finite,
+                np.full(len(finite), row + 0.2),
+                "o",
+                markersize=5,
+                color="none",
+                markeredgecolor=look.colour,
+            )
             if estimate.bounded:
                 axes.plot(
-                    [estimate.low, estimate.high], [row - 0.12] * 2, color=look.colour, linewidth=3, solid_capstyle="butt"
+                    [estimate.low, estimate.high],
+                    [row - 0.12] * 2,
+                    color=look.colour,
+                    linewidth=3,
+                    solid_capstyle="butt",
                 )
-            axes.plot(estimate.value, row - 0.12, look.marker, color=look.colour, markersize=8, markeredgecolor=svg.PAPER)
-        return svg.inline(made, name, f"Final scores of {', '.join(scores)}: every seed, interquartile mean and 95 % interval.")
+            axes.plot(
+                estimate.value,
+                row - 0.12,
+                look.marker,
+                color=look.colour,
+                markersize=8,
+                markeredgecolor=svg.PAPER,
+            )
+        return svg.inline(
+            made,
+            name,
+            f"Final scores of {', '.join(scores)}: every seed, interquartile mean and 95 % interval.",
+        )
 
 
 def shares(by_arm: Mapping[str, Mapping[str, float]], colours: Mapping[str, str], name: str) -> str:
@@ -129,10 +165,14 @@ def shares(by_arm: Mapping[str, Mapping[str, float]], colours: Mapping[str, str]
         axes.set_ylim(len(by_arm) - 0.45, -0.55)
         for row, parts in enumerate(by_arm.values()):
             stacked(axes, row, parts, colours, least=0.06)
-        return svg.inline(made, name, f"Share of steps on which each source was followed, for {', '.join(by_arm)}.")
+        return svg.inline(
+            made, name, f"Share of steps on which each source was followed, for {', '.join(by_arm)}."
+        )
 
 
-def stacked(axes: Any, row: int, parts: Mapping[str, float], colours: Mapping[str, str], least: float) -> None:
+def stacked(
+    axes: Any, row: int, parts: Mapping[str, float], colours: Mapping[str, str], least: float
+) -> None:
     """A bar of shares by source. least: the smallest share that is written on it."""
     left = 0.0
     for source, share in parts.items():
@@ -186,14 +226,18 @@ def over_episode(curves: Mapping[str, Series], styles: Styles, name: str, ylabel
 
 
 def few_shot(curves: Mapping[str, tuple[np.ndarray, list[Estimate]]], styles: Styles, name: str) -> str:
-    """Return against the episodes of the new task that a method has seen, on an axis that is logarithmic in 1 + episodes."""
+    """Return against the episodes of the new task that a method has seen, on an axis that is logarithmic in 1
+    + episodes.
+    """
     with svg.style():
         made = svg.figure(WIDTH, 3.6)
         few_shot_curves(made.add_subplot(), curves, styles)
         return svg.inline(made, name, f"Few-shot transfer of {', '.join(curves)}: return against episodes.")
 
 
-def few_shot_curves(axes: Any, curves: Mapping[str, tuple[np.ndarray, list[Estimate]]], styles: Styles) -> None:
+def few_shot_curves(
+    axes: Any, curves: Mapping[str, tuple[np.ndarray, list[Estimate]]], styles: Styles
+) -> None:
     """The same on axes of a figure of one's own."""
     axes.set(xlabel="episodes of the new task", ylabel="return")
     ticks = sorted({int(n) for episodes, _ in curves.values() for n in episodes})

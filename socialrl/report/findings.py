@@ -1,4 +1,6 @@
-"""The claims of the literature that an experiment names, with what was found beside each, as numbers and as text."""
+"""The claims of the literature that an experiment names, with what was found beside each, as numbers and as
+text.
+"""
 
 import dataclasses
 from typing import Any
@@ -19,7 +21,9 @@ PerSeed = Float[np.ndarray, " seeds"]
 
 @dataclasses.dataclass(frozen=True)
 class Finding:
-    """A claim beside what was found. run: its name. found, against: both sides of the claim; None if one was not measured."""
+    """A claim beside what was found. run: its name. found, against: both sides of the claim; None if one was
+    not measured.
+    """
 
     claim: Claim
     run: str
@@ -59,7 +63,9 @@ def findings(study: Study) -> list[Finding]:
     return [
         Finding(claim, run.name, *sides(study, run, claim))
         for run in study.runs
-        for claim in coerce(tuple[Claim, ...], run.experiment.get("claims") or [], f"{run.folder / 'config.json'}: claims")
+        for claim in coerce(
+            tuple[Claim, ...], run.experiment.get("claims") or [], f"{run.folder / 'config.json'}: claims"
+        )
     ]
 
 
@@ -88,26 +94,33 @@ def sides(study: Study, run: Run, claim: Claim) -> tuple[PerSeed, PerSeed] | tup
 
 
 def scores(arm: ArmRun | None, labels: dict[str, str], measure: str) -> PerSeed | None:
-    """A measure of the final evaluation, or of a protocol's first condition with these labels, see `config.Claim`."""
+    """A measure of the final evaluation, or of a protocol's first condition with these labels, see
+    `config.Claim`.
+    """
     if arm is None:
         return None
     if labels:
         kind, wanted = of_protocol(labels)
-        record = next((one for one in arm.of(kind) if all(str(one.labels.get(k)) == wanted[k] for k in wanted)), None)
+        record = next(
+            (one for one in arm.of(kind) if all(str(one.labels.get(k)) == wanted[k] for k in wanted)), None
+        )
     else:
         record = next(iter(arm.plain("final")), None)
     return None if record is None else record.values.get(measure)
 
 
 def of_protocol(labels: dict[str, str]) -> tuple[str, dict[str, str]]:
-    """The protocol that a claim's labels name, and the labels of its records: by default those of the social protocol."""
+    """The protocol that a claim's labels name, and the labels of its records: by default those of the social
+    protocol.
+    """
     wanted = {name: value for name, value in labels.items() if name != "protocol"}
     kind = labels.get("protocol", KIND)
     return kind, {"world": HOME, "company": TRAINED} | wanted if kind == KIND else wanted
 
 
 def summarise_findings(study: Study) -> list[dict[str, Any]]:
-    """What summary.json holds under `claims`: [{claim, source, arm, over, found, against, seeds_in_line, verdict}];
+    """What summary.json holds under `claims`: [{claim, source, arm, over, found, against, seeds_in_line,
+    verdict}];
     null: not measured."""
     return [
         {
@@ -125,9 +138,17 @@ def summarise_findings(study: Study) -> list[dict[str, Any]]:
 
 
 def format_findings(study: Study) -> str:
-    """A line per claim: claim, source, both sides, verdict. "" if there are no claims; ends without a newline."""
+    """A line per claim: claim, source, both sides, verdict. "" if there are no claims; ends without a
+    newline.
+    """
     rows = [
-        (_line(one.claim.text), _line(one.claim.source), _number(one.found), _number(one.against), one.verdict)
+        (
+            _line(one.claim.text),
+            _line(one.claim.source),
+            _number(one.found),
+            _number(one.against),
+            one.verdict,
+        )
         for one in findings(study)
     ]
     lines = aligned([("claim", "source", "found", "against", "verdict"), *rows])

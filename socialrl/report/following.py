@@ -1,4 +1,6 @@
-"""The page's section about whom each arm followed and whether that was right, of what the protocol `following` recorded."""
+"""The page's section about whom each arm followed and whether that was right, of what the protocol
+`following` recorded.
+"""
 
 import re
 from typing import NamedTuple
@@ -15,7 +17,17 @@ from socialrl.report.statistics import interval
 from socialrl.report.tables import NONE
 
 KIND, SHARE, AS_TRAINED, FLOODED = "following", "share/", "as trained", "flood 1"
-KINDS = ("equal", "overlapping", "unrelated", "opposite", "wanderer", "planner", "noisy", "anti_expert", "reckless")
+KINDS = (
+    "equal",
+    "overlapping",
+    "unrelated",
+    "opposite",
+    "wanderer",
+    "planner",
+    "noisy",
+    "anti_expert",
+    "reckless",
+)
 COLUMNS = ("return", "planner_return", "regret", "share", "precision", "chance", "good", "recall")
 _NUMBER = re.compile(r"_\d+$")  # what tells the arms of one line apart
 _NOTE = (
@@ -52,7 +64,10 @@ def following(study: Study, styles: Styles) -> Section | None:
     if not found:
         return None
     colours = colours_of(found)
-    rows = [(one.arm.label, one.company, one.condition, *(_cell(one.values.get(name)) for name in COLUMNS)) for one in found]
+    rows = [
+        (one.arm.label, one.company, one.condition, *(_cell(one.values.get(name)) for name in COLUMNS))
+        for one in found
+    ]
     head = ("arm", "company", "condition", *COLUMNS)
     return section(
         "Followed whom, and rightly?",
@@ -71,8 +86,12 @@ def _cell(values: np.ndarray | None) -> object:
 
 def colours_of(found: list[Measured]) -> dict[str, str]:
     """A colour per kind of source, "self" first, then in the order of KINDS."""
-    kinds = {name.removeprefix(SHARE) for one in found for name in one.values if name.startswith(SHARE)} - {"self"}
-    return figures.source_colours(sorted(kinds, key=lambda kind: (KINDS.index(kind) if kind in KINDS else len(KINDS), kind)))
+    kinds = {name.removeprefix(SHARE) for one in found for name in one.values if name.startswith(SHARE)} - {
+        "self"
+    }
+    return figures.source_colours(
+        sorted(kinds, key=lambda kind: (KINDS.index(kind) if kind in KINDS else len(KINDS), kind))
+    )
 
 
 def pictures(found: list[Measured], colours: dict[str, str], styles: Styles) -> list[Markup]:
@@ -89,11 +108,18 @@ def pictures(found: list[Measured], colours: dict[str, str], styles: Styles) -> 
 
 
 def survival(found: list[Measured], styles: Styles) -> Markup | None:
-    """The share of floods survived, by arms that differ in nothing but how often there is one; None if there are no floods."""
+    """The share of floods survived, by arms that differ in nothing but how often there is one; None if there
+    are no floods.
+    """
     lines: dict[tuple[str, str], dict[float, Measured]] = {}
     for one in found:
         flood = (one.arm.settings.get("world") or {}).get("flood")
-        if one.condition == FLOODED and isinstance(flood, float) and flood > 0 and "events/drowned" in one.values:
+        if (
+            one.condition == FLOODED
+            and isinstance(flood, float)
+            and flood > 0
+            and "events/drowned" in one.values
+        ):
             lines.setdefault((str(one.arm.settings.get("learner")), one.company), {})[flood] = one
     if not lines:
         return None
@@ -107,4 +133,8 @@ def survival(found: list[Measured], styles: Styles) -> Markup | None:
         "flooded in training. Who always takes the way around survives, too: see its return where it is dry."
     )
     drawn = Markup(following_figures.survival(curves, looks, "survival"))
-    return tag("div", tag("h3", "Floods survived"), figure(drawn, text, arm_legend(list(curves), looks, "survival-key")))
+    return tag(
+        "div",
+        tag("h3", "Floods survived"),
+        figure(drawn, text, arm_legend(list(curves), looks, "survival-key")),
+    )

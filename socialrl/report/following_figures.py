@@ -1,4 +1,6 @@
-"""The figures of the protocol `following`: whom each arm followed, whether that was right, and survival of floods."""
+"""The figures of the protocol `following`: whom each arm followed, whether that was right, and survival of
+floods.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -21,14 +23,19 @@ def mean(values: Float[np.ndarray, " seeds"] | None) -> float:
 
 
 def who(rows: Mapping[str, Values], colours: Mapping[str, str], styles: Styles, name: str, title: str) -> str:
-    """A row per arm: shares by kind of source; usefulness of those it followed, where it did and everywhere; return.
+    """A row per arm: shares by kind of source; usefulness of those it followed, where it did and everywhere;
+    return.
 
     colours: by kind of source. title: what the arms have in common.
     """
     with svg.style():
         made = svg.figure(WIDTH, 0.85 + 0.5 * len(rows))
         shares, right, returns = made.subplots(1, 3, sharey=True, width_ratios=(3, 2, 2))
-        for axes, what in ((shares, "whom it followed"), (right, "useful where followed"), (returns, "return")):
+        for axes, what in (
+            (shares, "whom it followed"),
+            (right, "useful where followed"),
+            (returns, "return"),
+        ):
             axes.set_title(what)
             axes.grid(axis="y", visible=False)
         for axes in (shares, right):
@@ -38,17 +45,25 @@ def who(rows: Mapping[str, Values], colours: Mapping[str, str], styles: Styles, 
         shares.set_ylim(len(rows) - 0.45, -0.55)
         for row, (arm, values) in enumerate(rows.items()):
             parts = {kind: mean(values.get(f"share/{kind}")) for kind in colours}
-            figures.stacked(shares, row, {kind: share for kind, share in parts.items() if share > 0}, colours, least=0.1)
+            figures.stacked(
+                shares, row, {kind: share for kind, share in parts.items() if share > 0}, colours, least=0.1
+            )
             followed = [kind for kind, share in parts.items() if kind != "self" and share >= RARELY]
             for number, kind in enumerate(followed):
                 place = row + 0.2 * (number - (len(followed) - 1) / 2)
-                blindly, there = (mean(values.get(f"{measure}/{kind}")) for measure in ("useful", "precision"))
+                blindly, there = (
+                    mean(values.get(f"{measure}/{kind}")) for measure in ("useful", "precision")
+                )
                 _useful(right, place, blindly, there, colours[kind])
             _score(returns, row, values["return"], styles[arm])
         _level(right, mean(np.array([mean(values.get("chance")) for values in rows.values()])))
         _level(returns, mean(np.array([mean(values.get("planner_return")) for values in rows.values()])))
         returns.margins(x=0.08)
-        return svg.inline(made, name, f"{title}: whom {', '.join(rows)} followed, whether they were useful there, and returns.")
+        return svg.inline(
+            made,
+            name,
+            f"{title}: whom {', '.join(rows)} followed, whether they were useful there, and returns.",
+        )
 
 
 def _useful(axes: Any, y: float, blindly: float, where_followed: float, colour: str) -> None:
@@ -61,10 +76,20 @@ def _useful(axes: Any, y: float, blindly: float, where_followed: float, colour: 
 def _score(axes: Any, row: int, seeds: Float[np.ndarray, " seeds"], look: Style) -> None:
     """Open: every seed. Filled, with bar: interquartile mean and interval."""
     estimate, finite = interval(seeds), seeds[np.isfinite(seeds)]
-    axes.plot(finite, np.full(len(finite), row + 0.2), "o", markersize=4, color="none", markeredgecolor=look.colour)
+    axes.plot(
+        finite, np.full(len(finite), row + 0.2), "o", markersize=4, color="none", markeredgecolor=look.colour
+    )
     if estimate.bounded:
-        axes.plot([estimate.low, estimate.high], [row - 0.12] * 2, color=look.colour, linewidth=3, solid_capstyle="butt")
-    axes.plot(estimate.value, row - 0.12, look.marker, color=look.colour, markersize=7, markeredgecolor=svg.PAPER)
+        axes.plot(
+            [estimate.low, estimate.high],
+            [row - 0.12] * 2,
+            color=look.colour,
+            linewidth=3,
+            solid_capstyle="butt",
+        )
+    axes.plot(
+        estimate.value, row - 0.12, look.marker, color=look.colour, markersize=7, markeredgecolor=svg.PAPER
+    )
 
 
 def _level(axes: Any, x: float) -> None:
@@ -72,8 +97,12 @@ def _level(axes: Any, x: float) -> None:
         axes.axvline(x, color=svg.INK, linewidth=1.4, linestyle=(0, (4.0, 2.0)))
 
 
-def survival(curves: Mapping[str, Mapping[float, Float[np.ndarray, " seeds"]]], styles: Styles, name: str) -> str:
-    """Share of floods survived against how often there is one: IQM with its interval, every seed as an open point."""
+def survival(
+    curves: Mapping[str, Mapping[float, Float[np.ndarray, " seeds"]]], styles: Styles, name: str
+) -> str:
+    """Share of floods survived against how often there is one: IQM with its interval, every seed as an open
+    point.
+    """
     with svg.style():
         made = svg.figure(WIDTH, 3.4)
         axes = made.add_subplot(
@@ -84,12 +113,24 @@ def survival(curves: Mapping[str, Mapping[float, Float[np.ndarray, " seeds"]]], 
         axes.set_xlim(np.log(ticks[0]) - 0.3, np.log(ticks[-1]) + 0.3)
         axes.yaxis.set_major_formatter(svg.percent())
         for number, (arm, curve) in enumerate(curves.items()):
-            look, shift = styles[arm], 0.04 * (number - (len(curves) - 1) / 2)  # so that intervals do not hide one another
+            look, shift = (
+                styles[arm],
+                0.04 * (number - (len(curves) - 1) / 2),
+            )  # so that intervals do not hide one another
             floods = sorted(curve)
             x, found = np.log(floods) + shift, [interval(curve[flood]) for flood in floods]
             for place, flood in zip(x, floods, strict=True):
                 seeds = curve[flood]
-                axes.plot(np.full(len(seeds), place), seeds, "o", markersize=3.5, color="none", markeredgecolor=look.colour)
+                axes.plot(
+                    np.full(len(seeds), place),
+                    seeds,
+                    "o",
+                    markersize=3.5,
+                    color="none",
+                    markeredgecolor=look.colour,
+                )
             axes.vlines(x, [e.low for e in found], [e.high for e in found], color=look.colour, linewidth=2)
             axes.plot(x, [e.value for e in found], **figures.line(look, len(x)))
-        return svg.inline(made, name, f"Share of floods survived by {', '.join(curves)} against how often there is one.")
+        return svg.inline(
+            made, name, f"Share of floods survived by {', '.join(curves)} against how often there is one."
+        )

@@ -2,8 +2,8 @@
 
     python -m socialrl.report.gallery runs/coin_grid/001 runs/goal_cycle/001
 
-writes assets/experiments/NAME.png (learning curves, final scores, verdicts on claims) and docs/experiments.md, which holds one
-section for each of the runs that are named, and no others.
+writes assets/experiments/NAME.png (learning curves, final scores, verdicts on claims) and
+docs/experiments.md, which holds one section for each of the runs that are named, and no others.
 """
 
 import argparse
@@ -43,10 +43,18 @@ This page and its pictures are written by `python -m socialrl.report.gallery RUN
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Writes the gallery of the runs on the command line; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m socialrl.report.gallery", description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("runs", metavar="RUN", nargs="+", help="a run folder, one per experiment, in the order of the page")
-    parser.add_argument("--page", type=Path, default=Path("docs/experiments.md"), help="default: docs/experiments.md")
-    parser.add_argument("--pictures", type=Path, default=Path("assets/experiments"), help="default: assets/experiments")
+    parser = argparse.ArgumentParser(
+        prog="python -m socialrl.report.gallery", description=(__doc__ or "").partition("\n")[0]
+    )
+    parser.add_argument(
+        "runs", metavar="RUN", nargs="+", help="a run folder, one per experiment, in the order of the page"
+    )
+    parser.add_argument(
+        "--page", type=Path, default=Path("docs/experiments.md"), help="default: docs/experiments.md"
+    )
+    parser.add_argument(
+        "--pictures", type=Path, default=Path("assets/experiments"), help="default: assets/experiments"
+    )
     options = parser.parse_args(argv)
     try:
         print("\n".join(str(path) for path in write_gallery(options.runs, options.page, options.pictures)))
@@ -77,10 +85,12 @@ def write_gallery(folders: Iterable[Path | str], page: Path, pictures: Path) -> 
 
 
 def picture(study: Study) -> bytes:
-    """The main result on the left, and on the right its numbers and, where the experiment makes claims, the verdicts.
+    """The main result on the left, and on the right its numbers and, where the experiment makes claims, the
+    verdicts.
 
-    The main result of an experiment with new tasks is how fast these are learnt, of any other its learning curves: a panel per
-    condition where many arms cross learners with conditions. At most LIMIT bytes if fewer colours can do it.
+    The main result of an experiment with new tasks is how fast these are learnt, of any other its learning
+    curves: a panel per condition where many arms cross learners with conditions. At most LIMIT bytes if fewer
+    colours can do it.
     """
     if crossed := crossing([arm.label for arm in study.arms]):
         return small(lambda made: panels(made, study, crossed), rows_of(crossed, study))
@@ -99,20 +109,38 @@ def picture(study: Study) -> bytes:
         else:
             learning_curves(left, study, styles)
             heading, named = None, styles
-            words = dict.fromkeys(styles, NONE) | {k: words_of(interval(v)) for k, v in returns(study.arms).items()}
+            words = dict.fromkeys(styles, NONE) | {
+                k: words_of(interval(v)) for k, v in returns(study.arms).items()
+            }
         left.set(title=study.title)
         right.set_axis_off()
         keys = [left.plot([], [], **figures.line(named[name], 1))[0] for name in words]
         labels = [textwrap.fill(f"{name}  {text}", 46) for name, text in words.items()]
-        at = {"loc": "upper left", "frameon": False, "fontsize": 8.5, "handlelength": 3.2, "borderaxespad": 0.0}
+        at = {
+            "loc": "upper left",
+            "frameon": False,
+            "fontsize": 8.5,
+            "handlelength": 3.2,
+            "borderaxespad": 0.0,
+        }
         right.legend(keys, labels, title=heading, title_fontsize=8.5, alignment="left", **at)
-        right.text(0.02, 0.0, "\n".join(marks), transform=right.transAxes, fontsize=8.5, va="bottom", linespacing=1.25)
+        right.text(
+            0.02,
+            0.0,
+            "\n".join(marks),
+            transform=right.transAxes,
+            fontsize=8.5,
+            va="bottom",
+            linespacing=1.25,
+        )
 
     return small(draw, rows)
 
 
 def small(draw: Callable[[Any], None], rows: int) -> bytes:
-    """The picture that is drawn, with room for so many rows of text, of at most LIMIT bytes if fewer colours can do it."""
+    """The picture that is drawn, with room for so many rows of text, of at most LIMIT bytes if fewer colours
+    can do it.
+    """
     with svg.style(svg.ON_WHITE):
         made = svg.figure(9.6, max(3.2, 0.5 + 0.175 * rows))
         draw(made)
@@ -121,7 +149,9 @@ def small(draw: Callable[[Any], None], rows: int) -> bytes:
 
 
 def panels(made: Any, study: Study, crossed: Crossing) -> None:
-    """Learning curves of every learner, a panel per condition, and beside them what each earns in the end, and the verdicts."""
+    """Learning curves of every learner, a panel per condition, and beside them what each earns in the end,
+    and the verdicts.
+    """
     learners = list(next(iter(crossed.values())))
     looks = figures.arm_styles({name: name for name in learners})
     outer = made.add_gridspec(1, 2, width_ratios=(5, 4))
@@ -138,9 +168,13 @@ def panels(made: Any, study: Study, crossed: Crossing) -> None:
     right = made.add_subplot(outer[1])
     right.set_axis_off()
     keys = [right.plot([], [], **figures.line(looks[name], 1))[0] for name in learners]
-    right.legend(keys, learners, loc="upper left", frameon=False, fontsize=8.5, handlelength=3.2, borderaxespad=0.0)
+    right.legend(
+        keys, learners, loc="upper left", frameon=False, fontsize=8.5, handlelength=3.2, borderaxespad=0.0
+    )
     lines = [*earned(study, crossed), "", *verdicts(study)]
-    right.text(0.02, 0.0, "\n".join(lines), transform=right.transAxes, fontsize=8.5, va="bottom", linespacing=1.25)
+    right.text(
+        0.02, 0.0, "\n".join(lines), transform=right.transAxes, fontsize=8.5, va="bottom", linespacing=1.25
+    )
     made.suptitle(study.title, x=0.02, ha="left")
 
 
@@ -150,7 +184,8 @@ def earned(study: Study, crossed: Crossing) -> list[str]:
     lines: list[str] = []
     for condition, arms in crossed.items():
         each = (
-            f"{learner} {number(interval(scores[arm]).value, 1) if arm in scores else NONE}" for learner, arm in arms.items()
+            f"{learner} {number(interval(scores[arm]).value, 1) if arm in scores else NONE}"
+            for learner, arm in arms.items()
         )
         lines += textwrap.wrap(f"{condition}: {', '.join(each)}", 58, subsequent_indent="    ")
     return lines
@@ -167,7 +202,9 @@ def verdicts(study: Study) -> list[str]:
 
 
 def learning_curves(axes: Any, study: Study, styles: figures.Styles, seeds: bool = True) -> None:
-    """The return of every arm that has a style while it learns. seeds: whether every seed's line is drawn as well."""
+    """The return of every arm that has a style while it learns. seeds: whether every seed's line is drawn as
+    well.
+    """
     axes.set(xlabel="environment steps per seed", ylabel="return")
     axes.xaxis.set_major_formatter(svg.compact())
     for arm in (one for one in study.arms if one.label in styles):
@@ -237,7 +274,9 @@ def facts(study: Study) -> str:
     """Size, device, version and time of a run in a line."""
     (run,) = study.runs
     seconds = sum(line.get("seconds", 0.0) for arm in study.arms for line in arm.timing)
-    compiling = sum(max((line.get("compile_seconds", 0.0) for line in arm.timing), default=0.0) for arm in study.arms)
+    compiling = sum(
+        max((line.get("compile_seconds", 0.0) for line in arm.timing), default=0.0) for arm in study.arms
+    )
     parts = [
         run.experiment.get("scale"),
         f"{len(study.arms)} arms, {run.experiment.get('seeds', '?')} seeds",

@@ -23,16 +23,28 @@ def inverse_rl(study: Study) -> Section | None:
     if not rows:
         return None
     head = ("arm", "preferences of", "cosine", "correlation", "found", "true")
-    return section("Inferred preferences", table(head, rows), tag("p", _NOTE, class_="note"), anchor="inferred")
+    return section(
+        "Inferred preferences", table(head, rows), tag("p", _NOTE, class_="note"), anchor="inferred"
+    )
 
 
 def row(arm: ArmRun, record: Record) -> tuple[object, ...]:
     """A co-player's, or the means over them."""
     estimates = [cell(interval(record.values[name])) for name in ("cosine", "correlation")]
-    return (arm.label, str(record.labels.get("agent", "")), *estimates, vector(record, "found"), vector(record, "true"))
+    return (
+        arm.label,
+        str(record.labels.get("agent", "")),
+        *estimates,
+        vector(record, "found"),
+        vector(record, "true"),
+    )
 
 
 def vector(record: Record, word: str) -> str:
     """Means over seeds of the numbers per event, e.g. "red 0.98, green 0.10"."""
-    named = {name.partition("/")[2]: values for name, values in record.values.items() if name.startswith(f"{word}/")}
+    named = {
+        name.partition("/")[2]: values
+        for name, values in record.values.items()
+        if name.startswith(f"{word}/")
+    }
     return ", ".join(f"{name} {number(float(np.mean(values)))}" for name, values in named.items()) or NONE

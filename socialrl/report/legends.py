@@ -10,10 +10,15 @@ from socialrl.report.markup import Markup, tag
 def arm_legend(arms: Sequence[str], styles: Styles, name: str) -> Markup:
     """The arms with their line and marker."""
     swatches = (Markup(figures.swatch(styles[arm], f"{name}{i}")) for i, arm in enumerate(arms))
-    return tag("ul", *(tag("li", swatch, arm) for swatch, arm in zip(swatches, arms, strict=True)), class_="legend")
+    return tag(
+        "ul", *(tag("li", swatch, arm) for swatch, arm in zip(swatches, arms, strict=True)), class_="legend"
+    )
 
 
 def source_legend(sources: Iterable[str], colours: Mapping[str, str], name: str) -> Markup:
     """Sources of behaviour with their fill. colours: of all sources of the page."""
-    swatches = [(Markup(figures.source_swatch(source, colours, f"{name}{i}")), source) for i, source in enumerate(sources)]
+    swatches = [
+        (Markup(figures.source_swatch(source, colours, f"{name}{i}")), source)
+        for i, source in enumerate(sources)
+    ]
     return tag("ul", *(tag("li", swatch, source) for swatch, source in swatches), class_="legend")

@@ -1,4 +1,6 @@
-"""HTML from nested calls. Every string is escaped unless it is `Markup`, so nothing from a config can become code."""
+"""HTML from nested calls. Every string is escaped unless it is `Markup`, so nothing from a config can become
+code.
+"""
 
 import html
 from collections.abc import Iterable, Sequence
@@ -17,8 +19,12 @@ def escape(text: object) -> Markup:
 
 
 def tag(element: str, /, *children: object, **attributes: object) -> Markup:
-    """One element. `class_` is class, other underscores become hyphens; an attribute that is None is left out."""
-    pairs = ((key.rstrip("_").replace("_", "-"), value) for key, value in attributes.items() if value is not None)
+    """One element. `class_` is class, other underscores become hyphens; an attribute that is None is left
+    out.
+    """
+    pairs = (
+        (key.rstrip("_").replace("_", "-"), value) for key, value in attributes.items() if value is not None
+    )
     opening = element + "".join(f' {key}="{escape(value)}"' for key, value in pairs)
     if element in _VOID:
         return Markup(f"<{opening}/>")
@@ -31,9 +37,14 @@ def join(children: Iterable[object], between: str = "") -> Markup:
 
 
 def table(
-    head: Sequence[object], rows: Iterable[Sequence[object]], numeric: Iterable[int] = (), marked: Iterable[int] = ()
+    head: Sequence[object],
+    rows: Iterable[Sequence[object]],
+    numeric: Iterable[int] = (),
+    marked: Iterable[int] = (),
 ) -> Markup:
-    """A table whose first column heads the rows; `numeric` columns align right, `marked` rows are highlighted."""
+    """A table whose first column heads the rows; `numeric` columns align right, `marked` rows are
+    highlighted.
+    """
     right, bright = set(numeric), set(marked)
     cell = dict.fromkeys(right, "number")
     header = tag("tr", *(tag("th", text, scope="col", class_=cell.get(i)) for i, text in enumerate(head)))

@@ -24,7 +24,9 @@ _NOTE = (
 def memory(study: Study, styles: Styles) -> Section | None:
     """How well the next tile can be read off each arm's memory, over the episode."""
     found = {
-        presence: {arm.label: record.values for arm in study.arms for record in arm.of(KIND) if _is(record, presence)}
+        presence: {
+            arm.label: record.values for arm in study.arms for record in arm.of(KIND) if _is(record, presence)
+        }
         for presence in TITLES
     }
     found = {presence: arms for presence, arms in found.items() if arms}

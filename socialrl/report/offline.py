@@ -7,7 +7,11 @@ from socialrl.report.statistics import interval
 from socialrl.report.tables import NONE
 
 KIND = "offline"
-MEASURES = {"cloning_accuracy": "cloning accuracy", "loss/cloning": "cloning loss", "loss/inverse_td": "inverse TD loss"}
+MEASURES = {
+    "cloning_accuracy": "cloning accuracy",
+    "loss/cloning": "cloning loss",
+    "loss/inverse_td": "inverse TD loss",
+}
 _NOTE = (
     "Gradient steps on a demonstration file before the first step in the world, without rewards. Accuracy and losses are means "
     "over the last of its chunks; the return is that of the first evaluation, when no reward had been seen."
@@ -20,7 +24,12 @@ def offline(study: Study) -> Section | None:
     if not rows:
         return None
     head = ("arm", "gradient steps", *MEASURES.values(), "return after it")
-    return section("Demonstrations alone", table(head, rows, numeric=(1,)), tag("p", _NOTE, class_="note"), anchor="offline")
+    return section(
+        "Demonstrations alone",
+        table(head, rows, numeric=(1,)),
+        tag("p", _NOTE, class_="note"),
+        anchor="offline",
+    )
 
 
 def row(arm: ArmRun) -> tuple[object, ...]:

@@ -63,7 +63,9 @@ def render(study: Study) -> str:
     )
     present = [one for one in sections if one is not None]
     main = (tag("section", tag("h2", one.title), *one.body, id=one.anchor) for one in present)
-    body = tag("body", header(study), contents(present), tag("main", *main), tag("footer", scores.methods(study)))
+    body = tag(
+        "body", header(study), contents(present), tag("main", *main), tag("footer", scores.methods(study))
+    )
     return f"<!DOCTYPE html>\n{tag('html', head, body, lang='en')}\n"
 
 
@@ -75,7 +77,9 @@ def contents(sections: list[Section]) -> Markup:
 def header(study: Study) -> Markup:
     """Title, question, what was run, and what a reader should know before the numbers."""
     notes = [note for run in study.runs for note in run.notes]
-    seeds = "/".join(str(count) for count in dict.fromkeys(run.experiment.get("seeds", "?") for run in study.runs))
+    seeds = "/".join(
+        str(count) for count in dict.fromkeys(run.experiment.get("seeds", "?") for run in study.runs)
+    )
     devices = dict.fromkeys(run.device for run in study.runs if run.device)
     scales = dict.fromkeys(str(run.experiment["scale"]) for run in study.runs if run.experiment.get("scale"))
     facts = [*scales, f"{len(study.arms)} arms", f"{seeds} seeds", *devices]

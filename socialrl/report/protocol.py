@@ -1,9 +1,11 @@
-"""What the social protocol found, as numbers: cultural transmission and its parts, and the tables that page and terminal show.
+"""What the social protocol found, as numbers: cultural transmission and its parts, and the tables that page
+and terminal show.
 
     CT = 1/2 (full - never) / E + 1/2 (half - never) / E
 
-full, half, never: the novice's return with its company there throughout, for the first half, never; E: the company's own return
-on the same levels (Bhoopchand et al., Nature Communications 2023, arXiv 2203.00715). All of it seed by seed, then summed up.
+full, half, never: the novice's return with its company there throughout, for the first half, never; E: the
+company's own return on the same levels (Bhoopchand et al., Nature Communications 2023, arXiv 2203.00715). All
+of it seed by seed, then summed up.
 """
 
 import math
@@ -106,20 +108,32 @@ def tables(tests: dict[str, Cells], policy: str) -> list[Table]:
 
 def returns_table(tests: dict[str, Cells], policy: str) -> Table:
     """Returns at home, by arm."""
-    rows = [((arm,), tuple(map(estimate, returns(cells, HOME, policy).values()))) for arm, cells in tests.items()]
-    return Table("Return with its company there throughout, for the first half, never", ("arm", *PRESENCES, "experts"), rows)
+    rows = [
+        ((arm,), tuple(map(estimate, returns(cells, HOME, policy).values()))) for arm, cells in tests.items()
+    ]
+    return Table(
+        "Return with its company there throughout, for the first half, never",
+        ("arm", *PRESENCES, "experts"),
+        rows,
+    )
 
 
 def transmission_table(tests: dict[str, Cells], policy: str) -> Table:
     """Expert-normalised returns at home, and CT, by arm."""
-    rows = [((arm,), tuple(map(estimate, shares(cells, HOME, policy).values()))) for arm, cells in tests.items()]
-    return Table("The same in units of the experts' own, and cultural transmission", ("arm", *PRESENCES, "CT"), rows)
+    rows = [
+        ((arm,), tuple(map(estimate, shares(cells, HOME, policy).values()))) for arm, cells in tests.items()
+    ]
+    return Table(
+        "The same in units of the experts' own, and cultural transmission", ("arm", *PRESENCES, "CT"), rows
+    )
 
 
 def shares(cells: Cells, world: str, policy: str) -> dict[str, PerSeed]:
     """full, half, never as parts of the experts' own return, and `CT`."""
     found = returns(cells, world, policy)
-    return {name: normalised(found[name], found["experts"]) for name in PRESENCES} | {"CT": transmission(**found)}
+    return {name: normalised(found[name], found["experts"]) for name in PRESENCES} | {
+        "CT": transmission(**found)
+    }
 
 
 def following_table(tests: dict[str, Cells], policy: str) -> Table:
@@ -147,15 +161,22 @@ def memory_table(tests: dict[str, Cells], policy: str) -> Table:
     return _columns_table("Remembering: after its company has left half-way", columns, tests, policy)
 
 
-def _columns_table(title: str, columns: dict[str, tuple[str, str]], tests: dict[str, Cells], policy: str) -> Table:
+def _columns_table(
+    title: str, columns: dict[str, tuple[str, str]], tests: dict[str, Cells], policy: str
+) -> Table:
     """Measures at home by arm; title of a column -> (presence, measure). What no arm has is left out."""
-    conditions = {name: (Condition(HOME, policy, TRAINED, presence), key) for name, (presence, key) in columns.items()}
+    conditions = {
+        name: (Condition(HOME, policy, TRAINED, presence), key) for name, (presence, key) in columns.items()
+    }
     present = {
         name: column
         for name, column in conditions.items()
         if any(np.isfinite(measure(cells, *column)).any() for cells in tests.values())
     }
-    rows = [((arm,), tuple(estimate(measure(cells, *one)) for one in present.values())) for arm, cells in tests.items()]
+    rows = [
+        ((arm,), tuple(estimate(measure(cells, *one)) for one in present.values()))
+        for arm, cells in tests.items()
+    ]
     return Table(title, ("arm", *present), rows)
 
 
@@ -170,7 +191,11 @@ def companies(tests: dict[str, Cells], policy: str) -> dict[str, Condition]:
 def company_table(tests: dict[str, Cells], policy: str) -> Table:
     """Returns beside each company, there throughout."""
     shown = companies(tests, policy)
-    rows = [((arm,), tuple(estimate(measure(cells, one)) for one in shown.values())) for arm, cells in tests.items() if shown]
+    rows = [
+        ((arm,), tuple(estimate(measure(cells, one)) for one in shown.values()))
+        for arm, cells in tests.items()
+        if shown
+    ]
     return Table("Return beside others of all kinds, there throughout", ("arm", *shown), rows)
 
 
@@ -196,21 +221,28 @@ def transfer_table(tests: dict[str, Cells], policy: str) -> Table:
 
 
 def summarise_tests(study: Study) -> dict[str, Any]:
-    """What evaluation.json holds: {arm: [{world, policy, company, presence, measures: {name: {iqm, low, high, seeds}}}]}, with
-    the expert-normalised returns and CT among the measures of a world's own company in full presence. Null: no number."""
-    return {arm: [_entry(cells, condition) for condition in cells] for arm, cells in cells_by_arm(study).items()}
+    """What evaluation.json holds: {arm: [{world, policy, company, presence, measures: {name: {iqm, low, high,
+    seeds}}}]}, with the expert-normalised returns and CT among the measures of a world's own company in full
+    presence. Null: no number."""
+    return {
+        arm: [_entry(cells, condition) for condition in cells] for arm, cells in cells_by_arm(study).items()
+    }
 
 
 def _entry(cells: Cells, condition: Condition) -> dict[str, Any]:
     measures = dict(cells[condition])
     if (condition.company, condition.presence) == (TRAINED, "full"):
         parts = shares(cells, condition.world, condition.policy)
-        measures |= {"transmission": parts.pop("CT")} | {f"{name}_normalised": values for name, values in parts.items()}
+        measures |= {"transmission": parts.pop("CT")} | {
+            f"{name}_normalised": values for name, values in parts.items()
+        }
     return condition._asdict() | {"measures": {name: as_json(values) for name, values in measures.items()}}
 
 
 def format_tests(study: Study) -> str:
-    """The tables as text, "" if nothing was tested: all of the first policy, two of each other. Ends without a newline."""
+    """The tables as text, "" if nothing was tested: all of the first policy, two of each other. Ends without
+    a newline.
+    """
     tests, parts = cells_by_arm(study), []
     for rank, policy in enumerate(of_each(tests, "policy")):
         parts += [_text(table, policy) for table in tables(tests, policy)[: None if rank == 0 else 2]]
@@ -225,11 +257,20 @@ def _text(table: Table, policy: str) -> str:
 
 def words_of(e: Estimate) -> str:
     """An estimate as text: the value, its interval behind it."""
-    return f"{number(e.value)} {bracket(e.low, e.high)}" if e.bounded else number(e.value) if e.value == e.value else NONE
+    return (
+        f"{number(e.value)} {bracket(e.low, e.high)}"
+        if e.bounded
+        else number(e.value)
+        if e.value == e.value
+        else NONE
+    )
 
 
 def aligned(rows: Iterable[Sequence[str]]) -> list[str]:
     """The rows as lines with columns of equal width."""
     table = list(rows)
     widths = [max(len(row[column]) for row in table) for column in range(len(table[0]))]
-    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in table]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in table
+    ]

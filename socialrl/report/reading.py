@@ -43,9 +43,11 @@ class Series:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ArmRun:
-    """One arm of one run. label: its name on the page, with the run's name in front if several runs share the page.
+    """One arm of one run. label: its name on the page, with the run's name in front if several runs share the
+    page.
 
-    settings: what was resolved for this arm: `learner`, `world` (its own or the experiment's) and the experiment's lengths.
+    settings: what was resolved for this arm: `learner`, `world` (its own or the experiment's) and the
+    experiment's lengths.
     replays: path by seed.
     """
 
@@ -81,7 +83,9 @@ class ArmRun:
         return Series(np.array(list(at), np.int64), np.array(rows, float).reshape(len(at), seeds))
 
     def latest(self) -> Record | None:
-        """The final evaluation; for an interrupted run the last evaluation while training, or the last training returns."""
+        """The final evaluation; for an interrupted run the last evaluation while training, or the last
+        training returns.
+        """
         for kind in ("final", "eval", "train"):
             found = [record for record in self.plain(kind) if "return" in record.values]
             if found:
@@ -125,7 +129,11 @@ class Study:
 
     @property
     def questions(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(str(run.experiment["question"]) for run in self.runs if run.experiment.get("question")))
+        return tuple(
+            dict.fromkeys(
+                str(run.experiment["question"]) for run in self.runs if run.experiment.get("question")
+            )
+        )
 
 
 def read(folders: Path | str | Sequence[Path | str]) -> Study:
@@ -161,7 +169,9 @@ def _read_run(folder: Path, name: str, prefix: str) -> tuple[Run, list[ArmRun]]:
     if not folder.is_dir():
         raise SocialRLError(f"{folder}: no such run folder", "name a folder that `socialrl run` wrote")
     if not (folder / "config.json").exists():
-        raise SocialRLError(f"{folder}: not a run folder, it has no config.json", "name a folder such as runs/coin_grid/001")
+        raise SocialRLError(
+            f"{folder}: not a run folder, it has no config.json", "name a folder such as runs/coin_grid/001"
+        )
     config = whole(read_run_config(folder / "config.json"))
     experiment = config["experiment"]
     if not isinstance(experiment, dict):
@@ -186,7 +196,9 @@ def _read_run(folder: Path, name: str, prefix: str) -> tuple[Run, list[ArmRun]]:
     ]
     unfinished = [arm.name for arm in arms if not arm.finished]
     if unfinished:
-        notes.append(f"{name}: no final evaluation of {', '.join(unfinished)} (the run was interrupted, or goes on).")
+        notes.append(
+            f"{name}: no final evaluation of {', '.join(unfinished)} (the run was interrupted, or goes on)."
+        )
     versions = config.get("versions")
     run = Run(
         folder=folder,
@@ -203,7 +215,11 @@ def _read_run(folder: Path, name: str, prefix: str) -> tuple[Run, list[ArmRun]]:
 def _settings(experiment: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """Every arm's own resolved settings, by arm, in the experiment's order."""
     arms = experiment.get("arms")
-    shared = {key: value for key, value in experiment.items() if key not in ("name", "question", "arms", "world", "claims")}
+    shared = {
+        key: value
+        for key, value in experiment.items()
+        if key not in ("name", "question", "arms", "world", "claims")
+    }
     result = {}
     for arm in arms if isinstance(arms, list) else []:
         if isinstance(arm, dict) and isinstance(arm.get("name"), str):
@@ -213,7 +229,9 @@ def _settings(experiment: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return result
 
 
-def _read_lines(path: Path, parse: Callable[[dict[str, Any]], Any], notes: list[str]) -> list[tuple[str, Any]]:
+def _read_lines(
+    path: Path, parse: Callable[[dict[str, Any]], Any], notes: list[str]
+) -> list[tuple[str, Any]]:
     """(arm, parsed) of every line. A last line that was cut while being written is left out, with a note."""
     if not path.exists():
         return []
@@ -234,12 +252,16 @@ def _read_lines(path: Path, parse: Callable[[dict[str, Any]], Any], notes: list[
                 notes.append(f"{path.name}, line {number} was cut short while being written and is left out.")
                 break
             problem = f"`{error.args[0]}` is missing" if isinstance(error, KeyError) else str(error)
-            raise SocialRLError(f"{path}, line {number}: {problem}", "the file is damaged, or not a run's") from error
+            raise SocialRLError(
+                f"{path}, line {number}: {problem}", "the file is damaged, or not a run's"
+            ) from error
     return result
 
 
 def whole(value: Any) -> Any:
-    """JSON values whose texts can be written and drawn: half of a surrogate pair, which JSON may hold, becomes a "?"."""
+    """JSON values whose texts can be written and drawn: half of a surrogate pair, which JSON may hold,
+    becomes a "?".
+    """
     if isinstance(value, str):
         return value.encode("utf-8", "replace").decode("utf-8")
     if isinstance(value, list):
@@ -264,7 +286,12 @@ def _record(data: dict[str, Any]) -> Record:
         raise TypeError("`step` is not a whole number from 0 to 2^53")
     if not isinstance(labels, dict) or not isinstance(values, dict):
         raise TypeError("`labels` and `values` must be objects")
-    return Record(kind=kind, step=step, labels=labels, values={name: _numbers(name, value) for name, value in values.items()})
+    return Record(
+        kind=kind,
+        step=step,
+        labels=labels,
+        values={name: _numbers(name, value) for name, value in values.items()},
+    )
 
 
 def _numbers(name: str, values: Any) -> np.ndarray:
@@ -276,7 +303,11 @@ def _numbers(name: str, values: Any) -> np.ndarray:
 
 
 def _timing(data: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in data.items() if isinstance(value, int | float) and not isinstance(value, bool)}
+    return {
+        key: value
+        for key, value in data.items()
+        if isinstance(value, int | float) and not isinstance(value, bool)
+    }
 
 
 def _find_replays(folder: Path) -> dict[str, dict[int, Path]]:

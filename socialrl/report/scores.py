@@ -14,7 +14,13 @@ from socialrl.report.statistics import FEW, Estimate, difference, interval, pair
 from socialrl.report.summary import estimate
 from socialrl.report.tables import NONE, SHARE, bracket, number, returns_first
 
-_OWN_SECTION = ("few_shot", "following", "inverse_rl", "offline", "social")  # kinds that the page shows elsewhere
+_OWN_SECTION = (
+    "few_shot",
+    "following",
+    "inverse_rl",
+    "offline",
+    "social",
+)  # kinds that the page shows elsewhere
 
 _METHODS = (
     "Scores are summed up by the interquartile mean (IQM: the mean of the middle half) over {seeds} seeds, with 95 % "
@@ -32,7 +38,9 @@ def returns(arms: Iterable[ArmRun]) -> dict[str, np.ndarray]:
 
 
 def in_short(study: Study, styles: Styles) -> Section:
-    """The verdict in a sentence or two, the table of final scores, and every arm against the first of its experiment."""
+    """The verdict in a sentence or two, the table of final scores, and every arm against the first of its
+    experiment.
+    """
     groups = [scores for arms in study.groups.values() if (scores := returns(arms))]
     if not groups:
         return section("In short", tag("p", "No evaluation has been recorded yet."), anchor="short")
@@ -65,7 +73,9 @@ def verdict(scores: Mapping[str, np.ndarray]) -> list[str]:
 
 
 def standing(seeds: np.ndarray, reference: np.ndarray) -> str:
-    """above / below / not told apart: whether the 95 % interval of the difference leaves out 0. Too few seeds: below FEW."""
+    """above / below / not told apart: whether the 95 % interval of the difference leaves out 0. Too few
+    seeds: below FEW.
+    """
     gap = difference(seeds, reference)
     if min(np.isfinite(seeds).sum(), np.isfinite(reference).sum()) < FEW:
         return "too few seeds"
@@ -75,11 +85,17 @@ def standing(seeds: np.ndarray, reference: np.ndarray) -> str:
 
 
 def _with_interval(e: Estimate) -> str:
-    return f"{number(e.value)} {bracket(e.low, e.high)}" if e.bounded else f"{number(e.value)} (one seed gives no interval)"
+    return (
+        f"{number(e.value)} {bracket(e.low, e.high)}"
+        if e.bounded
+        else f"{number(e.value)} (one seed gives no interval)"
+    )
 
 
 def score_table(study: Study, styles: Styles) -> Markup:
-    """Arm, IQM, interval, every seed, lowest to highest as recorded; arms without a final evaluation are marked."""
+    """Arm, IQM, interval, every seed, lowest to highest as recorded; arms without a final evaluation are
+    marked.
+    """
     rows, notes = [], []
     for i, arm in enumerate(study.arms):
         record, result = arm.latest(), estimate(arm)
@@ -97,7 +113,9 @@ def score_table(study: Study, styles: Styles) -> Markup:
         rows.append((name, number(result.value), ends, worst, seed_cells(seeds), f"{record.step:,}"))
         missing = int((~np.isfinite(seeds)).sum())
         if missing:
-            notes.append(f"{arm.label}: {missing} of {len(seeds)} seeds have no finite return; the others make its numbers.")
+            notes.append(
+                f"{arm.label}: {missing} of {len(seeds)} seeds have no finite return; the others make its numbers."
+            )
     return join(
         [
             table(
@@ -122,7 +140,10 @@ def comparison_table(scores: Mapping[str, np.ndarray]) -> Markup | None:
     for arm, seeds in scores.items():
         if arm == reference:
             continue
-        gap, likely = difference(seeds, scores[reference]), probability_of_improvement(seeds, scores[reference])
+        gap, likely = (
+            difference(seeds, scores[reference]),
+            probability_of_improvement(seeds, scores[reference]),
+        )
         rows.append(
             (
                 f"{arm} minus {reference}",
@@ -135,12 +156,21 @@ def comparison_table(scores: Mapping[str, np.ndarray]) -> Markup | None:
         )
     if not rows:
         return None
-    head = ("arm minus reference", "difference", "95 % interval", "standing", "P(above the reference)", "seeds")
+    head = (
+        "arm minus reference",
+        "difference",
+        "95 % interval",
+        "standing",
+        "P(above the reference)",
+        "seeds",
+    )
     return join([tag("h3", f"Each arm against {reference}"), table(head, rows, numeric=(1, 2))])
 
 
 def chance(e: Estimate) -> Markup | str:
-    """The probability of improvement; where every pair agrees, a bootstrap interval would claim a certainty that it has not."""
+    """The probability of improvement; where every pair agrees, a bootstrap interval would claim a certainty
+    that it has not.
+    """
     if e.value in (0.0, 1.0):
         return f"{e.value:.0f}, in every pair"
     return cell(e)
@@ -164,7 +194,9 @@ def learning(study: Study, styles: Styles) -> Section | None:
     text = "Thick: interquartile mean over seeds, with its pointwise 95 % band. Thin: every seed, so that none hides."
     if kind == "eval":
         text += " Greedy episodes on levels that training never draws."
-    return section("Learning curves", *parts, tag("p", text, class_="note"), anchor="curves") if parts else None
+    return (
+        section("Learning curves", *parts, tag("p", text, class_="note"), anchor="curves") if parts else None
+    )
 
 
 def heading(study: Study, experiment: str) -> Markup | None:
@@ -179,23 +211,36 @@ def final(study: Study, styles: Styles) -> Section | None:
         scores = {label: (seeds, interval(seeds)) for label, seeds in returns(arms).items()}
         unfinished += [arm.label for arm in arms if arm.label in scores and not arm.finished]
         if scores:
-            parts += [heading(study, title), figure(Markup(figures.final_scores(scores, styles, f"final{i}", "return")))]
+            parts += [
+                heading(study, title),
+                figure(Markup(figures.final_scores(scores, styles, f"final{i}", "return"))),
+            ]
     text = "Open: every seed. Filled, with bar: interquartile mean and its 95 % interval."
     if unfinished:
         text += f" Not finished, so the latest so far: {', '.join(unfinished)}."
     note = tag("p", text, class_="note")
-    return section("Final scores", *parts, note, measures(study), further(study), anchor="final") if parts else None
+    return (
+        section("Final scores", *parts, note, measures(study), further(study), anchor="final")
+        if parts
+        else None
+    )
 
 
 def measures(study: Study) -> Markup | None:
     """All measures of the last evaluation but the shares: co-players' returns, events per episode."""
-    latest = [(arm, record) for arm in study.arms if (record := arm.latest()) is not None and record.kind != "train"]
-    names = returns_first(name for _, record in latest for name in record.values if not name.startswith(SHARE))
+    latest = [
+        (arm, record) for arm in study.arms if (record := arm.latest()) is not None and record.kind != "train"
+    ]
+    names = returns_first(
+        name for _, record in latest for name in record.values if not name.startswith(SHARE)
+    )
     if len(names) < 2:
         return None
     rows = []
     for name in names:
-        cells = [cell(interval(record.values[name])) if name in record.values else NONE for _, record in latest]
+        cells = [
+            cell(interval(record.values[name])) if name in record.values else NONE for _, record in latest
+        ]
         rows.append((name, *cells))
     note = "IQM and 95 % interval per episode. Returns of co-players are the experimenter's knowledge: no learner sees them."
     head = ("measure", *(arm.label for arm, _ in latest))
@@ -204,15 +249,21 @@ def measures(study: Study) -> Markup | None:
 
 def cell(e: Estimate) -> Markup:
     """An estimate in one cell: the value, then the interval, fainter."""
-    return join([number(e.value), tag("span", bracket(e.low, e.high), class_="interval") if e.bounded else None], " ")
+    return join(
+        [number(e.value), tag("span", bracket(e.low, e.high), class_="interval") if e.bounded else None], " "
+    )
 
 
 def further(study: Study) -> Markup | None:
-    """What protocols evaluated beyond the experiment's own evaluation: one row per arm, condition and measure."""
+    """What protocols evaluated beyond the experiment's own evaluation: one row per arm, condition and
+    measure.
+    """
     rows = []
     for arm in study.arms:
         for record in arm.records:
-            if record.kind not in _OWN_SECTION and (record.labels or record.kind not in ("train", "eval", "final")):
+            if record.kind not in _OWN_SECTION and (
+                record.labels or record.kind not in ("train", "eval", "final")
+            ):
                 labels = ", ".join(f"{key} {value}" for key, value in record.labels.items())
                 rows += [
                     (arm.label, record.kind, labels, name, cell(interval(v)), seed_cells(v))
@@ -221,7 +272,8 @@ def further(study: Study) -> Markup | None:
     if not rows:
         return None
     return fold(
-        "Further evaluations", table(("arm", "evaluation", "condition", "measure", "IQM, 95 % interval", "each seed"), rows)
+        "Further evaluations",
+        table(("arm", "evaluation", "condition", "measure", "IQM, 95 % interval", "each seed"), rows),
     )
 
 

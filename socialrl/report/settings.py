@@ -33,19 +33,25 @@ def settings(study: Study) -> Section | None:
         rows = [row for row, key in zip(everything, keys, strict=True) if key in different]
         note = "What at least two arms have and set differently."
         parts.append(
-            join([tag("h3", "Differences between the arms"), tag("p", note, class_="note"), table(head, rows)])
+            join(
+                [tag("h3", "Differences between the arms"), tag("p", note, class_="note"), table(head, rows)]
+            )
             if rows
             else tag("p", "The arms have equal settings.")
         )
     marked = [i for i, key in enumerate(keys) if key in different]
     parts.append(fold(f"All {len(keys)} settings", table(head, everything, marked=marked)))
     return section(
-        "Settings", tag("div", *parts, class_="settings" if len(flat) <= COLUMNS else "settings joint"), anchor="settings"
+        "Settings",
+        tag("div", *parts, class_="settings" if len(flat) <= COLUMNS else "settings joint"),
+        anchor="settings",
     )
 
 
 def by_value(key: str, flat: Mapping[str, Mapping[str, str]]) -> Markup:
-    """The values of a setting, a line each with the arms that have it, the most common one first; a value alone if all do."""
+    """The values of a setting, a line each with the arms that have it, the most common one first; a value
+    alone if all do.
+    """
     arms: dict[str, list[str]] = {}
     for arm, values in flat.items():
         if key in values:
@@ -85,7 +91,9 @@ def reproduce(study: Study) -> Section:
     keys = list(dict.fromkeys(key for fact in facts for key in fact))
     rows = [(key, *(fact.get(key, NONE) for fact in facts)) for key in keys]
     head = ("", *(run.name for run in study.runs))
-    return section("To reproduce", tag("pre", "\n".join(commands)), table(head, rows), speed(study), anchor="reproduce")
+    return section(
+        "To reproduce", tag("pre", "\n".join(commands)), table(head, rows), speed(study), anchor="reproduce"
+    )
 
 
 def _facts(run: Run) -> dict[str, str]:
@@ -109,7 +117,9 @@ def speed(study: Study) -> Markup | None:
 
 
 def _cost(arm: ArmRun) -> tuple[str, ...]:
-    """Training alone: lines of timing.jsonl are chunks, their compile_seconds a running sum (from 0 again after a resume)."""
+    """Training alone: lines of timing.jsonl are chunks, their compile_seconds a running sum (from 0 again
+    after a resume).
+    """
 
     def known(key: str) -> list[float]:
         return [line[key] for line in arm.timing if key in line]

@@ -55,7 +55,10 @@ def social(study: Study, styles: Styles) -> Section | None:
         transfer_figure(tests, styles, main),
         influence_figures(tests, styles, main),
         fold("Bad company and new worlds in numbers", *map(as_html, rest)) if rest else None,
-        *(fold(f"All tables of {policy} actions", *map(as_html, tables(tests, policy))) for policy in policies[1:]),
+        *(
+            fold(f"All tables of {policy} actions", *map(as_html, tables(tests, policy)))
+            for policy in policies[1:]
+        ),
     ]
     return section(f"Social learning ({main} actions)", *parts, anchor="social")
 
@@ -67,7 +70,10 @@ def legend(tests: dict[str, Cells], styles: Styles, name: str) -> Markup:
 
 def as_html(one: Table) -> Markup:
     """A table with its title; an estimate that is missing is a dash."""
-    rows = [(*words, *(NONE if math.isnan(e.value) else cell(e) for e in estimates)) for words, estimates in one.rows]
+    rows = [
+        (*words, *(NONE if math.isnan(e.value) else cell(e) for e in estimates))
+        for words, estimates in one.rows
+    ]
     return join([tag("h3", one.title), table(one.head, rows)])
 
 
@@ -87,10 +93,14 @@ def company_figure(tests: dict[str, Cells], styles: Styles, policy: str) -> Mark
     conditions = companies(tests, policy)
     if not conditions:
         return None
-    groups = {title: {arm: measure(cells, one) for arm, cells in tests.items()} for title, one in conditions.items()}
+    groups = {
+        title: {arm: measure(cells, one) for arm, cells in tests.items()} for title, one in conditions.items()
+    }
     text = "Return at home beside others of all kinds, there throughout, and alone."
     picture = figure(
-        Markup(social_figures.bars(groups, styles, "company", "return")), text, legend(tests, styles, "company-key")
+        Markup(social_figures.bars(groups, styles, "company", "return")),
+        text,
+        legend(tests, styles, "company-key"),
     )
     return join([tag("h3", "Good and bad company"), picture])
 
@@ -100,9 +110,15 @@ def transfer_figure(tests: dict[str, Cells], styles: Styles, policy: str) -> Mar
     worlds = transfer_worlds(tests, policy)
     if not worlds:
         return None
-    groups = {world: {arm: shares(cells, world, policy)["full"] for arm, cells in tests.items()} for world in [HOME, *worlds]}
+    groups = {
+        world: {arm: shares(cells, world, policy)["full"] for arm, cells in tests.items()}
+        for world in [HOME, *worlds]
+    }
     alone = {world: [shares(cells, world, policy)["never"] for cells in tests.values()] for world in groups}
-    best = {world: max((interval(scores).value for scores in found), default=math.nan) for world, found in alone.items()}
+    best = {
+        world: max((interval(scores).value for scores in found), default=math.nan)
+        for world, found in alone.items()
+    }
     text = "Return beside experts in units of theirs, at home and on worlds new to the arms. Dashed: the best of them alone."
     drawn = Markup(social_figures.bars(groups, styles, "transfer", "full / experts", best))
     picture = figure(drawn, text, legend(tests, styles, "transfer-key"))
@@ -110,13 +126,21 @@ def transfer_figure(tests: dict[str, Cells], styles: Styles, policy: str) -> Mar
 
 
 def influence_figures(tests: dict[str, Cells], styles: Styles, policy: str) -> Markup | None:
-    """Influence over the episode with the company there throughout and for the first half, of arms that have it."""
+    """Influence over the episode with the company there throughout and for the first half, of arms that have
+    it.
+    """
     pictures = []
     for presence, title in (("full", "there throughout"), ("half", "there for the first half")):
         condition = Condition(HOME, policy, TRAINED, presence)
-        curves = {arm: curve for arm, cells in tests.items() if len(curve := over_bins(cells.get(condition, {}), "influence"))}
+        curves = {
+            arm: curve
+            for arm, cells in tests.items()
+            if len(curve := over_bins(cells.get(condition, {}), "influence"))
+        }
         if curves:
-            drawn = social_figures.over_episode(curves, styles, f"influence-{presence}", title, "nats per step")
+            drawn = social_figures.over_episode(
+                curves, styles, f"influence-{presence}", title, "nats per step"
+            )
             pictures.append(figure(Markup(drawn)))
     if not pictures:
         return None

@@ -37,7 +37,9 @@ def bars(
                 if arm in group:
                     _bar(axes, place + (number - (len(arms) - 1) / 2) * width, width, group[arm], styles[arm])
             if levels is not None and np.isfinite(level := levels.get(title, np.nan)):
-                axes.hlines(level, place - 0.46, place + 0.46, color=svg.INK, linewidth=1.4, linestyle=(0, (4.0, 2.0)))
+                axes.hlines(
+                    level, place - 0.46, place + 0.46, color=svg.INK, linewidth=1.4, linestyle=(0, (4.0, 2.0))
+                )
         return svg.inline(made, name, f"{ylabel} of {', '.join(arms)} under {', '.join(groups)}.")
 
 
@@ -48,7 +50,15 @@ def _bar(axes: Any, x: float, width: float, seeds: PerSeed, look: Style) -> None
         return
     axes.bar(x, estimate.value, width * 0.92, color=look.colour, alpha=0.35, linewidth=0)
     spread = (np.arange(len(finite)) - (len(finite) - 1) / 2) * width * 0.5 / len(finite)
-    axes.plot(x + spread, finite, "o", markersize=3.5, color="none", markeredgecolor=look.colour, markeredgewidth=0.8)
+    axes.plot(
+        x + spread,
+        finite,
+        "o",
+        markersize=3.5,
+        color="none",
+        markeredgecolor=look.colour,
+        markeredgewidth=0.8,
+    )
     if estimate.bounded:
         axes.vlines(x, estimate.low, estimate.high, color=look.colour, linewidth=2.4)
     axes.plot(x, estimate.value, look.marker, color=look.colour, markersize=7, markeredgecolor=svg.PAPER)
@@ -62,7 +72,9 @@ def over_episode(
     ylabel: str,
     level: float | None = None,
 ) -> str:
-    """A measure over the episode: IQM, its 95 % band, every seed as a thin line. level: where a dashed line is drawn."""
+    """A measure over the episode: IQM, its 95 % band, every seed as a thin line. level: where a dashed line
+    is drawn.
+    """
     with svg.style():
         made = svg.figure(WIDTH / 2.1, 2.6)
         axes = made.add_subplot(title=title, xlabel="share of the episode", ylabel=ylabel, xlim=(0, 1))
@@ -72,7 +84,15 @@ def over_episode(
             x = (np.arange(len(values)) + 0.5) / len(values)
             axes.plot(x, values, color=look.colour, linewidth=0.6, alpha=0.5)
             axes.fill_between(x, bands[:, 1], bands[:, 2], color=look.colour, alpha=0.18, linewidth=0)
-            axes.plot(x, bands[:, 0], color=look.colour, linestyle=look.dashes, linewidth=2, marker=look.marker, markersize=5)
+            axes.plot(
+                x,
+                bands[:, 0],
+                color=look.colour,
+                linestyle=look.dashes,
+                linewidth=2,
+                marker=look.marker,
+                markersize=5,
+            )
         if level is not None:
             axes.axhline(level, color=svg.INK, linewidth=1.4, linestyle=(0, (4.0, 2.0)))
         axes.set_ylim(bottom=0)

@@ -13,7 +13,13 @@ from socialrl.report.tables import SHARE
 
 def sources_of(study: Study) -> list[str]:
     """Every source that any arm could follow, self first, then by name and number."""
-    found = {name for arm in study.arms for kind in ("final", "eval") for name in arm.metrics(kind) if name.startswith(SHARE)}
+    found = {
+        name
+        for arm in study.arms
+        for kind in ("final", "eval")
+        for name in arm.metrics(kind)
+        if name.startswith(SHARE)
+    }
     return sorted((name.removeprefix(SHARE) for name in found), key=_place)
 
 
@@ -63,9 +69,13 @@ def _over_training(study: Study, colours: Mapping[str, str]) -> Markup | None:
             continue
         parts = {source: figures.mean_over_seeds(one.values) for source, one in series.items()}
         steps = next(iter(series.values())).steps
-        picture = Markup(figures.shares_over(steps, parts, colours, f"share{i}", f"{arm.label} over training"))
+        picture = Markup(
+            figures.shares_over(steps, parts, colours, f"share{i}", f"{arm.label} over training")
+        )
         pictures.append(tag("figure", tag("h4", arm.label), picture))
-    rest = tag("p", f"Followed no one, at any evaluation: {', '.join(alone)}.", class_="note") if alone else None
+    rest = (
+        tag("p", f"Followed no one, at any evaluation: {', '.join(alone)}.", class_="note") if alone else None
+    )
     if not pictures:
         return rest
     return join([tag("h3", "Over training"), tag("div", *pictures, class_="grid halves"), rest])

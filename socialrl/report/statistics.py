@@ -1,12 +1,13 @@
 """Interquartile means and bootstrap intervals over seeds, in numpy alone.
 
-The estimators are those of Agarwal et al. (2021), "Deep Reinforcement Learning at the Edge of the Statistical Precipice"
-(arXiv 2108.13264). Missing scores (NaN) are left out, and the caller shows how many there were. Everything is
+The estimators are those of Agarwal et al. (2021), "Deep Reinforcement Learning at the Edge of the Statistical
+Precipice" (arXiv 2108.13264). Missing scores (NaN) are left out, and the caller shows how many there were.
+Everything is
 deterministic: the resampling has a fixed seed.
 
-What to expect of few seeds: percentile intervals from few scores are too narrow. For normal scores, an interval called
-95 % holds the true value in about 75 % of experiments with 3 seeds, 91 % with 5, 93 % with 8 and 94 % with 10
-(`tests/report/test_statistics.py` measures it).
+What to expect of few seeds: percentile intervals from few scores are too narrow. For normal scores, an
+interval called 95 % holds the true value in about 75 % of experiments with 3 seeds, 91 % with 5, 93 % with 8
+and 94 % with 10 (`tests/report/test_statistics.py` measures it).
 """
 
 import dataclasses
@@ -39,9 +40,9 @@ NOTHING = Estimate(math.nan, math.nan, math.nan)
 def trim_weights(count: int) -> Float[np.ndarray, " n"]:
     """The weight of each of `count` sorted scores in their interquartile mean; they sum to 1.
 
-    A quarter of the mass is cut off at either end. Where count / 4 is no whole number the scores at the cut keep the
-    fraction that lies inside: 5 scores weigh (0, 0.75, 1, 0.75, 0) / 2.5. rliable (scipy's `trim_mean`) cuts whole
-    scores instead, floor(count / 4) on either side; the two agree if 4 divides count.
+    A quarter of the mass is cut off at either end. Where count / 4 is no whole number the scores at the cut
+    keep the fraction that lies inside: 5 scores weigh (0, 0.75, 1, 0.75, 0) / 2.5. rliable (scipy's
+    `trim_mean`) cuts whole scores instead, floor(count / 4) on either side; the two agree if 4 divides count.
     """
     edge = count / 4
     left = np.arange(count)
@@ -55,11 +56,15 @@ def interquartile_mean(scores: Float[np.ndarray, "*shape"]) -> float:
     return float(np.sort(finite) @ trim_weights(len(finite))) if len(finite) else math.nan
 
 
-def interval(scores: Float[np.ndarray, "seeds *tasks"], resamples: int = RESAMPLES, seed: int = 0) -> Estimate:
-    """The IQM of scores of shape (seeds,) or (seeds, tasks) and its 95 % interval by a stratified percentile bootstrap.
+def interval(
+    scores: Float[np.ndarray, "seeds *tasks"], resamples: int = RESAMPLES, seed: int = 0
+) -> Estimate:
+    """The IQM of scores of shape (seeds,) or (seeds, tasks) and its 95 % interval by a stratified percentile
+    bootstrap.
 
-    Each task is a stratum: seeds are drawn with replacement within each task on its own, and the IQM is taken over all
-    drawn scores (Agarwal et al. 2021, section 4.1). Two finite scores of one task are the least that gives an interval.
+    Each task is a stratum: seeds are drawn with replacement within each task on its own, and the IQM is taken
+    over all drawn scores (Agarwal et al. 2021, section 4.1). Two finite scores of one task are the least that
+    gives an interval.
     """
     strata = _strata(scores)
     value = interquartile_mean(np.concatenate(strata)) if strata else math.nan
@@ -68,7 +73,9 @@ def interval(scores: Float[np.ndarray, "seeds *tasks"], resamples: int = RESAMPL
     return Estimate(value, *_percentiles(_bootstrap_iqm(strata, resamples, np.random.default_rng(seed))))
 
 
-def intervals(curve: Float[np.ndarray, "points seeds"], resamples: int = 2_000, seed: int = 0) -> Float[np.ndarray, "points 3"]:
+def intervals(
+    curve: Float[np.ndarray, "points seeds"], resamples: int = 2_000, seed: int = 0
+) -> Float[np.ndarray, "points 3"]:
     """IQM, low and high at every point of a learning curve (pointwise intervals, not a simultaneous band)."""
     points = [interval(scores, resamples, seed) for scores in curve]
     return np.array([(p.value, p.low, p.high) for p in points], float).reshape(-1, 3)
@@ -80,12 +87,15 @@ def paired(a: Float[np.ndarray, "*a"], b: Float[np.ndarray, "*b"]) -> bool:
 
 
 def difference(
-    a: Float[np.ndarray, "a_seeds *tasks"], b: Float[np.ndarray, "b_seeds *tasks"], resamples: int = RESAMPLES, seed: int = 0
+    a: Float[np.ndarray, "a_seeds *tasks"],
+    b: Float[np.ndarray, "b_seeds *tasks"],
+    resamples: int = RESAMPLES,
+    seed: int = 0,
 ) -> Estimate:
     """IQM(a) - IQM(b) and its 95 % percentile bootstrap interval.
 
-    If `paired`, both arms are resampled with the same seeds, which keeps what a seed does to both of them (its level
-    order, say); otherwise each arm is resampled on its own.
+    If `paired`, both arms are resampled with the same seeds, which keeps what a seed does to both of them
+    (its level order, say); otherwise each arm is resampled on its own.
     """
     first, second = _strata(a), _strata(b)
     if not first or not second:
@@ -103,7 +113,8 @@ def probability_of_improvement(
 ) -> Estimate:
     """P(a seed of `a` scores above a seed of `b`), ties counted half, with its 95 % bootstrap interval.
 
-    The Mann-Whitney statistic: the mean over all pairs of [x > y] + [x = y] / 2 (Agarwal et al. 2021, section 4.3).
+    The Mann-Whitney statistic: the mean over all pairs of [x > y] + [x = y] / 2 (Agarwal et al. 2021, section
+    4.3).
     """
     x, y = _finite(a), _finite(b)
     if not len(x) or not len(y):

@@ -10,7 +10,8 @@ from socialrl.report.statistics import Estimate, interval
 
 
 def summarise_study(study: Study) -> dict[str, Any]:
-    """{arm: {metric: {"iqm", "low", "high", "seeds", "kind", "step"}}}: JSON values, null for what has no number.
+    """{arm: {metric: {"iqm", "low", "high", "seeds", "kind", "step"}}}: JSON values, null for what has no
+    number.
 
     kind and step say which evaluation it is: "final", or the latest that an interrupted run has.
     """

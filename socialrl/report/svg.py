@@ -1,6 +1,7 @@
 """Matplotlib figures as small inline SVG: text stays text, colours follow the page's light or dark scheme.
 
-No pyplot, no global state: every figure is drawn within its own rc context. The same figure gives the same bytes.
+No pyplot, no global state: every figure is drawn within its own rc context. The same figure gives the same
+bytes.
 """
 
 import contextlib
@@ -20,13 +21,19 @@ try:
     from PIL import Image
 except ImportError as error:
     raise SocialRLError(
-        "the report needs matplotlib and pillow, which are not both installed", "pip install 'socialrl[report]'"
+        "the report needs matplotlib and pillow, which are not both installed",
+        "pip install 'socialrl[report]'",
     ) from error
 
 # Drawn in these colours, then replaced by what the page's style sheet defines.
 INK, FAINT, LINES, PAPER = "#010203", "#040506", "#070809", "#fdfeff"
 _VARIABLES = {INK: "var(--ink)", FAINT: "var(--faint)", LINES: "var(--lines)", PAPER: "var(--paper)"}
-ON_WHITE = {INK: "#1b1f24", FAINT: "#5b6470", LINES: "#e3e6ea", PAPER: "#ffffff"}  # for pictures outside of a page
+ON_WHITE = {
+    INK: "#1b1f24",
+    FAINT: "#5b6470",
+    LINES: "#e3e6ea",
+    PAPER: "#ffffff",
+}  # for pictures outside of a page
 
 _STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
@@ -62,14 +69,17 @@ _STYLE: dict[Any, Any] = {
 
 @contextlib.contextmanager
 def style(colours: Mapping[str, str] | None = None) -> Iterator[None]:
-    """Within it figures are made and written: the report's style over matplotlib's defaults, whatever rc file there is.
+    """Within it figures are made and written: the report's style over matplotlib's defaults, whatever rc file
+    there is.
 
     colours: what stands for INK and so on already while drawing.
     """
     with matplotlib.rc_context(), warnings.catch_warnings():
         matplotlib.rcdefaults()
         matplotlib.rcParams.update({key: (colours or {}).get(value, value) for key, value in _STYLE.items()})
-        warnings.filterwarnings("ignore", message="Glyph .* missing from font")  # the browser's font may well have it
+        warnings.filterwarnings(
+            "ignore", message="Glyph .* missing from font"
+        )  # the browser's font may well have it
         yield
 
 
@@ -95,14 +105,17 @@ def png(made: Figure, colours: int = 128) -> bytes:
     buffer, small = io.BytesIO(), io.BytesIO()
     made.savefig(buffer, format="png", dpi=150, facecolor="#ffffff", metadata={"Software": None})
     with Image.open(buffer) as image:
-        image.convert("RGB").quantize(colours, kmeans=2, dither=Image.Dither.NONE).save(small, "PNG", optimize=True)
+        image.convert("RGB").quantize(colours, kmeans=2, dither=Image.Dither.NONE).save(
+            small, "PNG", optimize=True
+        )
     return small.getvalue()
 
 
 def inline(made: Figure, name: str, description: str) -> str:
     """The figure as an <svg> element.
 
-    name: unique on the page, it prefixes all ids. description: for screen readers; "" if words stand beside it.
+    name: unique on the page, it prefixes all ids. description: for screen readers; "" if words stand beside
+    it.
     """
     buffer = io.StringIO()
     nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
@@ -117,23 +130,31 @@ def _clean(text: str, name: str, description: str) -> str:
     text = _scope_ids(text, name)
     for colour, variable in _VARIABLES.items():
         text = text.replace(colour, variable)
-    text = re.sub(r"<[^>]*>", lambda m: _shorten(m[0]), re.sub(r"<style.*?</style>", "", text, flags=re.DOTALL))
+    text = re.sub(
+        r"<[^>]*>", lambda m: _shorten(m[0]), re.sub(r"<style.*?</style>", "", text, flags=re.DOTALL)
+    )
     text = re.sub(r"\n\s*", "\n", text)
     width = re.findall(r'width="([\d.]+)pt"', text)[0]
     role = 'role="img"' if description else 'aria-hidden="true"'
-    text = re.sub(r'^<svg[^>]*viewBox="([^"]*)"[^>]*>', rf'<svg viewBox="\1" {role} style="width: {width}pt">', text)
+    text = re.sub(
+        r'^<svg[^>]*viewBox="([^"]*)"[^>]*>', rf'<svg viewBox="\1" {role} style="width: {width}pt">', text
+    )
     return text.replace(">", f"><title>{_escape(description)}</title>" if description else ">", 1).strip()
 
 
 def _scope_ids(text: str, name: str) -> str:
-    """Ids that something refers to get the figure's name in front; all others go, so that a page has no id twice."""
+    """Ids that something refers to get the figure's name in front; all others go, so that a page has no id
+    twice.
+    """
     used = set(re.findall(r'(?:url\(#|href="#)([^)"]+)', text))
     text = re.sub(r' id="([^"]*)"', lambda m: f' id="{name}-{m[1]}"' if m[1] in used else "", text)
     return re.sub(r'(url\(#|href="#)', rf"\g<1>{name}-", text)
 
 
 def _shorten(element: str) -> str:
-    """A start tag without the typeface (the page sets its own) and with coordinates to a hundredth of a point."""
+    """A start tag without the typeface (the page sets its own) and with coordinates to a hundredth of a
+    point.
+    """
     element = re.sub(r"font-family: [^;\"]*;? ?", "", element)
     return re.sub(r"(\d\.\d\d)\d+", r"\1", element)
 

@@ -39,7 +39,15 @@ def format_table(summary: dict[str, Any]) -> str:
         star = "" if entry.get("kind", "final") == "final" else "*"
         unfinished |= bool(star)
         seeds = " ".join(number(value, 1) for value in entry["seeds"])
-        rows.append((arm + star, number(entry["iqm"]), bracket(entry["low"], entry["high"]), seeds, _followed(metrics)))
+        rows.append(
+            (
+                arm + star,
+                number(entry["iqm"]),
+                bracket(entry["low"], entry["high"]),
+                seeds,
+                _followed(metrics),
+            )
+        )
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = ["  ".join(_pad(row, widths)).rstrip() for row in rows]
     lines.insert(1, "-" * max(len(line) for line in lines))
@@ -51,7 +59,10 @@ def format_table(summary: dict[str, Any]) -> str:
 
 def _pad(row: Sequence[str], widths: Sequence[int]) -> list[str]:
     """The cells at equal widths; the second column holds numbers and aligns right."""
-    return [cell.rjust(w) if i == 1 else cell.ljust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True))]
+    return [
+        cell.rjust(w) if i == 1 else cell.ljust(w)
+        for i, (cell, w) in enumerate(zip(row, widths, strict=True))
+    ]
 
 
 def _followed(metrics: dict[str, Any]) -> str:

@@ -12,7 +12,9 @@ from socialrl.report.statistics import Estimate, interval
 from socialrl.report.tables import SHARE
 
 Key = tuple[str, str]  # arm and method
-Points = dict[str, tuple[np.ndarray, list[Estimate]]]  # by method: after how many episodes, and the return then
+Points = dict[
+    str, tuple[np.ndarray, list[Estimate]]
+]  # by method: after how many episodes, and the return then
 
 
 def few_shot(study: Study, arm_styles: Styles) -> Section | None:
@@ -37,14 +39,19 @@ def few_shot(study: Study, arm_styles: Styles) -> Section | None:
 
 
 def methods(study: Study, arm_styles: Styles) -> tuple[Points, dict[str, figures.Style]]:
-    """The return of every method after some episodes of the new tasks, and how each is drawn; empty if nothing was measured."""
+    """The return of every method after some episodes of the new tasks, and how each is drawn; empty if
+    nothing was measured.
+    """
     curves = few_shot_curves(study)
     names = {key: key[0] if key[1] in ("", key[0]) else f"{key[0]}: {key[1]}" for key in curves}
     styles: dict[str, figures.Style] = {}
     for arm in dict.fromkeys(arm for arm, _ in curves):
         own = [name for key, name in names.items() if key[0] == arm]
         styles |= dict(zip(own, figures.variants(arm_styles[arm], len(own)), strict=True))
-    points = {names[key]: (episodes, [interval(score) for score in scores]) for key, (episodes, scores) in curves.items()}
+    points = {
+        names[key]: (episodes, [interval(score) for score in scores])
+        for key, (episodes, scores) in curves.items()
+    }
     return points, styles
 
 
@@ -53,12 +60,25 @@ def followed(study: Study) -> Markup | None:
     rows = []
     for arm in study.arms:
         for record in arm.of("few_shot"):
-            shares = {name[len(SHARE) :]: values for name, values in record.values.items() if name.startswith(SHARE)}
-            means = {source: float(np.nanmean(values)) for source, values in shares.items() if np.isfinite(values).any()}
-            if any(share > 0 for source, share in means.items() if source != "self") and "return" in record.values:
-                sources = ", ".join(f"{source} {share:.0%}" for source, share in means.items() if share >= 0.005)
+            shares = {
+                name[len(SHARE) :]: values for name, values in record.values.items() if name.startswith(SHARE)
+            }
+            means = {
+                source: float(np.nanmean(values))
+                for source, values in shares.items()
+                if np.isfinite(values).any()
+            }
+            if (
+                any(share > 0 for source, share in means.items() if source != "self")
+                and "return" in record.values
+            ):
+                sources = ", ".join(
+                    f"{source} {share:.0%}" for source, share in means.items() if share >= 0.005
+                )
                 task, count = record.labels.get("preference", ""), record.labels.get("episodes", "")
-                rows.append((arm.label, str(task), str(count), f"{np.nanmean(record.values['return']):.1f}", sources))
+                rows.append(
+                    (arm.label, str(task), str(count), f"{np.nanmean(record.values['return']):.1f}", sources)
+                )
     if not rows:
         return None
     head = ("arm", "new task", "episodes of it", "return", "steps followed")

@@ -36,7 +36,9 @@ def run(paths: list[Path], size: tuple[int, int] = (1280, 800), theme: str = "li
 
 def _check(replays: tuple[Replay, ...]) -> None:
     """Posts what became of each replay, one after the other, until the window is closed."""
-    from socialrl.record.resimulation import resimulate  # brings jax, which opening a window need not wait for
+    from socialrl.record.resimulation import (
+        resimulate,
+    )  # brings jax, which opening a window need not wait for
 
     for which, replay in enumerate(replays):
         text = resimulate(replay).text

@@ -33,8 +33,12 @@ def faster(scene: Scene, by: int) -> Scene:
 
 
 def jump(scene: Scene, by: int, to: str = "source") -> Scene:
-    """The next (1) or previous (-1) change of source, reward or penalty; the end or the start if there is none."""
-    marks = {"source": scene.changes, "reward": lambda: scene.paid(1), "penalty": lambda: scene.paid(-1)}[to]()
+    """The next (1) or previous (-1) change of source, reward or penalty; the end or the start if there is
+    none.
+    """
+    marks = {"source": scene.changes, "reward": lambda: scene.paid(1), "penalty": lambda: scene.paid(-1)}[
+        to
+    ]()
     if by > 0:
         later = marks[marks > scene.t]
         return scene.at(int(later[0]) if len(later) else scene.steps)
@@ -80,10 +84,17 @@ COMMANDS = (
     Command(("shift+tab",), "shift tab", "view of the previous seat", lambda s: next_seat(s, -1)),
     Command(("v",), "v", "mark what the seat sees", lambda s: replace(s, view=not s.view)),
     Command(("l",), "l", "loop", lambda s: replace(s, loop=not s.loop)),
-    Command(("t",), "t", "light, dark", lambda s: replace(s, theme="dark" if s.theme == "light" else "light")),
-    Command(("h", "f1", "?", "shift+/"), "h", "this help", lambda s: replace(s, help=not s.help, picker=False)),
     Command(
-        ("escape", "q"), "q, esc", "close, quit", lambda s: replace(s, help=False, picker=False) if s.help or s.picker else None
+        ("t",), "t", "light, dark", lambda s: replace(s, theme="dark" if s.theme == "light" else "light")
+    ),
+    Command(
+        ("h", "f1", "?", "shift+/"), "h", "this help", lambda s: replace(s, help=not s.help, picker=False)
+    ),
+    Command(
+        ("escape", "q"),
+        "q, esc",
+        "close, quit",
+        lambda s: replace(s, help=False, picker=False) if s.help or s.picker else None,
     ),
 )
 BY_KEY = {key: command for command in COMMANDS for key in command.keys}

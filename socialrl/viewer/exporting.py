@@ -23,7 +23,14 @@ ENDINGS = (".gif", ".mp4", ".png", "")
 
 
 def write(
-    path: Path, out: Path, episode: int, step: int | None, size: tuple[int, int], fps: Real, theme: str, **options: Any
+    path: Path,
+    out: Path,
+    episode: int,
+    step: int | None,
+    size: tuple[int, int],
+    fps: Real,
+    theme: str,
+    **options: Any,
 ) -> None:
     """See `socialrl.viewer.export`."""
     ending = out.suffix.lower()
@@ -33,7 +40,8 @@ def write(
     if ending != ".png" and step is not None:
         kind = ending or "folder"
         raise SocialRLError(
-            f"{out}: a {kind} shows the whole episode, not step {step}", "end it in .png, or leave the step out"
+            f"{out}: a {kind} shows the whole episode, not step {step}",
+            "end it in .png, or leave the step out",
         )
     if not 0.1 <= fps <= 50:
         raise SocialRLError(f"fps: {fps}", "give 0.1..50")
@@ -64,7 +72,9 @@ def _png(image: UInt8[np.ndarray, "h w 3"]) -> bytes:
 def _sequence(out: Path, frame: Frame, steps: int) -> None:
     """step-0000.png and so on in a folder that is made, or is empty."""
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise SocialRLError(f"{out}: there is something already", "name a new folder, or end it in .gif, .mp4 or .png")
+        raise SocialRLError(
+            f"{out}: there is something already", "name a new folder, or end it in .gif, .mp4 or .png"
+        )
     try:
         out.mkdir(exist_ok=True)
     except OSError as error:
@@ -74,7 +84,9 @@ def _sequence(out: Path, frame: Frame, steps: int) -> None:
 
 
 def _film(out: Path, frame: Frame, steps: int, size: tuple[int, int], fps: Real) -> None:
-    """H.264 in .mp4, all or nothing; the last frame stays for a second. An odd row or column of pixels is left out."""
+    """H.264 in .mp4, all or nothing; the last frame stays for a second. An odd row or column of pixels is
+    left out.
+    """
     try:
         import imageio_ffmpeg  # type: ignore[import-not-found]
     except ImportError as error:
@@ -83,7 +95,9 @@ def _film(out: Path, frame: Frame, steps: int, size: tuple[int, int], fps: Real)
     width, height = (n - n % 2 for n in size)
     with tempfile.TemporaryDirectory() as folder:
         part = Path(folder) / "film.mp4"
-        film = imageio_ffmpeg.write_frames(part, (width, height), fps=fps, codec="libx264", quality=7, macro_block_size=2)
+        film = imageio_ffmpeg.write_frames(
+            part, (width, height), fps=fps, codec="libx264", quality=7, macro_block_size=2
+        )
         film.send(None)
         for t in [*range(steps + 1), *[steps] * round(fps)]:
             film.send(np.ascontiguousarray(frame(t)[:height, :width]))
@@ -98,7 +112,9 @@ def _encoded(picture: Image.Image, kind: str, **options: Any) -> bytes:
 
 
 def _animation(frame: Frame, steps: int, size: tuple[int, int], fps: Real) -> bytes:
-    """A GIF that repeats; the last frame stays for a second. All frames share one palette, so nothing flickers."""
+    """A GIF that repeats; the last frame stays for a second. All frames share one palette, so nothing
+    flickers.
+    """
     sheet = Image.new("RGB", (size[0], size[1] * 3))
     for i, t in enumerate((0, steps // 2, steps)):
         sheet.paste(Image.fromarray(frame(t)), (0, size[1] * i))
@@ -112,4 +128,6 @@ def _animation(frame: Frame, steps: int, size: tuple[int, int], fps: Real) -> by
     each = max(20, round(1000 / fps))
     durations = [each] * steps + [max(1000, each)]
     first = next(all_frames)
-    return _encoded(first, "GIF", save_all=True, append_images=all_frames, duration=durations, loop=0, disposal=1)
+    return _encoded(
+        first, "GIF", save_all=True, append_images=all_frames, duration=durations, loop=0, disposal=1
+    )

@@ -17,7 +17,9 @@ def find(paths: list[Path]) -> list[Path]:
             continue
         inside = sorted((path / "replays").glob("*.npz")) or sorted(path.glob("*.npz"))
         if not inside:
-            raise SocialRLError(f"{path}: no replays in this folder", "name a run folder, or a file of its replays/")
+            raise SocialRLError(
+                f"{path}: no replays in this folder", "name a run folder, or a file of its replays/"
+            )
         found += inside
     if not found:
         raise SocialRLError("view: no replay given", "name one, such as runs/coin_grid/001")
@@ -31,8 +33,8 @@ def read(paths: list[Path]) -> tuple[tuple[Replay, ...], tuple[str, ...]]:
 
 
 def opening(replays: tuple[Replay, ...]) -> tuple[int, int]:
-    """Where to begin: the first replay in which anybody else is followed, or else the first, and in it the episode with
-    the largest share of such steps."""
+    """Where to begin: the first replay in which anybody else is followed, or else the first, and in it the
+    episode with the largest share of such steps."""
     which = next((i for i, replay in enumerate(replays) if (replay.source > 0).any()), 0)
     replay = replays[which]
     return which, int(np.argmax([np.mean(replay.during("source", e) > 0) for e in range(replay.episodes)]))

@@ -26,8 +26,8 @@ CARD = 18  # between the edge of a side card and what is in it
 class Layout:
     """Where everything is: cards in the window, and what lies in them.
 
-    main: one card with the boards of all panes. side: one card per side panel, of the first pane and then of the next. tab:
-    the card below them, None while two replays are compared.
+    main: one card with the boards of all panes. side: one card per side panel, of the first pane and then of
+    the next. tab: the card below them, None while two replays are compared.
     """
 
     scale: Real
@@ -54,7 +54,11 @@ class Layout:
         halves = _in_a_row(self.main, self.panes, gap)
         side = self.side[0]
         below, width = side.top > self.main.top, halves[0].width - 2 * gap
-        size = (width, side.top - self.main.top - 2 * gap) if below else (width - side.width, self.main.height - 2 * gap)
+        size = (
+            (width, side.top - self.main.top - 2 * gap)
+            if below
+            else (width - side.width, self.main.height - 2 * gap)
+        )
         return tuple(pygame.Rect(h.left + gap, h.top + gap, max(1, size[0]), max(1, size[1])) for h in halves)
 
     @property
@@ -64,7 +68,9 @@ class Layout:
             return ()
         tabs = panels("tab")
         bar = pygame.Rect(self.tab.left, self.tab.top, self.tab.width, self._px(40))
-        return tuple(zip(tabs, _in_a_row(bar.inflate(-2 * self._px(8), -2 * self._px(6)), len(tabs), 2), strict=True))
+        return tuple(
+            zip(tabs, _in_a_row(bar.inflate(-2 * self._px(8), -2 * self._px(6)), len(tabs), 2), strict=True)
+        )
 
     @property
     def tab_inner(self) -> pygame.Rect | None:
@@ -82,8 +88,9 @@ class Layout:
 def layout(size: tuple[int, int], scene: Scene) -> Layout:
     """Head, world, side panels and timeline in a window.
 
-    The side panels stand in a column that takes what the grid leaves free, within bounds; in an upright window they stand
-    in a row below the world. Of two replays side by side each has its decision beside or below its world.
+    The side panels stand in a column that takes what the grid leaves free, within bounds; in an upright
+    window they stand in a row below the world. Of two replays side by side each has its decision beside or
+    below its world.
     """
     width, height = size
     rows, cells = scene.replay.tiles.shape[2:]
@@ -103,7 +110,10 @@ def layout(size: tuple[int, int], scene: Scene) -> Layout:
         wish = max(px(panel.height(pane, 400) + 2 * CARD) for pane in scene.panes for panel in panels("side"))
         halves = _in_a_row(room, 2, pad)
         low, wide = (min(wish, room.height * 45 // 100), 100) if upright else (room.height, 50)
-        side = [pygame.Rect(h.right - h.width * wide // 100, h.bottom - low, h.width * wide // 100, low) for h in halves]
+        side = [
+            pygame.Rect(h.right - h.width * wide // 100, h.bottom - low, h.width * wide // 100, low)
+            for h in halves
+        ]
         return Layout(scale, head, room, tuple(side), None, foot, 2)
     wishes = [px(panel.height(scene, 400) + 2 * CARD) for panel in panels("side")]
     if upright:
@@ -114,13 +124,17 @@ def layout(size: tuple[int, int], scene: Scene) -> Layout:
         free = room.width - pad - px(24) - round((room.height - px(24)) * cells / rows)
         column = min(max(px(400), min(px(560), free)), room.width // 2)
         main = pygame.Rect(room.left, room.top, max(1, room.width - column - pad), room.height)
-        side = _in_a_column(pygame.Rect(main.right + pad, room.top, column, room.height), [*wishes, px(TAB)], pad)
+        side = _in_a_column(
+            pygame.Rect(main.right + pad, room.top, column, room.height), [*wishes, px(TAB)], pad
+        )
     return Layout(scale, head, main, side[:-1], side[-1], foot)
 
 
 def _in_a_row(rect: pygame.Rect, count: int, gap: int) -> tuple[pygame.Rect, ...]:
     width = max(1, (rect.width - gap * (count - 1)) // count)
-    return tuple(pygame.Rect(rect.left + i * (width + gap), rect.top, width, rect.height) for i in range(count))
+    return tuple(
+        pygame.Rect(rect.left + i * (width + gap), rect.top, width, rect.height) for i in range(count)
+    )
 
 
 def _in_a_column(rect: pygame.Rect, wishes: list[int], gap: int) -> tuple[pygame.Rect, ...]:
@@ -129,7 +143,11 @@ def _in_a_column(rect: pygame.Rect, wishes: list[int], gap: int) -> tuple[pygame
     cards, top = [], rect.top
     for i, wish in enumerate(wishes):
         last = i == len(wishes) - 1
-        cards.append(pygame.Rect(rect.left, top, rect.width, max(1, rect.bottom - top if last else int(wish * squeeze))))
+        cards.append(
+            pygame.Rect(
+                rect.left, top, rect.width, max(1, rect.bottom - top if last else int(wish * squeeze))
+            )
+        )
         top = cards[-1].bottom + gap
     return tuple(cards)
 
@@ -202,13 +220,26 @@ def _head(brush: Brush, rect: pygame.Rect, scene: Scene) -> None:
     about = f"seed {replay.seed} · after {replay.step:,} steps"
     end += brush.px(14)
     if scene.beside is None and x - end > brush.px(60):
-        brush.text(about, (end, rect.centery + brush.px(1)), 15, theme.quiet, anchor="midleft", width=x - end - brush.px(16))
+        brush.text(
+            about,
+            (end, rect.centery + brush.px(1)),
+            15,
+            theme.quiet,
+            anchor="midleft",
+            width=x - end - brush.px(16),
+        )
 
 
 def draw_frame(
-    replay: Replay, episode: int, t: int, size: tuple[int, int] = (1280, 800), theme: str = "light", **options: Any
+    replay: Replay,
+    episode: int,
+    t: int,
+    size: tuple[int, int] = (1280, 800),
+    theme: str = "light",
+    **options: Any,
 ) -> UInt8[np.ndarray, "h w 3"]:
-    """State t of an episode as the window shows it, but without hints on keys. options: other fields of Scene, as `seat`.
+    """State t of an episode as the window shows it, but without hints on keys. options: other fields of
+    Scene, as `seat`.
 
     Raises SocialRLError for an episode, a step, a size or a theme that is not there.
     """
@@ -221,8 +252,14 @@ def draw_frame(
 def check(replay: Replay, episode: int, t: int, size: tuple[int, int]) -> None:
     """Raises SocialRLError for an episode, a step or a size that is not there."""
     if not 0 <= episode < replay.episodes:
-        raise SocialRLError(f"episode {episode}: the replay has {replay.episodes}", f"give 0..{replay.episodes - 1}")
+        raise SocialRLError(
+            f"episode {episode}: the replay has {replay.episodes}", f"give 0..{replay.episodes - 1}"
+        )
     if not 0 <= t <= replay.steps(episode):
-        raise SocialRLError(f"step {t}: episode {episode} has {replay.steps(episode)}", f"give 0..{replay.steps(episode)}")
+        raise SocialRLError(
+            f"step {t}: episode {episode} has {replay.steps(episode)}", f"give 0..{replay.steps(episode)}"
+        )
     if not all(low <= n <= high for n, low, high in zip(size, MIN_SIZE, MAX_SIZE, strict=True)):
-        raise SocialRLError(f"size: {size[0]} x {size[1]}", "give from {} x {} to {} x {}".format(*MIN_SIZE, *MAX_SIZE))
+        raise SocialRLError(
+            f"size: {size[0]} x {size[1]}", "give from {} x {} to {} x {}".format(*MIN_SIZE, *MAX_SIZE)
+        )

@@ -191,7 +191,9 @@ class Brush:
             for y, top in ((0, rect.top), (r, rect.bottom - r)):
                 self.surface.blit(round_one, (left, top), (x, y, r, r))
 
-    def frame(self, rect: pygame.Rect, colour: Colour, inside: Colour, width: Real = 2, radius: Real = 5) -> None:
+    def frame(
+        self, rect: pygame.Rect, colour: Colour, inside: Colour, width: Real = 2, radius: Real = 5
+    ) -> None:
         """A box with an outline."""
         self.box(rect, colour, radius)
         w = self.px(width)
@@ -212,7 +214,15 @@ class Brush:
         r, (x, y) = self.px(size) / 2, centre
         if name in ARROWS:
             dx, dy = ARROWS[name]
-            outline = ((0, 1), (0.85, 0.1), (0.28, 0.1), (0.28, -1), (-0.28, -1), (-0.28, 0.1), (-0.85, 0.1))  # aside, ahead
+            outline = (
+                (0, 1),
+                (0.85, 0.1),
+                (0.28, 0.1),
+                (0.28, -1),
+                (-0.28, -1),
+                (-0.28, 0.1),
+                (-0.85, 0.1),
+            )  # aside, ahead
             self.polygon([(x + r * (dx * f - dy * s), y + r * (dy * f + dx * s)) for s, f in outline], colour)
         elif name in ("stay", "noop", "wait"):
             self.icon(disc(max(2, round(r * 0.5)), colour), centre)

@@ -12,9 +12,16 @@ from socialrl_envs.sprites import Colour, Real
 
 
 def draw(
-    brush: Brush, rect: pygame.Rect, series: Float[np.ndarray, "lines T"], colours: tuple[Colour, ...], t: int, unit: str
+    brush: Brush,
+    rect: pygame.Rect,
+    series: Float[np.ndarray, "lines T"],
+    colours: tuple[Colour, ...],
+    t: int,
+    unit: str,
 ) -> None:
-    """One line per row of `series` (NaN: no line there), and where t is; the scale stands at its ends, in `unit`."""
+    """One line per row of `series` (NaN: no line there), and where t is; the scale stands at its ends, in
+    `unit`.
+    """
     if rect.width < 20 or rect.height < 20:
         return
     data = np.ascontiguousarray(series, np.float32)
@@ -26,7 +33,13 @@ def draw(
 
 @lru_cache(maxsize=16)
 def _still(
-    data: bytes, shape: tuple[int, int], colours: tuple[Colour, ...], size: tuple[int, int], theme: str, scale: Real, unit: str
+    data: bytes,
+    shape: tuple[int, int],
+    colours: tuple[Colour, ...],
+    size: tuple[int, int],
+    theme: str,
+    scale: Real,
+    unit: str,
 ) -> pygame.Surface:
     series = np.frombuffer(data, np.float32).reshape(shape)
     surface = pygame.Surface(size, 0, 32)
@@ -53,13 +66,17 @@ def _still(
 
 
 def _points(line: Float[np.ndarray, " T"], width: int) -> list[list[tuple[Real, Real]]]:
-    """The stretches without NaN as points; where a pixel holds several steps, their least and their largest value."""
+    """The stretches without NaN as points; where a pixel holds several steps, their least and their largest
+    value.
+    """
     steps = len(line)
     if steps <= width:
         xs, ys = (np.arange(steps) + 0.5) / steps * width, line
     else:
         first, _ = columns(steps, width)
-        ys = np.stack([np.minimum.reduceat(line, first), np.maximum.reduceat(line, first)], axis=1).reshape(-1)
+        ys = np.stack([np.minimum.reduceat(line, first), np.maximum.reduceat(line, first)], axis=1).reshape(
+            -1
+        )
         xs = np.repeat(np.arange(width), 2)
     stretches: list[list[tuple[Real, Real]]] = [[]]
     for x, y in zip(xs.tolist(), ys.tolist(), strict=True):

@@ -1,4 +1,6 @@
-"""What is to be seen: which replay, which step, which seat, and how. Frozen, so that a frame is a function of it."""
+"""What is to be seen: which replay, which step, which seat, and how. Frozen, so that a frame is a function of
+it.
+"""
 
 import dataclasses
 from types import SimpleNamespace
@@ -16,11 +18,13 @@ SPEEDS = (1, 2, 4, 8, 16, 32, 64, 128)  # steps per second
 class Scene:
     """One moment of the viewer.
 
-    t: state shown, 0..steps; the decision shown is that of step t. novice: whose decisions, a number among the novices.
+    t: state shown, 0..steps; the decision shown is that of step t. novice: whose decisions, a number among
+    the novices.
     seat: whose view is marked. view: whether it is marked. names: what each replay is called.
-    tab: the panel shown under the decision, a number among the tabs. beside: another replay that is shown next to this one.
-    hints: whether the head says how it plays, which a picture in a file need not. verdicts: what the code of today's worlds
-    made of a replay, by its number.
+    tab: the panel shown under the decision, a number among the tabs. beside: another replay that is shown
+    next to this one.
+    hints: whether the head says how it plays, which a picture in a file need not. verdicts: what the code of
+    today's worlds made of a replay, by its number.
     """
 
     replays: tuple[Replay, ...]
@@ -57,7 +61,9 @@ class Scene:
         t = min(self.t, other.steps(episode))
         novice = min(self.novice, len(other.novices) - 1)
         seat = self.seat if self.seat is not None and self.seat < len(other.agents) else None
-        return own, dataclasses.replace(own, which=self.beside, episode=episode, t=t, novice=novice, seat=seat)
+        return own, dataclasses.replace(
+            own, which=self.beside, episode=episode, t=t, novice=novice, seat=seat
+        )
 
     @property
     def steps(self) -> int:
@@ -78,7 +84,9 @@ class Scene:
     @property
     def source(self) -> int:
         """The source followed in step t (in the last step, once the episode is over)."""
-        return int(self.replay.source[self.episode, min(self.t, self.replay.steps(self.episode) - 1), self.novice])
+        return int(
+            self.replay.source[self.episode, min(self.t, self.replay.steps(self.episode) - 1), self.novice]
+        )
 
     def at(self, t: int) -> "Scene":
         """The scene at another step, at most the last state."""
@@ -96,12 +104,16 @@ class Scene:
             return self
         last = self.replays[which].episodes - 1
         beside = None if which == self.beside else self.beside
-        return dataclasses.replace(self, which=which, episode=min(self.episode, last), t=0, novice=0, seat=None, beside=beside)
+        return dataclasses.replace(
+            self, which=which, episode=min(self.episode, last), t=0, novice=0, seat=None, beside=beside
+        )
 
     def of_seat(self, seat: int) -> "Scene":
         """Another seat's view; if it is a novice, its decisions too."""
         novices = self.replay.novices
-        return dataclasses.replace(self, seat=seat, novice=novices.index(seat) if seat in novices else self.novice)
+        return dataclasses.replace(
+            self, seat=seat, novice=novices.index(seat) if seat in novices else self.novice
+        )
 
     def advanced(self) -> "Scene":
         """One step of playing: at the end it stops, or begins again in a loop."""
@@ -117,7 +129,9 @@ class Scene:
         return dataclasses.replace(self, beside=others[at]) if at < len(others) else alone.at(self.t)
 
     def like(self, by: int, *same: str) -> "Scene":
-        """The next (1) or previous (-1) replay that agrees with this one in these fields, at the same step if it has it."""
+        """The next (1) or previous (-1) replay that agrees with this one in these fields, at the same step if
+        it has it.
+        """
         keys = [tuple(getattr(r, field) for field in same) for r in self.replays]
         order = [(self.which + by * i) % len(keys) for i in range(1, len(keys))]
         which = next((i for i in order if keys[i] == keys[self.which]), self.which)
@@ -134,8 +148,8 @@ class Scene:
         return np.flatnonzero(sign * reward > 0) + 1
 
     def visible(self) -> Bool[np.ndarray, "H W"]:
-        """The cells that the chosen seat sees: before it and not behind walls where seats turn, around it where views are
-        partial, all of them else."""
+        """The cells that the chosen seat sees: before it and not behind walls where seats turn, around it
+        where views are partial, all of them else."""
         replay = self.replay
         at = (self.episode, self.t)
         state = Picture(replay.tiles[at], replay.position[at], replay.heading[at], replay.present[at])
@@ -144,7 +158,9 @@ class Scene:
             "observation": replay.world.get("observation", "partial"),
             "occlusion": replay.world.get("occlusion", True),
         }
-        world = SimpleNamespace(config=SimpleNamespace(**options), spec=SimpleNamespace(actions=replay.actions))
+        world = SimpleNamespace(
+            config=SimpleNamespace(**options), spec=SimpleNamespace(actions=replay.actions)
+        )
         return seen_by(world, state, self.chosen)
 
     @property

@@ -1,6 +1,8 @@
-"""The timeline: a ribbon per novice, coloured by whom it follows at every step, its rewards, and a cursor to drag.
+"""The timeline: a ribbon per novice, coloured by whom it follows at every step, its rewards, and a cursor to
+drag.
 
-A policy that follows nobody has a ribbon in its own colour, the fuller the more the sight of the others moves it.
+A policy that follows nobody has a ribbon in its own colour, the fuller the more the sight of the others moves
+it.
 
 What does not change while scrubbing is drawn once per episode and size.
 """
@@ -51,7 +53,9 @@ def shares(source: np.ndarray, sources: int, width: int) -> Float[np.ndarray, "w
     return (counts[last] - counts[first]) / (last - first)[:, None]
 
 
-def ribbon(replay: Replay, episode: int, novice: int, width: int, height: int) -> UInt8[np.ndarray, "height width 3"]:
+def ribbon(
+    replay: Replay, episode: int, novice: int, width: int, height: int
+) -> UInt8[np.ndarray, "height width 3"]:
     """One colour per step; where a pixel holds several steps, their colours are stacked by their share."""
     source = replay.during("source", episode)[:, novice]
     upto = np.cumsum(shares(source, len(replay.sources), width), axis=1)
@@ -63,11 +67,15 @@ def ribbon(replay: Replay, episode: int, novice: int, width: int, height: int) -
 
 def has_influence(replay: Replay, episode: int, novice: int) -> bool:
     """Whether there is nobody else to follow, but an influence of the others on the policy."""
-    return len(replay.sources) == 1 and bool(np.isfinite(replay.during("influence", episode)[:, novice]).any())
+    return len(replay.sources) == 1 and bool(
+        np.isfinite(replay.during("influence", episode)[:, novice]).any()
+    )
 
 
 def strengths(replay: Replay, episode: int, novice: int) -> Float[np.ndarray, " steps"]:
-    """How clear a decision between sources was; for a policy without any, how much the sight of the others moved it. 0..1."""
+    """How clear a decision between sources was; for a policy without any, how much the sight of the others
+    moved it. 0..1.
+    """
     if not has_influence(replay, episode, novice):
         return margins(replay, episode, novice)
     nats = np.nan_to_num(replay.during("influence", episode)[:, novice].astype(float))
@@ -82,7 +90,9 @@ def in_columns(values: Float[np.ndarray, " steps"], width: int) -> Float[np.ndar
 
 
 def margins(replay: Replay, episode: int, novice: int) -> Float[np.ndarray, " steps"]:
-    """By how much what was done was worth more than the best of any other source: 0..1 of the episode's largest; 0 without."""
+    """By how much what was done was worth more than the best of any other source: 0..1 of the episode's
+    largest; 0 without.
+    """
     values, source = replay.during("values", episode)[:, novice], replay.during("source", episode)[:, novice]
     action, steps = replay.during("action", episode)[:, replay.novices[novice]], np.arange(len(source))
     others = np.where(np.isnan(values), -np.inf, values)
@@ -153,7 +163,10 @@ class Timeline:
         label = f"step {scene.t:,}" if not scene.ended else f"end, {scene.t:,} steps"
         width = brush.px(104)
         pill = pygame.Rect(0, 0, width, brush.px(22))
-        pill.midbottom = (round(min(max(x, self.rect.left + width / 2), self.rect.right - width / 2)), top + brush.px(1))
+        pill.midbottom = (
+            round(min(max(x, self.rect.left + width / 2), self.rect.right - width / 2)),
+            top + brush.px(1),
+        )
         brush.box(pill, theme.accent, 6)
         brush.text(label, pill.center, 13, theme.card, anchor="center", width=width - 6)
 
@@ -162,7 +175,9 @@ class Timeline:
 def _still(
     shown: tuple[tuple[Replay, int, int], ...], span: int, size: tuple[int, int], theme: str, scale: Real
 ) -> pygame.Surface:
-    """All but the cursor. shown: replay, episode and novice of each pane. span: how many steps the width stands for."""
+    """All but the cursor. shown: replay, episode and novice of each pane. span: how many steps the width
+    stands for.
+    """
     surface = pygame.Surface(size, 0, 32)
     brush = Brush(surface, find_theme(theme), scale)
     surface.fill(brush.theme.card)
@@ -184,7 +199,9 @@ def _still(
 
 
 def _margin(brush: Brush, replay: Replay, episode: int, novice: int, rect: pygame.Rect) -> None:
-    """A strip under the ribbon, the darker the stronger the decision was; where a pixel holds several steps, their mean."""
+    """A strip under the ribbon, the darker the stronger the decision was; where a pixel holds several steps,
+    their mean.
+    """
     strength = in_columns(strengths(replay, episode, novice), rect.width)
     _band(brush, 0.06 + 0.7 * strength, brush.theme.ink, rect)
 
@@ -193,7 +210,9 @@ def _band(brush: Brush, strength: Float[np.ndarray, " width"], colour: Colour, r
     """Columns between the card's colour (0) and another (1)."""
     card = np.array(brush.theme.card)
     row = np.rint(card + (np.array(colour) - card) * strength[:, None]).astype(np.uint8)
-    brush.surface.blit(from_array(np.ascontiguousarray(np.broadcast_to(row, (rect.height, *row.shape)))), rect)
+    brush.surface.blit(
+        from_array(np.ascontiguousarray(np.broadcast_to(row, (rect.height, *row.shape)))), rect
+    )
 
 
 def _presence(brush: Brush, replay: Replay, episode: int, seat: int, rect: pygame.Rect) -> None:
@@ -206,7 +225,9 @@ def _presence(brush: Brush, replay: Replay, episode: int, seat: int, rect: pygam
 
 
 def _ribbon(brush: Brush, replay: Replay, episode: int, novice: int, rect: pygame.Rect) -> None:
-    """Whom the novice follows; in the colour of one that follows nobody, the fuller the more the others move it."""
+    """Whom the novice follows; in the colour of one that follows nobody, the fuller the more the others move
+    it.
+    """
     if has_influence(replay, episode, novice):
         strength = in_columns(strengths(replay, episode, novice), rect.width)
         _band(brush, 0.15 + 0.85 * strength, replay.colours[replay.novices[novice]], rect)
@@ -221,7 +242,14 @@ def _ribbon(brush: Brush, replay: Replay, episode: int, novice: int, rect: pygam
         if right - left >= brush.px(18):
             seat = replay.seat_of(source, novice)
             ink = (38, 34, 30) if luminance(replay.colours[seat]) > 0.62 else (255, 255, 255)
-            brush.text(SEATS[seat % len(SEATS)], ((left + right) / 2, rect.centery), 14, ink, bold=True, anchor="center")
+            brush.text(
+                SEATS[seat % len(SEATS)],
+                ((left + right) / 2, rect.centery),
+                14,
+                ink,
+                bold=True,
+                anchor="center",
+            )
 
 
 def _rewards(brush: Brush, reward: np.ndarray, rect: pygame.Rect) -> None:

@@ -1,4 +1,6 @@
-"""A window that waits for events, or for when something is due, and draws only when what it shows has changed."""
+"""A window that waits for events, or for when something is due, and draws only when what it shows has
+changed.
+"""
 
 import os
 import time
@@ -15,11 +17,12 @@ Size = tuple[int, int]
 
 
 class Window:
-    """A window of this size in pixels, which can be resized; what it shows is drawn within `least` and `most`.
+    """A window of this size in pixels, which can be resized; what it shows is drawn within `least` and
+    `most`.
 
-    Subclasses say what it shows by `shown` and `picture`, and what happens by `handle`, for events one by one, and `tick`, for
-    time that passes; both leave drawing to `draw`. `due` is when the next tick has something to do, by time.monotonic, which
-    counts while `ticking`.
+    Subclasses say what it shows by `shown` and `picture`, and what happens by `handle`, for events one by
+    one, and `tick`, for time that passes; both leave drawing to `draw`. `due` is when the next tick has
+    something to do, by time.monotonic, which counts while `ticking`.
 
     repeat: milliseconds until a key that is held counts again, and from then on.
     Raises SocialRLError with this hint if no window can be opened.

@@ -131,7 +131,9 @@ def test_levels_are_drawn_from_the_ranges_as_they_are_now(curriculum):
         (lambda: adr.Config(ranges=(SKILL,), upper=0.5, lower=0.6), "lower"),
         (lambda: adr.Config(ranges=(SKILL,), presence=(("nevr", 1.0),)), "did you mean 'never'"),
         (
-            lambda: adr.Config(ranges=(adr.Range(number="skil", start=(0.0, 1.0), limits=(0.0, 1.0), step=0.1),)).build(WORLD),
+            lambda: adr.Config(
+                ranges=(adr.Range(number="skil", start=(0.0, 1.0), limits=(0.0, 1.0), step=0.1),)
+            ).build(WORLD),
             r"unknown number 'skil' \(did you mean 'skill'\?\)",
         ),
         (lambda: adr.Config(ranges=(DENSITY,)).build(coin_grid.Config(experts=0).build()), "experts"),

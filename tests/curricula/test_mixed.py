@@ -15,7 +15,9 @@ from socialrl_envs.types import Seat
 from socialrl_envs.worlds import coin_grid
 
 COPLAYERS = (Seat(policy="noisy", skill=0.3), Seat(policy="noisy", presence="comes_and_goes"))
-WORLD = coin_grid.Config(novices=(Seat(skill=0.7),), experts=0, coplayers=COPLAYERS, size=6, horizon=20).build()
+WORLD = coin_grid.Config(
+    novices=(Seat(skill=0.7),), experts=0, coplayers=COPLAYERS, size=6, horizon=20
+).build()
 DRAWS = 3000
 
 
@@ -40,14 +42,19 @@ def schedules():
 def test_kinds_come_in_their_shares(schedules):
     """Pearson's chi-square: 3 degrees of freedom, 99.9 % quantile 16.3. Shares need not sum to 1."""
     rows = schedules[:, 1]
-    counts = [np.all(rows == np.float32(SCHEDULES[name]), axis=1).sum() for name in ("always", "never", "comes_and_goes")]
+    counts = [
+        np.all(rows == np.float32(SCHEDULES[name]), axis=1).sum()
+        for name in ("always", "never", "comes_and_goes")
+    ]
     counts.insert(2, DRAWS - sum(counts))
     assert chi_square(np.array(counts), DRAWS * np.array([0.3, 0.1, 0.4, 0.2])) < 16.3
 
 
 def test_all_coplayers_alike_and_novices_as_ever(schedules):
     np.testing.assert_array_equal(schedules[:, 1], schedules[:, 2])
-    np.testing.assert_array_equal(schedules[:, 0], np.broadcast_to(np.float32(SCHEDULES["always"]), (DRAWS, 4)))
+    np.testing.assert_array_equal(
+        schedules[:, 0], np.broadcast_to(np.float32(SCHEDULES["always"]), (DRAWS, 4))
+    )
 
 
 def test_a_share_of_0_never_comes():
@@ -56,7 +63,9 @@ def test_a_share_of_0_never_comes():
 
 
 def test_who_leaves_is_gone_for_good_from_a_random_step_on(schedules):
-    """Each at a time that is uniform: chi-square over the 20 steps, 19 degrees of freedom, 99.9 % quantile 43.8."""
+    """Each at a time that is uniform: chi-square over the 20 steps, 19 degrees of freedom, 99.9 % quantile
+    43.8.
+    """
     leaving = schedules[(schedules[:, 1, 0] == 1) & (schedules[:, 1, 3] <= 1)]
     assert len(leaving) > 1000
     horizon = WORLD.spec.horizon
@@ -69,7 +78,9 @@ def test_who_leaves_is_gone_for_good_from_a_random_step_on(schedules):
             there = presence.advance(schedule, there, jnp.int32(time + 1), horizon, step_key)
         return jnp.stack(rows)
 
-    there = np.asarray(jax.jit(jax.vmap(episode))(jnp.asarray(leaving), jax.random.split(jax.random.key(1), len(leaving))))
+    there = np.asarray(
+        jax.jit(jax.vmap(episode))(jnp.asarray(leaving), jax.random.split(jax.random.key(1), len(leaving)))
+    )
     assert there[..., 0].all()
     assert there[:, 0, 1].all()
     assert not (there[:, 1:, 1] & ~there[:, :-1, 1]).any()
@@ -79,7 +90,8 @@ def test_who_leaves_is_gone_for_good_from_a_random_step_on(schedules):
 
 
 @pytest.mark.parametrize(
-    ("steps", "low", "high"), [(0, 0.0, 0.2), (250, 0.1, 0.4), (500, 0.2, 0.6), (1000, 0.4, 1.0), (9000, 0.4, 1.0)]
+    ("steps", "low", "high"),
+    [(0, 0.0, 0.2), (250, 0.1, 0.4), (500, 0.2, 0.6), (1000, 0.4, 1.0), (9000, 0.4, 1.0)],
 )
 def test_a_ramp_draws_evenly_from_a_range_that_moves(steps, low, high):
     ramp = mixed.Ramp(number="density", start=(0.0, 0.2), end=(0.4, 1.0), steps=1000)
@@ -110,7 +122,9 @@ def test_ramps_are_drawn_apart_and_only_what_is_named_is_overridden():
 
 
 def test_a_level_carries_what_was_drawn():
-    curriculum = mixed.Config(presence=(("never", 1.0),), ramps=(mixed.Ramp(number="skill", start=(0.9, 0.9), end=(0.9, 0.9)),))
+    curriculum = mixed.Config(
+        presence=(("never", 1.0),), ramps=(mixed.Ramp(number="skill", start=(0.9, 0.9), end=(0.9, 0.9)),)
+    )
     numbers = curriculum.build(WORLD).numbers((), jnp.int32(0), jax.random.key(0))
     level = jax.jit(WORLD.sample_level)(jax.random.key(1), numbers)
     np.testing.assert_allclose(level.numbers["skill"], [0.7, 0.9, 0.9], rtol=1e-6)
@@ -122,14 +136,20 @@ def test_a_level_carries_what_was_drawn():
 def test_it_does_not_change_by_being_measured():
     for curriculum in (mixed.Config().build(WORLD), constant()):
         state = curriculum.init()
-        assert curriculum.update(state, lambda draw, key: pytest.fail("measured"), jax.random.key(0)) == (state, {})
+        assert curriculum.update(state, lambda draw, key: pytest.fail("measured"), jax.random.key(0)) == (
+            state,
+            {},
+        )
     assert constant().numbers((), jnp.int32(5), jax.random.key(0)) == {}
 
 
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: mixed.Config(presence=(("allways", 1.0),)), r"unknown presence 'allways' \(did you mean 'always'\?\)"),
+        (
+            lambda: mixed.Config(presence=(("allways", 1.0),)),
+            r"unknown presence 'allways' \(did you mean 'always'\?\)",
+        ),
         (lambda: mixed.Config(presence=(("leave", 1.0),)), r"did you mean 'leaves'\?"),
         (lambda: mixed.Config(presence=(("always", -1.0),)), "presence: -1.0"),
         (lambda: mixed.Config(presence=(("always", 0.0),)), "shares above 0"),

@@ -1,4 +1,6 @@
-"""Slow, plain-Python models that the fast code is held against. Nothing here imports the code under test but its constants."""
+"""Slow, plain-Python models that the fast code is held against. Nothing here imports the code under test but
+its constants.
+"""
 
 from collections import deque
 from itertools import permutations
@@ -87,7 +89,9 @@ def explain_step(
     return "; ".join(sorted(reasons))
 
 
-def _coins_came_back(left: np.ndarray, after: np.ndarray, cells: list, present: list, events: np.ndarray, respawn: bool) -> str:
+def _coins_came_back(
+    left: np.ndarray, after: np.ndarray, cells: list, present: list, events: np.ndarray, respawn: bool
+) -> str:
     changed = [tuple(map(int, cell)) for cell in np.argwhere(left != after)]
     if not respawn:
         return f"tiles changed at {changed}" if changed else ""

@@ -1,4 +1,6 @@
-"""Slow, plain-Python models of seats that turn: moves, goal rules, sight. Nothing here imports the code under test."""
+"""Slow, plain-Python models of seats that turn: moves, goal rules, sight. Nothing here imports the code under
+test.
+"""
 
 from itertools import permutations
 
@@ -27,7 +29,9 @@ def walk(before: dict, actions: list, order: tuple | None) -> tuple[list, list, 
             inside = 0 <= there[0] < tiles.shape[0] and 0 <= there[1] < tiles.shape[1]
             if not inside or tiles[there] == WALL:
                 continue
-            if order is not None and any(present[k] and k != seat and cells[k] == there for k in range(len(cells))):
+            if order is not None and any(
+                present[k] and k != seat and cells[k] == there for k in range(len(cells))
+            ):
                 continue
             cells[seat], went[seat] = there, True
     return cells, headings, went
@@ -45,7 +49,9 @@ def faded(prestige: float, reward: float, beta: float) -> float:
     return 0.0 if reward < 0 else beta * prestige + reward
 
 
-def cycle_pay(goal: int, place: int, *, goals: int, reward: float, penalty: float, initial_reward: bool, reset: bool):
+def cycle_pay(
+    goal: int, place: int, *, goals: int, reward: float, penalty: float, initial_reward: bool, reset: bool
+):
     """(reward, place, event) of a seat that has stepped forward onto a tile of the cycle."""
     if place == -1:
         return (reward if initial_reward else 0.0), goal, "first"
@@ -86,7 +92,9 @@ def lit(opaque: dict, view: int) -> set:
 
 
 def seen(state: dict, seat: int, *, view: int, kinds: list, occlusion: bool, glow: list | None) -> np.ndarray:
-    """What a seat sees, uint8 (V, V, C): walls, each of `kinds` (sets of tiles), unseen, others by heading, prestige."""
+    """What a seat sees, uint8 (V, V, C): walls, each of `kinds` (sets of tiles), unseen, others by heading,
+    prestige.
+    """
     tiles, present = state["tiles"], state["present"]
     cells = ground(view, state["position"][seat], int(state["heading"][seat]))
     channels = 1 + len(kinds) + occlusion + 4 + (glow is not None)

@@ -9,7 +9,9 @@ from socialrl_envs import hosting
 
 
 def play(world: Any, worlds: int, steps: int, seed: int = 0, forward: float = 0.5) -> Any:
-    """Random scripts with a liking for going forward: (before, actions, after, outcome) of every step, axes (B, T)."""
+    """Random scripts with a liking for going forward: (before, actions, after, outcome) of every step, axes
+    (B, T).
+    """
 
     def run(key):
         level_key, reset_key, play_key = jax.random.split(key, 3)

@@ -15,7 +15,9 @@ FLOATS = st.floats(width=32, allow_nan=False, allow_infinity=False)
 @st.composite
 def levels(draw):
     height, width = draw(st.integers(2, 8)), draw(st.integers(2, 8))
-    codes = draw(st.lists(st.sampled_from(list(grid.CHAR_OF_TILE)), min_size=height * width, max_size=height * width))
+    codes = draw(
+        st.lists(st.sampled_from(list(grid.CHAR_OF_TILE)), min_size=height * width, max_size=height * width)
+    )
     tiles = np.array(codes, np.uint8).reshape(height, width)
     seats = draw(st.integers(0, min(6, height * width - 1)))
     cells = draw(st.permutations(range(height * width)))[: seats + 1]
@@ -23,7 +25,9 @@ def levels(draw):
     tiles[rows, columns] = grid.FLOOR
     numbers = {
         "density": np.float32(draw(FLOATS)),
-        "preferences": np.array(draw(st.lists(st.tuples(FLOATS, FLOATS), min_size=1, max_size=3)), np.float32),
+        "preferences": np.array(
+            draw(st.lists(st.tuples(FLOATS, FLOATS), min_size=1, max_size=3)), np.float32
+        ),
         "order": np.array(draw(st.lists(st.integers(0, 9), min_size=1, max_size=4)), np.int32),
         "open": np.array(draw(st.booleans())),
     }
@@ -87,7 +91,10 @@ def test_a_level_that_has_no_picture_is_refused():
     level = Level.from_ascii(ROOM)
     for cell in ([0, 0], [1, 3], [2, 3]):
         crowded = Level(
-            tiles=level.tiles, position=level.position.at[0].set(jnp.array(cell)), heading=level.heading, numbers={}
+            tiles=level.tiles,
+            position=level.position.at[0].set(jnp.array(cell)),
+            heading=level.heading,
+            numbers={},
         )
         with pytest.raises(SocialRLError, match=f"row {cell[0]}, column {cell[1]}"):
             crowded.to_ascii()

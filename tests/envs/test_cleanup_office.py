@@ -31,11 +31,15 @@ def following(own, errand):
 
 
 def explain(before, actions, after, events, own):
-    """ "" if some order of the seats explains this step by the rules (but the chance of litter), else what is wrong."""
+    """ "" if some order of the seats explains this step by the rules (but the chance of litter), else what is
+    wrong.
+    """
     tiles, present, seats = before["tiles"], before["present"], range(len(before["present"]))
     reasons = set()
     for order in permutations(seats):
-        cells = moved(before["position"], actions, tiles == grid.WALL, present, order if before["blocking"] else None)
+        cells = moved(
+            before["position"], actions, tiles == grid.WALL, present, order if before["blocking"] else None
+        )
         if cells != [tuple(map(int, cell)) for cell in after["position"]]:
             reasons.add("no order of moves leads to these positions")
             continue
@@ -107,9 +111,17 @@ def test_litter_appears_at_its_rate_on_any_free_cell_with_equal_chance(rate):
 
 
 def scene(text, **config):
-    """A world and a state of a small hand-drawn level with the config's numbers; one novice, the others planners."""
+    """A world and a state of a small hand-drawn level with the config's numbers; one novice, the others
+    planners.
+    """
     level = Level.from_ascii(text)
-    options = {"size": len(level.tiles), "experts": len(level.position) - 1, "layout": "open", "desks": 1, "errands": 1}
+    options = {
+        "size": len(level.tiles),
+        "experts": len(level.position) - 1,
+        "layout": "open",
+        "desks": 1,
+        "errands": 1,
+    }
     world = socialrl_envs.make("cleanup_office", **(options | {"litter": 1} | config))
     numbers = {name: jnp.asarray(value) for name, value in world.numbers.items()}
     full = Level(tiles=level.tiles, position=level.position, heading=level.heading, numbers=numbers)
@@ -172,13 +184,17 @@ def test_most_workers_walk_around_litter_and_the_tidy_ones_pick_it_up():
 
 
 def best_return(level, errand, worth, horizon):
-    """The highest return of one worker where no litter appears: dynamic programming over (cell, litter left, errand)."""
+    """The highest return of one worker where no litter appears: dynamic programming over (cell, litter left,
+    errand).
+    """
     tiles, own = level["tiles"], level["own"]
     solid = tiles == grid.WALL
     litter = [tuple(map(int, cell)) for cell in np.argwhere(tiles == grid.LITTER)]
     floor = [tuple(map(int, cell)) for cell in np.argwhere(~solid)]
     ways = {cell: {moved([cell], [action], solid, [True], None)[0] for action in range(5)} for cell in floor}
-    later = dict.fromkeys(((c, left, e) for c in floor for left in range(2 ** len(litter)) for e in range(len(own))), 0.0)
+    later = dict.fromkeys(
+        ((c, left, e) for c in floor for left in range(2 ** len(litter)) for e in range(len(own))), 0.0
+    )
     for _ in range(horizon):
         now = {}
         for cell, left, aim in later:
@@ -208,7 +224,11 @@ def test_planners_reach_most_of_an_exact_optimum(worth, share):
     levels, (before, _, _, outcome) = play(world, 16, 12, seed=2, hosted=True)
     best = []
     for w in range(16):
-        level = {"tiles": levels.tiles[w], "start": levels.position[w, 0], "own": levels.numbers["errands"][w, 0] > 0}
+        level = {
+            "tiles": levels.tiles[w],
+            "start": levels.position[w, 0],
+            "own": levels.numbers["errands"][w, 0] > 0,
+        }
         best.append(best_return(level, before.errand[w, 0, 0], worth, 12))
     got = outcome.reward[..., 0].sum(1)
     assert (got <= np.array(best) + 1e-5).all()
@@ -238,7 +258,10 @@ def test_a_level_from_a_file_needs_all_its_desks(tmp_path):
         ({"desks": 10}, ["desks: 10", "1..9"]),
         ({"errands": 5}, ["errands: 5", "0..4"]),
         ({"litter": 40}, ["size: 9", "larger", "47"]),
-        ({"experts": (Seat(policy="planner", preferences=(1.0,)),)}, ["expert_0.preferences", "one per cumulant, 2"]),
+        (
+            {"experts": (Seat(policy="planner", preferences=(1.0,)),)},
+            ["expert_0.preferences", "one per cumulant, 2"],
+        ),
     ],
 )
 def test_an_impossible_config_names_the_key_and_the_bound(config, told):

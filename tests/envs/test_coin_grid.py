@@ -13,7 +13,13 @@ FLICKERS = Seat(policy="wanderer", presence="comes_and_goes")
 CASES = {
     "default": {},
     "blocking": {"blocking": True, "size": 5, "coins": 1},
-    "blocking and absence": {"blocking": True, "size": 5, "coins": 1, "experts": (), "coplayers": (FLICKERS, FLICKERS)},
+    "blocking and absence": {
+        "blocking": True,
+        "size": 5,
+        "coins": 1,
+        "experts": (),
+        "coplayers": (FLICKERS, FLICKERS),
+    },
     "vanishing coins": {"respawn": False, "coins": 4},
     "clutter, four colours": {"layout": "cluttered", "density": 0.3, "colours": 4},
     "absence": {"experts": (), "coplayers": (FLICKERS, FLICKERS), "layout": "four_rooms", "size": 7},
@@ -21,7 +27,9 @@ CASES = {
 
 
 def play(world, worlds, steps, seed=0):
-    """Random scripts in many worlds at once: levels, and per step (before, actions, after, outcome), as numpy."""
+    """Random scripts in many worlds at once: levels, and per step (before, actions, after, outcome), as
+    numpy.
+    """
 
     def run(key):
         level_key, reset_key, play_key = jax.random.split(key, 3)
@@ -46,7 +54,9 @@ def test_every_step_is_one_that_the_rules_allow(case):
     _, (before, actions, after, outcome) = play(world, 32, 30)
     for w in range(32):
         for t in range(30):
-            old, new = ({k: getattr(s, k)[w, t] for k in ("tiles", "position", "present")} for s in (before, after))
+            old, new = (
+                {k: getattr(s, k)[w, t] for k in ("tiles", "position", "present")} for s in (before, after)
+            )
             happened = {"events": outcome.events[w, t]}
             wrong = explain_step(old, actions[w, t].tolist(), new, happened, **options)
             assert not wrong, f"world {w}, step {t}: {wrong}\n{old}\n{actions[w, t]}\n{new}"
@@ -59,7 +69,9 @@ def test_every_step_is_one_that_the_rules_allow(case):
 
 @pytest.mark.parametrize("respawn", [False, True])
 def test_coins_are_conserved_or_run_out(respawn):
-    world = socialrl_envs.make("coin_grid", size=5, colours=2, coins=2, novices=3, experts=0, respawn=respawn, horizon=60)
+    world = socialrl_envs.make(
+        "coin_grid", size=5, colours=2, coins=2, novices=3, experts=0, respawn=respawn, horizon=60
+    )
     _, (_, _, after, outcome) = play(world, 16, 60)
     for colour in range(2):
         count = (after.tiles == grid.COIN + colour).sum((2, 3))
@@ -98,7 +110,10 @@ def test_a_coin_comes_back_on_any_free_cell_with_equal_chance_and_nowhere_else()
     assert len(landed) == 7000
     cells, counts = np.unique(landed, axis=0, return_counts=True)
     inside = {(r, c) for r in range(1, 4) for c in range(1, 4)}
-    assert {tuple(map(int, cell)) for cell in cells} == inside - {(1, 2), (1, 3)}  # A moved to (1, 2), B stands at (1, 3)
+    assert {tuple(map(int, cell)) for cell in cells} == inside - {
+        (1, 2),
+        (1, 3),
+    }  # A moved to (1, 2), B stands at (1, 3)
     assert chi_square(counts) > 1e-3
 
 
@@ -137,7 +152,9 @@ def test_a_curriculum_turns_preferences_and_density_without_compiling_anew():
         return world.sample_level(key, numbers)
 
     for density in (0.0, 0.25):
-        level = draw(jax.random.key(0), {"density": jnp.float32(density), "preferences": jnp.full((3, 3), density)})
+        level = draw(
+            jax.random.key(0), {"density": jnp.float32(density), "preferences": jnp.full((3, 3), density)}
+        )
         assert (level.tiles == grid.WALL).sum() == 28 + int(density * 36)
         assert (level.numbers["preferences"] == jnp.float32(density)).all()
     assert len(traced) == 1

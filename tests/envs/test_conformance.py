@@ -22,7 +22,10 @@ VARIANTS = {
         "blocking": True,
         "novices": 2,
         "experts": (Seat(policy="noisy", skill=0.5, presence="comes_and_goes"),) * 2,
-        "coplayers": (Seat(policy="wanderer", presence="first_half"), Seat(policy="anti_expert", presence="some_episodes")),
+        "coplayers": (
+            Seat(policy="wanderer", presence="first_half"),
+            Seat(policy="anti_expert", presence="some_episodes"),
+        ),
     },
 }
 
@@ -35,7 +38,10 @@ def test_every_world_keeps_every_rule(name, variant):
 
 @pytest.mark.parametrize(
     "options",
-    [{"observation": "grid", "layout": "four_rooms"}, {"observation": "partial", "identities": True, "respawn": False}],
+    [
+        {"observation": "grid", "layout": "four_rooms"},
+        {"observation": "partial", "identities": True, "respawn": False},
+    ],
 )
 def test_coin_grid_keeps_them_under_its_own_options(options):
     check_world(socialrl_envs.make("coin_grid", horizon=12, **options), eager=False)
@@ -112,7 +118,9 @@ class ForgetsAColour(Broken):
 class RollsDiceOfItsOwn(Broken):
     def step(self, state, actions, key):
         after, outcome = super().step(state, actions, key)
-        return dataclasses.replace(after, heading=after.heading + int(np.random.default_rng().integers(1 << 20))), outcome
+        return dataclasses.replace(
+            after, heading=after.heading + int(np.random.default_rng().integers(1 << 20))
+        ), outcome
 
 
 class KeepsAHiddenCount(Broken):
@@ -278,10 +286,14 @@ CALLS = itertools.count()
 
 
 def rolls_dice(world, state, seat, key):
-    return jnp.int32(next(CALLS) % len(world.spec.actions))  # not from the key, and never twice the same in a row
+    return jnp.int32(
+        next(CALLS) % len(world.spec.actions)
+    )  # not from the key, and never twice the same in a row
 
 
-@pytest.mark.parametrize(("policy", "told"), [(flies_off, "in range"), (hesitates, "int32 scalars"), (rolls_dice, "equals")])
+@pytest.mark.parametrize(
+    ("policy", "told"), [(flies_off, "in range"), (hesitates, "int32 scalars"), (rolls_dice, "equals")]
+)
 def test_a_broken_coplayer_is_caught_and_named(policy, told):
     with pytest.raises(AssertionError) as error:
         check_coplayer(policy, Broken(experts=0))

@@ -53,10 +53,14 @@ def test_a_planner_goes_around_a_toll_unless_it_must_pay_it():
 def test_a_planner_knows_its_way_however_long_it_is():
     size, rows = 33, ["#" * 33]
     for r in range(1, size - 1):
-        row = "." * (size - 2) if r % 2 else ("#" * (size - 3) + "." if r % 4 == 2 else "." + "#" * (size - 3))
+        row = (
+            "." * (size - 2) if r % 2 else ("#" * (size - 3) + "." if r % 4 == 2 else "." + "#" * (size - 3))
+        )
         rows.append(f"#{row}#")
     rows[1], rows[-1] = "#.A." + rows[1][4:], rows[-1][:5] + "rB" + rows[-1][7:]
-    world, state = scene("\n".join([*rows, "#" * size]) + "\n", size=size, novices=0, experts=(LIKES_RED, LIKES_RED))
+    world, state = scene(
+        "\n".join([*rows, "#" * size]) + "\n", size=size, novices=0, experts=(LIKES_RED, LIKES_RED)
+    )
     assert choices("planner", world, state, 0, draws=40)[RIGHT] == 40  # 500 steps to go
 
 
@@ -87,8 +91,13 @@ def test_an_anti_expert_goes_for_what_the_first_novice_loses_by():
     level = "#######\n#A....#\n#.....#\n#gB..r#\n#.....#\n#.....#\n#######\n"
     novice, opposite = Seat(preferences=(1.0, -1.0, 0.0)), Seat(preferences=(-1.0, 1.0, 0.0))
     foe = Seat(policy="anti_expert")
-    assert choices("anti_expert", *scene(level, novices=(novice,), experts=0, coplayers=(foe,)), 1)[LEFT] == 2000
-    assert choices("anti_expert", *scene(level, novices=(opposite,), experts=0, coplayers=(foe,)), 1)[RIGHT] == 2000
+    assert (
+        choices("anti_expert", *scene(level, novices=(novice,), experts=0, coplayers=(foe,)), 1)[LEFT] == 2000
+    )
+    assert (
+        choices("anti_expert", *scene(level, novices=(opposite,), experts=0, coplayers=(foe,)), 1)[RIGHT]
+        == 2000
+    )
 
 
 def test_the_skill_and_preferences_of_the_level_count_not_those_of_the_config():

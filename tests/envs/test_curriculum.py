@@ -1,4 +1,6 @@
-"""The numbers of a level may differ per parallel world, in one compiled function: size, density, skill, presence, pay."""
+"""The numbers of a level may differ per parallel world, in one compiled function: size, density, skill,
+presence, pay.
+"""
 
 from collections.abc import Callable
 from functools import cache
@@ -21,8 +23,12 @@ SEATS = (Seat(policy="noisy"), Seat(policy="wanderer"))
 
 @cache
 def player(name: str) -> tuple[Any, Callable[..., Any], list[int]]:
-    """A world, a compiled function (keys (B,), numbers with axis B) -> (levels, states, actions, outcomes), its tracings."""
-    world = socialrl_envs.make(name, size=SIZE, layout="cluttered", novices=1, experts=0, coplayers=SEATS, horizon=STEPS)
+    """A world, a compiled function (keys (B,), numbers with axis B) -> (levels, states, actions, outcomes),
+    its tracings.
+    """
+    world = socialrl_envs.make(
+        name, size=SIZE, layout="cluttered", novices=1, experts=0, coplayers=SEATS, horizon=STEPS
+    )
     hosted, traced = host(world), []
 
     def run(key, numbers):
@@ -42,7 +48,9 @@ def player(name: str) -> tuple[Any, Callable[..., Any], list[int]]:
 
 
 def play(name: str, **numbers: Any) -> tuple[Any, ...]:
-    """Episodes in which each of the given values of a number is played COPIES times; the others are the world's own."""
+    """Episodes in which each of the given values of a number is played COPIES times; the others are the
+    world's own.
+    """
     world, run, traced = player(name)
     count = len(next(iter(numbers.values())))
     values = {}
@@ -88,8 +96,13 @@ def test_the_density_differs_per_world_and_always_leaves_room(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_presence_differs_per_world(name):
     schedule = socialrl_envs.presence.SCHEDULES
-    rows = [[schedule["always"], schedule[one], schedule["always"]] for one in ("always", "never", "first_half", "leaves")]
-    _, states, *_ = play(name, presence=rows, flood=[0.0] * 4) if name == "flooded_road" else play(name, presence=rows)
+    rows = [
+        [schedule["always"], schedule[one], schedule["always"]]
+        for one in ("always", "never", "first_half", "leaves")
+    ]
+    _, states, *_ = (
+        play(name, presence=rows, flood=[0.0] * 4) if name == "flooded_road" else play(name, presence=rows)
+    )
     there = states.present[..., 1].mean(1)
     if name != "flooded_road":  # where whoever arrives is gone too
         assert (there[0] == 1).all()
@@ -124,12 +137,18 @@ def test_reward_and_penalty_differ_per_world(name):
 def test_the_reward_of_goal_search_differs_per_world():
     *_, outcome = play("goal_search", reward=[1.0, 2.0, 0.5, 4.0])
     assert outcome.events.any((1, 2, 3, 4)).all()
-    assert np.allclose(outcome.reward, outcome.events[..., 0] * np.array([1.0, 2.0, 0.5, 4.0])[:, None, None, None])
+    assert np.allclose(
+        outcome.reward, outcome.events[..., 0] * np.array([1.0, 2.0, 0.5, 4.0])[:, None, None, None]
+    )
 
 
 @pytest.mark.parametrize("name", ["coin_grid", "flooded_road", "cleanup_office"])
 def test_preferences_differ_per_world(name):
-    worth = np.random.default_rng(0).normal(size=(4, *player(name)[0].numbers["preferences"].shape)).astype(np.float32)
+    worth = (
+        np.random.default_rng(0)
+        .normal(size=(4, *player(name)[0].numbers["preferences"].shape))
+        .astype(np.float32)
+    )
     *_, outcome = play(name, preferences=list(worth))
     assert outcome.events.any((1, 2, 3, 4)).all()
     assert np.allclose(outcome.reward, (outcome.events * worth[:, None, None]).sum(-1), atol=1e-5)
@@ -148,7 +167,9 @@ def test_chances_differ_per_world():
 def test_a_layout_of_any_size_is_that_of_its_own_grid_in_the_corner(layout):
     draw = jax.jit(jax.vmap(lambda key, size: layouts.find(layout)(key, 12, 12, jnp.float32(0.4), size)))
     sizes = np.repeat(np.arange(5, 13, dtype=np.int32), 16)
-    for size, solid in zip(sizes, np.asarray(draw(jax.random.split(jax.random.key(0), len(sizes)), sizes)), strict=True):
+    for size, solid in zip(
+        sizes, np.asarray(draw(jax.random.split(jax.random.key(0), len(sizes)), sizes)), strict=True
+    ):
         assert solid[size - 1 :].all()
         assert solid[:, size - 1 :].all()
         assert (~solid[size // 2 :, size // 2 :]).any()

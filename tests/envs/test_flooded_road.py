@@ -23,7 +23,9 @@ CASES = {
 
 
 def play(world, worlds, steps, seed=0, hosted=False):
-    """Random scripts (or the hosts' actions) in many worlds at once: levels, and per step (before, actions, after, outcome)."""
+    """Random scripts (or the hosts' actions) in many worlds at once: levels, and per step (before, actions,
+    after, outcome).
+    """
     host = hosting.host(world)
 
     def run(key):
@@ -60,8 +62,14 @@ def explain(before, actions, after, outcome, *, novices, blocking, step_cost, ho
             events.append([arrived, drowned] + [here] * step_cost)
             out[seat] = out[seat] or arrived or drowned
         ended = all(out[seat] for seat in (novices or seats))
-        expected = {"events": events, "terminated": ended, "truncated": after["time"] >= horizon and not ended}
-        wrong = [name for name, value in expected.items() if not np.array_equal(np.asarray(value), outcome[name])]
+        expected = {
+            "events": events,
+            "terminated": ended,
+            "truncated": after["time"] >= horizon and not ended,
+        }
+        wrong = [
+            name for name, value in expected.items() if not np.array_equal(np.asarray(value), outcome[name])
+        ]
         if out != list(after["out"]) or any(after["present"][seat] and out[seat] for seat in seats):
             wrong.append("out")
         if not np.array_equal(tiles, after["tiles"]) or before["flooded"] != after["flooded"]:
@@ -83,7 +91,9 @@ def test_every_step_is_one_that_the_rules_allow(case):
         for t in range(45):
             old, new = ({k: getattr(s, k)[w, t] for k in fields} for s in (before, after))
             happened = {k: getattr(outcome, k)[w, t] for k in ("events", "terminated", "truncated")}
-            wrong = explain(old, actions[w, t].tolist(), new, happened, step_cost=bool(config.step_cost), **options)
+            wrong = explain(
+                old, actions[w, t].tolist(), new, happened, step_cost=bool(config.step_cost), **options
+            )
             assert not wrong, f"world {w}, step {t}: {wrong}\n{old}\n{actions[w, t]}\n{new}\n{happened}"
     worth = (outcome.events * before.numbers["preferences"]).sum(-1)
     assert np.allclose(outcome.reward, worth)
@@ -99,7 +109,9 @@ def scene(text, **config):
     numbers = {name: jnp.asarray(value) for name, value in world.numbers.items()}
 
     def begin(seed=0, **turned):
-        full = Level(tiles=level.tiles, position=level.position, heading=level.heading, numbers=numbers | turned)
+        full = Level(
+            tiles=level.tiles, position=level.position, heading=level.heading, numbers=numbers | turned
+        )
         return world.reset(full, jax.random.key(seed))
 
     return world, begin
@@ -162,7 +174,9 @@ def test_the_flood_comes_as_often_as_the_level_says(flood):
     level = Level(tiles=state.tiles, position=state.position, heading=state.heading, numbers=state.numbers)
     numbers = level.numbers | {"flood": jnp.float32(flood)}
     level = Level(tiles=level.tiles, position=level.position, heading=level.heading, numbers=numbers)
-    flooded = jax.jit(jax.vmap(lambda key: world.reset(level, key).flooded))(jax.random.split(jax.random.key(0), 4000))
+    flooded = jax.jit(jax.vmap(lambda key: world.reset(level, key).flooded))(
+        jax.random.split(jax.random.key(0), 4000)
+    )
     assert abs(float(flooded.mean()) - flood) < 0.03
 
 
@@ -179,7 +193,9 @@ def test_levels_have_a_short_bridge_and_a_long_way_around_that_is_always_dry(lay
         assert (tiles[:, [0, -1]] == grid.WALL).all()
         assert len({tuple(cell) for cell in position}) == 3
         solid = (tiles == grid.WALL) | (tiles == grid.WATER)
-        short, long = (bfs(tiles == grid.GOAL, s)[tuple(position.T)] for s in (solid, solid | (tiles == grid.BRIDGE)))
+        short, long = (
+            bfs(tiles == grid.GOAL, s)[tuple(position.T)] for s in (solid, solid | (tiles == grid.BRIDGE))
+        )
         assert (tiles[tuple(position.T)] == grid.FLOOR).all()
         assert (long < tiles.size).all()  # there is a way around
         gains.append(long - short)
@@ -197,13 +213,20 @@ def best_return(tiles, start, flooded, step_cost, horizon):
 
 @cache
 def episodes(policy, layout):
-    """A lone co-player of that policy: levels, whether each was flooded, the returns and the events of an episode."""
+    """A lone co-player of that policy: levels, whether each was flooded, the returns and the events of an
+    episode.
+    """
     world = socialrl_envs.make(
         "flooded_road", novices=0, experts=(Seat(policy=policy),), layout=layout, density=0.3, step_cost=0.01
     )
     levels, (before, _, _, outcome) = play(world, 48, 50, seed=3, hosted=True)
     done = np.cumsum(outcome.terminated, axis=1) - outcome.terminated > 0
-    return levels, before.flooded[:, 0], (outcome.reward[..., 0] * ~done).sum(1), outcome.events[..., 0, :].sum(1)
+    return (
+        levels,
+        before.flooded[:, 0],
+        (outcome.reward[..., 0] * ~done).sum(1),
+        outcome.events[..., 0, :].sum(1),
+    )
 
 
 @pytest.mark.parametrize("layout", ["open", "cluttered", "four_rooms", "maze"])
@@ -221,7 +244,9 @@ def test_reckless_drivers_take_the_bridge_and_drown_in_every_flood():
     levels, flooded, returns, events = episodes("reckless", "open")
     assert np.array_equal(events[:, 1] == 1, flooded)
     assert np.array_equal(events[:, 0] == 1, ~flooded)
-    for tiles, start, reward in zip(levels.tiles[~flooded], levels.position[~flooded, 0], returns[~flooded], strict=True):
+    for tiles, start, reward in zip(
+        levels.tiles[~flooded], levels.position[~flooded, 0], returns[~flooded], strict=True
+    ):
         assert reward == pytest.approx(best_return(tiles, start, False, 0.01, 50), abs=1e-5)
 
 
@@ -238,7 +263,10 @@ def test_a_level_from_a_file_keeps_its_flood_and_must_have_a_way_around(tmp_path
     level = world.sample_level(jax.random.key(0))
     assert level.to_ascii().startswith(ROAD)
     assert world.reset(level, jax.random.key(1)).flooded
-    for text, told in ((ROAD.replace("1", "."), "goal"), (ROAD.replace("~.", "~#"), "novice_0 at row 3, column 1")):
+    for text, told in (
+        (ROAD.replace("1", "."), "goal"),
+        (ROAD.replace("~.", "~#"), "novice_0 at row 3, column 1"),
+    ):
         path.write_text(text)
         with pytest.raises(SocialRLError, match=told):
             socialrl_envs.make("flooded_road", layout=str(path), size=5, novices=2, experts=0)

@@ -1,4 +1,6 @@
-"""The rules of goal_cycle, one by one, against a plain model of them on thousands of random scripts; experts; bad options."""
+"""The rules of goal_cycle, one by one, against a plain model of them on thousands of random scripts; experts;
+bad options.
+"""
 
 import jax
 import jax.numpy as jnp
@@ -32,7 +34,10 @@ def explain(before, actions, after, outcome, config):
     reasons = set()
     for order in orders(len(actions), config.blocking, config.shuffle):
         cells, headings, went = walk(before, actions, order)
-        if cells != [tuple(map(int, cell)) for cell in after["position"]] or headings != after["heading"].tolist():
+        if (
+            cells != [tuple(map(int, cell)) for cell in after["position"]]
+            or headings != after["heading"].tolist()
+        ):
             reasons.add("no order of moves leads to these positions and headings")
             continue
         rewards, events, places, fame = [], [], [], []
@@ -48,7 +53,9 @@ def explain(before, actions, after, outcome, config):
         if not np.allclose(rewards, outcome["reward"]) or events != outcome["events"].tolist():
             reasons.add(f"rewards {outcome['reward']}, the rules say {rewards}")
         elif places != after["place"].tolist() or not np.allclose(fame, after["prestige"], atol=1e-5):
-            reasons.add(f"places {after['place']}, prestige {after['prestige']}; the rules say {places}, {fame}")
+            reasons.add(
+                f"places {after['place']}, prestige {after['prestige']}; the rules say {places}, {fame}"
+            )
         else:
             return ""
     return "; ".join(sorted(reasons))
@@ -96,7 +103,14 @@ LANE = "#####\n#A12#\n#..3#\n#...#\n#####\nheadings: E\n"
 
 def test_a_walk_by_hand():
     assert returns(*scene(LANE, goals=3), "ff") == [1, 1]
-    assert returns(*scene(LANE, goals=3), "ffrflf") == [1, 1, 0, 1, 0, 0]  # 1, 2, 3; into the wall pays nothing
+    assert returns(*scene(LANE, goals=3), "ffrflf") == [
+        1,
+        1,
+        0,
+        1,
+        0,
+        0,
+    ]  # 1, 2, 3; into the wall pays nothing
     assert returns(*scene(LANE, goals=3), "flllfrf") == [1, 0, 0, 0, 0, 0, 0]
     assert returns(*scene(LANE, goals=3), "frrfrrf")[-1] == -1.5  # the last one again
     assert returns(*scene(LANE, goals=3, initial_reward=False), "ff") == [0, 1]
@@ -118,7 +132,9 @@ def test_blocking_seats_that_want_one_cell_get_it_equally_often_or_in_their_orde
     forward = jnp.full(2, 2, jnp.int32)
     for shuffle in (True, False):
         world, state = scene(text, blocking=True, shuffle=shuffle)
-        after, _ = jax.jit(jax.vmap(world.step, (None, None, 0)))(state, forward, jax.random.split(jax.random.key(3), 2000))
+        after, _ = jax.jit(jax.vmap(world.step, (None, None, 0)))(
+            state, forward, jax.random.split(jax.random.key(3), 2000)
+        )
         first = (np.asarray(after.position)[:, 0, 1] == 2).sum()
         assert chi_square([first, 2000 - first]) > 1e-3 if shuffle else first == 2000
 
@@ -145,11 +161,15 @@ def expert_returns(worlds, seed, **config):
 
 
 def best_return(level, seat, config):
-    """The highest return there is: dynamic programming over (cell, heading, place), from the end of the episode."""
+    """The highest return there is: dynamic programming over (cell, heading, place), from the end of the
+    episode.
+    """
     rules = {"goals": config.goals, "reward": config.reward, "penalty": config.penalty}
     rules |= {"initial_reward": config.initial_reward, "reset": config.reset_on_mistake}
     floor = [tuple(map(int, cell)) for cell in np.argwhere(level.tiles != grid.WALL)]
-    states = [(cell, heading, place) for cell in floor for heading in range(4) for place in range(-1, config.goals)]
+    states = [
+        (cell, heading, place) for cell in floor for heading in range(4) for place in range(-1, config.goals)
+    ]
     moves = {}
     for cell, heading, place in states:
         options = []

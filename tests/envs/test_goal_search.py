@@ -1,4 +1,6 @@
-"""The rules of goal_search against a plain model on thousands of random steps; who is shown the goal; experts."""
+"""The rules of goal_search against a plain model on thousands of random steps; who is shown the goal;
+experts.
+"""
 
 import dataclasses
 
@@ -16,9 +18,21 @@ FLICKERS = Seat(policy="wanderer", presence="comes_and_goes")
 CASES = {
     "default": {},
     "blocking": {"blocking": True, "size": 5, "layout": "open"},
-    "blocking and absence": {"blocking": True, "layout": "open", "size": 5, "experts": (), "coplayers": (FLICKERS, FLICKERS)},
+    "blocking and absence": {
+        "blocking": True,
+        "layout": "open",
+        "size": 5,
+        "experts": (),
+        "coplayers": (FLICKERS, FLICKERS),
+    },
     "once": {"again": False, "novices": 2, "experts": 1, "layout": "open", "reward": 2.0},
-    "once, blocking, only co-players": {"again": False, "novices": 0, "experts": 2, "blocking": True, "size": 5},
+    "once, blocking, only co-players": {
+        "again": False,
+        "novices": 0,
+        "experts": 2,
+        "blocking": True,
+        "size": 5,
+    },
     "maze, seven actions": {"layout": "maze", "actions": 7, "size": 7},
 }
 WORLDS, STEPS = 256, 20
@@ -47,8 +61,14 @@ def explain(before, actions, after, outcome, config):
         else:
             out = [o or f for o, f in zip(out, found, strict=True)]
         rewards = [config.reward * f for f in found]
-        fame = [faded(float(p), r, config.prestige_decay) for p, r in zip(before["prestige"], rewards, strict=True)]
-        if cells != [tuple(map(int, cell)) for cell in after["position"]] or headings != after["heading"].tolist():
+        fame = [
+            faded(float(p), r, config.prestige_decay)
+            for p, r in zip(before["prestige"], rewards, strict=True)
+        ]
+        if (
+            cells != [tuple(map(int, cell)) for cell in after["position"]]
+            or headings != after["heading"].tolist()
+        ):
             reasons.add("no order of moves leads to these positions and headings")
         elif rewards != outcome["reward"].tolist() or found != outcome["events"][:, 0].astype(bool).tolist():
             reasons.add(f"rewards {outcome['reward']}, the rules say {rewards}")
@@ -83,10 +103,19 @@ def test_every_step_is_one_that_the_rules_allow(case):
 
 @pytest.mark.parametrize("shown_to", ["all", "coplayers", "nobody"])
 def test_who_is_shown_the_goal(shown_to):
-    options = {"novices": 1, "experts": 1, "shown_to": shown_to, "layout": "open", "size": 7, "occlusion": False}
+    options = {
+        "novices": 1,
+        "experts": 1,
+        "shown_to": shown_to,
+        "layout": "open",
+        "size": 7,
+        "occlusion": False,
+    }
     world = socialrl_envs.make("goal_search", **options)
     before, *_ = play(world, 64, 20)
-    views = np.asarray(jax.jit(jax.vmap(jax.vmap(world.observe)))(before))[..., world.spec.channels.index("goal")]
+    views = np.asarray(jax.jit(jax.vmap(jax.vmap(world.observe)))(before))[
+        ..., world.spec.channels.index("goal")
+    ]
     assert views[:, :, 0].any() == (shown_to == "all")
     assert views[:, :, 1].any() == (shown_to != "nobody")
 
@@ -98,8 +127,14 @@ def test_a_view_without_the_goal_does_not_depend_on_where_it_is(shown_to):
     level, key = world.sample_level(jax.random.key(3)), jax.random.key(4)
 
     def seen(row, column):
-        tiles = jnp.where(level.tiles == grid.GOAL, jnp.uint8(grid.FLOOR), level.tiles).at[row, column].set(grid.GOAL)
-        state = world.reset(Level(tiles=tiles, position=position, heading=heading, numbers=level.numbers), key)
+        tiles = (
+            jnp.where(level.tiles == grid.GOAL, jnp.uint8(grid.FLOOR), level.tiles)
+            .at[row, column]
+            .set(grid.GOAL)
+        )
+        state = world.reset(
+            Level(tiles=tiles, position=position, heading=heading, numbers=level.numbers), key
+        )
         return world.observe(dataclasses.replace(state, prestige=jnp.array([0.5, 1.0], jnp.float32)))
 
     position, heading = jnp.array([[5, 3], [4, 3]], jnp.int32), jnp.zeros(2, jnp.int32)
@@ -120,14 +155,18 @@ def shortest(tiles, cell, heading):
             there = (at[0] + STEP[h][0], at[1] + STEP[h][1])
             if tiles[there] == grid.GOAL:
                 return steps
-            nearby |= {(at, (h + 1) % 4), (at, (h - 1) % 4)} | ({(there, h)} if tiles[there] != grid.WALL else set())
+            nearby |= {(at, (h + 1) % 4), (at, (h - 1) % 4)} | (
+                {(there, h)} if tiles[there] != grid.WALL else set()
+            )
         here = nearby - seen
     raise AssertionError("the goal cannot be reached")
 
 
 @pytest.mark.parametrize("layout", ["four_rooms", "maze", "cluttered"])
 def test_planners_take_a_shortest_way_every_time(layout):
-    world = socialrl_envs.make("goal_search", novices=0, experts=1, layout=layout, size=13, horizon=100, density=0.3)
+    world = socialrl_envs.make(
+        "goal_search", novices=0, experts=1, layout=layout, size=13, horizon=100, density=0.3
+    )
     levels, rewards = hosted(world, 32)
     for w in range(32):
         way = shortest(levels.tiles[w], levels.position[w, 0], levels.heading[w, 0])
@@ -136,7 +175,10 @@ def test_planners_take_a_shortest_way_every_time(layout):
 
 @pytest.mark.parametrize(
     ("config", "told"),
-    [({"shown_to": "experts"}, ["shown_to: 'experts'", "coplayers"]), ({"reward": 0.0}, ["reward", "above 0"])],
+    [
+        ({"shown_to": "experts"}, ["shown_to: 'experts'", "coplayers"]),
+        ({"reward": 0.0}, ["reward", "above 0"]),
+    ],
 )
 def test_an_impossible_config_names_the_key_and_the_bound(config, told):
     with pytest.raises(SocialRLError) as error:

@@ -37,8 +37,14 @@ def explain(before, actions, after, outcome, config):
             rewards.append(config.reward * right - config.penalty * wrong)
             fame.append(faded(float(before["prestige"][seat]), rewards[-1], config.prestige_decay))
             if over and before["present"][seat]:
-                cells[seat], headings[seat] = tuple(map(int, before["start"][seat])), int(before["facing"][seat])
-        if cells != [tuple(map(int, cell)) for cell in after["position"]] or headings != after["heading"].tolist():
+                cells[seat], headings[seat] = (
+                    tuple(map(int, before["start"][seat])),
+                    int(before["facing"][seat]),
+                )
+        if (
+            cells != [tuple(map(int, cell)) for cell in after["position"]]
+            or headings != after["heading"].tolist()
+        ):
             reasons.add("no order of moves leads to these positions and headings")
         elif not np.allclose(rewards, outcome["reward"]) or events != outcome["events"].astype(bool).tolist():
             reasons.add(f"rewards {outcome['reward']}, the rules say {rewards}")
@@ -70,7 +76,9 @@ def scene(looks):
         "#######\n#.....#\n#.1.2.#\n#.....#\n#..A..#\n#.3...#\n#.....#\n#######\n".replace("#.....#\n", "", 1)
     )
     world = socialrl_envs.make("goal_sequence", novices=1, experts=0, view=7)
-    numbers = {name: jnp.asarray(value) for name, value in world.numbers.items()} | {"looks": jnp.array(looks, jnp.float32)}
+    numbers = {name: jnp.asarray(value) for name, value in world.numbers.items()} | {
+        "looks": jnp.array(looks, jnp.float32)
+    }
     full = Level(tiles=level.tiles, position=level.position, heading=level.heading, numbers=numbers)
     return world, world.reset(full, jax.random.key(0))
 
@@ -88,7 +96,9 @@ def test_kinds_are_seen_and_their_order_is_not():
 
 def test_all_orders_are_drawn_equally_often():
     world = socialrl_envs.make("goal_sequence", experts=0)
-    looks = jax.jit(jax.vmap(lambda key: world.sample_level(key).numbers["looks"]))(jax.random.split(jax.random.key(0), 3000))
+    looks = jax.jit(jax.vmap(lambda key: world.sample_level(key).numbers["looks"]))(
+        jax.random.split(jax.random.key(0), 3000)
+    )
     _, counts = np.unique(np.asarray(looks), axis=0, return_counts=True)
     assert len(counts) == 6
     assert chi_square(counts) > 1e-3
@@ -127,7 +137,11 @@ def test_planners_reach_95_percent_of_an_exact_optimum(config):
     best = []
     for w in range(12):
         moves, later, begin = best_steps(
-            levels.tiles[w], levels.position[w, 0], levels.heading[w, 0], world.config.goals, world.config.penalty
+            levels.tiles[w],
+            levels.position[w, 0],
+            levels.heading[w, 0],
+            world.config.goals,
+            world.config.penalty,
         )
         for _ in range(20):
             later = {state: max(pay + later[there] for pay, there in moves[state]) for state in later}

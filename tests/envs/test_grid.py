@@ -54,7 +54,9 @@ def test_random_crowds_move_as_the_plain_model_says(blocking):
     step = jax.jit(jax.vmap(lambda p, t, s, h, o: grid.move(p, t, s, h, o if blocking else None)))
     worlds, seats = 600, 4
     solid = rng.random((worlds, 5, 5)) < 0.25
-    position = np.stack([np.argwhere(~s)[rng.permutation((~s).sum())[:seats]] for s in solid]).astype(np.int32)
+    position = np.stack([np.argwhere(~s)[rng.permutation((~s).sum())[:seats]] for s in solid]).astype(
+        np.int32
+    )
     actions = rng.integers(0, 5, (worlds, seats))
     present = rng.random((worlds, seats)) < 0.8
     priority = np.argsort(rng.random((worlds, seats)), axis=1).astype(np.int32)
@@ -62,7 +64,9 @@ def test_random_crowds_move_as_the_plain_model_says(blocking):
     got = np.asarray(step(*map(jnp.asarray, (position, target.astype(np.int32), solid, present, priority))))
     for i in range(worlds):
         order = tuple(np.argsort(priority[i])) if blocking else None
-        assert got[i].tolist() == [list(c) for c in moved(position[i], actions[i], solid[i], present[i], order)]
+        assert got[i].tolist() == [
+            list(c) for c in moved(position[i], actions[i], solid[i], present[i], order)
+        ]
 
 
 def test_the_first_of_those_who_came_to_one_cell_is_the_lowest_priority_number():
@@ -94,7 +98,10 @@ def test_choose_cell_is_uniform():
 def test_choose_cell_stays_inside_at_the_ends_of_the_interval_and_says_if_there_is_none():
     mask = jnp.zeros((3, 3), bool).at[1, 2].set(True).at[2, 0].set(True)
     assert grid.choose_cell(mask, jnp.float32(0.0))[0].tolist() == [1, 2]
-    assert grid.choose_cell(mask, jnp.float32(np.nextafter(np.float32(1), np.float32(0))))[0].tolist() == [2, 0]
+    assert grid.choose_cell(mask, jnp.float32(np.nextafter(np.float32(1), np.float32(0))))[0].tolist() == [
+        2,
+        0,
+    ]
     assert not grid.choose_cell(jnp.zeros((3, 3), bool), jnp.float32(0.3))[1]
 
 

@@ -42,7 +42,11 @@ def test_it_plays_the_episode_of_the_pettingzoo_env(name):
         action = int(rng.integers(alone.action_space.n))
         seen, reward, terminated, truncated, info = alone.step(action)
         others, rewards, terminations, truncations, infos = among.step({"novice_0": action})
-        assert (reward, terminated, truncated) == (rewards["novice_0"], terminations["novice_0"], truncations["novice_0"])
+        assert (reward, terminated, truncated) == (
+            rewards["novice_0"],
+            terminations["novice_0"],
+            truncations["novice_0"],
+        )
         ended = terminated or truncated
     with pytest.raises(SocialRLError, match=r"call reset\(\)"):
         alone.step(0)

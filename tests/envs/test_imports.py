@@ -16,7 +16,9 @@ FOREIGN = {"pettingzoo", "gymnasium", "pygame", "flax", "optax", "orbax", "socia
 def brought_in(code, looked_for=FOREIGN):
     """Which of these packages are loaded after running `code` in a fresh interpreter."""
     check = f"{code}\nimport sys\nprint(sorted({looked_for!r} & set(sys.modules)))"
-    done = subprocess.run([sys.executable, "-W", "error", "-c", check], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", check], capture_output=True, text=True, check=True
+    )
     return ast.literal_eval(done.stdout.splitlines()[-1])
 
 
@@ -47,11 +49,15 @@ def test_public_names_are_there_when_asked_for():
     for name in socialrl_envs.__all__:
         assert getattr(socialrl_envs, name) is not None
         assert name in dir(socialrl_envs)
-    assert brought_in("import socialrl_envs\nsocialrl_envs.grid.WALL, socialrl_envs.Level.from_ascii", {"jax"}) == ["jax"]
+    assert brought_in(
+        "import socialrl_envs\nsocialrl_envs.grid.WALL, socialrl_envs.Level.from_ascii", {"jax"}
+    ) == ["jax"]
 
 
 def test_a_pettingzoo_module_brings_in_no_window():
-    assert brought_in("from socialrl_envs import coin_grid_v0\ncoin_grid_v0.parallel_env(render_mode='ansi').reset()") == [
+    assert brought_in(
+        "from socialrl_envs import coin_grid_v0\ncoin_grid_v0.parallel_env(render_mode='ansi').reset()"
+    ) == [
         "gymnasium",
         "pettingzoo",
     ]
@@ -66,7 +72,11 @@ def imported(path):
             yield (node.module or "").partition(".")[0]
 
 
-ADAPTERS = {"pettingzoo.py": {"pettingzoo", "gymnasium", "pygame"}, "gym.py": {"gymnasium"}, "gallery.py": {"PIL"}}
+ADAPTERS = {
+    "pettingzoo.py": {"pettingzoo", "gymnasium", "pygame"},
+    "gym.py": {"gymnasium"},
+    "gallery.py": {"PIL"},
+}
 
 
 @pytest.mark.parametrize("path", sorted(FOLDER.rglob("*.py")), ids=lambda path: str(path.relative_to(FOLDER)))

@@ -14,7 +14,9 @@ HORIZON = 8
 
 
 def build(name="coin_grid", config=None, **options):
-    return JaxMarlEnv(socialrl_envs.make(name, **({"horizon": HORIZON, "size": 7} | (config or {}))), **options)
+    return JaxMarlEnv(
+        socialrl_envs.make(name, **({"horizon": HORIZON, "size": 7} | (config or {}))), **options
+    )
 
 
 def rollout(env, steps, key):
@@ -26,7 +28,9 @@ def rollout(env, steps, key):
         obs, state = carry
         action_key, step_key = jax.random.split(jax.random.fold_in(play_key, time))
         keys = jax.random.split(action_key, env.num_agents)
-        actions = {agent: env.action_space(agent).sample(k) for agent, k in zip(env.agents, keys, strict=True)}
+        actions = {
+            agent: env.action_space(agent).sample(k) for agent, k in zip(env.agents, keys, strict=True)
+        }
         after_obs, after, *rest = env.step(step_key, state, actions)
         return (after_obs, after), (obs, state, after_obs, after, *rest)
 
@@ -38,7 +42,9 @@ def test_a_world_runs_under_vmap_scan_and_jit_and_resets_at_its_end(name):
     """Three that end in different ways; that all worlds run under vmap is for test_conformance.py."""
     env = build(name, {"novices": 2})
     run = jax.jit(jax.vmap(lambda key: rollout(env, 2 * HORIZON + 1, key)))
-    obs, before, after_obs, after, rewards, dones, infos = jax.device_get(run(jax.random.split(jax.random.key(0), 4)))
+    obs, before, after_obs, after, rewards, dones, infos = jax.device_get(
+        run(jax.random.split(jax.random.key(0), 4))
+    )
     assert env.agents == ["novice_0", "novice_1"]
     assert set(dones) == {*env.agents, "__all__"}
     ended = dones["__all__"]

@@ -14,9 +14,15 @@ NAMES = socialrl_envs.names()
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_level_from_ascii_without_numbers_takes_those_of_the_world(name):
-    world = socialrl_envs.make(name, size=7, layout="open", **({"desks": 2} if name == "cleanup_office" else {}))
-    drawn = world.sample_level(jax.random.key(0), {name: jnp.asarray(value) for name, value in world.numbers.items()})
-    bare = "\n".join(line for line in drawn.to_ascii().splitlines() if ":" not in line or line.startswith("headings"))
+    world = socialrl_envs.make(
+        name, size=7, layout="open", **({"desks": 2} if name == "cleanup_office" else {})
+    )
+    drawn = world.sample_level(
+        jax.random.key(0), {name: jnp.asarray(value) for name, value in world.numbers.items()}
+    )
+    bare = "\n".join(
+        line for line in drawn.to_ascii().splitlines() if ":" not in line or line.startswith("headings")
+    )
     assert ":" not in bare.replace("headings:", "")
     key = jax.random.key(1)
     expected = world.reset(drawn, key)
@@ -82,7 +88,13 @@ WALLED = "#####\n#A#1#\n#.#.#\n#.#2#\n#####\n"
 def test_goals_that_cannot_be_reached_are_told_at_construction(tmp_path, name, text, told):
     path = tmp_path / "walled.txt"
     path.write_text(text)
-    options = {"goals": 2} if name in ("goal_cycle", "goal_sequence") else {"desks": 2} if name == "cleanup_office" else {}
+    options = (
+        {"goals": 2}
+        if name in ("goal_cycle", "goal_sequence")
+        else {"desks": 2}
+        if name == "cleanup_office"
+        else {}
+    )
     with pytest.raises(SocialRLError) as error:
         socialrl_envs.make(name, layout=str(path), size=5, novices=1, experts=0, **options)
     assert told in str(error.value)
@@ -91,11 +103,18 @@ def test_goals_that_cannot_be_reached_are_told_at_construction(tmp_path, name, t
 
 def test_a_seat_has_the_colour_that_is_asked_for():
     seats = {"novices": (Seat(colour="#ff0080"),), "experts": 1}
-    env = pytest.importorskip("socialrl_envs.pettingzoo").parallel_env("coin_grid", render_mode="rgb_array", **seats)
+    env = pytest.importorskip("socialrl_envs.pettingzoo").parallel_env(
+        "coin_grid", render_mode="rgb_array", **seats
+    )
     env.reset(seed=0)
-    plain = pytest.importorskip("socialrl_envs.pettingzoo").parallel_env("coin_grid", render_mode="rgb_array", experts=1)
+    plain = pytest.importorskip("socialrl_envs.pettingzoo").parallel_env(
+        "coin_grid", render_mode="rgb_array", experts=1
+    )
     plain.reset(seed=0)
-    near = [int((np.abs(image - np.array([255.0, 0, 128])).max(-1) < 16).sum()) for image in (env.render(), plain.render())]
+    near = [
+        int((np.abs(image - np.array([255.0, 0, 128])).max(-1) < 16).sum())
+        for image in (env.render(), plain.render())
+    ]
     assert near[0] > 50
     assert near[1] == 0
     with pytest.raises(SocialRLError, match=r"novice_0\.colour: 'pink' \(it must be #rrggbb\)"):

@@ -26,7 +26,14 @@ def random_states(count, seed=0):
 @pytest.mark.parametrize("identities", [False, True])
 @pytest.mark.parametrize("kind", ["window", "partial", "grid"])
 def test_every_view_is_what_the_slow_observer_sees(kind, identities):
-    options = {"observation": kind, "view": 5, "identities": identities, "size": SIZE, "novices": 2, "experts": 2}
+    options = {
+        "observation": kind,
+        "view": 5,
+        "identities": identities,
+        "size": SIZE,
+        "novices": 2,
+        "experts": 2,
+    }
     world = socialrl_envs.make("coin_grid", colours=COLOURS, **options)
     states = random_states(60)
     batch = State(
@@ -37,7 +44,11 @@ def test_every_view_is_what_the_slow_observer_sees(kind, identities):
         time=jnp.int32(0),
         numbers={},
     )
-    look = jax.jit(jax.vmap(lambda t, p, h: world.observe(State(**(vars(batch) | {"tiles": t, "position": p, "present": h})))))
+    look = jax.jit(
+        jax.vmap(
+            lambda t, p, h: world.observe(State(**(vars(batch) | {"tiles": t, "position": p, "present": h})))
+        )
+    )
     views = np.asarray(look(*(jnp.array(states[key]) for key in ("tiles", "position", "present"))))
     assert views.dtype == np.uint8
     assert views.shape[1:] == (SEATS, *world.spec.obs_shape)

@@ -1,4 +1,6 @@
-"""SB3 through SuperSuit, TorchRL and JaxMARL where installed: pip install stable-baselines3 supersuit torchrl jaxmarl."""
+"""SB3 through SuperSuit, TorchRL and JaxMARL where installed: pip install stable-baselines3 supersuit torchrl
+jaxmarl.
+"""
 
 import warnings
 from typing import Any
@@ -23,9 +25,13 @@ def test_stable_baselines3_trains_through_supersuit():
     supersuit = pytest.importorskip("supersuit")
     ppo = pytest.importorskip("stable_baselines3").PPO
     env = supersuit.flatten_v0(supersuit.dtype_v0(parallel_env("coin_grid", coins=1), "float32"))
-    env = supersuit.concat_vec_envs_v1(supersuit.pettingzoo_env_to_vec_env_v1(env), 2, base_class="stable_baselines3")
+    env = supersuit.concat_vec_envs_v1(
+        supersuit.pettingzoo_env_to_vec_env_v1(env), 2, base_class="stable_baselines3"
+    )
     assert env.num_envs == 4
-    model = ppo("MlpPolicy", env, n_steps=16, batch_size=16)  # a seed is given to reset(): SuperSuit's envs have no seed()
+    model = ppo(
+        "MlpPolicy", env, n_steps=16, batch_size=16
+    )  # a seed is given to reset(): SuperSuit's envs have no seed()
     model.learn(128)
     assert model.num_timesteps >= 128
 
@@ -41,7 +47,9 @@ def test_stable_baselines3_trains_a_lone_novice():
 @pytest.mark.parametrize("world", ["coin_grid", "flooded_road"])
 def test_torchrl_finds_the_specs_kept(world):
     envs = pytest.importorskip("torchrl.envs")
-    env = envs.PettingZooWrapper(parallel_env(world), use_mask=True, categorical_actions=True)  # who is out leaves
+    env = envs.PettingZooWrapper(
+        parallel_env(world), use_mask=True, categorical_actions=True
+    )  # who is out leaves
     envs.check_env_specs(env)
     assert env.group_map == {"novice": ["novice_0", "novice_1"]}
     assert env.rollout(8)["novice", "observation"].shape[1] == 2

@@ -1,4 +1,6 @@
-"""Every world through PettingZoo's own tests, and what those do not look at: whole episodes, seeds, actions, pictures."""
+"""Every world through PettingZoo's own tests, and what those do not look at: whole episodes, seeds, actions,
+pictures.
+"""
 
 import copy
 import importlib
@@ -17,12 +19,15 @@ from socialrl_envs import Seat, SocialRLError, coin_grid_v0, render
 from socialrl_envs.pettingzoo import WorldEnv, check_action, parallel_env
 
 with warnings.catch_warnings():
-    warnings.simplefilter("ignore", DeprecationWarning)  # PettingZoo's test module uses a deprecated import of its own
+    warnings.simplefilter(
+        "ignore", DeprecationWarning
+    )  # PettingZoo's test module uses a deprecated import of its own
     from pettingzoo import test as official
 
 MODULES = [f"{name}_v0" for name in socialrl_envs.names()]
 HOSTING = {"hosted": {"hosted": True}, "all seats": {"hosted": False}}
-# In a view of 7 a wall is always in sight: bare floor is all zeros, which PettingZoo's api_test takes for a mistake.
+# In a view of 7 a wall is always in sight: bare floor is all zeros, which PettingZoo's api_test takes for a
+# mistake.
 SMALL = {"horizon": 12, "size": 7, "view": 7, "layout": "cluttered"}
 
 
@@ -37,7 +42,8 @@ def options(request):
     return SMALL | request.param
 
 
-# --- PettingZoo's own tests -----------------------------------------------------------------------------------------------
+# --- PettingZoo's own tests
+# -----------------------------------------------------------------------------------------------
 
 
 def test_api(module, options):
@@ -64,7 +70,9 @@ def test_max_cycles(module):
 
 def test_saving_observations(module, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    official.test_save_obs(module.env(**SMALL))  # says that views are no pictures of three colours, and saves none
+    official.test_save_obs(
+        module.env(**SMALL)
+    )  # says that views are no pictures of three colours, and saves none
     assert not list(tmp_path.iterdir())
 
 
@@ -73,7 +81,8 @@ def test_rendering(module):
     official.render_test(lambda **given: module.env(**SMALL, **given))
 
 
-# --- whole episodes -------------------------------------------------------------------------------------------------------
+# --- whole episodes
+# -------------------------------------------------------------------------------------------------------
 
 
 def episode(env, seed, policy_seed=0, options=None):
@@ -105,7 +114,9 @@ def test_a_seed_fixes_the_whole_episode_and_all_that_follow(module, options):
 
 def test_other_seeds_and_later_episodes_are_others(module):
     env = module.parallel_env(**SMALL)
-    first = [env.reset(seed=seed) and env.state() for seed in range(4)] + [env.reset() and env.state() for _ in range(4)]
+    first = [env.reset(seed=seed) and env.state() for seed in range(4)] + [
+        env.reset() and env.state() for _ in range(4)
+    ]
     assert len({state.tobytes() for state in first}) == 8
 
 
@@ -144,7 +155,9 @@ def test_aec_and_parallel_play_the_same_episode(module, options):
             in_turn.step(actions[agent])
         observations, rewards, terminated, *_ = together.step(actions)
         assert in_turn.rewards == rewards
-        while together.agents and in_turn.terminations[in_turn.agent_selection]:  # who is out says goodbye first
+        while (
+            together.agents and in_turn.terminations[in_turn.agent_selection]
+        ):  # who is out says goodbye first
             assert terminated[in_turn.agent_selection]
             assert np.array_equal(in_turn.last()[0], observations[in_turn.agent_selection])
             in_turn.step(None)
@@ -154,7 +167,9 @@ def test_aec_and_parallel_play_the_same_episode(module, options):
 @pytest.mark.parametrize("name", ["flooded_road", "goal_search"])
 def test_who_is_out_for_good_terminates_and_leaves_while_others_go_on(name):
     options = {"layout": "open"} | ({"again": False} if name == "goal_search" else {"flood": 0.5})
-    env = WorldEnv(socialrl_envs.make(name, **SMALL | {"horizon": 40} | options, novices=2, experts=2), hosted=False)
+    env = WorldEnv(
+        socialrl_envs.make(name, **SMALL | {"horizon": 40} | options, novices=2, experts=2), hosted=False
+    )
     host = jax.jit(socialrl_envs.host(env.world))
     goodbyes = 0
     for seed in range(4):
@@ -183,7 +198,9 @@ def always_up(world, state, seat, key):
     return jnp.int32(2 if "forward" in world.spec.actions else 0)
 
 
-@pytest.mark.parametrize("module", ["coin_grid_v0", "goal_cycle_v0"], indirect=True)  # one that does not turn, one that does
+@pytest.mark.parametrize(
+    "module", ["coin_grid_v0", "goal_cycle_v0"], indirect=True
+)  # one that does not turn, one that does
 def test_a_trained_agent_is_handed_in_as_a_function(module):
     env = module.parallel_env(**SMALL, functions={"expert_0": always_up, "expert_1": always_up})
     plain, obeying = module.parallel_env(**SMALL), module.parallel_env(**SMALL, hosted=False)
@@ -208,7 +225,8 @@ def test_a_trained_agent_is_handed_in_as_a_function(module):
         module.parallel_env(**SMALL, hosted=False, functions={"expert_0": always_up})
 
 
-# --- spaces, agents, infos ------------------------------------------------------------------------------------------------
+# --- spaces, agents, infos
+# ------------------------------------------------------------------------------------------------
 
 
 def test_spaces_are_those_of_the_spec(module, options):
@@ -289,7 +307,8 @@ def test_state_shows_what_lies_and_who_stands_where():
     assert not view[..., 6].any()
 
 
-# --- what can be got wrong ------------------------------------------------------------------------------------------------
+# --- what can be got wrong
+# ------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("action", [5, -1, 1.0, "up", None, np.array([1, 2])])
@@ -356,7 +375,8 @@ def test_calls_out_of_order_say_what_to_do():
         blind.render()
 
 
-# --- pictures -------------------------------------------------------------------------------------------------------------
+# --- pictures
+# -------------------------------------------------------------------------------------------------------------
 
 
 def test_ansi_shows_seats_even_on_coins_and_hides_the_absent():
@@ -413,7 +433,8 @@ def test_a_window_opens_and_closes_again_and_again():
     env.close()
 
 
-# --- modules, copies, the registry ----------------------------------------------------------------------------------------
+# --- modules, copies, the registry
+# ----------------------------------------------------------------------------------------
 
 
 def test_modules_have_what_pettingzoo_expects(module):

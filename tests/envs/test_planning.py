@@ -1,4 +1,6 @@
-"""Distances against breadth-first search, errand values against value iteration, planners against an exact optimum."""
+"""Distances against breadth-first search, errand values against value iteration, planners against an exact
+optimum.
+"""
 
 from functools import cache
 
@@ -59,7 +61,9 @@ def test_errand_values_are_those_of_value_iteration():
 
 @cache
 def pursuit(**config):
-    """A world where the one seat is a planner, and (keys) -> its positions, events and levels over an episode."""
+    """A world where the one seat is a planner, and (keys) -> its positions, events and levels over an
+    episode.
+    """
     config = {"novices": 0, "experts": 1, "respawn": False} | config
     world = socialrl_envs.make("coin_grid", **config)
     host = hosting.host(world)
@@ -83,7 +87,9 @@ def pursuit(**config):
 def test_a_planner_takes_a_shortest_path_to_a_coin(layout):
     _, play = pursuit(layout=layout, density=0.3, colours=1, coins=1, size=8, horizon=25)
     levels, _, rewards = play(jax.random.split(jax.random.key(0), 64))
-    for tiles, position, reward in zip(*map(np.asarray, (levels.tiles, levels.position, rewards)), strict=True):
+    for tiles, position, reward in zip(
+        *map(np.asarray, (levels.tiles, levels.position, rewards)), strict=True
+    ):
         steps = bfs(tiles == grid.COIN, tiles == grid.WALL)[tuple(position[0])]
         assert np.flatnonzero(reward).tolist() == [steps - 1]
 
@@ -113,10 +119,15 @@ def best_return(tiles, start, worth, horizon):
 def test_planners_reach_95_percent_of_an_exact_optimum_among_coins_they_like_and_dislike():
     worth = (1.0, -1.0)
     seat = socialrl_envs.Seat(policy="planner", preferences=worth)
-    world, play = pursuit(experts=(seat,), size=6, layout="cluttered", density=0.2, colours=2, coins=2, horizon=14)
+    world, play = pursuit(
+        experts=(seat,), size=6, layout="cluttered", density=0.2, colours=2, coins=2, horizon=14
+    )
     levels, _, rewards = play(jax.random.split(jax.random.key(1), 16))
     starts = np.asarray(levels.position)[:, 0]
-    best = [best_return(t, s, worth, world.spec.horizon) for t, s in zip(np.asarray(levels.tiles), starts, strict=True)]
+    best = [
+        best_return(t, s, worth, world.spec.horizon)
+        for t, s in zip(np.asarray(levels.tiles), starts, strict=True)
+    ]
     got = np.asarray(rewards).sum(1)
     assert (got <= np.array(best) + 1e-5).all()
     assert got.sum() >= 0.95 * sum(best)

@@ -49,7 +49,9 @@ def test_until_is_a_share_of_the_horizon_and_final():
     assert not course((1.0, 0.0, 1.0, 0.0)).any()
 
 
-@pytest.mark.parametrize(("schedule", "times"), [("leaves", range(1, 13)), ((1.0, 0.0, 1.0, -0.5), range(1, 7))])
+@pytest.mark.parametrize(
+    ("schedule", "times"), [("leaves", range(1, 13)), ((1.0, 0.0, 1.0, -0.5), range(1, 7))]
+)
 def test_the_time_to_go_for_good_is_drawn_evenly(schedule, times):
     here = course(schedule, horizon=12, runs=3000)
     gone = here.sum(1)

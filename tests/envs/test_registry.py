@@ -39,7 +39,9 @@ def test_every_coplayer_can_be_a_seat(name):
 def test_what_is_unknown_names_the_nearest_right_spelling():
     with pytest.raises(SocialRLError, match=r"unknown world 'coingrid' \(did you mean 'coin_grid'\?\)"):
         socialrl_envs.make("coingrid")
-    with pytest.raises(SocialRLError, match=r"coin_grid: unknown option 'colour' \(did you mean 'colours'\?\)"):
+    with pytest.raises(
+        SocialRLError, match=r"coin_grid: unknown option 'colour' \(did you mean 'colours'\?\)"
+    ):
         socialrl_envs.make("coin_grid", colour=2)
     with pytest.raises(SocialRLError, match=r"unknown co-player 'planer' \(did you mean 'planner'\?\)"):
         registry.coplayer("planer")
@@ -76,7 +78,10 @@ def act(world, state, seat, key):
 @pytest.fixture
 def new_files(tmp_path, monkeypatch):
     """A new world and a new co-player in folders that the packages look into."""
-    for package, name, text in ((socialrl_envs.worlds, "double_coins", WORLD), (socialrl_envs.coplayers, "statue", COPLAYER)):
+    for package, name, text in (
+        (socialrl_envs.worlds, "double_coins", WORLD),
+        (socialrl_envs.coplayers, "statue", COPLAYER),
+    ):
         folder = tmp_path / package.__name__
         folder.mkdir()
         (folder / f"{name}.py").write_text(text)
@@ -94,7 +99,9 @@ def test_a_new_file_needs_no_other_edit():
     assert "double_coins" in socialrl_envs.names()
     assert "_helper" not in socialrl_envs.names()
     assert "statue" in socialrl_envs.coplayer_names()
-    world = socialrl_envs.make("double_coins", size=5, coins=1, coplayers=(socialrl_envs.Seat(policy="statue"),), horizon=8)
+    world = socialrl_envs.make(
+        "double_coins", size=5, coins=1, coplayers=(socialrl_envs.Seat(policy="statue"),), horizon=8
+    )
     check_world(world, eager=False)
     module = importlib.import_module("socialrl_envs.double_coins_v0")
     env = module.parallel_env(size=5, coins=1, experts=0, coplayers=(socialrl_envs.Seat(policy="statue"),))

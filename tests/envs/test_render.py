@@ -85,7 +85,11 @@ def images() -> dict[str, np.ndarray]:
     result = {name: draw(gallery(), **options) for name, options in CASES.items()}
     for name, (text, seat, hidden) in WORLDS.items():
         size = len(text.split()[0])
-        world = make(name, size=size, view=5, desks=2) if name == "cleanup_office" else make(name, size=size, view=5)
+        world = (
+            make(name, size=size, view=5, desks=2)
+            if name == "cleanup_office"
+            else make(name, size=size, view=5)
+        )
         result[name] = draw_state(world, drawn_by_hand(text, hidden), 20, seat)
     return result
 
@@ -124,7 +128,11 @@ def cell_of(image: np.ndarray, row: int, column: int, cell: int = 32) -> np.ndar
 
 def lone(kind: int, theme: str) -> np.ndarray:
     nobody = np.zeros(0, int)
-    return draw(Picture(np.array([[kind]], np.uint8), nobody.reshape(0, 2), nobody, nobody.astype(bool)), 32, theme=theme)
+    return draw(
+        Picture(np.array([[kind]], np.uint8), nobody.reshape(0, 2), nobody, nobody.astype(bool)),
+        32,
+        theme=theme,
+    )
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
@@ -190,7 +198,9 @@ def test_view_by_number_rectangle_and_mask_agree():
     plain = draw(picture, seat=1)
     np.testing.assert_array_equal(cell_of(expected, 3, 2), cell_of(plain, 3, 2))
     assert (cell_of(expected, 6, 5) != cell_of(plain, 6, 5)).any()
-    np.testing.assert_array_equal(draw(picture, view=np.ones((9, 10), bool))[8:-8, 8:-8], draw(picture)[8:-8, 8:-8])
+    np.testing.assert_array_equal(
+        draw(picture, view=np.ones((9, 10), bool))[8:-8, 8:-8], draw(picture)[8:-8, 8:-8]
+    )
     assert draw(picture, view=(20, 20, 3, 3)).shape == plain.shape  # sees nothing
 
 
@@ -264,7 +274,9 @@ def test_a_goal_that_a_seat_is_not_shown_is_but_a_note_to_it():
     assert not (np.abs(cell_of(novice, 2, 1) - (112, 84, 168)).max(axis=2) < 40).any()
     assert (cell_of(expert, 2, 1) != cell_of(novice, 2, 1)).any()
     everybody = make("goal_search", size=7, view=5, shown_to="all")
-    assert (np.abs(cell_of(draw_state(everybody, state, seat=0), 2, 1) - (112, 84, 168)).max(axis=2) < 20).any()
+    assert (
+        np.abs(cell_of(draw_state(everybody, state, seat=0), 2, 1) - (112, 84, 168)).max(axis=2) < 20
+    ).any()
 
 
 def test_what_a_seat_does_not_see_is_dimmed_figures_too():

@@ -13,7 +13,11 @@ from socialrl_envs import Level, Seat, conformance, grid
 
 STEPS, SEATS = 16, 4
 COMES, GOES = Seat(presence="comes_and_goes"), Seat(policy="planner", presence="leaves")
-OPTIONS = {"novices": (Seat(), COMES), "experts": (GOES,), "coplayers": (Seat(policy="wanderer", presence="comes_and_goes"),)}
+OPTIONS = {
+    "novices": (Seat(), COMES),
+    "experts": (GOES,),
+    "coplayers": (Seat(policy="wanderer", presence="comes_and_goes"),),
+}
 
 
 @cache
@@ -26,8 +30,12 @@ def player(name, blocking):
 
 @st.composite
 def scripts(draw):
-    """A few bouts, in each of which every seat repeats what it does: actions as shares of how many there are, (T, N)."""
-    bouts = draw(st.lists(st.tuples(st.integers(1, 6), *[st.integers(0, 99)] * SEATS), min_size=1, max_size=STEPS))
+    """A few bouts, in each of which every seat repeats what it does: actions as shares of how many there are,
+    (T, N).
+    """
+    bouts = draw(
+        st.lists(st.tuples(st.integers(1, 6), *[st.integers(0, 99)] * SEATS), min_size=1, max_size=STEPS)
+    )
     rows = [row for count, *row in bouts for _ in range(count)]
     return np.array((rows * STEPS)[:STEPS]), draw(st.integers(0, 2**31 - 1))
 
@@ -38,14 +46,18 @@ def pieces(tiles, kinds):
 
 
 def conserved(world, trace):
-    """Coins stay as many, goals stay where they are, litter is what has been dropped less what has been picked up."""
+    """Coins stay as many, goals stay where they are, litter is what has been dropped less what has been
+    picked up.
+    """
     tiles, events = trace.states.tiles, trace.outcomes.events
     for kind in set(world.items) - {grid.LITTER}:
         assert (pieces(tiles, {kind}) == world.items.count(kind)).all()
         assert kind >= grid.COIN or ((tiles == kind) == (tiles[0] == kind)).all()
     if "litter" in world.spec.cumulants:
         picked = np.concatenate([[0], events[..., world.spec.cumulants.index("litter")].sum(1).cumsum()])
-        assert (pieces(tiles, {grid.LITTER}) == world.items.count(grid.LITTER) + trace.states.dropped - picked).all()
+        assert (
+            pieces(tiles, {grid.LITTER}) == world.items.count(grid.LITTER) + trace.states.dropped - picked
+        ).all()
 
 
 @pytest.mark.parametrize("blocking", [False, True])

@@ -1,4 +1,6 @@
-"""Forward-facing views against a slow observer in plain Python: any walls, any positions, seats that share cells."""
+"""Forward-facing views against a slow observer in plain Python: any walls, any positions, seats that share
+cells.
+"""
 
 import jax
 import jax.numpy as jnp
@@ -18,7 +20,9 @@ def random_states(count, size, goals, seed=0):
     kinds = [grid.FLOOR, grid.WALL, *(grid.GOAL + k for k in range(goals))]
     centre = rng.integers(0, size, (count, 1, 2))
     return {
-        "tiles": rng.choice(kinds, (count, size, size), p=[0.55, 0.3, *[0.15 / goals] * goals]).astype(np.uint8),
+        "tiles": rng.choice(kinds, (count, size, size), p=[0.55, 0.3, *[0.15 / goals] * goals]).astype(
+            np.uint8
+        ),
         "position": np.clip(centre + rng.integers(-3, 4, (count, SEATS, 2)), 0, size - 1).astype(np.int32),
         "heading": rng.integers(0, 4, (count, SEATS)).astype(np.int32),
         "present": rng.random((count, SEATS)) < 0.85,
@@ -82,7 +86,8 @@ def test_a_scene_by_hand():
     world = socialrl_envs.make("goal_cycle", size=8, view=5, goals=2, layout="open", novices=2, experts=0)
     numbers = {name: jnp.asarray(value) for name, value in world.numbers.items()}
     state = world.reset(
-        Level(tiles=level.tiles, position=level.position, heading=level.heading, numbers=numbers), jax.random.key(0)
+        Level(tiles=level.tiles, position=level.position, heading=level.heading, numbers=numbers),
+        jax.random.key(0),
     )
     view = {name: world.observe(state)[0, ..., c] for c, name in enumerate(world.spec.channels)}
     assert view["wall"].tolist() == [[1, 0, 0, 1, 1], [0] * 5, [0] * 5, [0, 1, 1, 0, 0], [0] * 5]

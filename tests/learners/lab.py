@@ -27,7 +27,8 @@ class Scrambled(CoinGrid):
         after, outcome = super().step(state, actions, key)
         others = jnp.array([seat.role == "coplayer" for seat in self.spec.seats])
         wild = (
-            100.0 * jnp.sin(jnp.arange(len(others), dtype=jnp.float32) + after.time.astype(jnp.float32)) - outcome.reward[::-1]
+            100.0 * jnp.sin(jnp.arange(len(others), dtype=jnp.float32) + after.time.astype(jnp.float32))
+            - outcome.reward[::-1]
         )
         return after, dataclasses.replace(outcome, reward=jnp.where(others, wild, outcome.reward))
 
@@ -42,8 +43,8 @@ class Paid(CoinGrid):
 
 
 class Lab(NamedTuple):
-    """begin(key) -> (learner state, carry, levels). cycle(state, carry, levels, key) -> one unroll and update: (state, carry,
-    experience, metrics), compiled."""
+    """begin(key) -> (learner state, carry, levels). cycle(state, carry, levels, key) -> one unroll and
+    update: (state, carry, experience, metrics), compiled."""
 
     world: CoinGrid
     learner: Learner
@@ -85,10 +86,14 @@ def apprentice(config: Config, learner_config: Any) -> Apprentice:
 
 @functools.cache
 def lab(
-    name: str, novices: int = 2, coplayers: tuple[Seat, ...] = PAIR, world: type[CoinGrid] = CoinGrid, **options: Any
+    name: str,
+    novices: int = 2,
+    coplayers: tuple[Seat, ...] = PAIR,
+    world: type[CoinGrid] = CoinGrid,
+    **options: Any,
 ) -> Lab:
-    """The lab of a learner; the same arguments give the same, compiled one. Updates are compiled apart from the world, so that
-    equal experience gives equal bits."""
+    """The lab of a learner; the same arguments give the same, compiled one. Updates are compiled apart from
+    the world, so that equal experience gives equal bits."""
     config = Config(novices=novices, experts=0, coplayers=coplayers, size=5, colours=2, coins=1, horizon=6)
     learner, begin, update = apprentice(config, small(name, **options))
     built = world(config)
@@ -125,9 +130,13 @@ def raw(leaf: Any) -> np.ndarray:
 def same(a: Any, b: Any) -> bool:
     """Whether two trees are equal bit for bit."""
     pairs = zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True)
-    return jax.tree.structure(a) == jax.tree.structure(b) and all(raw(x).tobytes() == raw(y).tobytes() for x, y in pairs)
+    return jax.tree.structure(a) == jax.tree.structure(b) and all(
+        raw(x).tobytes() == raw(y).tobytes() for x, y in pairs
+    )
 
 
 def shapes(tree: Any) -> Any:
     """Structure, shapes and dtypes of a tree."""
-    return jax.tree.structure(tree), [(leaf.shape, leaf.dtype, leaf.weak_type) for leaf in jax.tree.leaves(tree)]
+    return jax.tree.structure(tree), [
+        (leaf.shape, leaf.dtype, leaf.weak_type) for leaf in jax.tree.leaves(tree)
+    ]

@@ -1,6 +1,8 @@
-"""bc per agent, sqil, inverse_rl, decision_biasing, value_shaping: what each looks at, and that it does what it is named for.
+"""bc per agent, sqil, inverse_rl, decision_biasing, value_shaping: what each looks at, and that it does what
+it is named for.
 
-The lesson: a cue is seen, one action follows, and that was the episode. Co-players show what they do at each cue.
+The lesson: a cue is seen, one action follows, and that was the episode. Co-players show what they do at each
+cue.
 """
 
 import dataclasses
@@ -22,7 +24,15 @@ from tests.learners.lab import Paid, Scrambled, lab, same, small, train
 
 IMITATORS, SOCIAL = ("bc", "sqil", "inverse_rl"), ("decision_biasing", "value_shaping")
 CUES, ACTIONS, WORLDS, UNROLL = 4, 6, 4, 2
-OPTIONS = {"hidden": (16,), "batch": 8, "updates": 2, "lr": 1e-2, "epsilon_start": 0.1, "epsilon_end": 0.1, "gamma": 0.5}
+OPTIONS = {
+    "hidden": (16,),
+    "batch": 8,
+    "updates": 2,
+    "lr": 1e-2,
+    "epsilon_start": 0.1,
+    "epsilon_end": 0.1,
+    "gamma": 0.5,
+}
 
 
 def spec_of(coplayers: int) -> WorldSpec:
@@ -43,8 +53,12 @@ def spec_of(coplayers: int) -> WorldSpec:
 
 
 @functools.cache
-def lesson(name: str, shown: tuple[int, ...] = (1,), paid: int | None = 1, rounds: int = 30, **options: Any) -> Any:
-    """(state, greedy decision at each cue) after the lesson: co-player k does cue + shown[k], and cue + paid pays 1."""
+def lesson(
+    name: str, shown: tuple[int, ...] = (1,), paid: int | None = 1, rounds: int = 30, **options: Any
+) -> Any:
+    """(state, greedy decision at each cue) after the lesson: co-player k does cue + shown[k], and cue + paid
+    pays 1.
+    """
     learner = learner_config(name)(**{**OPTIONS, **options}).build(spec_of(len(shown)))
 
     def views(cue: Any) -> Any:
@@ -53,7 +67,10 @@ def lesson(name: str, shown: tuple[int, ...] = (1,), paid: int | None = 1, round
     def seen(cue: Any) -> Timestep:
         nothing = jnp.zeros(cue.shape, jnp.float32)
         return Timestep(
-            obs=views(cue), prev_action=nothing.astype(jnp.int32), prev_reward=nothing, first=jnp.ones(cue.shape, bool)
+            obs=views(cue),
+            prev_action=nothing.astype(jnp.int32),
+            prev_reward=nothing,
+            first=jnp.ones(cue.shape, bool),
         )
 
     def unroll(state: Any, key: Any) -> Any:
@@ -69,7 +86,12 @@ def lesson(name: str, shown: tuple[int, ...] = (1,), paid: int | None = 1, round
             reward = (decision.action == (cue + paid) % ACTIONS).astype(jnp.float32)
         ended, there = jnp.ones(cue.shape, bool), jnp.ones(others.shape, bool)
         own = Transition(
-            timestep=timestep, action=decision.action, reward=reward, next_obs=timestep.obs, terminated=ended, truncated=~ended
+            timestep=timestep,
+            action=decision.action,
+            reward=reward,
+            next_obs=timestep.obs,
+            terminated=ended,
+            truncated=~ended,
         )
         demonstration = Demonstration(
             obs=views(others),
@@ -80,13 +102,17 @@ def lesson(name: str, shown: tuple[int, ...] = (1,), paid: int | None = 1, round
             present=there,
         )
         whereabouts = jnp.zeros((UNROLL, WORLDS, 1, len(shown), 2), jnp.float32)
-        experience = Experience(own=own, others=demonstration, memory=memory, decision=decision, whereabouts=whereabouts)
+        experience = Experience(
+            own=own, others=demonstration, memory=memory, decision=decision, whereabouts=whereabouts
+        )
         return learner.update(state, experience, learn_key)[0], None
 
     @jax.jit
     def taught(key: Any) -> Any:
         init_key, rounds_key, act_key = jax.random.split(key, 3)
-        state, _ = jax.lax.scan(unroll, learner.init(init_key, UNROLL, WORLDS), jax.random.split(rounds_key, rounds))
+        state, _ = jax.lax.scan(
+            unroll, learner.init(init_key, UNROLL, WORLDS), jax.random.split(rounds_key, rounds)
+        )
         cues = jnp.arange(CUES, dtype=jnp.int32)
         return state, learner.act(state, learner.memory(CUES), seen(cues), act_key, False)[0]
 
@@ -112,7 +138,9 @@ def test_imitators_do_not_look_at_any_reward(name):
 RARELY, ALWAYS = ({"epsilon_start": share, "epsilon_end": share} for share in (0.02, 1.0))  # random actions
 
 
-@pytest.mark.parametrize(("name", "options"), [("decision_biasing", {}), ("value_shaping", {"pseudo_reward": 0.5})])
+@pytest.mark.parametrize(
+    ("name", "options"), [("decision_biasing", {}), ("value_shaping", {"pseudo_reward": 0.5})]
+)
 def test_social_cues_are_faster_than_luck(name, options):
     """Of the few random actions one in six pays: dqn has hardly met what the others show."""
     assert right(lesson(name, **RARELY, **options)[1], 1) == 1
@@ -127,10 +155,13 @@ def test_but_ones_own_rewards_have_the_last_word(name):
 
 
 def test_shaping_leaves_its_mark_on_the_values_and_biasing_does_not():
-    """Nothing pays; shaped values say that the shown action does, unbiased ones that nothing is. One step in six of one's own
-    says otherwise of that action, against all of the others' steps."""
+    """Nothing pays; shaped values say that the shown action does, unbiased ones that nothing is. One step in
+    six of one's own says otherwise of that action, against all of the others' steps."""
     worth = {}
-    for name, options in (("decision_biasing", {}), ("value_shaping", {"pseudo_reward": 0.5, "shaping": 1.0})):
+    for name, options in (
+        ("decision_biasing", {}),
+        ("value_shaping", {"pseudo_reward": 0.5, "shaping": 1.0}),
+    ):
         _, decision = lesson(name, paid=None, rounds=600, **ALWAYS, **options)
         assert right(decision, 1) == 1
         worth[name] = np.asarray(decision.values)[:, 0]
@@ -139,7 +170,9 @@ def test_shaping_leaves_its_mark_on_the_values_and_biasing_does_not():
     np.testing.assert_allclose(worth["value_shaping"], 0.5 * 6 / 7 * shown, atol=0.1)
 
 
-@pytest.mark.parametrize(("name", "options"), [("decision_biasing", {"bias": 0.0}), ("value_shaping", {"shaping": 0.0})])
+@pytest.mark.parametrize(
+    ("name", "options"), [("decision_biasing", {"bias": 0.0}), ("value_shaping", {"shaping": 0.0})]
+)
 def test_without_its_social_term_it_is_a_dqn(name, options):
     """That acts by its own values, and these are the rewards."""
     _, decision = lesson(name, shown=(2,), paid=1, rounds=600, **ALWAYS, **options)
@@ -166,12 +199,16 @@ def test_bc_per_agent_follows_each_as_it_acts():
     assert follow is not None
     state = learner.init(jax.random.key(0), UNROLL, WORLDS)
     params = jax.tree.map(lambda leaf: leaf, state.params)
-    bias = 20.0 * jax.nn.one_hot(jnp.array([4, 0, 5]), ACTIONS, dtype=jnp.float32)  # co-player 1 does 4, 2 does 0, 3 does 5
+    bias = 20.0 * jax.nn.one_hot(
+        jnp.array([4, 0, 5]), ACTIONS, dtype=jnp.float32
+    )  # co-player 1 does 4, 2 does 0, 3 does 5
     params["params"]["head"]["Dense_0"]["bias"] = bias.reshape(-1)
     state = dataclasses.replace(state, params=params)
     nothing = jnp.zeros(3, jnp.float32)
     obs = jnp.zeros((3, 1, 1, CUES), jnp.uint8)
-    timestep = Timestep(obs=obs, prev_action=nothing.astype(jnp.int32), prev_reward=nothing, first=jnp.ones(3, bool))
+    timestep = Timestep(
+        obs=obs, prev_action=nothing.astype(jnp.int32), prev_reward=nothing, first=jnp.ones(3, bool)
+    )
     sources = jnp.array([2, 3, 1], jnp.int32)
     action, _ = follow(state, learner.memory(3), timestep, sources, jax.random.key(1))
     np.testing.assert_array_equal(action, [0, 5, 4])
@@ -194,10 +231,14 @@ def rows():
 
 
 def test_seats_of_a_file_are_the_same_co_players_once_more(rows):
-    """The others' steps may come twice, those of the stream and those of a file: each teaches its own co-player's policy."""
+    """The others' steps may come twice, those of the stream and those of a file: each teaches its own
+    co-player's policy.
+    """
     net = Net(small("bc", pooled=False), lab("bc").world.spec, heads=2)
     params = net.init(jax.random.key(0))
-    twice = dataclasses.replace(rows, others=jax.tree.map(lambda x: jnp.concatenate([x, x], axis=2), rows.others))
+    twice = dataclasses.replace(
+        rows, others=jax.tree.map(lambda x: jnp.concatenate([x, x], axis=2), rows.others)
+    )
     other_way = dataclasses.replace(rows, others=jax.tree.map(lambda x: x[:, :, ::-1], rows.others))
     loss = jax.jit(functools.partial(bc.loss, net))
     once = loss(params, params, rows)[0]
@@ -209,7 +250,9 @@ HEADS = {bc: 1, sqil: 1, inverse_rl: 3, decision_biasing: 2, value_shaping: 1}
 
 
 @pytest.mark.parametrize("memory", ["none", "gru"])
-@pytest.mark.parametrize(("learner", "heads"), HEADS.items(), ids=[learner.__name__.rpartition(".")[2] for learner in HEADS])
+@pytest.mark.parametrize(
+    ("learner", "heads"), HEADS.items(), ids=[learner.__name__.rpartition(".")[2] for learner in HEADS]
+)
 def test_offline_there_are_no_own_steps(rows, learner, heads, memory):
     """The losses on demonstrations alone are finite, and what is shown is learnt."""
     net = Net(learner.Config(hidden=(8,), prediction=0.5, memory=memory), lab("bc").world.spec, heads)

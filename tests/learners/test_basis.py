@@ -52,7 +52,9 @@ def test_all_novices_act_for_an_inferred_goal(trained, infer):
     _, carry, _ = of.begin(jax.random.key(0))
     seen = jax.tree.map(lambda leaf: leaf[:, :1].repeat(2, axis=1), carry.timestep)  # both see the same
     after, _ = infer(state, others, others)
-    values = [of.learner.act(s, carry.memory, seen, jax.random.key(1), False)[0].values for s in (state, after)]
+    values = [
+        of.learner.act(s, carry.memory, seen, jax.random.key(1), False)[0].values for s in (state, after)
+    ]
     assert not np.allclose(values[0][:, 0], values[0][:, 1])  # two tasks, two opinions
     np.testing.assert_allclose(values[1][:, 0], values[1][:, 1], rtol=1e-5)
 
@@ -62,7 +64,9 @@ def test_what_a_step_is_worth_is_phi_times_the_goal(trained, infer):
     after, _ = infer(state, others, others)
     phi = parts.net.watched(state.params, others)[1].reshape(*others.action.shape, 5, 3)
     done = jnp.take_along_axis(phi, others.action[..., None, None], axis=-2)[..., 0, :]
-    np.testing.assert_allclose(of.learner.appraise(after, others)[..., 0], done @ after.extra.w, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(
+        of.learner.appraise(after, others)[..., 0], done @ after.extra.w, rtol=1e-4, atol=1e-6
+    )
 
 
 def test_a_task_teaches_its_own_preferences_alone(trained):
@@ -71,7 +75,11 @@ def test_a_task_teaches_its_own_preferences_alone(trained):
     rows = train(of, 1)[2]
     first = dataclasses.replace(rows.own, reward=rows.own.reward.at[:, :, 0].add(1.0))
     gradient = jax.jit(
-        jax.grad(lambda p, own: parts.loss(p, state.target, Rows(own=own, others=rows.others), state.extra)[1]["loss/reward"])
+        jax.grad(
+            lambda p, own: parts.loss(p, state.target, Rows(own=own, others=rows.others), state.extra)[1][
+                "loss/reward"
+            ]
+        )
     )
     plain, paid = (gradient(state.params, own)["params"] for own in (rows.own, first))
     assert not np.allclose(plain["w"][0], paid["w"][0])

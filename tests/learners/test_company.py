@@ -11,8 +11,9 @@ SHAPE, ACTIONS = (10, 4), 5
 
 
 def lived(worth, likelihood, own=0.1, present=None, times=20, foreseen=1.0):
-    """The company after so many unrolls in which another's step was always worth that much and its action that likely; half of
-    one's own steps pay twice `own`, the others nothing, and `foreseen` is the share of that difference that is expected."""
+    """The company after so many unrolls in which another's step was always worth that much and its action
+    that likely; half of one's own steps pay twice `own`, the others nothing, and `foreseen` is the share of
+    that difference that is expected."""
     company = strangers(len(worth))
     there = jnp.ones((*SHAPE, len(worth)), bool) if present is None else present
     reward = jnp.full((*SHAPE, 1), 2 * own, jnp.float32).at[::2].set(0.0)
@@ -94,7 +95,11 @@ def test_the_scale_of_rewards_does_not_matter():
 
 
 def test_nobody_counts_before_one_knows_what_pays():
-    trust = [float(gates(lived([0.5], [0.8], foreseen=foreseen), 0.1)[0]) for foreseen in (-1.0, 0.0, 0.5, 1.0)]
+    trust = [
+        float(gates(lived([0.5], [0.8], foreseen=foreseen), 0.1)[0]) for foreseen in (-1.0, 0.0, 0.5, 1.0)
+    ]
     np.testing.assert_allclose(trust[:2], 0, atol=1e-4)
-    assert trust[2] == pytest.approx(0.75 * trust[3], abs=0.01)  # half of the way is three quarters of the variance
+    assert trust[2] == pytest.approx(
+        0.75 * trust[3], abs=0.01
+    )  # half of the way is three quarters of the variance
     assert trust[3] > 0.95

@@ -1,4 +1,6 @@
-"""What learners say of recorded decisions: what they expect to be seen next, and what another would do in their place."""
+"""What learners say of recorded decisions: what they expect to be seen next, and what another would do in
+their place.
+"""
 
 import dataclasses
 from typing import Any
@@ -90,7 +92,9 @@ def test_psiphi_acts_as_it_believes_a_source_would():
         return np.asarray(draws(jnp.int32(source)))
 
     assert (over_keys(0) == np.asarray(alone.action)).all()
-    network = Net(small("psiphi", follow="never", w_std=30.0), SPEC, (1, 1 + len(SPEC.coplayers)), valued=True)
+    network = Net(
+        small("psiphi", follow="never", w_std=30.0), SPEC, (1, 1 + len(SPEC.coplayers)), valued=True
+    )
     psi: Any = network.apply(state.params, (), timestep.obs[:1, 0][None], jnp.ones((1, 1), bool))[1]
     expected = jax.nn.softmax(psi[0, 0, 0, 1] @ state.params["params"]["w"][1])
     shares = np.mean(over_keys(1)[:, 0, 0, None] == np.arange(len(SPEC.actions)), axis=0)

@@ -47,7 +47,9 @@ def test_an_update_keeps_the_state_in_shape_and_reports_finite_scalars(name):
     of = lab(name)
     state, carry, _ = of.begin(jax.random.key(0))
     after, carry_after, _, metrics = train(of, 3)
-    assert shapes(after) == shapes(state)  # so it can be scanned, donated and restored; weak types would recompile
+    assert shapes(after) == shapes(
+        state
+    )  # so it can be scanned, donated and restored; weak types would recompile
     assert shapes(carry_after) == shapes(carry)
     assert metrics
     for value in metrics.values():
@@ -69,7 +71,9 @@ def test_a_key_decides_everything(name):
 
 @every_learner
 def test_compiled_and_eager_agree(name):
-    """Up to the rounding of fused operations, which Adam's division can carry into the parameters but not far."""
+    """Up to the rounding of fused operations, which Adam's division can carry into the parameters but not
+    far.
+    """
     of = lab(name)
     state, _, experience, _ = train(of, 2)
     compiled, metrics = jax.jit(of.learner.update)(state, experience, jax.random.key(5))
@@ -79,7 +83,9 @@ def test_compiled_and_eager_agree(name):
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-2, atol=2e-4), compiled, eager)
 
     last = jax.tree.map(lambda leaf: leaf[-1], experience.own.timestep)
-    there, _ = jax.jit(of.learner.act, static_argnums=4)(state, experience.memory, last, jax.random.key(6), False)
+    there, _ = jax.jit(of.learner.act, static_argnums=4)(
+        state, experience.memory, last, jax.random.key(6), False
+    )
     here, _ = of.learner.act(state, experience.memory, last, jax.random.key(6), False)
     np.testing.assert_array_equal(there.action, here.action)
     np.testing.assert_allclose(there.values, here.values, rtol=1e-4, atol=1e-5)
@@ -154,7 +160,9 @@ def test_no_one_sees_anothers_reward(name):
     """Contract 3: co-players that are paid anything at all leave every update bit for bit as it was."""
     honest, lying = lab(name), lab(name, world=Scrambled)
     one, two = train(honest, 7), train(lying, 7)  # ends in the middle of an episode
-    assert not same(one[1].returns[:, 2:], two[1].returns[:, 2:])  # they were paid otherwise, in this very episode
+    assert not same(
+        one[1].returns[:, 2:], two[1].returns[:, 2:]
+    )  # they were paid otherwise, in this very episode
     np.testing.assert_array_equal(one[1].returns[:, :2], two[1].returns[:, :2])
     assert same(one[0], two[0])
     assert same(one[2], two[2])
@@ -169,7 +177,9 @@ def test_ones_own_reward_does_matter(name):
 
 @every_learner
 def test_the_absent_demonstrate_nothing(name):
-    """Whatever is recorded of a seat that is not there leaves the update as it was; once it is there, it may matter."""
+    """Whatever is recorded of a seat that is not there leaves the update as it was; once it is there, it may
+    matter.
+    """
     of = lab(name)
     state, _, experience, _ = train(of, 2)
     others = experience.others
@@ -204,7 +214,9 @@ def test_what_is_known_moves_to_other_unrolls_and_its_experience_stays(name):
     assert shapes(moved) == shapes(fresh)
     last = jax.tree.map(lambda leaf: leaf[-1], experience.own.timestep)
     act = jax.jit(of.learner.act, static_argnums=4)
-    decisions = [act(state, experience.memory, last, jax.random.key(1), False)[0] for state in (trained, moved, fresh)]
+    decisions = [
+        act(state, experience.memory, last, jax.random.key(1), False)[0] for state in (trained, moved, fresh)
+    ]
     assert same(decisions[0], decisions[1])
     assert not same(decisions[0], decisions[2])
 
@@ -212,8 +224,18 @@ def test_what_is_known_moves_to_other_unrolls_and_its_experience_stays(name):
 @every_learner
 def test_configs_refuse_what_cannot_work(name):
     known = options_of(name)
-    wrong = {"hidden": (), "memory": "gruu", "gamma": 1.0, "lr": 0.0, "batch": 0, "updates": 0, "prediction": -1.0}
+    wrong = {
+        "hidden": (),
+        "memory": "gruu",
+        "gamma": 1.0,
+        "lr": 0.0,
+        "batch": 0,
+        "updates": 0,
+        "prediction": -1.0,
+    }
     for key, value in wrong.items():
         if key in known:
-            with pytest.raises(Exception, match=key):  # SocialRLError, or beartype's where the type itself is wrong
+            with pytest.raises(
+                Exception, match=key
+            ):  # SocialRLError, or beartype's where the type itself is wrong
                 small(name, **{key: value})

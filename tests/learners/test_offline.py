@@ -1,4 +1,6 @@
-"""Learning from a demonstration file: what is cut from it, whose steps they count as, what it teaches, and what is refused."""
+"""Learning from a demonstration file: what is cut from it, whose steps they count as, what it teaches, and
+what is refused.
+"""
 
 import contextlib
 import dataclasses
@@ -68,7 +70,9 @@ def test_rows_hold_every_step_once_and_one_episode_each(file):
     assert there.any(axis=(1, 2)).all()
     assert rows.last[~there].all()
     first = rows.action[:, 0, 0]
-    assert (np.where(there, rows.action - first[:, None, None], 0) // shape[2] % shape[1] == 0).all()  # steps of one episode
+    assert (
+        np.where(there, rows.action - first[:, None, None], 0) // shape[2] % shape[1] == 0
+    ).all()  # steps of one episode
     times = rows.action[..., 0] // (shape[1] * shape[2])
     assert (np.diff(times, axis=1)[there[:, 1:, 0]] == 1).all()  # in order
     assert set(times[:, 0]) == {0, 4}
@@ -81,7 +85,10 @@ def test_a_batch_is_rows_of_the_file_as_the_buffer_would_give_them(file):
     _, _, experience, _ = train(of, 1)
     live = jax.tree.map(lambda leaf: jnp.zeros((UNROLL, 5, *leaf.shape[2:]), leaf.dtype), experience.others)
     assert shapes(live) == shapes(rows)
-    known = {view.tobytes() for view in np.asarray(read_demonstrations(file).steps.obs).reshape(-1, *rows.obs.shape[3:])}
+    known = {
+        view.tobytes()
+        for view in np.asarray(read_demonstrations(file).steps.obs).reshape(-1, *rows.obs.shape[3:])
+    }
     seen = np.asarray(rows.obs)[np.asarray(rows.present)]
     assert len(seen) >= UNROLL
     assert all(view.tobytes() in known for view in seen)
@@ -100,7 +107,9 @@ def test_without_rewards_ones_own_preferences_and_values_stay_as_they_were(taugh
     _, first, state, _ = taught
     before, after = first.params["params"], state.params["params"]
     assert same(after["w"][0], before["w"][0])
-    own = (np.asarray(tree["psi"]["Dense_0"]["kernel"]).reshape(32, 3, 5, 3)[:, 0] for tree in (before, after))
+    own = (
+        np.asarray(tree["psi"]["Dense_0"]["kernel"]).reshape(32, 3, 5, 3)[:, 0] for tree in (before, after)
+    )
     assert same(*own)
     assert not same(after["w"][1:], before["w"][1:])
     assert same((state.buffer, state.steps, state.extra), (first.buffer, first.steps, first.extra))
@@ -112,9 +121,13 @@ def test_each_models_its_own_seat(taught, file):
     steps = read_demonstrations(file).steps
     parts = PsiPhi(small("psiphi", **OPTIONS), of.world.spec)
     obs = steps.obs.reshape(steps.obs.shape[0], -1, *of.world.spec.obs_shape)
-    psi = parts.net.apply(state.params, (), obs, jnp.zeros(obs.shape[:2], bool))[1].reshape(*steps.action.shape, 3, 5, 3)
+    psi = parts.net.apply(state.params, (), obs, jnp.zeros(obs.shape[:2], bool))[1].reshape(
+        *steps.action.shape, 3, 5, 3
+    )
     logits = jnp.einsum("tbksac,sc->tbksa", psi, state.params["params"]["w"])
-    right = np.asarray(jnp.argmax(logits, axis=-1) == steps.action[..., None])[..., 1:].mean(axis=(0, 1))  # (K, model of)
+    right = np.asarray(jnp.argmax(logits, axis=-1) == steps.action[..., None])[..., 1:].mean(
+        axis=(0, 1)
+    )  # (K, model of)
     assert right[0, 0] > right[0, 1] + 0.2
     assert right[1, 1] > right[1, 0] + 0.2
 
@@ -169,11 +182,23 @@ def test_who_is_away_is_judged_by_the_file(file):
 
 
 def test_memory_and_the_auxiliary_head_learn_offline_too(file):
-    of = lab("psiphi", novices=1, coplayers=AWAY, demonstrations=file, offline=4, memory="gru", prediction=0.5, gating=True)
+    of = lab(
+        "psiphi",
+        novices=1,
+        coplayers=AWAY,
+        demonstrations=file,
+        offline=4,
+        memory="gru",
+        prediction=0.5,
+        gating=True,
+    )
     state = of.learner.init(jax.random.key(0), UNROLL, WORLDS)
     after, metrics = jax.jit(lambda state, key: of.learner.pretrain(state, key, 4))(state, jax.random.key(1))
     assert all(np.isfinite(value) for value in metrics.values())
-    heads = [tree["params"]["prediction"]["SmallDense_0"]["Dense_0"]["kernel"] for tree in (state.params, after.params)]
+    heads = [
+        tree["params"]["prediction"]["SmallDense_0"]["Dense_0"]["kernel"]
+        for tree in (state.params, after.params)
+    ]
     assert not same(*heads)
     torso = [tree["params"]["encoder"]["torso"]["Dense_0"]["kernel"] for tree in (state.params, after.params)]
     assert not same(*torso)  # no one can be judged without rewards, so no gate is shut
@@ -211,7 +236,9 @@ def test_what_means_nothing_is_refused():
 
 
 def tiny(file):
-    learner = psiphi.Config(hidden=(8,), cumulants=3, batch=2, updates=1, capacity=400, demonstrations=file, offline=300)
+    learner = psiphi.Config(
+        hidden=(8,), cumulants=3, batch=2, updates=1, capacity=400, demonstrations=file, offline=300
+    )
     return Experiment(
         name="tiny",
         question="Does it go on as it would have?",
@@ -239,10 +266,15 @@ def test_a_run_begins_offline_and_goes_on_exactly_after_an_interruption(file, tm
 
     @contextlib.contextmanager
     def interrupts():
-        yield lambda: asked.append(True) or len(asked) == 3  # Ctrl-C after the first chunk that follows the two offline
+        yield (
+            lambda: asked.append(True) or len(asked) == 3
+        )  # Ctrl-C after the first chunk that follows the two offline
 
     monkeypatch.setattr(socialrl.run, "_interrupts", interrupts)
-    with folder.create(to_json(experiment), out=tmp_path / "resumed") as opened, pytest.raises(KeyboardInterrupt):
+    with (
+        folder.create(to_json(experiment), out=tmp_path / "resumed") as opened,
+        pytest.raises(KeyboardInterrupt),
+    ):
         socialrl.run.run(experiment, opened)
     assert checkpoint.steps(tmp_path / "resumed" / "checkpoints" / "psiphi") == (0, 50)
     with folder.resume(tmp_path / "resumed", to_json(experiment)) as opened:

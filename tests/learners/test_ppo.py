@@ -1,6 +1,8 @@
-"""PPO's update: what must not change it, and what each of its numbers is, on a corridor where tasks end and time runs out.
+"""PPO's update: what must not change it, and what each of its numbers is, on a corridor where tasks end and
+time runs out.
 
-Two unrolls of 10 steps in episodes of at most 4: the second begins amid episodes, and time runs out more than once in it.
+Two unrolls of 10 steps in episodes of at most 4: the second begins amid episodes, and time runs out more than
+once in it.
 """
 
 import dataclasses
@@ -49,7 +51,9 @@ def updater(**options):
 
 def updated(state, experience, seed=1, **options):
     """(state, metrics as numbers) after an update with these options."""
-    with jax.debug_key_reuse(options.get("shared", True)):  # the check takes a mapped scan over keys for a reuse
+    with jax.debug_key_reuse(
+        options.get("shared", True)
+    ):  # the check takes a mapped scan over keys for a reuse
         after, metrics = updater(**options)(state, experience, jax.random.key(seed))
     return after, {name: float(value) for name, value in metrics.items()}
 
@@ -77,7 +81,9 @@ def ended(own):
 
 
 def test_the_experience_is_a_hard_one():
-    """Ends of both kinds amid the unroll, a world in which time runs out twice, memories that are not blank at its start."""
+    """Ends of both kinds amid the unroll, a world in which time runs out twice, memories that are not blank
+    at its start.
+    """
     _, _, experience = lived()
     own, memory = sequences(experience)
     assert ended(own)[:-1].any()
@@ -89,11 +95,15 @@ def test_the_experience_is_a_hard_one():
 
 @pytest.mark.parametrize(("memory", "mirror"), [("gru", False), ("lstm", True), ("none", False)])
 def test_what_was_thought_when_acting_is_thought_again(memory, mirror):
-    """Across the ends of episodes, with previous actions and rewards: so the policy has not moved before the first step."""
+    """Across the ends of episodes, with previous actions and rewards: so the policy has not moved before the
+    first step.
+    """
     made, state, experience = lived(memory, mirror)
     own, start = sequences(experience)
     _, out = jax.jit(made.unroll)(state.params, start, own.timestep)
-    np.testing.assert_allclose(out.logits, experience.decision.values.reshape(T, 2 * B, -1), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(
+        out.logits, experience.decision.values.reshape(T, 2 * B, -1), rtol=1e-4, atol=1e-5
+    )
     _, metrics = updated(state, experience, memory=memory, mirror=mirror)
     assert abs(metrics["kl_before"]) < 1e-7
     assert metrics["kl_after"] > 1e-7
@@ -146,7 +156,9 @@ def test_a_segment_of_the_whole_unroll_is_no_segment():
 
 
 def test_segments_cut_gradients_only():
-    """Values, advantages and targets are those of the whole unroll, and so is the loss; each begins with the memory it has."""
+    """Values, advantages and targets are those of the whole unroll, and so is the loss; each begins with the
+    memory it has.
+    """
     made, state, whole, explained = batch_of(0)
     cutting, _, cut, explained_too = batch_of(5)
     again = [jnp.moveaxis(x.reshape(5, 2, -1), 1, 0).reshape(T, -1) for x in (cut.advantage, cut.target)]
@@ -180,14 +192,20 @@ def test_refreshing_makes_no_difference_in_the_first_epoch():
 
 @pytest.mark.parametrize("memory", ["gru", "lstm"])
 def test_values_of_successors_are_those_that_a_further_step_would_have(memory):
-    """Every step's true successor is looked at with the memory of the step, one by one; those that end tasks do not count."""
+    """Every step's true successor is looked at with the memory of the step, one by one; those that end tasks
+    do not count.
+    """
     made, state, experience = lived(memory)
     own, start = sequences(experience)
     unroll = jax.jit(made.unroll)
     memories, out = unroll(state.params, start, own.timestep)
     found = np.asarray(jax.jit(made.next_values)(state.params, memories, out.value, own))
     after = dataclasses.replace(
-        own.timestep, obs=own.next_obs, prev_action=own.action, prev_reward=own.reward, first=jnp.zeros((T, 2 * B), bool)
+        own.timestep,
+        obs=own.next_obs,
+        prev_action=own.action,
+        prev_reward=own.reward,
+        first=jnp.zeros((T, 2 * B), bool),
     )
     flat = jax.tree.map(lambda x: x.reshape(1, T * 2 * B, *x.shape[2:]), after)
     there = jax.tree.map(lambda x: x.reshape(T * 2 * B, *x.shape[2:]), memories)
@@ -195,7 +213,9 @@ def test_values_of_successors_are_those_that_a_further_step_would_have(memory):
     alive = ~np.asarray(own.terminated)
     np.testing.assert_allclose(found[alive], expected[alive], rtol=1e-4, atol=1e-5)
     late = np.asarray(own.truncated)[:-1]
-    assert np.abs(expected[:-1] - np.asarray(out.value)[1:])[late].min() > 1e-4  # the next row is of another episode
+    assert (
+        np.abs(expected[:-1] - np.asarray(out.value)[1:])[late].min() > 1e-4
+    )  # the next row is of another episode
 
 
 def test_the_end_of_a_task_has_no_future_and_a_time_out_has():
@@ -209,7 +229,9 @@ def test_the_end_of_a_task_has_no_future_and_a_time_out_has():
     np.testing.assert_allclose(batch.advantage[gone], alone[gone], rtol=1e-4, atol=1e-5)
     assert (np.abs(batch.advantage - alone)[late] > 1e-4).all()
     onward = alone + GAMMA * np.asarray(made.next_values(state.params, memories, out.value, own))
-    np.testing.assert_allclose(batch.advantage[late], onward[late], rtol=1e-4, atol=1e-5)  # and nothing of the next episode
+    np.testing.assert_allclose(
+        batch.advantage[late], onward[late], rtol=1e-4, atol=1e-5
+    )  # and nothing of the next episode
     np.testing.assert_allclose(batch.target, batch.advantage + out.value, rtol=1e-5, atol=1e-6)
 
 
@@ -275,7 +297,9 @@ def test_minibatches_share_out_the_sequences():
 def test_with_parameters_of_its_own_a_novice_learns_from_itself_alone():
     _, state, experience = lived(shared=False)
     own = experience.own
-    changed = dataclasses.replace(own, reward=own.reward.at[:, :, 1].add(jnp.arange(T, dtype=jnp.float32)[:, None]))
+    changed = dataclasses.replace(
+        own, reward=own.reward.at[:, :, 1].add(jnp.arange(T, dtype=jnp.float32)[:, None])
+    )
     changed = dataclasses.replace(experience, own=changed)
     after, other = (updated(state, one, shared=False)[0] for one in (experience, changed))
     mine, mine_too = (jax.tree.map(lambda x: x[0], (one.params, one.optimiser)) for one in (after, other))
@@ -288,8 +312,12 @@ def test_with_parameters_of_its_own_a_novice_learns_from_itself_alone():
 def test_shared_parameters_learn_from_both():
     _, state, experience = lived()
     own = experience.own
-    changed = dataclasses.replace(own, reward=own.reward.at[:, :, 1].add(jnp.arange(T, dtype=jnp.float32)[:, None]))
-    after, other = (updated(state, one)[0] for one in (experience, dataclasses.replace(experience, own=changed)))
+    changed = dataclasses.replace(
+        own, reward=own.reward.at[:, :, 1].add(jnp.arange(T, dtype=jnp.float32)[:, None])
+    )
+    after, other = (
+        updated(state, one)[0] for one in (experience, dataclasses.replace(experience, own=changed))
+    )
     assert not same(after.params, other.params)
 
 
@@ -329,7 +357,9 @@ def test_the_prediction_is_of_the_true_successor_and_never_of_a_reset_frame(pred
     _, out = jax.jit(made.unroll)(params, memory, own.timestep)
     loss = jax.jit(made.prediction_loss)
     first = own.timestep.first[..., None, None, None]
-    elsewhere = dataclasses.replace(own.timestep, obs=jnp.where(first, own.timestep.obs + jnp.uint8(3), own.timestep.obs))
+    elsewhere = dataclasses.replace(
+        own.timestep, obs=jnp.where(first, own.timestep.obs + jnp.uint8(3), own.timestep.obs)
+    )
     assert np.asarray(first)[1:].any()
     one, other = loss(params, out, own), loss(params, out, dataclasses.replace(own, timestep=elsewhere))
     assert same(one, other) == of_successors
@@ -346,9 +376,10 @@ def test_who_knows_the_rules_predicts_all_steps_those_at_the_ends_too():
     position = own.next_obs.astype(jnp.float32)[..., 0]
     loss = jax.vmap(prediction_loss, in_axes=1, out_axes=1)(time.at[..., 0].set(position), own.next_obs)
     np.testing.assert_array_equal(loss, np.zeros((T, 2 * B)))
-    assert (np.abs(np.asarray(own.next_obs)[:-1].astype(int) - np.asarray(own.timestep.obs)[1:]).max((2, 3, 4)) > 0)[
-        ended(own)[:-1]
-    ].all()
+    assert (
+        np.abs(np.asarray(own.next_obs)[:-1].astype(int) - np.asarray(own.timestep.obs)[1:]).max((2, 3, 4))
+        > 0
+    )[ended(own)[:-1]].all()
 
 
 NOVICE, OTHERS = (3, 4), ((1, 4), (3, 2), (4, 7))  # two up; two to the left; one down and three to the right
@@ -408,11 +439,15 @@ def test_attention_is_the_mean_distance_to_those_who_are_there():
     loss = jax.jit(made.attention_loss)
     believed = np.asarray(made.apply(state.params, out.features, method="attend"))[:, 0, 0]
     there = np.asarray(where)[:, 0, 0]
-    np.testing.assert_allclose(loss(state.params, out, where[:, :, 0]), np.nanmean(np.abs(believed - there)), rtol=1e-5)
+    np.testing.assert_allclose(
+        loss(state.params, out, where[:, :, 0]), np.nanmean(np.abs(believed - there)), rtol=1e-5
+    )
 
     def moved(step):
         far = experience.whereabouts.at[step, 0, 0, 2].add(5.0)
-        return loss(state.params, out, made.whereabouts(dataclasses.replace(experience, whereabouts=far))[:, :, 0])
+        return loss(
+            state.params, out, made.whereabouts(dataclasses.replace(experience, whereabouts=far))[:, :, 0]
+        )
 
     assert same(moved(1), loss(state.params, out, where[:, :, 0]))
     assert moved(2) != moved(1)
@@ -424,7 +459,9 @@ def test_with_nobody_there_attention_costs_nothing():
     nobody = dataclasses.replace(experience.others, present=jnp.zeros_like(experience.others.present))
     where = made.whereabouts(dataclasses.replace(experience, others=nobody))[:, :, 0]
     features = jnp.ones((3, 1, 1, 8), jnp.float32)
-    out = dataclasses.replace(ppo.Outputs(logits=jnp.zeros((3, 1, 3)), value=jnp.zeros((3, 1)), features=features))
+    out = dataclasses.replace(
+        ppo.Outputs(logits=jnp.zeros((3, 1, 3)), value=jnp.zeros((3, 1)), features=features)
+    )
     loss, grads = jax.jit(jax.value_and_grad(made.attention_loss))(state.params, out, where)
     assert loss == 0
     assert not any(np.any(leaf) for leaf in jax.tree.leaves(grads))
@@ -455,7 +492,9 @@ def test_influence_is_0_where_nobody_is_seen_and_above_0_where_somebody_is():
     assert (influence[seen] > 1e-9).any()
     hidden = hide_others(timestep, world.spec)
     assert not np.asarray(hidden.obs)[..., others].any()
-    np.testing.assert_array_equal(np.asarray(hidden.obs)[..., ~others], np.asarray(timestep.obs)[..., ~others])
+    np.testing.assert_array_equal(
+        np.asarray(hidden.obs)[..., ~others], np.asarray(timestep.obs)[..., ~others]
+    )
 
 
 @pytest.mark.parametrize(

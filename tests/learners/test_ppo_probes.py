@@ -1,8 +1,9 @@
-"""Probe worlds: each can be solved by ppo only if one part of it works, so that a failure says where the bug is.
+"""Probe worlds: each can be solved by ppo only if one part of it works, so that a failure says where the bug
+is.
 
-Constant reward: values and time-outs. Reward by observation: the policy gradient. Delayed reward: advantages through time.
-A cue that is gone when it is needed: memory. What pays is found out by trying: previous action and reward. A door that only
-the co-player knows: watching it.
+Constant reward: values and time-outs. Reward by observation: the policy gradient. Delayed reward: advantages
+through time. A cue that is gone when it is needed: memory. What pays is found out by trying: previous action
+and reward. A door that only the co-player knows: watching it.
 """
 
 import dataclasses
@@ -32,7 +33,8 @@ COMMON = {
 
 
 class Probe:
-    """A world without space. Every level has a cue, 0 or 1; `position` holds (first action, last action) of each seat.
+    """A world without space. Every level has a cue, 0 or 1; `position` holds (first action, last action) of
+    each seat.
 
     What is seen, (1, 1, 6): [cue is 0, cue is 1, always 1, time, the other went to door 0, to door 1].
     """
@@ -89,7 +91,14 @@ class Probe:
         cue, one, zero = cue_of(state), jnp.int32(1), jnp.int32(0)
         shown = self.shows_cue(state.time)
         went = state.position[-1, 0] if self.company else jnp.int32(-1)
-        planes = [shown & (cue == 0), shown & (cue == 1), one, state.time if self.shows_time else zero, went == 0, went == 1]
+        planes = [
+            shown & (cue == 0),
+            shown & (cue == 1),
+            one,
+            state.time if self.shows_time else zero,
+            went == 0,
+            went == 1,
+        ]
         seen = jnp.stack([plane.astype(jnp.uint8) for plane in planes])
         return jnp.broadcast_to(seen, (len(self.spec.seats), 1, 1, 6))
 
@@ -167,7 +176,9 @@ class Trial(Probe):
 
 
 class Doors(Probe):
-    """One of two doors is the right one, and only the co-player knows. It goes there first; then the novice must choose."""
+    """One of two doors is the right one, and only the co-player knows. It goes there first; then the novice
+    must choose.
+    """
 
     horizon, company = 2, True
 
@@ -260,8 +271,8 @@ def test_without_memory_it_cannot_recall():
 
 
 def test_with_previous_action_and_reward_it_repeats_what_paid():
-    """At best half in the first step and all in the others; without them, half of all. Which action to repeat depends on both
-    together, so a layer is needed after them."""
+    """At best half in the first step and all in the others; without them, half of all. Which action to repeat
+    depends on both together, so a layer is needed after them."""
     assert mean_return(Trial, previous=True, heads=(16,)) > 0.93 * 3.5
     assert mean_return(Trial) < 0.65 * 4
 

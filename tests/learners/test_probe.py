@@ -1,4 +1,6 @@
-"""Does it learn? One colour of coins in a tiny room: returns far above chance, and cumulants that explain the rewards."""
+"""Does it learn? One colour of coins in a tiny room: returns far above chance, and cumulants that explain the
+rewards.
+"""
 
 import jax
 import numpy as np
@@ -12,7 +14,9 @@ from socialrl.training import make_trainer
 from socialrl_envs.types import Seat
 from socialrl_envs.worlds import coin_grid
 
-WORLD = coin_grid.Config(experts=(Seat(policy="planner", preferences=(1.0,)),), size=5, colours=1, coins=2, horizon=20)
+WORLD = coin_grid.Config(
+    experts=(Seat(policy="planner", preferences=(1.0,)),), size=5, colours=1, coins=2, horizon=20
+)
 COMMON = {"hidden": (32,), "epsilon_steps": 600, "updates": 8, "batch": 8, "lr": 3e-3, "capacity": 4_000}
 EXPERIMENT = Experiment(
     name="probe",
@@ -39,16 +43,28 @@ def learnt(request):
     trainer = make_trainer(EXPERIMENT, learner, rollout, evaluation.sources_of(world.spec))
     chunk = jax.jit(trainer.chunk)
     explore, greedy = (
-        jax.jit(lambda state, key, e=explore: evaluation.evaluator(rollout, world.spec, 64, explore=e)(state, key)[0])
+        jax.jit(
+            lambda state, key, e=explore: evaluation.evaluator(rollout, world.spec, 64, explore=e)(
+                state, key
+            )[0]
+        )
         for explore in (True, False)
     )
     training = jax.jit(trainer.start)(jax.random.key(0))
-    chance = float(explore(training.learner, jax.random.key(1))["return"])  # epsilon is 1 before the first step
+    chance = float(
+        explore(training.learner, jax.random.key(1))["return"]
+    )  # epsilon is 1 before the first step
     history = []
     for _ in range(5):
         training, metrics = chunk(training)
         history.append(metrics)
-    return arm.name, chance, float(greedy(training.learner, jax.random.key(1))["return"]), history[0], history[-1]
+    return (
+        arm.name,
+        chance,
+        float(greedy(training.learner, jax.random.key(1))["return"]),
+        history[0],
+        history[-1],
+    )
 
 
 def test_it_learns_far_above_chance(learnt):

@@ -1,4 +1,6 @@
-"""psiphi: which loss may teach what, what an episode's end and an absence hide, and goals learnt from few rewards."""
+"""psiphi: which loss may teach what, what an episode's end and an absence hide, and goals learnt from few
+rewards.
+"""
 
 import dataclasses
 
@@ -54,7 +56,11 @@ def of_each_loss(parts, trained):
     def all_of_them(params):
         def losses(params):
             metrics = parts.loss(params, state.target, rows, state.extra)[1]
-            return {name.removeprefix("loss/"): value for name, value in metrics.items() if name.startswith("loss/")}
+            return {
+                name.removeprefix("loss/"): value
+                for name, value in metrics.items()
+                if name.startswith("loss/")
+            }
 
         return jax.jacrev(losses)(params)
 
@@ -66,10 +72,15 @@ def test_each_loss_teaches_what_it_should_and_nothing_else(trained, gradients, l
     sources, actions, cumulants = 3, 5, 3
     params = gradients[loss]
     psi = np.asarray(params["psi"]["Dense_0"]["kernel"]).reshape(-1, sources, actions, cumulants)
-    values, phi, w = *(np.asarray(params[name]["Dense_0"]["kernel"]) for name in ("value", "phi")), np.asarray(params["w"])
+    values, phi, w = (
+        *(np.asarray(params[name]["Dense_0"]["kernel"]) for name in ("value", "phi")),
+        np.asarray(params["w"]),
+    )
     reached = tuple(int(np.any(part != 0)) for part in (values, psi[:, 0], psi[:, 1:], phi, w[0], w[1:]))
     assert reached == REACH[loss]
-    assert np.any(np.asarray(params["encoder"]["torso"]["Dense_0"]["kernel"]) != 0)  # all of them shape the torso
+    assert np.any(
+        np.asarray(params["encoder"]["torso"]["Dense_0"]["kernel"]) != 0
+    )  # all of them shape the torso
 
 
 def test_every_loss_has_a_weight_and_a_test(gradients, parts):
@@ -78,9 +89,11 @@ def test_every_loss_has_a_weight_and_a_test(gradients, parts):
 
 
 def test_strangers_do_not_shape_what_is_shared(trained):
-    """With gating, whoever is not known to be useful is still modelled, but teaches neither torso nor Phi; and without anybody
-    who is, the torso is that of a learner of one's own values."""
-    assert not np.any(np.asarray(trained[1].extra.company.weights))  # nobody was judged: that learner has no gates
+    """With gating, whoever is not known to be useful is still modelled, but teaches neither torso nor Phi;
+    and without anybody who is, the torso is that of a learner of one's own values."""
+    assert not np.any(
+        np.asarray(trained[1].extra.company.weights)
+    )  # nobody was judged: that learner has no gates
     closed = of_each_loss(PsiPhi(small("psiphi", gating=True), trained[0].world.spec), trained)
     torso = {name: np.asarray(tree["encoder"]["torso"]["Dense_0"]["kernel"]) for name, tree in closed.items()}
     phi = {name: np.asarray(tree["phi"]["Dense_0"]["kernel"]) for name, tree in closed.items()}
@@ -105,7 +118,9 @@ def test_beside_strangers_it_learns_as_dqn_does(trained):
         return {"params": {"encoder": inner["encoder"], "head": inner["value"]}}
 
     closed = PsiPhi(small("psiphi", gating=True), spec)
-    ours = as_dqn(jax.jit(jax.grad(closed.loss, has_aux=True))(state.params, state.target, rows, state.extra)[0])
+    ours = as_dqn(
+        jax.jit(jax.grad(closed.loss, has_aux=True))(state.params, state.target, rows, state.extra)[0]
+    )
     theirs = jax.jit(jax.grad(lambda *trees: own_loss(lone, *trees, rows), has_aux=True))(
         as_dqn(state.params), as_dqn(state.target)
     )[0]
@@ -139,7 +154,9 @@ def test_anothers_steps_count_for_ones_own_values_as_far_as_its_gate_is_open(tra
 
 @pytest.fixture(scope="module")
 def social(trained, parts):
-    """(others, losses(others) -> numbers): the losses on the co-players' steps, for made-up successor features."""
+    """(others, losses(others) -> numbers): the losses on the co-players' steps, for made-up successor
+    features.
+    """
     _, _, experience = trained
     shape = experience.others.action.shape
     time, n = shape[0], shape[1] * shape[2]
@@ -165,26 +182,35 @@ def other_action(others, t):
 
 
 def flag(others, t, **values):
-    return dataclasses.replace(others, **{name: getattr(others, name).at[t].set(value) for name, value in values.items()})
+    return dataclasses.replace(
+        others, **{name: getattr(others, name).at[t].set(value) for name, value in values.items()}
+    )
 
 
 def test_the_next_action_bootstraps_within_an_episode_only(social):
     others, losses = social
-    # The last step's action enters by itself only; hide that by its absence, and the step before it must still know it.
+    # The last step's action enters by itself only; hide that by its absence, and the step before it must
+    # still know it.
     hidden = flag(others, -1, present=False)
     assert not same(losses(hidden)["others"], losses(others)["others"])
     ended = flag(others, -2, last=True)
     unknown = flag(ended, -1, present=False)
-    np.testing.assert_array_equal(losses(unknown)["inverse_td"], losses(other_action(unknown, -1))["inverse_td"])
+    np.testing.assert_array_equal(
+        losses(unknown)["inverse_td"], losses(other_action(unknown, -1))["inverse_td"]
+    )
     np.testing.assert_array_equal(losses(unknown)["others"], losses(other_action(unknown, -1))["others"])
 
 
 def test_where_the_task_ended_there_is_nothing_to_bootstrap(social):
-    """A terminated step counts although no action followed it, and what came next in the row is of another episode."""
+    """A terminated step counts although no action followed it, and what came next in the row is of another
+    episode.
+    """
     others, losses = social
     ended = flag(others, -2, last=True, discount=0.0)
     hidden = flag(ended, -1, present=False)
-    np.testing.assert_array_equal(losses(hidden)["inverse_td"], losses(other_action(hidden, -1))["inverse_td"])
+    np.testing.assert_array_equal(
+        losses(hidden)["inverse_td"], losses(other_action(hidden, -1))["inverse_td"]
+    )
     timed_out = flag(others, -2, last=True)
     assert not same(losses(ended)["inverse_td"], losses(timed_out)["inverse_td"])
 
@@ -218,9 +244,13 @@ def test_adapt_finds_a_preference_exactly_if_rewards_are_linear_in_phi(trained):
     kept = {name: leaf for name, leaf in after.params["params"].items() if name != "w"}
     assert same(kept, {name: leaf for name, leaf in state.params["params"].items() if name != "w"})
     key, timestep = jax.random.key(1), jax.tree.map(lambda leaf: leaf[0], own.timestep)
-    values = of.learner.act(after, of.learner.memory(*timestep.first.shape), timestep, key, explore=False)[0].values[..., 0, :]
+    values = of.learner.act(after, of.learner.memory(*timestep.first.shape), timestep, key, explore=False)[
+        0
+    ].values[..., 0, :]
     psi = parts.net.apply(after.params, (), flat[:1], own.timestep.first.reshape(time, -1)[:1])[1][0, :, 0, 0]
-    np.testing.assert_allclose(values.reshape(-1, 5), psi @ after.params["params"]["w"][0], rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(
+        values.reshape(-1, 5), psi @ after.params["params"]["w"][0], rtol=1e-4, atol=1e-5
+    )
     twice = adapt(after, paid, jax.random.key(0))  # more of the same evidence changes nothing, up to rounding
     np.testing.assert_allclose(twice.params["params"]["w"], after.params["params"]["w"], rtol=0.01, atol=0.01)
 

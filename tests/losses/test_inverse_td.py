@@ -1,7 +1,7 @@
 """Inverse TD on tabular chains: from exact behaviour alone, the demonstrators' preferences are found.
 
-Behaviour tells a reward up to its scale and to potential shaping, r(s, a) + gamma E c(s') - c(s) (Ng et al., 1999); what is
-left besides these is compared.
+Behaviour tells a reward up to its scale and to potential shaping, r(s, a) + gamma E c(s') - c(s) (Ng et al.,
+1999); what is left besides these is compared.
 """
 
 import functools
@@ -25,13 +25,16 @@ def f32(x):
 
 @functools.cache
 def learnt(seed, inverse_td):
-    """(chain, true preferences (AGENTS, EVENTS), policies (AGENTS, S, A), rewards found (AGENTS, S, A)): cloning and inverse
-    TD by gradient descent, in expectation over the exact policies."""
+    """(chain, true preferences (AGENTS, EVENTS), policies (AGENTS, S, A), rewards found (AGENTS, S, A)):
+    cloning and inverse TD by gradient descent, in expectation over the exact policies."""
     rng = np.random.default_rng(seed)
     chain = random_chain(seed, states=STATES, actions=ACTIONS, cumulants=EVENTS)
     wanted = 0.5 * rng.normal(size=(AGENTS, EVENTS))  # small, for whoever is all but certain shows little
     policies = np.stack([soft_policy(chain, w) for w in wanted])
-    phi, psi = rng.normal(size=(STATES, ACTIONS, CUMULANTS)), rng.normal(size=(AGENTS, STATES, ACTIONS, CUMULANTS))
+    phi, psi = (
+        rng.normal(size=(STATES, ACTIONS, CUMULANTS)),
+        rng.normal(size=(AGENTS, STATES, ACTIONS, CUMULANTS)),
+    )
     start = tuple(f32(0.1 * x) for x in (phi, psi, 10 * rng.normal(size=(AGENTS, CUMULANTS))))
     phi, _, w = descend(start, f32(policies), f32(chain.move * (1 - chain.ends)[..., None]), inverse_td)
     return chain, wanted, policies, np.einsum("sac,kc->ksa", phi, w)
@@ -97,5 +100,9 @@ def test_the_rewards_found_lead_to_the_behaviour_that_was_shown(seed):
 
 def test_without_inverse_td_the_cumulants_know_nothing_of_it():
     found = [learnt(seed, 0.0) for seed in range(3)]
-    cosines = [cosine(preferences(c, r), t) for c, wanted, _, rewards in found for t, r in zip(wanted, rewards, strict=True)]
+    cosines = [
+        cosine(preferences(c, r), t)
+        for c, wanted, _, rewards in found
+        for t, r in zip(wanted, rewards, strict=True)
+    ]
     assert np.mean(cosines) < 0.5

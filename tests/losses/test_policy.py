@@ -11,7 +11,9 @@ GAMMA, T, N = 0.9, 12, 16
 
 
 def test_cross_entropy_by_hand():
-    logits = jnp.log(jnp.array([[0.5, 0.25, 0.25], [0.1, 0.2, 0.7]])) + 3.0  # a shift of all logits changes nothing
+    logits = (
+        jnp.log(jnp.array([[0.5, 0.25, 0.25], [0.1, 0.2, 0.7]])) + 3.0
+    )  # a shift of all logits changes nothing
     loss = cloning_loss(logits, jnp.array([1, 2], jnp.int32))
     np.testing.assert_allclose(loss, -np.log([0.25, 0.7]), rtol=1e-5)
 
@@ -67,7 +69,9 @@ def test_without_lambda_it_looks_one_step_ahead(lives):
 
 
 def test_with_lambda_1_it_is_the_return_less_the_value_if_values_agree():
-    """Three steps by hand: then time runs out before a state of value 10; in the second column the task ends instead."""
+    """Three steps by hand: then time runs out before a state of value 10; in the second column the task ends
+    instead.
+    """
     value = np.array([[2.0, 2.0], [3.0, 3.0], [5.0, 5.0]])
     reward = np.ones((3, 2))
     discount = np.array([[0.5, 0.5], [0.5, 0.5], [0.5, 0.0]])
@@ -111,7 +115,9 @@ def test_the_clipped_surrogate_by_hand(ratio, advantage, loss, gradient):
 def test_entropy_by_hand():
     logits = jnp.array([[0.0, 0.0, 0.0, 0.0], [0.0, -1e4, -1e4, -1e4], [2.0, 1.0, 0.0, -1.0]])
     p = np.exp([2.0, 1.0, 0.0, -1.0]) / np.exp([2.0, 1.0, 0.0, -1.0]).sum()
-    np.testing.assert_allclose(entropy(logits), [np.log(4), 0.0, -(p * np.log(p)).sum()], rtol=1e-5, atol=1e-7)
+    np.testing.assert_allclose(
+        entropy(logits), [np.log(4), 0.0, -(p * np.log(p)).sum()], rtol=1e-5, atol=1e-7
+    )
     np.testing.assert_allclose(entropy(jnp.log(jnp.array([0.5, 0.25, 0.25]))), 1.5 * np.log(2), rtol=1e-5)
 
 

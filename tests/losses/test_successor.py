@@ -14,7 +14,9 @@ def f32(x):
 
 
 def test_error_by_hand():
-    error = successor_error(f32([[1, 2], [3, 4]]), f32([[10, 20], [30, 40]]), f32([0.5, 0]), f32([[2, 4], [6, 8]]))
+    error = successor_error(
+        f32([[1, 2], [3, 4]]), f32([[10, 20], [30, 40]]), f32([0.5, 0]), f32([[2, 4], [6, 8]])
+    )
     np.testing.assert_allclose(error, [[10 + 1 - 1, 20 + 2 - 2], [30 - 3, 40 - 4]])
 
 
@@ -37,7 +39,9 @@ def test_gradients_reach_psi_and_phi_but_never_the_bootstrap():
 
 @pytest.mark.parametrize("seed", range(5))
 def test_on_chains_psi_is_discounted_occupancy_and_its_worth_is_q(seed):
-    """With Phi(s, a) the indicator of (s, a), Psi counts discounted visits; for any Phi, Psi . w is Q of the reward Phi . w."""
+    """With Phi(s, a) the indicator of (s, a), Psi counts discounted visits; for any Phi, Psi . w is Q of the
+    reward Phi . w.
+    """
     chain = random_chain(seed)
     states, actions, cumulants = chain.phi.shape
     indicators = np.eye(states * actions).reshape(states, actions, -1)
@@ -50,7 +54,9 @@ def test_on_chains_psi_is_discounted_occupancy_and_its_worth_is_q(seed):
 
 @pytest.mark.parametrize("seed", range(5))
 def test_the_error_is_zero_for_consistent_psi_and_phi(seed):
-    """Every transition of a deterministic policy on a deterministic chain: inverse TD and TD both have nothing to learn."""
+    """Every transition of a deterministic policy on a deterministic chain: inverse TD and TD both have
+    nothing to learn.
+    """
     chain = random_chain(seed, deterministic=True)
     psi = successor_features(chain, chain.phi)
     states, actions = (x.reshape(-1) for x in np.mgrid[: chain.phi.shape[0], : chain.phi.shape[1]])

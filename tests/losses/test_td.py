@@ -73,7 +73,9 @@ def test_the_soft_value_by_hand():
 def test_soft_q_by_hand():
     q_t = jnp.array([[7.0, 7.0], [9.0, 1.0], [0.0, LN_2]])
     error = soft_q_error(Q_TM1, ACTION, REWARD, DISCOUNT, q_t, 1.0)
-    np.testing.assert_allclose(error, [1 + 0.9 * (7 + LN_2) - 1, -1 - 4, 0.5 + 0.5 * np.log(3) - 5], rtol=1e-6)
+    np.testing.assert_allclose(
+        error, [1 + 0.9 * (7 + LN_2) - 1, -1 - 4, 0.5 + 0.5 * np.log(3) - 5], rtol=1e-6
+    )
     assert error.dtype == jnp.float32
 
 
@@ -115,5 +117,9 @@ def test_the_reward_behind_soft_values_is_found_again(temperature):
     table, discount = jnp.array(q, jnp.float32), jnp.array(gamma * (1 - ended[at, action]), jnp.float32)
     paid, following = jnp.array(reward[at, action], jnp.float32), table[after[at, action]]
     action = jnp.array(action, jnp.int32)
-    np.testing.assert_allclose(inferred_reward(table[at], action, discount, following, temperature), paid, atol=1e-4)
-    np.testing.assert_allclose(soft_q_error(table[at], action, paid, discount, following, temperature), 0, atol=1e-4)
+    np.testing.assert_allclose(
+        inferred_reward(table[at], action, discount, following, temperature), paid, atol=1e-4
+    )
+    np.testing.assert_allclose(
+        soft_q_error(table[at], action, paid, discount, following, temperature), 0, atol=1e-4
+    )

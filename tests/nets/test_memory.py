@@ -17,7 +17,9 @@ FIRST = jnp.zeros((T, N), bool).at[0].set(True).at[3, 1].set(True)
 def cell(request):
     """(kind, run): `run(memory, x, first, peek)`, compiled, with fixed parameters."""
     net = Memory(request.param, SIZE, F)
-    params = net.init(jax.random.key(0), blank(request.param, SIZE, N), jnp.zeros((T, N, F)), jnp.zeros((T, N), bool))
+    params = net.init(
+        jax.random.key(0), blank(request.param, SIZE, N), jnp.zeros((T, N, F)), jnp.zeros((T, N), bool)
+    )
 
     def run(memory, x, first, peek):
         memories, out = net.apply(params, memory, x, first)
@@ -107,7 +109,9 @@ def test_without_memory_features_pass_through():
 def test_without_memory_time_is_one_more_batch_axis():
     net = Encoder((8, 6))
     obs_key, next_key = jax.random.split(jax.random.key(2))
-    obs, next_obs = (jax.random.bernoulli(k, 0.5, (T, N, 3, 3, 2)).astype(jnp.uint8) for k in (obs_key, next_key))
+    obs, next_obs = (
+        jax.random.bernoulli(k, 0.5, (T, N, 3, 3, 2)).astype(jnp.uint8) for k in (obs_key, next_key)
+    )
     params = net.init(jax.random.key(0), (), obs, FIRST)
     run = jax.jit(lambda *arguments: net.apply(params, (), *arguments))
     _, x, ahead = run(obs, FIRST, next_obs)

@@ -1,4 +1,6 @@
-"""Left and right swapped: of views, actions and tables, of real worlds, and of policies that are made of both."""
+"""Left and right swapped: of views, actions and tables, of real worlds, and of policies that are made of
+both.
+"""
 
 import dataclasses
 import functools
@@ -31,7 +33,9 @@ def test_the_mirror_of_the_mirror_is_the_thing_itself(name):
     np.testing.assert_array_equal(mirror.view(mirror.view(views)), views)
     np.testing.assert_array_equal(mirror.action(mirror.action(every)), every)
     np.testing.assert_array_equal(mirror.table(mirror.table(table)), table)
-    np.testing.assert_array_equal(mirror.table(table)[:, mirror.action(every)], table)  # each at its mirrored action
+    np.testing.assert_array_equal(
+        mirror.table(table)[:, mirror.action(every)], table
+    )  # each at its mirrored action
     assert not np.array_equal(mirror.view(views), views)
     swapped = {spec.actions[a]: spec.actions[b] for a, b in zip(every, mirror.action(every), strict=True)}
     assert (swapped["left"], swapped["right"]) == ("right", "left")
@@ -42,12 +46,16 @@ def reflected(world, level):
     """The level with its columns reversed: where everything stands, and who looks left or right."""
     position = level.position.at[:, 1].set(world.spec.width - 1 - level.position[:, 1])
     heading = jnp.where(level.heading % 2 == 1, 4 - level.heading, level.heading)
-    return world.prepare(Level(tiles=level.tiles[:, ::-1], position=position, heading=heading, numbers=level.numbers))
+    return world.prepare(
+        Level(tiles=level.tiles[:, ::-1], position=position, heading=heading, numbers=level.numbers)
+    )
 
 
 @pytest.mark.parametrize("name", FACING)
 def test_a_mirrored_world_is_seen_in_the_mirror_and_pays_alike(name):
-    """Random play in a cluttered level, with the actions mirrored in the mirrored one: views, rewards and ways agree."""
+    """Random play in a cluttered level, with the actions mirrored in the mirrored one: views, rewards and
+    ways agree.
+    """
     options = {"size": 9, "layout": "cluttered", "density": 0.2, "view": 5, "prestige": True, "horizon": 32}
     world = socialrl_envs.make(name, novices=2, experts=1, **options)
     mirror = Mirror(world.spec)
@@ -79,11 +87,15 @@ def lives(key, spec=SPEC, time=T):
     """Random steps (time, N) with an end in the middle, and where two co-players are."""
     keys = jax.random.split(key, 7)
     batch, actions = (time, N), len(spec.actions)
-    obs, next_obs = (jax.random.bernoulli(k, 0.4, (*batch, *spec.obs_shape)).astype(jnp.uint8) for k in keys[:2])
+    obs, next_obs = (
+        jax.random.bernoulli(k, 0.4, (*batch, *spec.obs_shape)).astype(jnp.uint8) for k in keys[:2]
+    )
     action, before = (jax.random.randint(k, batch, 0, actions, dtype=jnp.int32) for k in keys[2:4])
     first = jnp.zeros(batch, bool).at[0].set(True).at[3, 1].set(True)
     own = Transition(
-        timestep=Timestep(obs=obs, prev_action=before, prev_reward=jax.random.normal(keys[4], batch), first=first),
+        timestep=Timestep(
+            obs=obs, prev_action=before, prev_reward=jax.random.normal(keys[4], batch), first=first
+        ),
         action=action,
         reward=jnp.zeros(batch, jnp.float32),
         next_obs=next_obs,
@@ -102,7 +114,9 @@ def in_the_mirror(lived, mirror=None):
     step = dataclasses.replace(
         own.timestep, obs=mirror.view(own.timestep.obs), prev_action=mirror.action(own.timestep.prev_action)
     )
-    own = dataclasses.replace(own, timestep=step, action=mirror.action(own.action), next_obs=mirror.view(own.next_obs))
+    own = dataclasses.replace(
+        own, timestep=step, action=mirror.action(own.action), next_obs=mirror.view(own.next_obs)
+    )
     where = lived.where * jnp.array([1.0, -1.0])
     return dataclasses.replace(lived, own=own, old_logits=mirror.table(lived.old_logits), where=where)
 
@@ -110,7 +124,9 @@ def in_the_mirror(lived, mirror=None):
 @pytest.fixture(scope="module", params=["gru", "lstm", "none"])
 def mirrored(request):
     """(PPO with a mirrored policy, random parameters far from their initial ones)."""
-    config = ppo.Config(hidden=(8,), memory=request.param, mirror=True, prediction=1.0, attention=1.0, heads=(6,))
+    config = ppo.Config(
+        hidden=(8,), memory=request.param, mirror=True, prediction=1.0, attention=1.0, heads=(6,)
+    )
     made = ppo.PPO(config, SPEC)
     params = jax.jit(made.init_params)(jax.random.key(1))
     leaves, tree = jax.tree.flatten(params)
@@ -129,7 +145,9 @@ def test_a_mirrored_policy_does_the_mirrored_thing_whatever_its_weights(mirrored
     np.testing.assert_allclose(other.logits, mirror.table(out.logits), rtol=1e-4, atol=1e-6)
     np.testing.assert_allclose(other.value, out.value, rtol=1e-4, atol=1e-6)
     np.testing.assert_allclose(other.features, out.features[:, :, ::-1], rtol=1e-4, atol=1e-6)
-    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b[:, :, ::-1], rtol=1e-4, atol=1e-6), images, memories)
+    jax.tree.map(
+        lambda a, b: np.testing.assert_allclose(a, b[:, :, ::-1], rtol=1e-4, atol=1e-6), images, memories
+    )
     assert np.ptp(out.logits, axis=-1).min() > 0.01  # it does tell actions apart, left from right
     assert not np.allclose(out.logits[..., 0], out.logits[..., 1])
 
@@ -157,7 +175,9 @@ def test_what_is_learnt_in_the_mirrored_world_is_the_same(mirrored):
     advantage, target = jax.random.normal(jax.random.key(6), (2, T, N))
 
     def learnt(lived):
-        batch = ppo.Batch(memory=blank_memory(made.config, N), lived=lived, advantage=advantage, target=target)
+        batch = ppo.Batch(
+            memory=blank_memory(made.config, N), lived=lived, advantage=advantage, target=target
+        )
         return grad(params, batch, jnp.float32(0.1))
 
     (one, metrics), (other, other_metrics) = learnt(lived), learnt(in_the_mirror(lived))
@@ -171,5 +191,7 @@ def test_a_plain_policy_is_not_mirrored():
     made = ppo.PPO(ppo.Config(hidden=(8,)), SPEC)
     params, lived = made.init_params(jax.random.key(1)), lives(jax.random.key(3))
     unroll = jax.jit(made.unroll)
-    one, other = (unroll(params, blank_memory(made.config, N), x.own.timestep)[1] for x in (lived, in_the_mirror(lived)))
+    one, other = (
+        unroll(params, blank_memory(made.config, N), x.own.timestep)[1] for x in (lived, in_the_mirror(lived))
+    )
     assert not np.allclose(other.value, one.value, atol=1e-3)

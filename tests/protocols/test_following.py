@@ -1,4 +1,6 @@
-"""The protocol `following`: novices that always follow somebody of known use, kinds by hand, and what a study yields."""
+"""The protocol `following`: novices that always follow somebody of known use, kinds by hand, and what a study
+yields.
+"""
 
 import dataclasses
 import functools
@@ -30,13 +32,22 @@ WORLD = coin_grid.Config(
     experts=(EQUAL, OPPOSITE),
     coplayers=(Seat(policy="anti_expert", presence="never"), Seat(policy="wanderer", presence="never")),
 )
-LEVEL = ["######", "#gABr#", "#....#", "#....#", "#CDEF#", "######"]  # red is good: right is best, up and left are not
+LEVEL = [
+    "######",
+    "#gABr#",
+    "#....#",
+    "#....#",
+    "#CDEF#",
+    "######",
+]  # red is good: right is best, up and left are not
 EPISODES = 32
 
 
 @functools.cache
 def trace():
-    """Episodes in which the novices run into the wall above them and nobody else is there: nothing ever changes."""
+    """Episodes in which the novices run into the wall above them and nobody else is there: nothing ever
+    changes.
+    """
     world = WORLD.build()
     rollout = make_rollout(world, following.onlooker(world.spec))
     level = world.level(Level.from_ascii("\n".join(LEVEL)))
@@ -46,7 +57,9 @@ def trace():
 
 @functools.cache
 def measured():
-    """(sources, values) -> measures, when both novices had followed that source at every step and done what it does there."""
+    """(sources, values) -> measures, when both novices had followed that source at every step and done what
+    it does there.
+    """
     world, there = WORLD.build(), trace()
 
     @jax.jit
@@ -54,8 +67,12 @@ def measured():
         key = jax.random.key(1)
         states = jax.tree.map(lambda leaf: leaf[:-1], there.states)
         keys = jax.random.split(jax.random.clone(key), there.alive.shape)
-        shown = following.over_steps(lambda state, key: following.in_their_place(world, state, key))(states, keys)
-        action = jnp.where(source > 0, jnp.take(shown, source - 1, axis=-1), jnp.argmax(values).astype(jnp.int32))
+        shown = following.over_steps(lambda state, key: following.in_their_place(world, state, key))(
+            states, keys
+        )
+        action = jnp.where(
+            source > 0, jnp.take(shown, source - 1, axis=-1), jnp.argmax(values).astype(jnp.int32)
+        )
         batch = action.shape
         decision = dataclasses.replace(
             there.decision,
@@ -81,7 +98,14 @@ def test_following_one_who_wants_the_same_is_always_right():
 def test_following_one_who_wants_the_opposite_is_never_right(source, kind):
     found = measured()(source)
     assert found[f"share/{kind}"] == found["share"] == 1
-    assert found[f"useful/{kind}"] == found[f"precision/{kind}"] == found["precision"] == found["good"] == found["recall"] == 0
+    assert (
+        found[f"useful/{kind}"]
+        == found[f"precision/{kind}"]
+        == found["precision"]
+        == found["good"]
+        == found["recall"]
+        == 0
+    )
     assert found["useful/equal"] == 1
     assert found["share/equal"] == 0
 
@@ -112,7 +136,9 @@ def test_best_actions_by_hand():
     world = coin_grid.Config(size=6, colours=2, coins=1, novices=seats, experts=0).build()
     state = state_of(world, ["######", "#...r#", "#....#", "#.A.B#", "#g...#", "######"])
     best = following.best_actions(world, state)
-    names = [[name for name, good in zip(world.spec.actions, row, strict=True) if good] for row in best.tolist()]
+    names = [
+        [name for name, good in zip(world.spec.actions, row, strict=True) if good] for row in best.tolist()
+    ]
     assert names == [["up", "right"], ["up"]]
 
 
@@ -129,7 +155,12 @@ def test_co_players_are_asked_in_the_novices_place():
 
 @pytest.mark.parametrize(
     ("its", "word"),
-    [((2.0, 2.0, -2.0), "equal"), ((1.0, 0.0, 0.0), "overlapping"), ((1.0, -1.0, 0.0), "unrelated"), ((0, 0, 1.0), "opposite")],
+    [
+        ((2.0, 2.0, -2.0), "equal"),
+        ((1.0, 0.0, 0.0), "overlapping"),
+        ((1.0, -1.0, 0.0), "unrelated"),
+        ((0, 0, 1.0), "opposite"),
+    ],
 )
 def test_kinds_are_the_cosine_of_preferences(its, word):
     assert following.agreement(np.float32([1, 1, -1]), np.float32(its)) == word
@@ -138,14 +169,18 @@ def test_kinds_are_the_cosine_of_preferences(its, word):
 def test_kinds_of_a_company():
     world = WORLD.build()
     assert following.company_of(world) == "1 equal, 1 opposite, 1 anti_expert, 1 wanderer"
-    assert {kind: mask.tolist() for kind, mask in following.kinds(world).items()}["opposite"] == [[0, 0, 1, 0, 0]] * 2
+    assert {kind: mask.tolist() for kind, mask in following.kinds(world).items()}["opposite"] == [
+        [0, 0, 1, 0, 0]
+    ] * 2
     assert following.company_of(goal_cycle.Config(size=7).build()) == "2 planner"  # it has no preferences
     assert following.company_of(dataclasses.replace(WORLD, experts=0, coplayers=()).build()) == "nobody"
 
 
 def study(config, learner):
     """An untrained arm of two seeds."""
-    experiment = Experiment(name="tiny", question="?", world=config, arms=(Arm(name="arm", learner=learner),), seeds=2)
+    experiment = Experiment(
+        name="tiny", question="?", world=config, arms=(Arm(name="arm", learner=learner),), seeds=2
+    )
     world, seeds = config.build(), Seeds(2)
     built = learner.build(world.spec)
     states = seeds.bundle([built.init(jax.random.key(seed), 2, 2) for seed in range(2)])
@@ -160,7 +195,9 @@ def records(one, config):
 
 
 def test_a_study_of_psiphi_and_what_is_best_in_its_seat():
-    one = study(dataclasses.replace(WORLD, novices=1, coplayers=()), psiphi.Config(hidden=(8,), capacity=20, batch=2))
+    one = study(
+        dataclasses.replace(WORLD, novices=1, coplayers=()), psiphi.Config(hidden=(8,), capacity=20, batch=2)
+    )
     [(labels, values)] = records(one, following.Config(episodes=8))
     assert labels == {"company": "1 equal, 1 opposite", "condition": "as trained"}
     assert all(value.shape == (2,) for value in values.values())
@@ -174,7 +211,12 @@ def test_a_study_of_psiphi_and_what_is_best_in_its_seat():
 def test_conditions_are_numbers_of_the_level_and_dqn_follows_no_one():
     world = flooded_road.Config(size=5, horizon=20, experts=1, coplayers=(Seat(policy="reckless"),))
     one = study(world, dqn.Config(hidden=(8,)))
-    wet, dry = (values for _, values in records(one, following.Config(episodes=8, conditions=({"flood": 1.0}, {"flood": 0.0}))))
+    wet, dry = (
+        values
+        for _, values in records(
+            one, following.Config(episodes=8, conditions=({"flood": 1.0}, {"flood": 0.0}))
+        )
+    )
     assert (wet["share"] == 0).all()
     assert np.isnan(wet["precision"]).all()
     assert (wet["planner_return"] == 1).all()  # a local knows, and takes the way around
@@ -202,7 +244,9 @@ def test_impossible_options_name_the_key(options, message):
         following.Config(**options)
 
 
-@pytest.mark.parametrize(("name", "message"), [("flod", "did you mean 'flood'"), ("preferences", "not a single number")])
+@pytest.mark.parametrize(
+    ("name", "message"), [("flod", "did you mean 'flood'"), ("preferences", "not a single number")]
+)
 def test_a_condition_that_the_world_does_not_have_is_named(name, message):
     with pytest.raises(SocialRLError) as error:
         following.numbers_of(flooded_road.Config().build(), {name: 1.0})
@@ -212,6 +256,10 @@ def test_a_condition_that_the_world_does_not_have_is_named(name, message):
 def test_it_survives_json():
     config = following.Config(conditions=({}, {"flood": 1.0}))
     experiment = Experiment(
-        name="tiny", question="?", world=WORLD, arms=(Arm(name="a", learner=dqn.Config()),), protocols=(config,)
+        name="tiny",
+        question="?",
+        world=WORLD,
+        arms=(Arm(name="a", learner=dqn.Config()),),
+        protocols=(config,),
     )
     assert from_json(to_json(experiment)) == experiment

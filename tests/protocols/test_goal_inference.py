@@ -1,4 +1,6 @@
-"""Goal inference on a tiny world: what is recorded, and that having learnt other tasks helps to foresee a newcomer."""
+"""Goal inference on a tiny world: what is recorded, and that having learnt other tasks helps to foresee a
+newcomer.
+"""
 
 import dataclasses
 

@@ -1,4 +1,6 @@
-"""Inferred preferences against true ones: the measures on made-up steps, and what a watching psiphi has found."""
+"""Inferred preferences against true ones: the measures on made-up steps, and what a watching psiphi has
+found.
+"""
 
 import jax
 import jax.numpy as jnp
@@ -15,7 +17,11 @@ def made_up(seed=0, steps=400):
     """Events of three kinds, preferences for them, and which steps count."""
     rng = np.random.default_rng(seed)
     events = (rng.uniform(size=(steps, 3)) < 0.2).astype(np.float32)
-    return jnp.asarray(events), jnp.array([1.0, -0.5, 0.0], jnp.float32), jnp.asarray(rng.uniform(size=steps) < 0.8)
+    return (
+        jnp.asarray(events),
+        jnp.array([1.0, -0.5, 0.0], jnp.float32),
+        jnp.asarray(rng.uniform(size=steps) < 0.8),
+    )
 
 
 def test_scale_and_offset_do_not_count():
@@ -48,7 +54,9 @@ def test_noise_costs_correlation_but_hardly_the_direction():
 def test_steps_that_do_not_count_do_not():
     events, preferences, there = made_up()
     inferred = jnp.where(there, events @ preferences, 100.0)
-    np.testing.assert_allclose(inverse_rl.measures(inferred, events, preferences, there)["correlation"], 1, atol=1e-4)
+    np.testing.assert_allclose(
+        inverse_rl.measures(inferred, events, preferences, there)["correlation"], 1, atol=1e-4
+    )
 
 
 def test_an_event_that_never_happens_is_worth_nothing():
@@ -62,7 +70,10 @@ def test_an_event_that_never_happens_is_worth_nothing():
 def watched():
     """Records of a psiphi that has watched a planner who likes green alone."""
     trained = study(psiphi.Config(gating=False, hidden=(32,), capacity=2_000, batch=4), 3)
-    records = [(labels, trained.seeds.values(values)) for labels, values in inverse_rl.Config(episodes=16).run(trained)]
+    records = [
+        (labels, trained.seeds.values(values))
+        for labels, values in inverse_rl.Config(episodes=16).run(trained)
+    ]
     return {labels["agent"]: values for labels, values in records}
 
 

@@ -1,4 +1,6 @@
-"""The memory probe: a memory that holds the truth is read, noise is not, and a run of a real learner yields every record."""
+"""The memory probe: a memory that holds the truth is read, noise is not, and a run of a real learner yields
+every record.
+"""
 
 import dataclasses
 import functools
@@ -37,7 +39,9 @@ def lived(goals=3):
 
 def holding(trace, memories):
     """The trace with these in its decisions, (T, B, M, F)."""
-    return dataclasses.replace(trace, decision=dataclasses.replace(trace.decision, values=memories[..., None, :]))
+    return dataclasses.replace(
+        trace, decision=dataclasses.replace(trace.decision, values=memories[..., None, :])
+    )
 
 
 @pytest.mark.parametrize("goals", [3, 4])
@@ -68,18 +72,26 @@ def test_tiles_lie_where_a_novice_sees_them():
     nearer = np.asarray(there[:-1] - there[1:])[np.asarray(went)]
     np.testing.assert_allclose(nearer[..., 0], 1)
     np.testing.assert_allclose(nearer[..., 1], 0)
-    left = np.asarray(trace.actions[:-1, :, 0] == 0) & np.asarray((states.heading[1:-1] != states.heading[:-2])[:, :, 0])
+    left = np.asarray(trace.actions[:-1, :, 0] == 0) & np.asarray(
+        (states.heading[1:-1] != states.heading[:-2])[:, :, 0]
+    )
     ahead, right = np.moveaxis(np.asarray(there), -1, 0)
-    np.testing.assert_allclose(right[1:][left], ahead[:-1][left])  # turned to the left, what was ahead is to the right
+    np.testing.assert_allclose(
+        right[1:][left], ahead[:-1][left]
+    )  # turned to the left, what was ahead is to the right
 
 
 def study(learner, world=WORLD, seeds=2):
     made = world.build()
-    experiment = Experiment(name="x", question="?", world=world, arms=(Arm(name="a", learner=learner),), seeds=seeds)
+    experiment = Experiment(
+        name="x", question="?", world=world, arms=(Arm(name="a", learner=learner),), seeds=seeds
+    )
     built, side = learner.build(made.spec), Seeds(seeds)
     keys = [jax.random.key(seed) for seed in range(seeds)]
     states = side.map(lambda key: built.init(key, 4, 4), 1)(side.bundle(keys))
-    return Study(experiment=experiment, world=made, learner=built, seeds=side, states=states, roots=side.bundle(keys))
+    return Study(
+        experiment=experiment, world=made, learner=built, seeds=side, states=states, roots=side.bundle(keys)
+    )
 
 
 def test_every_presence_is_probed():

@@ -1,4 +1,6 @@
-"""The social protocol: each measure on visits made by hand, who is there under each condition, and what a study yields."""
+"""The social protocol: each measure on visits made by hand, who is there under each condition, and what a
+study yields.
+"""
 
 import dataclasses
 import functools
@@ -33,10 +35,13 @@ CONFIG = social.Config(episodes=16, policies=("greedy",), transfer=())
 
 
 def visits(*episodes):
-    """Episodes written as text, a step per letter: `f` free, `r` right, `w` wrong, `.` no visit; axes (T, B, M = 1)."""
+    """Episodes written as text, a step per letter: `f` free, `r` right, `w` wrong, `.` no visit; axes (T, B,
+    M = 1).
+    """
     letters = np.array([list(text) for text in episodes]).T[..., None]
     found = {
-        name: jnp.asarray(np.isin(letters, list(kinds))) for name, kinds in {"right": "fr", "wrong": "w", "free": "f"}.items()
+        name: jnp.asarray(np.isin(letters, list(kinds)))
+        for name, kinds in {"right": "fr", "wrong": "w", "free": "f"}.items()
     }
     return Visits(**found)
 
@@ -87,7 +92,9 @@ def test_order_measures_agree_with_a_plain_count_of_random_visits():
         assert (bool(made[i, 0]), bool(right[i, 0])) == (bool(later), later[:1] == ["r"])
 
 
-@pytest.mark.parametrize(("rows", "turn"), [("#1.2#,#..3#", 1), ("#2.1#,#3..#", -1), ("#1..#,#.2.#,#..3#", 0)])
+@pytest.mark.parametrize(
+    ("rows", "turn"), [("#1.2#,#..3#", 1), ("#2.1#,#3..#", -1), ("#1..#,#.2.#,#..3#", 0)]
+)
 def test_the_way_round_is_as_one_sees_the_grid(rows, turn):
     level = Level.from_ascii("\n".join(["#####", *rows.split(","), "#A..#", "#####"]))
     assert orientation(level.tiles[None]).tolist() == [turn]
@@ -166,7 +173,9 @@ def test_a_company_acts_as_its_policy_does():
     keys = jax.random.split(jax.random.key(7), 64)
 
     def acts(config, functions=None):
-        return np.asarray(jax.jit(jax.vmap(host(config.build(), functions)))(states, jax.random.clone(keys)))[:, 1:]
+        return np.asarray(jax.jit(jax.vmap(host(config.build(), functions)))(states, jax.random.clone(keys)))[
+            :, 1:
+        ]
 
     for number, company in enumerate(("planner", *CONFIG.companies)):
         alike = dataclasses.replace(WORLD, experts=0, coplayers=(Seat(policy=company),) * 2)
@@ -209,7 +218,9 @@ def test_a_study_yields_every_condition_once_with_all_seeds():
 
 
 def test_every_policy_at_home_and_the_first_elsewhere():
-    config = social.Config(companies=(), policies=("sampled", "greedy"), transfer=(dataclasses.replace(WORLD, goals=4),))
+    config = social.Config(
+        companies=(), policies=("sampled", "greedy"), transfer=(dataclasses.replace(WORLD, goals=4),)
+    )
     assert config.policies_in("home") == ("sampled", "greedy")
     assert config.policies_in("goals=4") == ("sampled",)
     assert config.count(study()) == 2 * 3 + 3
@@ -226,13 +237,21 @@ def test_transfer_worlds_are_named_by_what_differs_and_must_fit_the_learner():
     names = tuple(social.Config().worlds(study()))
     assert names == ("home", "goals=4", "goals=5", "layout=four_rooms", "layout=maze", "size=9")
     search = goal_search.Config(size=7, layout="open", horizon=12, view=5)
-    config = dataclasses.replace(CONFIG, transfer=(search, dataclasses.replace(WORLD, goals=4, layout="maze")))
+    config = dataclasses.replace(
+        CONFIG, transfer=(search, dataclasses.replace(WORLD, goals=4, layout="maze"))
+    )
     assert tuple(config.worlds(study())) == ("home", "goal_search", "layout=maze goals=4")
     wide = dataclasses.replace(CONFIG, transfer=(dataclasses.replace(WORLD, view=7),))
-    with pytest.raises(SocialRLError, match=r"social, world view=7: obs_shape \(7, 7, 7\) are not those of its training"):
+    with pytest.raises(
+        SocialRLError, match=r"social, world view=7: obs_shape \(7, 7, 7\) are not those of its training"
+    ):
         wide.worlds(study())
     coins = study(dqn.Config(hidden=(8,)), coin_grid.Config(size=7))
-    assert tuple(social.Config().worlds(coins)) == ("home", "layout=four_rooms", "layout=maze")  # a larger one has larger views
+    assert tuple(social.Config().worlds(coins)) == (
+        "home",
+        "layout=four_rooms",
+        "layout=maze",
+    )  # a larger one has larger views
 
 
 @pytest.mark.parametrize(
@@ -251,6 +270,8 @@ def test_impossible_options_name_the_key(options, message):
 
 
 def test_it_survives_json():
-    config = social.Config(transfer=(dataclasses.replace(WORLD, goals=4),), companies=("wanderer",), policies=("sampled",))
+    config = social.Config(
+        transfer=(dataclasses.replace(WORLD, goals=4),), companies=("wanderer",), policies=("sampled",)
+    )
     experiment = dataclasses.replace(study().experiment, protocols=(config,))
     assert from_json(to_json(experiment)) == experiment

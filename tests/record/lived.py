@@ -19,14 +19,19 @@ from socialrl_envs.hosting import host
 
 @functools.cache
 def lived(name: str = "goal_cycle", steps: int = 12, extras: bool = False, **config: Any) -> Replay:
-    """Two episodes in a world of this config, cut after `steps` steps. extras: with what only some learners explain."""
+    """Two episodes in a world of this config, cut after `steps` steps. extras: with what only some learners
+    explain.
+    """
     world = socialrl_envs.make(name, **config)
     spec, hosted = world.spec, host(world)
     novices, sources, actions = len(spec.novices), 1 + len(spec.coplayers), len(spec.actions)
 
     def episode(key: jax.Array) -> tuple[Any, ...]:
         level_key, reset_key, act_key, step_key = jax.random.split(key, 4)
-        reset_data, step_data = jax.random.key_data(reset_key), jax.random.key_data(jax.random.split(step_key, steps))
+        reset_data, step_data = (
+            jax.random.key_data(reset_key),
+            jax.random.key_data(jax.random.split(step_key, steps)),
+        )
         state = world.reset(world.sample_level(level_key), jax.random.wrap_key_data(reset_data))
 
         def body(state: Any, keys: tuple[jax.Array, jax.Array]) -> tuple[Any, Any]:
@@ -63,7 +68,13 @@ def lived(name: str = "goal_cycle", steps: int = 12, extras: bool = False, **con
         }
     alive = jnp.ones((steps, 2), bool)
     trace = Trace(
-        states=states, actions=action, outcome=outcome, decision=decision, alive=alive, reset_key=out[5], step_key=step_key
+        states=states,
+        actions=action,
+        outcome=outcome,
+        decision=decision,
+        alive=alive,
+        reset_key=out[5],
+        step_key=step_key,
     )
     header = {"name": name, **config}
     return to_replay(trace, world, header, experiment=name, arm="random", seed=0, step=0, explained=explained)

@@ -1,4 +1,6 @@
-"""Made-up replays: agents that wander over a drawn level, and a novice that follows one or another for a while."""
+"""Made-up replays: agents that wander over a drawn level, and a novice that follows one or another for a
+while.
+"""
 
 import dataclasses
 from typing import Any
@@ -28,7 +30,9 @@ def _tiles(text: str) -> np.ndarray:
     return np.array([[grid.TILE_OF_CHAR[c] for c in row] for row in text.split()], np.uint8)
 
 
-def _walk(rng: np.random.Generator, solid: np.ndarray, seats: int, steps: int) -> tuple[np.ndarray, np.ndarray]:
+def _walk(
+    rng: np.random.Generator, solid: np.ndarray, seats: int, steps: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Positions (steps + 1, seats, 2) and actions (steps, seats) of walkers that like to go straight on."""
     free = np.argwhere(~solid)
     position = np.zeros((steps + 1, seats, 2), np.uint8)
@@ -55,7 +59,9 @@ def _follow(rng: np.random.Generator, steps: int, sources: int) -> np.ndarray:
 
 
 def make_replay(steps: tuple[int, ...] = (40, 25), seed: int = 0, novices: int = 1, **changes: Any) -> Replay:
-    """A replay with episodes of these lengths; `changes` override its fields. The same arguments give the same replay."""
+    """A replay with episodes of these lengths; `changes` override its fields. The same arguments give the
+    same replay.
+    """
     rng = np.random.default_rng(seed)
     tiles, seats, episodes, longest = _tiles(MAZE), len(AGENTS), len(steps), max(steps)
     sources = ("self", *AGENTS[novices:])
@@ -108,7 +114,9 @@ def make_replay(steps: tuple[int, ...] = (40, 25), seed: int = 0, novices: int =
 
 
 def make_policy_replay(steps: tuple[int, ...] = (40, 25), seed: int = 0, **changes: Any) -> Replay:
-    """The same of a novice whose only source is its own policy, with logits, its influence and its predictions."""
+    """The same of a novice whose only source is its own policy, with logits, its influence and its
+    predictions.
+    """
     rng = np.random.default_rng(seed + 1)
     replay = make_replay(steps, seed)
     episodes, longest = replay.action.shape[:2]
@@ -121,7 +129,9 @@ def make_policy_replay(steps: tuple[int, ...] = (40, 25), seed: int = 0, **chang
         "source": np.zeros_like(replay.source),
         "values": rng.normal(0.0, 1.5, (episodes, longest, 1, 1, 5)).astype(np.float32),
         "scale": "logit",
-        "influence": np.broadcast_to(np.exp(-(((time - 15) / 6) ** 2)).astype(np.float32)[:, None], (episodes, longest, 1)),
+        "influence": np.broadcast_to(
+            np.exp(-(((time - 15) / 6) ** 2)).astype(np.float32)[:, None], (episodes, longest, 1)
+        ),
         "observed": observed,
         "prediction": np.clip(observed * 0.7 + rng.random(observed.shape) * 60, 0, 255).astype(np.uint8),
     }

@@ -69,7 +69,9 @@ def test_a_link_stays_a_link(tmp_path):
 
 
 def test_impossible_places_are_named(tmp_path):
-    with pytest.raises(SocialRLError, match=r"none/a\.txt: cannot write this file: .*there is no folder .*none"):
+    with pytest.raises(
+        SocialRLError, match=r"none/a\.txt: cannot write this file: .*there is no folder .*none"
+    ):
         write_text(tmp_path / "none" / "a.txt", "x")
     with pytest.raises(SocialRLError, match="it is a folder"):
         write_text(tmp_path, "x")

@@ -15,7 +15,10 @@ from socialrl_envs.errors import SocialRLError
 
 def state(seed=0):
     keys = jax.random.split(jax.random.key(seed), 4)
-    params = {"torso": [jax.random.normal(keys[0], (3, 2)), jnp.zeros((0, 5))], "a/b.c": jnp.array([True, False])}
+    params = {
+        "torso": [jax.random.normal(keys[0], (3, 2)), jnp.zeros((0, 5))],
+        "a/b.c": jnp.array([True, False]),
+    }
     return {
         "params": params,
         "optimiser": optax.adam(1e-3).init(params["torso"]),
@@ -101,8 +104,14 @@ def test_an_interrupted_save_leaves_the_older_one_and_no_name(tmp_path, monkeypa
     ("template", "message"),
     [
         ({"w": jnp.ones((3, 2)), "key": jax.random.key(0)}, "['w'] is float32[2,2] there, float32[3,2] here"),
-        ({"w": jnp.ones((2, 2), jnp.int32), "key": jax.random.key(0)}, "['w'] is float32[2,2] there, int32[2,2] here"),
-        ({"w": jnp.ones((2, 2)), "key": jax.random.key(0, impl="rbg")}, "['key'] is key<fry>[2] there, key<rbg>[4] here"),
+        (
+            {"w": jnp.ones((2, 2), jnp.int32), "key": jax.random.key(0)},
+            "['w'] is float32[2,2] there, int32[2,2] here",
+        ),
+        (
+            {"w": jnp.ones((2, 2)), "key": jax.random.key(0, impl="rbg")},
+            "['key'] is key<fry>[2] there, key<rbg>[4] here",
+        ),
         ({"key": jax.random.key(0)}, "['w'] is float32[2,2] there, missing here"),
         ({"v": 1, "w": jnp.ones((2, 2)), "key": jax.random.key(0)}, "['v'] is missing there"),
     ],
@@ -157,7 +166,10 @@ def test_foreign_and_absent_folders_are_refused(tmp_path):
         checkpoint.restore(tmp_path / "7", tree)
     (tmp_path / "7").mkdir()
     (tmp_path / "7" / "mine.txt").write_text("precious")
-    for attempt in (lambda: checkpoint.restore(tmp_path / "7", tree), lambda: checkpoint.save(tmp_path / "7", tree)):
+    for attempt in (
+        lambda: checkpoint.restore(tmp_path / "7", tree),
+        lambda: checkpoint.save(tmp_path / "7", tree),
+    ):
         with pytest.raises(SocialRLError, match="not a checkpoint of socialrl"):
             attempt()
     (tmp_path / "7" / "manifest.json").write_text(json.dumps({"format": "other"}))

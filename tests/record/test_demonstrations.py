@@ -1,4 +1,6 @@
-"""Demonstration files: what is written is what is read, numpy alone opens them, and every kind of bad file is refused."""
+"""Demonstration files: what is written is what is read, numpy alone opens them, and every kind of bad file is
+refused.
+"""
 
 import dataclasses
 import io

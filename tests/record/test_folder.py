@@ -65,10 +65,14 @@ def test_a_locked_folder_is_in_use_until_released(in_tmp):
     folder.resume("here", PLAIN).release()
 
 
-@pytest.mark.parametrize("text", ["{dead}", "{dead}\n{host}\n12345\n", "{self}\n{host}\n1\n", "", "0", "rubbish"])
+@pytest.mark.parametrize(
+    "text", ["{dead}", "{dead}\n{host}\n12345\n", "{self}\n{host}\n1\n", "", "0", "rubbish"]
+)
 def test_a_lock_of_nobody_alive_is_taken_over(in_tmp, text):
     folder.create(PLAIN, out="here").release()
-    (in_tmp / "here" / ".lock").write_text(text.format(dead=dead_process(), host=socket.gethostname(), self=os.getpid()))
+    (in_tmp / "here" / ".lock").write_text(
+        text.format(dead=dead_process(), host=socket.gethostname(), self=os.getpid())
+    )
     folder.resume("here", PLAIN)
     assert (in_tmp / "here" / ".lock").read_text().split()[0] == str(os.getpid())
 
@@ -76,7 +80,12 @@ def test_a_lock_of_nobody_alive_is_taken_over(in_tmp, text):
 @pytest.mark.parametrize("text", ["{self}", "{parent}\n{host}\n", "1", "{dead}\nanother-machine\n5\n"])
 def test_a_lock_of_somebody_who_may_be_alive_holds(in_tmp, text):
     folder.create(PLAIN, out="here").release()
-    words = {"dead": dead_process(), "host": socket.gethostname(), "self": os.getpid(), "parent": os.getppid()}
+    words = {
+        "dead": dead_process(),
+        "host": socket.gethostname(),
+        "self": os.getpid(),
+        "parent": os.getppid(),
+    }
     (in_tmp / "here" / ".lock").write_text(text.format(**words))
     before = contents(in_tmp)
     with pytest.raises(SocialRLError, match=r"here: in use by process \d+"):
@@ -93,7 +102,9 @@ def test_release_leaves_anothers_lock(in_tmp):
 
 def test_another_process_keeps_its_folder(in_tmp):
     code = "from socialrl.record import folder; folder.create({'name': 't'}, out='here'); print(1, flush=True); input()"
-    other = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    other = subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
     with other:
         assert other.stdout.readline() == "1\n"
         with pytest.raises(SocialRLError, match=f"in use by process {other.pid}"):
@@ -125,7 +136,11 @@ def test_what_is_there_is_never_touched(in_tmp):
     }.items():
         with pytest.raises(SocialRLError, match=message):
             folder.create(PLAIN, out=out)
-    for path, message in {"photos": "photos: not a run folder", "torn": "damaged", "nowhere": "not a run folder"}.items():
+    for path, message in {
+        "photos": "photos: not a run folder",
+        "torn": "damaged",
+        "nowhere": "not a run folder",
+    }.items():
         with pytest.raises(SocialRLError, match=message):
             folder.resume(path, PLAIN)
     assert contents(in_tmp) == before
@@ -136,7 +151,10 @@ def test_what_is_there_is_never_touched(in_tmp):
     [
         ({"seeds": 4}, "seeds is 3 there, 4 here"),
         ({"seeds": 3.0}, "seeds is 3 there, 3.0 here"),
-        ({"arms": [{"name": "toy", "learner": {"name": "dqn", "lr": 0.1}}]}, "toy.learner.lr is 0.001 there, 0.1 here"),
+        (
+            {"arms": [{"name": "toy", "learner": {"name": "dqn", "lr": 0.1}}]},
+            "toy.learner.lr is 0.001 there, 0.1 here",
+        ),
         ({"arms": PLAIN["arms"] * 2}, 'arms is ["toy"] there, ["toy", "toy"] here'),
         ({"extra": 1}, "extra is missing there, 1 here"),
     ],

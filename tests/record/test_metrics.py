@@ -90,12 +90,22 @@ def test_a_broken_line_inside_is_refused_and_kept(tmp_path):
 def test_truncation_forgets_one_arms_later_records(tmp_path):
     path = tmp_path / "metrics.jsonl"
     records = Records(path)
-    for arm, step, kind in (("a", 10, "train"), ("b", 30, "train"), ("a", 20, "final"), ("a", 20, "train"), ("a", 30, "eval")):
+    for arm, step, kind in (
+        ("a", 10, "train"),
+        ("b", 30, "train"),
+        ("a", 20, "final"),
+        ("a", 20, "train"),
+        ("a", 30, "eval"),
+    ):
         records.append(record(arm, step, kind))
     records.truncate_after("a", 20)
     assert [(r["arm"], r["step"]) for r in records.records()] == [("a", 10), ("b", 30), ("a", 20), ("a", 20)]
     records.truncate_after("a", 20, drop_kinds=("final",))
-    assert [(r["arm"], r["kind"]) for r in records.records()] == [("a", "train"), ("b", "train"), ("a", "train")]
+    assert [(r["arm"], r["kind"]) for r in records.records()] == [
+        ("a", "train"),
+        ("b", "train"),
+        ("a", "train"),
+    ]
 
 
 def test_a_resumed_file_has_the_same_bytes(tmp_path):

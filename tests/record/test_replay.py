@@ -55,8 +55,13 @@ def refused(path, *words: str) -> str:
 def test_seats_have_the_colours_that_the_header_gives_them(replay):
     usual = ((0, 114, 178), (230, 159, 0), (0, 158, 115), (204, 121, 167))
     assert replay.colours == replay.picture(0, 0).colours == usual
-    seats = {"novices": 1, "experts": [{"policy": "planner", "colour": "#0a141e"}, {"policy": "planner", "colour": None}]}
-    own = dataclasses.replace(replay, world=replay.world | seats | {"coplayers": [{"policy": "wanderer", "colour": "#FF0000"}]})
+    seats = {
+        "novices": 1,
+        "experts": [{"policy": "planner", "colour": "#0a141e"}, {"policy": "planner", "colour": None}],
+    }
+    own = dataclasses.replace(
+        replay, world=replay.world | seats | {"coplayers": [{"policy": "wanderer", "colour": "#FF0000"}]}
+    )
     assert own.colours == own.picture(0, 0).colours == (usual[0], (10, 20, 30), usual[2], (255, 0, 0))
     strange = {"novices": 10**9, "experts": [{"colour": "red"}, 7], "coplayers": {"colour": "#ff0000"}}
     assert dataclasses.replace(replay, world=replay.world | strange).colours == usual
@@ -169,7 +174,11 @@ def test_foreign_archives(tmp_path):
 
 def test_pickles_are_never_read(tmp_path, path):
     header, arrays = parts(path)
-    np.savez(path, header=np.frombuffer(json.dumps(header).encode(), np.uint8), **(arrays | {"source": np.array([{}, 1])}))
+    np.savez(
+        path,
+        header=np.frombuffer(json.dumps(header).encode(), np.uint8),
+        **(arrays | {"source": np.array([{}, 1])}),
+    )
     refused(path, "source", "plain numbers")
 
 
@@ -181,7 +190,9 @@ def test_truncated_anywhere(path):
 
 
 def test_flipped_bytes_never_crash(path):
-    """Damage ends in a SocialRLError, or leaves a file that reads as the same replay (zip has bytes that nobody reads)."""
+    """Damage ends in a SocialRLError, or leaves a file that reads as the same replay (zip has bytes that
+    nobody reads).
+    """
     data = path.read_bytes()
     rng = random.Random(0)
     for _ in range(150):
@@ -212,7 +223,9 @@ GOLDEN = Path(__file__).parent / "golden"
 
 @pytest.mark.parametrize("version", replay_format.READABLE)
 def test_every_released_version_opens(version):
-    """One small file per version, by the program of that version; the newest one is from `python -m tests.record.lived`."""
+    """One small file per version, by the program of that version; the newest one is from `python -m
+    tests.record.lived`.
+    """
     file = GOLDEN / f"v{version}.npz"
     assert file.stat().st_size < 20_000
     assert parts(file)[0]["version"] == version
@@ -348,7 +361,9 @@ def member(shape: str, descr: str = "|u1", data: bytes = b"") -> bytes:
     return b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text + data
 
 
-@pytest.mark.parametrize("shape", ["(1000000000000,)", "(2, 99999999999999999999)", "(-1, 41, 11, 11)", "(" + "1," * 70 + ")"])
+@pytest.mark.parametrize(
+    "shape", ["(1000000000000,)", "(2, 99999999999999999999)", "(-1, 41, 11, 11)", "(" + "1," * 70 + ")"]
+)
 def test_announced_sizes_are_not_believed(path, shape):
     header, arrays = parts(path)
     del arrays["tiles"]
@@ -375,7 +390,9 @@ def test_oversized(path, monkeypatch):
 
 
 def test_a_member_that_unpacks_to_more_than_it_says_is_refused_cheaply(path):
-    """The sizes in the directory of a zip file are claims; 200 MB of zeros claim to be one array of the right size."""
+    """The sizes in the directory of a zip file are claims; 200 MB of zeros claim to be one array of the right
+    size.
+    """
     header, arrays = parts(path)
     right = io.BytesIO()
     np.save(right, arrays.pop("source"))

@@ -42,7 +42,9 @@ def test_another_action_is_found_out(replay):
 
 
 def test_other_rules_are_found_out(replay):
-    """A config under which seats are in one another's way, or that no longer exists, or a state with other fields."""
+    """A config under which seats are in one another's way, or that no longer exists, or a state with other
+    fields.
+    """
     for world in (replay.world | {"gone": 1}, replay.world | {"name": "nowhere"}, replay.world | {"size": 9}):
         verdict = resimulate(dataclasses.replace(replay, world=world))
         assert verdict.same is False

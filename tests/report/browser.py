@@ -1,4 +1,6 @@
-"""A headless Chromium for tests, spoken to over a pipe in its DevTools protocol; nothing but the standard library is needed."""
+"""A headless Chromium for tests, spoken to over a pipe in its DevTools protocol; nothing but the standard
+library is needed.
+"""
 
 import base64
 import contextlib
@@ -19,7 +21,8 @@ PLAYWRIGHT = (
     "chromium*/chrome-linux*/headless_shell",
     "chromium*/chrome-mac*/*/*/*/Chromium",
 )
-# Becomes the browser, with the two pipes that are named first as its files 3 and 4, where it speaks its protocol.
+# Becomes the browser, with the two pipes that are named first as its files 3 and 4, where it speaks its
+# protocol.
 LAUNCH = """
 import os, sys
 pipes = [os.dup(int(number)) for number in sys.argv[1:3]]
@@ -66,7 +69,13 @@ class Tab:
     def open(self, page: Path, width: int, height: int = 900) -> None:
         """Loads a file in a window of this width, and waits until it and its pictures are there."""
         self.events.clear()
-        self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
+        self.call(
+            "Emulation.setDeviceMetricsOverride",
+            width=width,
+            height=height,
+            deviceScaleFactor=1,
+            mobile=False,
+        )
         self.call("Page.navigate", url=page.resolve().as_uri())
         while not any(method == "Page.loadEventFired" for method, _ in self.events):
             self._note(self._next())
@@ -109,8 +118,21 @@ class Tab:
 def tab(browser: str, profile: Path) -> Iterator[Tab]:
     """A page of a browser of one's own, which ends with the block. profile: an empty folder."""
     (theirs_in, ours_out), (ours_in, theirs_out) = os.pipe(), os.pipe()
-    options = ("--headless", "--no-sandbox", "--disable-gpu", "--remote-debugging-pipe", "--no-first-run", "--hide-scrollbars")
-    command = [browser, *options, "--disable-dev-shm-usage", "--disable-background-networking", f"--user-data-dir={profile}"]
+    options = (
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--remote-debugging-pipe",
+        "--no-first-run",
+        "--hide-scrollbars",
+    )
+    command = [
+        browser,
+        *options,
+        "--disable-dev-shm-usage",
+        "--disable-background-networking",
+        f"--user-data-dir={profile}",
+    ]
     process = subprocess.Popen(
         [sys.executable, "-c", LAUNCH, str(theirs_in), str(theirs_out), *command],
         pass_fds=(theirs_in, theirs_out),

@@ -20,7 +20,12 @@ def line(
     arm: str, kind: str, step: int, values: Values | list[float | None], labels: dict[str, Any] | None = None
 ) -> dict[str, Any]:
     """One record; a plain list is that of the metric `return`."""
-    record = {"arm": arm, "kind": kind, "step": step, "values": values if isinstance(values, dict) else {"return": values}}
+    record = {
+        "arm": arm,
+        "kind": kind,
+        "step": step,
+        "values": values if isinstance(values, dict) else {"return": values},
+    }
     return record | ({"labels": labels} if labels else {})
 
 
@@ -44,7 +49,11 @@ def write_run(
         "question": question,
         "world": world,
         "arms": [
-            {"name": arm, "learner": {"name": arm.split("_")[0], "lr": 1e-3, "gpi": "no" not in arm}, "world": None}
+            {
+                "name": arm,
+                "learner": {"name": arm.split("_")[0], "lr": 1e-3, "gpi": "no" not in arm},
+                "world": None,
+            }
             for arm in arms
         ],
         "seeds": 5,
@@ -64,7 +73,9 @@ def write_run(
 
 
 def full_run(folder: Path, seeds: int = 5, points: int = 31, arms: tuple[str, ...] = ARMS) -> Path:
-    """A run like the quick start's: curves, final scores, shares, transfer, diagnostics, timing; psiphi has a dead seed."""
+    """A run like the quick start's: curves, final scores, shares, transfer, diagnostics, timing; psiphi has a
+    dead seed.
+    """
     rng = np.random.default_rng(0)
     lines, timing = [], []
     for arm in arms:
@@ -82,10 +93,18 @@ def full_run(folder: Path, seeds: int = 5, points: int = 31, arms: tuple[str, ..
                 "loss/bc": 1 / i + rng.random(seeds) * 0.1,
             }
             lines.append(
-                _record(arm, "train", step, metrics | {"phi/norm": 1 + rng.random(seeds), "epsilon": np.full(seeds, 1 / i)})
+                _record(
+                    arm,
+                    "train",
+                    step,
+                    metrics | {"phi/norm": 1 + rng.random(seeds), "epsilon": np.full(seeds, 1 / i)},
+                )
             )
             if i % 3 == 0:
-                blend = {k: (v * i / points if k != "share/self" else 1 - (1 - v) * i / points) for k, v in shares.items()}
+                blend = {
+                    k: (v * i / points if k != "share/self" else 1 - (1 - v) * i / points)
+                    for k, v in shares.items()
+                }
                 lines.append(_record(arm, "eval", step, {"return": grown, **blend}))
         others = {
             "return_expert_0": rng.normal(12, 1, seeds),
@@ -94,9 +113,19 @@ def full_run(folder: Path, seeds: int = 5, points: int = 31, arms: tuple[str, ..
         }
         lines.append(_record(arm, "final", 30_000, {"return": tops, **others, **shares}))
         lines += _transfer(arm, rng, seeds)
-        cost = {"seconds": 41.2, "compile_seconds": 9.1, "env_steps_per_second": 21_345.0, "peak_memory_mb": 812.0}
+        cost = {
+            "seconds": 41.2,
+            "compile_seconds": 9.1,
+            "env_steps_per_second": 21_345.0,
+            "peak_memory_mb": 812.0,
+        }
         timing.append({"arm": arm, "step": 30_000, **cost})
-    write_run(folder, lines, arms, "Does asking “whom would I rather be now?” at every step beat learning alone and imitation?")
+    write_run(
+        folder,
+        lines,
+        arms,
+        "Does asking “whom would I rather be now?” at every step beat learning alone and imitation?",
+    )
     (folder / "timing.jsonl").write_text("".join(json.dumps(one) + "\n" for one in timing))
     return folder
 
@@ -115,14 +144,19 @@ def _record(
 
 def _shares(arm: str, rng: np.random.Generator, seeds: int) -> dict[str, np.ndarray]:
     if arm != "psiphi":
-        return {"share/self": np.ones(seeds)} | {f"share/{source}": np.zeros(seeds) for source in _SOURCES[1:]}
+        return {"share/self": np.ones(seeds)} | {
+            f"share/{source}": np.zeros(seeds) for source in _SOURCES[1:]
+        }
     drawn = rng.dirichlet([5, 3, 2], seeds)
     return {f"share/{source}": drawn[:, i] for i, source in enumerate(_SOURCES)}
 
 
 def _transfer(arm: str, rng: np.random.Generator, seeds: int) -> list[dict[str, Any]]:
     lines = []
-    for method, gain in {"psiphi": (("relearn w", 9.0), ("own Psi alone", 1.4)), "dqn": (("fine-tuned", 1.6),)}.get(arm, ()):
+    for method, gain in {
+        "psiphi": (("relearn w", 9.0), ("own Psi alone", 1.4)),
+        "dqn": (("fine-tuned", 1.6),),
+    }.get(arm, ()):
         for preference in ("[1, -1, 0]", "[0, 1, 1]"):
             for episodes in (0, 1, 10, 100):
                 scores = gain * (1 - 0.8 * np.exp(-episodes)) + rng.normal(size=seeds) * 0.5
@@ -132,9 +166,16 @@ def _transfer(arm: str, rng: np.random.Generator, seeds: int) -> list[dict[str, 
 
 
 def write_replay(
-    path: Path, steps: int = 50, episodes: int = 3, size: int = 9, novices: int = 1, seed: int = 0, nats: float = np.nan
+    path: Path,
+    steps: int = 50,
+    episodes: int = 3,
+    size: int = 9,
+    novices: int = 1,
+    seed: int = 0,
+    nats: float = np.nan,
 ) -> Path:
-    """Recorded episodes in which novices and two experts walk at random among coins; whom they follow changes now and then.
+    """Recorded episodes in which novices and two experts walk at random among coins; whom they follow changes
+    now and then.
 
     nats: the social influence of every step; NaN is none recorded.
     """
@@ -170,7 +211,9 @@ def write_replay(
         reward=rng.choice([0.0, 0.0, 0.0, 0.0, 1.0, -1.0], (*shape, seats)).astype(np.float32),
         terminated=np.zeros(shape, bool),
         truncated=np.zeros(shape, bool),
-        source=np.repeat(rng.integers(0, 3, (episodes, -(-steps // 4), novices)), 4, axis=1)[:, :steps].astype(np.int8),
+        source=np.repeat(rng.integers(0, 3, (episodes, -(-steps // 4), novices)), 4, axis=1)[
+            :, :steps
+        ].astype(np.int8),
         values=np.zeros((*shape, novices, 3, 5), np.float32),
         influence=np.full((*shape, novices), nats, np.float32),
     )

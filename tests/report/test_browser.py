@@ -1,4 +1,6 @@
-"""The page in a real browser, where there is one (CHROMIUM names it): quiet, alone, whole, of the window's width, printable."""
+"""The page in a real browser, where there is one (CHROMIUM names it): quiet, alone, whole, of the window's
+width, printable.
+"""
 
 import json
 import re
@@ -32,7 +34,9 @@ PALE = """(() => {
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
-    """A page with every section: claims, maps of both kinds, episodes, the social protocol, transfer, long names."""
+    """A page with every section: claims, maps of both kinds, episodes, the social protocol, transfer, long
+    names.
+    """
     long = "an_arm_whose_name_goes_on_and_on_for_as_long_as_a_file_name_may"
     folder = full_run(tmp_path_factory.mktemp("runs") / "001", arms=("dqn", "psiphi", long), points=7)
     config = json.loads((folder / "config.json").read_text())

@@ -49,7 +49,14 @@ def test_the_page_shows_escaped_claims(tmp_path):
     page = Page(write_report(run_of(tmp_path / "run")))
     assert "<b>a over" not in page.source
     assert "<i>s" not in page.source
-    first = ["<b>a over\nb <i>s", "reproduced", "a 7.00 [5.30, 8.70]", "b 1.70 [1.00, 2.70]", "1, in every pair", "5 of 5"]
+    first = [
+        "<b>a over\nb <i>s",
+        "reproduced",
+        "a 7.00 [5.30, 8.70]",
+        "b 1.70 [1.00, 2.70]",
+        "1, in every pair",
+        "5 of 5",
+    ]
     assert page.row("<b>a over\nb <i>s") == first
     assert page.row("half s")[1:] == ["not measured", "-", "-", "-", "-"]
     assert page.row("low s")[3] == "7.50"
@@ -62,15 +69,26 @@ def test_the_page_shows_escaped_claims(tmp_path):
 
 
 def test_seeds_without_a_number_are_not_counted(tmp_path):
-    followed = line("a", "following", 9, {"precision": [1.0, None, 0.5, 1.0, 1.0]}, {"company": "x", "seen": 1})
+    followed = line(
+        "a", "following", 9, {"precision": [1.0, None, 0.5, 1.0, 1.0]}, {"company": "x", "seen": 1}
+    )
     labels = [["protocol", "following"], ["seen", "1"]]
-    claim = {"text": "precise", "source": "s", "arm": "a", "value": 0.9, "measure": "precision", "labels": labels}
+    claim = {
+        "text": "precise",
+        "source": "s",
+        "arm": "a",
+        "value": 0.9,
+        "measure": "precision",
+        "labels": labels,
+    }
     page = Page(write_report(run_of(tmp_path / "run", [followed], claims=[claim])))
     assert page.row("precise s")[5] == "3 of 4"
 
 
 def test_each_run_of_a_page_has_its_own_claims(tmp_path):
-    one, two = (run_of(tmp_path / name, claims=claims) for name, claims in (("001", CLAIMS), ("002", CLAIMS[2:3])))
+    one, two = (
+        run_of(tmp_path / name, claims=claims) for name, claims in (("001", CLAIMS), ("002", CLAIMS[2:3]))
+    )
     page = Page(write_report([one, two]))
     assert page.row("001: low s")[1] == "reproduced"
     assert page.row("002: low s")[1] == "reproduced"
@@ -96,7 +114,12 @@ def test_a_finished_run_keeps_its_verdicts_in_the_summary(tmp_path, capsys):
     finish(RunFolder(run, {}))
     content = json.loads((run / "summary.json").read_text())
     assert set(content) == {"a", "b", "claims"}
-    assert [claim["verdict"] for claim in content["claims"]] == ["reproduced", "not measured", "reproduced", "opposite"]
+    assert [claim["verdict"] for claim in content["claims"]] == [
+        "reproduced",
+        "not measured",
+        "reproduced",
+        "opposite",
+    ]
     assert format_claims(run) in capsys.readouterr().out
 
 
@@ -115,12 +138,23 @@ def test_claims_survive_json_and_name_known_arms():
 
 
 def test_the_experts_are_those_that_stay_whatever_the_novices_condition(tmp_path):
-    full, half = ({"world": "home", "policy": "greedy", "company": "trained", "presence": p} for p in ("full", "half"))
+    full, half = (
+        {"world": "home", "policy": "greedy", "company": "trained", "presence": p} for p in ("full", "half")
+    )
     more = [
-        line("a", "social", 9, {"return": [8.0] * 5, "return_coplayers": [10.0, 10.1, 10.2, 10.1, 10.0]}, full),
+        line(
+            "a", "social", 9, {"return": [8.0] * 5, "return_coplayers": [10.0, 10.1, 10.2, 10.1, 10.0]}, full
+        ),
         line("a", "social", 9, {"return": [7.0, 7.1, 7.2, 7.1, 7.0], "return_coplayers": [5.0] * 5}, half),
     ]
-    claim = {"text": "nine tenths", "source": "s", "arm": "a", "over": "expert", "times": 0.9, "labels": [["presence", "half"]]}
+    claim = {
+        "text": "nine tenths",
+        "source": "s",
+        "arm": "a",
+        "over": "expert",
+        "times": 0.9,
+        "labels": [["presence", "half"]],
+    }
     [found] = summarise_claims(run_of(tmp_path / "run", more, claims=[claim]))
     assert found["verdict"] == "opposite"
     assert found["against"]["iqm"] == pytest.approx(9.06, abs=0.05)

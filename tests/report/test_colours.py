@@ -1,7 +1,8 @@
 """Palettes as people of reduced colour vision see them, and as a grey print shows them.
 
-Simulated by the matrices of Machado, Oliveira and Fernandes (2009), "A physiologically-based model for simulation of color
-vision deficiency" (IEEE TVCG 15(6), table 1, severity 1), on linear RGB. Distances are CIE 1976 in L*a*b* under D65.
+Simulated by the matrices of Machado, Oliveira and Fernandes (2009), "A physiologically-based model for
+simulation of color vision deficiency" (IEEE TVCG 15(6), table 1, severity 1), on linear RGB. Distances are
+CIE 1976 in L*a*b* under D65.
 """
 
 import itertools
@@ -16,10 +17,16 @@ from socialrl.report.figures import arm_styles, source_colours
 
 SEEN_AS = {
     "usual": np.eye(3),
-    "protanopia": np.array([[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]]),
-    "deuteranopia": np.array([[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.01182, 0.04294, 0.968881]]),
+    "protanopia": np.array(
+        [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]]
+    ),
+    "deuteranopia": np.array(
+        [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.01182, 0.04294, 0.968881]]
+    ),
 }
-TO_XYZ = np.array([[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.072175], [0.0193339, 0.119192, 0.9503041]])
+TO_XYZ = np.array(
+    [[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.072175], [0.0193339, 0.119192, 0.9503041]]
+)
 WHITE = TO_XYZ.sum(axis=1)
 APART = 15.0  # of two areas that a legend tells apart
 
@@ -39,7 +46,10 @@ def lab(rgb):
 def distances(colours, eyes):
     """Of every pair of colours, by their places."""
     seen = [lab(np.clip(SEEN_AS[eyes] @ linear(colour), 0, 1)) for colour in colours]
-    return {(i, j): float(np.linalg.norm(seen[i] - seen[j])) for i, j in itertools.combinations(range(len(colours)), 2)}
+    return {
+        (i, j): float(np.linalg.norm(seen[i] - seen[j]))
+        for i, j in itertools.combinations(range(len(colours)), 2)
+    }
 
 
 def test_lab_of_known_colours():
@@ -48,7 +58,10 @@ def test_lab_of_known_colours():
 
 
 def test_red_and_green_of_one_lightness_are_one_to_the_simulated_eye():
-    assert distances(["#c00000", "#6b6b00"], "deuteranopia")[0, 1] < distances(["#c00000", "#6b6b00"], "usual")[0, 1] / 3
+    assert (
+        distances(["#c00000", "#6b6b00"], "deuteranopia")[0, 1]
+        < distances(["#c00000", "#6b6b00"], "usual")[0, 1] / 3
+    )
 
 
 @pytest.mark.parametrize("eyes", SEEN_AS)
@@ -73,7 +86,9 @@ def test_sources_are_told_apart(eyes):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_shades_of_a_map_are_told_apart_in_grey(scheme):
-    """Lightness goes one way from shade to shade, in steps that are seen; cells of no shade stand out from the paper."""
+    """Lightness goes one way from shade to shade, in steps that are seen; cells of no shade stand out from
+    the paper.
+    """
     inks = page_colours()[scheme]
     for colour in (inks["ink"], inks["shade"]):
         opacities = [decision_maps.opacity(k) for k in range(1, decision_maps.SHADES + 1)]
@@ -89,7 +104,8 @@ def page_colours():
     sheet = (Path(figures.__file__).with_name("page.css")).read_text()
     blocks = re.findall(r":root \{([^}]*)\}", sheet)
     return {
-        scheme: dict(re.findall(r"--(\w+): (#\w{6});", block)) for scheme, block in zip(("light", "dark"), blocks, strict=False)
+        scheme: dict(re.findall(r"--(\w+): (#\w{6});", block))
+        for scheme, block in zip(("light", "dark"), blocks, strict=False)
     }
 
 

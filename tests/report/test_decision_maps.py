@@ -34,7 +34,14 @@ def test_steps_are_counted_by_cell_and_by_time(replay):
     assert found.steps.sum() == 12
     assert found.cells[:, 1, 1].tolist() == [2, 4, 2]
     assert found.cells[:, 3, 2].tolist() == [4, 0, 0]
-    assert found.points[..., 0].T.tolist() == [[1, 0, 0], [0, 1, 0], [0, 1, 0], [0, 0, 1], [1, 0, 0], [1, 0, 0]]
+    assert found.points[..., 0].T.tolist() == [
+        [1, 0, 0],
+        [0, 1, 0],
+        [0, 1, 0],
+        [0, 0, 1],
+        [1, 0, 0],
+        [1, 0, 0],
+    ]
     assert found.share(1)[1, 1] == 0.5
     assert np.isnan(found.share(1)[3, 2])  # four steps are too few
     assert found.walls[0].all()

@@ -1,4 +1,6 @@
-"""Nothing that stands in a run's files becomes code on the page: here each string of config and metrics is hostile."""
+"""Nothing that stands in a run's files becomes code on the page: here each string of config and metrics is
+hostile.
+"""
 
 import json
 import re
@@ -34,7 +36,20 @@ TEXT = {
 }
 ROOM = {"html", "head", "meta", "title", "style", "body", "header", "nav", "main", "section", "footer", "img"}
 TABLE = {"table", "thead", "tbody", "tr", "th", "td"}
-DRAWING = {"svg", "g", "path", "use", "text", "tspan", "defs", "clippath", "rect", "pattern", "line", "marker"}
+DRAWING = {
+    "svg",
+    "g",
+    "path",
+    "use",
+    "text",
+    "tspan",
+    "defs",
+    "clippath",
+    "rect",
+    "pattern",
+    "line",
+    "marker",
+}
 FRAGMENTS = st.sampled_from(
     ["<script>alert(1)</script>", "</style>", "]]>", "<!--", "-->", "&lt;", "&#60;", '"', "'", "`", "$x$", "\\", "{", "%s", "|",
      "</svg><img src=x onerror=alert(1)>", "javascript:alert(1)", "http://evil.example", "é", "漢字", "\u202e", "\U0001f600"]
@@ -46,8 +61,16 @@ def run_of(folder: Path, evil: str) -> Path:
     """A run all of whose strings are hostile, but for those that say what a record is."""
     arms, lines = (f"{evil}1", f"{evil}2"), []
     for arm in arms:
-        values = {"return": [1.0, 2.0], evil: [1.0, 3.0], "share/self": [0.5, 0.5], f"share/{evil}": [0.5, 0.5]}
-        lines += [line(arm, kind, step, values) for kind, step in (("train", 1), ("eval", 1), ("eval", 2), ("final", 2))]
+        values = {
+            "return": [1.0, 2.0],
+            evil: [1.0, 3.0],
+            "share/self": [0.5, 0.5],
+            f"share/{evil}": [0.5, 0.5],
+        }
+        lines += [
+            line(arm, kind, step, values)
+            for kind, step in (("train", 1), ("eval", 1), ("eval", 2), ("final", 2))
+        ]
         task = {"preference": evil, "method": evil, "episodes": 3}
         lines += [line(arm, "few_shot", 2, {"return": [1.0, 2.0], f"share/{evil}": [1.0, 1.0]}, task)]
         lines += [line(arm, evil, 2, {evil: [1.0, 2.0]}, {evil: evil})]
@@ -92,6 +115,8 @@ def check(evil: str) -> None:
 @example("<script>alert(1)</script>")
 @example("</style></svg>]]>--><img src=x onerror=alert(1)>\"'`$\\{%s")
 @example("a\ud800\x00<b>\t|\r\n# h")
-@settings(max_examples=2, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+@settings(
+    max_examples=2, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
+)
 def test_no_string_of_a_run_becomes_code(evil):
     check(evil)

@@ -38,7 +38,16 @@ def test_the_section_has_a_picture_per_company_and_all_numbers(tmp_path):
     page = Page(write_report(write_run(tmp_path / "run", lines)))
     assert "following" in page.ids
     row = page.row("a", "1 wanderer, 1 equal")
-    assert [cell.split(" ")[0] for cell in row[3:]] == ["9.00", "14.00", "5.00", "0.25", "0.88", "0.30", "0.70", "-"]
+    assert [cell.split(" ")[0] for cell in row[3:]] == [
+        "9.00",
+        "14.00",
+        "5.00",
+        "0.25",
+        "0.88",
+        "0.30",
+        "0.70",
+        "-",
+    ]
     assert page.source.count("<h3>Beside ") == 2
     assert "Beside 1 &lt;b&gt;equal" in page.source
     assert "Floods survived" not in page.source
@@ -56,11 +65,22 @@ def flooded_run(folder):
     """Arms in worlds of several floods: x_5 drowns in 9 of 10 floods, x_50 in 1 of 10, y_5 never."""
     drowned = {"x_5": 0.9, "x_50": 0.1, "y_5": 0.0}
     arms = [
-        {"name": arm, "learner": {"name": arm[0]}, "world": {"name": "flooded_road", "flood": int(arm[2:]) / 100}}
+        {
+            "name": arm,
+            "learner": {"name": arm[0]},
+            "world": {"name": "flooded_road", "flood": int(arm[2:]) / 100},
+        }
         for arm in drowned
     ]
     claims = [
-        {"text": "few drown", "source": "s", "arm": arm, "value": 0.2, "below": True, "measure": "events/drowned"}
+        {
+            "text": "few drown",
+            "source": "s",
+            "arm": arm,
+            "value": 0.2,
+            "below": True,
+            "measure": "events/drowned",
+        }
         | {"labels": [["protocol", "following"], ["condition", "flood 1"]]}
         for arm in ("x_5", "x_50")
     ]
@@ -68,7 +88,9 @@ def flooded_run(folder):
     for arm, share in drowned.items():
         spread = (share + np.linspace(-0.01, 0.01, 5)).clip(0, 1).tolist()
         lines += [record(arm, "flood 0"), record(arm, "flood 1", **{"events/drowned": spread})]
-    return write_run(folder, lines, experiment={"name": "floods", "question": "?", "arms": arms, "claims": claims})
+    return write_run(
+        folder, lines, experiment={"name": "floods", "question": "?", "arms": arms, "claims": claims}
+    )
 
 
 def test_floods_survived_are_drawn_against_how_rare_they_are(tmp_path):

@@ -24,7 +24,12 @@ def run_of(folder, command="socialrl run x.py --out /far/away --seeds 5", **chan
         for arm, shift in (("a", 9.0), ("b", 1.0))
         for kind, step in (("eval", 1), ("eval", 2), ("final", 2))
     ]
-    experiment = {"name": "one", "question": "Does it?", "arms": [{"name": "a"}, {"name": "b"}], "claims": CLAIMS} | changes
+    experiment = {
+        "name": "one",
+        "question": "Does it?",
+        "arms": [{"name": "a"}, {"name": "b"}],
+        "claims": CLAIMS,
+    } | changes
     return write_run(folder, lines, experiment=experiment, command=command)
 
 
@@ -49,7 +54,10 @@ def test_pictures_are_small_and_not_empty(gallery):
             assert image.width == 1440
             seen = {colour for _, colour in image.convert("RGB").getcolors(1 << 20) or ()}
         first, second, third = (0x00, 0x72, 0xB2), (0xD5, 0x5E, 0x00), (0x00, 0x9E, 0x73)
-        for colour in (first, second if path == gallery[0] else third):  # those of two arms in it are still told apart
+        for colour in (
+            first,
+            second if path == gallery[0] else third,
+        ):  # those of two arms in it are still told apart
             assert min(sum(abs(a - b) for a, b in zip(colour, one, strict=True)) for one in seen) < 24
 
 
@@ -88,7 +96,13 @@ def test_new_tasks_are_the_main_result_where_there_are_any(tmp_path, monkeypatch
     picture(read(run_of(tmp_path / "without")))
     assert not drawn
     measured = [
-        line("a", "few_shot", 2, [1.0, 2.0, 3.0], {"preference": task, "episodes": episodes, "method": "adapted"})
+        line(
+            "a",
+            "few_shot",
+            2,
+            [1.0, 2.0, 3.0],
+            {"preference": task, "episodes": episodes, "method": "adapted"},
+        )
         for task in ("red", "blue")
         for episodes in (1, 10)
     ]
@@ -100,12 +114,17 @@ def test_new_tasks_are_the_main_result_where_there_are_any(tmp_path, monkeypatch
 
 @pytest.mark.parametrize(
     ("learners", "conditions"),
-    [(("psiphi", "psiphi_ungated", "dqn"), ("equal", "no_equal", "each_kind")), (("a", "b_b", "b"), ("5", "15", "50"))],
+    [
+        (("psiphi", "psiphi_ungated", "dqn"), ("equal", "no_equal", "each_kind")),
+        (("a", "b_b", "b"), ("5", "15", "50")),
+    ],
 )
 def test_learners_that_meet_every_condition_are_told_by_their_names(learners, conditions):
     names = [f"{learner}_{condition}" for condition in conditions for learner in learners]
     found = crossing(names)
-    assert found == {condition: {learner: f"{learner}_{condition}" for learner in learners} for condition in conditions}
+    assert found == {
+        condition: {learner: f"{learner}_{condition}" for learner in learners} for condition in conditions
+    }
     assert crossing(names[:-1]) is None
     assert crossing([f"arm_{i}" for i in range(12)]) is None
     assert crossing(names[:4]) is None
@@ -113,10 +132,14 @@ def test_learners_that_meet_every_condition_are_told_by_their_names(learners, co
 
 def test_many_arms_are_shown_in_panels_of_a_condition_each(tmp_path, monkeypatch):
     drawn = []
-    monkeypatch.setattr(figures, "curve", lambda axes, *rest: drawn.append((axes.get_subplotspec().get_geometry()[:2], axes)))
+    monkeypatch.setattr(
+        figures, "curve", lambda axes, *rest: drawn.append((axes.get_subplotspec().get_geometry()[:2], axes))
+    )
     arms = [f"{learner}_{condition}" for condition in ("x", "y", "z") for learner in ("a", "b", "c")]
     lines = [
-        line(arm, kind, step, [1.0, 2, 3, 4, 5]) for arm in arms for kind, step in (("eval", 1), ("eval", 2), ("final", 2))
+        line(arm, kind, step, [1.0, 2, 3, 4, 5])
+        for arm in arms
+        for kind, step in (("eval", 1), ("eval", 2), ("final", 2))
     ]
     experiment = {"name": "many", "question": "Who?", "arms": [{"name": arm} for arm in arms]}
     picture(read(write_run(tmp_path / "r", lines, arms=tuple(arms), experiment=experiment)))
@@ -138,7 +161,9 @@ def test_the_command_line(tmp_path, capsys, monkeypatch):
 
 
 def test_a_name_cannot_lead_out_of_the_folder(tmp_path):
-    drawn, _ = write_gallery([run_of(tmp_path / "r", name="../../up")], tmp_path / "p.md", tmp_path / "pictures")
+    drawn, _ = write_gallery(
+        [run_of(tmp_path / "r", name="../../up")], tmp_path / "p.md", tmp_path / "pictures"
+    )
     assert drawn.parent == tmp_path / "pictures"
     assert drawn.exists()
 

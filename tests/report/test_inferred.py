@@ -16,8 +16,12 @@ def shown(tmp_path, lines):
 def test_the_last_of_the_offline_records_is_shown_beside_the_first_return(tmp_path):
     early = {"cloning_accuracy": [0.25, 0.25], "loss/cloning": [1.5, 1.5]}
     late = {"cloning_accuracy": [0.75, 0.85], "loss/cloning": [0.5, 0.5]}
-    lines = [line("a", "offline", 0, values, {"gradient_steps": n}) for n, values in ((250, early), (1500, late))]
-    study, text = shown(tmp_path, [*lines, line("a", "eval", 0, [3.0, 3.25]), line("a", "eval", 80, [9.0, 9.0])])
+    lines = [
+        line("a", "offline", 0, values, {"gradient_steps": n}) for n, values in ((250, early), (1500, late))
+    ]
+    study, text = shown(
+        tmp_path, [*lines, line("a", "eval", 0, [3.0, 3.25]), line("a", "eval", 80, [9.0, 9.0])]
+    )
     for part in ("1,500", "0.80", "0.50", "3.12"):
         assert part in text
     for part in ("0.25", "250<", "9.00"):

@@ -1,4 +1,6 @@
-"""The page: what it says, that it stands alone, that nothing from a file becomes code, and that odd runs have one too."""
+"""The page: what it says, that it stands alone, that nothing from a file becomes code, and that odd runs have
+one too.
+"""
 
 import base64
 import io
@@ -138,7 +140,14 @@ def test_numbers_are_those_computed_by_hand(tmp_path):
     assert page.row("a")[3] == "1.00"
     assert page.row("a")[4] == "1.02.03.04.05.0"
     assert page.row("a")[5] == "500"
-    assert page.row("b minus a") == ["b minus a", "+10.00", "[10.00, 10.00]", "above", "1, in every pair", "paired"]
+    assert page.row("b minus a") == [
+        "b minus a",
+        "+10.00",
+        "[10.00, 10.00]",
+        "above",
+        "1, in every pair",
+        "paired",
+    ]
     assert "Highest return: b, 13.00" in page.source
     assert "Compared with a, above: b." in page.source
     summary = summarise(folder)
@@ -149,7 +158,10 @@ def test_numbers_are_those_computed_by_hand(tmp_path):
 
 
 def test_no_arm_is_called_better_when_intervals_of_the_difference_hold_0(tmp_path):
-    lines = [line("a", "final", 5, [1.0, 5.0, 3.0, 2.0, 4.0]), line("b", "final", 5, [5.0, 1.0, 3.5, 4.0, 2.0])]
+    lines = [
+        line("a", "final", 5, [1.0, 5.0, 3.0, 2.0, 4.0]),
+        line("b", "final", 5, [5.0, 1.0, 3.5, 4.0, 2.0]),
+    ]
     assert "Compared with a, not told apart: b." in write_report(write_run(tmp_path / "r", lines)).read_text()
 
 
@@ -169,7 +181,11 @@ def test_what_comes_from_files_is_escaped(tmp_path):
     labels = {"preference": evil, "method": evil, "episodes": 1}
     lines += [line(evil, "few_shot", 3, [1.0], labels), line(evil, "final", 3, {evil: [1.0]}, {evil: evil})]
     versions, words = {evil: evil}, {"device": evil, "command": evil}
-    page = Page(write_report(write_run(tmp_path / "r", lines, (evil, "_hidden"), question=evil, versions=versions, **words)))
+    page = Page(
+        write_report(
+            write_run(tmp_path / "r", lines, (evil, "_hidden"), question=evil, versions=versions, **words)
+        )
+    )
     assert "script" not in page.names
     assert "<script" not in page.source
     assert page.source.count("&lt;script&gt;") > 15
@@ -185,7 +201,8 @@ def test_one_seed(tmp_path):
 
 def test_missing_numbers_are_counted_not_hidden(tmp_path):
     lines = [
-        line("a", kind, 10, {"return": [1.0, None, 3.0], "loss": [None, None, None]}) for kind in ("train", "eval", "final")
+        line("a", kind, 10, {"return": [1.0, None, 3.0], "loss": [None, None, None]})
+        for kind in ("train", "eval", "final")
     ]
     folder = write_run(tmp_path / "r", lines, ("a",))
     page = Page(write_report(folder))
@@ -242,19 +259,33 @@ def test_records_of_protocols_are_shown_apart(tmp_path):
     lines = [line("a", "final", 9, [1.0, 3.0]), line("a", "presence", 9, [7.0, 9.0], {"experts": "leave"})]
     page = Page(write_report(write_run(tmp_path / "r", lines, ("a",))))
     assert page.row("a", "2.00")
-    assert page.row("a", "presence") == ["a", "presence", "experts leave", "return", "8.00 [7.00, 9.00]", "7.09.0"]
+    assert page.row("a", "presence") == [
+        "a",
+        "presence",
+        "experts leave",
+        "return",
+        "8.00 [7.00, 9.00]",
+        "7.09.0",
+    ]
 
 
 def test_sources_are_in_the_order_of_seats(tmp_path):
     shares = {f"share/{name}": [0.25, 0.25] for name in ("expert_10", "expert_2", "noisy_0", "self")}
     folder = write_run(tmp_path / "r", [line("a", "final", 9, {"return": [1.0, 3.0], **shares})], ("a",))
     legend = r"<li><svg.*?</svg>(\w+)</li>"
-    assert re.findall(legend, write_report(folder).read_text(), re.DOTALL) == ["self", "expert_2", "expert_10", "noisy_0"]
+    assert re.findall(legend, write_report(folder).read_text(), re.DOTALL) == [
+        "self",
+        "expert_2",
+        "expert_10",
+        "noisy_0",
+    ]
 
 
 def test_where_no_arm_follows_anyone_a_sentence_stands_for_the_bars(tmp_path):
     shares = {"share/self": [1.0], "share/expert_0": [0.0]}
-    page = write_report(write_run(tmp_path / "r", [line("a", "final", 9, {"return": [1.0], **shares})], ("a",))).read_text()
+    page = write_report(
+        write_run(tmp_path / "r", [line("a", "final", 9, {"return": [1.0], **shares})], ("a",))
+    ).read_text()
     assert "No arm decides to act as another at its last evaluation" in page
     assert "share of steps" not in page
 
@@ -279,7 +310,10 @@ def test_runs_of_different_experiments_are_not_compared(tmp_path):
     page = Page(write_report(folders))
     assert page.row("two/b minus two/a")
     assert "minus one/a" not in page.source.replace("one/b minus one/a", "")
-    assert [title for title in re.findall("<h3>(.*?)</h3>", page.source) if title in ("one", "two")] == ["one", "two"] * 2
+    assert [title for title in re.findall("<h3>(.*?)</h3>", page.source) if title in ("one", "two")] == [
+        "one",
+        "two",
+    ] * 2
 
 
 def test_an_arm_has_one_colour_in_all_runs():

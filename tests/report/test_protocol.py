@@ -1,4 +1,6 @@
-"""The social protocol in the report: cultural transmission on agents whose numbers are known, tables, the page's section."""
+"""The social protocol in the report: cultural transmission on agents whose numbers are known, tables, the
+page's section.
+"""
 
 import math
 
@@ -6,7 +8,16 @@ import numpy as np
 import pytest
 
 from socialrl.report import format_evaluation, summarise, summarise_evaluation, write_report
-from socialrl.report.protocol import Condition, cells_by_arm, cells_of, measure, normalised, shares, tables, transmission
+from socialrl.report.protocol import (
+    Condition,
+    cells_by_arm,
+    cells_of,
+    measure,
+    normalised,
+    shares,
+    tables,
+    transmission,
+)
 from socialrl.report.reading import read
 from tests.report.fake_run import line, write_run
 from tests.report.test_page import Page
@@ -17,7 +28,11 @@ AGENTS = {
     "rememberer": (16.0, 16.0, 0.0),
     "independent": (16.0, 16.0, 16.0),
     "blind": (4.0, 4.0, 4.0),
-    "complete": (14.8, 13.9, 12.5),  # follows, remembers and explores alone: a better agent than a follower, of a lower CT
+    "complete": (
+        14.8,
+        13.9,
+        12.5,
+    ),  # follows, remembers and explores alone: a better agent than a follower, of a lower CT
 }
 CT = {"follower": 0.75, "rememberer": 1.0, "independent": 0.0, "blind": 0.0, "complete": 0.11562}
 
@@ -75,8 +90,12 @@ def test_tables_show_arms_by_condition(folder):
     made = {table.title: table for table in tables(tests, "greedy")}
     returns, transmitted, *_ = made.values()
     assert returns.head == ("arm", "full", "half", "never", "experts")
-    assert {words[0]: [e.value for e in row] for words, row in returns.rows} == {a: [*r, 16.0] for a, r in AGENTS.items()}
-    assert {words[0]: row[-1].value for words, row in transmitted.rows} == {arm: round(ct, 2) for arm, ct in CT.items()}
+    assert {words[0]: [e.value for e in row] for words, row in returns.rows} == {
+        a: [*r, 16.0] for a, r in AGENTS.items()
+    }
+    assert {words[0]: row[-1].value for words, row in transmitted.rows} == {
+        arm: round(ct, 2) for arm, ct in CT.items()
+    }
     assert all(e.low <= e.value <= e.high for _, row in transmitted.rows for e in row)
     remembering = made["Remembering: after its company has left half-way"]
     assert remembering.head == ("arm", "first choice right")  # what nobody measured has no column
@@ -92,7 +111,9 @@ def test_transfer_worlds_one_by_one_and_together(folder):
     rows = {words: [e.value for e in row] for words, row in table.rows if words[1] == "follower"}
     assert rows["goals=4", "follower"] == [8.0, 0.0, 16.0, 0.5, 0.0, 0.38]
     assert rows["layout=maze", "follower"] == [4.0, 0.0, 16.0, 0.25, 0.0, 0.19]
-    assert rows["all of them", "follower"][3] == 0.38  # the mean of the middle half of ten scores around 0.5 and 0.25
+    assert (
+        rows["all of them", "follower"][3] == 0.38
+    )  # the mean of the middle half of ten scores around 0.5 and 0.25
     blind = next(row for words, row in table.rows if words == ("goals=4", "blind"))
     assert all(math.isnan(e.value) for e in blind)
 
@@ -111,7 +132,10 @@ def test_text_for_a_terminal(folder):
     text = format_evaluation(folder)
     lines = [" ".join(row.split()) for row in text.splitlines()]
     assert (
-        "rememberer 1.00 [1.00, 1.00] 1.00 [1.00, 1.00] 0.00 [-0.00, 0.00] 1.00 [1.00, 1.00]".replace("-0.00", "0.00") in lines
+        "rememberer 1.00 [1.00, 1.00] 1.00 [1.00, 1.00] 0.00 [-0.00, 0.00] 1.00 [1.00, 1.00]".replace(
+            "-0.00", "0.00"
+        )
+        in lines
     )
     assert sum(row.endswith("(sampled)") for row in lines) == 2
     assert all(row == row.rstrip() for row in text.splitlines())

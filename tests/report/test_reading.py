@@ -51,7 +51,9 @@ def test_a_torn_last_line_is_left_out_with_a_note(tmp_path):
         file.write('{"arm": "a", "ki')
     study = read(folder)
     assert len(study.arms[0].records) == 1
-    assert study.runs[0].notes == ("metrics.jsonl, line 2 was cut short while being written and is left out.",)
+    assert study.runs[0].notes == (
+        "metrics.jsonl, line 2 was cut short while being written and is left out.",
+    )
 
 
 GOOD = json.dumps(line("a", "final", 10, [1.0]))

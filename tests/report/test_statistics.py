@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 
 from socialrl.report import statistics
-from socialrl.report.statistics import difference, interquartile_mean, interval, intervals, paired, probability_of_improvement
+from socialrl.report.statistics import (
+    difference,
+    interquartile_mean,
+    interval,
+    intervals,
+    paired,
+    probability_of_improvement,
+)
 
 
 @pytest.mark.parametrize(
@@ -109,6 +116,9 @@ def test_coverage_is_what_the_report_says(seeds, low, high):
     rng = np.random.default_rng(seeds)
     rounds = 500
     held = [interval(rng.normal(size=seeds), resamples=500, seed=i) for i in range(rounds)]
-    gaps = [difference(rng.normal(size=seeds), rng.normal(size=seeds), resamples=500, seed=i) for i in range(rounds)]
+    gaps = [
+        difference(rng.normal(size=seeds), rng.normal(size=seeds), resamples=500, seed=i)
+        for i in range(rounds)
+    ]
     assert low <= np.mean([e.low <= 0 <= e.high for e in held]) <= high
     assert low <= np.mean([e.low <= 0 <= e.high for e in gaps]) <= high

@@ -1,4 +1,6 @@
-"""A tour of the viewer under a dummy video driver: keys, mouse, playing, resizing; and that it draws only when it must."""
+"""A tour of the viewer under a dummy video driver: keys, mouse, playing, resizing; and that it draws only
+when it must.
+"""
 
 import dataclasses
 import subprocess
@@ -127,7 +129,11 @@ def test_scrub(app):
 def test_click_on_a_figure(app):
     area, cell = board(app.layout.main_inner, app.scene)
     row, column = (int(x) for x in app.scene.replay.position[0, 0, 2])
-    mouse(app, pygame.MOUSEBUTTONDOWN, (area.left + int((column + 0.5) * cell), area.top + int((row + 0.5) * cell)))
+    mouse(
+        app,
+        pygame.MOUSEBUTTONDOWN,
+        (area.left + int((column + 0.5) * cell), area.top + int((row + 0.5) * cell)),
+    )
     assert app.scene.chosen == 2
     mouse(app, pygame.MOUSEBUTTONDOWN, (area.left + 1, area.top + 1))  # a wall
     assert app.scene.chosen == 2

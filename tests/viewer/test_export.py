@@ -29,7 +29,9 @@ def path(tmp_path, replay):
 def test_a_step(path, replay, tmp_path, monkeypatch):
     monkeypatch.delenv("DISPLAY", raising=False)
     export(path, tmp_path / "a.png", episode=1, step=4, size=SIZE, theme="dark")
-    np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "a.png")), draw_frame(replay, 1, 4, SIZE, "dark"))
+    np.testing.assert_array_equal(
+        np.asarray(Image.open(tmp_path / "a.png")), draw_frame(replay, 1, 4, SIZE, "dark")
+    )
     export(path, tmp_path / "b.PNG", size=SIZE)
     np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "b.PNG")), draw_frame(replay, 0, 0, SIZE))
 
@@ -52,7 +54,9 @@ def test_an_episode(path, replay, tmp_path):
 def test_of_a_run_folder_the_first_replay_with_someone_to_follow(path, replay, tmp_path):
     folder = tmp_path / "run" / "replays"
     folder.mkdir(parents=True)
-    save(folder / "a-seed0.npz", dataclasses.replace(replay, source=np.zeros_like(replay.source), arm="alone"))
+    save(
+        folder / "a-seed0.npz", dataclasses.replace(replay, source=np.zeros_like(replay.source), arm="alone")
+    )
     export(tmp_path / "run", tmp_path / "a.png", size=SIZE)
     path.rename(folder / "b-seed0.npz")
     export(tmp_path / "run", tmp_path / "b.png", size=SIZE)
@@ -85,8 +89,12 @@ def test_impossible_wishes_leave_nothing(path, tmp_path, out, options, says):
 
 def test_a_folder_of_pictures(path, replay, tmp_path):
     export(path, tmp_path / "frames", episode=1, size=SIZE)
-    assert [file.name for file in sorted((tmp_path / "frames").iterdir())] == [f"step-{t}.png" for t in range(7)]
-    np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "frames" / "step-3.png")), draw_frame(replay, 1, 3, SIZE))
+    assert [file.name for file in sorted((tmp_path / "frames").iterdir())] == [
+        f"step-{t}.png" for t in range(7)
+    ]
+    np.testing.assert_array_equal(
+        np.asarray(Image.open(tmp_path / "frames" / "step-3.png")), draw_frame(replay, 1, 3, SIZE)
+    )
 
 
 def test_a_film(path, tmp_path, monkeypatch):

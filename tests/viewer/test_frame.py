@@ -1,7 +1,7 @@
 """Frames: golden images of the whole viewer, and what must show in any frame.
 
-Text is compared loosely, as machines differ in how they smooth it. `python tests/viewer/test_frame.py` draws the golden
-images anew; look at them before you commit them.
+Text is compared loosely, as machines differ in how they smooth it. `python tests/viewer/test_frame.py` draws
+the golden images anew; look at them before you commit them.
 """
 
 import dataclasses
@@ -36,7 +36,9 @@ CASES = {
 
 def frame(name: str) -> np.ndarray:
     policy = name in ("influence", "prediction")
-    return draw_frame(make_policy_replay((12, 24)) if policy else make_replay((12, 24), novices=2), 1, **CASES[name])
+    return draw_frame(
+        make_policy_replay((12, 24)) if policy else make_replay((12, 24), novices=2), 1, **CASES[name]
+    )
 
 
 def side_by_side() -> np.ndarray:
@@ -112,7 +114,9 @@ def test_learners_without_values_and_with_influence(replay):
     flat = np.zeros_like(replay.values)
     large = replay.values * np.float32(-1e6)
     influenced = np.full_like(replay.influence, 0.25)
-    images = [draw_frame(dataclasses.replace(replay, values=v), 0, 5) for v in (replay.values, partly, flat, large)]
+    images = [
+        draw_frame(dataclasses.replace(replay, values=v), 0, 5) for v in (replay.values, partly, flat, large)
+    ]
     images += [draw_frame(bare, 0, 5), draw_frame(dataclasses.replace(replay, influence=influenced), 0, 5)]
     for i, one in enumerate(images):
         for other in images[:i]:
@@ -129,7 +133,11 @@ def test_other_worlds(replay):
         world={"name": "elsewhere", "observation": "grid"},
     )
     assert draw_frame(strange, 0, 5).shape == (800, 1280, 3)
-    assert draw_frame(dataclasses.replace(strange, preferences=replay.preferences), 0, 5).shape == (800, 1280, 3)
+    assert draw_frame(dataclasses.replace(strange, preferences=replay.preferences), 0, 5).shape == (
+        800,
+        1280,
+        3,
+    )
 
 
 def test_many_agents_and_actions():
@@ -186,5 +194,7 @@ if __name__ == "__main__":
     GOLDEN.mkdir(exist_ok=True)
     for case in [*CASES, "side_by_side"]:
         shown = frame(case) if case in CASES else side_by_side()
-        picture = Image.fromarray(shown).quantize(64, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+        picture = Image.fromarray(shown).quantize(
+            64, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE
+        )
         picture.save(GOLDEN / f"{case}.png", optimize=True)

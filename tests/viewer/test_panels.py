@@ -1,4 +1,6 @@
-"""Panels, comparison, picker and jumps: what each shows, and that they say so when a replay has nothing for them."""
+"""Panels, comparison, picker and jumps: what each shows, and that they say so when a replay has nothing for
+them.
+"""
 
 import dataclasses
 
@@ -94,7 +96,10 @@ def test_a_policy_shows_chances_where_values_are_worths(bare):
 
 
 def test_the_words_for_values(bare):
-    words = {scale: decision.meaning(scene(dataclasses.replace(bare, scale=scale)), "n") for scale in ("reward", "logit", None)}
+    words = {
+        scale: decision.meaning(scene(dataclasses.replace(bare, scale=scale)), "n")
+        for scale in ("reward", "logit", None)
+    }
     assert words == {
         "reward": "What each action is worth to n, by source",
         "logit": "How likely each action is by the policy of n",
@@ -113,7 +118,9 @@ def test_where_to_begin(bare):
 
 
 def test_the_error_of_a_prediction(rich):
-    expected = np.abs(rich.prediction[1, :12].astype(float) - rich.observed[1, :12]).mean(axis=(1, 2, 3, 4)) / 255
+    expected = (
+        np.abs(rich.prediction[1, :12].astype(float) - rich.observed[1, :12]).mean(axis=(1, 2, 3, 4)) / 255
+    )
     np.testing.assert_allclose(prediction.error(rich, 1, 0), expected, rtol=1e-5)
 
 
@@ -132,7 +139,9 @@ def test_where_a_seat_really_went(bare):
 
 
 def test_the_margin_of_a_decision(bare):
-    """Strong where the source that was followed promised much more than all others; none without values or others."""
+    """Strong where the source that was followed promised much more than all others; none without values or
+    others.
+    """
     values = np.zeros_like(bare.values)
     source, action = bare.source[0, 3, 0], bare.action[0, 3, 0]
     values[0, 3, 0, source, action] = 1.0
@@ -147,7 +156,9 @@ def test_the_margin_of_a_decision(bare):
 
 
 def test_a_seat_that_turns_sees_what_is_before_it(bare):
-    turning = dataclasses.replace(bare, actions=("left", "right", "forward", "pick_up", "stay"), world={"name": "goal_cycle"})
+    turning = dataclasses.replace(
+        bare, actions=("left", "right", "forward", "pick_up", "stay"), world={"name": "goal_cycle"}
+    )
     for heading, (down, right) in enumerate(((-1, 0), (0, 1), (1, 0), (0, -1))):
         facing = dataclasses.replace(turning, heading=np.full_like(bare.heading, heading))
         mask = scene(facing).visible()
@@ -155,7 +166,10 @@ def test_a_seat_that_turns_sees_what_is_before_it(bare):
         assert mask[row, column]
         assert mask[row + down, column + right]
         assert not mask[row - down, column - right]
-    images = [draw_frame(dataclasses.replace(turning, heading=np.full_like(bare.heading, h)), 0, 0, SIZE) for h in range(4)]
+    images = [
+        draw_frame(dataclasses.replace(turning, heading=np.full_like(bare.heading, h)), 0, 0, SIZE)
+        for h in range(4)
+    ]
     for i, one in enumerate(images):
         assert all((one != other).any() for other in images[:i])
 
@@ -179,7 +193,9 @@ def test_jumps_to_rewards_and_penalties(bare, key, sign):
         found.append(now.t)
     assert found == states
     assert press(now, key).t == 20
-    assert press(press(now, "end"), f"shift+{key}").t == (states[-1] if states and states[-1] < 20 else now.at(0).t)
+    assert press(press(now, "end"), f"shift+{key}").t == (
+        states[-1] if states and states[-1] < 20 else now.at(0).t
+    )
 
 
 def test_side_by_side_in_step(bare):
@@ -200,7 +216,9 @@ def test_side_by_side_in_step(bare):
 
 
 def test_the_next_seed_and_the_next_arm():
-    replays = [dataclasses.replace(make_replay((9,)), arm=arm, seed=seed) for arm in ("a", "b") for seed in (0, 1)]
+    replays = [
+        dataclasses.replace(make_replay((9,)), arm=arm, seed=seed) for arm in ("a", "b") for seed in (0, 1)
+    ]
     now = scene(*replays, t=4)
     assert [(now := press(now, "s")).which for _ in range(2)] == [1, 0]
     assert [(now := press(now, "a")).which for _ in range(2)] == [2, 0]
@@ -218,7 +236,9 @@ def test_the_picker_chooses_by_click(bare):
     assert (episode.episode, episode.picker) == (1, False)
     assert picker.click(rect, opened, places["replay", 1]).which == 1
     assert not picker.click(rect, opened, (1, 1)).picker
-    assert (to_array(paint(opened, SIZE)) != to_array(paint(dataclasses.replace(opened, picker=False), SIZE))).any()
+    assert (
+        to_array(paint(opened, SIZE)) != to_array(paint(dataclasses.replace(opened, picker=False), SIZE))
+    ).any()
     closed = press(opened, "escape")
     assert closed is not None
     assert not closed.picker
@@ -226,7 +246,11 @@ def test_the_picker_chooses_by_click(bare):
 
 def test_the_picker_shows_those_around_the_chosen_one():
     many = make_replay((3,) * 200)
-    shown = [i for kind, i, _ in picker.rows(pygame.Rect((0, 0), SIZE), scene(many, episode=150)) if kind == "episode"]
+    shown = [
+        i
+        for kind, i, _ in picker.rows(pygame.Rect((0, 0), SIZE), scene(many, episode=150))
+        if kind == "episode"
+    ]
     assert 150 in shown
     assert len(shown) < 30
 

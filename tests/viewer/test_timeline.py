@@ -7,7 +7,16 @@ import pytest
 
 from socialrl.viewer.frame import draw_frame, layout
 from socialrl.viewer.scene import Scene
-from socialrl.viewer.timeline import columns, has_influence, in_columns, margins, ribbon, runs, shares, strengths
+from socialrl.viewer.timeline import (
+    columns,
+    has_influence,
+    in_columns,
+    margins,
+    ribbon,
+    runs,
+    shares,
+    strengths,
+)
 from socialrl_envs.render import OKABE_ITO
 from tests.record.synthetic import make_policy_replay, make_replay
 
@@ -18,7 +27,9 @@ def test_columns_cover_all_steps(steps, width):
     assert first[0] == 0
     assert last[-1] == steps
     assert (first < last).all()
-    assert set(np.concatenate([np.arange(a, b) for a, b in zip(first, last, strict=True)])) == set(range(steps))
+    assert set(np.concatenate([np.arange(a, b) for a, b in zip(first, last, strict=True)])) == set(
+        range(steps)
+    )
 
 
 def test_shares_of_wide_and_narrow_ribbons():
@@ -64,14 +75,18 @@ def test_points_and_steps_agree(steps, size):
 
 
 def test_a_lone_policy_shows_how_much_the_others_move_it():
-    """The ribbon is fuller, and the strip below it darker, where the influence is larger; margins are for those who choose."""
+    """The ribbon is fuller, and the strip below it darker, where the influence is larger; margins are for
+    those who choose.
+    """
     replay = make_policy_replay((40,))
     strength = strengths(replay, 0, 0)
     assert strength.argmax() in range(13, 18)
     assert strength[35] < 0.01
     chooser = make_replay((40,))
     np.testing.assert_array_equal(strengths(chooser, 0, 0), margins(chooser, 0, 0))
-    assert not has_influence(dataclasses.replace(replay, influence=np.full_like(replay.influence, np.nan)), 0, 0)
+    assert not has_influence(
+        dataclasses.replace(replay, influence=np.full_like(replay.influence, np.nan)), 0, 0
+    )
     image = draw_frame(replay, 0, 39, (1280, 800))
     line = layout((1280, 800), Scene(replays=(replay,), names=("",))).timeline
     y = line.rect.top + 30  # in the ribbon, above its letter

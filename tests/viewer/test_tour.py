@@ -30,7 +30,9 @@ def run_folder(tmp_path_factory):
 def press(app: App, *names: str) -> Scene:
     for name in names:
         mod = pygame.KMOD_LSHIFT if name.startswith("shift+") else 0
-        app.handle(pygame.event.Event(pygame.KEYDOWN, key=pygame.key.key_code(name.removeprefix("shift+")), mod=mod))
+        app.handle(
+            pygame.event.Event(pygame.KEYDOWN, key=pygame.key.key_code(name.removeprefix("shift+")), mod=mod)
+        )
         app.draw()
     return app.scene
 
@@ -61,9 +63,14 @@ def test_a_tour(run_folder, tmp_path, monkeypatch):
         module._check(replays)
         for event in pygame.event.get():
             app.handle(event)
-        assert dict(app.scene.verdicts) == {0: "re-simulated: as recorded", 1: "recorded without checksums: shown as recorded"}
+        assert dict(app.scene.verdicts) == {
+            0: "re-simulated: as recorded",
+            1: "recorded without checksums: shown as recorded",
+        }
         app.draw()
     finally:
         pygame.display.quit()
     socialrl.viewer.export(run_folder, tmp_path / "a.png", step=3, size=SIZE)
-    np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "a.png")), draw_frame(replays[0], 0, 3, SIZE))
+    np.testing.assert_array_equal(
+        np.asarray(Image.open(tmp_path / "a.png")), draw_frame(replays[0], 0, 3, SIZE)
+    )

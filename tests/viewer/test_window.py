@@ -1,4 +1,6 @@
-"""A real window on a virtual screen, driven by synthetic keys and the mouse. Needs Xvfb, xdotool and ImageMagick's import."""
+"""A real window on a virtual screen, driven by synthetic keys and the mouse. Needs Xvfb, xdotool and
+ImageMagick's import.
+"""
 
 import os
 import shutil
@@ -14,7 +16,8 @@ from socialrl.record.replay import save
 from tests.record.synthetic import make_replay
 
 pytestmark = pytest.mark.skipif(
-    any(shutil.which(tool) is None for tool in ("Xvfb", "xdotool", "import")), reason="there is no virtual screen"
+    any(shutil.which(tool) is None for tool in ("Xvfb", "xdotool", "import")),
+    reason="there is no virtual screen",
 )
 
 
@@ -47,7 +50,9 @@ def test_a_window_takes_keys_and_the_mouse(screen, tmp_path):
     window = subprocess.Popen([sys.executable, "-c", code], env=screen)
 
     def tool(*arguments: str) -> str:
-        done = subprocess.run(["xdotool", *arguments], env=screen, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            ["xdotool", *arguments], env=screen, capture_output=True, text=True, check=False
+        )
         return done.stdout.strip()
 
     def under() -> str:

@@ -1,14 +1,15 @@
-"""Litter appears in an office where workers go from desk to desk. Whoever steps onto it picks it up; novices are paid for that.
+"""Litter appears in an office where workers go from desk to desk. Whoever steps onto it picks it up; novices
+are paid for that.
 
-Every worker has desks of its own, drawn per level (`errands`, a number of the level: 1 for each of a seat's own desks), and
-goes to them in turn. By default most workers are paid for errands alone and walk around litter; every third (the first, the
-fourth, ...) is tidy: it likes litter as much as a desk and goes to what is nearer. All of that is in the seats' preferences.
-Nobody teaches.
+Every worker has desks of its own, drawn per level (`errands`, a number of the level: 1 for each of a seat's
+own desks), and goes to them in turn. By default most workers are paid for errands alone and walk around
+litter; every third (the first, the fourth, ...) is tidy: it likes litter as much as a desk and goes to what
+is nearer. All of that is in the seats' preferences. Nobody teaches.
 
-A step: everybody moves; who is on litter picks it up (of those who reach it at once the first in a drawn order); who steps
-onto the desk of its current errand has done it and turns to its next one; then, with chance `litter_rate` (a number of the
-level), a piece of litter appears on a free floor cell where nobody stands. Moves: up, right, down, left, stay. Time ends the
-episode.
+A step: everybody moves; who is on litter picks it up (of those who reach it at once the first in a drawn
+order); who steps onto the desk of its current errand has done it and turns to its next one; then, with chance
+`litter_rate` (a number of the level), a piece of litter appears on a free floor cell where nobody stands.
+Moves: up, right, down, left, stay. Time ends the episode.
 
 Conserved: the desks and walls; litter on the floor = litter at the start + `dropped` - litter picked up.
 Cumulants: litter (picked up), errand (done); reward = cumulants . preferences.
@@ -37,7 +38,8 @@ TIDY = 3  # by default every TIDY-th worker picks litter up
 class Config(CompassConfig):
     """Options of cleanup_office, besides those of every world of compass moves.
 
-    litter: pieces at the start. litter_rate: chance at every step that a piece appears. desks: how many, at most 9.
+    litter: pieces at the start. litter_rate: chance at every step that a piece appears. desks: how many, at
+    most 9.
     errands: how many of them each worker goes to.
     """
 
@@ -52,7 +54,9 @@ class Config(CompassConfig):
         require(self.litter >= 0, "litter", self.litter, "0 or more pieces")
         require(0 <= self.litter_rate <= 1, "litter_rate", self.litter_rate, "a probability, 0..1")
         require(1 <= self.desks <= DESKS, "desks", self.desks, f"1..{DESKS}")
-        require(0 <= self.errands <= self.desks, "errands", self.errands, f"0..{self.desks}, the number of desks")
+        require(
+            0 <= self.errands <= self.desks, "errands", self.errands, f"0..{self.desks}, the number of desks"
+        )
 
     def build(self) -> "CleanupOffice":
         """The world; raises SocialRLError if it cannot exist."""
@@ -61,14 +65,18 @@ class Config(CompassConfig):
 
 @pytree
 class OfficeState(State):
-    """errand: the desk that each seat is to go to. dropped: pieces of litter that have appeared since the reset."""
+    """errand: the desk that each seat is to go to. dropped: pieces of litter that have appeared since the
+    reset.
+    """
 
     errand: Int32[Array, " N"]
     dropped: Int32[Array, ""]
 
 
 def preferences(seats: tuple[Seat, ...], agents: tuple[str, ...]) -> list[tuple[float, ...]]:
-    """(litter, errand): as given, else (1, 0) to a novice, (1, 1) to every third worker, (-0.1, 1) to the others."""
+    """(litter, errand): as given, else (1, 0) to a novice, (1, 1) to every third worker, (-0.1, 1) to the
+    others.
+    """
     table, workers = [], 0
     for seat, agent in zip(seats, agents, strict=True):
         default = (1.0, 0.0) if seat.role == "novice" else (1.0, 1.0) if workers % TIDY == 0 else (-0.1, 1.0)
@@ -91,14 +99,18 @@ class CleanupOffice(CompassWorld):
             "litter_rate": config.litter_rate,
             "errands": _in_turn(seats, config.desks, config.errands),
         }
-        super().__init__(config, channels, ("litter", "errand"), (grid.LITTER,) * config.litter + desks, numbers)
+        super().__init__(
+            config, channels, ("litter", "errand"), (grid.LITTER,) * config.litter + desks, numbers
+        )
         if self.drawn is not None:
             have = {int(tile) - grid.GOAL + 1 for tile in np.unique(self.drawn.tiles) if tile in desks}
             missing = sorted(set(range(1, config.desks + 1)) - have)
             require(not missing, "desks", config.desks, f"those of {config.layout}, which lacks {missing}")
 
     def sample_level(self, key: Key[Array, ""], numbers: dict[str, Array] | None = None) -> Level:
-        """Walls by layout, litter, desks and seats on free cells, and who goes to which desks; or the level of the file."""
+        """Walls by layout, litter, desks and seats on free cells, and who goes to which desks; or the level
+        of the file.
+        """
         if self.drawn is not None:
             return super().sample_level(key, numbers)
         cells_key, errands_key = jax.random.split(key)
@@ -116,7 +128,9 @@ class CleanupOffice(CompassWorld):
         before = jax.random.randint(errand_key, own.shape[:1], 0, own.shape[1], dtype=jnp.int32)
         return OfficeState(**vars(start), errand=next_errand(own, before), dropped=jnp.int32(0))
 
-    def step(self, state: OfficeState, actions: Int32[Array, " N"], key: Key[Array, ""]) -> tuple[OfficeState, Outcome]:
+    def step(
+        self, state: OfficeState, actions: Int32[Array, " N"], key: Key[Array, ""]
+    ) -> tuple[OfficeState, Outcome]:
         """See the module's docstring."""
         order_key, litter_key, presence_key = jax.random.split(key, 3)
         position, priority = self.move(state, actions, order_key)
@@ -124,7 +138,12 @@ class CleanupOffice(CompassWorld):
         picks = grid.first_to_arrive(position, state.present & (under == grid.LITTER), priority)
         own = state.numbers["errands"] > 0
         moved = ~grid.same_cell(position, state.position)
-        done = state.present & moved & jnp.any(own, axis=1) & (under.astype(jnp.int32) == grid.GOAL + state.errand)
+        done = (
+            state.present
+            & moved
+            & jnp.any(own, axis=1)
+            & (under.astype(jnp.int32) == grid.GOAL + state.errand)
+        )
         events = jnp.stack([picks, done], axis=1).astype(jnp.float32)
         reward = jnp.sum(events * state.numbers["preferences"], axis=1)
 
@@ -164,7 +183,9 @@ class CleanupOffice(CompassWorld):
 
 
 def next_errand(own: Bool[Array, "N D"], errand: Int32[Array, " N"]) -> Int32[Array, " N"]:
-    """The next of each seat's own desks after `errand`, in order and around; `errand` itself if there is no other."""
+    """The next of each seat's own desks after `errand`, in order and around; `errand` itself if there is no
+    other.
+    """
     desks = own.shape[1]
     turn = (errand[:, None] + 1 + jnp.arange(desks, dtype=jnp.int32)) % desks
     mine = jnp.take_along_axis(own, turn, axis=1)

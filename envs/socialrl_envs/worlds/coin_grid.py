@@ -1,7 +1,8 @@
 """Coins of several colours; every seat values the colours by a preference vector of its own.
 
-A taken coin comes back on another free cell (or, with `respawn=False`, is gone). Moves: up, right, down, left, stay. Time
-ends the episode. Cumulants: one per colour, 1 when the seat takes a coin of it; reward = cumulants . preferences.
+A taken coin comes back on another free cell (or, with `respawn=False`, is gone). Moves: up, right, down,
+left, stay. Time ends the episode. Cumulants: one per colour, 1 when the seat takes a coin of it; reward =
+cumulants . preferences.
 """
 
 import dataclasses
@@ -21,7 +22,8 @@ from socialrl_envs.world import require, roster
 class Config(CompassConfig):
     """Options of coin_grid, besides those of every world of compass moves.
 
-    colours: kinds of coins, at most 4. coins: how many of each colour. respawn: whether a taken coin comes back elsewhere.
+    colours: kinds of coins, at most 4. coins: how many of each colour. respawn: whether a taken coin comes
+    back elsewhere.
     """
 
     colours: int = 3
@@ -39,8 +41,8 @@ class Config(CompassConfig):
 
 
 def preferences(seats: tuple[Seat, ...], agents: tuple[str, ...], colours: int) -> list[tuple[float, ...]]:
-    """What each colour is worth to each seat: as given, else +1 for all but the last colour to a novice, and to the
-    i-th co-player +1 for colour i and -1 for the others."""
+    """What each colour is worth to each seat: as given, else +1 for all but the last colour to a novice, and
+    to the i-th co-player +1 for colour i and -1 for the others."""
     table, coplayers = [], 0
     for seat, agent in zip(seats, agents, strict=True):
         liked = range(colours - 1) if seat.role == "novice" else (coplayers % colours,)
@@ -59,10 +61,14 @@ class CoinGrid(CompassWorld):
         colours = grid.COLOURS[: config.colours]
         channels = {"wall": (grid.WALL,)} | {colour: (grid.COIN + k,) for k, colour in enumerate(colours)}
         items = tuple(grid.COIN + k for k in range(config.colours) for _ in range(config.coins))
-        super().__init__(config, channels, colours, items, {"preferences": preferences(*roster(config), config.colours)})
+        super().__init__(
+            config, channels, colours, items, {"preferences": preferences(*roster(config), config.colours)}
+        )
 
     def step(self, state: State, actions: Int32[Array, " N"], key: Key[Array, ""]) -> tuple[State, Outcome]:
-        """Everybody moves, takes the coin under them (who arrives first in a drawn order), and taken coins come back."""
+        """Everybody moves, takes the coin under them (who arrives first in a drawn order), and taken coins
+        come back.
+        """
         order_key, coin_key, presence_key = jax.random.split(key, 3)
         position, priority = self.move(state, actions, order_key)
         under = grid.at(state.tiles, position)
@@ -79,7 +85,9 @@ class CoinGrid(CompassWorld):
         truncated = time >= self.config.horizon
         return after, Outcome(reward=reward, terminated=jnp.array(False), truncated=truncated, events=events)
 
-    def _move_coins(self, tiles: Array, position: Array, takes: Array, coin: Array, present: Array, key: Array) -> Array:
+    def _move_coins(
+        self, tiles: Array, position: Array, takes: Array, coin: Array, present: Array, key: Array
+    ) -> Array:
         """Taken coins leave their cells and, if they respawn, land on free cells where nobody stands."""
         planes = grid.stamp(position, *tiles.shape)
         taken = jnp.any(planes & takes[:, None, None], axis=0)
@@ -95,5 +103,7 @@ class CoinGrid(CompassWorld):
 
     def appeal(self, state: State) -> Float32[Array, "N H W"]:
         """What each coin is worth to each seat."""
-        planes = jnp.stack([state.tiles == grid.COIN + k for k in range(self.config.colours)]).astype(jnp.float32)
+        planes = jnp.stack([state.tiles == grid.COIN + k for k in range(self.config.colours)]).astype(
+            jnp.float32
+        )
         return jnp.einsum("nk,khw->nhw", state.numbers["preferences"], planes)

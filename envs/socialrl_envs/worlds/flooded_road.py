@@ -1,14 +1,18 @@
-"""A river, a goal on its other side, a short bridge and a long way around. In some episodes the bridge is flooded.
+"""A river, a goal on its other side, a short bridge and a long way around. In some episodes the bridge is
+flooded.
 
-Nothing shows whether it is: who steps onto a flooded bridge drowns. Whether it is flooded is drawn at the reset, with the
-probability `flood`, a number of the level. Moves: up, right, down, left, stay; water and walls are solid.
+Nothing shows whether it is: who steps onto a flooded bridge drowns. Whether it is flooded is drawn at the
+reset, with the probability `flood`, a number of the level. Moves: up, right, down, left, stay; water and
+walls are solid.
 
-Who arrives or drowns is out: absent, hence unseen and in nobody's way, for the rest of the episode. The episode terminates when
-all novices are out (without a novice: when all seats are); until then the novices that are out see nothing and earn nothing.
-What becomes of a co-player ends nothing. Else time ends the episode.
+Who arrives or drowns is out: absent, hence unseen and in nobody's way, for the rest of the episode. The
+episode terminates when all novices are out (without a novice: when all seats are); until then the novices
+that are out see nothing and earn nothing. What becomes of a co-player ends nothing. Else time ends the
+episode.
 
-Cumulants: arrived, drowned, and with a step cost steps (1 for every step that the seat is there); reward = cumulants .
-preferences. Planners know whether the bridge is flooded (locals); `reckless` drivers take it in any case.
+Cumulants: arrived, drowned, and with a step cost steps (1 for every step that the seat is there); reward =
+cumulants . preferences. Planners know whether the bridge is flooded (locals); `reckless` drivers take it in
+any case.
 """
 
 import dataclasses
@@ -30,8 +34,9 @@ from socialrl_envs.world import require, roster
 class Config(CompassConfig):
     """Options of flooded_road, besides those of every world of compass moves.
 
-    flood: probability that the bridge is flooded in an episode. arrival: what it is worth to arrive. loss: what it costs to
-    drown. step_cost: what each step costs (0: steps are no cumulant). Preferences of a seat come before all three.
+    flood: probability that the bridge is flooded in an episode. arrival: what it is worth to arrive. loss:
+    what it costs to drown. step_cost: what each step costs (0: steps are no cumulant). Preferences of a seat
+    come before all three.
     """
 
     flood: float = 0.5
@@ -65,11 +70,18 @@ class FloodedRoad(CompassWorld):
     solid_tiles = (grid.WALL, grid.WATER)
 
     def __init__(self, config: Config):
-        channels = {"wall": (grid.WALL,), "water": (grid.WATER,), "bridge": (grid.BRIDGE,), "goal": (grid.GOAL,)}
+        channels = {
+            "wall": (grid.WALL,),
+            "water": (grid.WATER,),
+            "bridge": (grid.BRIDGE,),
+            "goal": (grid.GOAL,),
+        }
         cumulants = ("arrived", "drowned", *(("steps",) if config.step_cost else ()))
         default = (config.arrival, -config.loss, -config.step_cost)[: len(cumulants)]
         table = [worth(agent, seat, default, "cumulant") for seat, agent in zip(*roster(config), strict=True)]
-        super().__init__(config, channels, cumulants, (grid.GOAL,), {"preferences": table, "flood": config.flood})
+        super().__init__(
+            config, channels, cumulants, (grid.GOAL,), {"preferences": table, "flood": config.flood}
+        )
         self.ending = self.spec.novices or tuple(range(len(self.spec.seats)))
         if self.drawn is not None:
             self._check_road(self.drawn)
@@ -77,7 +89,12 @@ class FloodedRoad(CompassWorld):
     def _check_room(self) -> None:
         """Every layout leaves a bank of the river free, and all may have to start there."""
         seats, bank = len(self.spec.seats), self.config.size - 2
-        require(seats <= bank, "size", self.config.size, f"larger: {seats} seats start at a river {bank} cells long")
+        require(
+            seats <= bank,
+            "size",
+            self.config.size,
+            f"larger: {seats} seats start at a river {bank} cells long",
+        )
 
     def _check_road(self, level: Level) -> None:
         """In a level from a file, a goal can be reached from every seat's start without the bridge."""
@@ -90,36 +107,46 @@ class FloodedRoad(CompassWorld):
                 raise SocialRLError(f"{place} reaches no goal but by the bridge", "leave a way around")
 
     def sample_level(self, key: Key[Array, ""], numbers: dict[str, Array] | None = None) -> Level:
-        """A river across the layout, the bridge at one end of it, the way around at the other, seats and goal on either side
-        nearer to the bridge; or the level of the ASCII file."""
+        """A river across the layout, the bridge at one end of it, the way around at the other, seats and goal
+        on either side nearer to the bridge; or the level of the ASCII file."""
         if self.drawn is not None:
             return super().sample_level(key, numbers)
         values = {name: jnp.asarray(value) for name, value in self.numbers.items()} | (numbers or {})
         walls_key, river_key, goal_key, seats_key, turn_key = jax.random.split(key, 5)
         size = self.side(values, max(5, len(self.spec.seats) + 2))
-        solid = layouts.find(self.config.layout)(walls_key, self.spec.height, self.spec.width, values["density"], size)
+        solid = layouts.find(self.config.layout)(
+            walls_key, self.spec.height, self.spec.width, values["density"], size
+        )
         tiles, above, below = draw_river(river_key, solid, size)
         goal = draw_first(goal_key, above, 1)
         seats = draw_first(seats_key, below, len(self.spec.seats))
         tiles = tiles.at[goal[0, 0], goal[0, 1]].set(grid.GOAL)
         tiles, seats = _turned(turn_key, tiles, seats)
-        return Level(tiles=tiles, position=seats, heading=jnp.zeros(len(self.spec.seats), jnp.int32), numbers=values)
+        return Level(
+            tiles=tiles, position=seats, heading=jnp.zeros(len(self.spec.seats), jnp.int32), numbers=values
+        )
 
     def reset(self, level: Level, key: Key[Array, ""]) -> FloodedState:
-        """The start of an episode on this level; the key draws who is present and whether the bridge is flooded."""
+        """The start of an episode on this level; the key draws who is present and whether the bridge is
+        flooded.
+        """
         presence_key, flood_key = jax.random.split(key)
         start = super().reset(level, presence_key)
         flooded = jax.random.uniform(flood_key) < start.numbers["flood"]
         return FloodedState(**vars(start), flooded=flooded, out=jnp.zeros(len(self.spec.seats), bool))
 
-    def step(self, state: FloodedState, actions: Int32[Array, " N"], key: Key[Array, ""]) -> tuple[FloodedState, Outcome]:
+    def step(
+        self, state: FloodedState, actions: Int32[Array, " N"], key: Key[Array, ""]
+    ) -> tuple[FloodedState, Outcome]:
         """Everybody moves; who is on a goal arrives, who is on a flooded bridge drowns, and both are out."""
         order_key, presence_key = jax.random.split(key)
         position, _ = self.move(state, actions, order_key)
         under = grid.at(state.tiles, position)
         arrived = state.present & (under == grid.GOAL)
         drowned = state.present & (under == grid.BRIDGE) & state.flooded
-        events = jnp.stack([arrived, drowned, state.present][: len(self.spec.cumulants)], axis=1).astype(jnp.float32)
+        events = jnp.stack([arrived, drowned, state.present][: len(self.spec.cumulants)], axis=1).astype(
+            jnp.float32
+        )
         reward = jnp.sum(events * state.numbers["preferences"], axis=1)
 
         out, time = state.out | arrived | drowned, state.time + 1
@@ -138,11 +165,15 @@ class FloodedRoad(CompassWorld):
         return arriving[:, None, None] * goal + ending[:, None, None] * bridge
 
 
-def draw_river(key: Key[Array, ""], solid: Bool[Array, "H W"], size: Int32[Array, ""]) -> tuple[Array, Array, Array]:
-    """The tiles of a layout with a river along a row, and where to put the goal (above) and the seats (below), float32 (H, W):
-    2 for cells nearer to the bridge than to the way around, 1 for others, 0 for those that have no way around.
+def draw_river(
+    key: Key[Array, ""], solid: Bool[Array, "H W"], size: Int32[Array, ""]
+) -> tuple[Array, Array, Array]:
+    """The tiles of a layout with a river along a row, and where to put the goal (above) and the seats
+    (below), float32 (H, W): 2 for cells nearer to the bridge than to the way around, 1 for others, 0 for
+    those that have no way around.
 
-    The banks are cleared of walls, so that whatever the layout both sides hang together around the river's far end.
+    The banks are cleared of walls, so that whatever the layout both sides hang together around the river's
+    far end.
     """
     height, width = solid.shape
     row_key, column_key = jax.random.split(key)
@@ -164,7 +195,9 @@ def draw_river(key: Key[Array, ""], solid: Bool[Array, "H W"], size: Int32[Array
 
 
 def draw_first(key: Key[Array, ""], score: Float32[Array, "H W"], count: int) -> Int32[Array, "count 2"]:
-    """`count` different cells, uniformly among those of the highest score, then of the next; at least as many must be > 0."""
+    """`count` different cells, uniformly among those of the highest score, then of the next; at least as many
+    must be > 0.
+    """
     noise = jax.random.uniform(key, score.shape)
     _, index = jax.lax.top_k((score + jnp.where(score > 0, noise, 0.0)).reshape(-1), count)
     return jnp.stack([index // score.shape[1], index % score.shape[1]], axis=1).astype(jnp.int32)

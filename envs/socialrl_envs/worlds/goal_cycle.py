@@ -1,12 +1,14 @@
-"""Goal tiles that look alike, to be visited in a hidden cyclic order (after Ndousse et al., ICML 2021, arXiv 2010.00581).
+"""Goal tiles that look alike, to be visited in a hidden cyclic order (after Ndousse et al., ICML 2021, arXiv
+2010.00581).
 
-Stepping forward onto a tile pays; standing on it does nothing. The first tile of the episode pays `reward` and sets the seat's
-place in the cycle; the next one pays `reward` and advances the place; any other, the last one again included, costs `penalty`
-and leaves the place as it is (`reset_on_mistake`: it becomes the tile that was hit). Actions: left, right, forward. The
-episode ends by time only.
+Stepping forward onto a tile pays; standing on it does nothing. The first tile of the episode pays `reward`
+and sets the seat's place in the cycle; the next one pays `reward` and advances the place; any other, the last
+one again included, costs `penalty` and leaves the place as it is (`reset_on_mistake`: it becomes the tile
+that was hit). Actions: left, right, forward. The episode ends by time only.
 
-Cumulants: right_goal, wrong_goal; first_goal (of the right ones, the first of the episode), same_goal (of the wrong ones, the
-last one again). reward = reward * right_goal - penalty * wrong_goal, less first_goal * reward without `initial_reward`.
+Cumulants: right_goal, wrong_goal; first_goal (of the right ones, the first of the episode), same_goal (of the
+wrong ones, the last one again). reward = reward * right_goal - penalty * wrong_goal, less first_goal * reward
+without `initial_reward`.
 """
 
 import dataclasses
@@ -27,8 +29,10 @@ from socialrl_envs.world import require
 class Config(FacingConfig):
     """Options of goal_cycle, besides those of every world of seats that turn.
 
-    goals: tiles in the cycle, 2..9. reward, penalty: what a right tile pays and a wrong one costs; numbers of the level.
-    initial_reward: whether the first tile of an episode pays. reset_on_mistake: a wrong tile becomes the seat's place.
+    goals: tiles in the cycle, 2..9. reward, penalty: what a right tile pays and a wrong one costs; numbers of
+    the level.
+    initial_reward: whether the first tile of an episode pays. reset_on_mistake: a wrong tile becomes the
+    seat's place.
     """
 
     size: int = 13
@@ -67,13 +71,17 @@ class GoalCycle(FacingWorld):
         tiles = tuple(grid.GOAL + i for i in range(config.goals))
         channels = {"wall": (grid.WALL,), "goal": tiles}
         cumulants = ("right_goal", "wrong_goal", "first_goal", "same_goal")
-        super().__init__(config, channels, tiles, cumulants, tiles, {"reward": config.reward, "penalty": config.penalty})
+        super().__init__(
+            config, channels, tiles, cumulants, tiles, {"reward": config.reward, "penalty": config.penalty}
+        )
 
     def reset(self, level: Level, key: Key[Array, ""]) -> CycleState:
         """The start of an episode on this level; the key draws who is present."""
         return CycleState(**self.begin(level, key), place=jnp.full(len(self.spec.seats), -1, jnp.int8))
 
-    def step(self, state: CycleState, actions: Int32[Array, " N"], key: Key[Array, ""]) -> tuple[CycleState, Outcome]:
+    def step(
+        self, state: CycleState, actions: Int32[Array, " N"], key: Key[Array, ""]
+    ) -> tuple[CycleState, Outcome]:
         """Everybody turns or goes forward; whoever steps on a tile is paid or punished."""
         order_key, presence_key = jax.random.split(key)
         position, heading, moved = self.walk(state, actions, order_key)
@@ -103,4 +111,6 @@ class GoalCycle(FacingWorld):
         """The reward on the tile that is next (on every tile, before the first), the penalty on the others."""
         place, number = state.place.astype(jnp.int32)[:, None], jnp.arange(self.config.goals, dtype=jnp.int32)
         right = (place < 0) | (number == (place + 1) % self.config.goals)
-        return self.target_gains(state.tiles, jnp.where(right, state.numbers["reward"], -jnp.abs(state.numbers["penalty"])))
+        return self.target_gains(
+            state.tiles, jnp.where(right, state.numbers["reward"], -jnp.abs(state.numbers["penalty"]))
+        )

@@ -1,10 +1,11 @@
 """One goal whose place experts know and novices must find, or see from where the others go.
 
-Stepping forward onto the goal pays `reward`. Who arrives goes back to the cell where it began, if nobody is in its way there,
-and may come again: the goal stays where it is for the whole episode, so who remembers it finds it faster. Without `again` who
-arrives is out (absent, hence unseen and in nobody's way) and the episode terminates when all novices are out (without a novice:
-when all seats are). Else time ends the episode. Actions: left, right, forward. On `four_rooms` and `maze` these are the
-transfer worlds of Ndousse et al. (ICML 2021).
+Stepping forward onto the goal pays `reward`. Who arrives goes back to the cell where it began, if nobody is
+in its way there, and may come again: the goal stays where it is for the whole episode, so who remembers it
+finds it faster. Without `again` who arrives is out (absent, hence unseen and in nobody's way) and the episode
+terminates when all novices are out (without a novice: when all seats are). Else time ends the episode.
+Actions: left, right, forward. On `four_rooms` and `maze` these are the transfer worlds of Ndousse et al.
+(ICML 2021).
 
 Cumulants: found. reward = reward * found.
 """
@@ -28,8 +29,8 @@ from socialrl_envs.world import require
 class Config(FacingConfig):
     """Options of goal_search, besides those of every world of seats that turn.
 
-    shown_to: who sees the goal when it is in view: "all", "coplayers" or "nobody". again: who arrives goes back to its start
-    and may come again. reward: what the goal pays; a number of the level.
+    shown_to: who sees the goal when it is in view: "all", "coplayers" or "nobody". again: who arrives goes
+    back to its start and may come again. reward: what the goal pays; a number of the level.
     """
 
     size: int = 13
@@ -41,7 +42,12 @@ class Config(FacingConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require(self.shown_to in ("all", "coplayers", "nobody"), "shown_to", self.shown_to, "all, coplayers or nobody")
+        require(
+            self.shown_to in ("all", "coplayers", "nobody"),
+            "shown_to",
+            self.shown_to,
+            "all, coplayers or nobody",
+        )
         require(self.reward > 0, "reward", self.reward, "above 0")
 
     def build(self) -> "GoalSearch":
@@ -77,7 +83,9 @@ class GoalSearch(FacingWorld):
         """Walls to everybody, the goal as `shown_to` says."""
         if self.config.shown_to == "all":
             return None
-        sees = np.isin(np.arange(len(self.spec.seats)), self.spec.coplayers) & (self.config.shown_to == "coplayers")
+        sees = np.isin(np.arange(len(self.spec.seats)), self.spec.coplayers) & (
+            self.config.shown_to == "coplayers"
+        )
         return jnp.asarray(np.stack([np.ones_like(sees), sees], axis=1))
 
     def reset(self, level: Level, key: Key[Array, ""]) -> SearchState:
@@ -85,7 +93,9 @@ class GoalSearch(FacingWorld):
         out = jnp.zeros(len(self.spec.seats), bool)
         return SearchState(**self.begin(level, key), start=level.position, facing=level.heading, out=out)
 
-    def step(self, state: SearchState, actions: Int32[Array, " N"], key: Key[Array, ""]) -> tuple[SearchState, Outcome]:
+    def step(
+        self, state: SearchState, actions: Int32[Array, " N"], key: Key[Array, ""]
+    ) -> tuple[SearchState, Outcome]:
         """Everybody turns or goes forward; who arrives is paid and goes back, or is out."""
         order_key, presence_key = jax.random.split(key)
         position, heading, moved = self.walk(state, actions, order_key)
@@ -93,7 +103,10 @@ class GoalSearch(FacingWorld):
         reward, out = jnp.where(found, state.numbers["reward"], 0.0), state.out
         if self.config.again:
             back = found & self._has_room(state, position)
-            position, heading = jnp.where(back[:, None], state.start, position), jnp.where(back, state.facing, heading)
+            position, heading = (
+                jnp.where(back[:, None], state.start, position),
+                jnp.where(back, state.facing, heading),
+            )
         else:
             out = out | found
         after = dataclasses.replace(

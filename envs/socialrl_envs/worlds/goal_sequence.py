@@ -1,11 +1,14 @@
-"""Goals of several kinds, to be visited in a sequence that is hidden and fixed for the episode, trial after trial.
+"""Goals of several kinds, to be visited in a sequence that is hidden and fixed for the episode, trial after
+trial.
 
-(After the Goal Sequence of Cook et al., NeurIPS 2024, arXiv 2406.00392.) The kinds are seen, their order is not: it is drawn
-anew for every episode. In each trial everybody begins where the level put it and must visit the kinds in order: the next one
-pays `reward` on stepping forward onto it, any other costs `penalty` and changes nothing. Who is through gets nothing more until
-the next trial. An episode is `trials` trials of horizon / trials steps; it ends by time only. Actions: left, right, forward.
+(After the Goal Sequence of Cook et al., NeurIPS 2024, arXiv 2406.00392.) The kinds are seen, their order is
+not: it is drawn anew for every episode. In each trial everybody begins where the level put it and must visit
+the kinds in order: the next one pays `reward` on stepping forward onto it, any other costs `penalty` and
+changes nothing. Who is through gets nothing more until the next trial. An episode is `trials` trials of
+horizon / trials steps; it ends by time only. Actions: left, right, forward.
 
-Cumulants: right_goal, wrong_goal, finished (the last one of the sequence). reward = reward * right_goal - penalty * wrong_goal.
+Cumulants: right_goal, wrong_goal, finished (the last one of the sequence). reward = reward * right_goal -
+penalty * wrong_goal.
 """
 
 import dataclasses
@@ -26,8 +29,9 @@ from socialrl_envs.world import require
 class Config(FacingConfig):
     """Options of goal_sequence, besides those of every world of seats that turn.
 
-    goals: kinds in the sequence, 2..9. copies: tiles of each kind. trials: how many there are in an episode; `horizon` must
-    be a multiple of it. reward, penalty: what a right tile pays and a wrong one costs; numbers of the level.
+    goals: kinds in the sequence, 2..9. copies: tiles of each kind. trials: how many there are in an episode;
+    `horizon` must be a multiple of it. reward, penalty: what a right tile pays and a wrong one costs; numbers
+    of the level.
     """
 
     size: int = 7
@@ -55,7 +59,9 @@ class Config(FacingConfig):
 
 @pytree
 class SequenceState(FacingState):
-    """place: how many of the sequence each seat has visited in this trial. start, facing: where and how trials begin."""
+    """place: how many of the sequence each seat has visited in this trial. start, facing: where and how
+    trials begin.
+    """
 
     place: Int8[Array, " N"]
     start: Int32[Array, "N 2"]
@@ -63,7 +69,9 @@ class SequenceState(FacingState):
 
 
 class GoalSequence(FacingWorld):
-    """See the module's docstring. The tile GOAL + i comes i-th in the sequence; number `looks`: the kind that it shows."""
+    """See the module's docstring. The tile GOAL + i comes i-th in the sequence; number `looks`: the kind that
+    it shows.
+    """
 
     name = "goal_sequence"
 
@@ -92,10 +100,16 @@ class GoalSequence(FacingWorld):
     def reset(self, level: Level, key: Key[Array, ""]) -> SequenceState:
         """The start of an episode on this level; the key draws who is present."""
         place = jnp.zeros(len(self.spec.seats), jnp.int8)
-        return SequenceState(**self.begin(level, key), place=place, start=level.position, facing=level.heading)
+        return SequenceState(
+            **self.begin(level, key), place=place, start=level.position, facing=level.heading
+        )
 
-    def step(self, state: SequenceState, actions: Int32[Array, " N"], key: Key[Array, ""]) -> tuple[SequenceState, Outcome]:
-        """Everybody turns or goes forward and is paid; at the end of a trial everybody who is there goes back to its start."""
+    def step(
+        self, state: SequenceState, actions: Int32[Array, " N"], key: Key[Array, ""]
+    ) -> tuple[SequenceState, Outcome]:
+        """Everybody turns or goes forward and is paid; at the end of a trial everybody who is there goes back
+        to its start.
+        """
         order_key, presence_key = jax.random.split(key)
         position, heading, moved = self.walk(state, actions, order_key)
         goal, place = self.goal_under(state, position, moved), state.place.astype(jnp.int32)

@@ -32,10 +32,14 @@ def command(arguments: list[str]) -> None:
     parser = make_parser("socialrl eval", HELP)
     parser.add_argument("run", metavar="RUN", help="a run folder")
     parser.add_argument("--arms", metavar="A,B", help="which arms (default: all)")
-    parser.add_argument("--protocol", metavar="NAME", default="social", help="social (default), memory, few_shot, ...")
+    parser.add_argument(
+        "--protocol", metavar="NAME", default="social", help="social (default), memory, few_shot, ..."
+    )
     parser.add_argument("--episodes", metavar="N", type=int, help="episodes per seed and condition")
     parser.add_argument("--seeds", metavar="K", type=int, help="only the first K seeds of the run")
-    parser.add_argument("--out", metavar="FILE", help="where to write the numbers (default: evaluation.json in RUN)")
+    parser.add_argument(
+        "--out", metavar="FILE", help="where to write the numbers (default: evaluation.json in RUN)"
+    )
     add_platform(parser)
     options = parser.parse_args(arguments)
     choose_platform(options.platform)
@@ -49,8 +53,12 @@ def command(arguments: list[str]) -> None:
         experiment = load_experiment(options.run)
         protocol = protocol_of(experiment, options.protocol)
         if options.episodes is not None:
-            protocol = construct(lambda: dataclasses.replace(protocol, episodes=options.episodes), "--episodes", whole=False)
+            protocol = construct(
+                lambda: dataclasses.replace(protocol, episodes=options.episodes), "--episodes", whole=False
+            )
         find_device(options.platform)
         arms = [name for name in (options.arms or "").split(",") if name]
-        evaluate(experiment, opened, arms, protocol, experiment.seeds if options.seeds is None else options.seeds)
+        evaluate(
+            experiment, opened, arms, protocol, experiment.seeds if options.seeds is None else options.seeds
+        )
         finish(opened, Path(options.out) if options.out else None)

@@ -7,7 +7,9 @@ from socialrl.cli.parsing import make_parser
 
 
 def command(arguments: list[str]) -> None:
-    make_parser("socialrl list", "Lists worlds, co-players, learners and experiments.\n\n").parse_args(arguments)
+    make_parser("socialrl list", "Lists worlds, co-players, learners and experiments.\n\n").parse_args(
+        arguments
+    )
     from socialrl.registry import LEARNER
     from socialrl_envs.registry import discover
 
@@ -16,7 +18,9 @@ def command(arguments: list[str]) -> None:
         "co-players": discover("socialrl_envs.coplayers"),
         "learners": LEARNER.modules(),
     }
-    found = {title: {name: _source_of(module) for name, module in group.items()} for title, group in groups.items()}
+    found = {
+        title: {name: _source_of(module) for name, module in group.items()} for title, group in groups.items()
+    }
     found["experiments"] = {str(file): file for file in sorted(Path("experiments").glob("[!_]*.py"))}
     for title, group in found.items():
         print(title)

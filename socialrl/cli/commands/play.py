@@ -26,14 +26,30 @@ examples:
 
 
 def command(arguments: list[str]) -> None:
-    parser = make_parser("socialrl play", HELP, add_help=False, usage="socialrl play WORLD [options] [--world.KEY VALUE ...]")
-    parser.add_argument("world", metavar="WORLD", nargs="?", help="a world's name (default: the one that --with learnt in)")
-    parser.add_argument("-h", "--help", action="store_true", help="show this, and with WORLD all its settings")
-    parser.add_argument("--seat", metavar="SEAT", help="yours (default: novice_0, or expert_0 beside a trained agent)")
-    parser.add_argument("--with", metavar="RUN[:ARM[:SEED]]", dest="agent", help="who acts in the novices' seats")
-    parser.add_argument("--level", metavar="FILE", type=Path, help="a drawn level, on which every episode begins")
-    parser.add_argument("--seed", metavar="N", type=int, help="draws levels, and what others do (default: another each time)")
-    parser.add_argument("--fps", metavar="N", type=float, help="steps per second in real time (default: each key is a step)")
+    parser = make_parser(
+        "socialrl play", HELP, add_help=False, usage="socialrl play WORLD [options] [--world.KEY VALUE ...]"
+    )
+    parser.add_argument(
+        "world", metavar="WORLD", nargs="?", help="a world's name (default: the one that --with learnt in)"
+    )
+    parser.add_argument(
+        "-h", "--help", action="store_true", help="show this, and with WORLD all its settings"
+    )
+    parser.add_argument(
+        "--seat", metavar="SEAT", help="yours (default: novice_0, or expert_0 beside a trained agent)"
+    )
+    parser.add_argument(
+        "--with", metavar="RUN[:ARM[:SEED]]", dest="agent", help="who acts in the novices' seats"
+    )
+    parser.add_argument(
+        "--level", metavar="FILE", type=Path, help="a drawn level, on which every episode begins"
+    )
+    parser.add_argument(
+        "--seed", metavar="N", type=int, help="draws levels, and what others do (default: another each time)"
+    )
+    parser.add_argument(
+        "--fps", metavar="N", type=float, help="steps per second in real time (default: each key is a step)"
+    )
     parser.add_argument("--record", metavar="FILE", type=Path, help="write a replay, .npz")
     parser.add_argument("--demonstrations", metavar="FILE", type=Path, help="write your demonstrations, .npz")
     options, settings = split_world_settings(parser, arguments)

@@ -28,13 +28,21 @@ def command(arguments: list[str]) -> None:
     usage = "socialrl record WORLD|RUN --out FILE [options] [--world.KEY VALUE ...]"
     parser = make_parser("socialrl record", HELP, add_help=False, usage=usage)
     parser.add_argument("target", metavar="WORLD|RUN", nargs="?", help="a world's name, or RUN[:ARM[:SEED]]")
-    parser.add_argument("-h", "--help", action="store_true", help="show this, and with WORLD all its settings")
+    parser.add_argument(
+        "-h", "--help", action="store_true", help="show this, and with WORLD all its settings"
+    )
     parser.add_argument("--out", metavar="FILE", type=Path, help="where to write, .npz")
     parser.add_argument("--arm", metavar="ARM", help="which arm of RUN")
     parser.add_argument("--episodes", metavar="N", type=int, default=64, help="how many (default: 64)")
-    parser.add_argument("--seed", metavar="N", type=int, default=0, help="draws levels, and what everybody does (default: 0)")
-    parser.add_argument("--seats", metavar="A,B", default="", help="which to record: names, titles (expert), or all")
-    parser.add_argument("--level", metavar="FILE", type=Path, help="a drawn level, on which every episode begins")
+    parser.add_argument(
+        "--seed", metavar="N", type=int, default=0, help="draws levels, and what everybody does (default: 0)"
+    )
+    parser.add_argument(
+        "--seats", metavar="A,B", default="", help="which to record: names, titles (expert), or all"
+    )
+    parser.add_argument(
+        "--level", metavar="FILE", type=Path, help="a drawn level, on which every episode begins"
+    )
     add_platform(parser)
     options, settings = split_world_settings(parser, arguments)
     if options.help and not options.target:

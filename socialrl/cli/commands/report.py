@@ -17,7 +17,9 @@ examples:
 def command(arguments: list[str]) -> None:
     parser = make_parser("socialrl report", HELP)
     parser.add_argument("runs", metavar="RUN", nargs="+", help="a run folder")
-    parser.add_argument("--out", metavar="FILE", help="where to write the page (default: report.html in the first RUN)")
+    parser.add_argument(
+        "--out", metavar="FILE", help="where to write the page (default: report.html in the first RUN)"
+    )
     options = parser.parse_args(arguments)
     out = Path(options.out) if options.out else None
     report, runs = with_extra("report", "socialrl.report"), [Path(run) for run in options.runs]

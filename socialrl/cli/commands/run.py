@@ -62,15 +62,27 @@ def command(arguments: list[str]) -> None:
         try:
             importlib.import_module("socialrl.run").run(experiment, folder, resume=resume is not None)
         except KeyboardInterrupt as stop:
-            raise KeyboardInterrupt(f"go on with `socialrl run --resume {shlex.quote(str(folder.path))}`") from stop
+            raise KeyboardInterrupt(
+                f"go on with `socialrl run --resume {shlex.quote(str(folder.path))}`"
+            ) from stop
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = make_parser("socialrl run", HELP, add_help=False, usage="socialrl run EXPERIMENT [options] [--KEY VALUE ...]")
-    parser.add_argument("experiment", metavar="EXPERIMENT", nargs="?", help="a file of experiments/, or a run folder")
-    parser.add_argument("-h", "--help", action="store_true", help="show this, and with EXPERIMENT all its settings")
-    parser.add_argument("--out", metavar="DIR", help="the run folder (default: runs/<experiment>/<next number>)")
-    parser.add_argument("--resume", metavar="DIR", nargs="?", const="", help="go on with a run (default: the latest)")
+    parser = make_parser(
+        "socialrl run", HELP, add_help=False, usage="socialrl run EXPERIMENT [options] [--KEY VALUE ...]"
+    )
+    parser.add_argument(
+        "experiment", metavar="EXPERIMENT", nargs="?", help="a file of experiments/, or a run folder"
+    )
+    parser.add_argument(
+        "-h", "--help", action="store_true", help="show this, and with EXPERIMENT all its settings"
+    )
+    parser.add_argument(
+        "--out", metavar="DIR", help="the run folder (default: runs/<experiment>/<next number>)"
+    )
+    parser.add_argument(
+        "--resume", metavar="DIR", nargs="?", const="", help="go on with a run (default: the latest)"
+    )
     add_platform(parser)
     return parser
 
@@ -80,11 +92,15 @@ def _check_builds(experiment: "Experiment") -> None:
     from socialrl.coerce import construct
 
     for arm in experiment.arms:
-        world = construct(experiment.world_of(arm).build, "world" if arm.world is None else f"{arm.name}.world")
+        world = construct(
+            experiment.world_of(arm).build, "world" if arm.world is None else f"{arm.name}.world"
+        )
         construct(lambda arm=arm, world=world: arm.learner.build(world.spec), f"{arm.name}.learner")
 
 
-def _open_folder(experiment: "Experiment", out: str | None, resume: str | None, device: str, command: str) -> "RunFolder":
+def _open_folder(
+    experiment: "Experiment", out: str | None, resume: str | None, device: str, command: str
+) -> "RunFolder":
     from socialrl.config import to_json
     from socialrl.record import folder
     from socialrl_envs.errors import SocialRLError

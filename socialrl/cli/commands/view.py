@@ -24,10 +24,16 @@ keys: h shows them all; c compares with the next replay, r and x jump to rewards
 def command(arguments: list[str]) -> None:
     parser = make_parser("socialrl view", HELP)
     parser.add_argument("paths", metavar="PATH", nargs="+", help="a replay, or a run folder")
-    parser.add_argument("--export", metavar="OUT", help="write an episode as .gif, .mp4 or a folder of .png, or a step as .png")
+    parser.add_argument(
+        "--export",
+        metavar="OUT",
+        help="write an episode as .gif, .mp4 or a folder of .png, or a step as .png",
+    )
     parser.add_argument("--episode", type=int, help="which episode to export, from 0")
     parser.add_argument("--step", type=int, help="which step to export, from 0")
-    parser.add_argument("--size", type=_size, metavar="WxH", help="size of what is exported, in pixels (default: 1280x800)")
+    parser.add_argument(
+        "--size", type=_size, metavar="WxH", help="size of what is exported, in pixels (default: 1280x800)"
+    )
     parser.add_argument("--fps", type=int, help="steps per second of an exported .gif or .mp4 (default: 8)")
     options = parser.parse_args(arguments)
     wanted = {key: getattr(options, key) for key in ("episode", "step", "size", "fps")}

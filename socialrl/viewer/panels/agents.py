@@ -18,14 +18,18 @@ def height(scene: Scene, width: Real) -> Real:
 
 def draw(brush: Brush, rect: pygame.Rect, scene: Scene) -> None:
     """One row per seat."""
-    brush.text("Agents, and how often each is followed", rect.topleft, 15, brush.theme.quiet, width=rect.width)
+    brush.text(
+        "Agents, and how often each is followed", rect.topleft, 15, brush.theme.quiet, width=rect.width
+    )
     replay = scene.replay
     shares = list(replay.share(scene.episode, scene.novice).values())
     by_seat = {replay.seat_of(s, scene.novice): share for s, share in enumerate(shares)}
     top = rect.top + brush.px(HEAD)
     row = min(brush.px(ROW), max(1, (rect.bottom - top) // len(replay.agents)))
     for seat in range(len(replay.agents)):
-        _seat(brush, pygame.Rect(rect.left, top + seat * row, rect.width, row), scene, seat, by_seat.get(seat))
+        _seat(
+            brush, pygame.Rect(rect.left, top + seat * row, rect.width, row), scene, seat, by_seat.get(seat)
+        )
 
 
 def _seat(brush: Brush, rect: pygame.Rect, scene: Scene, seat: int, share: Real | None) -> None:
@@ -38,7 +42,11 @@ def _seat(brush: Brush, rect: pygame.Rect, scene: Scene, seat: int, share: Real 
     left = rect.left + size + brush.px(8)
     name = replay.agents[seat] + ("" if present else ", away")
     line = rect.centery - (0 if share is None else brush.px(9))
-    likes = rect.right if replay.preferences is None else _likes(brush, rect, replay.preferences[seat], replay.cumulants, line)
+    likes = (
+        rect.right
+        if replay.preferences is None
+        else _likes(brush, rect, replay.preferences[seat], replay.cumulants, line)
+    )
     brush.text(
         name,
         (left, line),
@@ -54,17 +62,25 @@ def _seat(brush: Brush, rect: pygame.Rect, scene: Scene, seat: int, share: Real 
     track = pygame.Rect(left, rect.centery + brush.px(6), max(1, rect.right - left - percent), brush.px(8))
     brush.box(track, theme.line, 4)
     if share > 0:
-        brush.box(pygame.Rect(track.left, track.top, max(brush.px(8), round(track.width * share)), track.height), colour, 4)
+        brush.box(
+            pygame.Rect(track.left, track.top, max(brush.px(8), round(track.width * share)), track.height),
+            colour,
+            4,
+        )
     brush.text(f"{share:.0%}", (rect.right, track.centery), 14, theme.quiet, anchor="midright")
 
 
-def _likes(brush: Brush, rect: pygame.Rect, worth: tuple[Real, ...], cumulants: tuple[str, ...], y: int) -> int:
+def _likes(
+    brush: Brush, rect: pygame.Rect, worth: tuple[Real, ...], cumulants: tuple[str, ...], y: int
+) -> int:
     """What each cumulant is worth to a seat, from the right; returns where that begins."""
     x = rect.right
     for value, name in reversed(list(zip(worth, cumulants, strict=True))[:6]):
         theme = brush.theme
         colour = theme.reward if value > 0 else theme.penalty if value < 0 else theme.quiet
-        x = brush.text(f"{value:+.2g}" if value else "0", (x, y), 14, colour, bold=True, anchor="midright").left
+        x = brush.text(
+            f"{value:+.2g}" if value else "0", (x, y), 14, colour, bold=True, anchor="midright"
+        ).left
         icon = coin(brush.px(24), name)
         if icon is None:
             x = brush.text(f"{name} ", (x, y), 13, theme.quiet, anchor="midright").left

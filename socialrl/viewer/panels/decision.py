@@ -28,7 +28,9 @@ def draw(brush: Brush, rect: pygame.Rect, scene: Scene) -> None:
     novice = replay.agents[replay.novices[scene.novice]]
     brush.text(f"Decision of {novice}", rect.topleft, 15, theme.quiet, width=rect.width)
     if scene.ended:
-        brush.text("No decision: the episode is over", (rect.left, rect.top + brush.px(32)), 20, width=rect.width)
+        brush.text(
+            "No decision: the episode is over", (rect.left, rect.top + brush.px(32)), 20, width=rect.width
+        )
         return
     at = (scene.episode, scene.t, scene.novice)
     values = chances(replay.values[at]) if replay.scale == "logit" else replay.values[at]
@@ -78,8 +80,12 @@ def _headline(brush: Brush, rect: pygame.Rect, scene: Scene, values: np.ndarray,
     right = rect.right - brush.px(34)
     brush.text(said, (left, middle - brush.px(12)), 22, anchor="midleft", width=right - left)
     why = _reason(replay.sources, values, scene.source, action, replay.scale)
-    brush.text(why, (left, middle + brush.px(13)), 14, brush.theme.quiet, anchor="midleft", width=right - left)
-    brush.action(replay.actions[action], (rect.right - brush.px(15), middle), 26, brush.theme.ink, width=brush.px(60))
+    brush.text(
+        why, (left, middle + brush.px(13)), 14, brush.theme.quiet, anchor="midleft", width=right - left
+    )
+    brush.action(
+        replay.actions[action], (rect.right - brush.px(15), middle), 26, brush.theme.ink, width=brush.px(60)
+    )
 
 
 def _reason(sources: tuple[str, ...], values: np.ndarray, source: int, action: int, scale: str | None) -> str:
@@ -121,19 +127,25 @@ def _table(brush: Brush, rect: pygame.Rect, scene: Scene, values: np.ndarray, ac
     size = min(14, 0.62 * row_height / brush.scale)
     for a, name in enumerate(replay.actions):
         colour = theme.ink if a == action else theme.quiet
-        brush.action(name, (rect.left + names + (a + 0.5) * step, top - brush.px(14)), 14, colour, width=step - 2)
+        brush.action(
+            name, (rect.left + names + (a + 0.5) * step, top - brush.px(14)), 14, colour, width=step - 2
+        )
     at = (scene.episode, scene.t, scene.novice)
     spread = np.full_like(values, np.nan) if replay.spread is None else replay.spread[at]
     digits = 2 if max(abs(low), abs(high)) < 100 else 0
     pairs = zip(values.tolist(), spread.tolist(), strict=True)
-    texts = [[_number(*one, digits, replay.scale) for one in zip(row, about, strict=True)] for row, about in pairs]
+    texts = [
+        [_number(*one, digits, replay.scale) for one in zip(row, about, strict=True)] for row, about in pairs
+    ]
     widest = max(text_width(text, brush.px(size), bold=True) for row in texts for text in row)
     fitting = max(8, min(size, size * (step - brush.px(6)) / widest))
     for s, source in enumerate(replay.sources):
         seat, y, here = replay.seat_of(s, scene.novice), top + s * row_height, s == scene.source
         colour = replay.colours[seat]
         icon = min(brush.px(26), row_height)
-        brush.icon(figure(max(4, icon), colour, SEATS[seat % len(SEATS)]), (rect.left + icon / 2, y + row_height / 2))
+        brush.icon(
+            figure(max(4, icon), colour, SEATS[seat % len(SEATS)]), (rect.left + icon / 2, y + row_height / 2)
+        )
         middle = (rect.left + icon + brush.px(5), y + row_height / 2)
         ink = theme.ink if here else theme.quiet
         brush.text(source, middle, size, ink, bold=here, anchor="midleft", width=names - icon - brush.px(8))
@@ -142,10 +154,16 @@ def _table(brush: Brush, rect: pygame.Rect, scene: Scene, values: np.ndarray, ac
             value = float(values[s, a])
             box = pygame.Rect(round(rect.left + names + a * step), y, round(step), row_height)
             box = box.inflate(-min(brush.px(4), row_height // 4), -min(brush.px(4), row_height // 4))
-            strength = 0.0 if np.isnan(value) else 0.07 + 0.78 * ((value - low) / (high - low) if high > low else 1.0)
+            strength = (
+                0.0
+                if np.isnan(value)
+                else 0.07 + 0.78 * ((value - low) / (high - low) if high > low else 1.0)
+            )
             tint, ink = shade(theme, colour, strength)
             if here and a == action:
                 brush.frame(box.inflate(brush.px(3), brush.px(3)), theme.ink, tint, width=2.5, radius=7)
             else:
                 brush.box(box, tint, 5)
-            brush.text(texts[s][a], box.center, fitting, ink, bold=a == best, anchor="center", width=box.width)
+            brush.text(
+                texts[s][a], box.center, fitting, ink, bold=a == best, anchor="center", width=box.width
+            )

@@ -27,7 +27,9 @@ def _scale(rect: pygame.Rect) -> float:
 
 
 def rows(rect: pygame.Rect, scene: Scene) -> list[tuple[str, int, pygame.Rect]]:
-    """("replay" or "episode", its number, where it stands) of all that are shown: around the chosen ones, if there are many."""
+    """("replay" or "episode", its number, where it stands) of all that are shown: around the chosen ones, if
+    there are many.
+    """
     scale = _scale(rect)
     card, line, top = _card(rect, scale), max(8, round(LINE * scale)), round(TOP * scale)
     half, fit = card.width // 2, max(1, (card.height - top - round(20 * scale)) // line)
@@ -58,9 +60,13 @@ def draw(brush: Brush, rect: pygame.Rect, scene: Scene) -> None:
         other = scene.replays[i] if kind == "replay" else replay
         text = f"{other.arm}, seed {other.seed}" if kind == "replay" else f"episode {i + 1}"
         note = (
-            f"{other.episodes} episodes" if kind == "replay" else f"{replay.steps(i):,} steps, {replay.returns(i)[novice]:.4g}"
+            f"{other.episodes} episodes"
+            if kind == "replay"
+            else f"{replay.steps(i):,} steps, {replay.returns(i)[novice]:.4g}"
         )
-        right = brush.text(note, (place.right - brush.px(8), place.centery), 13, theme.quiet, anchor="midright").left
+        right = brush.text(
+            note, (place.right - brush.px(8), place.centery), 13, theme.quiet, anchor="midright"
+        ).left
         left = place.left + brush.px(8)
         brush.text(text, (left, place.centery), 14, anchor="midleft", width=right - left - brush.px(8))
 
@@ -71,4 +77,6 @@ def click(rect: pygame.Rect, scene: Scene, point: tuple[int, int]) -> Scene:
         if place.collidepoint(point):
             after = scene.in_replay(i) if kind == "replay" else scene.in_episode(i)
             return dataclasses.replace(after, picker=kind == "replay")
-    return scene if _card(rect, _scale(rect)).collidepoint(point) else dataclasses.replace(scene, picker=False)
+    return (
+        scene if _card(rect, _scale(rect)).collidepoint(point) else dataclasses.replace(scene, picker=False)
+    )

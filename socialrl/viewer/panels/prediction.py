@@ -46,7 +46,12 @@ def _legend(brush: Brush, rect: pygame.Rect, channels: tuple[str, ...]) -> None:
             brush.box(pygame.Rect(x, y + brush.px(5), brush.px(9), brush.px(9)), colour, 2)
             room = width - brush.px(20)
             brush.text(
-                name.replace("_", " "), (x + brush.px(14), y + line // 2), 12, brush.theme.quiet, anchor="midleft", width=room
+                name.replace("_", " "),
+                (x + brush.px(14), y + line // 2),
+                12,
+                brush.theme.quiet,
+                anchor="midleft",
+                width=room,
             )
 
 
@@ -54,12 +59,20 @@ def draw(brush: Brush, rect: pygame.Rect, scene: Scene) -> None:
     """Expected and seen side by side, the error below."""
     replay, theme = scene.replay, brush.theme
     if replay.prediction is None or replay.observed is None:
-        brush.text("This replay holds no predictions of what is seen next", rect.topleft, 14, theme.quiet, width=rect.width)
+        brush.text(
+            "This replay holds no predictions of what is seen next",
+            rect.topleft,
+            14,
+            theme.quiet,
+            width=rect.width,
+        )
         return
     errors = error(replay, scene.episode, scene.novice)
     at = (scene.episode, min(scene.t, len(errors) - 1), scene.novice)
     side = max(8, min(rect.height - brush.px(22 + 28), round(rect.width * 0.29)))
-    for number, (label, view) in enumerate((("expected", replay.prediction[at]), ("seen", replay.observed[at]))):
+    for number, (label, view) in enumerate(
+        (("expected", replay.prediction[at]), ("seen", replay.observed[at]))
+    ):
         left = rect.left + number * (side + brush.px(10))
         brush.text(label, (left, rect.top), 13, theme.quiet, width=side)
         picture = pygame.transform.scale(from_array(in_colours(view)), (side, side))

@@ -1,4 +1,6 @@
-"""Where the novice expects to go, by the policy that its successor features give its source, beside where it really went."""
+"""Where the novice expects to go, by the policy that its successor features give its source, beside where it
+really went.
+"""
 
 import numpy as np
 import pygame
@@ -14,7 +16,9 @@ SLOT, ORDER, TITLE = "tab", 4, "Where to"
 
 
 def visits(replay: Replay, episode: int, t: int, seat: int) -> Float[np.ndarray, "H W"]:
-    """How often a seat was in each cell in the AHEAD steps from state t on, discounted by DISCOUNT a step; the most is 1."""
+    """How often a seat was in each cell in the AHEAD steps from state t on, discounted by DISCOUNT a step;
+    the most is 1.
+    """
     last = replay.steps(episode) + 1
     position = replay.position[episode, t : min(last, t + AHEAD + 1), seat].astype(int)
     present = replay.present[episode, t : min(last, t + AHEAD + 1), seat]

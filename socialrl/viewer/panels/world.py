@@ -33,11 +33,17 @@ def draw(brush: Brush, rect: pygame.Rect, scene: Scene) -> None:
     if mask is not None and mask[picture.tiles != WALL].all():
         mask = None  # it sees everything
     seen = None if mask is None else mask.tobytes()
-    image = _ground(picture.tiles.tobytes(), picture.tiles.shape, seen, scene.chosen, cell, scene.theme).copy()
+    image = _ground(
+        picture.tiles.tobytes(), picture.tiles.shape, seen, scene.chosen, cell, scene.theme
+    ).copy()
     on_board = Brush(image, brush.theme, brush.scale)
     _trails(on_board, scene, cell)
     draw_figures(
-        pygame.surfarray.pixels3d(image).swapaxes(0, 1), picture, cell, scene.chosen, "forward" in scene.replay.actions
+        pygame.surfarray.pixels3d(image).swapaxes(0, 1),
+        picture,
+        cell,
+        scene.chosen,
+        "forward" in scene.replay.actions,
     )
     if not scene.ended:
         _follow(on_board, scene, picture, cell)
@@ -47,7 +53,9 @@ def draw(brush: Brush, rect: pygame.Rect, scene: Scene) -> None:
 
 
 @lru_cache(maxsize=32)
-def _ground(tiles: bytes, shape: tuple[int, ...], seen: bytes | None, seat: int, cell: int, theme: str) -> pygame.Surface:
+def _ground(
+    tiles: bytes, shape: tuple[int, ...], seen: bytes | None, seat: int, cell: int, theme: str
+) -> pygame.Surface:
     """The ground, which often stays the same for many steps. seen: the mask of cells in view, None for all."""
     mask = None if seen is None else np.frombuffer(seen, bool).reshape(shape)
     nobody = np.zeros(seat + 1, int)
@@ -57,7 +65,9 @@ def _ground(tiles: bytes, shape: tuple[int, ...], seen: bytes | None, seat: int,
 
 
 def _trails(brush: Brush, scene: Scene, cell: int) -> None:
-    """Dots where everybody was in the last states, smaller and fainter with age, each agent beside the others."""
+    """Dots where everybody was in the last states, smaller and fainter with age, each agent beside the
+    others.
+    """
     replay, seats = scene.replay, len(scene.replay.agents)
     first = max(0, scene.t - TRAIL)
     position = replay.position[scene.episode, first : scene.t + 1].astype(float)
@@ -66,12 +76,17 @@ def _trails(brush: Brush, scene: Scene, cell: int) -> None:
         aside = (seat - (seats - 1) / 2) * min(0.1, 0.5 / seats)
         colour = replay.colours[seat]
         for i in range(len(position) - 1):
-            if not (present[i, seat] and present[i + 1, seat]) or (position[i, seat] == position[i + 1, seat]).all():
+            if (
+                not (present[i, seat] and present[i + 1, seat])
+                or (position[i, seat] == position[i + 1, seat]).all()
+            ):
                 continue
             age = (len(position) - 1 - i) / (TRAIL + 1)
             dot = disc(max(1, round(cell * 0.075 * (1.15 - age))), colour, round(230 * (1 - age) ** 1.2))
             for share in (0.0, 1 / 3, 2 / 3):
-                row, column = position[i, seat] + (position[i + 1, seat] - position[i, seat]) * share + 0.5 + aside
+                row, column = (
+                    position[i, seat] + (position[i + 1, seat] - position[i, seat]) * share + 0.5 + aside
+                )
                 brush.icon(dot, (column * cell, row * cell))
 
 
@@ -91,8 +106,12 @@ def _follow(brush: Brush, scene: Scene, picture: Picture, cell: int) -> None:
     points = _curve(start, end, radius, other, cell)
     colour = scene.replay.colours[followed]
     casing = WHITE if scene.theme == "light" else mix(colour, WHITE, 0.85)
-    area = pygame.Rect(*(points.min(axis=0) - cell / 2), *(np.ptp(points, axis=0) + cell)).clip(brush.surface.get_rect())
-    fine = Brush(pygame.Surface((2 * area.width, 2 * area.height), pygame.SRCALPHA, 32), brush.theme, brush.scale)
+    area = pygame.Rect(*(points.min(axis=0) - cell / 2), *(np.ptp(points, axis=0) + cell)).clip(
+        brush.surface.get_rect()
+    )
+    fine = Brush(
+        pygame.Surface((2 * area.width, 2 * area.height), pygame.SRCALPHA, 32), brush.theme, brush.scale
+    )
     fine.surface.fill((*casing, 0))
     points = 2 * (points - area.topleft)
     width = max(3.0, cell * 0.17)
@@ -102,7 +121,9 @@ def _follow(brush: Brush, scene: Scene, picture: Picture, cell: int) -> None:
 
 
 def _curve(start: Point, end: Point, radius: Real, other: Real, cell: int) -> np.ndarray:
-    """Points of an arc that bulges upwards from the rim of one figure to the rim of the other, the more the nearer they are."""
+    """Points of an arc that bulges upwards from the rim of one figure to the rim of the other, the more the
+    nearer they are.
+    """
     a, b = np.array(start), np.array(end)
     along = b - a
     length = math.hypot(*along)
@@ -116,8 +137,12 @@ def _curve(start: Point, end: Point, radius: Real, other: Real, cell: int) -> np
     return (1 - t) ** 2 * a + 2 * t * (1 - t) * control + t**2 * b
 
 
-def _arrow(brush: Brush, points: np.ndarray, width: Real, colour: tuple[int, int, int], rim: Real = 0.0) -> None:
-    """A ribbon along the points that ends in a head at the last of them; rim: so much is added around the head."""
+def _arrow(
+    brush: Brush, points: np.ndarray, width: Real, colour: tuple[int, int, int], rim: Real = 0.0
+) -> None:
+    """A ribbon along the points that ends in a head at the last of them; rim: so much is added around the
+    head.
+    """
     length = float(np.hypot(*np.diff(points, axis=0).T).sum())
     head = min((width - 2 * rim) * 3.2, 0.5 * length)
     tip = points[-1]
@@ -138,7 +163,13 @@ def _arrow(brush: Brush, points: np.ndarray, width: Real, colour: tuple[int, int
 def _banner(brush: Brush, area: pygame.Rect, scene: Scene) -> None:
     """How the episode ended."""
     last = (scene.episode, scene.steps - 1)
-    how = "the task ended" if scene.replay.terminated[last] else "time ran out" if scene.replay.truncated[last] else "cut here"
+    how = (
+        "the task ended"
+        if scene.replay.terminated[last]
+        else "time ran out"
+        if scene.replay.truncated[last]
+        else "cut here"
+    )
     pill = pygame.Rect(0, 0, min(area.width, brush.px(270)), brush.px(34))
     pill.midbottom = (area.centerx, area.bottom - brush.px(10))
     brush.box(pill, brush.theme.ink, radius=17)
