@@ -1,5 +1,5 @@
 """Levels as text: one character per cell, then an optional block of `name: value` lines for headings and
-numbers.
+parameters.
 
     #######
     #A.r..#
@@ -13,6 +13,7 @@ coins, `A`-`Z` seats in order. Seats stand on floor and face north unless `headi
 """
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -61,10 +62,8 @@ def _parse_cells(rows: list[tuple[int, str]]) -> tuple[np.ndarray, dict[str, tup
     return tiles, seats
 
 
-def _parse_numbers(lines: list[tuple[int, str]], seats: int) -> tuple[np.ndarray, dict[str, Any]]:
-    import jax.numpy as jnp  # here, because pictures need this file's letters but no jax
-
-    heading, numbers = np.zeros(seats, np.int32), {}
+def _parse_params(lines: list[tuple[int, str]], seats: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    heading, named = np.zeros(seats, np.int32), {}
     for line, text in lines:
         name, _, value = text.partition(":")
         name, value = name.strip(), value.strip()
@@ -85,13 +84,15 @@ def _parse_numbers(lines: list[tuple[int, str]], seats: int) -> tuple[np.ndarray
         if array.dtype.kind not in "bif":
             raise SocialRLError(f"level, line {line}: {name} must hold numbers, got {value!r}")
         kind = {"b": np.bool_, "i": np.int32, "f": np.float32}[array.dtype.kind]
-        numbers[name] = jnp.asarray(array.astype(kind))
-    return heading, numbers
+        named[name] = array.astype(kind)
+    return heading, named
 
 
-def parse(text: str) -> dict[str, Any]:
-    """The fields of a Level from its ASCII picture. Raises SocialRLError that names line and column."""
-    import jax.numpy as jnp
+def parse(text: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, dict[str, np.ndarray]]:
+    """(tiles uint8 (H, W), position int32 (N, 2), heading int32 (N,), parameters by name) of an ASCII picture.
+
+    Raises SocialRLError that names line and column.
+    """
 
     rows, lines = _split(text)
     if not rows:
@@ -104,14 +105,9 @@ def parse(text: str) -> dict[str, Any]:
         )
     if not (tiles == FLOOR).any():
         raise SocialRLError("level: it has no floor", "draw some '.' cells")
-    heading, numbers = _parse_numbers(lines, len(seats))
+    heading, named = _parse_params(lines, len(seats))
     position = np.array([seats[char] for char in expected], np.int32).reshape(-1, 2)
-    return {
-        "tiles": jnp.asarray(tiles),
-        "position": jnp.asarray(position),
-        "heading": jnp.asarray(heading),
-        "numbers": numbers,
-    }
+    return tiles, position, heading, named
 
 
 def _plain(value: np.ndarray) -> Any:
@@ -121,7 +117,7 @@ def _plain(value: np.ndarray) -> Any:
     return value.tolist()
 
 
-def write(tiles: Any, position: Any, heading: Any, numbers: dict[str, Any]) -> str:
+def write(tiles: Any, position: Any, heading: Any, params: Mapping[str, Any]) -> str:
     """The ASCII picture of a level; raises SocialRLError if two seats, or a seat and an item, share a cell."""
     chars = [[CHAR_OF_TILE[int(tile)] for tile in row] for row in np.asarray(tiles)]
     for seat, (r, c) in enumerate(np.asarray(position)):
@@ -134,5 +130,5 @@ def write(tiles: Any, position: Any, heading: Any, numbers: dict[str, Any]) -> s
     lines = ["".join(row) for row in chars]
     if np.asarray(heading).any():
         lines.append("headings: " + "".join(COMPASS[int(h)] for h in np.asarray(heading)))
-    lines += [f"{name}: {json.dumps(_plain(np.asarray(value)))}" for name, value in sorted(numbers.items())]
+    lines += [f"{name}: {json.dumps(_plain(np.asarray(value)))}" for name, value in sorted(params.items())]
     return "\n".join(lines) + "\n"

@@ -7,10 +7,10 @@ from jaxtyping import Bool, Float32, Int32, UInt8
 
 from socialrl_envs.tiles import (  # noqa: F401  the alphabet, without jax: of this module too
     BRIDGE,
+    CARDINAL_MOVES,
     CHAR_OF_TILE,
     COIN,
     COLOURS,
-    COMPASS_MOVES,
     DELTAS,
     FLOOR,
     GOAL,

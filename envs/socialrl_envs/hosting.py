@@ -1,50 +1,110 @@
-"""Drives the co-players of a world: who is not a novice acts by its seat's policy."""
+"""Actions of the co-players of a world: scripted ones, and policies with a memory such as trained agents."""
 
-from collections.abc import Callable, Mapping
+import dataclasses
+from collections.abc import Mapping
+from functools import lru_cache
+from importlib.metadata import entry_points
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 from jax import Array
-from jaxtyping import Bool, Int32, Key
+from jaxtyping import Bool, Float32, Int32, Key, PyTree
 
 from socialrl_envs import registry
-from socialrl_envs.errors import unknown
-from socialrl_envs.types import State, World
+from socialrl_envs.errors import SocialRLError, unknown
+from socialrl_envs.types import CoPlayer, Policy, State, World
 
-CoPlayer = Callable[[World, State, int, Key[Array, ""]], Int32[Array, ""]]
+Functions = Mapping[str, CoPlayer | Policy]
+POLICY_FILES = "socialrl.policy_files"  # entry points: suffix of a file -> function (path) -> Policy
 
 
-def host(
-    world: World, functions: Mapping[str, CoPlayer] | None = None
-) -> Callable[[State, Key[Array, ""]], Int32[Array, " N"]]:
-    """A function (state, key) -> actions (N,) in which every co-player's entry is filled in; novices' entries
-    are 0.
+@dataclasses.dataclass(frozen=True, eq=False)
+class Host:
+    """Acts for the co-players of a world. Novices' entries of the actions are 0.
 
-    functions: policies handed in by agent name (a trained agent, say), instead of the seat's own.
+    policies: what acts on each co-player's seat.
+    """
+
+    world: World
+    policies: dict[int, CoPlayer | Policy]
+
+    @property
+    def has_memory(self) -> bool:
+        """Whether a co-player remembers, so that a carry has to be kept between steps."""
+        return any(isinstance(policy, Policy) for policy in self.policies.values())
+
+    def initial_carry(self) -> PyTree:
+        """The co-players' memories at the start of an episode, by seat."""
+        return {
+            str(seat): policy.initial_carry()
+            for seat, policy in self.policies.items()
+            if isinstance(policy, Policy)
+        }
+
+    def act(
+        self, carry: PyTree, state: State, reward: Float32[Array, " N"], key: Key[Array, ""]
+    ) -> tuple[Int32[Array, " N"], PyTree]:
+        """(actions (N,), carry). reward: of the step before, by seat; each policy is given its own.
+
+        Memories start anew at time 0, so one carry serves episode after episode.
+        """
+        seats = len(self.world.spec.seats)
+        keys = jax.random.split(key, seats)
+        views = self.world.observe(state) if self.has_memory else None
+        actions, after = [jnp.int32(0)] * seats, dict(carry)
+        for seat, policy in self.policies.items():
+            if isinstance(policy, Policy):
+                assert views is not None
+                given = (views[seat], reward[seat], state.time == 0)
+                actions[seat], after[str(seat)] = policy.apply_policy(carry[str(seat)], *given, keys[seat])
+            else:
+                actions[seat] = policy(self.world, state, seat, keys[seat])
+        return jnp.stack(actions), after
+
+    def __call__(self, state: State, key: Key[Array, ""]) -> Int32[Array, " N"]:
+        """The actions where no co-player has a memory; raises SocialRLError where one has."""
+        if self.has_memory:
+            raise SocialRLError(
+                "a co-player has a memory", "keep its carry: host.initial_carry() and host.act(...)"
+            )
+        return self.act({}, state, jnp.zeros(len(self.world.spec.seats), jnp.float32), key)[0]
+
+
+def host(world: World, functions: Functions | None = None) -> Host:
+    """The Host of a world. functions: policies by agent name (a trained agent, say), instead of the seats' own.
+
+    Raises SocialRLError for an unknown agent or policy.
     """
     handed = dict(functions or {})
     for agent in handed:
         if agent not in world.spec.agents:
             raise unknown("agent", agent, world.spec.agents)
-    policies: dict[int, CoPlayer] = {}
+    policies: dict[int, CoPlayer | Policy] = {}
     for seat in world.spec.coplayers:
-        policies[seat] = (
-            handed.get(world.spec.agents[seat]) or registry.coplayer(world.spec.seats[seat].policy).act
+        agent = world.spec.agents[seat]
+        policies[seat] = handed[agent] if agent in handed else find_policy(world.spec.seats[seat].policy)
+    return Host(world, policies)
+
+
+def find_policy(name: str) -> CoPlayer | Policy:
+    """What a Seat's `policy` names: a co-player of the registry, or the file of an exported agent."""
+    if Path(name).suffix and not Path(name).suffix.startswith(".py"):
+        return _from_file(str(Path(name).resolve()))
+    return registry.coplayer(name).act
+
+
+@lru_cache(maxsize=32)
+def _from_file(path: str) -> Policy:
+    kind = Path(path).suffix.removeprefix(".")
+    readers = {entry.name: entry for entry in entry_points(group=POLICY_FILES)}
+    if kind not in readers:
+        raise SocialRLError(
+            f"{path}: no reader of policies in .{kind} files", f"known: {', '.join(readers) or 'none'}"
         )
-
-    def act(state: State, key: Key[Array, ""]) -> Int32[Array, " N"]:
-        keys = jax.random.split(key, len(world.spec.seats))
-        actions = [
-            policies[seat](world, state, seat, keys[seat]) if seat in policies else jnp.int32(0)
-            for seat in range(len(world.spec.seats))
-        ]
-        return jnp.stack(actions)
-
-    return act
+    return readers[kind].load()(path)
 
 
 def out(state: State) -> Bool[Array, " N"]:
-    """Who is out for good: gone until the end of the episode. Worlds in which that happens keep `out` in
-    their state.
-    """
-    return getattr(state, "out", jnp.zeros_like(state.present))
+    """Which seats are gone until the end of the episode."""
+    return state.seats.out

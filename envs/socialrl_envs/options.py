@@ -76,7 +76,9 @@ def meaning(field: dataclasses.Field[Any]) -> Meaning | None:
 
 def meanings(config: type) -> dict[str, Meaning]:
     """Field -> Meaning, for the fields of a dataclass that have one."""
-    return {field.name: found for field in dataclasses.fields(config) if (found := meaning(field)) is not None}
+    return {
+        field.name: found for field in dataclasses.fields(config) if (found := meaning(field)) is not None
+    }
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -98,3 +100,8 @@ def require(condition: bool, key: str, value: Any, bound: str) -> None:
     """Raises SocialRLError naming the key, the value and its bound, unless the condition holds."""
     if not condition:
         raise SocialRLError(f"{key}: {value!r}", f"it must be {bound}")
+
+
+def param(help: str, **bounds: Any) -> Any:
+    """A required field of a world's Params: an array that a curriculum may vary, with its meaning and bounds."""
+    return option(help=help, **bounds)

@@ -120,7 +120,7 @@ class WorldEnv(pettingzoo.ParallelEnv[str, np.ndarray, Any]):
         "render_modes": list(RENDER_MODES),
         "is_parallelizable": True,
         "render_fps": RENDER_FPS,
-    }  # noqa: RUF012
+    }
 
     def __init__(
         self,

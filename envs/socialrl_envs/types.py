@@ -1,38 +1,47 @@
-"""What every world is made of: Level, State, Outcome, Seat, WorldSpec and the World protocol.
+"""The types of the env package: Seat, Level, Params, State, Outcome, WorldSpec, and the World and co-player protocols.
 
-Axis letters: `N` seats, `H` x `W` cells, `V` x `V` view, `C` channels, `K` cumulants.
+Axis letters: `N` seats, `H` x `W` cells, `V` x `V` view, `C` channels, `A` actions, `K` cumulants, `P` planes of tiles.
 """
 
 import dataclasses
-from typing import Any, Literal, Protocol, runtime_checkable
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
+import jax.numpy as jnp
 from jax import Array
-from jaxtyping import Bool, Float32, Int32, Key, UInt8
+from jaxtyping import Bool, Float32, Int32, Key, PyTree, UInt8
 
 from socialrl_envs import ascii_levels
-from socialrl_envs.struct import pytree
+from socialrl_envs.errors import unknown
+from socialrl_envs.options import Options, meanings, option, param
+from socialrl_envs.struct import pytree, static
+from socialrl_envs.visibility import Movement as MovementKind
+from socialrl_envs.visibility import ViewSpec
+
+if TYPE_CHECKING:
+    from socialrl_envs.picture import Picture
 
 Role = Literal["novice", "coplayer"]
+Overrides = Mapping[str, Array]  # some fields of a world's Params, by name
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Seat:
-    """A place in a world and who takes it. Plain data, so a config can hold and save it.
+class Seat(Options):
+    """A place in a world and who takes it. Plain data, so a config can hold and save it."""
 
-    policy: "learner" for a novice, else the name of a co-player ("planner", "noisy", "wanderer",
-    "anti_expert", ...).
-    skill: 0..1, how often a `noisy` co-player does what it means to do.
-    preferences: what each cumulant is worth to this seat, shape (K,); None takes the world's default for the
-    seat.
-    presence: the name of a schedule ("always", "never", "first_half", ...) or its numbers, see `presence.py`.
-    colour: "#rrggbb" in pictures; None takes the next of a palette.
-    """
-
-    policy: str = "learner"
-    skill: float = 1.0
-    preferences: tuple[float, ...] | None = None
-    presence: str | tuple[float, float, float, float] = "always"
-    colour: str | None = None
+    policy: str = option(
+        "learner",
+        "learner for a novice, else a co-player: a name (planner, wanderer, ...) or the file of an exported agent",
+    )
+    skill: float = option(1.0, "probability that a `noisy` co-player does what it intends", low=0, high=1)
+    preferences: tuple[float, ...] | None = option(
+        None, "what each cumulant is worth to this seat, (K,); none takes the world's default"
+    )
+    presence: str | tuple[float, float, float, float] = option(
+        "always",
+        "when it is on the grid: a schedule's name (always, never, first_half, ...) or its four numbers",
+    )
+    colour: str | None = option(None, "#rrggbb in pictures; none takes the next colour of a palette")
 
     @property
     def role(self) -> Role:
@@ -40,67 +49,122 @@ class Seat:
 
 
 @pytree
-class Level:
-    """All that was drawn at random before an episode: it can be written as ASCII, edited, evolved and
-    replayed.
+class Params:
+    """The parameters of a level that a curriculum may vary without compiling anew. Worlds add theirs by subclassing."""
 
-    `numbers` holds what a curriculum may turn (size, density, penalty, preferences, skill, presence): arrays,
-    never static. A world takes its own where a level has none.
+    size: Float32[Array, ""] = param(
+        "cells along a side of the level, walls included; at most the config's", low=5
+    )
+    density: Float32[Array, ""] = param("share of inner cells that `cluttered` turns to walls", low=0, high=1)
+    presence: Float32[Array, "N 4"] = param("schedule of every seat, see `presence.py`")
+    skill: Float32[Array, " N"] = param("probability that a `noisy` seat does what it intends", low=0, high=1)
+
+    def named(self) -> dict[str, Array]:
+        """The fields by name."""
+        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+
+    def with_overrides(self, overrides: Overrides) -> "Params":
+        """A copy with some fields replaced (float32). Raises SocialRLError for an unknown name."""
+        for name in overrides:
+            if name not in meanings(type(self)):
+                raise unknown("parameter", name, meanings(type(self)))
+        return dataclasses.replace(
+            self, **{name: jnp.asarray(value).astype(jnp.float32) for name, value in overrides.items()}
+        )
+
+
+@pytree
+class Level:
+    """Everything that is drawn at random before an episode; it can be written as ASCII, edited, mutated and replayed.
+
+    tiles: what lies on each cell. position, heading: where every seat starts. params: the world's Params, or in a level
+    read from text the values that the text names. view, plan: what the world's view and planner derive from the tiles
+    when the level is made (`World.level`), so that a reset costs nothing; empty unless the level is `ready`.
     """
 
     tiles: UInt8[Array, "H W"]
     position: Int32[Array, "N 2"]
     heading: Int32[Array, " N"]
-    numbers: dict[str, Array]
+    params: Any  # Params | dict[str, Array]; batched, shaped and masked alike
+    view: PyTree = ()
+    plan: PyTree = ()
+    ready: bool = static(default=False)
 
     @staticmethod
     def from_ascii(text: str) -> "Level":
-        """A level from its ASCII picture; raises SocialRLError naming line and column of what it cannot read."""
-        return Level(**ascii_levels.parse(text))
+        """The level of an ASCII picture; `World.level` makes it ready for `reset`.
+
+        Raises SocialRLError naming the line and column of what cannot be read.
+        """
+        tiles, position, heading, named = ascii_levels.parse(text)
+        params = {name: jnp.asarray(value) for name, value in named.items()}
+        return Level(
+            tiles=jnp.asarray(tiles),
+            position=jnp.asarray(position),
+            heading=jnp.asarray(heading),
+            params=params,
+        )
+
+    def edit(self, **changes: Any) -> "Level":
+        """A copy with these fields replaced. It is not `ready`: `reset` derives view and plan anew."""
+        return dataclasses.replace(self, **(changes | {"view": (), "plan": (), "ready": False}))
 
     def to_ascii(self) -> str:
-        """The picture of this level; `Level.from_ascii` gives the level back, bit for bit."""
-        return ascii_levels.write(self.tiles, self.position, self.heading, self.numbers)
+        """The ASCII picture of this level; `Level.from_ascii` reads tiles, seats and parameters back bit for bit."""
+        named = self.params.named() if isinstance(self.params, Params) else self.params
+        return ascii_levels.write(self.tiles, self.position, self.heading, named)
+
+
+@pytree
+class Seats:
+    """Where every seat is now. heading: 0 up, 1 right, 2 down, 3 left.
+
+    present: whether it is on the grid; an absent seat is neither seen nor in the way. out: whether it is gone until the
+    end of the episode. prestige: decaying sum of recent rewards, where the view shows it, else None.
+    """
+
+    position: Int32[Array, "N 2"]
+    heading: Int32[Array, " N"]
+    present: Bool[Array, " N"]
+    out: Bool[Array, " N"]
+    prestige: Float32[Array, " N"] | None = None
 
 
 @pytree
 class State:
-    """The state of one world between two steps; worlds add fields of their own by subclassing.
+    """One world between two steps.
 
-    position: (row, column) of every seat. heading: 0 up, 1 right, 2 down, 3 left. present: whether a seat is
-    on the grid now (an absent one is neither seen nor in the way). time: steps since the reset.
+    level: the level as it is now (its tiles change where the task changes them; its seats are the start). task: what the
+    task keeps besides. time: steps since the reset.
     """
 
-    tiles: UInt8[Array, "H W"]
-    position: Int32[Array, "N 2"]
-    heading: Int32[Array, " N"]
-    present: Bool[Array, " N"]
+    level: Level
+    seats: Seats
+    task: PyTree
     time: Int32[Array, ""]
-    numbers: dict[str, Array]
 
 
 @pytree
 class Outcome:
-    """What a step brought. events: ground-truth cumulants of every seat (what happened), `reward` is their
-    worth to it.
+    """What a step brought. cumulants: ground-truth features of the step for every seat; `reward` is a function of them.
 
-    terminated: the task ended in `state` (no future). truncated: time ran out (there would have been a
-    future).
+    terminated: the task ended in `state`, there is no future. truncated: time ran out, there would have been a future.
     """
 
     reward: Float32[Array, " N"]
     terminated: Bool[Array, ""]
     truncated: Bool[Array, ""]
-    events: Float32[Array, "N K"]
+    cumulants: Float32[Array, "N K"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class WorldSpec:
     """The static facts of a world.
 
-    agents: PettingZoo names in the order of the seats. obs_shape: (V, V, C) of one seat's view, dtype uint8.
-    binary_views: whether every channel is 0 or 1, so that a view may be kept as bits.
-    channels_of_others: those in which other seats are seen.
+    agents: PettingZoo names in seat order. movement: "turning" (left, right, forward) or "cardinal" (up, right, down,
+    left, stay). view: which cells a seat sees. obs_shape: (V, V, C) of one seat's view, dtype uint8. binary_views: whether
+    every entry of a view is 0 or 1. channels: names along C. channels_of_others: those in which other seats appear.
+    tile_channels: for each of the first channels the tiles that it shows. targets: the tiles that action tables lead to.
     """
 
     name: str
@@ -108,13 +172,18 @@ class WorldSpec:
     agents: tuple[str, ...]
     height: int
     width: int
+    movement: MovementKind
+    view: ViewSpec
     obs_shape: tuple[int, int, int]
     channels: tuple[str, ...]
     actions: tuple[str, ...]
     cumulants: tuple[str, ...]
     horizon: int
+    blocking: bool = False
     binary_views: bool = False
     channels_of_others: tuple[str, ...] = ()
+    tile_channels: tuple[tuple[int, ...], ...] = ()
+    targets: tuple[int, ...] = ()
 
     @property
     def highest(self) -> int:
@@ -134,35 +203,91 @@ class WorldSpec:
 
 @runtime_checkable
 class World(Protocol):
-    """A world is pure: everything is traceable, nothing is jitted inside, nothing resets itself."""
+    """A gridworld as pure functions: everything is traceable, nothing is jitted inside, nothing resets itself.
+
+    `composed.GridWorld` is the implementation that all built-in worlds share.
+    """
 
     @property
-    def config(self) -> Any: ...
-
-    @property
-    def spec(self) -> WorldSpec: ...
-
-    @property
-    def numbers(self) -> dict[str, Any]:
-        """What a curriculum may turn, by name: arrays that every level carries."""
+    def config(self) -> Any:
+        """The dataclass that the world was built from."""
         ...
 
-    def sample_level(self, key: Key[Array, ""], numbers: dict[str, Array] | None = None) -> Level:
-        """Draws a level; `numbers` overrides some of the config's numbers (a curriculum's lever)."""
+    @property
+    def spec(self) -> WorldSpec:
+        """The static facts."""
         ...
 
-    def reset(self, level: Level, key: Key[Array, ""]) -> State: ...
+    @property
+    def params(self) -> Params:
+        """The parameters that every level has unless it says otherwise."""
+        ...
 
-    def step(
-        self, state: State, actions: Int32[Array, " N"], key: Key[Array, ""]
-    ) -> tuple[State, Outcome]: ...
+    @property
+    def fingerprint(self) -> str:
+        """A text that is equal for two worlds that behave alike; compiled functions are shared by it."""
+        ...
 
-    def observe(self, state: State) -> UInt8[Array, "N V V C"]: ...
+    def sample_level(self, key: Key[Array, ""], overrides: Overrides | None = None) -> Level:
+        """A level drawn at random. overrides: parameters that replace the world's own (a curriculum's lever)."""
+        ...
+
+    def level(self, drawn: "str | Level") -> Level:
+        """A level drawn by hand (ASCII or read from it), checked and ready for `reset`; raises SocialRLError."""
+        ...
+
+    def mutate(self, level: Level, key: Key[Array, ""]) -> Level:
+        """The level with one random edit (a wall flipped, an item or a seat moved); solvable if `level` is."""
+        ...
+
+    def reset(self, level: Level, key: Key[Array, ""]) -> State:
+        """The first state of an episode on this level; the key draws who is present."""
+        ...
+
+    def step(self, state: State, actions: Int32[Array, " N"], key: Key[Array, ""]) -> tuple[State, Outcome]:
+        """The state after everybody acted, and what the step brought."""
+        ...
+
+    def observe(self, state: State) -> UInt8[Array, "N V V C"]:
+        """The view of every seat; zeros for an absent one."""
+        ...
 
     def solid(self, tiles: UInt8[Array, "H W"]) -> Bool[Array, "H W"]:
         """Where nobody can walk."""
         ...
 
-    def appeal(self, state: State) -> Float32[Array, "N H W"]:
-        """What each seat would gain by stepping onto each cell now: its own truth, which planners use."""
+    def cell_rewards(self, state: State) -> Float32[Array, "N H W"]:
+        """What each seat would be paid for stepping onto each cell now: the truth, which planners use."""
+        ...
+
+    def picture(self, state: State, seat: int | None = None) -> "Picture":
+        """What there is to see of a state, for a renderer. seat: as far as the task shows it to this seat."""
+        ...
+
+
+class CoPlayer(Protocol):
+    """A scripted policy: state -> action of one seat, without memory."""
+
+    def __call__(self, world: World, state: State, seat: int, key: Key[Array, ""], /) -> Int32[Array, ""]:
+        """The action of this seat, an index into `world.spec.actions`."""
+        ...
+
+
+@runtime_checkable
+class Policy(Protocol):
+    """A policy that acts on its own observations and keeps a memory, such as a trained agent. Both functions are pure."""
+
+    def initial_carry(self) -> PyTree:
+        """The memory at the start of an episode."""
+        ...
+
+    def apply_policy(
+        self,
+        carry: PyTree,
+        observation: UInt8[Array, "V V C"],
+        reward: Float32[Array, ""],
+        first: Bool[Array, ""],
+        key: Key[Array, ""],
+    ) -> tuple[Int32[Array, ""], PyTree]:
+        """(action, carry). reward: of the step before. first: whether an episode starts, so that memory is to be reset."""
         ...

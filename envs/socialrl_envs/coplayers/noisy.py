@@ -10,8 +10,8 @@ from socialrl_envs.types import State, World
 
 
 def act(world: World, state: State, seat: int, key: Key[Array, ""]) -> Int32[Array, ""]:
-    """The action of this seat; its skill is a number of the level."""
+    """The planner's action, or a random one; the skill is a parameter of the level."""
     slip_key, plan_key, random_key = jax.random.split(key, 3)
-    meant = planner.act(world, state, seat, plan_key)
-    slip = jax.random.uniform(slip_key) >= state.numbers["skill"][seat]
-    return jnp.where(slip, wanderer.act(world, state, seat, random_key), meant)
+    intended = planner.act(world, state, seat, plan_key)
+    slip = jax.random.uniform(slip_key) >= state.level.params.skill[seat]
+    return jnp.where(slip, wanderer.act(world, state, seat, random_key), intended)

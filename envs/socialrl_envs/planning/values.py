@@ -1,6 +1,4 @@
-"""Shortest-path planning by relaxation: what a cell is worth to someone who can go anywhere, and the best
-move.
-"""
+"""Values of cells for a planner, by relaxation until nothing changes; distances to the nearest target."""
 
 from collections.abc import Callable
 
@@ -11,24 +9,26 @@ from jaxtyping import Bool, Float32, Int32
 
 from socialrl_envs import grid
 
-DISCOUNT = 0.95  # per step of the way: a nearer errand is a better one
+DISCOUNT = 0.95  # per step of the way, so that of two equal goals the nearer one is worth more
 
 
 def shifted(field: Array, delta: tuple[int, int], fill: float | int) -> Array:
-    """The field as seen by a step of `delta`: result[r, c] = field[r + dr, c + dc]."""
+    """The field shifted by a step: result[r, c] = field[r + dr, c + dc], `fill` beyond the edges."""
     padded = jnp.pad(field, 1, constant_values=fill)
     height, width = field.shape
     return jax.lax.dynamic_slice(padded, (1 + delta[0], 1 + delta[1]), (height, width))
 
 
-def move_values(
-    gain: Float32[Array, "H W"], solid: Bool[Array, "H W"], value: Float32[Array, "H W"], discount: float
+def cardinal_values(
+    gain: Float32[Array, "H W"],
+    solid: Bool[Array, "H W"],
+    value: Float32[Array, "H W"],
+    discount: float = DISCOUNT,
 ) -> Float32[Array, "5 H W"]:
-    """The worth of each compass move from each cell: Q(c, m) = gain(c') + discount * V(c') if gain(c') <= 0
-    else gain(c').
+    """Action values Q(c, m) of the moves up, right, down, left and stay from each cell, for one goal.
 
-    A positive gain ends the errand (the next one is planned from there), a negative one is a toll. Walls
-    leave one in place.
+    Entering c' is worth gain(c') if that is positive (the goal is reached, the next one is planned from there), else
+    gain(c') + discount * V(c'), so that a negative gain is a cost of passing through. Walls leave one in place.
     """
     entering = jnp.where(gain > 0, gain, gain + discount * value)
     moves = [
@@ -38,7 +38,7 @@ def move_values(
     return jnp.stack([*moves, discount * value])
 
 
-def turn_values(
+def turning_values(
     gain: Float32[Array, "H W"], solid: Bool[Array, "H W"], value: Float32[Array, "4 H W"], discount: float
 ) -> Float32[Array, "3 4 H W"]:
     """`move_values` for seats that turn: the worth of left, right and forward from each (heading, cell)."""
@@ -49,10 +49,8 @@ def turn_values(
     return jnp.stack([discount * jnp.roll(value, 1, axis=0), discount * jnp.roll(value, -1, axis=0), forward])
 
 
-def _relaxed(improved: Callable[[Array], Array], solid: Array, start: Array) -> Array:
-    """The fixed point of V = max(improved(V), 0), 0 in walls; relaxed until nothing changes, at most V.size
-    rounds.
-    """
+def _relaxed(improved: Callable[[Array], Array], solid: Bool[Array, "H W"], start: Array) -> Array:
+    """The fixed point of V = max(improved(V), 0), 0 in walls; at most V.size rounds."""
 
     def sweep(carry: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
         value, _, rounds = carry
@@ -62,46 +60,41 @@ def _relaxed(improved: Callable[[Array], Array], solid: Array, start: Array) -> 
     def unfinished(carry: tuple[Array, Array, Array]) -> Array:
         return carry[1] & (carry[2] < start.size)
 
-    return jnp.where(
-        solid, 0.0, jax.lax.while_loop(unfinished, sweep, (start, jnp.array(True), jnp.int32(0)))[0]
-    )
+    value = jax.lax.while_loop(unfinished, sweep, (start, jnp.array(True), jnp.int32(0)))[0]
+    return jnp.where(solid, 0.0, value)
 
 
-def errand_values(
+def cardinal_state_values(
     gain: Float32[Array, "H W"], solid: Bool[Array, "H W"], discount: float = DISCOUNT
 ) -> Float32[Array, "H W"]:
-    """V: the value of the best errand (walk to one gain) from each cell, the fixed point of V(c) = max_m Q(c,
-    m), V >= 0.
+    """V(c): the value of the best goal from each cell, the fixed point of V(c) = max_m Q(c, m) >= 0.
 
-    Staying and walking into walls never raise V, so a round asks for the best of four neighbours to enter,
-    and no more.
+    Staying and walking into walls never raise V, so a round asks for the best of four neighbours to enter, and no more.
     """
-    toll, onward = (
-        jnp.where(solid, 0.0, gain),
-        jnp.where(solid | (gain > 0), 0.0, discount).astype(jnp.float32),
-    )
+    cost = jnp.where(solid, 0.0, gain)
+    onward = jnp.where(solid | (gain > 0), 0.0, discount).astype(jnp.float32)
 
     def improved(value: Array) -> Array:
-        entering = toll + onward * value
+        entering = cost + onward * value
         up, right, down, left = (shifted(entering, delta, 0.0) for delta in grid.DELTAS)
         return jnp.maximum(jnp.maximum(up, right), jnp.maximum(down, left))
 
     return _relaxed(improved, solid, jnp.zeros(gain.shape, jnp.float32))
 
 
-def turning_errand_values(
+def turning_state_values(
     gain: Float32[Array, "H W"], solid: Bool[Array, "H W"], discount: float = DISCOUNT
 ) -> Float32[Array, "4 H W"]:
-    """`errand_values` for seats that turn, from each (heading, cell): turns cost time."""
+    """V(h, c): `cardinal_state_values` for seats that turn, from each heading and cell; turns cost time."""
 
     def improved(value: Array) -> Array:
-        return jnp.max(turn_values(gain, solid, value, discount), axis=0)
+        return jnp.max(turning_values(gain, solid, value, discount), axis=0)
 
     return _relaxed(improved, solid, jnp.zeros((4, *gain.shape), jnp.float32))
 
 
 def distances(targets: Bool[Array, "H W"], solid: Bool[Array, "H W"]) -> Int32[Array, "H W"]:
-    """Steps from every cell to the nearest target; H * W where none can be reached."""
+    """Steps from every cell to the nearest target by cardinal moves; H * W where none can be reached."""
     far = targets.size
 
     def sweep(carry: tuple[Array, Array]) -> tuple[Array, Array]:

@@ -1,9 +1,8 @@
-"""Views of seats that face somewhere: V x V cells ahead, the seat at the bottom centre looking up, hidden
-behind walls.
+"""Egocentric views by bit arithmetic: V x V cells ahead, the seat at the bottom centre looking up, occluded by walls.
 
-The grid is kept as bits, a word per row and a word per column (`bitmaps`, drawn up with the level), so a view
-is V words of it, which the heading puts in order. A channel stays V words until all channels are unpacked at
-once, at the end. Under `vmap` all worlds are looked at together, as the last axis.
+The grid is kept as bits, one word per row and one per column (`bitmaps`, computed with the level), so that a view is V words
+of it, ordered by the heading. A channel stays V words until all channels are unpacked at once, at the end. Under `vmap` the
+worlds are the last axis.
 """
 
 import functools
@@ -17,7 +16,7 @@ from jaxtyping import Bool, Int32, UInt8, UInt32
 
 WORD = 16  # bits from one word's start to the next one's; words are 32 long and overlap, so that a view lies within one
 LARGEST = 17  # view
-FACING = (
+RELATIVE_HEADINGS = (
     "facing_away",
     "facing_right",
     "facing_towards",
@@ -25,7 +24,7 @@ FACING = (
 )  # how another seat's heading looks from here
 
 
-def bitmaps(planes: Bool[Array, "P S S"], view: int) -> UInt32[Array, "2 S K P"]:
+def bitmaps(planes: Bool[Array, "P S S"], view: int) -> UInt32[Array, "2 S words P"]:
     """The planes as words of bits: [0] rows, [1] columns of the grid; K words per line, each 16 bits further
     on.
 
@@ -51,7 +50,7 @@ def _mirrored(words: Array, view: int) -> Array:
 
 
 def window(
-    maps: UInt32[Array, "2 S K P"], position: Int32[Array, "N 2"], heading: Int32[Array, " N"], view: int
+    maps: UInt32[Array, "2 S words P"], position: Int32[Array, "N 2"], heading: Int32[Array, " N"], view: int
 ) -> UInt32[Array, "N V P"]:
     """The V words ahead of every seat, from the far end to its own row; bit 0 is the leftmost cell."""
     upright = heading & 1 == 0
@@ -126,15 +125,15 @@ def _others(
     return Others(jnp.where(there, row, -1), column, (heading[None] - own) & 3)
 
 
-def _brightest(
-    others: Others, glow: UInt8[Array, "N B"], seen: UInt32[Array, "V N B"]
+def _highest_prestige(
+    others: Others, prestige: UInt8[Array, "N B"], seen: UInt32[Array, "V N B"]
 ) -> UInt8[Array, "B N V V 1"]:
-    """The glow of the brightest other seat on every cell that is seen."""
+    """The prestige of the brightest other seat on every cell that is seen."""
     cell = jnp.arange(len(seen), dtype=jnp.int32)[:, None, None]
     best = jnp.zeros((len(seen), *seen.shape), jnp.uint8)
-    for k in range(len(glow)):
+    for k in range(len(prestige)):
         here = (cell[:, None] == others.row[:, k]) & (cell == others.column[:, k])
-        best = jnp.maximum(best, jnp.where(here, glow[k], jnp.uint8(0)))
+        best = jnp.maximum(best, jnp.where(here, prestige[k], jnp.uint8(0)))
     lit = (seen[:, None] >> cell.astype(jnp.uint32)) & jnp.uint32(1)
     return (best * lit.astype(jnp.uint8)).transpose(3, 2, 0, 1)[..., None]
 
@@ -153,7 +152,9 @@ def _spread(words: UInt32[Array, "V N B"], columns: int, gap: int) -> UInt32[Arr
 def _mark(others: Others, first: int, columns: int, channels: int, view: int) -> UInt32[Array, "V N B"]:
     """The bits of the other seats in the words of the columns from `first` on."""
     inside = (others.column >= first) & (others.column < first + columns)
-    bit = jnp.where(inside, (others.column - first) * channels + channels - len(FACING) + others.facing, 0)
+    bit = jnp.where(
+        inside, (others.column - first) * channels + channels - len(RELATIVE_HEADINGS) + others.facing, 0
+    )
     mark = jnp.where(inside, jnp.uint32(1) << bit.astype(jnp.uint32), jnp.uint32(0))
     rows = jnp.arange(view, dtype=jnp.int32)[:, None, None]
     marks = [jnp.where(rows == others.row[:, k], mark[:, k], jnp.uint32(0)) for k in range(mark.shape[1])]
@@ -198,7 +199,7 @@ def _words(
     if shown is not None:
         kinds = [jnp.where(s, kind, jnp.uint32(0)) for s, kind in zip(shown, kinds, strict=True)]
     kinds += [full & ~seen] if occlusion else []
-    channels = len(kinds) + len(FACING)
+    channels = len(kinds) + len(RELATIVE_HEADINGS)
     columns, words = _columns_per_word(channels), []
     for first in range(0, view, columns):
         spread = [_spread(kind >> first, columns, channels) << c for c, kind in enumerate(kinds)]
@@ -209,11 +210,11 @@ def _words(
 
 
 def _look(
-    maps: UInt32[Array, "B 2 S K P"],
+    maps: UInt32[Array, "B 2 S words P"],
     position: Int32[Array, "B N 2"],
     heading: Int32[Array, "B N"],
     present: Bool[Array, "B N"],
-    glow: UInt8[Array, "B N"] | None,
+    prestige: UInt8[Array, "B N"] | None,
     shown: Bool[Array, "B N P"] | None,
     *,
     view: int,
@@ -231,25 +232,29 @@ def _look(
         present.T,
     )
     words, seen, others = _apart(anybody, functools.partial(_words, occlusion=occlusion), planes, *given)
-    channels = planes.shape[0] + occlusion + len(FACING)
+    channels = planes.shape[0] + occlusion + len(RELATIVE_HEADINGS)
     width, count = _columns_per_word(channels) * channels, view * channels
     rows = _apart(anybody, lambda words: _bytes(words, width, count), words)
     cells = rows.reshape(*rows.shape[:3], view, channels)
-    return cells if glow is None else jnp.concatenate([cells, _brightest(others, glow.T, seen)], axis=-1)
+    return (
+        cells
+        if prestige is None
+        else jnp.concatenate([cells, _highest_prestige(others, prestige.T, seen)], axis=-1)
+    )
 
 
 def views(
-    maps: UInt32[Array, "2 S K P"],
+    maps: UInt32[Array, "2 S words P"],
     position: Int32[Array, "N 2"],
     heading: Int32[Array, " N"],
     present: Bool[Array, " N"],
     view: int,
     occlusion: bool,
-    glow: UInt8[Array, " N"] | None = None,
+    prestige: UInt8[Array, " N"] | None = None,
     shown: Bool[Array, "N P"] | None = None,
 ) -> UInt8[Array, "N V V C"]:
     """What everybody sees. Channels: the P planes of `maps`; with `occlusion` a plane of what is hidden;
-    another seat by its heading relative to one's own (FACING); with `glow` its brightness (of the brightest,
+    another seat by its heading relative to one's own (RELATIVE_HEADINGS); with `prestige` its brightness (of the brightest,
     where several share a cell).
 
     A seat does not see itself; an absent one is not seen, and sees zeros. shown: which planes a seat is
@@ -272,4 +277,4 @@ def views(
         ]
         return look(*whole), True
 
-    return one(maps, position, heading, present, glow, shown)
+    return one(maps, position, heading, present, prestige, shown)

@@ -7,7 +7,6 @@ draws levels of many sizes; beside it all is wall. None takes all of the grid. `
 """
 
 from collections.abc import Callable
-from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -16,8 +15,7 @@ from jax import Array
 from jaxtyping import Bool, Float32, Int32, Key
 
 from socialrl_envs import grid
-from socialrl_envs.errors import SocialRLError, unknown
-from socialrl_envs.types import Level
+from socialrl_envs.errors import unknown
 
 Layout = Callable[..., Bool[Array, "H W"]]
 Size = Int32[Array, ""] | None
@@ -211,13 +209,3 @@ def find(name: str) -> Layout:
     if name not in LAYOUTS:
         raise unknown("layout", name, LAYOUTS)
     return LAYOUTS[name]
-
-
-def read_level(path: str | Path) -> Level:
-    """The level in an ASCII file; raises SocialRLError naming the file, the line and the column."""
-    try:
-        return Level.from_ascii(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise SocialRLError(f"{path}: cannot read this level file: {error.strerror}") from error
-    except SocialRLError as error:
-        raise SocialRLError(f"{path}: {error.message}", error.hint) from error
