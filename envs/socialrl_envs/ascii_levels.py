@@ -89,7 +89,8 @@ def _parse_params(lines: list[tuple[int, str]], seats: int) -> tuple[np.ndarray,
 
 
 def parse(text: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, dict[str, np.ndarray]]:
-    """(tiles uint8 (H, W), position int32 (N, 2), heading int32 (N,), parameters by name) of an ASCII picture.
+    """(tiles uint8 (H, W), position int32 (N, 2), heading int32 (N,), parameters by name) of an ASCII
+    picture.
 
     Raises SocialRLError that names line and column.
     """

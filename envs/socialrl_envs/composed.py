@@ -111,9 +111,7 @@ class GridWorld:
         if not level.ready:
             check_fit(self.spec, level, "level")
             level = self._ready(self._with_params(level))
-        task_key = None
-        if self.task.random_reset:
-            key, task_key = jax.random.split(key)
+        key, task_key = jax.random.split(key) if self.task.random_reset else (key, key)
         count = len(self.spec.seats)
         seats = Seats(
             position=level.position,
@@ -126,9 +124,10 @@ class GridWorld:
 
     def step(self, state: State, actions: Int32[Array, " N"], key: Key[Array, ""]) -> tuple[State, Outcome]:
         """The state after everybody acted, and what the step brought."""
-        order_key, *task_key, presence_key = jax.random.split(key, 2 + self.task.random_step)
+        order_key, *keys = jax.random.split(key, 2 + self.task.random_step)
+        task_key, presence_key = keys[0], keys[-1]
         moves = self.movement.move(state.seats, actions, self.solid(state.level.tiles), order_key)
-        effects = self.task.step(state, moves, task_key[0] if task_key else None)
+        effects = self.task.step(state, moves, task_key)
         time, level = state.time + 1, effects.level
         if self.task.changes_tiles:
             level = dataclasses.replace(level, view=self.view.prepare(self.task.planes(level)))

@@ -11,6 +11,7 @@ name and the rule.
 import dataclasses
 from collections.abc import Callable
 from functools import lru_cache
+from types import FunctionType
 from typing import Any
 
 import jax
@@ -20,8 +21,9 @@ from jax import Array
 from jax.random import clone  # one key for two runs that must be equal
 from jaxtyping import Int32, Key
 
-from socialrl_envs import grid, hosting, presence, registry
-from socialrl_envs.types import Level, Outcome, State
+from socialrl_envs import grid, presence, registry
+from socialrl_envs.options import meanings
+from socialrl_envs.types import CoPlayer, Level, Outcome, Overrides, State, World
 
 QUICK = {"xla_backend_optimization_level": 0}  # compiling is nearly all of the time here
 
@@ -39,7 +41,7 @@ class Trace:
     outcomes: Outcome
 
 
-def demand(kept: Any, world: Any, rule: str, detail: str) -> None:
+def demand(kept: Any, world: World, rule: str, detail: str) -> None:
     """Raises AssertionError that names the world and the rule, unless it is kept."""
     if not bool(np.all(kept)):
         raise AssertionError(f"{world.spec.name}: {rule}: {detail}")
@@ -66,18 +68,18 @@ def _close(a: Any, b: Any) -> bool:
     return all(np.allclose(x, y, atol=1e-5) if _floats(x) else np.array_equal(x, y) for x, y in pairs)
 
 
-def random_actions(world: Any, key: Key[Array, ""]) -> Int32[Array, " N"]:
+def random_actions(world: World, key: Key[Array, ""]) -> Int32[Array, " N"]:
     """A uniformly drawn action per seat."""
     return jax.random.randint(key, (len(world.spec.seats),), 0, len(world.spec.actions), dtype=jnp.int32)
 
 
-def begin(world: Any, key: Key[Array, ""], numbers: dict[str, Array] | None = None) -> State:
+def begin(world: World, key: Key[Array, ""], overrides: Overrides | None = None) -> State:
     """A first state on a freshly drawn level."""
     level_key, reset_key = jax.random.split(key)
-    return world.reset(world.sample_level(level_key, numbers), reset_key)
+    return world.reset(world.sample_level(level_key, overrides), reset_key)
 
 
-def player(world: Any) -> Callable[[Array, Array], tuple[Any, ...]]:
+def player(world: World) -> Callable[[Array, Array], tuple[Any, ...]]:
     """(key, script (T, N) of actions) -> a trace of that many steps, under scan; `as_trace` brings it to the
     host.
     """
@@ -98,7 +100,7 @@ def player(world: Any) -> Callable[[Array, Array], tuple[Any, ...]]:
     return play
 
 
-def _player(world: Any, steps: int) -> Callable[[Array], tuple[Any, ...]]:
+def _player(world: World, steps: int) -> Callable[[Array], tuple[Any, ...]]:
     """key -> a trace of that many steps with random actions."""
 
     def play(key: Array) -> tuple[Any, ...]:
@@ -116,16 +118,16 @@ def _after(first: Any, rest: Any) -> Any:
 
 
 @lru_cache(maxsize=1)
-def _compiled_player(world: Any, steps: int) -> Callable[[Array], tuple[Any, ...]]:
+def _compiled_player(world: World, steps: int) -> Callable[[Array], tuple[Any, ...]]:
     return jax.jit(_player(world, steps), compiler_options=QUICK)
 
 
 @lru_cache(maxsize=1)
-def _compiled_begin(world: Any) -> Callable[[Array], State]:
+def _compiled_begin(world: World) -> Callable[[Array], State]:
     return jax.jit(lambda key: begin(world, key), compiler_options=QUICK)
 
 
-def trace(world: Any, key: Key[Array, ""], steps: int) -> Trace:
+def trace(world: World, key: Key[Array, ""], steps: int) -> Trace:
     """Plays `steps` steps with random actions in one compiled scan."""
     return as_trace(_compiled_player(world, steps)(key))
 
@@ -140,7 +142,7 @@ def as_trace(played: tuple[Any, ...]) -> Trace:
 # ------------------------------------------------------------------------------------------------
 
 
-def shapes_and_dtypes(world: Any, key: Key[Array, ""]) -> None:
+def shapes_and_dtypes(world: World, key: Key[Array, ""]) -> None:
     """Everything has the shape and dtype that the spec says, and a step gives back a state of the very same
     type.
     """
@@ -167,17 +169,18 @@ def shapes_and_dtypes(world: Any, key: Key[Array, ""]) -> None:
         "level.tiles": (level.tiles, cells, jnp.uint8),
         "level.position": (level.position, (seats, 2), jnp.int32),
         "level.heading": (level.heading, (seats,), jnp.int32),
-        "state.tiles": (state.tiles, cells, jnp.uint8),
-        "state.position": (state.position, (seats, 2), jnp.int32),
-        "state.heading": (state.heading, (seats,), jnp.int32),
-        "state.present": (state.present, (seats,), jnp.bool_),
+        "state.level.tiles": (state.level.tiles, cells, jnp.uint8),
+        "state.seats.position": (state.seats.position, (seats, 2), jnp.int32),
+        "state.seats.heading": (state.seats.heading, (seats,), jnp.int32),
+        "state.seats.present": (state.seats.present, (seats,), jnp.bool_),
+        "state.seats.out": (state.seats.out, (seats,), jnp.bool_),
         "state.time": (state.time, (), jnp.int32),
         "observe": (jax.eval_shape(world.observe, state), (seats, *spec.obs_shape), jnp.uint8),
-        "appeal": (jax.eval_shape(world.appeal, state), (seats, *cells), jnp.float32),
+        "cell_rewards": (jax.eval_shape(world.cell_rewards, state), (seats, *cells), jnp.float32),
         "outcome.reward": (outcome.reward, (seats,), jnp.float32),
         "outcome.terminated": (outcome.terminated, (), jnp.bool_),
         "outcome.truncated": (outcome.truncated, (), jnp.bool_),
-        "outcome.events": (outcome.events, (seats, cumulants), jnp.float32),
+        "outcome.cumulants": (outcome.cumulants, (seats, cumulants), jnp.float32),
     }
     for name, (array, shape, dtype) in expected.items():
         found = f"{name} is {array.dtype}{array.shape}, not {jnp.dtype(dtype)}{shape}"
@@ -194,7 +197,7 @@ def shapes_and_dtypes(world: Any, key: Key[Array, ""]) -> None:
         demand(same, world, rule, f"a step turns state{jax.tree_util.keystr(path)} from {old} into {new}")
 
 
-def traced_anew_the_same(world: Any, key: Key[Array, ""]) -> None:
+def traced_anew_the_same(world: World, key: Key[Array, ""]) -> None:
     """The key is the only source of chance: a second tracing gives the same program with the same constants."""
     first, again = (jax.make_jaxpr(_player(world, 1))(key) for _ in range(2))
     same = str(first) == str(again) and equal(first.consts, again.consts)
@@ -206,51 +209,46 @@ def traced_anew_the_same(world: Any, key: Key[Array, ""]) -> None:
     )
 
 
-def absent_seats_do_not_matter(world: Any, key: Key[Array, ""], steps: int = 8) -> None:
+def absent_seats_do_not_matter(world: World, key: Key[Array, ""], steps: int = 8) -> None:
     """Wherever an absent seat stands, nobody sees it, nobody is stopped by it, and it does not move, earn or
     see.
     """
     seats = len(world.spec.seats)
-    if seats < 2 or "presence" not in jax.eval_shape(world.sample_level, key).numbers:
+    if seats < 2:
         return
     broken = jax.jit(_absence(world, seats - 1, steps), compiler_options=QUICK)(key)
     for detail, found in broken.items():
         demand(~found, world, "absent seats are neither seen nor in the way", detail)
 
 
-def _absence(world: Any, gone: int, steps: int) -> Callable[[Array], dict[str, Array]]:
-    """key -> what goes wrong (per step) while the last seat is absent and stands here, or where the first
+def _absence(world: World, gone: int, steps: int) -> Callable[[Array], dict[str, Array]]:
+    """key -> what goes wrong, per step, while the seat `gone` is absent and stands here, or where the first
     seat is.
     """
+    never = jnp.array(presence.SCHEDULES["never"], jnp.float32)
+    absent = {"presence": jnp.asarray(world.params.presence).at[gone].set(never)}
 
     def play(key: Array) -> dict[str, Array]:
         level_key, reset_key, play_key = jax.random.split(key, 3)
-        level = world.sample_level(level_key)
-        schedule = (
-            level.numbers["presence"]
-            .at[gone]
-            .set(jnp.array(presence.SCHEDULES["never"], level.numbers["presence"].dtype))
-        )
-        level = dataclasses.replace(level, numbers=level.numbers | {"presence": schedule})
+        level = world.sample_level(level_key, absent)
 
         def step(here: State, time: Array) -> tuple[State, dict[str, Array]]:
-            elsewhere = dataclasses.replace(here, position=here.position.at[gone].set(here.position[0]))
+            elsewhere = with_seats(here, position=here.seats.position.at[gone].set(here.seats.position[0]))
             action_key, step_key = jax.random.split(jax.random.fold_in(play_key, time))
             actions = random_actions(world, action_key)
             after, outcome = world.step(here, actions, step_key)
             other, _ = world.step(elsewhere, actions, clone(step_key))
-            moved = jnp.any(after.position[:gone] != other.position[:gone]) | jnp.any(
-                after.tiles != other.tiles
-            )
+            apart = jnp.any(after.seats.position[:gone] != other.seats.position[:gone])
             views = world.observe(here)
             return after, {
-                "a seat whose presence is never is there": here.present[gone],
+                "a seat whose presence is never is present": here.seats.present[gone],
                 "a view depends on where an absent seat is": jnp.any(views != world.observe(elsewhere)),
                 "an absent seat sees something": jnp.any(views[gone] != 0),
-                "what happens depends on where an absent seat is": moved,
-                "an absent seat moves": jnp.any(after.position[gone] != here.position[gone]),
+                "what happens depends on where an absent seat is": apart
+                | jnp.any(after.level.tiles != other.level.tiles),
+                "an absent seat moves": jnp.any(after.seats.position[gone] != here.seats.position[gone]),
                 "an absent seat is paid": outcome.reward[gone] != 0,
-                "something happens to an absent seat": jnp.any(outcome.events[gone] != 0),
+                "something happens to an absent seat": jnp.any(outcome.cumulants[gone] != 0),
             }
 
         return jax.lax.scan(step, world.reset(level, reset_key), jnp.arange(steps))[1]
@@ -258,11 +256,58 @@ def _absence(world: Any, gone: int, steps: int) -> Callable[[Array], dict[str, A
     return play
 
 
+def with_seats(state: State, **changes: Array) -> State:
+    """The state with fields of its seats replaced."""
+    return dataclasses.replace(state, seats=dataclasses.replace(state.seats, **changes))
+
+
+def mutants_are_levels(world: World, key: Key[Array, ""], edits: int = 12) -> None:
+    """A mutated level has the same shapes, items and parameters, seats on different free cells, and can be
+    played.
+    """
+    rule, (level_key, edit_key, reset_key) = "mutants are levels", jax.random.split(key, 3)
+
+    def chain(key: Array, keys: Array) -> tuple[Level, Level]:
+        def edit(level: Level, key: Array) -> tuple[Level, Level]:
+            after = world.mutate(level, key)
+            return after, after
+
+        first = world.sample_level(key)
+        return first, jax.lax.scan(edit, first, keys)[1]
+
+    compiled = jax.jit(chain, compiler_options=QUICK)
+    first, mutants = jax.device_get(compiled(level_key, jax.random.split(edit_key, edits)))
+    solid = np.asarray(jax.vmap(world.solid)(jnp.asarray(mutants.tiles)))
+    things = [
+        np.sort(tiles[~np.isin(tiles, (grid.FLOOR, grid.WALL))]) for tiles in (first.tiles, *mutants.tiles)
+    ]
+    for number, (tiles, start) in enumerate(zip(mutants.tiles, mutants.position, strict=True)):
+        demand(np.array_equal(things[0], things[1 + number]), world, rule, f"mutant {number} has other items")
+        demand(
+            len(np.unique(start, axis=0)) == len(start),
+            world,
+            rule,
+            f"two seats of mutant {number} share a cell",
+        )
+        demand(
+            tiles[start[:, 0], start[:, 1]] == grid.FLOOR,
+            world,
+            rule,
+            f"a seat of mutant {number} is on something",
+        )
+        demand(
+            ~solid[number][start[:, 0], start[:, 1]], world, rule, f"a seat of mutant {number} is in a wall"
+        )
+    same = equal(jax.tree.map(lambda x: x[0], mutants.params), first.params)
+    demand(same, world, rule, "the parameters change")
+    jax.eval_shape(world.reset, world.mutate(jax.tree.map(jnp.asarray, first), edit_key), reset_key)
+
+
 # --- rules about two ways to run the same
 # ---------------------------------------------------------------------------------
 
 
-def vmap_equals_loop(world: Any, key: Key[Array, ""], steps: int = 8, batch: int = 3) -> None:
+def vmap_equals_loop(world: World, key: Key[Array, ""], steps: int = 8, batch: int = 3) -> None:
     """A batch of worlds does what its members do one by one, and one key always gives one trajectory, bit for
     bit.
     """
@@ -278,7 +323,7 @@ def vmap_equals_loop(world: Any, key: Key[Array, ""], steps: int = 8, batch: int
         demand(_close(member, one), world, "vmap equals a loop", f"member {i} of {batch} differs")
 
 
-def jit_equals_eager(world: Any, key: Key[Array, ""]) -> None:
+def jit_equals_eager(world: World, key: Key[Array, ""]) -> None:
     """Compiled and op by op, the same comes out."""
     begin_key, action_key, step_key = jax.random.split(key, 3)
     actions = random_actions(world, action_key)
@@ -286,7 +331,7 @@ def jit_equals_eager(world: Any, key: Key[Array, ""]) -> None:
     def once(begin_key: Array, step_key: Array) -> Any:
         state = begin(world, begin_key)
         after, outcome = world.step(state, actions, step_key)
-        return state, after, outcome, world.observe(after), world.appeal(after)
+        return state, after, outcome, world.observe(after), world.cell_rewards(after)
 
     compiled = jax.jit(once, compiler_options=QUICK)(clone(begin_key), clone(step_key))
     demand(_close(once(begin_key, step_key), compiled), world, "jit equals eager", "they differ")
@@ -296,16 +341,25 @@ def jit_equals_eager(world: Any, key: Key[Array, ""]) -> None:
 # -------------------------------------------------------------------------------------------------
 
 
-def level_survives_ascii(world: Any, played: Trace) -> None:
+def level_survives_ascii(world: World, played: Trace) -> None:
     """A level, its ASCII picture and the level read from it are the same."""
     text = played.level.to_ascii()
     read = Level.from_ascii(text)
-    for field in ("tiles", "position", "heading", "numbers"):
-        same = equal(getattr(played.level, field), getattr(read, field))
+    level = played.level
+    pairs = {
+        "tiles": (level.tiles, read.tiles),
+        "starts": ((level.position, level.heading), (read.position, read.heading)),
+        "parameters": (
+            level.params.named(),
+            {name: np.asarray(value) for name, value in read.params.items()},
+        ),
+    }
+    for field, (written, found) in pairs.items():
+        same = equal(written, found)
         demand(same, world, "level -> ASCII -> level is the identity", f"{field} differ:\n{text}")
 
 
-def observations_in_space(world: Any, played: Trace) -> None:
+def observations_in_space(world: World, played: Trace) -> None:
     """Every entry of a view is 0 or 1, if the spec says that views are binary."""
     most, highest = int(played.views.max()), world.spec.highest
     demand(
@@ -316,11 +370,11 @@ def observations_in_space(world: Any, played: Trace) -> None:
     )
 
 
-def seats_on_walkable_cells(world: Any, played: Trace) -> None:
+def seats_on_walkable_cells(world: World, played: Trace) -> None:
     """Levels put seats and items on different free cells, and nobody ever stands on a solid tile or off the
     grid.
     """
-    rule, position = "nobody stands on a solid tile", played.states.position
+    rule, position = "nobody stands on a solid tile", played.states.seats.position
     size = np.array([world.spec.height, world.spec.width])
     demand((position >= 0) & (position < size), world, rule, "a seat is off the grid")
     starts = played.level.position
@@ -331,16 +385,16 @@ def seats_on_walkable_cells(world: Any, played: Trace) -> None:
         rule,
         "a seat starts on something",
     )
-    solid = np.asarray(jax.vmap(world.solid)(jnp.asarray(played.states.tiles)))
+    solid = np.asarray(jax.vmap(world.solid)(jnp.asarray(played.states.level.tiles)))
     under = np.stack([s[p[:, 0], p[:, 1]] for s, p in zip(solid, position, strict=True)])
-    demand(~(under & played.states.present), world, rule, "a present seat does")
+    demand(~(under & played.states.seats.present), world, rule, "a present seat does")
 
 
-def no_overlap_when_blocking(world: Any, played: Trace) -> None:
+def no_overlap_when_blocking(world: World, played: Trace) -> None:
     """With the option `blocking`, no two present seats share a cell."""
-    if not getattr(world.config, "blocking", False):
+    if not world.spec.blocking:
         return
-    position, present = played.states.position, played.states.present
+    position, present = played.states.seats.position, played.states.seats.present
     together = (position[:, :, None] == position[:, None]).all(-1) & present[:, :, None] & present[:, None]
     together &= ~np.eye(position.shape[1], dtype=bool)
     demand(
@@ -348,18 +402,18 @@ def no_overlap_when_blocking(world: Any, played: Trace) -> None:
     )
 
 
-def absent_seats_stay(world: Any, played: Trace) -> None:
+def absent_seats_stay(world: World, played: Trace) -> None:
     """A seat that is absent during a step is where it was, and gets nothing."""
-    absent = ~played.states.present[:-1]
-    moved = (played.states.position[1:] != played.states.position[:-1]).any(-1)
+    absent = ~played.states.seats.present[:-1]
+    moved = (played.states.seats.position[1:] != played.states.seats.position[:-1]).any(-1)
     rule = "absent seats are neither seen nor in the way"
     demand(~(absent & moved), world, rule, "an absent seat moves")
     demand(played.outcomes.reward[absent] == 0, world, rule, "an absent seat is paid")
-    demand(played.outcomes.events[absent] == 0, world, rule, "something happens to an absent seat")
-    demand(~played.views[~played.states.present].any(), world, rule, "an absent seat sees something")
+    demand(played.outcomes.cumulants[absent] == 0, world, rule, "something happens to an absent seat")
+    demand(~played.views[~played.states.seats.present].any(), world, rule, "an absent seat sees something")
 
 
-def endings(world: Any, played: Trace) -> None:
+def endings(world: World, played: Trace) -> None:
     """Termination (the task ended) and truncation (time ran out) are told apart; time runs out exactly at the
     horizon.
     """
@@ -370,28 +424,52 @@ def endings(world: Any, played: Trace) -> None:
     demand(cut | ended | (time < horizon), world, rule, f"a step at the horizon {horizon} is not truncated")
 
 
-def never_resets_itself(world: Any, played: Trace) -> None:
+def never_resets_itself(world: World, played: Trace) -> None:
     """After its end an episode goes on as if nothing were: time counts, walls stay, numbers stay."""
     rule, states = "a world never resets itself", played.states
     expected = np.arange(len(states.time))
     demand(states.time == expected, world, rule, f"time goes {states.time.tolist()}")
-    solid = states.tiles == grid.WALL
+    solid = states.level.tiles == grid.WALL
     demand(solid == solid[0], world, rule, "walls move")
 
 
-def finite_numbers(world: Any, played: Trace) -> None:
+def finite_numbers(world: World, played: Trace) -> None:
     """Rewards and events are finite."""
     demand(np.isfinite(played.outcomes.reward), world, "finite rewards", "a reward is not")
-    demand(np.isfinite(played.outcomes.events), world, "finite events", "an event is not")
+    demand(np.isfinite(played.outcomes.cumulants), world, "finite cumulants", "a cumulant is not")
 
 
-def reward_is_worth_of_events(world: Any, played: Trace) -> None:
-    """Where a world has preferences, reward = events . preferences, seat by seat."""
-    if "preferences" not in played.states.numbers:
+def reward_is_worth_of_cumulants(world: World, played: Trace) -> None:
+    """Where a world has preferences, reward = cumulants . preferences, seat by seat."""
+    preferences = played.states.level.params.named().get("preferences")
+    if preferences is None:
         return
-    worth = np.sum(played.outcomes.events * played.states.numbers["preferences"][:-1], axis=-1)
+    worth = np.sum(played.outcomes.cumulants * preferences[:-1], axis=-1)
     off = np.abs(worth - played.outcomes.reward)
-    demand(off < 1e-4, world, "reward = events . preferences", f"off by {off.max():.3g} for a seat")
+    demand(off < 1e-4, world, "reward = cumulants . preferences", f"off by {off.max():.3g} for a seat")
+
+
+def params_within_bounds(world: World, played: Trace) -> None:
+    """Every parameter of a level is declared with a meaning, and within the bounds that are declared."""
+    rule, declared = "parameters are declared", meanings(type(world.params))
+    for name, value in played.level.params.named().items():
+        demand(name in declared and declared[name].help, world, rule, f"{name} has no meaning: use `param`")
+        bounds = declared[name]
+        low = -np.inf if bounds.low is None else bounds.low
+        high = np.inf if bounds.high is None else bounds.high
+        demand((value >= low) & (value <= high), world, rule, f"{name} is {value}, it must be {bounds.bound}")
+
+
+def pictures_show_the_state(world: World, played: Trace) -> None:
+    """`picture` gives the tiles and seats of the state, for everybody and for one seat."""
+    rule, last = "pictures show the state", jax.tree.map(lambda x: x[-1], played.states)
+    for seat in (None, 0):
+        picture = world.picture(last, seat)
+        picture.check()
+        same = np.array_equal(picture.tiles, last.level.tiles) and np.array_equal(
+            picture.position, last.seats.position
+        )
+        demand(same, world, rule, "its tiles or seats are other ones")
 
 
 CALL_RULES: tuple[Callable[[Any, Any], None], ...] = (
@@ -407,12 +485,14 @@ TRACE_RULES: tuple[Callable[[Any, Trace], None], ...] = (
     never_resets_itself,
     endings,
     finite_numbers,
-    reward_is_worth_of_events,
+    reward_is_worth_of_cumulants,
+    params_within_bounds,
+    pictures_show_the_state,
 )
 
 
 def check_world(
-    world: Any, key: Key[Array, ""] | None = None, steps: int | None = None, eager: bool = True
+    world: World, key: Key[Array, ""] | None = None, steps: int | None = None, eager: bool = True
 ) -> None:
     """Checks every rule on levels drawn from the key.
 
@@ -421,21 +501,22 @@ def check_world(
     the broken rule.
     """
     key = jax.random.key(0) if key is None else key
-    play_key, *keys = jax.random.split(key, 4 + len(CALL_RULES))
+    play_key, absent_key, mutant_key, *keys = jax.random.split(key, 5 + len(CALL_RULES))
     for rule in CALL_RULES:
         rule(world, keys.pop())
     length: int = world.spec.horizon + 10 if steps is None else steps
     played = trace(world, play_key, length)
     for rule in TRACE_RULES:
         rule(world, played)
-    absent_seats_do_not_matter(world, keys.pop())
+    absent_seats_do_not_matter(world, absent_key)
+    mutants_are_levels(world, mutant_key)
     vmap_equals_loop(world, keys.pop(), length)
     if eager:
         jit_equals_eager(world, keys.pop())
 
 
 def check_coplayer(
-    policy: str | hosting.CoPlayer, world: Any, key: Key[Array, ""] | None = None, steps: int = 32
+    policy: str | CoPlayer, world: World, key: Key[Array, ""] | None = None, steps: int = 32
 ) -> None:
     """Checks a co-player (its name, or `act(world, state, seat, key)`) on every seat of a world: actions are
     int32 scalars in range, also while absent; jit equals eager, vmap equals a loop, one key one action.
@@ -443,7 +524,13 @@ def check_coplayer(
     Raises AssertionError that names the world, the co-player and the broken rule.
     """
     act = registry.coplayer(policy).act if isinstance(policy, str) else policy
-    name = policy if isinstance(policy, str) else getattr(policy, "__name__", repr(policy))
+    name = (
+        policy
+        if isinstance(policy, str)
+        else type(policy).__name__
+        if not isinstance(policy, FunctionType)
+        else policy.__name__
+    )
     begin_key, play_key, eager_key = jax.random.split(jax.random.key(0) if key is None else key, 3)
     seats, count = range(len(world.spec.seats)), len(world.spec.actions)
 
@@ -462,8 +549,8 @@ def check_coplayer(
         act_key, step_key, presence_key = jax.random.split(key, 3)
         actions = jnp.stack(choose(state, act_key))
         after, _ = world.step(state, actions, step_key)
-        present = state.present & (jax.random.uniform(presence_key, state.present.shape) < 0.9)
-        return dataclasses.replace(after, present=present), (state, actions, act_key)
+        present = state.seats.present & (jax.random.uniform(presence_key, state.seats.present.shape) < 0.9)
+        return with_seats(after, present=present), (state, actions, act_key)
 
     scanned = jax.jit(
         lambda state, key: jax.lax.scan(step, state, jax.random.split(key, steps))[1], compiler_options=QUICK

@@ -18,7 +18,8 @@ from socialrl_envs.pettingzoo import RENDER_FPS, RENDER_MODES, WorldEnv, paralle
 
 
 class NoviceEnv(gymnasium.Env[np.ndarray, np.integer]):
-    """One novice's side of a WorldEnv: its observations, actions, rewards, and infos ("events", "present").
+    """One novice's side of a WorldEnv: its observations, actions, rewards, and infos ("cumulants",
+    "present").
 
     Seeds, pictures and errors are those of `pettingzoo.WorldEnv`. Raises SocialRLError unless there is
     exactly one novice.

@@ -8,12 +8,14 @@ from pathlib import Path
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 from jaxtyping import Bool, Float32, Int32, Key, PyTree
 
 from socialrl_envs import registry
 from socialrl_envs.errors import SocialRLError, unknown
-from socialrl_envs.types import CoPlayer, Policy, State, World
+from socialrl_envs.struct import pytree
+from socialrl_envs.types import CoPlayer, Level, Outcome, Policy, State, World
 
 Functions = Mapping[str, CoPlayer | Policy]
 POLICY_FILES = "socialrl.policy_files"  # entry points: suffix of a file -> function (path) -> Policy
@@ -72,7 +74,8 @@ class Host:
 
 
 def host(world: World, functions: Functions | None = None) -> Host:
-    """The Host of a world. functions: policies by agent name (a trained agent, say), instead of the seats' own.
+    """The Host of a world. functions: policies by agent name (a trained agent, say), instead of the seats'
+    own.
 
     Raises SocialRLError for an unknown agent or policy.
     """
@@ -105,6 +108,49 @@ def _from_file(path: str) -> Policy:
     return readers[kind].load()(path)
 
 
-def out(state: State) -> Bool[Array, " N"]:
-    """Which seats are gone until the end of the episode."""
-    return state.seats.out
+@pytree
+class Episode:
+    """An episode of a world with hosted co-players, between two steps.
+
+    memory: the co-players'. reward: of the step before, for every seat.
+    """
+
+    state: State
+    memory: PyTree
+    reward: Float32[Array, " N"]
+
+
+def begin(host: Host, level: Level, key: Key[Array, ""]) -> Episode:
+    """The start of an episode on this level."""
+    state = host.world.reset(level, key)
+    return Episode(
+        state=state, memory=host.initial_carry(), reward=jnp.zeros(len(host.world.spec.seats), jnp.float32)
+    )
+
+
+def advance(
+    host: Host,
+    episode: Episode,
+    actions: Int32[Array, " N"],
+    driven: Bool[np.ndarray, " N"],
+    key: Key[Array, ""],
+) -> tuple[Episode, Outcome]:
+    """The episode after a step. actions: of the seats that the caller plays. driven: the seats that the host
+    plays.
+    """
+    host_key, step_key = jax.random.split(key)
+    memory = episode.memory
+    if driven.any():
+        hosted, memory = host.act(memory, episode.state, episode.reward, host_key)
+        actions = jnp.where(driven, hosted, actions)
+    state, outcome = host.world.step(episode.state, actions, step_key)
+    return Episode(state=state, memory=memory, reward=outcome.reward), outcome
+
+
+def leaving(before: State, after: State) -> State:
+    """`after`, with seats that went out in this step still present, so that their last view is from where
+    they ended.
+    """
+    seats = after.seats
+    present = seats.present | (seats.out & ~before.seats.out)
+    return dataclasses.replace(after, seats=dataclasses.replace(seats, present=present))

@@ -22,7 +22,8 @@ from jaxtyping import Bool
 
 from socialrl_envs import hosting
 from socialrl_envs.errors import SocialRLError
-from socialrl_envs.types import Level, State, World
+from socialrl_envs.hosting import Episode
+from socialrl_envs.types import CoPlayer, Level, Policy, World
 
 
 class Discrete:
@@ -62,7 +63,7 @@ class JaxMarlEnv:
     of levels (a Level with a leading axis), from which resets draw; None draws a new level at every reset,
     and as in JaxMARL one is drawn at every step (in worlds with costly levels use a pool, or give
     `reset_state`). flatten: observations are vectors. full_infos: also "last_obs" (by agent, before any
-    reset) and "events" (by agent, float32 (K,)); the rest of `infos` is one number per agent.
+    reset) and "cumulants" (by agent, float32 (K,)); the rest of `infos` is one number per agent.
     functions: policies of hosted co-players by agent name, (world, state, seat, key) -> action, instead of
     their own.
 
@@ -78,7 +79,7 @@ class JaxMarlEnv:
         levels: Level | None = None,
         flatten: bool = False,
         full_infos: bool = True,
-        functions: Mapping[str, hosting.CoPlayer] | None = None,
+        functions: Mapping[str, CoPlayer | Policy] | None = None,
     ):
         spec = world.spec
         self.world, self.levels, self.flatten, self.full_infos = world, levels, flatten, full_infos
@@ -89,15 +90,14 @@ class JaxMarlEnv:
             )
         self.agents = [spec.agents[seat] for seat in self.seats]
         self.num_agents = len(self.agents)
-        self._host = hosting.host(world, functions) if hosted else None
+        self._host = hosting.host(world, functions)
+        self._driven = np.isin(np.arange(len(spec.seats)), spec.coplayers) & hosted
         spaces = sys.modules.get(
             "jaxmarl.environments.spaces"
         )  # JaxMARL asks for its own classes, where it is in use
         discrete, box = (spaces.Discrete, spaces.Box) if spaces else (Discrete, Box)
         shape = (int(np.prod(spec.obs_shape)),) if flatten else spec.obs_shape
-        self.observation_spaces = {
-            agent: box(0, 1 if spec.binary_views else 255, shape, jnp.uint8) for agent in self.agents
-        }
+        self.observation_spaces = {agent: box(0, spec.highest, shape, jnp.uint8) for agent in self.agents}
         self.action_spaces = {agent: discrete(len(spec.actions)) for agent in self.agents}
 
     @property
@@ -119,7 +119,7 @@ class JaxMarlEnv:
         """Discrete, as in `world.spec.actions`."""
         return self.action_spaces[agent]
 
-    def reset(self, key: Array) -> tuple[dict[str, Array], State]:
+    def reset(self, key: Array) -> tuple[dict[str, Array], Episode]:
         """A new level and a new episode: (observations, state)."""
         level_key, state_key = jax.random.split(_typed(key))
         if self.levels is None:
@@ -127,12 +127,12 @@ class JaxMarlEnv:
         else:
             index = jax.random.randint(level_key, (), 0, len(self.levels.tiles))
             level = jax.tree.map(lambda x: x[index], self.levels)
-        state = self.world.reset(level, state_key)
+        state = hosting.begin(self._host, level, state_key)
         return self.get_obs(state), state
 
     def step(
-        self, key: Array, state: State, actions: dict[str, Array], reset_state: State | None = None
-    ) -> tuple[dict[str, Array], State, dict[str, Array], dict[str, Array], dict[str, Any]]:
+        self, key: Array, state: Episode, actions: dict[str, Array], reset_state: Episode | None = None
+    ) -> tuple[dict[str, Array], Episode, dict[str, Array], dict[str, Array], dict[str, Any]]:
         """One step, and if it ends the episode the next one begins (in `reset_state`, if given).
 
         Returns (observations, state, rewards, dones with "__all__", infos); see the class for infos.
@@ -149,38 +149,36 @@ class JaxMarlEnv:
         return either(fresh_obs, obs), either(fresh, after), rewards, dones, infos
 
     def step_env(
-        self, key: Array, state: State, actions: dict[str, Array]
-    ) -> tuple[dict[str, Array], State, dict[str, Array], dict[str, Array], dict[str, Any]]:
+        self, key: Array, state: Episode, actions: dict[str, Array]
+    ) -> tuple[dict[str, Array], Episode, dict[str, Array], dict[str, Array], dict[str, Any]]:
         """One step without any reset; returns as `step`."""
-        host_key, step_key = jax.random.split(_typed(key))
         given = jnp.stack(
             [jnp.asarray(actions[agent]).astype(jnp.int32).reshape(()) for agent in self.agents]
         )
-        taken = (
-            given if self._host is None else self._host(state, host_key).at[jnp.array(self.seats)].set(given)
-        )
-        after, outcome = self.world.step(state, taken, step_key)
+        seats = jnp.array(self.seats)
+        taken = jnp.zeros(len(self._driven), jnp.int32).at[seats].set(given)
+        after, outcome = hosting.advance(self._host, state, taken, self._driven, _typed(key))
         obs = self.get_obs(after)
-        terminated = (outcome.terminated | hosting.out(after))[jnp.array(self.seats)]
+        terminated = (outcome.terminated | after.state.seats.out)[seats]
         truncated = outcome.truncated & ~terminated
         infos: dict[str, Any] = {
             "terminated": terminated,
             "truncated": truncated,
-            "present": after.present[jnp.array(self.seats)],
+            "present": after.state.seats.present[seats],
         }
         if self.full_infos:
-            infos |= {"last_obs": obs, "events": self._by_agent(outcome.events)}
+            infos |= {"last_obs": obs, "cumulants": self._by_agent(outcome.cumulants)}
         dones = dict(zip(self.agents, terminated | truncated, strict=True)) | {
             "__all__": outcome.terminated | outcome.truncated
         }
         return obs, after, self._by_agent(outcome.reward), dones, infos
 
-    def get_obs(self, state: State) -> dict[str, Array]:
+    def get_obs(self, state: Episode) -> dict[str, Array]:
         """What every agent sees."""
-        views = self.world.observe(state)
+        views = self.world.observe(state.state)
         return self._by_agent(views.reshape(len(views), -1) if self.flatten else views)
 
-    def get_avail_actions(self, state: State) -> dict[str, Bool[Array, " A"]]:
+    def get_avail_actions(self, state: Episode) -> dict[str, Bool[Array, " A"]]:
         """Every action can always be taken."""
         return {agent: jnp.ones(len(self.world.spec.actions), bool) for agent in self.agents}
 

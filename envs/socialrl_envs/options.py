@@ -20,8 +20,8 @@ META = "socialrl"  # the key of a field's metadata under which its Meaning stand
 class Meaning:
     """What a field means and which values it takes: low <= value <= high, above < value < below, or a choice.
 
-    Bounds hold for every entry of a tuple. choices: the allowed values, or a function that returns them (for names
-    that are discovered late). words: the bound in words where these are clearer than the numbers.
+    Bounds hold for every entry of a tuple. choices: the allowed values, or a function that returns them (for
+    names that are discovered late). words: the bound in words where these are clearer than the numbers.
     """
 
     help: str
@@ -34,7 +34,9 @@ class Meaning:
 
     @property
     def bound(self) -> str:
-        """The allowed values in words, e.g. "in 0..1", "above 0", "one of none, gru, lstm"; "" if any will do."""
+        """The allowed values in words, e.g. "in 0..1", "above 0", "one of none, gru, lstm"; "" if any will
+        do.
+        """
         if self.words:
             return self.words
         if self.choices is not None:
@@ -85,7 +87,8 @@ def meanings(config: type) -> dict[str, Meaning]:
 class Options:
     """Base of every config: values out of the bounds of their fields raise SocialRLError that names the key.
 
-    A subclass with rules about several fields extends `__post_init__` and calls super().__post_init__() first.
+    A subclass with rules about several fields extends `__post_init__` and calls super().__post_init__()
+    first.
     """
 
     def __post_init__(self) -> None:

@@ -34,7 +34,8 @@ except ModuleNotFoundError as missing:
 
 from socialrl_envs import grid, hosting, registry
 from socialrl_envs.errors import SocialRLError, unknown
-from socialrl_envs.types import Outcome, State
+from socialrl_envs.hosting import Episode
+from socialrl_envs.types import CoPlayer, Outcome, Policy, State, World
 
 RENDER_MODES = ("human", "rgb_array", "ansi")
 RENDER_FPS = 8
@@ -65,17 +66,17 @@ def _recipe(name: str, config: dict[str, Any], max_cycles: int | None) -> _Recip
             raise SocialRLError(f"{name}: max_cycles and horizon are one and the same", "give one of them")
         config = config | {"horizon": max_cycles}
     world = registry.make(name, **config)
-    drawn = world.drawn.to_ascii() if world.drawn is not None else ""
-    return _Recipe(f"{name} {world.config!r} {drawn}", world)
+    return _Recipe(world.fingerprint, world)
 
 
-Functions = tuple[tuple[str, hosting.CoPlayer], ...]  # as items, which can be hashed
+Reset = Callable[[Array], tuple[Episode, Array]]
+Step = Callable[[Episode, Array, Array], tuple[Episode, Array, Outcome]]
+Functions = tuple[tuple[str, CoPlayer | Policy], ...]  # as items, which can be hashed
 
 
 @lru_cache(maxsize=32)
-def _compile(world: Any, hosted: bool, functions: Functions) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    """The jitted (reset, step) of an env: key -> (state, obs); (state, actions, key) -> (state, obs,
-    outcome).
+def _compile(world: World, hosted: bool, functions: Functions) -> tuple[Reset, Step]:
+    """The jitted (reset, step) of an env.
 
     The key is the episode's: every step folds its time in, so one seed fixes the whole episode. A seat that
     goes out in this step sees what it would have seen from where it ended; an absent one sees zeros.
@@ -83,20 +84,17 @@ def _compile(world: Any, hosted: bool, functions: Functions) -> tuple[Callable[.
     host = hosting.host(world, dict(functions))
     driven = np.isin(np.arange(len(world.spec.seats)), world.spec.coplayers) & hosted
 
-    def reset(key: Key[Array, ""]) -> tuple[State, UInt8[Array, "N V V C"]]:
+    def reset(key: Key[Array, ""]) -> tuple[Episode, UInt8[Array, "N V V C"]]:
         level_key, state_key = jax.random.split(jax.random.fold_in(key, 0))
-        state = world.reset(world.sample_level(level_key), state_key)
-        return state, world.observe(state)
+        episode = hosting.begin(host, world.sample_level(level_key), state_key)
+        return episode, world.observe(episode.state)
 
     def step(
-        state: State, actions: Int32[Array, " N"], key: Key[Array, ""]
-    ) -> tuple[State, UInt8[Array, "N V V C"], Outcome]:
-        host_key, step_key = jax.random.split(jax.random.fold_in(key, state.time + 1))
-        if hosted:
-            actions = jnp.where(driven, host(state, host_key), actions)
-        after, outcome = world.step(state, actions, step_key)
-        ends = hosting.out(after) & ~hosting.out(state)
-        return after, world.observe(dataclasses.replace(after, present=after.present | ends)), outcome
+        episode: Episode, actions: Int32[Array, " N"], key: Key[Array, ""]
+    ) -> tuple[Episode, UInt8[Array, "N V V C"], Outcome]:
+        now = jax.random.fold_in(key, episode.state.time + 1)
+        after, outcome = hosting.advance(host, episode, actions, driven, now)
+        return after, world.observe(hosting.leaving(episode.state, after.state)), outcome
 
     return jax.jit(reset), jax.jit(step)
 
@@ -106,10 +104,10 @@ class WorldEnv(pettingzoo.ParallelEnv[str, np.ndarray, Any]):
 
     Observations: uint8 (V, V, C), 0 to `world.spec.highest`, channels as in
     `world.spec.channels`. Actions: Discrete, as in `world.spec.actions`.
-    infos[agent]: "events", float32 (K,), the agent's own cumulants of this step, and "present", whether it is
-    on the grid. An absent agent stays in `agents` (PettingZoo lets nobody come back): it sees zeros and its
-    actions do nothing. One that is out for good (`out` in the world's state) terminates and leaves `agents`;
-    its last observation is from where it ended.
+    infos[agent]: "cumulants", float32 (K,), the agent's own cumulants of this step, and "present", whether it
+    is on the grid. An absent agent stays in `agents` (PettingZoo lets nobody come back): it sees zeros and
+    its actions do nothing. One that is out until the end of the episode (`Seats.out`) terminates and leaves
+    `agents`; its last observation is from where it ended.
     functions: policies of hosted co-players by agent name, see the module.
     render_seat: the agent (a hosted co-player may be it) that pictures mark; what it does not see is dimmed.
     `reset(seed=s)` fixes the whole episode and all that follow; `reset()` goes on from there. `options` are
@@ -124,10 +122,10 @@ class WorldEnv(pettingzoo.ParallelEnv[str, np.ndarray, Any]):
 
     def __init__(
         self,
-        world: Any,
+        world: World,
         render_mode: str | None = None,
         hosted: bool = True,
-        functions: Mapping[str, hosting.CoPlayer] | None = None,
+        functions: Mapping[str, CoPlayer | Policy] | None = None,
         render_seat: str | None = None,
     ):
         if render_mode is not None and render_mode not in RENDER_MODES:
@@ -154,12 +152,12 @@ class WorldEnv(pettingzoo.ParallelEnv[str, np.ndarray, Any]):
             a: spaces.Box(0, spec.highest, spec.obs_shape, np.uint8) for a in self.possible_agents
         }
         self._action_spaces = {a: spaces.Discrete(len(spec.actions)) for a in self.possible_agents}
-        self._planes = 1 + max(world.channel_of_tile.values())
+        self._planes = len(spec.tile_channels)
         shape = (spec.height, spec.width, self._planes + len(spec.seats))
         self.state_space = spaces.Box(0, len(grid.DELTAS), shape, np.uint8)
         self._seeds = np.random.default_rng()
         self._key: Array | None = None
-        self._state: State | None = None
+        self._episode: Episode | None = None
         self._recipe: _Recipe | None = None
         self._window: _Window | None = None
         self._reset, self._step = _compile(world, hosted, self.functions)
@@ -173,9 +171,13 @@ class WorldEnv(pettingzoo.ParallelEnv[str, np.ndarray, Any]):
     @property
     def world_state(self) -> State:
         """The functional state behind this env; raises SocialRLError before the first reset."""
-        if self._state is None:
+        return self._begun.state
+
+    @property
+    def _begun(self) -> Episode:
+        if self._episode is None:
             raise SocialRLError(f"{self}: there is no state yet", "call reset() first")
-        return self._state
+        return self._episode
 
     def reset(
         self, seed: int | None = None, options: dict[str, Any] | None = None
@@ -186,13 +188,13 @@ class WorldEnv(pettingzoo.ParallelEnv[str, np.ndarray, Any]):
                 raise SocialRLError(f"seed: {seed}", "it must be 0 or more")
             self._seeds = np.random.default_rng(seed)
         self._key = jax.random.key(int(self._seeds.integers(2**31)))
-        state, observations = self._reset(self._key)
-        self._state, self.agents = state, list(self.possible_agents)
-        present, observations = jax.device_get((state.present, observations))
-        events = np.zeros((len(self.world.spec.seats), len(self.world.spec.cumulants)), np.float32)
+        self._episode, observations = self._reset(self._key)
+        self.agents = list(self.possible_agents)
+        present, observations = jax.device_get((self.world_state.seats.present, observations))
+        cumulants = np.zeros((len(self.world.spec.seats), len(self.world.spec.cumulants)), np.float32)
         if self.render_mode == "human":
             self.render()
-        return self._of_agents(observations), self._infos(events, present)
+        return self._of_agents(observations), self._infos(cumulants, present)
 
     def step(
         self, actions: Mapping[str, Any]
@@ -207,21 +209,21 @@ class WorldEnv(pettingzoo.ParallelEnv[str, np.ndarray, Any]):
                 f"{self}: step() after the episode's end, or before the first", "call reset() first"
             )
         taken = jnp.asarray(self._checked(actions))
-        state, observations, outcome = self._step(self.world_state, taken, self._key)
-        self._state = state
-        present, out, observations, outcome = jax.device_get(
-            (state.present, hosting.out(state), observations, outcome)
-        )
+        assert self._key is not None  # an episode has begun
+        self._episode, observations, outcome = self._step(self._begun, taken, self._key)
+        seats, observations, outcome = jax.device_get((self.world_state.seats, observations, outcome))
         if self.render_mode == "human":
             self.render()
-        terminated = {agent: bool(outcome.terminated or out[self._seat_of[agent]]) for agent in self.agents}
+        terminated = {
+            agent: bool(outcome.terminated or seats.out[self._seat_of[agent]]) for agent in self.agents
+        }
         truncated = {agent: bool(outcome.truncated and not terminated[agent]) for agent in self.agents}
         result = (
             self._of_agents(observations),
             {agent: float(outcome.reward[self._seat_of[agent]]) for agent in self.agents},
             terminated,
             truncated,
-            self._infos(outcome.events, present),
+            self._infos(outcome.cumulants, seats.present),
         )
         self.agents = [agent for agent in self.agents if not (terminated[agent] or truncated[agent])]
         return result
@@ -231,11 +233,11 @@ class WorldEnv(pettingzoo.ParallelEnv[str, np.ndarray, Any]):
         seat that holds 1 + its heading where it stands (0 elsewhere, and if it is absent)."""
         state = jax.device_get(self.world_state)
         view = np.zeros(self.state_space.shape, np.uint8)
-        for tile, channel in self.world.channel_of_tile.items():
-            view[..., channel] |= state.tiles == tile
-        for seat in np.flatnonzero(state.present):
-            row, column = state.position[seat]
-            view[row, column, self._planes + seat] = 1 + state.heading[seat]
+        for channel, tiles in enumerate(self.world.spec.tile_channels):
+            view[..., channel] = np.isin(state.level.tiles, tiles)
+        for seat in np.flatnonzero(state.seats.present):
+            row, column = state.seats.position[seat]
+            view[row, column, self._planes + seat] = 1 + state.seats.heading[seat]
         return view
 
     def render(self) -> np.ndarray | str | None:
@@ -251,7 +253,7 @@ class WorldEnv(pettingzoo.ParallelEnv[str, np.ndarray, Any]):
         from socialrl_envs import render
 
         seat = None if self.render_seat is None else self.world.spec.agents.index(self.render_seat)
-        pixels = render.draw_state(self.world, self.world_state, seat=seat)
+        pixels = render.draw(self.world.picture(self.world_state, seat))
         if self.render_mode == "rgb_array":
             return pixels
         self._window = self._window or _Window(str(self), pixels.shape)
@@ -291,19 +293,21 @@ class WorldEnv(pettingzoo.ParallelEnv[str, np.ndarray, Any]):
     def _of_agents(self, observations: np.ndarray) -> dict[str, np.ndarray]:
         return {agent: np.array(observations[self._seat_of[agent]]) for agent in self.agents}
 
-    def _infos(self, events: np.ndarray, present: np.ndarray) -> dict[str, dict[str, Any]]:
+    def _infos(self, cumulants: np.ndarray, present: np.ndarray) -> dict[str, dict[str, Any]]:
         seats = {agent: self._seat_of[agent] for agent in self.agents}
         return {
-            agent: {"events": np.array(events[i]), "present": bool(present[i])} for agent, i in seats.items()
+            agent: {"cumulants": np.array(cumulants[i]), "present": bool(present[i])}
+            for agent, i in seats.items()
         }
 
     def _text(self) -> str:
         state = jax.device_get(self.world_state)
-        chars = [[grid.CHAR_OF_TILE[int(tile)] for tile in row] for row in state.tiles]
+        chars = [[grid.CHAR_OF_TILE[int(tile)] for tile in row] for row in state.level.tiles]
         legend = [f"step {int(state.time)}/{self.world.spec.horizon}"]
-        for seat in np.flatnonzero(state.present):
+        for seat in np.flatnonzero(state.seats.present):
             char = SEAT_CHARS[seat] if seat < len(SEAT_CHARS) else "@"
-            chars[state.position[seat, 0]][state.position[seat, 1]] = char
+            row, column = state.seats.position[seat]
+            chars[row][column] = char
             legend.append(f"{char} {self.world.spec.agents[seat]}")
         return "\n".join(["".join(row) for row in chars] + ["  ".join(legend)]) + "\n"
 
@@ -346,7 +350,7 @@ class _Window:
         self._clock = pygame.time.Clock()
 
     def show(self, pixels: UInt8[np.ndarray, "h w 3"]) -> None:
-        """Draws the picture, handles the window's events, and waits for the next frame."""
+        """Draws the picture, handles the window's cumulants, and waits for the next frame."""
         self._pygame.event.pump()
         self._screen.blit(self._pygame.surfarray.make_surface(np.transpose(pixels, (1, 0, 2))), (0, 0))
         self._pygame.display.flip()
@@ -361,7 +365,7 @@ def parallel_env(
     *,
     render_mode: str | None = None,
     hosted: bool = True,
-    functions: Mapping[str, hosting.CoPlayer] | None = None,
+    functions: Mapping[str, CoPlayer | Policy] | None = None,
     render_seat: str | None = None,
     max_cycles: int | None = None,
     **config: Any,

@@ -48,8 +48,8 @@ class Task:
     the tiles that a level places at random. cumulants: their names. solid: tiles that nobody can enter.
     targets: tiles that seats that turn may want to go to: planners get action tables to them. params: the
     class of the parameters that a curriculum may vary. random_reset, random_step: whether `reset` and `step`
-    draw at random, and are given a key. changes_tiles: whether `step` changes the tiles. draws_params:
-    whether `draw_params` draws some parameters for every level.
+    draw at random; one that says False must not use its key. changes_tiles: whether `step` changes the tiles.
+    draws_params: whether `draw_params` draws some parameters for every level.
     """
 
     name: ClassVar[str]
@@ -59,8 +59,8 @@ class Task:
     solid: ClassVar[tuple[int, ...]] = (grid.WALL,)
     targets: tuple[int, ...] = ()
     params: ClassVar[type[Params]] = Params
-    random_reset: ClassVar[bool] = False
-    random_step: ClassVar[bool] = False
+    random_reset: ClassVar[bool] = True
+    random_step: ClassVar[bool] = True
     changes_tiles: ClassVar[bool] = False
     draws_params: ClassVar[bool] = False
 
@@ -75,11 +75,11 @@ class Task:
         """Parameters that are drawn anew for every level, such as a hidden order."""
         return {}
 
-    def reset(self, level: Level, key: Key[Array, ""] | None) -> PyTree:
+    def reset(self, level: Level, key: Key[Array, ""]) -> PyTree:
         """The task's own state at the start of an episode on this level."""
         return ()
 
-    def step(self, state: State, moves: Moves, key: Key[Array, ""] | None) -> Effects:
+    def step(self, state: State, moves: Moves, key: Key[Array, ""]) -> Effects:
         """What happens after everybody moved. state: before the step."""
         raise NotImplementedError(f"{type(self).__name__}.step")
 

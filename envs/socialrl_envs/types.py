@@ -1,6 +1,8 @@
-"""The types of the env package: Seat, Level, Params, State, Outcome, WorldSpec, and the World and co-player protocols.
+"""The types of the env package: Seat, Level, Params, State, Outcome, WorldSpec, and the World and co-player
+protocols.
 
-Axis letters: `N` seats, `H` x `W` cells, `V` x `V` view, `C` channels, `A` actions, `K` cumulants, `P` planes of tiles.
+Axis letters: `N` seats, `H` x `W` cells, `V` x `V` view, `C` channels, `A` actions, `K` cumulants, `P` planes
+of tiles.
 """
 
 import dataclasses
@@ -50,7 +52,9 @@ class Seat(Options):
 
 @pytree
 class Params:
-    """The parameters of a level that a curriculum may vary without compiling anew. Worlds add theirs by subclassing."""
+    """The parameters of a level that a curriculum may vary without compiling anew. Worlds add theirs by
+    subclassing.
+    """
 
     size: Float32[Array, ""] = param(
         "cells along a side of the level, walls included; at most the config's", low=5
@@ -75,11 +79,13 @@ class Params:
 
 @pytree
 class Level:
-    """Everything that is drawn at random before an episode; it can be written as ASCII, edited, mutated and replayed.
+    """Everything that is drawn at random before an episode; it can be written as ASCII, edited, mutated and
+    replayed.
 
-    tiles: what lies on each cell. position, heading: where every seat starts. params: the world's Params, or in a level
-    read from text the values that the text names. view, plan: what the world's view and planner derive from the tiles
-    when the level is made (`World.level`), so that a reset costs nothing; empty unless the level is `ready`.
+    tiles: what lies on each cell. position, heading: where every seat starts. params: the world's Params, or
+    in a level read from text the values that the text names. view, plan: what the world's view and planner
+    derive from the tiles when the level is made (`World.level`), so that a reset costs nothing; empty unless
+    the level is `ready`.
     """
 
     tiles: UInt8[Array, "H W"]
@@ -110,7 +116,9 @@ class Level:
         return dataclasses.replace(self, **(changes | {"view": (), "plan": (), "ready": False}))
 
     def to_ascii(self) -> str:
-        """The ASCII picture of this level; `Level.from_ascii` reads tiles, seats and parameters back bit for bit."""
+        """The ASCII picture of this level; `Level.from_ascii` reads tiles, seats and parameters back bit for
+        bit.
+        """
         named = self.params.named() if isinstance(self.params, Params) else self.params
         return ascii_levels.write(self.tiles, self.position, self.heading, named)
 
@@ -119,8 +127,9 @@ class Level:
 class Seats:
     """Where every seat is now. heading: 0 up, 1 right, 2 down, 3 left.
 
-    present: whether it is on the grid; an absent seat is neither seen nor in the way. out: whether it is gone until the
-    end of the episode. prestige: decaying sum of recent rewards, where the view shows it, else None.
+    present: whether it is on the grid; an absent seat is neither seen nor in the way. out: whether it is gone
+    until the end of the episode. prestige: decaying sum of recent rewards, where the view shows it, else
+    None.
     """
 
     position: Int32[Array, "N 2"]
@@ -134,8 +143,8 @@ class Seats:
 class State:
     """One world between two steps.
 
-    level: the level as it is now (its tiles change where the task changes them; its seats are the start). task: what the
-    task keeps besides. time: steps since the reset.
+    level: the level as it is now (its tiles change where the task changes them; its seats are the start).
+    task: what the task keeps besides. time: steps since the reset.
     """
 
     level: Level
@@ -146,9 +155,11 @@ class State:
 
 @pytree
 class Outcome:
-    """What a step brought. cumulants: ground-truth features of the step for every seat; `reward` is a function of them.
+    """What a step brought. cumulants: ground-truth features of the step for every seat; `reward` is a
+    function of them.
 
-    terminated: the task ended in `state`, there is no future. truncated: time ran out, there would have been a future.
+    terminated: the task ended in `state`, there is no future. truncated: time ran out, there would have been
+    a future.
     """
 
     reward: Float32[Array, " N"]
@@ -161,10 +172,12 @@ class Outcome:
 class WorldSpec:
     """The static facts of a world.
 
-    agents: PettingZoo names in seat order. movement: "turning" (left, right, forward) or "cardinal" (up, right, down,
-    left, stay). view: which cells a seat sees. obs_shape: (V, V, C) of one seat's view, dtype uint8. binary_views: whether
-    every entry of a view is 0 or 1. channels: names along C. channels_of_others: those in which other seats appear.
-    tile_channels: for each of the first channels the tiles that it shows. targets: the tiles that action tables lead to.
+    agents: PettingZoo names in seat order. movement: "turning" (left, right, forward) or "cardinal" (up,
+    right, down, left, stay). view: which cells a seat sees. obs_shape: (V, V, C) of one seat's view, dtype
+    uint8. binary_views: whether every entry of a view is 0 or 1. channels: names along C. channels_of_others:
+    those in which other seats appear.
+    tile_channels: for each of the first channels the tiles that it shows. targets: the tiles that action
+    tables lead to.
     """
 
     name: str
@@ -203,7 +216,8 @@ class WorldSpec:
 
 @runtime_checkable
 class World(Protocol):
-    """A gridworld as pure functions: everything is traceable, nothing is jitted inside, nothing resets itself.
+    """A gridworld as pure functions: everything is traceable, nothing is jitted inside, nothing resets
+    itself.
 
     `composed.GridWorld` is the implementation that all built-in worlds share.
     """
@@ -275,7 +289,9 @@ class CoPlayer(Protocol):
 
 @runtime_checkable
 class Policy(Protocol):
-    """A policy that acts on its own observations and keeps a memory, such as a trained agent. Both functions are pure."""
+    """A policy that acts on its own observations and keeps a memory, such as a trained agent. Both functions
+    are pure.
+    """
 
     def initial_carry(self) -> PyTree:
         """The memory at the start of an episode."""
@@ -289,5 +305,7 @@ class Policy(Protocol):
         first: Bool[Array, ""],
         key: Key[Array, ""],
     ) -> tuple[Int32[Array, ""], PyTree]:
-        """(action, carry). reward: of the step before. first: whether an episode starts, so that memory is to be reset."""
+        """(action, carry). reward: of the step before. first: whether an episode starts, so that memory is to
+        be reset.
+        """
         ...

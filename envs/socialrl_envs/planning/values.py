@@ -39,7 +39,10 @@ def cardinal_values(
 
 
 def turning_values(
-    gain: Float32[Array, "H W"], solid: Bool[Array, "H W"], value: Float32[Array, "4 H W"], discount: float
+    gain: Float32[Array, "H W"],
+    solid: Bool[Array, "H W"],
+    value: Float32[Array, "4 H W"],
+    discount: float = DISCOUNT,
 ) -> Float32[Array, "3 4 H W"]:
     """`move_values` for seats that turn: the worth of left, right and forward from each (heading, cell)."""
     entering = jnp.where(gain > 0, gain, gain + discount * value)

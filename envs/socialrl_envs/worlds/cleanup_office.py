@@ -81,7 +81,6 @@ class CleanupOffice(Task):
     name = "cleanup_office"
     params = OfficeParams
     cumulants = ("litter", "desk")
-    random_reset = random_step = True
     changes_tiles = True
     draws_params = True
 
@@ -118,13 +117,13 @@ class CleanupOffice(Task):
         workers = np.isin(np.arange(len(self.roster.seats)), self.roster.coplayers)[:, None]
         return {"desks": (workers & (rank < self.config.errands)).astype(jnp.float32)}
 
-    def reset(self, level: Level, key: Any) -> Errands:
+    def reset(self, level: Level, key: Key[Array, ""]) -> Errands:
         """Draws which desk comes first."""
         own = level.params.desks > 0
         before = jax.random.randint(key, own.shape[:1], 0, own.shape[1], dtype=jnp.int32)
         return Errands(desk=next_desk(own, before), dropped=jnp.int32(0))
 
-    def step(self, state: State, moves: Moves, key: Any) -> Effects:
+    def step(self, state: State, moves: Moves, key: Key[Array, ""]) -> Effects:
         """See the module's docstring."""
         tiles, position, params = state.level.tiles, moves.seats.position, state.level.params
         under, present, own = grid.at(tiles, position), moves.seats.present, params.desks > 0

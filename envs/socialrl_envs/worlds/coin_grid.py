@@ -47,7 +47,7 @@ class CoinGrid(Task):
 
     name = "coin_grid"
     params = CoinParams
-    random_step = True
+    random_reset = False
     changes_tiles = True
 
     def __init__(self, config: Config, roster: Roster):
@@ -69,7 +69,7 @@ class CoinGrid(Task):
             defaults.append(tuple(1.0 if k in liked or colours == 1 else -1.0 for k in range(colours)))
         return {"preferences": preferences_of(self.roster, defaults, "colour")}
 
-    def step(self, state: State, moves: Moves, key: Any) -> Effects:
+    def step(self, state: State, moves: Moves, key: Key[Array, ""]) -> Effects:
         """Every seat takes the coin under it (of several the first in the order of moves); taken coins come back."""
         tiles, seats = state.level.tiles, moves.seats
         under = grid.at(tiles, seats.position)

@@ -18,7 +18,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from jaxtyping import Bool, Float32, UInt8
+from jaxtyping import Bool, Float32, Key, UInt8
 
 from socialrl_envs import grid, picture
 from socialrl_envs.configs import CardinalConfig
@@ -74,9 +74,9 @@ class FloodedRoad(Task):
 
     name = "flooded_road"
     params = FloodParams
+    random_step = False
     solid = (grid.WALL, grid.WATER)
     items = (grid.GOAL,)
-    random_reset = True
 
     def __init__(self, config: Config, roster: Roster):
         super().__init__(config, roster)
@@ -95,11 +95,11 @@ class FloodedRoad(Task):
         table = preferences_of(self.roster, [default] * len(self.roster.seats), "cumulant")
         return {"preferences": table, "flood": self.config.flood}
 
-    def reset(self, level: Level, key: Any) -> Flood:
+    def reset(self, level: Level, key: Key[Array, ""]) -> Flood:
         """Draws whether the bridge is flooded."""
         return Flood(flooded=jax.random.uniform(key) < level.params.flood)
 
-    def step(self, state: State, moves: Moves, key: None) -> Effects:
+    def step(self, state: State, moves: Moves, key: Key[Array, ""]) -> Effects:
         """A seat on a goal arrives, one on a flooded bridge drowns, and both are out."""
         under, present = grid.at(state.level.tiles, moves.seats.position), moves.seats.present
         arrived = present & (under == grid.GOAL)

@@ -14,7 +14,7 @@ from typing import Any
 
 import jax.numpy as jnp
 from jax import Array
-from jaxtyping import Float32, Int8
+from jaxtyping import Float32, Int8, Key
 
 from socialrl_envs import grid
 from socialrl_envs.configs import TurningConfig
@@ -64,6 +64,7 @@ class GoalCycle(Task):
 
     name = "goal_cycle"
     params = OrderParams
+    random_reset = random_step = False
     cumulants = ("right_goal", "wrong_goal", "first_goal", "same_goal")
 
     def __init__(self, config: Config, roster: Roster):
@@ -80,11 +81,11 @@ class GoalCycle(Task):
         """The penalty in units of the reward."""
         return jnp.abs(level.params.penalty) / level.params.reward
 
-    def reset(self, level: Level, key: None) -> Place:
+    def reset(self, level: Level, key: Key[Array, ""]) -> Place:
         """Nobody has a place in the cycle yet."""
         return Place(place=jnp.full(len(self.roster.seats), -1, jnp.int8))
 
-    def step(self, state: State, moves: Moves, key: None) -> Effects:
+    def step(self, state: State, moves: Moves, key: Key[Array, ""]) -> Effects:
         """Every seat that has stepped onto a tile is paid or punished."""
         goal, before = (
             target_under(state.level.tiles, moves, self.targets),

@@ -15,7 +15,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from jaxtyping import Bool, Float32
+from jaxtyping import Bool, Float32, Key
 
 from socialrl_envs import grid
 from socialrl_envs.configs import TurningConfig
@@ -57,6 +57,7 @@ class GoalSearch(Task):
 
     name = "goal_search"
     params = SearchParams
+    random_reset = random_step = False
     cumulants = ("found",)
     targets = items = (grid.GOAL,)
 
@@ -78,7 +79,7 @@ class GoalSearch(Task):
         sees = np.isin(seats, self.roster.coplayers) & (self.config.shown_to == "coplayers")
         return np.stack([np.ones_like(sees), sees], axis=1)
 
-    def step(self, state: State, moves: Moves, key: None) -> Effects:
+    def step(self, state: State, moves: Moves, key: Key[Array, ""]) -> Effects:
         """Every seat that arrives is paid and goes back, or is out."""
         found = target_under(state.level.tiles, moves, self.targets) >= 0
         reward = jnp.where(found, state.level.params.reward, 0.0)

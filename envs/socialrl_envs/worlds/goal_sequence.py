@@ -72,6 +72,7 @@ class GoalSequence(Task):
 
     name = "goal_sequence"
     params = SequenceParams
+    random_reset = random_step = False
     draws_params = True
     cumulants = ("right_goal", "wrong_goal", "finished")
 
@@ -107,11 +108,11 @@ class GoalSequence(Task):
         shown = jnp.any(kinds[:, :, None, None] & tiles, axis=1)
         return jnp.concatenate([(level.tiles == grid.WALL)[None], shown])
 
-    def reset(self, level: Level, key: None) -> Progress:
+    def reset(self, level: Level, key: Key[Array, ""]) -> Progress:
         """Nobody has visited anything."""
         return Progress(place=jnp.zeros(len(self.roster.seats), jnp.int8))
 
-    def step(self, state: State, moves: Moves, key: None) -> Effects:
+    def step(self, state: State, moves: Moves, key: Key[Array, ""]) -> Effects:
         """Every seat that has stepped onto a tile is paid; at the end of a trial all that are present go back."""
         goal, place = target_under(state.level.tiles, moves, self.targets), state.task.place.astype(jnp.int32)
         busy = (goal >= 0) & (place < self.config.goals)
