@@ -1,7 +1,7 @@
 """Hashes of trajectories of every world, by options: the guard of a rewrite of the worlds.
 
-    python -m tests.envs.golden            compares every entry of golden.json with what the code does now
-    python -m tests.envs.golden --write    writes golden.json anew
+    python -m tests.envs.trajectories            compares every entry of trajectories.json with what the code does now
+    python -m tests.envs.trajectories --write    writes trajectories.json anew
 
 An entry is the SHA-256 of the levels, actions, rewards, cumulants, endings and observations of some episodes, in which
 co-players are hosted and novices act at random.
@@ -21,7 +21,7 @@ import numpy as np
 import socialrl_envs
 from socialrl_envs import Seat
 
-FILE = Path(__file__).with_name("golden.json")
+FILE = Path(__file__).with_name("trajectories.json")
 EPISODES, STEPS = 3, 48
 COMPANY = {
     name: (Seat(policy=name, skill=0.7),) * 2 for name in ("planner", "noisy", "wanderer", "anti_expert", "reckless")
@@ -115,7 +115,7 @@ def everything() -> dict[str, tuple[str, dict[str, Any], bool]]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--write", action="store_true", help="write golden.json anew")
+    parser.add_argument("--write", action="store_true", help="write trajectories.json anew")
     parser.add_argument("--only", default="", help="entries whose name contains this")
     options = parser.parse_args()
     recorded = {} if options.write else json.loads(FILE.read_text())
