@@ -81,4 +81,7 @@ def lived(name: str = "goal_cycle", steps: int = 12, extras: bool = False, **con
 
 
 if __name__ == "__main__":
-    save(Path(__file__).parent / "golden" / f"v{VERSION}.npz", lived(extras=True, size=7, goals=2, experts=1))
+    save(
+        Path(__file__).parent / "golden" / f"v{VERSION}.npz",
+        lived("goal_sequence", extras=True, size=7, experts=1),
+    )
