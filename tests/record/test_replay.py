@@ -295,10 +295,9 @@ def test_every_released_version_opens(version):
     assert old.picture(1, old.steps(1)).present.any()
     assert old.value_unit == (None if version < 3 else "reward")
     turning = version > 1  # the file of version 1 is of coin_grid
+    kind, size = "egocentric" if turning else "partial", old.obs_shape[0]
     assert old.movement == ("turning" if turning else "cardinal")
-    assert old.view == ViewSpec(
-        kind="egocentric" if turning else "partial", size=old.obs_shape[0], occlusion=turning
-    )
+    assert old.view == ViewSpec(kind=kind, size=size, occlusion=turning)
     assert len(old.colours) == len(old.agents)
 
 
