@@ -19,6 +19,8 @@ from socialrl.record.resimulation import checksums, fields
 from socialrl.rollout import Trace, demonstrate
 from socialrl.types import Demonstration, Learner, Scale, Timestep
 from socialrl_envs.hosting import host
+from socialrl_envs.picture import order_notes
+from socialrl_envs.picture_adapter import movement_of, picture_of, view_of
 from socialrl_envs.types import State, World
 
 
@@ -170,9 +172,29 @@ def to_replay(
         checksum=np.stack(
             [checksums({name: leaf[e] for name, leaf in by_field.items()}) for e in range(len(length))]
         ),
-        scale=scale,
+        value_unit=scale,
+        **_pictured(world, states, after),
         **_extras(explained or {}, states, world, longest),
     )
+
+
+def _pictured(world: World, states: State, states_kept: slice) -> dict[str, Any]:
+    """What a replay needs to be drawn, from states with leaves (B, T, ...): fields of a Replay."""
+    kept = jax.tree.map(lambda leaf: leaf[:, states_kept], states)
+    places = np.ndindex(kept.tiles.shape[:2])
+    pictures = [picture_of(world, jax.tree.map(lambda leaf, at=at: leaf[at], kept)) for at in places]
+    found: dict[str, Any] = {
+        "movement": movement_of(world),
+        "view": view_of(world),
+        "colours": pictures[0].seat_colours(),
+    }
+    if any(p.notes is not None and (p.notes != order_notes(p.tiles)).any() for p in pictures):
+        notes = [order_notes(p.tiles) if p.notes is None else p.notes for p in pictures]
+        found["notes"] = np.stack(notes).reshape(kept.tiles.shape)
+    if any(p.kinds is not None and p.kinds.any() for p in pictures):
+        kinds = [np.zeros_like(p.tiles) if p.kinds is None else p.kinds for p in pictures]
+        found["kinds"] = np.stack(kinds).reshape(kept.tiles.shape)
+    return found
 
 
 def _extras(explained: Mapping[str, Any], states: State, world: World, longest: int) -> dict[str, Any]:

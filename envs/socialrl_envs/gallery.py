@@ -1,10 +1,8 @@
-"""The pages of the docs: for every world a picture, its rules, channels, options, a level, and code that
-runs.
+"""Pages about the worlds for the documentation, one per world: picture, rules, channels, options, a level, code.
 
     python -m socialrl_envs.gallery [--out docs/worlds]
 
-What a page says is taken from the code: the world's docstring, that of its Config, its spec. PNGs need
-Pillow.
+All text is taken from the code: the docstrings of a world's module and of its Config, and its spec.
 """
 
 import argparse
@@ -20,6 +18,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from socialrl_envs import registry, render
+from socialrl_envs.picture_adapter import picture_of
 from socialrl_envs.types import Level
 
 CELL = 24  # pixels
@@ -98,12 +97,18 @@ def sample(name: str) -> tuple[Any, Any, Level]:
 
 
 def picture(world: Any, state: Any, cell: int = CELL) -> UInt8[np.ndarray, "h w 3"]:
-    """All that there is; beside it what the first seat has in sight, if that is less."""
+    """An image of the whole state, and beside it of what the first seat has in view, if that is less."""
     whole = render.draw_state(world, state, cell)
-    if render.seen_by(world, state, 0).all():
+    if sees_all(world, state):
         return whole
     part = render.draw_state(world, state, cell, seat=0)
     return np.concatenate([whole, np.full((len(whole), GAP, 3), 255, np.uint8), part], axis=1)
+
+
+def sees_all(world: Any, state: Any) -> bool:
+    """Whether the first seat has the whole grid in view."""
+    seen = picture_of(world, state, 0).visible
+    return seen is None or bool(seen.all())
 
 
 def page(name: str) -> str:
@@ -111,20 +116,20 @@ def page(name: str) -> str:
     world, state, level = sample(name)
     spec, module = world.spec, inspect.getmodule(type(world))
     title, _, rules = inspect.cleandoc(module.__doc__ or "").partition("\n\n")
-    beside = "" if render.seen_by(world, state, 0).all() else f" Right: what `{spec.agents[0]}` has in sight."
+    beside = "" if sees_all(world, state) else f" Right: what `{spec.agents[0]}` has in view."
     bounds = "0 or 1" if spec.binary_views else "0 to 255"
     parts = [
         f"# {name}",
         title,
         f"![{name}]({name}.png)",
-        f"All there is, as the experimenter knows it: seats see nothing of the yellow notes.{beside}",
+        f"The whole state. Yellow notes mark what seats are not shown.{beside}",
         f"## Rules\n\n{rules}",
         f"## What a seat sees and does\n\nObservation: uint8 {spec.obs_shape}, {bounds}. Actions: {_list(spec.actions)}.\n\n"
         f"Channels: {_list(spec.channels)}. Other seats are seen in {_list(spec.channels_of_others)}.\n\n"
         f"Cumulants (`events`, per seat and step): {_list(spec.cumulants)}.\n\n"
         f"Numbers that may differ per level, without compiling anew: {_list(world.numbers)}.",
         f"## Options\n\n{options(type(world.config))}",
-        f"## Who may live there\n\n`Seat(policy=...)` takes:\n\n{coplayers()}",
+        f"## Who acts\n\n`Seat(policy=...)` takes:\n\n{coplayers()}",
         f"## A level\n\n```text\n{drawing(level)}\n```",
         f"## Code\n\n{SNIPPETS.format(name=name)}",
     ]
@@ -158,7 +163,7 @@ def options(config: type) -> str:
 
 def coplayers() -> str:
     """The co-players, each with the first line of its file."""
-    lines = ["- `learner`: a novice. The others are co-players, which the world hosts:"]
+    lines = ["- `learner`: a novice. All others are co-players, whose actions come from the world's host:"]
     for name in registry.coplayer_names():
         lines.append(f"- `{name}`: {(registry.coplayer(name).__doc__ or '').splitlines()[0]}")
     return "\n".join(lines)
@@ -182,10 +187,6 @@ def write(out: Path) -> list[Path]:
     """Writes all pages and pictures into a folder, and the table of contents above it; returns what was
     written.
     """
-    try:
-        from PIL import Image
-    except ModuleNotFoundError as missing:
-        raise ModuleNotFoundError(f"{missing}: pip install pillow", name=missing.name) from missing
     out.mkdir(parents=True, exist_ok=True)
     texts = {out / f"{name}.md": page(name) for name in registry.names()} | {
         out.parent / "README.md": contents()
@@ -194,7 +195,7 @@ def write(out: Path) -> list[Path]:
         path.write_text(text, encoding="utf-8")
     pictures = [out / f"{name}.png" for name in registry.names()]
     for path in pictures:
-        Image.fromarray(picture(*sample(path.stem)[:2])).save(path, optimize=True)
+        path.write_bytes(render.to_png(picture(*sample(path.stem)[:2])))
     return [*texts, *pictures]
 
 

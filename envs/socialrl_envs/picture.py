@@ -36,7 +36,7 @@ class Picture:
     whether figures show where they face.
     seat: the seat that is marked, or None. visible: the cells in view of that seat, framed, while the others
     are dimmed; None if nothing is dimmed.
-    notes: per cell the code of a character (1-9, A-Z, ~) on a small yellow note in its corner, 0 for none:
+    notes: per cell the code of a character (0-9, A-Z, ~) on a small yellow note in its corner, 0 for none:
     what seats are not shown. None: the number of every goal in the hidden order.
     kinds: per cell how a goal looks, 1..KINDS, or 0 for the plain look; HIDDEN for a thing of any tile that
     is not drawn. None: 0 everywhere.

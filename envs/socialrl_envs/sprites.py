@@ -1,7 +1,7 @@
 """Anti-aliased pictures of one cell, in numpy: shapes as signed distances, drawn larger and averaged.
 
-A `Sprite` is float32 (cell, cell, 4), colours 0..1 multiplied by their alpha. Coordinates are in cells, (0,
-0) is the middle.
+A `Sprite` is float32 (cell, cell, 4): RGB in 0..1, multiplied by alpha, then alpha. Coordinates are in
+cells, with (0, 0) in the middle; x grows to the right and y downwards.
 """
 
 import itertools
@@ -9,6 +9,8 @@ from functools import lru_cache
 
 import numpy as np
 from jaxtyping import Float32
+
+from socialrl_envs.glyphs import GLYPHS
 
 Sprite = Float32[np.ndarray, "cell cell 4"]
 Field = Float32[np.ndarray, "s s"]
@@ -19,50 +21,9 @@ Point = tuple[Real, Real]
 TINY = 10  # pixels: in smaller cells faces, letters and marks would only blur the colour
 WHITE, BLACK = (255, 255, 255), (0, 0, 0)
 
-# Strokes on a grid of 4 x 6; each word is one stroke through the points "xy".
-GLYPHS: dict[str, str] = {
-    "1": "1120 2026 1636",
-    "2": "011030414206 0646",
-    "3": "01103041423313 334445361605",
-    "4": "3036 300444",
-    "5": "400002324345361605",
-    "6": "3010010516364544331304",
-    "7": "004016",
-    "8": "103041423313020110 1304051636454433",
-    "9": "1636454130100102133342",
-    "A": "062046 1434",
-    "B": "00063645443303 0030414233",
-    "C": "4130100105163645",
-    "D": "00062645412000",
-    "E": "40000646 0333",
-    "F": "400006 0333",
-    "G": "41301001051636454323",
-    "H": "0006 4046 0343",
-    "I": "1030 2026 1636",
-    "J": "4045361605",
-    "K": "0006 4003 0346",
-    "L": "000646",
-    "M": "0600234046",
-    "N": "06004640",
-    "O": "103041453616050110",
-    "P": "06003041423303",
-    "Q": "103041453616050110 2446",
-    "R": "06003041423303 2346",
-    "S": "413010010213334445361605",
-    "T": "0040 2026",
-    "U": "000516364540",
-    "V": "002640",
-    "W": "0016233640",
-    "X": "0046 4006",
-    "Y": "002340 2326",
-    "Z": "00400646",
-}
-
 
 def oversample(cell: int) -> int:
-    """How much larger a cell of that size is drawn: edges are smooth anyway, only details of a pixel or less
-    need it.
-    """
+    """How many times larger a cell of that size is drawn before it is averaged; a large cell needs less."""
     return 4 if cell <= 40 else 2
 
 
@@ -96,7 +57,7 @@ def segment(x: Field, y: Field, a: Point, b: Point, width: Real) -> Field:
 
 
 def polygon(x: Field, y: Field, points: tuple[Point, ...]) -> Field:
-    """Signed distance (near the edge) to a convex polygon, its corners given clockwise as seen on the screen."""
+    """Signed distance (near the edge) to a convex polygon, its corners clockwise as seen on the screen."""
     sides = []
     for (ax, ay), (bx, by) in zip(points, points[1:] + points[:1], strict=True):
         length = float(np.hypot(bx - ax, by - ay))
@@ -105,7 +66,7 @@ def polygon(x: Field, y: Field, points: tuple[Point, ...]) -> Field:
 
 
 def glyph(x: Field, y: Field, char: str, cx: Real, cy: Real, height: Real, width: Real) -> Field:
-    """Signed distance to a digit 1-9 or a letter A-Z, `height` high, in strokes of `width`."""
+    """Signed distance to a digit or a letter A-Z, `height` high, in strokes of `width`."""
     unit = height / 6
     strokes = []
     for word in GLYPHS[char].split():
@@ -159,7 +120,7 @@ COIN_COLOURS: tuple[Colour, ...] = ((222, 74, 84), (52, 158, 106), (59, 122, 214
 
 
 def _mark(c: Canvas, kind: int, r: float) -> Field:
-    """What is stamped on a coin besides its colour: triangle, square, ring, plus."""
+    """Signed distance to the mark of a coin: triangle, square, ring or plus, by its colour."""
     x, y = c.x, c.y
     if kind == 0:
         return polygon(x, y, ((0, -r), (r * 0.9, r * 0.62), (-r * 0.9, r * 0.62)))
@@ -188,7 +149,7 @@ def coin(cell: int, kind: int) -> Sprite:
     return c.sprite()
 
 
-# The plates of goals: of one that shows no kind, then of the kinds.
+# The plate of a goal in the plain look, and those of the kinds.
 PLAIN_PLATE: Colour = (112, 84, 168)
 PLATES: tuple[Colour, ...] = (
     (176, 74, 56),
@@ -205,7 +166,7 @@ PLATES: tuple[Colour, ...] = (
 
 @lru_cache(maxsize=256)
 def goal(cell: int, kind: int | None = None) -> Sprite:
-    """A plate with a target, or with the colour and the mark of a kind, 0..8."""
+    """A goal: a plate with a target, or in the colour and with the mark of a kind, 0..8."""
     c = Canvas(cell)
     c.paint(box(c.x, c.y, 0, 0.03, 0.34, 0.34, 0.1), BLACK, 0.2, soft=0.08)
     shape = box(c.x, c.y, 0, 0, 0.34, 0.34, 0.1)
@@ -226,7 +187,10 @@ NOTE, INK = (255, 226, 122), (60, 48, 16)
 
 @lru_cache(maxsize=256)
 def note(cell: int, text: str) -> Sprite:
-    """A small note in the corner of a cell, for what seats cannot know: a digit, or "~" for a flood."""
+    """A small yellow note in the corner of a cell, for what seats are not shown.
+
+    text: a digit, a capital letter, or "~" for a flood; the note is blank for any other character.
+    """
     c = Canvas(cell)
     x, y, half = 0.3, 0.3, 0.185
     c.paint(box(c.x, c.y, x, y + 0.015, half, half, 0.05), BLACK, 0.3, soft=0.05)
@@ -237,7 +201,7 @@ def note(cell: int, text: str) -> Sprite:
         for dy in (-0.06, 0.05):
             wave = np.abs(c.y - y - dy - 0.03 * np.sin((c.x - x) * 40).astype(np.float32)) - 0.022
             c.paint(np.maximum(wave, np.abs(c.x - x) - 0.13), (30, 90, 170))
-    else:
+    elif text in GLYPHS:
         c.paint(glyph(c.x, c.y, text, x, y, 0.27, 0.06), INK)
     return c.sprite()
 
@@ -259,7 +223,7 @@ def litter(cell: int) -> Sprite:
 
 @lru_cache(maxsize=64)
 def strange(cell: int) -> Sprite:
-    """A tile that this program does not know."""
+    """The sign for a tile that has no sprite."""
     c = Canvas(cell)
     c.paint(np.abs(box(c.x, c.y, 0, 0, 0.27, 0.27, 0.06)) - 0.02, (150, 110, 190))
     c.paint(segment(c.x, c.y, (-0.13, -0.13), (0.13, 0.13), 0.05), (150, 110, 190))

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from socialrl.record.atomic import open_atomic
+from socialrl.record.safe_json import Json, read_json
 from socialrl_envs.errors import SocialRLError
 
 MAX_BYTES = 2**30  # of all arrays together, uncompressed
@@ -63,7 +64,7 @@ def write(
     header: dict[str, Any],
     arrays: dict[str, np.ndarray],
     kind: Kind,
-    check: Callable[[Any, dict[str, np.ndarray], str], None],
+    check: Callable[[Json, dict[str, np.ndarray], str], None],
 ) -> None:
     """Writes an archive, all or nothing. check(header as it will be read, arrays, path) raises if they do not
     fit together; nothing is written then, nor if it could not be read back."""
@@ -71,7 +72,7 @@ def write(
         text = json.dumps(header, ensure_ascii=False)
     except (TypeError, ValueError) as error:
         raise SocialRLError(f"{path}: the {kind.word}'s header cannot be JSON: {error}") from error
-    check(json.loads(text), arrays, str(path))
+    check(read_json(text, f"{path}: header"), arrays, str(path))
     data = np.frombuffer(text.encode("utf-8"), np.uint8)
     if (
         data.nbytes > MAX_HEADER
@@ -120,7 +121,7 @@ class Reader:
             raise SocialRLError(f"{self.where}: {size} of arrays, a {kind.word} has at most {most}")
         return members
 
-    def _header(self) -> Any:
+    def _header(self) -> Json:
         member, where = self.members.get("header"), self.where
         if member is None:
             raise self.kind.foreign(where)
@@ -130,10 +131,7 @@ class Reader:
         dtype, shape = self._peek(member)
         if dtype != np.uint8 or len(shape) != 1:
             raise SocialRLError(f"{where}: header: it must be bytes of text, not {dtype} {shape}")
-        try:
-            return json.loads(self._array(member, dtype, shape).tobytes().decode("utf-8"))
-        except (ValueError, RecursionError) as error:
-            raise SocialRLError(f"{where}: header: not readable as JSON ({error})") from error
+        return read_json(self._array(member, dtype, shape).tobytes(), f"{where}: header")
 
     def _head(self, file: Any, name: str) -> tuple[np.dtype, tuple[int, ...], bool]:
         """What an array's first bytes say of it: dtype, shape, and whether it is in Fortran's order."""

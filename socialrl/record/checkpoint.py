@@ -20,6 +20,7 @@ import orbax.checkpoint as ocp
 from jaxtyping import PyTree
 
 from socialrl.record.atomic import write_text
+from socialrl.record.safe_json import read_json
 from socialrl_envs.errors import SocialRLError
 
 FORMAT, VERSION = "socialrl-checkpoint", 1
@@ -191,8 +192,8 @@ def _manifest(path: Path) -> dict[str, Any]:
     if not file.is_file():
         raise SocialRLError(f"{path}: not a checkpoint of socialrl", "it has no manifest.json")
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
+        content = read_json(file.read_bytes(), str(file))
+    except SocialRLError as error:
         raise _damaged(path, "manifest.json is not whole") from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise SocialRLError(

@@ -1,8 +1,7 @@
-"""Demonstrations: what could be seen of some seats' steps, everything but rewards, in a file that numpy alone
-opens.
+"""Demonstrations: what can be observed of the steps of some seats, without rewards, in a file for numpy.
 
     found = read_demonstrations("demos.npz")
-    found.steps                 # a Demonstration, leaves (T, B, K, ...): steps, episodes side by side, recorded seats
+    found.steps                 # a Demonstration, leaves (T, B, K, ...): steps, episodes, recorded seats
     found.check_fits(spec)      # or SocialRLError: views or actions of another world
 
 `socialrl record` and `socialrl play` write such files; docs/demonstrations.md describes them.
@@ -18,6 +17,7 @@ import numpy as np
 from jaxtyping import Int32
 
 from socialrl.record import archive, schema
+from socialrl.record.safe_json import Json
 from socialrl.types import Demonstration
 from socialrl_envs.errors import SocialRLError
 from socialrl_envs.types import WorldSpec
@@ -54,13 +54,13 @@ HEADER: schema.Keys = {
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class Demonstrations:
-    """Episodes side by side. Where one is over, padding follows: `present` is False and `last` True there.
+    """The steps of some seats in recorded episodes, and where they were recorded.
 
-    steps: leaves (T, B, K, ...), T steps of the longest episode, B episodes, K recorded seats. world: its
-    name and options.
+    steps: leaves (T, B, K, ...), T steps of the longest episode, B episodes, K recorded seats; after the end
+    of an episode comes padding, where `present` is False and `last` True. world: its name and options.
     agents: names of all seats. seats: names of the recorded ones, in the order of axis K. actors: what acted
     on each of these, e.g. "planner" or "person". actions, channels, obs_shape: as in the world's spec. seed:
-    what the episodes were drawn from.
+    that the episodes were drawn from.
     """
 
     steps: Demonstration
@@ -76,15 +76,17 @@ class Demonstrations:
 
     @property
     def length(self) -> Int32[np.ndarray, " B"]:
-        """How many steps each episode has."""
+        """The number of steps of each episode."""
         return (np.argmax(np.asarray(self.steps.last[..., 0]), axis=0) + 1).astype(np.int32)
 
     def check_fits(self, spec: WorldSpec) -> None:
-        """Raises SocialRLError unless who learns in a world of this spec sees and does what was seen and done
-        here.
-        """
-        for name in ("obs_shape", "channels", "actions"):
-            here, there = getattr(self, name), getattr(spec, name)
+        """Raises SocialRLError unless a world of this spec has the same views, channels and actions."""
+        pairs = {
+            "obs_shape": (self.obs_shape, spec.obs_shape),
+            "channels": (self.channels, spec.channels),
+            "actions": (self.actions, spec.actions),
+        }
+        for name, (here, there) in pairs.items():
             if here != there:
                 raise SocialRLError(
                     f"demonstrations of {self.world['name']}: {name} {here}, in {spec.name} {there}",
@@ -93,11 +95,9 @@ class Demonstrations:
 
 
 def write_demonstrations(path: str | Path, demonstrations: Demonstrations) -> None:
-    """Writes a file, all or nothing. Raises SocialRLError if its parts do not fit together or it would be too
-    large.
-    """
-    facts = {key: getattr(demonstrations, key) for key in HEADER if key not in ("format", "version")}
-    arrays = {name: np.asarray(getattr(demonstrations.steps, name)) for name in ARRAYS}
+    """Writes a file, all or nothing. Raises SocialRLError if its parts do not fit together, or are too large."""
+    facts = {key: value for key, value in vars(demonstrations).items() if key != "steps"}
+    arrays = {name: np.asarray(array) for name, array in vars(demonstrations.steps).items()}
     archive.write(path, {"format": FORMAT, "version": VERSION, **facts}, arrays, KIND, _check)
 
 
@@ -109,18 +109,18 @@ def read_demonstrations(path: str | Path) -> Demonstrations:
     """
     where = str(path)
     with archive.reading(path, KIND) as found:
-        _check_header(found.header, where)
+        header = _check_header(found.header, where)
         layout = found.layout()
-        _check_layout(found.header, layout, where)
+        _check_layout(header, layout, where)
         arrays = found.arrays(layout)
-        _check_values(arrays, len(found.header["actions"]), where)
+        _check_values(arrays, len(header["actions"]), where)
     steps = Demonstration(**{name: jnp.asarray(array) for name, array in arrays.items()})
-    facts = {key: _tuple(value) for key, value in found.header.items() if key not in ("format", "version")}
+    facts = {key: _tuple(value) for key, value in header.items() if key not in ("format", "version")}
     return Demonstrations(steps=steps, **facts)
 
 
 def size_in_bytes(steps: int, episodes: int, seats: int, obs_shape: Sequence[int]) -> int:
-    """Bytes of all arrays of a file, uncompressed; `archive.MAX_BYTES` is the most that is read."""
+    """The bytes of all arrays of a file, uncompressed; at most `archive.MAX_BYTES` are read."""
     one = sum(
         np.dtype(dtype).itemsize * (int(np.prod(obs_shape)) if "V" in axes else 1)
         for dtype, axes in ARRAYS.values()
@@ -128,14 +128,15 @@ def size_in_bytes(steps: int, episodes: int, seats: int, obs_shape: Sequence[int
     return one * steps * episodes * seats
 
 
-def _check(header: Any, arrays: dict[str, np.ndarray], where: str) -> None:
-    _check_header(header, where)
-    _check_layout(header, {name: (array.dtype, array.shape) for name, array in arrays.items()}, where)
-    _check_values(arrays, len(header["actions"]), where)
+def _check(header: Json, arrays: dict[str, np.ndarray], where: str) -> None:
+    found = _check_header(header, where)
+    _check_layout(found, {name: (array.dtype, array.shape) for name, array in arrays.items()}, where)
+    _check_values(arrays, len(found["actions"]), where)
 
 
-def _check_header(header: Any, where: str) -> None:
-    schema.check_header(header, HEADER, FORMAT, READABLE, KIND, where)
+def _check_header(header: Json, where: str) -> dict[str, Any]:
+    """The header, if it is one of demonstrations; raises SocialRLError for any other."""
+    header = schema.check_header(header, HEADER, FORMAT, READABLE, KIND, where)
     seats = len(header["seats"])
     rules = {
         f"seats must be among the {len(header['agents'])} agents": set(header["seats"])
@@ -145,6 +146,7 @@ def _check_header(header: Any, where: str) -> None:
         == header["obs_shape"][2],
     }
     schema.check_rules(rules, KIND, where)
+    return header
 
 
 def _check_layout(header: dict[str, Any], layout: archive.Layout, where: str) -> None:
@@ -170,6 +172,6 @@ def _check_values(arrays: dict[str, np.ndarray], actions: int, where: str) -> No
         raise SocialRLError(f"{where}: array last must be the same for all seats of an episode")
 
 
-def _tuple(value: Any) -> Any:
-    """Lists as tuples."""
+def _tuple(value: Json) -> Any:
+    """Lists as tuples; all else as it is."""
     return tuple(_tuple(item) for item in value) if isinstance(value, list) else value

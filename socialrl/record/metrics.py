@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from socialrl.record.atomic import write_text
+from socialrl.record.safe_json import read_json
 from socialrl_envs.errors import SocialRLError
 
 
@@ -41,8 +42,8 @@ def _read(path: Path) -> tuple[list[dict[str, Any]], list[str], bool]:
     records, lines = [], text.splitlines(keepends=True)
     for number, line in enumerate(lines, start=1):
         try:
-            record = json.loads(line) if line.endswith("\n") else None
-        except ValueError:
+            record = read_json(line, f"{path}, line {number}") if line.endswith("\n") else None
+        except SocialRLError:
             record = None
         if isinstance(record, dict):
             records.append(record)

@@ -4,45 +4,63 @@
     replay.share(episode=0)         # {"self": 0.6, "expert_0": 0.3, "expert_1": 0.1}
     image = draw(replay.picture(episode=0, t=12))
 
-The format is in `replay_format.py`. It needs neither learners nor a display.
+The format is in `replay_format.py`. Reading and drawing a replay needs no learner, no world and no display.
 """
 
 import dataclasses
-import re
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Bool, Float32, Int8, Int32, Shaped, UInt8, UInt32
 
-from socialrl.record import archive
+from socialrl.record import archive, filmstrip
 from socialrl.record import replay_format as form
+from socialrl.record.safe_json import Json
 from socialrl_envs.errors import SocialRLError
-from socialrl_envs.render import Picture, seat_colours
+from socialrl_envs.picture import Picture
 from socialrl_envs.sprites import Colour
+from socialrl_envs.visibility import Movement, ViewSpec
 
-DISCOUNT, AHEAD = 0.95, 40  # per step, and steps, of where a seat goes
-HEX = re.compile("#[0-9a-fA-F]{6}")
+DISCOUNT, AHEAD = 0.95, 40  # of the predicted occupancy: per step, and how many steps
+
+StateArray = Literal["tiles", "position", "heading", "present", "checksum", "notes", "kinds"]
+StepArray = Literal[
+    "action",
+    "reward",
+    "terminated",
+    "truncated",
+    "source",
+    "values",
+    "influence",
+    "step_key",
+    "spread",
+    "observed",
+    "prediction",
+    "occupancy",
+]
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Replay:
-    """Episodes as they were seen and decided; `E` episodes, `T` steps in the longest, axes as in the
-    annotations.
+    """Recorded episodes and their decisions: `E` episodes, `T` steps in the longest, other axes as annotated.
 
-    State t of an episode is before its step t; the last state follows its last step. source: whom the novice
-    followed in a step, a number into `sources`. values: what each source held each action worth to the
-    novice, NaN where it has none.
-    source_seats: the seat of each source, None for "self". level: what was drawn before the episodes, by
-    field.
-    scale: whether `values` are worths in units of reward or logits of a policy; None where that was not
-    recorded.
+    State t of an episode is before its step t; the last state follows its last step.
 
-    What follows is None in replays that have none. checksum: of every state, see `resimulation.py`, which
-    begins with `start`, the fields of the first states. spread: how far an ensemble was apart about `values`,
-    NaN where none was asked. observed: what the novices saw next, 255 as the highest entry; prediction: what
-    they expected to see. occupancy: where a novice expects to be in the next AHEAD steps, discounted by
-    DISCOUNT a step, if it does what it believes its source would do; 255 the likeliest cell.
+    sources: "self" and then whom a novice may follow; source_seats: the seat of each, None for "self".
+    source: whom a novice followed in a step, an index into `sources`. values: the value of each action to the novice
+    by each source, NaN where there is none; value_unit: whether these are in units of reward or logits of a
+    policy, None where that was not recorded.
+    movement, view, colours: how the world is drawn, see `socialrl_envs.picture` and
+    `socialrl_envs.visibility`. notes, kinds: of every cell in every state, as in Picture; None for the
+    defaults.
+
+    None where they were not recorded: checksum, of every state, see `resimulation.py`, together with `start`,
+    the fields of the first states. spread: disagreement of an ensemble about `values`, NaN where there is
+    none. observed: the next view of each novice, with 255 for the highest entry; prediction: what the novice
+    predicted of it. occupancy: where a novice predicts to be in the next AHEAD steps, discounted by DISCOUNT
+    per step, if it acts as its source would; 255 in the most likely cell.
     """
 
     world: dict[str, Any]
@@ -60,6 +78,9 @@ class Replay:
     seed: int
     step: int
     versions: dict[str, str]
+    movement: Movement
+    view: ViewSpec
+    colours: tuple[Colour, ...]
 
     length: Int32[np.ndarray, " E"]
     action: Int8[np.ndarray, "E T N"]
@@ -81,48 +102,54 @@ class Replay:
     observed: UInt8[np.ndarray, "E T M V U C"] | None = None
     prediction: UInt8[np.ndarray, "E T M V U C"] | None = None
     occupancy: UInt8[np.ndarray, "E T M H W"] | None = None
+    notes: UInt8[np.ndarray, "E T+1 H W"] | None = None
+    kinds: UInt8[np.ndarray, "E T+1 H W"] | None = None
     level: dict[str, Shaped[np.ndarray, "E ..."]] = dataclasses.field(default_factory=dict)
     start: dict[str, Shaped[np.ndarray, "E ..."]] = dataclasses.field(default_factory=dict)
-    scale: str | None = None
-
-    @property
-    def colours(self) -> tuple[Colour, ...]:
-        """RGB of every seat: the one that the world's options give it, else the usual one of its place."""
-        given: list[Any] = []
-        for group in ("novices", "experts", "coplayers"):
-            seats = self.world.get(group)  # a list of them, or how many
-            if isinstance(seats, int):
-                given += [None] * min(seats, len(self.agents))
-            elif isinstance(seats, list | tuple):
-                given += [seat.get("colour") if isinstance(seat, dict) else None for seat in seats]
-        sound = [one if isinstance(one, str) and HEX.fullmatch(one) else None for one in given]
-        return seat_colours(len(self.agents), sound[: len(self.agents)])
+    value_unit: Literal["reward", "logit"] | None = None
 
     @property
     def episodes(self) -> int:
-        """How many episodes there are."""
+        """The number of episodes."""
         return len(self.length)
 
     def steps(self, episode: int) -> int:
-        """How many steps an episode has; it has one state more."""
+        """The number of steps of an episode, which has one state more."""
         return int(self.length[episode])
 
-    def states(self, name: str, episode: int) -> np.ndarray:
-        """An array of states (`tiles`, `position`, `heading`, `present`, `checksum`) of one episode, without
-        padding.
+    def states(self, name: StateArray, episode: int) -> Shaped[np.ndarray, "states ..."]:
+        """An array of states of one episode, without padding. Raises SocialRLError if it was not recorded."""
+        return self._array(name)[episode, : self.steps(episode) + 1]
+
+    def during(self, name: StepArray, episode: int) -> Shaped[np.ndarray, "steps ..."]:
+        """An array of steps of one episode, without padding. Raises SocialRLError if it was not recorded."""
+        return self._array(name)[episode, : self.steps(episode)]
+
+    def _array(self, name: StateArray | StepArray) -> Shaped[np.ndarray, "E ..."]:
+        found = arrays(self).get(name)
+        if found is None:
+            raise SocialRLError(f"this replay of {self.experiment}, {self.arm}, holds no array {name}")
+        return found
+
+    def picture(self, episode: int, t: int, seat: int | None = None) -> Picture:
+        """State t of an episode, 0 <= t <= steps(episode), ready for `socialrl_envs.render.draw`.
+
+        seat: it is marked, and what it does not see is dimmed. Raises SocialRLError for another t.
         """
-        return getattr(self, name)[episode, : self.steps(episode) + 1]
-
-    def during(self, name: str, episode: int) -> np.ndarray:
-        """An array of steps (`action`, `reward`, `source`, `values`, ...) of one episode, without padding."""
-        return getattr(self, name)[episode, : self.steps(episode)]
-
-    def picture(self, episode: int, t: int) -> Picture:
-        """State t of an episode, 0 <= t <= steps(episode), ready for `socialrl_envs.render.draw`."""
         if not 0 <= t <= self.steps(episode):
             raise SocialRLError(f"step {t} of episode {episode}: it has states 0..{self.steps(episode)}")
         at = (episode, t)
-        return Picture(self.tiles[at], self.position[at], self.heading[at], self.present[at], self.colours)
+        picture = Picture(
+            tiles=self.tiles[at],
+            position=self.position[at],
+            heading=self.heading[at],
+            present=self.present[at],
+            colours=self.colours,
+            headings=self.movement == "turning",
+            notes=None if self.notes is None else self.notes[at],
+            kinds=None if self.kinds is None else self.kinds[at],
+        )
+        return picture if seat is None else picture.seen_by(seat, self.view)
 
     def share(self, episode: int | None = None, novice: int = 0) -> dict[str, float]:
         """The share of steps on which each source was followed, by one novice (its number among the novices).
@@ -143,56 +170,111 @@ class Replay:
         seat = self.source_seats[source]
         return self.novices[novice] if seat is None else seat
 
+    def __repr__(self) -> str:
+        episodes = "1 episode" if self.episodes == 1 else f"{self.episodes} episodes"
+        shape = f"{episodes} of up to {self.length.max()} steps, {len(self.agents)} seats"
+        return f"<Replay: {self.experiment}, {self.arm}, seed {self.seed}, {shape}>"
 
-def _header(replay: Replay) -> dict[str, Any]:
-    own = {key: getattr(replay, key) for key in form.HEADER if key not in ("format", "version")}
-    return {"format": form.FORMAT, "version": form.VERSION, **own}
+    def _repr_png_(self) -> bytes:
+        return filmstrip.png(self)
+
+    def _repr_html_(self) -> str:
+        return filmstrip.html(self)
 
 
-def _arrays(replay: Replay) -> dict[str, np.ndarray]:
-    named = {name: getattr(replay, name) for name in (*form.ARRAYS, *form.OPTIONAL)}
-    groups = {prefix + key: a for prefix, part in _groups(replay).items() for key, a in part.items()}
+def arrays(replay: Replay) -> dict[str, Shaped[np.ndarray, "E ..."]]:
+    """The recorded arrays of a replay by name, without those of its level and its first states."""
+    found = {
+        "length": replay.length,
+        "tiles": replay.tiles,
+        "position": replay.position,
+        "heading": replay.heading,
+        "present": replay.present,
+        "action": replay.action,
+        "reward": replay.reward,
+        "terminated": replay.terminated,
+        "truncated": replay.truncated,
+        "source": replay.source,
+        "values": replay.values,
+        "influence": replay.influence,
+        "reset_key": replay.reset_key,
+        "step_key": replay.step_key,
+        "checksum": replay.checksum,
+        "spread": replay.spread,
+        "observed": replay.observed,
+        "prediction": replay.prediction,
+        "occupancy": replay.occupancy,
+        "notes": replay.notes,
+        "kinds": replay.kinds,
+    }
+    return {name: array for name, array in found.items() if array is not None}
+
+
+def _header(replay: Replay) -> dict[str, Json]:
     return {
-        name: np.ascontiguousarray(array) for name, array in (named | groups).items() if array is not None
+        "format": form.FORMAT,
+        "version": form.VERSION,
+        "world": replay.world,
+        "agents": list(replay.agents),
+        "novices": list(replay.novices),
+        "sources": list(replay.sources),
+        "source_seats": list(replay.source_seats),
+        "actions": list(replay.actions),
+        "cumulants": list(replay.cumulants),
+        "channels": list(replay.channels),
+        "obs_shape": list(replay.obs_shape),
+        "preferences": None if replay.preferences is None else [list(row) for row in replay.preferences],
+        "experiment": replay.experiment,
+        "arm": replay.arm,
+        "seed": replay.seed,
+        "step": replay.step,
+        "versions": replay.versions,
+        "value_unit": replay.value_unit,
+        "movement": replay.movement,
+        "view": dataclasses.asdict(replay.view),
+        "colours": ["#{:02x}{:02x}{:02x}".format(*colour) for colour in replay.colours],
     }
 
 
-def _groups(replay: Replay) -> dict[str, dict[str, np.ndarray]]:
-    return {form.LEVEL: replay.level, form.START: replay.start}
-
-
 def save(path: str | Path, replay: Replay) -> None:
-    """Writes a replay, all or nothing. Raises SocialRLError if its parts do not fit together; nothing is
-    written then.
+    """Writes a replay, all or nothing. Raises SocialRLError, and writes nothing, if its parts do not fit
+    together.
     """
-    archive.write(path, _header(replay), _arrays(replay), form.KIND, _check)
+    groups = {form.LEVEL: replay.level, form.START: replay.start}
+    named = arrays(replay) | {prefix + key: a for prefix, part in groups.items() for key, a in part.items()}
+    flat = {name: np.ascontiguousarray(array) for name, array in named.items()}
+    archive.write(path, _header(replay), flat, form.KIND, _check)
 
 
-def _check(header: Any, arrays: dict[str, np.ndarray], where: str) -> None:
-    form.check_header(header, where)
-    form.check_layout(header, {name: (a.dtype, a.shape) for name, a in arrays.items()}, where)
+def _check(header: Json, arrays: dict[str, np.ndarray], where: str) -> None:
+    current = form.check_header(header, where)
+    form.check_layout(current, {name: (a.dtype, a.shape) for name, a in arrays.items()}, where)
     form.check_values(arrays, where)
 
 
 def load(path: str | Path) -> Replay:
-    """Reads a replay and checks all of it before anything large is allocated.
+    """Reads a replay; everything is checked before anything large is allocated, and no code of a world runs.
 
     Raises SocialRLError that names the file and the cause if it is missing, truncated, foreign, oversized or
     hostile.
     """
     where = str(path)
     with archive.reading(path, form.KIND) as found:
-        form.check_header(found.header, where)
+        header = form.check_header(found.header, where)
         layout = found.layout()
-        form.check_layout(found.header, layout, where)
+        form.check_layout(header, layout, where)
         arrays = found.arrays(layout)
         form.check_values(arrays, where)
     level, start = (_pop(arrays, prefix) for prefix in (form.LEVEL, form.START))
-    fields: dict[str, Any] = {
-        key: _freeze(value) for key, value in found.header.items() if key not in ("format", "version")
-    }
-    fields.update(arrays)
+    fields: dict[str, Any] = _fields(header) | arrays
     return Replay(**fields, level=level, start=start)
+
+
+def _fields(header: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a Replay that a header of the newest keys holds."""
+    own = {key: _freeze(value) for key, value in header.items() if key not in ("format", "version")}
+    rgb = [tuple(bytes.fromhex(colour.removeprefix("#"))) for colour in header["colours"]]
+    return own | {"view": ViewSpec(**header["view"]), "colours": tuple(rgb)}
 
 
 def _pop(arrays: dict[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
@@ -200,6 +282,6 @@ def _pop(arrays: dict[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
     return {name.removeprefix(prefix): arrays.pop(name) for name in list(arrays) if name.startswith(prefix)}
 
 
-def _freeze(value: Any) -> Any:
+def _freeze(value: Json) -> Any:
     """Lists as tuples; objects as they are."""
     return tuple(_freeze(item) for item in value) if isinstance(value, list) else value

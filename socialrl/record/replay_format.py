@@ -1,26 +1,34 @@
-"""The replay format, version 3, as tables: what the header holds, what the arrays hold, and how both are
-checked.
+"""The replay format, version 4, as tables: what the header and the arrays hold, and how both are checked.
 
-Axis letters of the arrays: `E` episodes, `T` longest episode, `N` seats, `M` novices, `S` sources, `A`
-actions, `H` x `W` cells, `V` x `U` x `C` one view. Version 1 had none of the optional arrays after
-`checksum`, and no `start_` arrays; versions 1 and 2 had no `scale` in the header.
+Axis letters of the arrays: `E` episodes, `T` steps of the longest episode, `N` seats, `M` novices, `S`
+sources, `A` actions, `H` x `W` cells, `V` x `U` x `C` one view.
+
+Version 4 holds all that a picture needs, so that a file can be shown without the code of its world: movement,
+view and colours in the header, notes and kinds as arrays. Older versions are read too, see
+`replay_versions.py`.
 """
 
+import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
 from socialrl.record import schema
 from socialrl.record.archive import Kind, Layout
+from socialrl.record.replay_versions import table_of, upgraded
+from socialrl.record.safe_json import Json
 from socialrl_envs.errors import SocialRLError, nearest
+from socialrl_envs.picture import HIDDEN, KINDS
+from socialrl_envs.visibility import Movement, ViewKind, ViewSpec
 
-FORMAT, VERSION, READABLE = "socialrl-replay", 3, (1, 2, 3)
+FORMAT, VERSION, READABLE = "socialrl-replay", 4, (1, 2, 3, 4)
 KIND = Kind(
     word="replay",
     origin="name a file that `socialrl run` wrote into replays/",
     smaller="record fewer or shorter episodes",
 )
+HEX = re.compile("#[0-9a-fA-F]{6}")
 
 # name -> dtype and axes. `T+1` counts states, `T` steps; rows past an episode's length are padding.
 ARRAYS: dict[str, tuple[str, str]] = {
@@ -45,9 +53,30 @@ OPTIONAL: dict[str, tuple[str, str]] = {
     "observed": ("uint8", "E T M V U C"),
     "prediction": ("uint8", "E T M V U C"),
     "occupancy": ("uint8", "E T M H W"),
+    "notes": ("uint8", "E T+1 H W"),
+    "kinds": ("uint8", "E T+1 H W"),
 }
 # Optional arrays `level_<field>` and `start_<field>`: any numbers, first axis E.
 LEVEL, START = "level_", "start_"
+
+
+def _is_view(value: Any) -> bool:
+    """Whether a header's value holds the fields of a ViewSpec that can be."""
+    if not isinstance(value, dict) or value.keys() != {"kind", "size", "occlusion"}:
+        return False
+    kind, size, occlusion = value["kind"], value["size"], value["occlusion"]
+    if kind not in get_args(ViewKind) or not schema.is_count(size) or not isinstance(occlusion, bool):
+        return False
+    try:
+        ViewSpec(kind=kind, size=size, occlusion=occlusion)
+    except SocialRLError:
+        return False
+    return size <= 255
+
+
+def _is_colours(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(one, str) and HEX.fullmatch(one) for one in value)
+
 
 HEADER: schema.Keys = {
     "format": (lambda v: v == FORMAT, f'"{FORMAT}"'),
@@ -70,39 +99,43 @@ HEADER: schema.Keys = {
     "seed": schema.COUNT,
     "step": schema.COUNT,
     "versions": schema.VERSIONS,
-    "scale": (lambda v: v in (None, "reward", "logit"), '"reward", "logit" or null'),
+    "value_unit": (lambda v: v in (None, "reward", "logit"), '"reward", "logit" or null'),
+    "movement": (lambda v: v in get_args(Movement), '"turning" or "cardinal"'),
+    "view": (_is_view, "an object with kind, size and occlusion of a view"),
+    "colours": (_is_colours, 'a list of "#rrggbb"'),
 }
-SINCE = {"scale": 3}  # keys of the header that are younger than the format
 
 
-def check_header(header: Any, where: str) -> None:
-    """Raises SocialRLError unless this is the header of a replay of a version that can be read. where: named
-    in errors.
+def check_header(header: Json, where: str) -> dict[str, Any]:
+    """The header of a replay in the keys of this version, whichever readable version the file is of.
+
+    where: named in errors. Raises SocialRLError unless this is the header of a replay that can be read.
     """
     version = header.get("version") if isinstance(header, dict) else None
-    young = {key for key, since in SINCE.items() if version in READABLE and version < since}
-    schema.check_header(
-        header, {k: v for k, v in HEADER.items() if k not in young}, FORMAT, READABLE, KIND, where
-    )
-    seats, sources, cumulants = len(header["agents"]), len(header["sources"]), len(header["cumulants"])
+    table = table_of(HEADER, version)
+    header = schema.check_header(header, table, FORMAT, READABLE, KIND, where)
+    current = upgraded(header)
+    seats, sources, cumulants = len(current["agents"]), len(current["sources"]), len(current["cumulants"])
     rules = {
-        f"novices must be different seats below {seats}": len(set(header["novices"]))
-        == len(header["novices"])
-        and max(header["novices"]) < seats,
-        f"source_seats must be {sources}, one per source, below {seats}": len(header["source_seats"])
+        f"novices must be different seats below {seats}": len(set(current["novices"]))
+        == len(current["novices"])
+        and max(current["novices"]) < seats,
+        f"source_seats must be {sources}, one per source, below {seats}": len(current["source_seats"])
         == sources
-        and max(header["source_seats"][1:], default=0) < seats,
-        f"channels must be {header['obs_shape'][2]}, as in obs_shape": len(header["channels"])
-        == header["obs_shape"][2],
-        f"preferences must be {seats} x {cumulants}": header["preferences"] is None
-        or [len(row) for row in header["preferences"]] == [cumulants] * seats,
+        and max(current["source_seats"][1:], default=0) < seats,
+        f"channels must be {current['obs_shape'][2]}, as in obs_shape": len(current["channels"])
+        == current["obs_shape"][2],
+        f"preferences must be {seats} x {cumulants}": current["preferences"] is None
+        or [len(row) for row in current["preferences"]] == [cumulants] * seats,
+        f"colours must be {seats}, one per seat": len(current["colours"]) == seats,
         "there may be at most 255 seats, and 127 sources and actions": seats <= 255
-        and max(sources, len(header["actions"])) <= 127,
+        and max(sources, len(current["actions"])) <= 127,
     }
     schema.check_rules(rules, KIND, where)
+    return current
 
 
-def check_layout(header: dict[str, Any], layout: Layout, where: str) -> None:
+def check_layout(header: Mapping[str, Any], layout: Layout, where: str) -> None:
     """Raises SocialRLError unless names, dtypes and shapes are those of a replay with this header. Reads no
     array.
     """
@@ -133,6 +166,11 @@ def check_values(arrays: Mapping[str, np.ndarray], where: str) -> None:
     schema.check_range("heading", arrays["heading"], 0, 3, where)
     schema.check_range("action", arrays["action"], 0, actions - 1, where)
     schema.check_range("source", arrays["source"], 0, sources - 1, where)
+    if "notes" in arrays:
+        schema.check_range("notes", arrays["notes"], 0, 126, where)  # codes of ASCII characters
+    if "kinds" in arrays:
+        kinds = arrays["kinds"]
+        schema.check_range("kinds", kinds[kinds != HIDDEN], 0, KINDS, where)
     if not np.isfinite(arrays["reward"]).all():
         raise SocialRLError(f"{where}: array reward holds numbers that are not finite")
     for name in ("values", "influence", "spread"):

@@ -1,7 +1,8 @@
-"""Tables that say what the header and the arrays of a file hold, and the checks of a file against them.
+"""Tables of what the header and the arrays of a file hold, and the checks of a file against them.
 
-A header's table: key -> (check, what it should be); all keys are required, and no others are known. An
-array's: name -> (dtype, axes), e.g. ("float32", "E T+1 N 2"); a letter has the same size wherever it stands.
+The table of a header: key -> (check, the allowed values in words); all keys are required, others are refused.
+The table of arrays: name -> (dtype, axes), e.g. ("float32", "E T+1 N 2"); a letter has the same size wherever
+it stands.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from socialrl.record.archive import Kind, Layout
+from socialrl.record.safe_json import Json
 from socialrl_envs.errors import SocialRLError, nearest
 from socialrl_envs.sprites import Real
 
@@ -52,10 +54,10 @@ def is_matrix(value: Any) -> bool:
     return rows and all(is_number(x) for row in value for x in row)
 
 
-# What every header holds, and what most do.
+# Entries that several tables share.
 VERSION = (is_count, "a whole number")
 NAME = (is_name, "a name")
-NAMES = (is_names, "a list of names, none of them twice")
+NAMES = (is_names, "a list of different names")
 COUNT = (is_count, "a whole number")
 WORLD = (
     lambda v: isinstance(v, dict) and is_name(v.get("name")),
@@ -69,12 +71,12 @@ VERSIONS = (
 
 
 def check_header(
-    header: Any, table: Keys, name: str, readable: Sequence[int], kind: Kind, where: str
-) -> None:
-    """Raises SocialRLError unless this is a header by the table, of the format of that name, in a version
-    that can be read.
+    header: Json, table: Keys, name: str, readable: Sequence[int], kind: Kind, where: str
+) -> dict[str, Any]:
+    """The header, if it is one by the table, of the format of that name, in a version that can be read.
 
-    where: named in errors."""
+    where: named in errors. Raises SocialRLError for any other header.
+    """
     if not isinstance(header, dict) or header.get("format") != name:
         raise kind.foreign(where)
     version = header.get("version")
@@ -91,10 +93,11 @@ def check_header(
             raise SocialRLError(f"{where}: header: {key} is missing", DAMAGED.format(kind.word))
         if not check(header[key]):
             raise SocialRLError(f"{where}: header: {key} must be {wanted}", DAMAGED.format(kind.word))
+    return header
 
 
 def check_rules(rules: Mapping[str, bool], kind: Kind, where: str) -> None:
-    """Raises SocialRLError for the first rule, what keys of a header must have in common, that does not hold."""
+    """Raises SocialRLError for the first of these rules between keys of a header that does not hold."""
     for rule, holds in rules.items():
         if not holds:
             raise SocialRLError(f"{where}: header: {rule}", DAMAGED.format(kind.word))
@@ -103,10 +106,12 @@ def check_rules(rules: Mapping[str, bool], kind: Kind, where: str) -> None:
 def check_arrays(
     layout: Layout, required: Arrays, optional: Arrays, sizes: dict[str, int], kind: Kind, where: str
 ) -> None:
-    """Raises SocialRLError unless the arrays of these tables have the right dtypes and shapes; others are not
-    looked at.
+    """Raises SocialRLError unless the arrays of these tables have the right dtypes and shapes.
 
-    sizes: of axis letters, as far as they are known; the others get theirs from the arrays."""
+    Arrays of other names are not checked.
+
+    sizes: of the axis letters that are known; those of the others are added from the arrays.
+    """
     for name in required.keys() - layout.keys():
         raise SocialRLError(f"{where}: array {name} is missing", DAMAGED.format(kind.word))
     for name, (dtype, axes) in {**required, **optional}.items():
@@ -118,7 +123,7 @@ def check_arrays(
 
 
 def _match(name: str, shape: tuple[int, ...], axes: str, sizes: dict[str, int], where: str) -> None:
-    """Fits a shape to axis letters; letters that are met for the first time get their size from it."""
+    """Raises SocialRLError unless the shape has these axes; adds the sizes of new axis letters to `sizes`."""
     letters = axes.split()
     ok = len(shape) == len(letters)
     for size, letter in zip(shape, letters, strict=False):
@@ -132,10 +137,10 @@ def _match(name: str, shape: tuple[int, ...], axes: str, sizes: dict[str, int], 
 
 
 def check_sizes(sizes: Mapping[str, int], words: Mapping[str, str], where: str) -> None:
-    """Raises SocialRLError if there is not one of something. words: axis letter -> what it counts."""
+    """Raises SocialRLError if an axis has size 0. words: axis letter -> what the axis counts."""
     for axis, word in words.items():
         if sizes[axis] < 1:
-            raise SocialRLError(f"{where}: there is not one {word} in it")
+            raise SocialRLError(f"{where}: it has no {word}")
 
 
 def check_range(name: str, array: np.ndarray, low: Real, high: Real, where: str) -> None:
@@ -147,6 +152,6 @@ def check_range(name: str, array: np.ndarray, low: Real, high: Real, where: str)
 
 
 def check_bools(name: str, array: np.ndarray, where: str) -> None:
-    """Raises SocialRLError if a bool array holds a byte that is neither: one from a file may hold any."""
+    """Raises SocialRLError if a bool array holds a byte other than 0 and 1, as one from a file may."""
     if array.view(np.uint8).max(initial=0) > 1:
         raise SocialRLError(f"{where}: array {name} holds something that is neither true nor false")

@@ -127,8 +127,7 @@ def _frame(scene: _Scene, step: int, ribbon: Image.Image) -> Image.Image:
     wide, high = scene.world
     frame = Image.new("RGB", (scene.width, high + LINE * (1 + len(replay.novices)) + scene.ribbon), PAPER)
     picture = dataclasses.replace(replay.picture(scene.episode, step), colours=_seats(replay, scene.colours))
-    headings = "forward" in replay.actions
-    image = draw(picture, cell=scene.cell, seat=replay.novices[0], headings=headings)
+    image = draw(dataclasses.replace(picture, seat=replay.novices[0]), cell=scene.cell)
     frame.paste(Image.fromarray(image), ((scene.width - wide) // 2, 0))
     frame.paste(ribbon, (0, frame.height - scene.ribbon))
     pen = ImageDraw.Draw(frame)

@@ -1,7 +1,6 @@
 """Run folders as tidy data: a `Study` holds the arms of one or several runs. Files are all that is read."""
 
 import dataclasses
-import json
 import math
 import re
 from collections.abc import Callable, Sequence
@@ -12,6 +11,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from socialrl.config import read_run_config
+from socialrl.record.safe_json import read_json
 from socialrl_envs.errors import SocialRLError
 
 _REPLAY = re.compile(r"(?P<arm>.+)-seed(?P<seed>\d+)\.npz")
@@ -245,9 +245,9 @@ def _read_lines(
         if not line.strip():
             continue
         try:
-            data = whole(json.loads(line))
+            data = whole(read_json(line, "this line"))
             result.append((_text(data, "arm"), parse(data)))
-        except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
+        except (ValueError, TypeError, KeyError, OverflowError) as error:
             if number == len(lines):  # no newline after it
                 notes.append(f"{path.name}, line {number} was cut short while being written and is left out.")
                 break

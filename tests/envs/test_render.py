@@ -4,6 +4,7 @@
 """
 
 import dataclasses
+import io
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,8 +12,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from socialrl_envs import Seat, grid, make, names
+from socialrl_envs import Seat, grid, make, names, tiles
 from socialrl_envs.errors import SocialRLError
+from socialrl_envs.picture import HIDDEN, in_view
+from socialrl_envs.picture_adapter import picture_of, view_of
 from socialrl_envs.render import (
     OKABE_ITO,
     Picture,
@@ -20,12 +23,12 @@ from socialrl_envs.render import (
     draw_figures,
     draw_ground,
     draw_state,
-    picture_of,
     places,
     seat_colours,
-    seen_by,
+    to_png,
 )
 from socialrl_envs.types import Level
+from socialrl_envs.visibility import ViewSpec
 
 GOLDEN = Path(__file__).parent / "golden"
 GALLERY = """
@@ -42,15 +45,33 @@ GALLERY = """
 
 
 def gallery() -> Picture:
-    tiles = np.array([[grid.TILE_OF_CHAR[c] for c in row] for row in GALLERY.split()], np.uint8)
+    drawn = np.array([[grid.TILE_OF_CHAR[c] for c in row] for row in GALLERY.split()], np.uint8)
     position = np.array([[1, 1], [3, 1], [6, 2], [6, 2], [7, 4], [7, 4], [7, 4], [1, 8]])
-    return Picture(tiles, position, np.array([0, 1, 2, 3, 0, 1, 2, 3]), np.array([True] * 7 + [False]))
+    return Picture(
+        tiles=drawn,
+        position=position,
+        heading=np.array([0, 1, 2, 3, 0, 1, 2, 3]),
+        present=np.array([True] * 7 + [False]),
+    )
 
 
+def nobody(cells: np.ndarray) -> Picture:
+    none = np.zeros(0, int)
+    return Picture(tiles=cells, position=none.reshape(0, 2), heading=none, present=none.astype(bool))
+
+
+AROUND = ViewSpec(kind="partial", size=5)
+
+
+def with_headings() -> Picture:
+    return dataclasses.replace(gallery(), headings=True)
+
+
+# name -> picture, pixels of a cell, theme
 CASES = {
-    "light_16": {"cell": 16},
-    "dark_24_headings": {"cell": 24, "theme": "dark", "headings": True},
-    "light_20_view": {"cell": 20, "seat": 1, "view": 5},
+    "light_16": (gallery(), 16, "light"),
+    "dark_24_headings": (with_headings(), 24, "dark"),
+    "light_20_view": (gallery().seen_by(1, AROUND), 20, "light"),
 }
 
 
@@ -82,7 +103,7 @@ def drawn_by_hand(text: str, hidden: dict) -> SimpleNamespace:
 
 def images() -> dict[str, np.ndarray]:
     """All that is kept as a golden image, drawn now."""
-    result = {name: draw(gallery(), **options) for name, options in CASES.items()}
+    result = {name: draw(*case) for name, case in CASES.items()}
     for name, (text, seat, hidden) in WORLDS.items():
         size = len(text.split()[0])
         world = (
@@ -116,7 +137,7 @@ def test_every_world_has_a_golden_image_and_all_are_small():
 
 @pytest.mark.parametrize("cell", [1, 2, 5, 31, 100])
 def test_any_cell_size(cell):
-    image = draw(gallery(), cell, seat=1, view=3, headings=True)
+    image = draw(with_headings().seen_by(1, ViewSpec(kind="partial", size=3)), cell)
     assert image.shape == (9 * cell, 10 * cell, 3)
     assert image.dtype == np.uint8
     assert image.flags.writeable
@@ -127,17 +148,12 @@ def cell_of(image: np.ndarray, row: int, column: int, cell: int = 32) -> np.ndar
 
 
 def lone(kind: int, theme: str) -> np.ndarray:
-    nobody = np.zeros(0, int)
-    return draw(
-        Picture(np.array([[kind]], np.uint8), nobody.reshape(0, 2), nobody, nobody.astype(bool)),
-        32,
-        theme=theme,
-    )
+    return draw(nobody(np.array([[kind]], np.uint8)), 32, theme)
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_everything_looks_different(theme):
-    kinds = [grid.FLOOR, grid.WALL, grid.WATER, grid.BRIDGE, grid.LITTER, *range(10, 19), *range(20, 24), 99]
+    kinds = [*tiles.CHAR_OF_TILE, 99]
     images = [lone(kind, theme).astype(int) for kind in kinds]
     for i, one in enumerate(images):
         for other in images[:i]:
@@ -164,7 +180,13 @@ def test_absent_seats_are_not_drawn():
 def test_all_who_share_a_cell_are_seen(together):
     colours = tuple((20 * i + 40, 255 - 20 * i, 90) for i in range(together))
     position, nowhere = np.ones((together, 2), int), np.zeros(together, int)
-    picture = Picture(np.zeros((3, 3), np.uint8), position, nowhere, np.ones(together, bool), colours)
+    picture = Picture(
+        tiles=np.zeros((3, 3), np.uint8),
+        position=position,
+        heading=nowhere,
+        present=np.ones(together, bool),
+        colours=colours,
+    )
     image = cell_of(draw(picture, 64), 1, 1, 64)
     for colour in colours:
         assert (np.abs(image - np.array(colour)).max(axis=2) < 8).sum() > 10
@@ -181,27 +203,32 @@ def test_colours_are_the_seats_own():
     assert (draw(own) != draw(gallery())).any()
 
 
-def test_headings_only_when_asked():
-    one = gallery()
-    other = dataclasses.replace(one, heading=(one.heading + 1) % 4)
-    np.testing.assert_array_equal(draw(one), draw(other))
-    assert (draw(one, headings=True) != draw(other, headings=True)).any()
+def test_headings_only_where_the_picture_has_them():
+    one, pointing = gallery(), with_headings()
+    turned = (one.heading + 1) % 4
+    np.testing.assert_array_equal(draw(one), draw(dataclasses.replace(one, heading=turned)))
+    assert (draw(pointing) != draw(dataclasses.replace(pointing, heading=turned))).any()
 
 
-def test_view_by_number_rectangle_and_mask_agree():
+def test_a_view_dims_the_cells_outside_of_it():
     picture = gallery()
     mask = np.zeros((9, 10), bool)
     mask[1:6, 0:4] = True  # 5 x 5 around row 3, column 1
-    expected = draw(picture, seat=1, view=mask)
-    np.testing.assert_array_equal(draw(picture, seat=1, view=5), expected)
-    np.testing.assert_array_equal(draw(picture, seat=1, view=(1, -1, 5, 5)), expected)
-    plain = draw(picture, seat=1)
+    marked = dataclasses.replace(picture, seat=1)
+    expected = draw(dataclasses.replace(marked, visible=mask))
+    np.testing.assert_array_equal(draw(picture.seen_by(1, AROUND)), expected)
+    plain = draw(marked)
     np.testing.assert_array_equal(cell_of(expected, 3, 2), cell_of(plain, 3, 2))
     assert (cell_of(expected, 6, 5) != cell_of(plain, 6, 5)).any()
-    np.testing.assert_array_equal(
-        draw(picture, view=np.ones((9, 10), bool))[8:-8, 8:-8], draw(picture)[8:-8, 8:-8]
-    )
-    assert draw(picture, view=(20, 20, 3, 3)).shape == plain.shape  # sees nothing
+    everything = dataclasses.replace(picture, visible=np.ones((9, 10), bool))
+    np.testing.assert_array_equal(draw(everything)[8:-8, 8:-8], draw(picture)[8:-8, 8:-8])
+    nothing = dataclasses.replace(marked, visible=np.zeros((9, 10), bool))
+    assert draw(nothing).shape == plain.shape
+
+
+def test_an_absent_seat_sees_nothing():
+    assert not in_view(gallery(), 7, AROUND).any()
+    assert in_view(gallery(), 1, AROUND).any()
 
 
 def test_figures_can_be_drawn_later():
@@ -225,8 +252,8 @@ def flooded_road(**options):
 
 def test_picture_of_a_state_has_the_colours_of_its_seats():
     world, state = flooded_road(novices=(Seat(colour="#0a141e"),))
-    assert picture_of(state).colours == OKABE_ITO[:3]
-    assert picture_of(state, world).colours == ((10, 20, 30), *OKABE_ITO[1:3])
+    assert picture_of(make("flooded_road", size=7), state).colours == OKABE_ITO[:3]
+    assert picture_of(world, state).colours == ((10, 20, 30), *OKABE_ITO[1:3])
     image = cell_of(draw_state(world, state), 4, 1)
     assert (np.abs(image - np.array([10, 20, 30])).max(axis=2) < 8).any()
 
@@ -269,7 +296,9 @@ def test_a_goal_that_a_seat_is_not_shown_is_but_a_note_to_it():
     text, _, hidden = WORLDS["goal_search"]
     world, state = make("goal_search", size=7, view=5), drawn_by_hand(text, hidden)
     novice, expert = draw_state(world, state, seat=0), draw_state(world, state, seat=1)
-    assert seen_by(world, state, 0)[2, 1]
+    visible = picture_of(world, state, 0).visible
+    assert visible is not None
+    assert visible[2, 1]
     assert (np.abs(cell_of(draw_state(world, state), 2, 1) - (112, 84, 168)).max(axis=2) < 20).any()
     assert not (np.abs(cell_of(novice, 2, 1) - (112, 84, 168)).max(axis=2) < 40).any()
     assert (cell_of(expert, 2, 1) != cell_of(novice, 2, 1)).any()
@@ -283,13 +312,35 @@ def test_what_a_seat_does_not_see_is_dimmed_figures_too():
     text, _, hidden = WORLDS["goal_cycle"]
     world, state = make("goal_cycle", size=7, view=5), drawn_by_hand(text, hidden)
     plain, seen = draw_state(world, state), draw_state(world, state, seat=0)
-    mask = seen_by(world, state, 0)
+    mask = in_view(picture_of(world, state), 0, view_of(world))
     assert mask[4, 1]
     assert not mask[2, 2]
     own = np.array(OKABE_ITO[2])  # seat C, at row 2, column 2
     assert (np.abs(cell_of(plain, 2, 2) - own).max(axis=2) < 8).any()
     assert not (np.abs(cell_of(seen, 2, 2) - own).max(axis=2) < 60).any()
-    np.testing.assert_array_equal(seen, draw(picture_of(state, world, 0), 32, 0, mask, headings=True))
+    whole = picture_of(world, state)
+    np.testing.assert_array_equal(seen, draw(dataclasses.replace(whole, seat=0, visible=mask)))
+
+
+def test_notes_and_kinds_are_drawn_on_any_tile():
+    things = np.array([[tiles.FLOOR, tiles.GOAL, tiles.KEY, tiles.OBJECT]], np.uint8)
+    codes = np.array([[ord("Q"), 0, ord("3"), ord("~")]], np.uint8)
+    none, bare = np.zeros((1, 4), np.uint8), nobody(things)
+    plain = draw(dataclasses.replace(bare, notes=none))
+    noted = draw(dataclasses.replace(bare, notes=codes))
+    hidden = draw(dataclasses.replace(bare, notes=none, kinds=np.full((1, 4), HIDDEN, np.uint8)))
+    for column, note in enumerate(codes[0]):
+        one, other = cell_of(plain, 0, column), cell_of(noted, 0, column)
+        assert (one != other).any() == bool(note)
+        assert (one[:14, :14] == other[:14, :14]).all()
+    np.testing.assert_array_equal(hidden, draw(nobody(np.zeros((1, 4), np.uint8))))
+
+
+def test_png_of_an_image():
+    image = draw(gallery(), 12)
+    data = to_png(image)
+    np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(data))), image)
+    assert gallery()._repr_png_() == to_png(draw(gallery()))
 
 
 @pytest.mark.parametrize(
@@ -297,20 +348,29 @@ def test_what_a_seat_does_not_see_is_dimmed_figures_too():
     [
         ({"cell": 0}, "cell: 0"),
         ({"cell": 10_000}, "cell: 10000"),
-        ({"seat": 8}, "seat: 8"),
         ({"theme": "lihgt"}, "did you mean 'light'"),
-        ({"view": 5}, "give `seat` too"),
-        ({"view": np.zeros((2, 2), bool)}, "one per cell"),
     ],
 )
-def test_impossible_wishes(options, says):
+def test_sizes_and_themes_that_cannot_be_drawn(options, says):
     with pytest.raises(SocialRLError, match=says):
         draw(gallery(), **options)
 
 
-def test_as_many_colours_as_seats():
-    with pytest.raises(SocialRLError, match="one RGB per seat"):
-        draw(dataclasses.replace(gallery(), colours=((1, 2, 3),)))
+@pytest.mark.parametrize(
+    ("field", "value", "says"),
+    [
+        ("seat", 8, "seat: 8"),
+        ("colours", ((1, 2, 3),), "one RGB per seat"),
+        ("visible", np.zeros((2, 2), bool), "one entry per cell"),
+        ("notes", np.zeros((9, 10), np.int32), "one entry per cell"),
+        ("kinds", np.zeros((10, 9), np.uint8), "one entry per cell"),
+    ],
+)
+def test_pictures_whose_parts_do_not_fit_together(field, value, says):
+    picture = gallery()
+    object.__setattr__(picture, field, value)  # tests check types when a picture is made
+    with pytest.raises(SocialRLError, match=says):
+        draw(picture)
 
 
 if __name__ == "__main__":

@@ -81,4 +81,5 @@ def lived(name: str = "goal_cycle", steps: int = 12, extras: bool = False, **con
 
 
 if __name__ == "__main__":
-    save(Path(__file__).parent / "golden" / f"v{VERSION}.npz", lived(extras=True, size=7, goals=2, experts=1))
+    newest = Path(__file__).parent / "golden" / f"v{VERSION}.npz"
+    save(newest, lived("goal_sequence", extras=True, size=7, experts=1))

@@ -9,6 +9,8 @@ import numpy as np
 
 from socialrl.record.replay import Replay
 from socialrl_envs import grid
+from socialrl_envs.picture import seat_colours
+from socialrl_envs.visibility import ViewSpec
 
 AGENTS = ("novice_0", "expert_0", "expert_1", "wanderer_0")
 MAZE = """
@@ -107,7 +109,10 @@ def make_replay(steps: tuple[int, ...] = (40, 25), seed: int = 0, novices: int =
         "seed": seed,
         "step": 500_000,
         "versions": {"socialrl": "0.1.0"},
-        "scale": "reward",
+        "value_unit": "reward",
+        "movement": "cardinal",
+        "view": ViewSpec(kind="partial", size=7),
+        "colours": seat_colours(seats),
         "length": np.array(steps, np.int32),
     }
     return Replay(**(facts | fields | changes))
@@ -128,7 +133,7 @@ def make_policy_replay(steps: tuple[int, ...] = (40, 25), seed: int = 0, **chang
         "source_seats": (None,),
         "source": np.zeros_like(replay.source),
         "values": rng.normal(0.0, 1.5, (episodes, longest, 1, 1, 5)).astype(np.float32),
-        "scale": "logit",
+        "value_unit": "logit",
         "influence": np.broadcast_to(
             np.exp(-(((time - 15) / 6) ** 2)).astype(np.float32)[:, None], (episodes, longest, 1)
         ),

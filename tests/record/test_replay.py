@@ -15,7 +15,9 @@ from socialrl.record import archive as module
 from socialrl.record import replay_format
 from socialrl.record.replay import Replay, load, save
 from socialrl_envs.errors import SocialRLError
-from socialrl_envs.render import Picture
+from socialrl_envs.picture import HIDDEN, Picture
+from socialrl_envs.render import draw
+from socialrl_envs.visibility import ViewSpec
 from tests.record.synthetic import make_replay
 
 
@@ -52,19 +54,78 @@ def refused(path, *words: str) -> str:
     return message
 
 
-def test_seats_have_the_colours_that_the_header_gives_them(replay):
-    usual = ((0, 114, 178), (230, 159, 0), (0, 158, 115), (204, 121, 167))
-    assert replay.colours == replay.picture(0, 0).colours == usual
+USUAL = ((0, 114, 178), (230, 159, 0), (0, 158, 115), (204, 121, 167))
+
+
+def as_version_3(path, world: dict, actions: list[str] | None = None, size: int = 7) -> Replay:
+    """The replay of a file as version 3 would have written it, with these settings of its world."""
+    header, arrays = parts(path)
+    header |= {"version": 3, "world": header["world"] | world, "scale": header.pop("value_unit")}
+    header |= {"actions": actions or header["actions"], "obs_shape": [size, size, header["obs_shape"][2]]}
+    for key in ("movement", "view", "colours"):
+        del header[key]
+    rewrite(path, header, arrays)
+    return load(path)
+
+
+def test_old_headers_give_seats_the_colours_of_the_world(path):
     seats = {
         "novices": 1,
         "experts": [{"policy": "planner", "colour": "#0a141e"}, {"policy": "planner", "colour": None}],
+        "coplayers": [{"policy": "wanderer", "colour": "#FF0000"}],
     }
-    own = dataclasses.replace(
-        replay, world=replay.world | seats | {"coplayers": [{"policy": "wanderer", "colour": "#FF0000"}]}
-    )
-    assert own.colours == own.picture(0, 0).colours == (usual[0], (10, 20, 30), usual[2], (255, 0, 0))
+    own = as_version_3(path, seats)
+    assert own.colours == own.picture(0, 0).colours == (USUAL[0], (10, 20, 30), USUAL[2], (255, 0, 0))
+
+
+def test_old_headers_with_strange_seats_have_the_usual_colours(path):
     strange = {"novices": 10**9, "experts": [{"colour": "red"}, 7], "coplayers": {"colour": "#ff0000"}}
-    assert dataclasses.replace(replay, world=replay.world | strange).colours == usual
+    assert as_version_3(path, strange).colours == USUAL
+
+
+TURNS = ["left", "right", "forward", "pick", "drop"]
+
+
+@pytest.mark.parametrize(
+    ("world", "actions", "size", "movement", "view"),
+    [
+        ({}, None, 7, "cardinal", ViewSpec(kind="partial", size=7)),
+        ({"observation": "grid"}, None, 8, "cardinal", ViewSpec(kind="grid", size=8)),
+        ({"observation": "window"}, None, 17, "cardinal", ViewSpec(kind="window", size=17)),
+        ({"observation": ["?"]}, None, 7, "cardinal", ViewSpec(kind="grid", size=7)),
+        ({"observation": "partial"}, None, 0, "cardinal", ViewSpec(kind="grid", size=1)),
+        ({}, TURNS, 7, "turning", ViewSpec(kind="egocentric", size=7, occlusion=True)),
+        ({"occlusion": False}, TURNS, 5, "turning", ViewSpec(kind="egocentric", size=5)),
+    ],
+)
+def test_old_headers_give_movement_and_view(path, world, actions, size, movement, view):
+    old = as_version_3(path, world, actions, size)
+    assert (old.movement, old.view, old.value_unit) == (movement, view, "reward")
+    assert old.picture(0, 0).headings == (movement == "turning")
+
+
+def test_the_header_alone_says_how_a_replay_is_drawn(tmp_path):
+    """A replay of a world that is not installed."""
+    replay = make_replay(
+        (6, 4),
+        world={"name": "a_world_of:somebody_else"},
+        movement="turning",
+        view=ViewSpec(kind="egocentric", size=5, occlusion=True),
+        colours=((1, 2, 3), *USUAL[1:]),
+        notes=np.full((2, 7, 11, 11), ord("K"), np.uint8),
+        kinds=np.full((2, 7, 11, 11), HIDDEN, np.uint8),
+    )
+    save(tmp_path / "a.npz", replay)
+    found = load(tmp_path / "a.npz")
+    same(replay, found)
+    picture = found.picture(1, 4, seat=0)
+    assert picture.headings
+    assert picture.seat == 0
+    assert picture.colours == replay.colours
+    assert (picture.notes == ord("K")).all()
+    assert picture.visible is not None
+    assert 0 < picture.visible.sum() < 25
+    assert (draw(picture) != draw(load(tmp_path / "a.npz").picture(1, 3, seat=0))).any()
 
 
 def same(a: Replay, b: Replay) -> None:
@@ -210,8 +271,8 @@ def test_flipped_bytes_never_crash(path):
 
 def test_other_versions(path):
     header, arrays = parts(path)
-    rewrite(path, header | {"version": 4}, arrays)
-    refused(path, "version 4", "reads 1 to 3")
+    rewrite(path, header | {"version": 5}, arrays)
+    refused(path, "version 5", "reads 1 to 4")
     rewrite(path, header | {"version": True}, arrays)
     refused(path, "version unknown")
     rewrite(path, header | {"version": "\x1b[2J"}, arrays)
@@ -232,12 +293,19 @@ def test_every_released_version_opens(version):
     old = load(file)
     assert old.episodes == 2
     assert old.picture(1, old.steps(1)).present.any()
-    assert old.scale == (None if version < 3 else "reward")
+    assert old.value_unit == (None if version < 3 else "reward")
+    turning = version > 1  # the file of version 1 is of coin_grid
+    kind, size = "egocentric" if turning else "partial", old.obs_shape[0]
+    assert old.movement == ("turning" if turning else "cardinal")
+    assert old.view == ViewSpec(kind=kind, size=size, occlusion=turning)
+    assert len(old.colours) == len(old.agents)
 
 
 def test_a_key_that_an_old_version_did_not_have_is_unknown_there(path):
     header, arrays = parts(path)
-    rewrite(path, header | {"version": 2}, arrays)
+    rewrite(path, header | {"version": 3}, arrays)
+    refused(path, "unknown key")
+    rewrite(path, header | {"scale": "reward"}, arrays)
     refused(path, "unknown key 'scale'")
 
 
@@ -269,8 +337,20 @@ def test_a_key_that_an_old_version_did_not_have_is_unknown_there(path):
         ("seed", -1),
         ("step", 1.5),
         ("versions", {"jax": 1}),
-        ("scale", "utility"),
-        ("scale", []),
+        ("value_unit", "utility"),
+        ("value_unit", []),
+        ("movement", "flying"),
+        ("movement", {}),
+        ("view", {}),
+        ("view", {"kind": "grid", "size": 7}),
+        ("view", {"kind": ["grid"], "size": 7, "occlusion": False}),
+        ("view", {"kind": "partial", "size": 4, "occlusion": False}),
+        ("view", {"kind": "grid", "size": 10**9, "occlusion": False}),
+        ("view", {"kind": "egocentric", "size": 7, "occlusion": 1}),
+        ("view", {"kind": "egocentric", "size": True, "occlusion": True}),
+        ("colours", ["#0072b2"]),
+        ("colours", ["red", "#0072b2", "#0072b2", "#0072b2"]),
+        ("colours", [7, "#0072b2", "#0072b2", "#0072b2"]),
     ],
 )
 def test_bad_header_values(path, key, value):
@@ -331,10 +411,13 @@ def test_every_array_is_checked(path, name):
         ("reward", np.nan, "finite"),
         ("values", np.inf, "infinite"),
         ("influence", -np.inf, "infinite"),
+        ("notes", 127, "0..126"),
+        ("kinds", 10, "0..9"),
     ],
 )
 def test_values_out_of_range(path, name, value, says):
     header, arrays = parts(path)
+    arrays |= {"notes": np.zeros_like(arrays["tiles"]), "kinds": np.zeros_like(arrays["tiles"])}
     arrays[name].flat[0] = value
     rewrite(path, header, arrays)
     refused(path, name, says)
