@@ -18,8 +18,8 @@ import numpy as np
 from jaxtyping import UInt8
 
 from socialrl_envs import registry, render
-from socialrl_envs.picture_adapter import picture_of
-from socialrl_envs.types import Level
+from socialrl_envs.options import meanings
+from socialrl_envs.types import Level, Params, State, World
 
 CELL = 24  # pixels
 SEED = 1
@@ -72,23 +72,8 @@ print(dict(zip(world.spec.agents, returns.mean(axis=0).tolist())))
 """
 
 
-def field_docs(config: type) -> dict[str, str]:
-    """Field -> what it means, from `name: meaning.` and `one, two: meaning.` in the docstrings of a dataclass
-    and its bases.
-    """
-    names = "|".join(field.name for field in dataclasses.fields(config))
-    head, found = re.compile(rf"(?:^|(?<=\. )|(?<=; ))((?:{names})(?:, (?:{names}))*): "), {}
-    for paragraph in (
-        part for base in config.__mro__[::-1] for part in (base.__dict__.get("__doc__") or "").split("\n\n")
-    ):
-        _, *pieces = head.split(" ".join(paragraph.split()))
-        for fields, meaning in zip(pieces[::2], pieces[1::2], strict=True):
-            found |= dict.fromkeys(fields.split(", "), meaning.strip(" .;"))
-    return found
-
-
 @cache
-def sample(name: str) -> tuple[Any, Any, Level]:
+def sample(name: str) -> tuple[World, State, Level]:
     """The world of that name with its default options, and the state and level that its page shows."""
     world = registry.make(name)
     level_key, reset_key = jax.random.split(jax.random.key(SEED))
@@ -96,7 +81,7 @@ def sample(name: str) -> tuple[Any, Any, Level]:
     return world, jax.jit(world.reset)(level, reset_key), level
 
 
-def picture(world: Any, state: Any, cell: int = CELL) -> UInt8[np.ndarray, "h w 3"]:
+def picture(world: World, state: State, cell: int = CELL) -> UInt8[np.ndarray, "h w 3"]:
     """An image of the whole state, and beside it of what the first seat has in view, if that is less."""
     whole = render.draw_state(world, state, cell)
     if sees_all(world, state):
@@ -107,14 +92,14 @@ def picture(world: Any, state: Any, cell: int = CELL) -> UInt8[np.ndarray, "h w 
 
 def sees_all(world: Any, state: Any) -> bool:
     """Whether the first seat has the whole grid in view."""
-    seen = picture_of(world, state, 0).visible
+    seen = world.picture(state, 0).visible
     return seen is None or bool(seen.all())
 
 
 def page(name: str) -> str:
     """The page of a world, as Markdown."""
     world, state, level = sample(name)
-    spec, module = world.spec, inspect.getmodule(type(world))
+    spec, module = world.spec, inspect.getmodule(type(world.config))
     title, _, rules = inspect.cleandoc(module.__doc__ or "").partition("\n\n")
     beside = "" if sees_all(world, state) else f" Right: what `{spec.agents[0]}` has in view."
     bounds = "0 or 1" if spec.binary_views else "0 to 255"
@@ -126,8 +111,9 @@ def page(name: str) -> str:
         f"## Rules\n\n{rules}",
         f"## What a seat sees and does\n\nObservation: uint8 {spec.obs_shape}, {bounds}. Actions: {_list(spec.actions)}.\n\n"
         f"Channels: {_list(spec.channels)}. Other seats are seen in {_list(spec.channels_of_others)}.\n\n"
-        f"Cumulants (`events`, per seat and step): {_list(spec.cumulants)}.\n\n"
-        f"Numbers that may differ per level, without compiling anew: {_list(world.numbers)}.",
+        f"Cumulants (per seat and step): {_list(spec.cumulants)}.\n\n"
+        f"## Parameters\n\nThey may differ from level to level without compiling anew: a curriculum's lever.\n\n"
+        f"{parameters(world.params)}",
         f"## Options\n\n{options(type(world.config))}",
         f"## Who acts\n\n`Seat(policy=...)` takes:\n\n{coplayers()}",
         f"## A level\n\n```text\n{drawing(level)}\n```",
@@ -137,27 +123,27 @@ def page(name: str) -> str:
 
 
 def drawing(level: Level) -> str:
-    """The level's ASCII without its numbers."""
-    return dataclasses.replace(level, numbers={}).to_ascii().strip()
+    """The level's ASCII without its parameters."""
+    return level.edit(params={}).to_ascii().strip()
 
 
 def options(config: type) -> str:
     """The options of a world as a table."""
-    meanings, rows = field_docs(config), ["| Option | Type | Default | Meaning |", "|---|---|---|---|"]
+    what, rows = meanings(config), ["| Option | Type | Default | Values | Meaning |", "|---|---|---|---|---|"]
     for field in dataclasses.fields(config):
-        mentions = [f"see `{other}`" for other, meaning in meanings.items() if f"`{field.name}`" in meaning]
-        kind = (
-            field.type.__name__
-            if field.type in (int, float, bool, str)
-            else re.sub(r"\w+\.(?=\w)", "", str(field.type))
-        )
-        cells = (
-            f"`{field.name}`",
-            f"`{kind}`",
-            f"`{field.default!r}`",
-            meanings.get(field.name, "; ".join(mentions)),
-        )
+        plain = field.type in (int, float, bool, str)
+        kind = field.type.__name__ if plain else re.sub(r"\w+\.(?=\w)", "", str(field.type))
+        one = what[field.name]
+        cells = (f"`{field.name}`", f"`{kind}`", f"`{field.default!r}`", one.bound, one.help)
         rows.append("| " + " | ".join(cell.replace("|", r"\|") for cell in cells) + " |")
+    return "\n".join(rows)
+
+
+def parameters(params: Params) -> str:
+    """The parameters of a world's levels as a table."""
+    rows = ["| Parameter | Shape | Values | Meaning |", "|---|---|---|---|"]
+    for name, one in meanings(type(params)).items():
+        rows.append(f"| `{name}` | {np.shape(params.named()[name])} | {one.bound} | {one.help} |")
     return "\n".join(rows)
 
 

@@ -10,7 +10,7 @@ something between the two.
 
 import struct
 import zlib
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import UInt8
@@ -19,6 +19,9 @@ from socialrl_envs.errors import SocialRLError, unknown
 from socialrl_envs.figures import figures, places
 from socialrl_envs.ground import PALETTES, ground
 from socialrl_envs.picture import OKABE_ITO, Picture, seat_colours
+
+if TYPE_CHECKING:  # these need jax, which a picture does not
+    from socialrl_envs.types import State, World
 
 __all__ = [
     "MAX_CELL",
@@ -66,14 +69,12 @@ def draw_figures(
 
 
 def draw_state(
-    world: Any, state: Any, cell: int = 32, seat: int | None = None, theme: str = "light"
+    world: "World", state: "State", cell: int = 32, seat: int | None = None, theme: str = "light"
 ) -> UInt8[np.ndarray, "h w 3"]:
     """The image of one State (not of a batch) of a world. seat: it is marked, and what it does not see is
     dimmed.
     """
-    from socialrl_envs.picture_adapter import picture_of
-
-    return draw(picture_of(world, state, seat), cell, theme)
+    return draw(world.picture(state, seat), cell, theme)
 
 
 def to_png(image: UInt8[np.ndarray, "h w 3"]) -> bytes:

@@ -18,7 +18,7 @@ def play(world: Any, worlds: int, steps: int, seed: int = 0, forward: float = 0.
 
         def step(state, time):
             action_key, like_key, step_key = jax.random.split(jax.random.fold_in(play_key, time), 3)
-            shape = state.present.shape
+            shape = state.seats.present.shape
             random = jax.random.randint(action_key, shape, 0, len(world.spec.actions), dtype=jnp.int32)
             actions = jnp.where(jax.random.uniform(like_key, shape) < forward, 2, random)
             after, outcome = world.step(state, actions, step_key)

@@ -47,10 +47,10 @@ def test_there_and_back_is_the_identity(level):
         ours, theirs = getattr(level, field), getattr(read, field)
         assert ours.dtype == theirs.dtype
         assert np.array_equal(ours, theirs), level.to_ascii()
-    assert read.numbers.keys() == level.numbers.keys()
-    for name, value in level.numbers.items():
-        assert read.numbers[name].dtype == value.dtype
-        assert np.array_equal(read.numbers[name], value), name
+    assert read.params.keys() == level.params.keys()
+    for name, value in level.params.items():
+        assert read.params[name].dtype == value.dtype
+        assert np.array_equal(read.params[name], value), name
 
 
 def test_the_picture_reads_as_drawn():
@@ -58,7 +58,7 @@ def test_the_picture_reads_as_drawn():
     assert level.position.tolist() == [[1, 1], [2, 3]]
     assert level.heading.tolist() == [1, 2]
     assert level.tiles[1, 3] == grid.COIN
-    assert level.numbers["skill"].tolist() == [1.0, 0.5]
+    assert level.params.skill.tolist() == [1.0, 0.5]
 
 
 @pytest.mark.parametrize(

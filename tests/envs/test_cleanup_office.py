@@ -74,12 +74,12 @@ def test_every_step_is_one_that_the_rules_allow(case):
         for t in range(40):
             old, new = ({k: getattr(s, k)[w, t] for k in FIELDS} for s in (before, after))
             old["blocking"] = world.config.blocking
-            own = levels.numbers["errands"][w] > 0
-            wrong = explain(old, actions[w, t].tolist(), new, outcome.events[w, t], own)
+            own = levels.params["errands"][w] > 0
+            wrong = explain(old, actions[w, t].tolist(), new, outcome.cumulants[w, t], own)
             assert not wrong, f"world {w}, step {t}: {wrong}\n{old}\n{actions[w, t]}\n{new}"
-    assert np.allclose(outcome.reward, (outcome.events * before.numbers["preferences"]).sum(-1))
-    assert outcome.events[..., 0].sum() > 30
-    assert outcome.events[..., 1].sum() > 10
+    assert np.allclose(outcome.reward, (outcome.cumulants * before.level.params.preferences).sum(-1))
+    assert outcome.cumulants[..., 0].sum() > 30
+    assert outcome.cumulants[..., 1].sum() > 10
     assert not outcome.terminated.any()
     assert (outcome.truncated == (after.time == 40)).all()
 
@@ -89,10 +89,12 @@ def test_litter_desks_and_walls_are_conserved(case):
     world, (levels, (_, _, after, outcome)) = played(case)
     start = (levels.tiles == grid.LITTER).sum((1, 2))
     assert (start == world.config.litter).all()
-    picked = np.cumsum(outcome.events[..., 0].sum(-1), axis=1)
-    assert np.array_equal((after.tiles == grid.LITTER).sum((2, 3)), start[:, None] + after.dropped - picked)
+    picked = np.cumsum(outcome.cumulants[..., 0].sum(-1), axis=1)
+    assert np.array_equal(
+        (after.level.tiles == grid.LITTER).sum((2, 3)), start[:, None] + after.dropped - picked
+    )
     for tile in (grid.WALL, *(grid.GOAL + i for i in range(9))):
-        assert ((after.tiles == tile) == (levels.tiles == tile)[:, None]).all()
+        assert ((after.level.tiles == tile) == (levels.tiles == tile)[:, None]).all()
 
 
 @pytest.mark.parametrize("rate", [0.0, 0.25, 1.0])
@@ -100,7 +102,7 @@ def test_litter_appears_at_its_rate_on_any_free_cell_with_equal_chance(rate):
     world, state = scene("#####\n#A1.#\n#...#\n#.B*#\n#####\n", litter_rate=rate)
     step = jax.jit(jax.vmap(world.step, (None, None, 0)))
     after, _ = step(state, jnp.array([4, 4], jnp.int32), jax.random.split(jax.random.key(1), 4000))
-    new = np.argwhere(np.asarray(after.tiles) == grid.LITTER)[:, 1:]
+    new = np.argwhere(np.asarray(after.level.tiles) == grid.LITTER)[:, 1:]
     new = new[~(new == [3, 3]).all(1)]
     assert abs(len(new) / 4000 - rate) < 0.03
     assert int(after.dropped.sum()) == len(new)
@@ -123,7 +125,7 @@ def scene(text, **config):
         "errands": 1,
     }
     world = socialrl_envs.make("cleanup_office", **(options | {"litter": 1} | config))
-    numbers = {name: jnp.asarray(value) for name, value in world.numbers.items()}
+    numbers = {name: jnp.asarray(value) for name, value in world.params.items()}
     full = Level(tiles=level.tiles, position=level.position, heading=level.heading, numbers=numbers)
     return world, world.reset(full, jax.random.key(0))
 
@@ -135,14 +137,14 @@ def test_nothing_appears_where_there_is_no_room():
     world, state = scene("#####\n#A###\n#1###\n#B###\n#####\n", litter_rate=1.0)
     after, _ = jax.jit(world.step)(state, jnp.array([STAY, STAY], jnp.int32), jax.random.key(1))
     assert int(after.dropped) == 0
-    assert np.array_equal(after.tiles, state.tiles)
+    assert np.array_equal(after.level.tiles, state.level.tiles)
 
 
 def test_who_picks_up_what_two_reach_at_once_is_a_fair_draw():
     world, state = scene("#####\n#A*B#\n#1..#\n#...#\n#####\n", litter_rate=0.0)
     step = jax.jit(jax.vmap(world.step, (None, None, 0)))
     _, outcome = step(state, jnp.array([RIGHT, LEFT], jnp.int32), jax.random.split(jax.random.key(1), 4000))
-    taken = np.asarray(outcome.events[..., 0])
+    taken = np.asarray(outcome.cumulants[..., 0])
     assert (taken.sum(1) == 1).all()
     assert chi_square(taken.sum(0)) > 1e-3
 
@@ -153,8 +155,8 @@ def test_an_errand_is_done_by_stepping_onto_ones_own_desk_in_turn_and_only_by_wo
     seen, step = [], jax.jit(world.step)
     for seed, moves in enumerate(([UP, RIGHT], [RIGHT, RIGHT], [RIGHT, STAY], [STAY, DOWN], [STAY, LEFT])):
         state, outcome = step(state, jnp.array(moves, jnp.int32), jax.random.key(seed))
-        assert not outcome.events[0].any()  # the novice walks over desks and has none of its own
-        seen.append((int(outcome.events[1, 1]), int(state.errand[1])))
+        assert not outcome.cumulants[0].any()  # the novice walks over desks and has none of its own
+        seen.append((int(outcome.cumulants[1, 1]), int(state.errand[1])))
     # over desk 1 (not its turn), desk 2 done, standing there pays nothing more, floor, desk 3 done
     assert seen == [(0, 1), (1, 2), (0, 2), (0, 2), (1, 0)]
 
@@ -162,22 +164,26 @@ def test_an_errand_is_done_by_stepping_onto_ones_own_desk_in_turn_and_only_by_wo
 def test_levels_give_every_worker_its_own_number_of_desks_and_novices_none():
     world = socialrl_envs.make("cleanup_office", experts=3, novices=2, desks=5, errands=2)
     sample = jax.jit(jax.vmap(world.sample_level, (0, None)))
-    errands = np.asarray(sample(jax.random.split(jax.random.key(0), 200), None).numbers["errands"])
+    errands = np.asarray(sample(jax.random.split(jax.random.key(0), 200), None).params["errands"])
     assert (errands[:, :2] == 0).all()
     assert (errands[:, 2:].sum(-1) == 2).all()
     assert chi_square(errands.sum((0, 1))) > 1e-3
-    given = sample(jax.random.split(jax.random.key(0), 1), {"errands": jnp.ones((5, 5))}).numbers["errands"]
+    given = sample(jax.random.split(jax.random.key(0), 1), {"errands": jnp.ones((5, 5))}).params["errands"]
     assert (given == 1).all()
 
 
 def test_most_workers_walk_around_litter_and_the_tidy_ones_pick_it_up():
     names = ("expert_0", "expert_1")
     world, state = scene("#####\n#...#\n#B*1#\n#A.C#\n#####\n", experts=2, litter_rate=0.0)
-    assert state.numbers["preferences"].tolist() == [[1.0, 0.0], [1.0, 1.0], [jnp.float32(-0.1).item(), 1.0]]
+    assert state.level.params.preferences.tolist() == [
+        [1.0, 0.0],
+        [1.0, 1.0],
+        [jnp.float32(-0.1).item(), 1.0],
+    ]
     host = socialrl_envs.host(world)
     assert world.spec.agents[1:] == names
     tidy = host(state, jax.random.key(0))[1]
-    turned = state.numbers | {"preferences": state.numbers["preferences"][jnp.array([0, 2, 1])]}
+    turned = state.level.params | {"preferences": state.level.params.preferences[jnp.array([0, 2, 1])]}
     other = host(type(state)(**(vars(state) | {"numbers": turned})), jax.random.key(0))[1]
     assert tidy == RIGHT
     assert other in (UP, DOWN)
@@ -227,7 +233,7 @@ def test_planners_reach_most_of_an_exact_optimum(worth, share):
         level = {
             "tiles": levels.tiles[w],
             "start": levels.position[w, 0],
-            "own": levels.numbers["errands"][w, 0] > 0,
+            "own": levels.params["errands"][w, 0] > 0,
         }
         best.append(best_return(level, before.errand[w, 0, 0], worth, 12))
     got = outcome.reward[..., 0].sum(1)
@@ -243,8 +249,8 @@ def test_a_level_from_a_file_needs_all_its_desks(tmp_path):
     world = socialrl_envs.make("cleanup_office", layout=str(path), size=5, experts=1, desks=2)
     level = world.sample_level(jax.random.key(0))
     assert level.to_ascii().startswith(text)
-    assert level.numbers["errands"].tolist() == [[0, 0], [1, 1]]
-    assert float(level.numbers["litter_rate"]) == 0.5
+    assert level.params.errands.tolist() == [[0, 0], [1, 1]]
+    assert float(level.params.litter_rate) == 0.5
     path.write_text(text.replace("2", "."))
     with pytest.raises(SocialRLError, match=r"desks: 2 .*lacks \[2\]"):
         socialrl_envs.make("cleanup_office", layout=str(path), size=5, experts=1, desks=2)

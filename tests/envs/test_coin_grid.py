@@ -37,7 +37,7 @@ def play(world, worlds, steps, seed=0):
 
         def step(state, time):
             action_key, step_key = jax.random.split(jax.random.fold_in(play_key, time))
-            actions = jax.random.randint(action_key, state.present.shape, 0, 5, dtype=jnp.int32)
+            actions = jax.random.randint(action_key, state.seats.present.shape, 0, 5, dtype=jnp.int32)
             after, outcome = world.step(state, actions, step_key)
             return after, (state, actions, after, outcome)
 
@@ -57,12 +57,12 @@ def test_every_step_is_one_that_the_rules_allow(case):
             old, new = (
                 {k: getattr(s, k)[w, t] for k in ("tiles", "position", "present")} for s in (before, after)
             )
-            happened = {"events": outcome.events[w, t]}
+            happened = {"cumulants": outcome.cumulants[w, t]}
             wrong = explain_step(old, actions[w, t].tolist(), new, happened, **options)
             assert not wrong, f"world {w}, step {t}: {wrong}\n{old}\n{actions[w, t]}\n{new}"
-    worth = (outcome.events * before.numbers["preferences"]).sum(-1)
+    worth = (outcome.cumulants * before.level.params.preferences).sum(-1)
     assert np.allclose(outcome.reward, worth)
-    assert outcome.events.sum() > 50
+    assert outcome.cumulants.sum() > 50
     assert not outcome.terminated.any()
     assert (outcome.truncated == (after.time == 30)).all()
 
@@ -74,8 +74,8 @@ def test_coins_are_conserved_or_run_out(respawn):
     )
     _, (_, _, after, outcome) = play(world, 16, 60)
     for colour in range(2):
-        count = (after.tiles == grid.COIN + colour).sum((2, 3))
-        taken = np.cumsum(outcome.events[..., colour].sum(-1), axis=1)
+        count = (after.level.tiles == grid.COIN + colour).sum((2, 3))
+        taken = np.cumsum(outcome.cumulants[..., colour].sum(-1), axis=1)
         assert np.array_equal(count, np.full_like(count, 2) if respawn else 2 - taken)
 
 
@@ -84,7 +84,7 @@ def ring(text, **config):
     level = Level.from_ascii(text)
     options = {"size": 5, "coins": 1, "experts": 0, "novices": len(level.position)} | config
     world = socialrl_envs.make("coin_grid", **options)
-    numbers = {name: jnp.asarray(value) for name, value in world.numbers.items()}
+    numbers = {name: jnp.asarray(value) for name, value in world.params.items()}
     full = Level(tiles=level.tiles, position=level.position, heading=level.heading, numbers=numbers)
     return world, world.reset(full, jax.random.key(0))
 
@@ -97,7 +97,7 @@ def test_who_takes_a_coin_that_two_reach_at_once_is_a_fair_draw(blocking):
     world, state = ring(RACE, blocking=blocking)
     step = jax.jit(jax.vmap(world.step, (None, None, 0)))
     _, outcome = step(state, jnp.array([1, 3], jnp.int32), jax.random.split(jax.random.key(1), 4000))
-    taken = np.asarray(outcome.events[..., 0])
+    taken = np.asarray(outcome.cumulants[..., 0])
     assert (taken.sum(1) == 1).all()
     assert chi_square(taken.sum(0)) > 1e-3
 
@@ -106,7 +106,7 @@ def test_a_coin_comes_back_on_any_free_cell_with_equal_chance_and_nowhere_else()
     world, state = ring(RACE)
     step = jax.jit(jax.vmap(world.step, (None, None, 0)))
     after, _ = step(state, jnp.array([1, 4], jnp.int32), jax.random.split(jax.random.key(2), 7000))
-    landed = np.argwhere(np.asarray(after.tiles) == grid.COIN)[:, 1:]
+    landed = np.argwhere(np.asarray(after.level.tiles) == grid.COIN)[:, 1:]
     assert len(landed) == 7000
     cells, counts = np.unique(landed, axis=0, return_counts=True)
     inside = {(r, c) for r in range(1, 4) for c in range(1, 4)}
@@ -121,7 +121,7 @@ def test_with_blocking_two_who_want_one_cell_get_it_equally_often():
     world, state = ring(RACE.replace("r", "."), blocking=True)
     step = jax.jit(jax.vmap(world.step, (None, None, 0)))
     after, _ = step(state, jnp.array([1, 3], jnp.int32), jax.random.split(jax.random.key(3), 4000))
-    columns = np.asarray(after.position)[..., 1]
+    columns = np.asarray(after.seats.position)[..., 1]
     assert {tuple(map(int, row)) for row in columns} == {(2, 3), (1, 2)}
     assert chi_square([(columns[:, 0] == 2).sum(), (columns[:, 1] == 2).sum()]) > 1e-3
 
@@ -129,17 +129,17 @@ def test_with_blocking_two_who_want_one_cell_get_it_equally_often():
 def test_a_coin_that_lands_nowhere_near_leaves_the_others_alone():
     world, state = ring("#####\n#Arb#\n#g..#\n#...#\n#####\n", respawn=False)
     after, outcome = world.step(state, jnp.array([1], jnp.int32), jax.random.key(1))
-    assert outcome.events.tolist() == [[1, 0, 0]]
-    assert np.argwhere(np.asarray(after.tiles) >= grid.COIN).tolist() == [[1, 3], [2, 1]]
+    assert outcome.cumulants.tolist() == [[1, 0, 0]]
+    assert np.argwhere(np.asarray(after.level.tiles) >= grid.COIN).tolist() == [[1, 3], [2, 1]]
 
 
 def test_preferences_by_default_and_as_given():
     world = socialrl_envs.make("coin_grid", novices=1, experts=4)
-    worth = world.sample_level(jax.random.key(0)).numbers["preferences"].tolist()
+    worth = world.sample_level(jax.random.key(0)).params["preferences"].tolist()
     assert worth == [[1, 1, -1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1], [1, -1, -1]]
     seat = Seat(preferences=(0.5, 0.0, 2.0))
     world = socialrl_envs.make("coin_grid", novices=(seat,), experts=0)
-    assert world.sample_level(jax.random.key(0)).numbers["preferences"].tolist() == [[0.5, 0, 2]]
+    assert world.sample_level(jax.random.key(0)).params["preferences"].tolist() == [[0.5, 0, 2]]
 
 
 def test_a_curriculum_turns_preferences_and_density_without_compiling_anew():
@@ -156,7 +156,7 @@ def test_a_curriculum_turns_preferences_and_density_without_compiling_anew():
             jax.random.key(0), {"density": jnp.float32(density), "preferences": jnp.full((3, 3), density)}
         )
         assert (level.tiles == grid.WALL).sum() == 28 + int(density * 36)
-        assert (level.numbers["preferences"] == jnp.float32(density)).all()
+        assert (level.params.preferences == jnp.float32(density)).all()
     assert len(traced) == 1
 
 

@@ -87,22 +87,29 @@ class WalksThroughWalls(Broken):
 
 class SeesTheAbsent(Broken):
     def observe(self, state):
-        views = super().observe(dataclasses.replace(state, present=jnp.ones_like(state.present)))
-        return views * state.present[:, None, None, None].astype(jnp.uint8)
+        views = super().observe(dataclasses.replace(state, present=jnp.ones_like(state.seats.present)))
+        return views * state.seats.present[:, None, None, None].astype(jnp.uint8)
 
 
 class LetsTheAbsentStandInTheWay(Broken):
     def step(self, state, actions, key):
         after, outcome = super().step(state, actions, key)
-        there = grid.same_cell(after.position[:, None], state.position[None]) & ~state.present[None]
-        position = jnp.where(jnp.any(there, axis=1, keepdims=True), state.position, after.position)
+        there = (
+            grid.same_cell(after.seats.position[:, None], state.seats.position[None])
+            & ~state.seats.present[None]
+        )
+        position = jnp.where(
+            jnp.any(there, axis=1, keepdims=True), state.seats.position, after.seats.position
+        )
         return dataclasses.replace(after, position=position), outcome
 
 
 class PaysTheAbsent(Broken):
     def step(self, state, actions, key):
         after, outcome = super().step(state, actions, key)
-        return after, dataclasses.replace(outcome, reward=outcome.reward + jnp.where(state.present, 0.0, 1.0))
+        return after, dataclasses.replace(
+            outcome, reward=outcome.reward + jnp.where(state.seats.present, 0.0, 1.0)
+        )
 
 
 class ForgetsAColour(Broken):
@@ -119,7 +126,7 @@ class RollsDiceOfItsOwn(Broken):
     def step(self, state, actions, key):
         after, outcome = super().step(state, actions, key)
         return dataclasses.replace(
-            after, heading=after.heading + int(np.random.default_rng().integers(1 << 20))
+            after, heading=after.seats.heading + int(np.random.default_rng().integers(1 << 20))
         ), outcome
 
 
@@ -129,7 +136,7 @@ class KeepsAHiddenCount(Broken):
     def step(self, state, actions, key):
         self.count += 1
         after, outcome = super().step(state, actions, key)
-        return dataclasses.replace(after, heading=after.heading + self.count), outcome
+        return dataclasses.replace(after, heading=after.seats.heading + self.count), outcome
 
 
 class StartsOnACoin(Broken):
@@ -145,7 +152,7 @@ BROKEN = {
     SeesTheAbsent: "a view depends on where an absent seat is",
     LetsTheAbsentStandInTheWay: "what happens depends on where an absent seat is",
     PaysTheAbsent: "an absent seat is paid",
-    ForgetsAColour: "outcome.events is float32(3, 3), not float32(3, 2)",
+    ForgetsAColour: "outcome.cumulants is float32(3, 3), not float32(3, 2)",
     RollsDiceOfItsOwn: "one key, one trajectory",
     KeepsAHiddenCount: "one key, one trajectory",
     StartsOnACoin: "seats start on free floor",
@@ -166,8 +173,8 @@ def played():
     trace = conformance.trace(world, jax.random.key(4), 14)
     for rule in conformance.TRACE_RULES:
         rule(world, trace)
-    assert not trace.states.present.all()
-    assert trace.outcomes.events.any()
+    assert not trace.states.seats.present.all()
+    assert trace.outcomes.cumulants.any()
     return world, trace
 
 
@@ -197,17 +204,17 @@ def put(where, value):
     ("field", "change", "told"),
     [
         ("views", put((3, 0, 1, 1, 1), 255), "an entry is 255"),
-        ("states.position", put((5, 0), (0, 0)), "a present seat does"),
-        ("states.position", put((5, 0), (9, 9)), "off the grid"),
-        ("states.position", lambda p: np.broadcast_to(p[:, :1], p.shape), "no overlap when blocking"),
+        ("states.seats.position", put((5, 0), (0, 0)), "a present seat does"),
+        ("states.seats.position", put((5, 0), (9, 9)), "off the grid"),
+        ("states.seats.position", lambda p: np.broadcast_to(p[:, :1], p.shape), "no overlap when blocking"),
         ("states.time", put(slice(9, None), np.arange(6)), "time goes [0, 1"),
-        ("states.tiles", put((7, 0, 0), 0), "walls move"),
+        ("states.level.tiles", put((7, 0, 0), 0), "walls move"),
         ("outcomes.truncated", put(5, True), "truncated before the horizon 8"),
         ("outcomes.truncated", put(7, False), "at the horizon 8 is not truncated"),
         ("outcomes.terminated", put(7, True), "a step reports both"),
         ("outcomes.reward", lambda r: r + np.float32(0.01), "reward = events . preferences"),
         ("outcomes.reward", put((2, 0), np.nan), "a reward is not"),
-        ("outcomes.events", put((2, 0, 0), np.inf), "an event is not"),
+        ("outcomes.cumulants", put((2, 0, 0), np.inf), "an event is not"),
     ],
 )
 def test_a_spoilt_trace_is_caught_and_the_rule_named(played, field, change, told):
@@ -226,15 +233,15 @@ def test_a_spoilt_trace_is_caught_and_the_rule_named(played, field, change, told
 @pytest.mark.parametrize(
     ("field", "told"),
     [
-        ("states.position", "an absent seat moves"),
+        ("states.seats.position", "an absent seat moves"),
         ("outcomes.reward", "an absent seat is paid"),
-        ("outcomes.events", "something happens to an absent seat"),
+        ("outcomes.cumulants", "something happens to an absent seat"),
         ("views", "an absent seat sees something"),
     ],
 )
 def test_an_absent_seat_that_does_something_is_caught(played, field, told):
     world, trace = played
-    absent = ~trace.states.present[:-1]
+    absent = ~trace.states.seats.present[:-1]
 
     def change(array):
         part = array[1:] if len(array) > len(absent) else array
@@ -260,7 +267,7 @@ def test_a_world_that_mixes_up_a_batch_is_caught():
     class ReadsItsNeighbour(Broken):
         def step(self, state, actions, key):
             after, outcome = super().step(state, actions, key)
-            return dataclasses.replace(after, heading=_of_first(after.position[:, 0])), outcome
+            return dataclasses.replace(after, heading=_of_first(after.seats.position[:, 0])), outcome
 
     @jax.custom_batching.custom_vmap
     def _of_first(rows):

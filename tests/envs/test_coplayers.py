@@ -17,7 +17,7 @@ def scene(text, *, size=7, **seats):
     """A world and the state of a hand-drawn level."""
     level = Level.from_ascii(text)
     world = socialrl_envs.make("coin_grid", size=size, coins=1, **seats)
-    numbers = {name: jnp.asarray(value) for name, value in world.numbers.items()}
+    numbers = {name: jnp.asarray(value) for name, value in world.params.items()}
     full = Level(tiles=level.tiles, position=level.position, heading=level.heading, numbers=numbers)
     return world, world.reset(full, jax.random.key(0))
 
@@ -34,7 +34,7 @@ NEARER_GREEN = "#######\n#B....#\n#.....#\n#gA..r#\n#.....#\n#.....#\n#######\n"
 
 def test_a_planner_goes_for_what_it_likes_not_for_what_is_near():
     world, state = scene(NEARER_GREEN, novices=(Seat(),), experts=(LIKES_RED,))
-    there = State(**(vars(state) | {"position": state.position[::-1]}))
+    there = State(**(vars(state) | {"position": state.seats.position[::-1]}))
     assert choices("planner", world, there, 1)[RIGHT] == 2000
 
 
@@ -103,8 +103,8 @@ def test_an_anti_expert_goes_for_what_the_first_novice_loses_by():
 def test_the_skill_and_preferences_of_the_level_count_not_those_of_the_config():
     seat = Seat(policy="noisy", skill=0.0, preferences=LIKES_RED.preferences)
     world, state = scene(NEARER_GREEN, novices=0, experts=(seat, seat))
-    turned = {"skill": jnp.ones(2, jnp.float32), "preferences": -state.numbers["preferences"]}
-    skilled = State(**(vars(state) | {"numbers": state.numbers | turned}))
+    turned = {"skill": jnp.ones(2, jnp.float32), "preferences": -state.level.params.preferences}
+    skilled = State(**(vars(state) | {"numbers": state.level.params | turned}))
     assert choices("noisy", world, skilled, 0)[LEFT] == 2000
 
 

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 import socialrl_envs
-from socialrl_envs import Seat, host, layouts
+from socialrl_envs import Seat, host
+from socialrl_envs.generators import layouts
 from socialrl_envs.conformance import random_actions
 from tests.envs.plain import connected
 
@@ -54,7 +55,7 @@ def play(name: str, **numbers: Any) -> tuple[Any, ...]:
     world, run, traced = player(name)
     count = len(next(iter(numbers.values())))
     values = {}
-    for key, own in world.numbers.items():
+    for key, own in world.params.items():
         given = [np.broadcast_to(np.float32(value), own.shape) for value in numbers.get(key, [own] * count)]
         values[key] = jnp.asarray(np.repeat(np.stack(given), COPIES, axis=0))
     assert count == 4, "as many as in every other test, or it compiles anew"
@@ -67,7 +68,7 @@ def play(name: str, **numbers: Any) -> tuple[Any, ...]:
 def test_the_size_differs_per_world(name):
     world, *_ = player(name)
     levels, states, *_ = play(name, size=[5, 7, 9, 60])
-    for side, tiles, position in zip([5, 7, 9, 9], levels.tiles, states.position, strict=True):
+    for side, tiles, position in zip([5, 7, 9, 9], levels.tiles, states.seats.position, strict=True):
         least = max(side, max(int(np.ptp(np.argwhere(one != 1)[:, 0])) + 3 for one in tiles))
         assert least - side <= 2
         assert least == side or side == 5
@@ -103,7 +104,7 @@ def test_presence_differs_per_world(name):
     _, states, *_ = (
         play(name, presence=rows, flood=[0.0] * 4) if name == "flooded_road" else play(name, presence=rows)
     )
-    there = states.present[..., 1].mean(1)
+    there = states.seats.present[..., 1].mean(1)
     if name != "flooded_road":  # where whoever arrives is gone too
         assert (there[0] == 1).all()
         assert (there[2, : STEPS // 2] == 1).all()
@@ -128,7 +129,7 @@ def test_skill_differs_per_world(name):
 @pytest.mark.parametrize("name", ["goal_cycle", "goal_sequence"])
 def test_reward_and_penalty_differ_per_world(name):
     *_, outcome = play(name, reward=[1.0, 2.0, 1.0, 0.5], penalty=[0.0, 0.25, 2.0, 1.0])
-    right, wrong = outcome.events[..., 0], outcome.events[..., 1]
+    right, wrong = outcome.cumulants[..., 0], outcome.cumulants[..., 1]
     assert wrong.any((1, 2, 3)).all()
     for i, (gain, loss) in enumerate(zip([1.0, 2.0, 1.0, 0.5], [0.0, 0.25, 2.0, 1.0], strict=True)):
         assert np.allclose(outcome.reward[i], gain * right[i] - loss * wrong[i])
@@ -136,9 +137,9 @@ def test_reward_and_penalty_differ_per_world(name):
 
 def test_the_reward_of_goal_search_differs_per_world():
     *_, outcome = play("goal_search", reward=[1.0, 2.0, 0.5, 4.0])
-    assert outcome.events.any((1, 2, 3, 4)).all()
+    assert outcome.cumulants.any((1, 2, 3, 4)).all()
     assert np.allclose(
-        outcome.reward, outcome.events[..., 0] * np.array([1.0, 2.0, 0.5, 4.0])[:, None, None, None]
+        outcome.reward, outcome.cumulants[..., 0] * np.array([1.0, 2.0, 0.5, 4.0])[:, None, None, None]
     )
 
 
@@ -146,12 +147,12 @@ def test_the_reward_of_goal_search_differs_per_world():
 def test_preferences_differ_per_world(name):
     worth = (
         np.random.default_rng(0)
-        .normal(size=(4, *player(name)[0].numbers["preferences"].shape))
+        .normal(size=(4, *player(name)[0].params["preferences"].shape))
         .astype(np.float32)
     )
     *_, outcome = play(name, preferences=list(worth))
-    assert outcome.events.any((1, 2, 3, 4)).all()
-    assert np.allclose(outcome.reward, (outcome.events * worth[:, None, None]).sum(-1), atol=1e-5)
+    assert outcome.cumulants.any((1, 2, 3, 4)).all()
+    assert np.allclose(outcome.reward, (outcome.cumulants * worth[:, None, None]).sum(-1), atol=1e-5)
 
 
 def test_chances_differ_per_world():

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 import socialrl_envs
-from socialrl_envs import Level, Seat, SocialRLError, grid, hosting, layouts
+from socialrl_envs import Level, Seat, SocialRLError, grid, hosting
+from socialrl_envs.generators import layouts
 from tests.envs.plain import bfs, moved
 
 FLICKERS = Seat(policy="wanderer", presence="comes_and_goes")
@@ -34,7 +35,7 @@ def play(world, worlds, steps, seed=0, hosted=False):
 
         def step(state, time):
             action_key, step_key = jax.random.split(jax.random.fold_in(play_key, time))
-            random = jax.random.randint(action_key, state.present.shape, 0, 5, dtype=jnp.int32)
+            random = jax.random.randint(action_key, state.seats.present.shape, 0, 5, dtype=jnp.int32)
             actions = host(state, jax.random.clone(action_key)) if hosted else random
             after, outcome = world.step(state, actions, step_key)
             return after, (state, actions, after, outcome)
@@ -63,7 +64,7 @@ def explain(before, actions, after, outcome, *, novices, blocking, step_cost, ho
             out[seat] = out[seat] or arrived or drowned
         ended = all(out[seat] for seat in (novices or seats))
         expected = {
-            "events": events,
+            "cumulants": events,
             "terminated": ended,
             "truncated": after["time"] >= horizon and not ended,
         }
@@ -90,15 +91,15 @@ def test_every_step_is_one_that_the_rules_allow(case):
     for w in range(32):
         for t in range(45):
             old, new = ({k: getattr(s, k)[w, t] for k in fields} for s in (before, after))
-            happened = {k: getattr(outcome, k)[w, t] for k in ("events", "terminated", "truncated")}
+            happened = {k: getattr(outcome, k)[w, t] for k in ("cumulants", "terminated", "truncated")}
             wrong = explain(
                 old, actions[w, t].tolist(), new, happened, step_cost=bool(config.step_cost), **options
             )
             assert not wrong, f"world {w}, step {t}: {wrong}\n{old}\n{actions[w, t]}\n{new}\n{happened}"
-    worth = (outcome.events * before.numbers["preferences"]).sum(-1)
+    worth = (outcome.cumulants * before.level.params.preferences).sum(-1)
     assert np.allclose(outcome.reward, worth)
-    assert outcome.events[..., 0].sum() > (0 if config.flood == 1 else 5)
-    assert (outcome.events[..., 1].sum() > 5) == (config.flood > 0)
+    assert outcome.cumulants[..., 0].sum() > (0 if config.flood == 1 else 5)
+    assert (outcome.cumulants[..., 1].sum() > 5) == (config.flood > 0)
 
 
 def scene(text, **config):
@@ -106,7 +107,7 @@ def scene(text, **config):
     level = Level.from_ascii(text)
     options = {"size": len(level.tiles), "experts": 0, "novices": len(level.position)} | config
     world = socialrl_envs.make("flooded_road", **options)
-    numbers = {name: jnp.asarray(value) for name, value in world.numbers.items()}
+    numbers = {name: jnp.asarray(value) for name, value in world.params.items()}
 
     def begin(seed=0, **turned):
         full = Level(
@@ -125,28 +126,28 @@ ALWAYS, NEVER = {"flood": jnp.float32(1)}, {"flood": jnp.float32(0)}
 def test_a_flooded_bridge_ends_the_episode_of_a_lone_novice_with_a_loss_and_no_future():
     world, begin = scene(ROAD, novices=1, experts=1, loss=2.0)
     after, outcome = world.step(begin(**ALWAYS), jnp.array([UP, STAY], jnp.int32), jax.random.key(0))
-    assert outcome.events.tolist() == [[0, 1], [0, 0]]
+    assert outcome.cumulants.tolist() == [[0, 1], [0, 0]]
     assert outcome.reward.tolist() == [-2, 0]
     assert (bool(outcome.terminated), bool(outcome.truncated)) == (True, False)
-    assert after.present.tolist() == [False, True]
+    assert after.seats.present.tolist() == [False, True]
 
 
 def test_a_dry_bridge_carries():
     world, begin = scene(ROAD, novices=1, experts=1)
     state, outcome = world.step(begin(**NEVER), jnp.array([UP, STAY], jnp.int32), jax.random.key(0))
-    assert not outcome.events.any()
+    assert not outcome.cumulants.any()
     assert not outcome.terminated
     _, outcome = world.step(state, jnp.array([UP, STAY], jnp.int32), jax.random.key(1))
-    assert outcome.events.tolist() == [[1, 0], [0, 0]]
+    assert outcome.cumulants.tolist() == [[1, 0], [0, 0]]
     assert outcome.terminated
 
 
 def test_a_coplayer_that_drowns_is_gone_and_ends_nothing():
     world, begin = scene(ROAD.translate(str.maketrans("AB", "BA")), novices=1, experts=1)
     state, outcome = world.step(begin(**ALWAYS), jnp.array([STAY, UP], jnp.int32), jax.random.key(0))
-    assert outcome.events.tolist() == [[0, 0], [0, 1]]
+    assert outcome.cumulants.tolist() == [[0, 0], [0, 1]]
     assert not outcome.terminated
-    assert state.present.tolist() == [True, False]
+    assert state.seats.present.tolist() == [True, False]
     assert not world.observe(state)[0, :, :, world.spec.channels.index("others")].any()
 
 
@@ -171,8 +172,13 @@ def test_nothing_that_is_seen_tells_whether_the_bridge_is_flooded():
 def test_the_flood_comes_as_often_as_the_level_says(flood):
     world, begin = scene(ROAD)
     state = begin()
-    level = Level(tiles=state.tiles, position=state.position, heading=state.heading, numbers=state.numbers)
-    numbers = level.numbers | {"flood": jnp.float32(flood)}
+    level = Level(
+        tiles=state.level.tiles,
+        position=state.seats.position,
+        heading=state.seats.heading,
+        numbers=state.level.params,
+    )
+    numbers = level.params | {"flood": jnp.float32(flood)}
     level = Level(tiles=level.tiles, position=level.position, heading=level.heading, numbers=numbers)
     flooded = jax.jit(jax.vmap(lambda key: world.reset(level, key).flooded))(
         jax.random.split(jax.random.key(0), 4000)
@@ -225,7 +231,7 @@ def episodes(policy, layout):
         levels,
         before.flooded[:, 0],
         (outcome.reward[..., 0] * ~done).sum(1),
-        outcome.events[..., 0, :].sum(1),
+        outcome.cumulants[..., 0, :].sum(1),
     )
 
 

@@ -12,7 +12,6 @@ from PIL import Image
 import socialrl_envs
 from socialrl_envs import gallery
 from socialrl_envs.picture import in_view
-from socialrl_envs.picture_adapter import picture_of, view_of
 from tests.envs.playing import play
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -62,6 +61,6 @@ def test_what_is_shown_as_seen_is_what_the_views_show(layout):
     for episode, time in np.ndindex(4, 12):
         state = jax.tree.map(lambda x, where=(episode, time): np.asarray(x)[where], states)
         for seat in range(3):
-            mask, view = in_view(picture_of(world, state), seat, view_of(world)), views[episode, time, seat]
+            mask, view = in_view(world.picture(state), seat, world.spec.view), views[episode, time, seat]
             assert mask.sum() <= (view[..., unseen] == 0).sum()  # the rest lies beyond the border
-            assert (mask & (state.tiles >= 10)).sum() == view[..., goal].sum()
+            assert (mask & (state.level.tiles >= 10)).sum() == view[..., goal].sum()

@@ -50,7 +50,7 @@ def explain(before, actions, after, outcome, config):
             events.append(event)
             places.append(place)
             fame.append(faded(float(before["prestige"][seat]), reward, config.prestige_decay))
-        if not np.allclose(rewards, outcome["reward"]) or events != outcome["events"].tolist():
+        if not np.allclose(rewards, outcome["reward"]) or events != outcome["cumulants"].tolist():
             reasons.add(f"rewards {outcome['reward']}, the rules say {rewards}")
         elif places != after["place"].tolist() or not np.allclose(fame, after["prestige"], atol=1e-5):
             reasons.add(
@@ -69,13 +69,13 @@ def test_every_step_is_one_that_the_rules_allow(case):
     for w in range(WORLDS):
         for t in range(STEPS):
             old, new = ({name: getattr(s, name)[w, t] for name in fields} for s in (before, after))
-            happened = {"reward": outcome.reward[w, t], "events": outcome.events[w, t]}
+            happened = {"reward": outcome.reward[w, t], "cumulants": outcome.cumulants[w, t]}
             wrong = explain(old, actions[w, t].tolist(), new, happened, world.config)
             assert not wrong, f"world {w}, step {t}: {wrong}\n{old}\n{actions[w, t]}\n{new}"
-    assert (outcome.events.sum((0, 1, 2))[:3] > 10).all()
+    assert (outcome.cumulants.sum((0, 1, 2))[:3] > 10).all()
     assert not outcome.terminated.any()
     assert (outcome.truncated == (after.time == STEPS)).all()
-    assert (after.tiles == before.tiles[:, :1]).all()
+    assert (after.level.tiles == before.level.tiles[:, :1]).all()
 
 
 def scene(text, **config):
@@ -83,7 +83,7 @@ def scene(text, **config):
     level = Level.from_ascii(text)
     options = {"size": 5, "goals": 2, "experts": 0, "novices": len(level.position), "layout": "open"} | config
     world = socialrl_envs.make("goal_cycle", **options)
-    numbers = {name: jnp.asarray(value) for name, value in world.numbers.items()}
+    numbers = {name: jnp.asarray(value) for name, value in world.params.items()}
     full = Level(tiles=level.tiles, position=level.position, heading=level.heading, numbers=numbers)
     return world, world.reset(full, jax.random.key(0))
 
@@ -121,10 +121,10 @@ def test_a_walk_by_hand():
 
 def test_a_penalty_is_a_number_of_the_level_and_its_sign_does_not_matter():
     world, state = scene(LANE.replace("12", "13").replace("..3", "..2"), goals=3)
-    numbers = state.numbers | {"penalty": jnp.float32(-0.5), "reward": jnp.float32(3)}
+    numbers = state.level.params | {"penalty": jnp.float32(-0.5), "reward": jnp.float32(3)}
     assert returns(world, type(state)(**(vars(state) | {"numbers": numbers})), "ff") == [3, -0.5]
     level = world.sample_level(jax.random.key(0), {"penalty": jnp.float32(0.25)})
-    assert float(level.numbers["penalty"]) == 0.25
+    assert float(level.params.penalty) == 0.25
 
 
 def test_blocking_seats_that_want_one_cell_get_it_equally_often_or_in_their_order():
@@ -135,7 +135,7 @@ def test_blocking_seats_that_want_one_cell_get_it_equally_often_or_in_their_orde
         after, _ = jax.jit(jax.vmap(world.step, (None, None, 0)))(
             state, forward, jax.random.split(jax.random.key(3), 2000)
         )
-        first = (np.asarray(after.position)[:, 0, 1] == 2).sum()
+        first = (np.asarray(after.seats.position)[:, 0, 1] == 2).sum()
         assert chi_square([first, 2000 - first]) > 1e-3 if shuffle else first == 2000
 
 
@@ -210,13 +210,13 @@ def test_an_anti_expert_harms_the_novice_that_would_follow_it():
     world, state = scene(LANE.replace("...#\n#####", ".B.#\n#####").replace("headings: E", "headings: EN"), goals=3, novices=1,
                          experts=0, coplayers=(Seat(policy="anti_expert"),))  # fmt: skip
     begun = type(state)(**(vars(state) | {"place": jnp.array([0, -1], jnp.int8)}))
-    gains = -world.appeal(begun)[0]
+    gains = -world.cell_rewards(begun)[0]
     assert float(gains[1, 2]) == float(gains[2, 3]) == 1.5
     host, step, visited = jax.jit(hosting.host(world)), jax.jit(world.step), []
     for t in range(30):
         begun, outcome = step(begun, host(begun, jax.random.key(t)).at[0].set(0), jax.random.key(t + 100))
-        if outcome.events[1, :2].any():
-            visited.append(int(begun.tiles[tuple(begun.position[1])]) - grid.GOAL)
+        if outcome.cumulants[1, :2].any():
+            visited.append(int(begun.level.tiles[tuple(begun.seats.position[1])]) - grid.GOAL)
     assert len(visited) > 5
     assert visited.count(1) <= 1
 

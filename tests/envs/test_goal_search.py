@@ -70,7 +70,9 @@ def explain(before, actions, after, outcome, config):
             or headings != after["heading"].tolist()
         ):
             reasons.add("no order of moves leads to these positions and headings")
-        elif rewards != outcome["reward"].tolist() or found != outcome["events"][:, 0].astype(bool).tolist():
+        elif (
+            rewards != outcome["reward"].tolist() or found != outcome["cumulants"][:, 0].astype(bool).tolist()
+        ):
             reasons.add(f"rewards {outcome['reward']}, the rules say {rewards}")
         elif (
             out != after["out"].tolist()
@@ -91,10 +93,10 @@ def test_every_step_is_one_that_the_rules_allow(case):
     for w in range(WORLDS):
         for t in range(STEPS):
             old, new = ({name: getattr(s, name)[w, t] for name in fields} for s in (before, after))
-            happened = {"reward": outcome.reward[w, t], "events": outcome.events[w, t]}
+            happened = {"reward": outcome.reward[w, t], "cumulants": outcome.cumulants[w, t]}
             wrong = explain(old, actions[w, t].tolist(), new, happened, world.config)
             assert not wrong, f"world {w}, step {t}: {wrong}\n{old}\n{actions[w, t]}\n{new}"
-    assert outcome.events.sum() > 50
+    assert outcome.cumulants.sum() > 50
     waited_for = list(world.spec.novices or world.spec.coplayers)
     assert (outcome.terminated == after.out[..., waited_for].all(-1)).all()
     assert (outcome.truncated == (after.time == STEPS) & ~outcome.terminated).all()
@@ -132,9 +134,7 @@ def test_a_view_without_the_goal_does_not_depend_on_where_it_is(shown_to):
             .at[row, column]
             .set(grid.GOAL)
         )
-        state = world.reset(
-            Level(tiles=tiles, position=position, heading=heading, numbers=level.numbers), key
-        )
+        state = world.reset(Level(tiles=tiles, position=position, heading=heading, numbers=level.params), key)
         return world.observe(dataclasses.replace(state, prestige=jnp.array([0.5, 1.0], jnp.float32)))
 
     position, heading = jnp.array([[5, 3], [4, 3]], jnp.int32), jnp.zeros(2, jnp.int32)

@@ -46,7 +46,10 @@ def explain(before, actions, after, outcome, config):
             or headings != after["heading"].tolist()
         ):
             reasons.add("no order of moves leads to these positions and headings")
-        elif not np.allclose(rewards, outcome["reward"]) or events != outcome["events"].astype(bool).tolist():
+        elif (
+            not np.allclose(rewards, outcome["reward"])
+            or events != outcome["cumulants"].astype(bool).tolist()
+        ):
             reasons.add(f"rewards {outcome['reward']}, the rules say {rewards}")
         elif places != after["place"].tolist() or not np.allclose(fame, after["prestige"], atol=1e-5):
             reasons.add(f"places {after['place']}, the rules say {places}, {fame}")
@@ -63,10 +66,10 @@ def test_every_step_is_one_that_the_rules_allow(case):
     for w in range(WORLDS):
         for t in range(STEPS):
             old, new = ({name: getattr(s, name)[w, t] for name in fields} for s in (before, after))
-            happened = {"reward": outcome.reward[w, t], "events": outcome.events[w, t]}
+            happened = {"reward": outcome.reward[w, t], "cumulants": outcome.cumulants[w, t]}
             wrong = explain(old, actions[w, t].tolist(), new, happened, world.config)
             assert not wrong, f"world {w}, step {t}: {wrong}\n{old}\n{actions[w, t]}\n{new}"
-    assert (outcome.events.sum((0, 1, 2))[:2] > 10).all()
+    assert (outcome.cumulants.sum((0, 1, 2))[:2] > 10).all()
     assert not outcome.terminated.any()
     assert (outcome.truncated == (after.time == STEPS)).all()
 
@@ -76,7 +79,7 @@ def scene(looks):
         "#######\n#.....#\n#.1.2.#\n#.....#\n#..A..#\n#.3...#\n#.....#\n#######\n".replace("#.....#\n", "", 1)
     )
     world = socialrl_envs.make("goal_sequence", novices=1, experts=0, view=7)
-    numbers = {name: jnp.asarray(value) for name, value in world.numbers.items()} | {
+    numbers = {name: jnp.asarray(value) for name, value in world.params.items()} | {
         "looks": jnp.array(looks, jnp.float32)
     }
     full = Level(tiles=level.tiles, position=level.position, heading=level.heading, numbers=numbers)
@@ -96,7 +99,7 @@ def test_kinds_are_seen_and_their_order_is_not():
 
 def test_all_orders_are_drawn_equally_often():
     world = socialrl_envs.make("goal_sequence", experts=0)
-    looks = jax.jit(jax.vmap(lambda key: world.sample_level(key).numbers["looks"]))(
+    looks = jax.jit(jax.vmap(lambda key: world.sample_level(key).params["looks"]))(
         jax.random.split(jax.random.key(0), 3000)
     )
     _, counts = np.unique(np.asarray(looks), axis=0, return_counts=True)
@@ -109,7 +112,7 @@ def test_a_level_file_may_fix_the_order(tmp_path):
     (tmp_path / "level.txt").write_text(text)
     world = socialrl_envs.make("goal_sequence", layout=str(tmp_path / "level.txt"), novices=1, experts=0)
     for seed in range(3):
-        assert world.sample_level(jax.random.key(seed)).numbers["looks"].tolist() == [2, 0, 1]
+        assert world.sample_level(jax.random.key(seed)).params["looks"].tolist() == [2, 0, 1]
 
 
 def best_steps(tiles, start, heading, goals, penalty):

@@ -20,10 +20,10 @@ def go(position, actions, *, present=None, priority=None, solid=ROOM):
 
 
 @pytest.mark.parametrize(
-    ("action", "there"), list(zip(grid.COMPASS_MOVES, [[1, 2], [2, 3], [3, 2], [2, 1], [2, 2]], strict=True))
+    ("action", "there"), list(zip(grid.CARDINAL_MOVES, [[1, 2], [2, 3], [3, 2], [2, 1], [2, 2]], strict=True))
 )
 def test_each_move_goes_where_its_name_says(action, there):
-    assert go([[2, 2]], [grid.COMPASS_MOVES.index(action)]) == [there]
+    assert go([[2, 2]], [grid.CARDINAL_MOVES.index(action)]) == [there]
 
 
 def test_walls_and_the_edge_of_an_unwalled_grid_stop_a_seat():

@@ -38,7 +38,7 @@ def test_it_plays_the_episode_of_the_pettingzoo_env(name):
     ended = False
     while not ended:
         assert np.array_equal(seen, others["novice_0"])
-        assert np.array_equal(info["events"], infos["novice_0"]["events"])
+        assert np.array_equal(info["cumulants"], infos["novice_0"]["cumulants"])
         action = int(rng.integers(alone.action_space.n))
         seen, reward, terminated, truncated, info = alone.step(action)
         others, rewards, terminations, truncations, infos = among.step({"novice_0": action})

@@ -60,7 +60,7 @@ def test_a_world_runs_under_vmap_scan_and_jit_and_resets_at_its_end(name):
         assert same[~ended].all()
         assert not same[ended].all()  # a new level looks otherwise
         assert env.observation_space(agent).contains(jnp.asarray(obs[agent]))
-        assert infos["events"][agent].shape[-1] == len(env.world.spec.cumulants)
+        assert infos["cumulants"][agent].shape[-1] == len(env.world.spec.cumulants)
 
 
 def test_last_obs_is_the_true_successor():
@@ -85,10 +85,10 @@ def test_hosted_or_not_decides_who_acts():
     assert open_.agent_classes == {"novice": ["novice_0"], "expert": ["expert_0", "expert_1"]}
     _, state = hosted.reset(jax.random.key(0))
     _, still, *_ = open_.step(jax.random.key(1), state, dict.fromkeys(open_.agents, jnp.int32(4)))
-    assert np.array_equal(still.position, state.position)
+    assert np.array_equal(still.position, state.seats.position)
     _, moved, *_ = hosted.step(jax.random.key(1), state, {"novice_0": jnp.int32(4)})
-    assert np.array_equal(moved.position[0], state.position[0])
-    assert (np.asarray(moved.position)[1:] != np.asarray(state.position)[1:]).any(1).all()
+    assert np.array_equal(moved.position[0], state.seats.position[0])
+    assert (np.asarray(moved.position)[1:] != np.asarray(state.seats.position)[1:]).any(1).all()
 
 
 def test_a_reset_state_and_a_pool_of_levels_are_where_the_next_episode_begins():
@@ -99,7 +99,7 @@ def test_a_reset_state_and_a_pool_of_levels_are_where_the_next_episode_begins():
     seen = set()
     for number in range(20):
         _, state, *_ = env.step(jax.random.key(number), state, {"novice_0": jnp.int32(4)})
-        fits = [np.array_equal(state.tiles, tiles) for tiles in levels.tiles]
+        fits = [np.array_equal(state.level.tiles, tiles) for tiles in levels.tiles]
         assert sum(fits) == 1
         seen.add(fits.index(True))
     assert seen == {0, 1, 2}

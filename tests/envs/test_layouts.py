@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 import socialrl_envs
-from socialrl_envs import SocialRLError, layouts
+from socialrl_envs import SocialRLError
+from socialrl_envs.generators import layouts
 from tests.envs.plain import connected
 
 
@@ -127,9 +128,9 @@ def test_a_file_is_the_level_of_every_episode(tmp_path):
     for seed in range(3):
         level = world.sample_level(jax.random.key(seed))
         assert level.to_ascii().startswith(ROOM)
-        assert level.numbers["preferences"].tolist() == [[1, 2, 3], [0, 0, -1]]
-        assert level.numbers["preferences"].dtype == jnp.float32
-        assert level.numbers["skill"].tolist() == [1, 1]
+        assert level.params.preferences.tolist() == [[1, 2, 3], [0, 0, -1]]
+        assert level.params.preferences.dtype == jnp.float32
+        assert level.params.skill.tolist() == [1, 1]
     again = read(tmp_path, world.sample_level(jax.random.key(0)).to_ascii())
     assert again.sample_level(jax.random.key(1)).to_ascii() == level.to_ascii()
 

@@ -18,7 +18,7 @@ def test_a_level_from_ascii_without_numbers_takes_those_of_the_world(name):
         name, size=7, layout="open", **({"desks": 2} if name == "cleanup_office" else {})
     )
     drawn = world.sample_level(
-        jax.random.key(0), {name: jnp.asarray(value) for name, value in world.numbers.items()}
+        jax.random.key(0), {name: jnp.asarray(value) for name, value in world.params.items()}
     )
     bare = "\n".join(
         line for line in drawn.to_ascii().splitlines() if ":" not in line or line.startswith("headings")
@@ -30,8 +30,8 @@ def test_a_level_from_ascii_without_numbers_takes_those_of_the_world(name):
     assert equal(world.reset(world.level(bare), jax.random.clone(key)), expected)
     assert jax.tree.structure(world.level(bare)) == jax.tree.structure(drawn)
     skilled = world.reset(world.level(f"{bare}\nskill: [1, 0, 1]"), jax.random.clone(key))
-    assert skilled.numbers["skill"].tolist() == [1, 0, 1]
-    assert skilled.numbers["skill"].dtype == jnp.float32
+    assert skilled.params["skill"].tolist() == [1, 0, 1]
+    assert skilled.params["skill"].dtype == jnp.float32
 
 
 ROOM = "#######\n#A..B.#\n#.....#\n#.1.2.#\n#...3.#\n#.....#\n#######\n"

@@ -254,30 +254,30 @@ def test_hosted_or_not_decides_who_acts(module):
 def test_hosted_coplayers_move_and_unhosted_ones_obey():
     coin = coin_grid_v0.parallel_env(hosted=False, size=7)
     coin.reset(seed=0)
-    before = np.asarray(coin.world_state.position)
+    before = np.asarray(coin.world_state.seats.position)
     coin.step(dict.fromkeys(coin.agents, 4))
-    assert np.array_equal(coin.world_state.position, before)
+    assert np.array_equal(coin.world_state.seats.position, before)
     hosted = coin_grid_v0.parallel_env(size=7)
     hosted.reset(seed=0)
-    assert np.array_equal(hosted.world_state.position, before)
+    assert np.array_equal(hosted.world_state.seats.position, before)
     hosted.step({"novice_0": 4})
-    assert (np.asarray(hosted.world_state.position)[1:] != before[1:]).any(1).all()
+    assert (np.asarray(hosted.world_state.seats.position)[1:] != before[1:]).any(1).all()
 
 
 def test_infos_hold_ones_own_events_and_they_pay_ones_reward():
     env = coin_grid_v0.parallel_env(hosted=False, size=5, coins=1, horizon=40)
     _, infos = env.reset(seed=1)
-    assert all(not info["events"].any() and info["present"] for info in infos.values())
-    worth = dict(zip(env.possible_agents, np.asarray(env.world_state.numbers["preferences"]), strict=True))
+    assert all(not info["cumulants"].any() and info["present"] for info in infos.values())
+    worth = dict(zip(env.possible_agents, np.asarray(env.world_state.level.params.preferences), strict=True))
     events = 0
     for step in episode(env, 1):
         if isinstance(step, tuple) and len(step) == 6:
             _, _, rewards, _, _, infos = step
             for agent, info in infos.items():
-                assert set(info) == {"events", "present"}
-                assert info["events"].shape == (3,)
-                assert info["events"] @ worth[agent] == pytest.approx(rewards[agent])
-                events += info["events"].sum()
+                assert set(info) == {"cumulants", "present"}
+                assert info["cumulants"].shape == (3,)
+                assert info["cumulants"] @ worth[agent] == pytest.approx(rewards[agent])
+                events += info["cumulants"].sum()
     assert events > 3
 
 
@@ -286,13 +286,13 @@ def test_an_absent_agent_stays_listed_sees_nothing_and_its_actions_do_nothing():
     env = coin_grid_v0.parallel_env(novices=(novice,), experts=1, size=6, horizon=10)
     env.reset(seed=0)
     for time in range(1, 11):
-        before = np.asarray(env.world_state.position)[0]
+        before = np.asarray(env.world_state.seats.position)[0]
         observations, rewards, _, _, infos = env.step({"novice_0": time % 4})
         here = time < 5
         assert infos["novice_0"]["present"] is here
         assert observations["novice_0"].any() == here
         if time > 5:
-            assert np.array_equal(env.world_state.position[0], before)
+            assert np.array_equal(env.world_state.seats.position[0], before)
             assert rewards["novice_0"] == 0
 
 
@@ -300,10 +300,10 @@ def test_state_shows_what_lies_and_who_stands_where():
     env = coin_grid_v0.parallel_env(size=6, experts=1, coplayers=(Seat(policy="wanderer", presence="never"),))
     env.reset(seed=0)
     state, view = env.world_state, env.state()
-    assert np.array_equal(view[..., 0] == 1, np.asarray(state.tiles) == 1)
+    assert np.array_equal(view[..., 0] == 1, np.asarray(state.level.tiles) == 1)
     assert view[..., 1:4].sum() == 6
     for seat in range(2):
-        assert np.argwhere(view[..., 4 + seat]).tolist() == [np.asarray(state.position)[seat].tolist()]
+        assert np.argwhere(view[..., 4 + seat]).tolist() == [np.asarray(state.seats.position)[seat].tolist()]
     assert not view[..., 6].any()
 
 
@@ -391,9 +391,9 @@ def test_ansi_shows_seats_even_on_coins_and_hides_the_absent():
         assert len(rows) == 8
         assert all(len(row) == 7 for row in rows[:7])
         for seat, char in enumerate("AB"):
-            row, column = np.asarray(state.position)[seat]
+            row, column = np.asarray(state.seats.position)[seat]
             shown = {rows[row][column]}
-            assert char in shown or np.array_equal(state.position[0], state.position[1])
+            assert char in shown or np.array_equal(state.seats.position[0], state.seats.position[1])
         assert "C" not in "".join(rows[:7])
         assert rows[7].startswith(f"step {int(state.time)}/12  A novice_0  B expert_0")
 

@@ -75,7 +75,7 @@ def pursuit(**config):
         def step(state, time):
             act_key, step_key = jax.random.split(jax.random.fold_in(play_key, time))
             after, outcome = world.step(state, host(state, act_key), step_key)
-            return after, (after.position[0], outcome.reward[0])
+            return after, (after.seats.position[0], outcome.reward[0])
 
         _, (path, rewards) = jax.lax.scan(step, world.reset(level, reset_key), jnp.arange(world.spec.horizon))
         return level, path, rewards

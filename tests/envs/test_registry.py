@@ -64,7 +64,7 @@ class DoubleCoins(coin_grid.CoinGrid):
     name = "double_coins"
     def __init__(self, config):
         super().__init__(config)
-        self.numbers["preferences"] = 2 * self.numbers["preferences"]
+        self.params["preferences"] = 2 * self.params["preferences"]
 '''
 COPLAYER = '''
 """Never moves."""
@@ -106,9 +106,9 @@ def test_a_new_file_needs_no_other_edit():
     module = importlib.import_module("socialrl_envs.double_coins_v0")
     env = module.parallel_env(size=5, coins=1, experts=0, coplayers=(socialrl_envs.Seat(policy="statue"),))
     env.reset(seed=0)
-    before = env.world_state.position[1]
+    before = env.world_state.seats.position[1]
     env.step({"novice_0": 0})
     assert env.metadata["name"] == "double_coins_v0"
-    assert (env.world_state.position[1] == before).all()
+    assert (env.world_state.seats.position[1] == before).all()
     assert "double_coins_v0" in dir(socialrl_envs)
-    assert jax.device_get(env.world_state.numbers["preferences"])[0, 0] == 2
+    assert jax.device_get(env.world_state.level.params.preferences)[0, 0] == 2

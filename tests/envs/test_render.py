@@ -15,7 +15,6 @@ from PIL import Image
 from socialrl_envs import Seat, grid, make, names, tiles
 from socialrl_envs.errors import SocialRLError
 from socialrl_envs.picture import HIDDEN, in_view
-from socialrl_envs.picture_adapter import picture_of, view_of
 from socialrl_envs.render import (
     OKABE_ITO,
     Picture,
@@ -205,7 +204,7 @@ def test_colours_are_the_seats_own():
 
 def test_headings_only_where_the_picture_has_them():
     one, pointing = gallery(), with_headings()
-    turned = (one.heading + 1) % 4
+    turned = (one.seats.heading + 1) % 4
     np.testing.assert_array_equal(draw(one), draw(dataclasses.replace(one, heading=turned)))
     assert (draw(pointing) != draw(dataclasses.replace(pointing, heading=turned))).any()
 
@@ -253,7 +252,7 @@ def flooded_road(**options):
 def test_picture_of_a_state_has_the_colours_of_its_seats():
     world, state = flooded_road(novices=(Seat(colour="#0a141e"),))
     assert picture_of(make("flooded_road", size=7), state).colours == OKABE_ITO[:3]
-    assert picture_of(world, state).colours == ((10, 20, 30), *OKABE_ITO[1:3])
+    assert world.picture(state).colours == ((10, 20, 30), *OKABE_ITO[1:3])
     image = cell_of(draw_state(world, state), 4, 1)
     assert (np.abs(image - np.array([10, 20, 30])).max(axis=2) < 8).any()
 
@@ -284,7 +283,7 @@ def test_the_kind_of_a_goal_that_seats_see_is_its_plate_and_the_number_stays():
     text, _, hidden = WORLDS["goal_sequence"]
     world, state = make("goal_sequence", size=7), drawn_by_hand(text, hidden)
     before = draw_state(world, state)
-    state.numbers = {"looks": np.array([0, 2, 1], np.float32)}
+    state.level.params = {"looks": np.array([0, 2, 1], np.float32)}
     after = draw_state(world, state)
     for row, column in ((1, 1), (3, 3)):
         assert (cell_of(before, row, column) != cell_of(after, row, column)).any()
@@ -296,7 +295,7 @@ def test_a_goal_that_a_seat_is_not_shown_is_but_a_note_to_it():
     text, _, hidden = WORLDS["goal_search"]
     world, state = make("goal_search", size=7, view=5), drawn_by_hand(text, hidden)
     novice, expert = draw_state(world, state, seat=0), draw_state(world, state, seat=1)
-    visible = picture_of(world, state, 0).visible
+    visible = world.picture(state, 0).visible
     assert visible is not None
     assert visible[2, 1]
     assert (np.abs(cell_of(draw_state(world, state), 2, 1) - (112, 84, 168)).max(axis=2) < 20).any()
@@ -312,13 +311,13 @@ def test_what_a_seat_does_not_see_is_dimmed_figures_too():
     text, _, hidden = WORLDS["goal_cycle"]
     world, state = make("goal_cycle", size=7, view=5), drawn_by_hand(text, hidden)
     plain, seen = draw_state(world, state), draw_state(world, state, seat=0)
-    mask = in_view(picture_of(world, state), 0, view_of(world))
+    mask = in_view(world.picture(state), 0, world.spec.view)
     assert mask[4, 1]
     assert not mask[2, 2]
     own = np.array(OKABE_ITO[2])  # seat C, at row 2, column 2
     assert (np.abs(cell_of(plain, 2, 2) - own).max(axis=2) < 8).any()
     assert not (np.abs(cell_of(seen, 2, 2) - own).max(axis=2) < 60).any()
-    whole = picture_of(world, state)
+    whole = world.picture(state)
     np.testing.assert_array_equal(seen, draw(dataclasses.replace(whole, seat=0, visible=mask)))
 
 

@@ -49,7 +49,7 @@ def conserved(world, trace):
     """Coins stay as many, goals stay where they are, litter is what has been dropped less what has been
     picked up.
     """
-    tiles, events = trace.states.tiles, trace.outcomes.events
+    tiles, events = trace.states.level.tiles, trace.outcomes.cumulants
     for kind in set(world.items) - {grid.LITTER}:
         assert (pieces(tiles, {kind}) == world.items.count(kind)).all()
         assert kind >= grid.COIN or ((tiles == kind) == (tiles[0] == kind)).all()

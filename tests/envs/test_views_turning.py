@@ -35,7 +35,7 @@ def looker(world):
 
     def look(tiles, position, heading, present, prestige):
         level = world.sample_level(jax.random.key(0))
-        level = world.prepare(Level(tiles=tiles, position=position, heading=heading, numbers=level.numbers))
+        level = world.prepare(Level(tiles=tiles, position=position, heading=heading, numbers=level.params))
         state = world.reset(level, jax.random.key(1))
         return world.observe(type(state)(**(vars(state) | {"present": present, "prestige": prestige})))
 
@@ -84,7 +84,7 @@ def test_a_scene_by_hand():
     text = "########\n#......#\n#..1...#\n#.##...#\n#..A.B.#\n#......#\n#......#\n########\nheadings: NW\n"
     level = Level.from_ascii(text)
     world = socialrl_envs.make("goal_cycle", size=8, view=5, goals=2, layout="open", novices=2, experts=0)
-    numbers = {name: jnp.asarray(value) for name, value in world.numbers.items()}
+    numbers = {name: jnp.asarray(value) for name, value in world.params.items()}
     state = world.reset(
         Level(tiles=level.tiles, position=level.position, heading=level.heading, numbers=numbers),
         jax.random.key(0),

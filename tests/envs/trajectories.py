@@ -24,7 +24,8 @@ from socialrl_envs import Seat
 FILE = Path(__file__).with_name("trajectories.json")
 EPISODES, STEPS = 3, 48
 COMPANY = {
-    name: (Seat(policy=name, skill=0.7),) * 2 for name in ("planner", "noisy", "wanderer", "anti_expert", "reckless")
+    name: (Seat(policy=name, skill=0.7),) * 2
+    for name in ("planner", "noisy", "wanderer", "anti_expert", "reckless")
 }
 COMES = Seat(policy="planner", presence="comes_and_goes")
 
@@ -32,14 +33,29 @@ COMES = Seat(policy="planner", presence="comes_and_goes")
 def cases() -> dict[str, tuple[str, dict[str, Any]]]:
     """Name of an entry -> (world, options)."""
     found: dict[str, tuple[str, dict[str, Any]]] = {}
-    for world in ("cleanup_office", "coin_grid", "flooded_road", "goal_cycle", "goal_search", "goal_sequence"):
+    for world in (
+        "cleanup_office",
+        "coin_grid",
+        "flooded_road",
+        "goal_cycle",
+        "goal_search",
+        "goal_sequence",
+    ):
         found[f"{world}"] = (world, {})
         found[f"{world}, blocking, come and go"] = (
             world,
-            {"size": 7, "layout": "open", "blocking": True, "experts": (COMES, Seat(policy="planner", presence="leaves"))},
+            {
+                "size": 7,
+                "layout": "open",
+                "blocking": True,
+                "experts": (COMES, Seat(policy="planner", presence="leaves")),
+            },
         )
         for layout in ("open", "cluttered", "four_rooms", "maze", "maze_loops"):
-            found[f"{world}, {layout}"] = (world, {"size": 9, "layout": layout, "horizon": 60, "density": 0.2})
+            found[f"{world}, {layout}"] = (
+                world,
+                {"size": 9, "layout": layout, "horizon": 60, "density": 0.2},
+            )
         for company, seats in COMPANY.items():
             found[f"{world}, {company}"] = (world, {"size": 9, "experts": 0, "coplayers": seats})
         found[f"{world}, 2 novices alone"] = (world, {"size": 8, "novices": 2, "experts": 0})
@@ -49,15 +65,36 @@ def cases() -> dict[str, tuple[str, dict[str, Any]]]:
             found[f"{world}, {observation}"] = (world, options)
     found["coin_grid, no respawn, 4 colours"] = ("coin_grid", {"respawn": False, "colours": 4, "coins": 1})
     likes = Seat(policy="planner", preferences=(-1.0, 0.5, 2.0))
-    found["coin_grid, preferences"] = ("coin_grid", {"novices": (Seat(preferences=(1.0, 0.0, -2.0)),), "experts": (likes,)})
+    found["coin_grid, preferences"] = (
+        "coin_grid",
+        {"novices": (Seat(preferences=(1.0, 0.0, -2.0)),), "experts": (likes,)},
+    )
     found["flooded_road, step cost"] = ("flooded_road", {"step_cost": 0.05, "flood": 0.9, "loss": 2.0})
-    found["cleanup_office, 6 desks"] = ("cleanup_office", {"desks": 6, "errands": 3, "litter_rate": 0.3, "experts": 4})
+    found["cleanup_office, 6 desks"] = (
+        "cleanup_office",
+        {"desks": 6, "errands": 3, "litter_rate": 0.3, "experts": 4},
+    )
     for world in ("goal_cycle", "goal_search", "goal_sequence"):
-        found[f"{world}, prestige, view 5, no occlusion"] = (world, {"prestige": True, "view": 5, "occlusion": False})
-        found[f"{world}, 7 actions, fixed order"] = (world, {"actions": 7, "blocking": True, "shuffle": False, "size": 9})
-    found["goal_cycle, 5 goals, reset on mistake"] = ("goal_cycle", {"goals": 5, "reset_on_mistake": True, "size": 9})
-    found["goal_cycle, no initial reward"] = ("goal_cycle", {"initial_reward": False, "penalty": 0.5, "size": 9})
-    found["goal_search, shown to all, not again"] = ("goal_search", {"shown_to": "all", "again": False, "size": 9})
+        found[f"{world}, prestige, view 5, no occlusion"] = (
+            world,
+            {"prestige": True, "view": 5, "occlusion": False},
+        )
+        found[f"{world}, 7 actions, fixed order"] = (
+            world,
+            {"actions": 7, "blocking": True, "shuffle": False, "size": 9},
+        )
+    found["goal_cycle, 5 goals, reset on mistake"] = (
+        "goal_cycle",
+        {"goals": 5, "reset_on_mistake": True, "size": 9},
+    )
+    found["goal_cycle, no initial reward"] = (
+        "goal_cycle",
+        {"initial_reward": False, "penalty": 0.5, "size": 9},
+    )
+    found["goal_search, shown to all, not again"] = (
+        "goal_search",
+        {"shown_to": "all", "again": False, "size": 9},
+    )
     found["goal_search, shown to nobody"] = ("goal_search", {"shown_to": "nobody", "size": 9})
     found["goal_search, blocking, not again"] = ("goal_search", {"blocking": True, "again": False, "size": 9})
     found["goal_sequence, copies"] = ("goal_sequence", {"goals": 4, "copies": 2, "trials": 3, "size": 9})
@@ -86,7 +123,9 @@ def trajectory(world: Any, overrides: dict[str, Any]) -> Any:
             ends = (outcome.terminated, outcome.truncated)
             return after, (actions, outcome.reward, events, *ends, world.observe(after), world.observe(state))
 
-        return (level.tiles, level.position, level.heading), jax.lax.scan(step, state, jax.random.split(play_key, STEPS))[1]
+        return (level.tiles, level.position, level.heading), jax.lax.scan(
+            step, state, jax.random.split(play_key, STEPS)
+        )[1]
 
     return play
 
@@ -96,8 +135,12 @@ def digest(name: str, options: dict[str, Any], overridden: bool = False) -> str:
     world = socialrl_envs.make(name, **options)
     known = world.params if hasattr(world, "params") else world.numbers
     has = (lambda key: hasattr(known, key)) if not isinstance(known, dict) else (lambda key: key in known)
-    overrides = {key: jnp.float32(value) for key, value in OVERRIDES.items() if has(key)} if overridden else {}
-    run = jax.jit(jax.vmap(trajectory(world, overrides)), compiler_options={"xla_backend_optimization_level": 0})
+    overrides = (
+        {key: jnp.float32(value) for key, value in OVERRIDES.items() if has(key)} if overridden else {}
+    )
+    run = jax.jit(
+        jax.vmap(trajectory(world, overrides)), compiler_options={"xla_backend_optimization_level": 0}
+    )
     played = jax.device_get(run(jax.random.split(jax.random.key(7), EPISODES)))
     text = hashlib.sha256()
     for leaf in jax.tree.leaves(played):
@@ -114,7 +157,9 @@ def everything() -> dict[str, tuple[str, dict[str, Any], bool]]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--write", action="store_true", help="write trajectories.json anew")
     parser.add_argument("--only", default="", help="entries whose name contains this")
     options = parser.parse_args()
