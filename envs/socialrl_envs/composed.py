@@ -182,7 +182,7 @@ class GridWorld:
 
 
 def _params(config: Any, roster: Roster, task: Task) -> dict[str, Any]:
-    """The world's parameters by name, float32 arrays on the host."""
+    """The world's parameters by name, float32 arrays."""
     schedules = [
         presence.parse(f"{a}.presence", s.presence) for a, s in zip(roster.agents, roster.seats, strict=True)
     ]
@@ -192,7 +192,10 @@ def _params(config: Any, roster: Roster, task: Task) -> dict[str, Any]:
         "presence": schedules,
         "skill": [seat.skill for seat in roster.seats],
     }
-    return {name: np.asarray(value, np.float32) for name, value in (common | task.default_params()).items()}
+    return {
+        name: jnp.asarray(np.asarray(value, np.float32))
+        for name, value in (common | task.default_params()).items()
+    }
 
 
 def update_prestige(
