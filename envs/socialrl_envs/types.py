@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 import jax.numpy as jnp
 from jax import Array
+from jax.typing import ArrayLike
 from jaxtyping import Bool, Float32, Int32, Key, PyTree, UInt8
 
 from socialrl_envs import ascii_levels
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from socialrl_envs.picture import Picture
 
 Role = Literal["novice", "coplayer"]
-Overrides = Mapping[str, Array]  # some fields of a world's Params, by name
+Overrides = Mapping[str, ArrayLike]  # some fields of a world's Params, by name
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

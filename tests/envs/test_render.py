@@ -6,8 +6,9 @@
 import dataclasses
 import io
 from pathlib import Path
-from types import SimpleNamespace
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from PIL import Image
@@ -26,8 +27,9 @@ from socialrl_envs.render import (
     seat_colours,
     to_png,
 )
-from socialrl_envs.types import Level
+from socialrl_envs.types import Level, State, World
 from socialrl_envs.visibility import ViewSpec
+from socialrl_envs.worlds.flooded_road import Flood
 
 GOLDEN = Path(__file__).parent / "golden"
 GALLERY = """
@@ -76,7 +78,7 @@ CASES = {
 
 # For every world a level drawn by hand, and the seat whose sight is shown.
 FLOODED = {"flooded": True}
-LOOKS = np.array([2, 0, 1], np.float32)
+KINDS = np.array([2, 0, 1], np.float32)
 WORLDS = {
     "cleanup_office": ("#######\n#A.#.1#\n#*.#.*#\n##.##.#\n#.2.B.#\n#.*C..#\n#######", None, {}),
     "coin_grid": ("#######\n#A.r.r#\n#.#g..#\n#..b.g#\n#.##.b#\n#.B.yC#\n#######", None, {}),
@@ -86,18 +88,20 @@ WORLDS = {
     "goal_sequence": (
         "#######\n#1...3#\n#..A..#\n#..2..#\n#B...C#\n#.....#\n#######",
         0,
-        {"looks": LOOKS},
+        {"kinds": KINDS},
     ),
 }
 
 
-def drawn_by_hand(text: str, hidden: dict) -> SimpleNamespace:
-    """A state, as far as pictures need one."""
-    level, numbers = Level.from_ascii(text), {key: value for key, value in hidden.items() if key == "looks"}
-    present, heading = np.ones(len(level.position), bool), np.array([0, 3, 2])
-    flooded = hidden.get("flooded", False)
-    parts = {"tiles": np.asarray(level.tiles), "position": np.asarray(level.position), "heading": heading}
-    return SimpleNamespace(**parts, present=present, numbers=numbers, flooded=flooded)
+def drawn_by_hand(world: World, text: str, hidden: dict) -> State:
+    """The first state of the world on a level drawn by hand, with what the task hides as given."""
+    level = Level.from_ascii(text)
+    named = {name: value for name, value in hidden.items() if name == "kinds"}
+    heading = jnp.array([0, 3, 2], jnp.int32)
+    state = world.reset(world.level(level.edit(heading=heading, params=named)), jax.random.key(0))
+    if "flooded" in hidden:
+        state = dataclasses.replace(state, task=Flood(flooded=jnp.array(hidden["flooded"])))
+    return state
 
 
 def images() -> dict[str, np.ndarray]:
@@ -105,12 +109,9 @@ def images() -> dict[str, np.ndarray]:
     result = {name: draw(*case) for name, case in CASES.items()}
     for name, (text, seat, hidden) in WORLDS.items():
         size = len(text.split()[0])
-        world = (
-            make(name, size=size, view=5, desks=2)
-            if name == "cleanup_office"
-            else make(name, size=size, view=5)
-        )
-        result[name] = draw_state(world, drawn_by_hand(text, hidden), 20, seat)
+        extra = {"cleanup_office": {"desks": 2}, "coin_grid": {"colours": 4}}.get(name, {})
+        world = make(name, size=size, view=5, **extra)
+        result[name] = draw_state(world, drawn_by_hand(world, text, hidden), 20, seat)
     return result
 
 
@@ -204,7 +205,7 @@ def test_colours_are_the_seats_own():
 
 def test_headings_only_where_the_picture_has_them():
     one, pointing = gallery(), with_headings()
-    turned = (one.seats.heading + 1) % 4
+    turned = (one.heading + 1) % 4
     np.testing.assert_array_equal(draw(one), draw(dataclasses.replace(one, heading=turned)))
     assert (draw(pointing) != draw(dataclasses.replace(pointing, heading=turned))).any()
 
@@ -246,12 +247,13 @@ def test_drawing_changes_nothing():
 
 def flooded_road(**options):
     text, _, hidden = WORLDS["flooded_road"]
-    return make("flooded_road", size=7, **options), drawn_by_hand(text, hidden)
+    world = make("flooded_road", size=7, **options)
+    return world, drawn_by_hand(world, text, hidden)
 
 
 def test_picture_of_a_state_has_the_colours_of_its_seats():
     world, state = flooded_road(novices=(Seat(colour="#0a141e"),))
-    assert picture_of(make("flooded_road", size=7), state).colours == OKABE_ITO[:3]
+    assert make("flooded_road", size=7).picture(state).colours == OKABE_ITO[:3]
     assert world.picture(state).colours == ((10, 20, 30), *OKABE_ITO[1:3])
     image = cell_of(draw_state(world, state), 4, 1)
     assert (np.abs(image - np.array([10, 20, 30])).max(axis=2) < 8).any()
@@ -261,7 +263,7 @@ def test_picture_of_a_state_has_the_colours_of_its_seats():
 def test_a_flooded_bridge_differs_in_the_corner_of_its_cell_alone(cell):
     world, state = flooded_road()
     flooded = draw_state(world, state, cell)
-    state.flooded = False
+    state = dataclasses.replace(state, task=Flood(flooded=jnp.array(False)))
     differs = (flooded != draw_state(world, state, cell)).any(axis=2)
     rows, columns = np.nonzero(differs)
     assert differs.sum() >= 4
@@ -281,10 +283,10 @@ def test_the_hidden_number_of_a_goal_is_in_the_corner_of_its_cell_alone():
 
 def test_the_kind_of_a_goal_that_seats_see_is_its_plate_and_the_number_stays():
     text, _, hidden = WORLDS["goal_sequence"]
-    world, state = make("goal_sequence", size=7), drawn_by_hand(text, hidden)
+    world = make("goal_sequence", size=7)
+    state = drawn_by_hand(world, text, hidden)
     before = draw_state(world, state)
-    state.level.params = {"looks": np.array([0, 2, 1], np.float32)}
-    after = draw_state(world, state)
+    after = draw_state(world, drawn_by_hand(world, text, {"kinds": np.array([0, 2, 1], np.float32)}))
     for row, column in ((1, 1), (3, 3)):
         assert (cell_of(before, row, column) != cell_of(after, row, column)).any()
     np.testing.assert_array_equal(cell_of(before, 1, 5), cell_of(after, 1, 5))
@@ -293,7 +295,8 @@ def test_the_kind_of_a_goal_that_seats_see_is_its_plate_and_the_number_stays():
 
 def test_a_goal_that_a_seat_is_not_shown_is_but_a_note_to_it():
     text, _, hidden = WORLDS["goal_search"]
-    world, state = make("goal_search", size=7, view=5), drawn_by_hand(text, hidden)
+    world = make("goal_search", size=7, view=5)
+    state = drawn_by_hand(world, text, hidden)
     novice, expert = draw_state(world, state, seat=0), draw_state(world, state, seat=1)
     visible = world.picture(state, 0).visible
     assert visible is not None
@@ -309,7 +312,8 @@ def test_a_goal_that_a_seat_is_not_shown_is_but_a_note_to_it():
 
 def test_what_a_seat_does_not_see_is_dimmed_figures_too():
     text, _, hidden = WORLDS["goal_cycle"]
-    world, state = make("goal_cycle", size=7, view=5), drawn_by_hand(text, hidden)
+    world = make("goal_cycle", size=7, view=5)
+    state = drawn_by_hand(world, text, hidden)
     plain, seen = draw_state(world, state), draw_state(world, state, seat=0)
     mask = in_view(world.picture(state), 0, world.spec.view)
     assert mask[4, 1]
