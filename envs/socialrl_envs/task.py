@@ -103,23 +103,24 @@ class Task:
 
     def solvable(self, level: Level) -> Bool[Array, ""]:
         """Whether every seat reaches every item of the level from its start."""
-        solid = any_of(level.tiles, self.solid)
-        row, column = level.position.T
-        steps = distances(jnp.zeros(solid.shape, bool).at[row[0], column[0]].set(True), solid)
-        item = (level.tiles != grid.FLOOR) & ~solid
-        reached = steps < solid.size
-        return jnp.all(reached[row, column]) & jnp.all(reached | ~item)
+        items = tuple(sorted(set(self.items) - set(self.solid)))
+        return reachable(level, items, self.solid)
 
     def check(self, level: Level, where: str) -> None:
-        """Raises SocialRLError, naming `where`, if a level drawn by hand does not suit the task."""
+        """Raises SocialRLError, naming `where`, if a level drawn by hand cannot be solved."""
+        if bool(self.solvable(level)):
+            return
         solid, tiles = any_of(level.tiles, self.solid), np.asarray(level.tiles)
         for agent, (row, column) in zip(self.roster.agents, level.position.tolist(), strict=True):
-            here = jnp.zeros(tiles.shape, bool).at[row, column].set(True)
-            apart = np.asarray(distances(here, solid)) >= tiles.size
-            for r, c in np.argwhere(apart & (tiles != grid.FLOOR) & ~np.asarray(solid)):
+            start = jnp.zeros(tiles.shape, bool).at[row, column].set(True)
+            apart = np.asarray(distances(start, solid)) >= tiles.size
+            for r, c in np.argwhere(apart & np.isin(tiles, self.items) & ~np.asarray(solid)):
                 char = grid.CHAR_OF_TILE[int(tiles[r, c])]
                 place = f"{where}: row {r}, column {c}: {agent} at row {row}, column {column}"
                 raise SocialRLError(f"{place} cannot get to {char!r}", "leave a way through the walls")
+        raise SocialRLError(
+            f"{where}: this level of {self.name} cannot be solved", "leave a way through the walls"
+        )
 
     def check_room(self) -> None:
         """Raises SocialRLError if the config's levels may have no room for all items and seats."""
@@ -158,6 +159,16 @@ def effects(
 def any_of(tiles: UInt8[Array, "H W"], kinds: tuple[int, ...]) -> Bool[Array, "H W"]:
     """Where one of these tiles lies."""
     return jnp.any(jnp.stack([tiles == kind for kind in kinds]), axis=0)
+
+
+def reachable(level: Level, items: tuple[int, ...], solid: tuple[int, ...]) -> Bool[Array, ""]:
+    """Whether every seat reaches every one of these tiles from its start, if the tiles of `solid` are closed."""
+    if not items:
+        return jnp.array(True)
+    closed, (row, column) = any_of(level.tiles, solid), level.position.T
+    first = jnp.zeros(closed.shape, bool).at[row[0], column[0]].set(True)
+    reached = distances(first, closed) < closed.size
+    return jnp.all(reached[row, column]) & jnp.all(reached | ~any_of(level.tiles, items))
 
 
 def target_under(tiles: UInt8[Array, "H W"], moves: Moves, targets: tuple[int, ...]) -> Int32[Array, " N"]:

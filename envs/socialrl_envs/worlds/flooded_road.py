@@ -136,13 +136,13 @@ class FloodedRoad(Task):
 
     def check(self, level: Level, where: str) -> None:
         """Raises SocialRLError unless there is a goal that every seat reaches without the bridge."""
-        super().check(level, where)
         require(bool((level.tiles == grid.GOAL).any()), "layout", where, "a level with a goal, '1'")
         steps = self._steps_around(level)
         for agent, (row, column) in zip(self.roster.agents, level.position.tolist(), strict=True):
             if int(steps[row, column]) >= level.tiles.size:
                 place = f"{where}: {agent} at row {row}, column {column}"
                 raise SocialRLError(f"{place} reaches no goal but by the bridge", "leave a way around")
+        super().check(level, where)
 
     def notes(self, state: State) -> UInt8[np.ndarray, "H W"]:
         """A wave on a flooded bridge."""
