@@ -119,7 +119,9 @@ def _plain(value: np.ndarray) -> Any:
 
 
 def write(tiles: Any, position: Any, heading: Any, params: Mapping[str, Any]) -> str:
-    """The ASCII picture of a level; raises SocialRLError if two seats, or a seat and an item, share a cell."""
+    """The ASCII picture of a level; raises SocialRLError if two seats, or a seat and an item, share a
+    cell.
+    """
     chars = [[CHAR_OF_TILE[int(tile)] for tile in row] for row in np.asarray(tiles)]
     for seat, (r, c) in enumerate(np.asarray(position)):
         if chars[r][c] != ".":

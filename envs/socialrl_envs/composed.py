@@ -107,7 +107,9 @@ class GridWorld:
         return dataclasses.replace(level, params=params, view=view, plan=plan, ready=True)
 
     def reset(self, level: Level, key: Key[Array, ""]) -> State:
-        """The first state of an episode on this level; the key draws who is present, and what the task draws."""
+        """The first state of an episode on this level; the key draws who is present, and what the task
+        draws.
+        """
         if not level.ready:
             check_fit(self.spec, level, "level")
             level = self._ready(self._with_params(level))

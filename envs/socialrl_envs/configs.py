@@ -26,7 +26,9 @@ from socialrl_envs.view.grid import Grid
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class WorldConfig(Options):
-    """Options of every world. `density`, and `size` up to the value given here, may vary from level to level."""
+    """Options of every world. `density`, and `size` up to the value given here, may vary from level to
+    level.
+    """
 
     novices: int | tuple[Seat, ...] = option(1, "how many novices, or their seats", low=0)
     experts: int | tuple[Seat, ...] = option(2, "how many experts, or their seats", low=0)
@@ -120,7 +122,7 @@ class CardinalConfig(WorldConfig):
 
     observation: str = option(
         "window",
-        "window: centred on the seat and covering the whole inside; partial: `view` x `view` cells around it; "
+        "window: centred on the seat, covering the whole inside; partial: `view` x `view` cells around it; "
         "grid: the full grid from a fixed viewpoint",
         choices=("window", "partial", "grid"),
     )

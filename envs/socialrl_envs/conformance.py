@@ -198,7 +198,9 @@ def shapes_and_dtypes(world: World, key: Key[Array, ""]) -> None:
 
 
 def traced_anew_the_same(world: World, key: Key[Array, ""]) -> None:
-    """The key is the only source of chance: a second tracing gives the same program with the same constants."""
+    """The key is the only source of chance: a second tracing gives the same program with the same
+    constants.
+    """
     first, again = (jax.make_jaxpr(_player(world, 1))(key) for _ in range(2))
     same = str(first) == str(again) and equal(first.consts, again.consts)
     demand(

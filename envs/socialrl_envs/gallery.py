@@ -1,4 +1,5 @@
-"""Pages about the worlds for the documentation, one per world: picture, rules, channels, options, a level, code.
+"""Pages about the worlds for the documentation, one per world: picture, rules, channels, options, a level,
+code.
 
     python -m socialrl_envs.gallery [--out docs/worlds]
 
@@ -31,7 +32,8 @@ OTHERS = """\
 - [Experiments](experiments.md): one question each, what the literature claims and what was found here.
 - [Demonstrations](demonstrations.md): the file format of recorded behaviour, to write and to learn from.
 """
-SNIPPETS = """With PettingZoo (`socialrl/{name}_v0` in its registry; Gymnasium: `socialrl_envs.gym:socialrl/{name}-v0`):
+SNIPPETS = """With PettingZoo (`socialrl/{name}_v0` in its registry; for Gymnasium it is
+`socialrl_envs.gym:socialrl/{name}-v0`):
 
 ```python
 from socialrl_envs import {name}_v0
@@ -109,10 +111,11 @@ def page(name: str) -> str:
         f"![{name}]({name}.png)",
         f"The whole state. Yellow notes mark what seats are not shown.{beside}",
         f"## Rules\n\n{rules}",
-        f"## What a seat sees and does\n\nObservation: uint8 {spec.obs_shape}, {bounds}. Actions: {_list(spec.actions)}.\n\n"
+        f"## What a seat sees and does\n\nObservation: uint8 {spec.obs_shape}, {bounds}. "
+        f"Actions: {_list(spec.actions)}.\n\n"
         f"Channels: {_list(spec.channels)}. Other seats are seen in {_list(spec.channels_of_others)}.\n\n"
         f"Cumulants (per seat and step): {_list(spec.cumulants)}.\n\n"
-        f"## Parameters\n\nThey may differ from level to level without compiling anew: a curriculum's lever.\n\n"
+        f"## Parameters\n\nA curriculum may vary them from level to level without compiling anew.\n\n"
         f"{parameters(world.params)}",
         f"## Options\n\n{options(type(world.config))}",
         f"## Who acts\n\n`Seat(policy=...)` takes:\n\n{coplayers()}",
@@ -159,12 +162,9 @@ def contents() -> str:
     """The page that lists the others."""
     rows = ["| World | | |", "|---|---|---|"]
     for name in registry.names():
-        title = inspect.cleandoc(inspect.getmodule(registry.world_config(name)).__doc__ or "").split("\n\n")[
-            0
-        ]
-        rows.append(
-            f"| [{name}](worlds/{name}.md) | {' '.join(title.split())} | [![{name}](worlds/{name}.png)](worlds/{name}.md) |"
-        )
+        text = inspect.cleandoc(inspect.getmodule(registry.world_config(name)).__doc__ or "")
+        title, link = " ".join(text.split("\n\n")[0].split()), f"worlds/{name}.md"
+        rows.append(f"| [{name}]({link}) | {title} | [![{name}](worlds/{name}.png)]({link}) |")
     head = ("# Worlds", "", "One page each: rules, channels, options, a level, code that runs.", "")
     return "\n".join([*head, *rows, "", OTHERS])
 

@@ -51,7 +51,9 @@ class Meaning:
         return tuple(self.choices() if callable(self.choices) else self.choices or ())
 
     def takes(self, value: Any) -> bool:
-        """Whether the value, or every entry of a tuple, is within the bounds. None and text have no bounds."""
+        """Whether the value, or every entry of a tuple, is within the bounds. None and text have no
+        bounds.
+        """
         if isinstance(value, tuple | list):
             return all(self.takes(entry) for entry in value)
         if self.choices is not None:
@@ -67,7 +69,9 @@ class Meaning:
 
 
 def option(default: Any = dataclasses.MISSING, help: str = "", **bounds: Any) -> Any:
-    """A dataclass field with this default (none: the field is required), meaning, and bounds as in `Meaning`."""
+    """A dataclass field with this default (none: the field is required), meaning, and bounds as in
+    `Meaning`.
+    """
     return dataclasses.field(default=default, metadata={META: Meaning(help=help, **bounds)})
 
 
@@ -106,5 +110,7 @@ def require(condition: bool, key: str, value: Any, bound: str) -> None:
 
 
 def param(help: str, **bounds: Any) -> Any:
-    """A required field of a world's Params: an array that a curriculum may vary, with its meaning and bounds."""
+    """A required field of a world's Params: an array that a curriculum may vary, with its meaning and
+    bounds.
+    """
     return option(help=help, **bounds)

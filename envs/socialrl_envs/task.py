@@ -162,7 +162,9 @@ def any_of(tiles: UInt8[Array, "H W"], kinds: tuple[int, ...]) -> Bool[Array, "H
 
 
 def reachable(level: Level, items: tuple[int, ...], solid: tuple[int, ...]) -> Bool[Array, ""]:
-    """Whether every seat reaches every one of these tiles from its start, if the tiles of `solid` are closed."""
+    """Whether every seat reaches every one of these tiles from its start, if the tiles of `solid` are
+    closed.
+    """
     if not items:
         return jnp.array(True)
     closed, (row, column) = any_of(level.tiles, solid), level.position.T

@@ -244,15 +244,21 @@ class World(Protocol):
         ...
 
     def sample_level(self, key: Key[Array, ""], overrides: Overrides | None = None) -> Level:
-        """A level drawn at random. overrides: parameters that replace the world's own (a curriculum's lever)."""
+        """A level drawn at random. overrides: parameters that replace the world's own (a curriculum's
+        lever).
+        """
         ...
 
     def level(self, drawn: "str | Level") -> Level:
-        """A level drawn by hand (ASCII or read from it), checked and ready for `reset`; raises SocialRLError."""
+        """A level drawn by hand (ASCII or read from it), checked and ready for `reset`; raises
+        SocialRLError.
+        """
         ...
 
     def mutate(self, level: Level, key: Key[Array, ""]) -> Level:
-        """The level with one random edit (a wall flipped, an item or a seat moved); solvable if `level` is."""
+        """The level with one random edit (a wall flipped, an item or a seat moved); solvable if `level`
+        is.
+        """
         ...
 
     def reset(self, level: Level, key: Key[Array, ""]) -> State:

@@ -1,4 +1,6 @@
-"""The expert: walks a shortest path to what pays it best, by distance and reward, and goes around what costs it."""
+"""The expert: walks a shortest path to what pays it best, by distance and reward, and goes around what costs
+it.
+"""
 
 from jax import Array
 from jaxtyping import Int32, Key

@@ -1,4 +1,6 @@
-"""A planner that ignores costs: it takes the shortest path to what pays it, over every bridge, flooded or not."""
+"""A planner that ignores costs: it takes the shortest path to what pays it, over every bridge, flooded or
+not.
+"""
 
 import jax.numpy as jnp
 from jax import Array

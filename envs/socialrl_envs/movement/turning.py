@@ -19,8 +19,8 @@ ACTIONS = {3: grid.TURNS, 7: (*grid.TURNS, *IDLE)}
 
 @dataclasses.dataclass(frozen=True)
 class Turning:
-    """actions: their names. blocking: seats are in one another's way. shuffle: the order of blocking seats is drawn anew
-    at every step, else it is that of the seats.
+    """actions: their names. blocking: seats are in one another's way. shuffle: the order of blocking seats is
+    drawn anew at every step, else it is that of the seats.
     """
 
     actions: tuple[str, ...] = grid.TURNS

@@ -1,7 +1,8 @@
-"""Action tables of seats that turn: the first action of a shortest path from every heading and cell to every target.
+"""Action tables of seats that turn: the first action of a shortest path from every heading and cell to every
+target.
 
-They are computed once, when a level is made. An action takes two bits: the tables of three targets on a 13 x 13 grid fill
-507 bytes.
+They are computed once, when a level is made. An action takes two bits: the tables of three targets on a 13 x
+13 grid fill 507 bytes.
 """
 
 import jax
@@ -22,7 +23,9 @@ NO_ACTION = 3  # the entry where a target cannot be reached
 
 @pytree
 class ActionTables:
-    """packed: four actions to a byte, see `pack`. nearest: the index of the target that is nearest to each seat's start."""
+    """packed: four actions to a byte, see `pack`. nearest: the index of the target that is nearest to each
+    seat's start.
+    """
 
     packed: UInt8[Array, "targets X"]
     nearest: Int8[Array, " N"]
@@ -33,8 +36,8 @@ def action_tables(
 ) -> ActionTables:
     """The tables of a level for these target tiles.
 
-    penalty_ratio: what stepping on another target costs, in units of what one's own pays. Planners take as long a detour
-    to avoid a loss as they would walk to earn as much.
+    penalty_ratio: what stepping on another target costs, in units of what one's own pays. Planners take as
+    long a detour to avoid a loss as they would walk to earn as much.
     """
     target = jnp.stack([level.tiles == tile for tile in targets])
     row, column = level.position.T
@@ -59,9 +62,11 @@ def next_action(
     key: Key[Array, ""],
     blocking: bool,
 ) -> Int32[Array, ""]:
-    """The action on the way to the target with the highest gain (of equal ones the nearest at the start, else the first).
+    """The action on the way to the target with the highest gain (of equal ones the nearest at the start, else
+    the first).
 
-    Without a positive gain it is a turn to the left. blocking: where another seat is in front, a random action.
+    Without a positive gain it is a turn to the left. blocking: where another seat is in front, a random
+    action.
     """
     tiles, seats = state.level.tiles, state.seats
     values = jnp.stack([jnp.max(jnp.where(tiles == tile, gain, -jnp.inf)) for tile in targets])
@@ -93,7 +98,8 @@ def _options(
 def path_costs(
     target: Bool[Array, "H W"], traversal_cost: Float32[Array, "H W"], solid: Bool[Array, "H W"]
 ) -> Float32[Array, "4 H W"]:
-    """Steps from every heading and cell onto a target, turns counted, plus the traversal cost of other cells entered.
+    """Steps from every heading and cell onto a target, turns counted, plus the traversal cost of other cells
+    entered.
 
     FAR or more where there is no path. A seat on a target has to leave it and come back.
     """
@@ -121,7 +127,9 @@ def first_actions(
     traversal_cost: Float32[Array, "H W"],
     solid: Bool[Array, "H W"],
 ) -> Int32[Array, "4 H W"]:
-    """The first action of a shortest path from every heading and cell; forward where it is as good as a turn."""
+    """The first action of a shortest path from every heading and cell; forward where it is as good as a
+    turn.
+    """
     left, right, forward = _options(costs, target, traversal_cost, solid)
     turn = jnp.where(left < right, turning.LEFT, turning.RIGHT)
     best = jnp.where(forward <= jnp.minimum(left, right), turning.FORWARD, turn)

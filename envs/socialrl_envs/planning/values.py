@@ -27,8 +27,9 @@ def cardinal_values(
 ) -> Float32[Array, "5 H W"]:
     """Action values Q(c, m) of the moves up, right, down, left and stay from each cell, for one goal.
 
-    Entering c' is worth gain(c') if that is positive (the goal is reached, the next one is planned from there), else
-    gain(c') + discount * V(c'), so that a negative gain is a cost of passing through. Walls leave one in place.
+    Entering c' is worth gain(c') if that is positive (the goal is reached, the next one is planned from
+    there), else gain(c') + discount * V(c'), so that a negative gain is a cost of passing through. Walls
+    leave one in place.
     """
     entering = jnp.where(gain > 0, gain, gain + discount * value)
     moves = [
@@ -72,7 +73,8 @@ def cardinal_state_values(
 ) -> Float32[Array, "H W"]:
     """V(c): the value of the best goal from each cell, the fixed point of V(c) = max_m Q(c, m) >= 0.
 
-    Staying and walking into walls never raise V, so a round asks for the best of four neighbours to enter, and no more.
+    Staying and walking into walls never raise V, so a round asks for the best of four neighbours to enter,
+    and no more.
     """
     cost = jnp.where(solid, 0.0, gain)
     onward = jnp.where(solid | (gain > 0), 0.0, discount).astype(jnp.float32)

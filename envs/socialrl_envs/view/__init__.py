@@ -1,4 +1,6 @@
-"""What seats see of a state, one file each: egocentric (occluded, for seats that turn), centred, whole grid."""
+"""What seats see of a state, one file each: egocentric (occluded, for seats that turn), centred, whole
+grid.
+"""
 
 from typing import Protocol, runtime_checkable
 

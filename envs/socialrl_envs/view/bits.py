@@ -1,8 +1,9 @@
-"""Egocentric views by bit arithmetic: V x V cells ahead, the seat at the bottom centre looking up, occluded by walls.
+"""Egocentric views by bit arithmetic: V x V cells ahead, the seat at the bottom centre looking up, occluded
+by walls.
 
-The grid is kept as bits, one word per row and one per column (`bitmaps`, computed with the level), so that a view is V words
-of it, ordered by the heading. A channel stays V words until all channels are unpacked at once, at the end. Under `vmap` the
-worlds are the last axis.
+The grid is kept as bits, one word per row and one per column (`bitmaps`, computed with the level), so that a
+view is V words of it, ordered by the heading. A channel stays V words until all channels are unpacked at
+once, at the end. Under `vmap` the worlds are the last axis.
 """
 
 import functools
@@ -14,7 +15,8 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Bool, Int32, UInt8, UInt32
 
-WORD = 16  # bits from one word's start to the next one's; words are 32 long and overlap, so that a view lies within one
+# bits from one word's start to the next one's; words are 32 long and overlap, so that a view lies within one
+WORD = 16
 LARGEST = 17  # view
 RELATIVE_HEADINGS = (
     "facing_away",
@@ -254,8 +256,8 @@ def views(
     shown: Bool[Array, "N P"] | None = None,
 ) -> UInt8[Array, "N V V C"]:
     """What everybody sees. Channels: the P planes of `maps`; with `occlusion` a plane of what is hidden;
-    another seat by its heading relative to one's own (RELATIVE_HEADINGS); with `prestige` its brightness (of the brightest,
-    where several share a cell).
+    another seat by its heading relative to one's own (RELATIVE_HEADINGS); with `prestige` its brightness (of
+    the brightest, where several share a cell).
 
     A seat does not see itself; an absent one is not seen, and sees zeros. shown: which planes a seat is
     shown, by default all.

@@ -41,10 +41,11 @@ def unpack(
     present: Bool[Array, " N"],
     others: tuple[str, ...],
 ) -> UInt8[Array, "N V V C"]:
-    """The tile planes' bits as channels, then the other seats': one channel for all if `others` names one, else one each.
+    """The tile planes' bits as channels, then the other seats': one channel for all if `others` names one,
+    else one each.
 
-    The seats' bits follow the planes' bits. shown: which planes each seat is shown, None for all. A seat does not see
-    itself, and an absent one sees zeros.
+    The seats' bits follow the planes' bits. shown: which planes each seat is shown, None for all. A seat does
+    not see itself, and an absent one sees zeros.
     """
     seats = len(present)
     channels = [(window >> p) & 1 for p in range(planes)]

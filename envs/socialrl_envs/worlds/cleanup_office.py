@@ -1,15 +1,15 @@
-"""Litter appears in an office where workers go from desk to desk. A seat that steps onto it picks it up; novices are paid
-for that.
+"""Litter appears in an office where workers go from desk to desk. A seat that steps onto it picks it up;
+novices are paid for that.
 
-Every worker has desks of its own, drawn per level (`desks`, a parameter of the level: 1 for each of a seat's own desks), and
-goes to them in turn. By default most workers are paid for desks alone and walk around litter; every third (the first, the
-fourth, ...) is tidy: it likes litter as much as a desk and goes to what is nearer. All of that is in the seats' preferences.
-Nobody teaches.
+Every worker has desks of its own, drawn per level (`desks`, a parameter of the level: 1 for each of a seat's
+own desks), and goes to them in turn. By default most workers are paid for desks alone and walk around litter;
+every third (the first, the fourth, ...) is tidy: it likes litter as much as a desk and goes to what is
+nearer. All of that is in the seats' preferences. Nobody teaches.
 
-A step: everybody moves; a seat on litter picks it up (of those that reach it at once the first in a drawn order); a seat
-that steps onto its current desk is done there and turns to its next one; then, with chance `litter_rate` (a parameter of the
-level), a piece of litter appears on a free floor cell where nobody stands. Moves: up, right, down, left, stay. Time ends the
-episode.
+A step: everybody moves; a seat on litter picks it up (of those that reach it at once the first in a drawn
+order); a seat that steps onto its current desk is done there and turns to its next one; then, with chance
+`litter_rate` (a parameter of the level), a piece of litter appears on a free floor cell where nobody stands.
+Moves: up, right, down, left, stay. Time ends the episode.
 
 Conserved: the desks and walls; litter on the floor = litter at the start + `dropped` - litter picked up.
 Cumulants: litter (picked up), desk (done); reward = cumulants . preferences.
@@ -69,7 +69,9 @@ class OfficeParams(Params):
 
 @pytree
 class Errands:
-    """desk: the desk that each seat is to go to. dropped: pieces of litter that have appeared since the reset."""
+    """desk: the desk that each seat is to go to. dropped: pieces of litter that have appeared since the
+    reset.
+    """
 
     desk: Int32[Array, " N"]
     dropped: Int32[Array, ""]
@@ -91,7 +93,9 @@ class CleanupOffice(Task):
         self.items = (grid.LITTER,) * config.litter + self.desks
 
     def default_params(self) -> dict[str, Any]:
-        """Preferences (litter, desk) as given, else (1, 0) to a novice, (1, 1) to every third worker, (-0.1, 1) to others."""
+        """Preferences (litter, desk) as given, else (1, 0) to a novice, (1, 1) to every third worker, (-0.1,
+        1) to others.
+        """
         defaults = []
         for index, seat in enumerate(self.roster.seats):
             number = sum(one < index for one in self.roster.coplayers)
@@ -175,7 +179,9 @@ class CleanupOffice(Task):
 
 
 def next_desk(own: Bool[Array, "N desks"], desk: Int32[Array, " N"]) -> Int32[Array, " N"]:
-    """The next of each seat's own desks after `desk`, in order and around; `desk` itself if there is no other."""
+    """The next of each seat's own desks after `desk`, in order and around; `desk` itself if there is no
+    other.
+    """
     desks = own.shape[1]
     turn = (desk[:, None] + 1 + jnp.arange(desks, dtype=jnp.int32)) % desks
     mine = jnp.take_along_axis(own, turn, axis=1)

@@ -1,7 +1,8 @@
 """Coins of several colours; every seat values the colours by a preference vector of its own.
 
-A taken coin comes back on another free cell (or, with `respawn=False`, is gone). Moves: up, right, down, left, stay. Time
-ends the episode. Cumulants: one per colour, 1 when the seat takes a coin of it; reward = cumulants . preferences.
+A taken coin comes back on another free cell (or, with `respawn=False`, is gone). Moves: up, right, down,
+left, stay. Time ends the episode. Cumulants: one per colour, 1 when the seat takes a coin of it; reward =
+cumulants . preferences.
 """
 
 import dataclasses
@@ -59,8 +60,8 @@ class CoinGrid(Task):
         self.items = tuple(tile for tile in self.tiles for _ in range(config.coins))
 
     def default_params(self) -> dict[str, Any]:
-        """Preferences as given, else +1 for all but the last colour to a novice, and to the i-th co-player +1 for colour i
-        and -1 for the others.
+        """Preferences as given, else +1 for all but the last colour to a novice, and to the i-th co-player +1
+        for colour i and -1 for the others.
         """
         colours, defaults = len(self.tiles), []
         for index, seat in enumerate(self.roster.seats):
@@ -70,7 +71,9 @@ class CoinGrid(Task):
         return {"preferences": preferences_of(self.roster, defaults, "colour")}
 
     def step(self, state: State, moves: Moves, key: Key[Array, ""]) -> Effects:
-        """Every seat takes the coin under it (of several the first in the order of moves); taken coins come back."""
+        """Every seat takes the coin under it (of several the first in the order of moves); taken coins come
+        back.
+        """
         tiles, seats = state.level.tiles, moves.seats
         under = grid.at(tiles, seats.position)
         takes = grid.first_to_arrive(seats.position, seats.present & (under >= grid.COIN), moves.order)
@@ -94,7 +97,9 @@ class CoinGrid(Task):
         coin: UInt8[Array, " N"],
         key: Key[Array, ""],
     ) -> UInt8[Array, "H W"]:
-        """The tiles without the taken coins and, if they respawn, with them on free cells where nobody stands."""
+        """The tiles without the taken coins and, if they respawn, with them on free cells where nobody
+        stands.
+        """
         planes = grid.stamp(moves.seats.position, *tiles.shape)
         taken = jnp.any(planes & takes[:, None, None], axis=0)
         tiles = jnp.where(taken, jnp.uint8(grid.FLOOR), tiles)

@@ -1,14 +1,18 @@
-"""A river, a goal on its other side, a short bridge and a long way around. In some episodes the bridge is flooded.
+"""A river, a goal on its other side, a short bridge and a long way around. In some episodes the bridge is
+flooded.
 
-Nothing shows whether it is: a seat that steps onto a flooded bridge drowns. Whether it is flooded is drawn at the reset,
-with the probability `flood`, a parameter of the level. Moves: up, right, down, left, stay; water and walls are solid.
+Nothing shows whether it is: a seat that steps onto a flooded bridge drowns. Whether it is flooded is drawn at
+the reset, with the probability `flood`, a parameter of the level. Moves: up, right, down, left, stay; water
+and walls are solid.
 
-A seat that arrives or drowns is out: absent, hence unseen and in nobody's way, for the rest of the episode. The episode
-terminates when all novices are out (without a novice: when all seats are); until then the novices that are out see nothing
-and earn nothing. What becomes of a co-player ends nothing. Else time ends the episode.
+A seat that arrives or drowns is out: absent, hence unseen and in nobody's way, for the rest of the episode.
+The episode terminates when all novices are out (without a novice: when all seats are); until then the novices
+that are out see nothing and earn nothing. What becomes of a co-player ends nothing. Else time ends the
+episode.
 
-Cumulants: arrived, drowned, and with a step cost steps (1 for every step on which the seat is present); reward = cumulants .
-preferences. Planners know whether the bridge is flooded (locals); `reckless` drivers take it in any case.
+Cumulants: arrived, drowned, and with a step cost steps (1 for every step on which the seat is present);
+reward = cumulants . preferences. Planners know whether the bridge is flooded (locals); `reckless` drivers
+take it in any case.
 """
 
 import dataclasses
@@ -36,7 +40,9 @@ from socialrl_envs.types import Level, Params, State
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(CardinalConfig):
-    """Options of flooded_road, besides those of every world of cardinal moves. A seat's preferences come before them."""
+    """Options of flooded_road, besides those of every world of cardinal moves. A seat's preferences come
+    before them.
+    """
 
     flood: float = option(0.5, "probability that the bridge is flooded in an episode", low=0, high=1)
     arrival: float = option(1.0, "what it is worth to arrive", low=0)
@@ -117,7 +123,9 @@ class FloodedRoad(Task):
         )
 
     def cell_rewards(self, state: State) -> Float32[Array, "N H W"]:
-        """The worth of arriving on a goal; on a flooded bridge that of drowning, less the arrival that is forgone."""
+        """The worth of arriving on a goal; on a flooded bridge that of drowning, less the arrival that is
+        forgone.
+        """
         arriving, drowning = state.level.params.preferences[:, 0], state.level.params.preferences[:, 1]
         ending = (drowning - jnp.maximum(arriving, 0.0)) * state.task.flooded.astype(jnp.float32)
         goal = (state.level.tiles == grid.GOAL).astype(jnp.float32)

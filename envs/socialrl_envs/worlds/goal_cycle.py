@@ -1,12 +1,14 @@
-"""Goal tiles that look alike, to be visited in a hidden cyclic order (after Ndousse et al., ICML 2021, arXiv 2010.00581).
+"""Goal tiles that look alike, to be visited in a hidden cyclic order (after Ndousse et al., ICML 2021, arXiv
+2010.00581).
 
-Stepping forward onto a tile pays; standing on it does nothing. The first tile of the episode pays `reward` and sets the
-seat's place in the cycle; the next one pays `reward` and advances the place; any other, the last one again included, costs
-`penalty` and leaves the place as it is (`reset_on_mistake`: it becomes the tile that was hit). Actions: left, right,
-forward. The episode ends by time only.
+Stepping forward onto a tile pays; standing on it does nothing. The first tile of the episode pays `reward`
+and sets the seat's place in the cycle; the next one pays `reward` and advances the place; any other, the last
+one again included, costs `penalty` and leaves the place as it is (`reset_on_mistake`: it becomes the tile
+that was hit). Actions: left, right, forward. The episode ends by time only.
 
-Cumulants: right_goal, wrong_goal; first_goal (of the right ones, the first of the episode), same_goal (of the wrong ones,
-the last one again). reward = reward * right_goal - penalty * wrong_goal, less first_goal * reward without `initial_reward`.
+Cumulants: right_goal, wrong_goal; first_goal (of the right ones, the first of the episode), same_goal (of the
+wrong ones, the last one again). reward = reward * right_goal - penalty * wrong_goal, less first_goal * reward
+without `initial_reward`.
 """
 
 import dataclasses
@@ -103,7 +105,9 @@ class GoalCycle(Task):
         return effects(state, moves, reward, cumulants, task=Place(place=place))
 
     def cell_rewards(self, state: State) -> Float32[Array, "N H W"]:
-        """The reward on the tile that is next (on every tile, before the first), the penalty on the others."""
+        """The reward on the tile that is next (on every tile, before the first), the penalty on the
+        others.
+        """
         place, params = state.task.place.astype(jnp.int32)[:, None], state.level.params
         number = jnp.arange(len(self.targets), dtype=jnp.int32)
         right = (place < 0) | (number == (place + 1) % len(self.targets))

@@ -1,10 +1,11 @@
 """One goal whose place experts know and novices must find, or see from where the others go.
 
-Stepping forward onto the goal pays `reward`. A seat that arrives goes back to the cell where it began, if nobody is in its
-way there, and may come again: the goal stays where it is for the whole episode, so a seat that remembers it finds it
-faster. Without `again` a seat that arrives is out (absent, hence unseen and in nobody's way) and the episode terminates when
-all novices are out (without a novice: when all seats are). Else time ends the episode. Actions: left, right, forward. On
-`four_rooms` and `maze` these are the transfer worlds of Ndousse et al. (ICML 2021).
+Stepping forward onto the goal pays `reward`. A seat that arrives goes back to the cell where it began, if
+nobody is in its way there, and may come again: the goal stays where it is for the whole episode, so a seat
+that remembers it finds it faster. Without `again` a seat that arrives is out (absent, hence unseen and in
+nobody's way) and the episode terminates when all novices are out (without a novice: when all seats are). Else
+time ends the episode. Actions: left, right, forward. On `four_rooms` and `maze` these are the transfer worlds
+of Ndousse et al. (ICML 2021).
 
 Cumulants: found. reward = reward * found.
 """

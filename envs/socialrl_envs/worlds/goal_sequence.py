@@ -1,13 +1,14 @@
-"""Goals of several kinds, to be visited in a sequence that is hidden and fixed for the episode, trial after trial.
+"""Goals of several kinds, to be visited in a sequence that is hidden and fixed for the episode, trial after
+trial.
 
-After the Goal Sequence of Cook et al., NeurIPS 2024, arXiv 2406.00392. The kinds are seen, their order is not: it is drawn
-anew for every level. In each trial everybody begins where the level put it and must visit the kinds in order: the next one
-pays `reward` on stepping forward onto it, any other costs `penalty` and changes nothing. A seat that is through gets nothing
-more until the next trial. An episode is `trials` trials of horizon / trials steps; it ends by time only. Actions: left,
-right, forward.
+After the Goal Sequence of Cook et al., NeurIPS 2024, arXiv 2406.00392. The kinds are seen, their order is
+not: it is drawn anew for every level. In each trial everybody begins where the level put it and must visit
+the kinds in order: the next one pays `reward` on stepping forward onto it, any other costs `penalty` and
+changes nothing. A seat that is through gets nothing more until the next trial. An episode is `trials` trials
+of horizon / trials steps; it ends by time only. Actions: left, right, forward.
 
-Cumulants: right_goal, wrong_goal, finished (the last one of the sequence). reward = reward * right_goal - penalty *
-wrong_goal.
+Cumulants: right_goal, wrong_goal, finished (the last one of the sequence). reward = reward * right_goal -
+penalty * wrong_goal.
 """
 
 import dataclasses
@@ -68,7 +69,9 @@ class Progress:
 
 
 class GoalSequence(Task):
-    """The rules of goal_sequence; see the module's docstring. The tile GOAL + i comes i-th in the sequence."""
+    """The rules of goal_sequence; see the module's docstring. The tile GOAL + i comes i-th in the
+    sequence.
+    """
 
     name = "goal_sequence"
     params = SequenceParams
@@ -113,7 +116,9 @@ class GoalSequence(Task):
         return Progress(place=jnp.zeros(len(self.roster.seats), jnp.int8))
 
     def step(self, state: State, moves: Moves, key: Key[Array, ""]) -> Effects:
-        """Every seat that has stepped onto a tile is paid; at the end of a trial all that are present go back."""
+        """Every seat that has stepped onto a tile is paid; at the end of a trial all that are present go
+        back.
+        """
         goal, place = target_under(state.level.tiles, moves, self.targets), state.task.place.astype(jnp.int32)
         busy = (goal >= 0) & (place < self.config.goals)
         right, wrong = busy & (goal == place), busy & (goal != place)
