@@ -1,8 +1,8 @@
-"""Builds the documentation site: `python docs/build.py [--out site]`, or `--serve` to look at it while writing.
+"""Builds the documentation site: `python docs/build.py [--out site]`, or `--serve` to look at it meanwhile.
 
-The sources are readable without this script: they link to `../assets/...` and `../CONTRIBUTING.md` where these are in
-the repository. For the site everything is copied into one folder, the API pages and the list of worlds are added, and
-Zensical builds it from there, strictly: a broken link or a module that cannot be documented ends the build.
+The sources are readable without this script: they link to `../assets/...`, `../CONTRIBUTING.md` and `README.md`
+(the list of worlds) where these are in the repository. For the site everything is copied into one folder, the
+API pages are added, and Zensical builds it from there, strictly: a broken link ends the build.
 """
 
 import argparse
@@ -18,9 +18,15 @@ ROOT = Path(__file__).parent.parent
 PAGES = {"CONTRIBUTING.md": "CONTRIBUTING.md", "CHANGELOG.md": "CHANGELOG.md", "worlds.md": "docs/README.md"}
 MEDIA = ("assets/hero.gif", "assets/experiments/*.png", "examples/notebooks/*.ipynb")
 OWN = ("README.md", "*.py", "__pycache__")  # files of docs/ that are not pages
-# Title of an API page -> the modules on it, as patterns of paths; files whose name begins with "_" are private.
+# API page -> patterns of the modules on it; files whose name begins with "_" are private.
 API = {
-    "socialrl": ("socialrl/api.py", "socialrl/agents.py", "socialrl/config.py", "socialrl/types.py", "socialrl/gpi.py"),
+    "socialrl": (
+        "socialrl/api.py",
+        "socialrl/agents.py",
+        "socialrl/config.py",
+        "socialrl/types.py",
+        "socialrl/gpi.py",
+    ),
     "learners": ("socialrl/learners/*.py",),
     "losses": ("socialrl/losses/*.py",),
     "protocols": ("socialrl/protocols/*.py", "socialrl/curricula/*.py"),
@@ -31,11 +37,14 @@ API = {
 }
 TO_ROOT = re.compile(r"\]\((?:\.\./)+(?=(?:assets|examples|CONTRIBUTING\.md|CHANGELOG\.md))")
 FROM_ROOT = re.compile(r"\]\(docs/")
+LIST_OF_WORLDS = re.compile(r"\]\(((?:\.\./)?)README\.md")
 
 
 def main() -> int:
     """Builds or serves the site; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python docs/build.py", description="Builds the documentation site.")
+    parser = argparse.ArgumentParser(
+        prog="python docs/build.py", description="Builds the documentation site."
+    )
     parser.add_argument("--out", type=Path, default=ROOT / "site", help="folder of the site (site)")
     parser.add_argument("--serve", action="store_true", help="serve it on localhost:8000 instead")
     options = parser.parse_args()
@@ -63,8 +72,8 @@ def stage(folder: Path) -> None:
         (pages / "api" / f"{name}.md").write_text(api_page(name, patterns), encoding="utf-8")
     for page in pages.rglob("*.md"):
         up = "../" * (len(page.relative_to(pages).parts) - 1)
-        text = page.read_text(encoding="utf-8")
-        page.write_text(FROM_ROOT.sub("](", TO_ROOT.sub(f"]({up}", text)), encoding="utf-8")
+        text = TO_ROOT.sub(f"]({up}", page.read_text(encoding="utf-8"))
+        page.write_text(LIST_OF_WORLDS.sub(r"](\1worlds.md", FROM_ROOT.sub("](", text)), encoding="utf-8")
 
 
 def environment() -> dict[str, str]:
