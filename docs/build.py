@@ -1,8 +1,8 @@
 """Builds the documentation site: `python docs/build.py [--out site]`, or `--serve` to look at it meanwhile.
 
-The sources are readable without this script: they link to `../assets/...`, `../CONTRIBUTING.md` and `README.md`
-(the list of worlds) where these are in the repository. For the site everything is copied into one folder, the
-API pages are added, and Zensical builds it from there, strictly: a broken link ends the build.
+The sources are readable without this script: they link to `../assets/...`, `../CONTRIBUTING.md` and the list
+of worlds, `README.md`, where these are in the repository. For the site everything is copied into one folder,
+the API pages are added, and Zensical builds it from there, strictly: a broken link ends the build.
 """
 
 import argparse
