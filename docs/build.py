@@ -1,4 +1,4 @@
-"""Builds the documentation site: `python docs/build.py [--out site]`, or `--serve` to look at it meanwhile.
+"""Builds the documentation site: `python docs/build.py [--out site]`, or `--serve` to look at it in a browser.
 
 The sources are readable without this script: they link to `../assets/...`, `../CONTRIBUTING.md` and the list
 of worlds, `README.md`, where these are in the repository. For the site everything is copied into one folder,
@@ -46,7 +46,9 @@ def main() -> int:
         prog="python docs/build.py", description="Builds the documentation site."
     )
     parser.add_argument("--out", type=Path, default=ROOT / "site", help="folder of the site (site)")
-    parser.add_argument("--serve", action="store_true", help="serve it on localhost:8000 instead")
+    parser.add_argument(
+        "--serve", action="store_true", help="serve a copy of the present sources on localhost:8000 instead"
+    )
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         stage(Path(folder))
