@@ -1,4 +1,4 @@
-"""Builds the documentation site: `python docs/build.py [--out site]`, or `--serve` to look at it in a browser.
+"""Builds the documentation site: `python docs/build.py [--out site]`, or `--serve` to look at it.
 
 The sources are readable without this script: they link to `../assets/...`, `../CONTRIBUTING.md` and the list
 of worlds, `README.md`, where these are in the repository. For the site everything is copied into one folder,
