@@ -39,7 +39,7 @@ def test_it_is_small_and_without_outputs(name):
 
 def test_a_first_run_and_its_decisions(tmp_path):
     run, returns, replay, share = notebooks.run(
-        FOLDER / "first_run.ipynb", {"STEPS": 800, "OUT": str(tmp_path / "run")}
+        FOLDER / "first_run.ipynb", {"STEPS": 800, "ARMS": ("psiphi",), "OUT": str(tmp_path / "run")}
     )[:4]
     assert len(rich([run])) >= 1
     assert len(rich([replay])) >= 1
