@@ -25,11 +25,3 @@ def targets(page: str) -> list[str]:
 def test_a_page_links_to_what_is_there(page):
     folder = (REPOSITORY / page).parent
     assert [target for target in targets(page) if not (folder / target).exists()] == []
-
-
-def test_the_contents_name_every_page():
-    linked = {(REPOSITORY / "docs" / target).resolve() for target in targets("docs/README.md")}
-    pages = {path.resolve() for path in (REPOSITORY / "docs").rglob("*.md")} - {
-        (REPOSITORY / "docs" / "README.md").resolve()
-    }
-    assert pages <= linked
