@@ -64,7 +64,7 @@ class Params:
     presence: Float32[Array, "N 4"] = param("schedule of every seat, see `presence.py`")
     skill: Float32[Array, " N"] = param("probability that a `noisy` seat does what it intends", low=0, high=1)
 
-    def named(self) -> dict[str, Array]:
+    def named(self) -> dict[str, ArrayLike]:
         """The fields by name."""
         return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
 
