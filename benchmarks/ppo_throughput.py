@@ -27,12 +27,10 @@ import jax.numpy as jnp
 import numpy as np
 from training_throughput import table
 
-from socialrl import evaluation
+from socialrl.assemble import assemble
 from socialrl.config import Arm, Experiment
 from socialrl.learners import ppo
-from socialrl.rollout import make_rollout
 from socialrl.seeds import Seeds
-from socialrl.training import make_trainer
 from socialrl_envs.worlds import goal_cycle
 
 ROOT = Path(__file__).parent.parent
@@ -83,11 +81,7 @@ def ours(options: dict[str, Any], seeds: int) -> tuple[float, float, int]:
     arms = (Arm(name="ppo", learner=config),)
     settings = {"parallel": WORLDS, "unroll": STEPS, "chunk": UPDATES, "pool": LEVELS, "arms": arms}
     experiment = Experiment(name="speed", question="How fast?", world=goal_cycle.Config(**WORLD), **settings)
-    world = experiment.world.build()
-    learner = config.build(world.spec)
-    trainer = make_trainer(
-        experiment, learner, make_rollout(world, learner), evaluation.sources_of(world.spec)
-    )
+    trainer = assemble(experiment, arms[0]).trainer
     side = Seeds(seeds)
     training = side.map(trainer.start, 1)(side.bundle([jax.random.key(seed) for seed in range(seeds)]))
     parameters = sum(leaf.size for leaf in jax.tree.leaves(side.unbundle(training)[0].learner.params))

@@ -29,12 +29,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from socialrl import evaluation
+from socialrl.assemble import assemble, root_keys
 from socialrl.config import Arm, Experiment, load_experiment
 from socialrl.overrides import apply
-from socialrl.rollout import make_rollout
 from socialrl.seeds import Seeds
-from socialrl.training import make_trainer
 from socialrl_envs.errors import SocialRLError
 from socialrl_envs.hosting import host
 
@@ -57,14 +55,10 @@ class Bench:
 
     def __init__(self, experiment: Experiment, arm: Arm, seconds: float):
         self.experiment, self.arm, self.seconds = experiment, arm, seconds
-        self.world = experiment.world_of(arm).build()
-        self.learner = arm.learner.build(self.world.spec)
-        self.rollout = make_rollout(self.world, self.learner)
-        self.trainer = make_trainer(
-            experiment, self.learner, self.rollout, evaluation.sources_of(self.world.spec)
-        )
-        self.seeds = Seeds(experiment.seeds)
-        self.keys = self.seeds.bundle([jax.random.key(seed) for seed in range(experiment.seeds)])
+        made = assemble(experiment, arm)
+        self.world, self.learner, self.rollout = made.world, made.learner, made.rollout
+        self.trainer, self.seeds = made.trainer, Seeds(experiment.seeds)
+        self.keys = self.seeds.bundle(root_keys(experiment))
         self.training = self.seeds.map(self.trainer.start, 1)(self.keys)
         self.steps_of_update = experiment.parallel * experiment.unroll
 

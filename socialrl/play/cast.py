@@ -13,10 +13,10 @@ from jax import Array
 
 from socialrl.coerce import construct
 from socialrl.config import Arm, Experiment, load_experiment, world_to_json
-from socialrl.evaluate import restored
 from socialrl.overrides import apply_to_world
 from socialrl.record import folder
 from socialrl.registry import WORLD
+from socialrl.studies import restored
 from socialrl.types import Decision, Learner
 from socialrl_envs import layouts
 from socialrl_envs.errors import SocialRLError, unknown
@@ -188,7 +188,7 @@ def find_seat(spec: WorldSpec, name: str) -> int:
 
 
 def find_seats(spec: WorldSpec, words: Sequence[str]) -> tuple[int, ...]:
-    """Indices of seats, in their order, by names (expert_0) or titles (expert: all experts; all: everybody)."""
+    """Indices of seats in their order, by names (expert_0) or roles (expert: all of them; all: every seat)."""
     titles = {agent.rpartition("_")[0] for agent in spec.agents}
     for word in words:
         if word not in (*spec.agents, *titles, "all"):
