@@ -2,6 +2,7 @@
 alone.
 """
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
@@ -17,24 +18,24 @@ from socialrl_envs.errors import SocialRLError
 from socialrl_envs.types import WorldSpec
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class Acting:
-    """A learner as far as acting needs it. Everything that is used of the learner contract is used here.
+    """A learner as far as acting needs it. What is used of the learner contract is used in this file alone.
 
     Functions take the leaves of the learner's state that acting reads, by path, instead of the whole state.
     Rows `N` are independent agents, each in the place of the novice of this number; a learner whose novices
-    do not share parameters acts for all of them, and that one's row is kept.
+    do not share parameters acts for all of them, and the row of that one is kept.
     """
 
-    def __init__(
-        self, config: LearnerConfig, spec: WorldSpec, unroll_length: int, num_envs: int, novice: int = 0
-    ):
-        self.spec, self.novice, self.novices = spec, novice, len(spec.novices)
-        self.learner = config.build(spec)
-        self.template = jax.eval_shape(
-            lambda key: self.learner.init(key, unroll_length, num_envs), jax.random.key(0)
-        )
-        self.names = tuple(leaves_by_path(self.template))
-        self.read = self._read()
+    learner: Learner
+    spec: WorldSpec
+    template: PyTree
+    novice: int
+
+    @property
+    def novices(self) -> int:
+        """The number of novices in the world in which it learnt."""
+        return len(self.spec.novices)
 
     def blank(self, *batch: int) -> PyTree:
         """The learner's carry at the start of an episode, leaves (*batch, ...)."""
@@ -64,10 +65,9 @@ class Acting:
 
     def state(self, leaves: Mapping[str, Array]) -> PyTree:
         """The learner's state; what acting does not read is 0."""
-        template = jax.tree.leaves(self.template)
         filled = [
             leaves[name] if name in leaves else _zeros(like)
-            for name, like in zip(self.names, template, strict=True)
+            for name, like in leaves_by_path(self.template).items()
         ]
         return jax.tree.unflatten(jax.tree.structure(self.template), filled)
 
@@ -110,29 +110,47 @@ class Acting:
         """The rows of this novice: (N, M, ...) as (N, ...)."""
         return leaf[:, self.novice]
 
-    def _first_timestep(self) -> Timestep:
-        """The first timestep of one agent, leaves (1, ...)."""
-        return Timestep(
-            obs=jnp.zeros((1, *self.spec.obs_shape), jnp.uint8),
-            prev_action=jnp.zeros(1, jnp.int32),
-            prev_reward=jnp.zeros(1, jnp.float32),
-            first=jnp.ones(1, bool),
-        )
 
-    def _read(self) -> frozenset[str]:
-        """Paths of the leaves that acting, greedy or exploring, depends on."""
-        leaves = dict(zip(self.names, jax.tree.leaves(self.template), strict=True))
-        memory, timestep = jax.eval_shape(lambda: (self.blank(1), self._first_timestep()))
+def template_of(config: LearnerConfig, spec: WorldSpec, unroll_length: int, num_envs: int) -> PyTree:
+    """The learner's state as `jax.ShapeDtypeStruct`s.
 
-        def everything(leaves: dict[str, Array], memory: PyTree, timestep: Timestep, key: Array) -> PyTree:
-            greedy_key, exploring_key = jax.random.split(key)
-            greedy = self.act(leaves, memory, timestep, greedy_key, False)
-            exploring = self.act(leaves, memory, timestep, exploring_key, True)
-            return greedy, exploring, self.influence(leaves, memory, timestep)
+    The learner is built while tracing, so that nothing is allocated, whatever sizes a config from a file has.
+    """
+    return jax.eval_shape(
+        lambda key: config.build(spec).init(key, unroll_length, num_envs), jax.random.key(0)
+    )
 
-        closed = jax.make_jaxpr(everything)(leaves, memory, timestep, jax.random.key(0))
-        used = _inputs_read(closed.jaxpr, [True] * len(closed.jaxpr.outvars))
-        return frozenset(name for name, is_used in zip(sorted(leaves), used, strict=False) if is_used)
+
+def leaves_read(config: LearnerConfig, spec: WorldSpec, template: PyTree, novice: int) -> frozenset[str]:
+    """Paths of the leaves of the learner's state that acting, greedy or exploring, depends on.
+
+    The learner is built while tracing, as in `template_of`.
+    """
+
+    def acting() -> Acting:
+        return Acting(learner=config.build(spec), spec=spec, template=template, novice=novice)
+
+    def everything(leaves: dict[str, Array], memory: PyTree, timestep: Timestep, key: Array) -> PyTree:
+        one, (greedy_key, exploring_key) = acting(), jax.random.split(key)
+        greedy = one.act(leaves, memory, timestep, greedy_key, False)
+        exploring = one.act(leaves, memory, timestep, exploring_key, True)
+        return greedy, exploring, one.influence(leaves, memory, timestep)
+
+    leaves = leaves_by_path(template)
+    memory, timestep = jax.eval_shape(lambda: (acting().blank(1), _first_timestep(spec)))
+    closed = jax.make_jaxpr(everything)(leaves, memory, timestep, jax.random.key(0))
+    used = _inputs_read(closed.jaxpr, [True] * len(closed.jaxpr.outvars))
+    return frozenset(name for name, is_used in zip(sorted(leaves), used, strict=False) if is_used)
+
+
+def _first_timestep(spec: WorldSpec) -> Timestep:
+    """The first timestep of one agent, leaves (1, ...)."""
+    return Timestep(
+        obs=jnp.zeros((1, *spec.obs_shape), jnp.uint8),
+        prev_action=jnp.zeros(1, jnp.int32),
+        prev_reward=jnp.zeros(1, jnp.float32),
+        first=jnp.ones(1, bool),
+    )
 
 
 def _inputs_read(jaxpr: jax.extend.core.Jaxpr, wanted: list[bool]) -> list[bool]:
@@ -169,19 +187,20 @@ def leaves_by_path(state: PyTree) -> dict[str, Any]:
     return {jax.tree_util.keystr(path, simple=True, separator="/"): leaf for path, leaf in pairs}
 
 
-def fitted(acting: Acting, leaves: Mapping[str, np.ndarray | Array]) -> dict[str, Array]:
+def fitted(
+    template: PyTree, read: frozenset[str], leaves: Mapping[str, np.ndarray | Array]
+) -> dict[str, Array]:
     """The leaves that acting reads, of the learner's dtypes; raises SocialRLError if one is missing or other.
 
     Leaves that acting does not read are left out if they are the learner's, and refused if they are not.
     """
-    template = dict(zip(acting.names, jax.tree.leaves(acting.template), strict=True))
-    for name in leaves.keys() - template.keys():
+    known, found = leaves_by_path(template), {}
+    for name in leaves.keys() - known.keys():
         raise SocialRLError(f"unknown array {name[:80]!r}", "it is of another learner or version")
-    found = {}
-    for name in sorted(acting.read):
+    for name in sorted(read):
         if name not in leaves:
             raise SocialRLError(f"array {name} is missing", "it is of another learner or version")
-        found[name] = _as(template[name], leaves[name], name)
+        found[name] = _as(known[name], leaves[name], name)
     return found
 
 

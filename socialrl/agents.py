@@ -13,7 +13,7 @@ import numpy as np
 from jax import Array
 from jaxtyping import Bool, Float32, Int32, Key, PyTree, UInt8
 
-from socialrl.acting import Acting, fitted, leaves_by_path
+from socialrl.acting import Acting, fitted, leaves_by_path, leaves_read, template_of
 from socialrl.assemble import assemble
 from socialrl.coerce import build, coerce
 from socialrl.config import Arm, Experiment, load_experiment, to_json
@@ -73,8 +73,11 @@ class Agent:
         if facts.novice >= len(self.spec.novices):
             count = len(self.spec.novices)
             raise SocialRLError(f"novice {facts.novice}: the world has {count}", "they are counted from 0")
-        self.acting = Acting(self.config, self.spec, facts.unroll_length, facts.num_envs, facts.novice)
-        self.leaves = fitted(self.acting, leaves)
+        template = template_of(self.config, self.spec, facts.unroll_length, facts.num_envs)
+        read = leaves_read(self.config, self.spec, template, facts.novice)
+        self.leaves = fitted(template, read, leaves)
+        learner = self.config.build(self.spec)  # only now, as its sizes are those of the leaves
+        self.acting = Acting(learner=learner, spec=self.spec, template=template, novice=facts.novice)
         self._rows = jax.jit(self._step, static_argnames="explore")
         self.reset()
 

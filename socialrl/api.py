@@ -96,7 +96,7 @@ def load_agent(
     learner that is not known.
     """
     if isinstance(source, Run):
-        return load_trained(source.path, arm, seed, greedy=greedy, novice=novice)
+        return source.load_agent(arm, seed, greedy=greedy, novice=novice)
     if Path(source).is_dir():
         return load_trained(source, arm, seed, greedy=greedy, novice=novice)
     if arm is not None or seed or novice:

@@ -3,7 +3,7 @@
 import html
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, overload
 
 import numpy as np
 
@@ -40,6 +40,16 @@ class Run:
     def arms(self) -> tuple[str, ...]:
         """Names of the arms, in their order."""
         return tuple(arm["name"] for arm in self.config["arms"])
+
+    @overload
+    def metrics(
+        self, arm: str | None = None, kind: str | None = None, as_pandas: Literal[False] = False
+    ) -> Columns: ...
+
+    @overload
+    def metrics(
+        self, arm: str | None = None, kind: str | None = None, *, as_pandas: Literal[True]
+    ) -> Any: ...
 
     def metrics(self, arm: str | None = None, kind: str | None = None, as_pandas: bool = False) -> Any:
         """What was recorded, as columns: one row per record and seed, in the order of recording.
@@ -85,9 +95,11 @@ class Run:
 
         return report.write_report(self.path)
 
-    def load_agent(self, arm: str | None = None, seed: int = 0, *, greedy: bool = True) -> Agent:
+    def load_agent(
+        self, arm: str | None = None, seed: int = 0, *, greedy: bool = True, novice: int = 0
+    ) -> Agent:
         """The agent in the last checkpoint of one seed of an arm, see `socialrl.load_agent`."""
-        return load_trained(self.path, arm, seed, greedy=greedy)
+        return load_trained(self.path, arm, seed, greedy=greedy, novice=novice)
 
     def __repr__(self) -> str:
         seeds = self.config["seeds"]

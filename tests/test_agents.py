@@ -10,15 +10,16 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from socialrl.acting import Acting
+from socialrl.acting import leaves_by_path, leaves_read, template_of
 from socialrl.agents import Agent, load_policy, load_trained, parse_address
 from socialrl.assemble import assemble
 from socialrl.config import Arm, Experiment, to_json
 from socialrl.learners import bc, dqn, ppo, psiphi
 from socialrl.record import agent_file, archive, checkpoint, folder
+from socialrl.registry import LEARNER
 from socialrl_envs.errors import SocialRLError
 from socialrl_envs.worlds import coin_grid
-from tests.learners.lab import same
+from tests.learners.lab import same, small
 
 HORIZON = 6
 SMALL = {"hidden": (8,), "batch": 2, "updates": 1, "capacity": 40}
@@ -80,8 +81,7 @@ def lived(run, name):
     return views, rewards, trace
 
 
-@pytest.mark.parametrize("name", ["psiphi", "ppo", "bc"])
-@pytest.mark.parametrize("novice", [0, 1])
+@pytest.mark.parametrize(("name", "novice"), [("psiphi", 1), ("ppo", 0), ("ppo", 1), ("bc", 0)])
 def test_it_acts_as_the_rollout_of_its_arm(run, tmp_path, name, novice):
     """From the run, from a file, one by one, as a batch, and traced: in each case with memory."""
     views, rewards, trace = lived(run, name)
@@ -169,12 +169,24 @@ def test_only_what_acting_reads_is_kept(run, exported):
     facts, arrays = agent_file.load(exported)
     assert arrays
     assert not any(name.startswith(("target", "buffer", "optimiser")) for name in arrays)
-    names = Acting(ARMS[0].learner, load_policy(exported).spec, 5, 2).names
-    assert any(name.startswith("buffer") for name in names)
+    template = load_policy(exported).acting.template
+    assert any(name.startswith("buffer") for name in leaves_by_path(template))
     assert (facts.title, facts.unroll_length, facts.num_envs) == ("psiphi, seed 1, step 20 of tiny", 5, 2)
     with np.load(exported, allow_pickle=False) as opened:  # plain numpy reads it
         assert json.loads(opened["header"].tobytes())["format"] == "socialrl-agent"
         assert all(name.startswith("state/") for name in opened.files if name != "header")
+
+
+@pytest.mark.parametrize("name", LEARNER.names())
+def test_every_learner_can_be_exported(name):
+    """Acting reads few of its leaves, and neither the optimiser's nor those of a buffer."""
+    spec = EXPERIMENT.world.build().spec
+    config = small(name, memory="gru")
+    template = template_of(config, spec, 5, 2)
+    read = leaves_read(config, spec, template, 1)
+    assert read
+    assert read < leaves_by_path(template).keys()
+    assert not any(path.startswith(("target", "buffer", "optimiser")) for path in read)
 
 
 def test_float16_halves_the_parameters_and_rounds_them(exported, tmp_path):
@@ -290,6 +302,10 @@ def of_another_shape(header, arrays):
         (lambda h, a: h.update(novice=7), "novice 7: the world has 2"),
         (lambda h, a: h.update(more=1), "unknown key 'more'"),
         (lambda h, a: h.update(num_envs=0), "num_envs must be a positive whole number"),
+        (
+            lambda h, a: (h["learner"].update(cumulants=10**6), a.clear()),
+            "is missing",
+        ),  # nothing is allocated
         (drop_an_array, "is missing"),
         (add_an_array, "unknown array 'more'"),
         (of_another_shape, "its learner has"),
