@@ -167,8 +167,8 @@ def bound(rate: float) -> str:
     return "\n".join(
         [
             table([("products of an update (4 epochs)", "GFLOP", "GFLOP/s alone", "ms alone"), *lines]),
-            f"an update takes {1000 * whole:.0f} ms, {work / whole:.0f} GFLOP/s; its products alone would take"
-            f" {1000 * spent:.0f} ms at {work / spent:.0f} GFLOP/s: {spent / whole:.0%} of it",
+            f"an update takes {1000 * whole:.0f} ms, {work / whole:.0f} GFLOP/s; its products alone would"
+            f" take {1000 * spent:.0f} ms at {work / spent:.0f} GFLOP/s: {spent / whole:.0%} of it",
         ]
     )
 
@@ -190,12 +190,10 @@ def main() -> None:
         "--only", nargs="+", default=list(OURS), choices=list(OURS), metavar="ROW", help="rows of ours"
     )
     options = parser.parse_args()
-    print(
-        f"jax {jax.__version__}, {jax.devices()[0].device_kind}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"
-    )
-    print(
-        f"{WORLDS} worlds x {STEPS} steps, {EPOCHS} epochs of {MINIBATCHES} minibatches, dense and GRU {WIDTH}"
-    )
+    machine = f"{jax.devices()[0].device_kind}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"
+    print(f"jax {jax.__version__}, {machine}")
+    size = f"{WORLDS} worlds x {STEPS} steps, {EPOCHS} epochs of {MINIBATCHES} minibatches"
+    print(f"{size}, dense and GRU {WIDTH}")
     rows: list[tuple[Any, ...]] = []
     base: dict[int, float] = {}
 

@@ -240,9 +240,10 @@ def breakdown(experiment: Experiment, name: str, seconds: float) -> str:
         [
             f"{name}: where the time of an update goes, {experiment.seeds} seeds side by side",
             table([("part", "ms", "share"), *lines]),
-            f"gradient steps: {updates} per update, {1000 * gradient:.3f} ms each (seeds together: time / seeds),"
-            f" {flops / 1e6:.1f} MFLOP, {rate:.1f} GFLOP/s",
-            f"a dense 1024 x 1024 product here: {machine:.0f} GFLOP/s; gradient steps reach {rate / machine:.0%} of it",
+            f"gradient steps: {updates} per update, {1000 * gradient:.3f} ms each"
+            f" (seeds together: time / seeds), {flops / 1e6:.1f} MFLOP, {rate:.1f} GFLOP/s",
+            f"a dense 1024 x 1024 product here: {machine:.0f} GFLOP/s;"
+            f" gradient steps reach {rate / machine:.0%} of it",
             f"bound by: {bound}",
         ]
     )
@@ -297,9 +298,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     device, load = f"{jax.devices()[0].device_kind} x{jax.device_count()}", os.getloadavg()[0]
     print(f"jax {jax.__version__}, {device}, {os.cpu_count()} cores, load average {load:.1f}")
-    print(
-        f"{experiment.name}: {experiment.seeds} seeds, {experiment.parallel} worlds x {experiment.unroll} steps per update"
-    )
+    size = f"{experiment.parallel} worlds x {experiment.unroll} steps per update"
+    print(f"{experiment.name}: {experiment.seeds} seeds, {size}")
     fresh = multiprocessing.get_context("spawn")
     rows: list[tuple[Any, ...]] = [("arm", "compile s", "env-steps/s", "ms per update", "peak MB")]
     for number, name in enumerate(names, start=1):

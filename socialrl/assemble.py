@@ -41,7 +41,7 @@ class Assembly:
         """The training state of one seed as `jax.ShapeDtypeStruct`s; nothing is computed."""
         return jax.eval_shape(self.trainer.start, jax.random.key(0))
 
-    def restored(self, run: Path, checkpoints: Path) -> tuple[list[Training], int]:
+    def restored(self, run: Path | str, checkpoints: Path) -> tuple[list[Training], int]:
         """The training states of all seeds in the last checkpoint of the arm, and its environment step.
 
         run: the run folder, named in the error. checkpoints: the folder of the arm's checkpoints. Raises
