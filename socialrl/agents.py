@@ -106,8 +106,8 @@ class Agent:
         if self._carry is None:
             self._batch, self._carry = None if single else count, self._blank(count)
             first = True if first is None else first
-        rewards = jnp.asarray(np.broadcast_to(np.asarray(reward, np.float32), (count,)))
-        starts = jnp.asarray(np.broadcast_to(np.asarray(False if first is None else first), (count,)))
+        rewards = _rows_of("reward", reward, np.float32, count)
+        starts = _rows_of("first", False if first is None else first, np.bool_, count)
         key = jax.random.fold_in(self._key, self._time)
         decision, self._carry = self._rows(
             self.leaves, self._carry, jnp.asarray(views), rewards, starts, key, explore=not self.greedy
@@ -264,6 +264,14 @@ class Agent:
             for name, value in rows.items()
         )
         return f"<table>{cells}</table>"
+
+
+def _rows_of(name: str, value: Any, dtype: type[np.generic], count: int) -> Array:
+    """A number for each of `count` rows; raises SocialRLError unless it is one number, or that many."""
+    array = np.asarray(value)
+    if array.shape not in ((), (count,)):
+        raise SocialRLError(f"{name}: shape {array.shape}", f"give one number, or {count}, one per row")
+    return jnp.asarray(np.broadcast_to(array.astype(dtype), (count,)))
 
 
 def load_policy(path: str | Path, greedy: bool = True) -> Agent:

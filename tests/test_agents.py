@@ -240,6 +240,12 @@ def test_an_observation_of_another_shape_or_dtype_is_refused(exported, observati
         agent.act(observation)
 
 
+def test_a_reward_of_another_shape_is_refused(exported):
+    agent = load_policy(exported)
+    with pytest.raises(SocialRLError, match=r"reward: shape \(3,\) \(give one number, or 2, one per row"):
+        agent.act(np.zeros((2, 5, 5, 4), np.uint8), np.zeros(3, np.float32))
+
+
 @pytest.mark.parametrize(
     ("address", "message"),
     [
@@ -283,6 +289,17 @@ def add_an_array(header, arrays):
 
 def of_another_shape(header, arrays):
     arrays[min(arrays)] = np.zeros((3, 3), np.float32)
+
+
+@pytest.mark.parametrize("depth", [400, 100_000])
+def test_a_header_of_nested_brackets_is_refused(exported, tmp_path, depth):
+    with np.load(exported) as opened:
+        arrays = dict(opened)
+    text = arrays["header"].tobytes().replace(b'"hidden": [8]', b'"hidden": ' + b"[" * depth + b"]" * depth)
+    arrays["header"] = np.frombuffer(text, np.uint8)
+    np.savez(tmp_path / "agent.npz", **arrays)
+    with pytest.raises(SocialRLError, match=f"^{tmp_path}/agent.npz: "):
+        load_policy(tmp_path / "agent.npz")
 
 
 @pytest.mark.parametrize(
