@@ -22,6 +22,7 @@ from socialrl.rollout import make_rollout
 from socialrl.runs import run as train
 from socialrl.seeds import Seeds
 from socialrl_envs.errors import SocialRLError
+from socialrl_envs.options import require
 from socialrl_envs.types import World
 
 EPISODES = 64  # of an evaluation without a protocol
@@ -151,6 +152,7 @@ def evaluate(
     agent.check_fits(built.spec)
     if not built.spec.novices:
         raise SocialRLError(f"{built.spec.name}: it has no novice", "the agent acts in novices' seats")
+    require(episodes is None or episodes >= 1, "episodes", episodes, "at least 1")
     learner, key = agent.acting.as_learner(), jax.random.key(seed)
     if protocol is None:
         rollout, explore = make_rollout(built, learner), not agent.greedy

@@ -159,8 +159,9 @@ def test_what_evaluate_refuses(run):
         socialrl.evaluate(agent, "coin_grid")
     with pytest.raises(SocialRLError, match="did you mean 'coin_grid'"):
         socialrl.evaluate(agent, "coin_gird")
-    with pytest.raises(SocialRLError, match="episodes"):
-        socialrl.evaluate(agent, WORLD, TINY.protocols[0], episodes=0)
+    for protocol in (None, TINY.protocols[0]):
+        with pytest.raises(SocialRLError, match="episodes: 0"):
+            socialrl.evaluate(agent, WORLD, protocol, episodes=0)
     with pytest.raises(SocialRLError, match="a loaded agent acts, and does not learn"):
         socialrl.evaluate(agent, WORLD, few_shot.Config(preferences=((1.0, -1.0),), episodes=(0, 1)))
     with pytest.raises(SocialRLError, match="it has no novice"):
