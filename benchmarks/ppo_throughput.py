@@ -27,12 +27,10 @@ import jax.numpy as jnp
 import numpy as np
 from training_throughput import table
 
-from socialrl import evaluation
+from socialrl.assemble import assemble
 from socialrl.config import Arm, Experiment
 from socialrl.learners import ppo
-from socialrl.rollout import make_rollout
 from socialrl.seeds import Seeds
-from socialrl.training import make_trainer
 from socialrl_envs.worlds import goal_cycle
 
 ROOT = Path(__file__).parent.parent
@@ -83,11 +81,7 @@ def ours(options: dict[str, Any], seeds: int) -> tuple[float, float, int]:
     arms = (Arm(name="ppo", learner=config),)
     settings = {"parallel": WORLDS, "unroll": STEPS, "chunk": UPDATES, "pool": LEVELS, "arms": arms}
     experiment = Experiment(name="speed", question="How fast?", world=goal_cycle.Config(**WORLD), **settings)
-    world = experiment.world.build()
-    learner = config.build(world.spec)
-    trainer = make_trainer(
-        experiment, learner, make_rollout(world, learner), evaluation.sources_of(world.spec)
-    )
+    trainer = assemble(experiment, arms[0]).trainer
     side = Seeds(seeds)
     training = side.map(trainer.start, 1)(side.bundle([jax.random.key(seed) for seed in range(seeds)]))
     parameters = sum(leaf.size for leaf in jax.tree.leaves(side.unbundle(training)[0].learner.params))
@@ -173,8 +167,8 @@ def bound(rate: float) -> str:
     return "\n".join(
         [
             table([("products of an update (4 epochs)", "GFLOP", "GFLOP/s alone", "ms alone"), *lines]),
-            f"an update takes {1000 * whole:.0f} ms, {work / whole:.0f} GFLOP/s; its products alone would take"
-            f" {1000 * spent:.0f} ms at {work / spent:.0f} GFLOP/s: {spent / whole:.0%} of it",
+            f"an update takes {1000 * whole:.0f} ms, {work / whole:.0f} GFLOP/s; its products alone would"
+            f" take {1000 * spent:.0f} ms at {work / spent:.0f} GFLOP/s: {spent / whole:.0%} of it",
         ]
     )
 
@@ -196,12 +190,10 @@ def main() -> None:
         "--only", nargs="+", default=list(OURS), choices=list(OURS), metavar="ROW", help="rows of ours"
     )
     options = parser.parse_args()
-    print(
-        f"jax {jax.__version__}, {jax.devices()[0].device_kind}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"
-    )
-    print(
-        f"{WORLDS} worlds x {STEPS} steps, {EPOCHS} epochs of {MINIBATCHES} minibatches, dense and GRU {WIDTH}"
-    )
+    machine = f"{jax.devices()[0].device_kind}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"
+    print(f"jax {jax.__version__}, {machine}")
+    size = f"{WORLDS} worlds x {STEPS} steps, {EPOCHS} epochs of {MINIBATCHES} minibatches"
+    print(f"{size}, dense and GRU {WIDTH}")
     rows: list[tuple[Any, ...]] = []
     base: dict[int, float] = {}
 

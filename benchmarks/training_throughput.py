@@ -29,12 +29,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from socialrl import evaluation
+from socialrl.assemble import assemble, root_keys
 from socialrl.config import Arm, Experiment, load_experiment
 from socialrl.overrides import apply
-from socialrl.rollout import make_rollout
 from socialrl.seeds import Seeds
-from socialrl.training import make_trainer
 from socialrl_envs.errors import SocialRLError
 from socialrl_envs.hosting import host
 
@@ -57,14 +55,10 @@ class Bench:
 
     def __init__(self, experiment: Experiment, arm: Arm, seconds: float):
         self.experiment, self.arm, self.seconds = experiment, arm, seconds
-        self.world = experiment.world_of(arm).build()
-        self.learner = arm.learner.build(self.world.spec)
-        self.rollout = make_rollout(self.world, self.learner)
-        self.trainer = make_trainer(
-            experiment, self.learner, self.rollout, evaluation.sources_of(self.world.spec)
-        )
-        self.seeds = Seeds(experiment.seeds)
-        self.keys = self.seeds.bundle([jax.random.key(seed) for seed in range(experiment.seeds)])
+        made = assemble(experiment, arm)
+        self.world, self.learner, self.rollout = made.world, made.learner, made.rollout
+        self.trainer, self.seeds = made.trainer, Seeds(experiment.seeds)
+        self.keys = self.seeds.bundle(root_keys(experiment))
         self.training = self.seeds.map(self.trainer.start, 1)(self.keys)
         self.steps_of_update = experiment.parallel * experiment.unroll
 
@@ -246,9 +240,10 @@ def breakdown(experiment: Experiment, name: str, seconds: float) -> str:
         [
             f"{name}: where the time of an update goes, {experiment.seeds} seeds side by side",
             table([("part", "ms", "share"), *lines]),
-            f"gradient steps: {updates} per update, {1000 * gradient:.3f} ms each (seeds together: time / seeds),"
-            f" {flops / 1e6:.1f} MFLOP, {rate:.1f} GFLOP/s",
-            f"a dense 1024 x 1024 product here: {machine:.0f} GFLOP/s; gradient steps reach {rate / machine:.0%} of it",
+            f"gradient steps: {updates} per update, {1000 * gradient:.3f} ms each"
+            f" (seeds together: time / seeds), {flops / 1e6:.1f} MFLOP, {rate:.1f} GFLOP/s",
+            f"a dense 1024 x 1024 product here: {machine:.0f} GFLOP/s;"
+            f" gradient steps reach {rate / machine:.0%} of it",
             f"bound by: {bound}",
         ]
     )
@@ -303,9 +298,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     device, load = f"{jax.devices()[0].device_kind} x{jax.device_count()}", os.getloadavg()[0]
     print(f"jax {jax.__version__}, {device}, {os.cpu_count()} cores, load average {load:.1f}")
-    print(
-        f"{experiment.name}: {experiment.seeds} seeds, {experiment.parallel} worlds x {experiment.unroll} steps per update"
-    )
+    size = f"{experiment.parallel} worlds x {experiment.unroll} steps per update"
+    print(f"{experiment.name}: {experiment.seeds} seeds, {size}")
     fresh = multiprocessing.get_context("spawn")
     rows: list[tuple[Any, ...]] = [("arm", "compile s", "env-steps/s", "ms per update", "peak MB")]
     for number, name in enumerate(names, start=1):

@@ -1,4 +1,4 @@
-"""The host loop of one arm: compile, train a chunk, record, checkpoint, resume."""
+"""The training loop of one arm on the host: compile, train a chunk, record, checkpoint, resume."""
 
 import dataclasses
 import resource
@@ -9,28 +9,30 @@ from typing import Any
 
 import jax
 import numpy as np
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 from socialrl import evaluation
+from socialrl.assemble import assemble, root_keys
 from socialrl.config import Arm, Experiment, to_json
-from socialrl.protocols import Study
 from socialrl.record import checkpoint, replay
 from socialrl.record.folder import RunFolder
 from socialrl.record.metrics import Records
 from socialrl.recording import explanation, to_replay
-from socialrl.rollout import Trace, make_rollout
+from socialrl.rollout import Trace
 from socialrl.seeds import Bundle, Mapped, Seeds
-from socialrl.training import make_trainer
 from socialrl_envs.errors import SocialRLError
 
 TRAIN = 1  # folded into a seed's key for training; evaluation folds in evaluation.HELD_OUT
-OFFLINE_CHUNK = 250  # gradient steps, at most, of a compiled call before the first env step
-EXPLAIN = 0xE791  # for what is said of the decisions in replays
-FINAL = 2  # and the final evaluation FINAL + its round first, so that its levels are new
+OFFLINE_CHUNK = 250  # the most gradient steps of one compiled call of offline training
+EXPLAIN = 0xE791  # folded in for the diagnostics in replays
+FINAL = 2  # folded in, plus its round, for the final evaluation, whose levels are therefore new
 
 
 class ArmRun:
-    """One arm, all its seeds side by side."""
+    """One arm of a run, all its seeds side by side.
+
+    interrupted: tells whether to stop after this chunk. progress: whether to show bars and print lines.
+    """
 
     def __init__(
         self,
@@ -40,25 +42,23 @@ class ArmRun:
         records: Records,
         timing: Records,
         interrupted: Callable[[], bool],
+        progress: bool = True,
     ):
         self.experiment, self.arm, self.folder = experiment, arm, folder
         self.records, self.timing, self.interrupted = records, timing, interrupted
-        self.world = experiment.world_of(arm).build()
-        self.learner = arm.learner.build(self.world.spec)
-        self.rollout = make_rollout(self.world, self.learner)
-        curriculum = experiment.curriculum_of(arm)
-        curriculum = None if curriculum is None else curriculum.build(self.world)
-        sources = evaluation.sources_of(self.world.spec)
-        self.trainer = make_trainer(experiment, self.learner, self.rollout, sources, curriculum)
+        self.progress = progress
+        self.assembly = assemble(experiment, arm)
+        self.world, self.learner = self.assembly.world, self.assembly.learner
+        self.rollout, self.trainer = self.assembly.rollout, self.assembly.trainer
         self.seeds = Seeds(experiment.seeds)
-        self.roots = self.seeds.bundle([jax.random.key(seed) for seed in range(experiment.seeds)])
+        self.roots = self.seeds.bundle(root_keys(experiment))
         self.chunk_steps, self.total = experiment.chunk_steps, experiment.total_steps
         self.compile_seconds = 0.0
 
     def go(self, resume: bool) -> None:
         """Trains to the end, then evaluates; an arm that has its final record is left as it is."""
         if resume and any(r["arm"] == self.arm.name and r["kind"] == "final" for r in self.records.records()):
-            print(f"{self.arm.name}: done already")
+            self._say(f"{self.arm.name}: done already")
             return
         training, step, fresh = self._begin(resume)
         if self.learner.offline and fresh:
@@ -81,7 +81,10 @@ class ArmRun:
         self._conclude(training, step, evaluate)
 
     def _pretrain(self, training: Bundle) -> Bundle:
-        """Gradient steps on recorded demonstrations, in chunks of equal size. An interrupted one begins anew."""
+        """The training states after the gradient steps on recorded demonstrations, in chunks of equal size.
+
+        Nothing is saved in between: a run that is interrupted here begins again.
+        """
         chunks = -(-self.learner.offline // OFFLINE_CHUNK)
         size = -(-self.learner.offline // chunks)
         program = self.seeds.map(lambda training: self.trainer.pretrain(training, size), 1, donate=True)
@@ -93,9 +96,8 @@ class ArmRun:
                 self._check_finite(0, values)
                 bar.update(size * self.experiment.seeds)
                 if self.interrupted():
-                    tqdm.write(
-                        f"{self.arm.name}: stopped offline; from its beginning: socialrl run --resume {self.folder.path}"
-                    )
+                    again = f"from its beginning: socialrl run --resume {self.folder.path}"
+                    tqdm.write(f"{self.arm.name}: stopped offline; {again}")
                     raise KeyboardInterrupt
         return training
 
@@ -110,7 +112,7 @@ class ArmRun:
         return training
 
     def _evaluate(self, training: Any, key: Any) -> Any:
-        """Metrics of greedy episodes, and the first of them whole."""
+        """Mean metrics of greedy episodes, and a trace of the first of them."""
         episodes, replayed = self.experiment.evaluation_episodes, self.experiment.replay_episodes
         return evaluation.evaluator(self.rollout, self.world.spec, episodes, replayed)(training.learner, key)
 
@@ -119,8 +121,9 @@ class ArmRun:
         return self.folder.checkpoints(self.arm.name)
 
     def _begin(self, resume: bool) -> tuple[Bundle, int, bool]:
-        """A fresh start, or the last checkpoint with the records after it forgotten; its step, and whether it
-        is fresh.
+        """The training states to begin with, their step, and whether they are fresh.
+
+        On a resume they are those of the last checkpoint, and the records after it are removed.
         """
         start = self.seeds.map(self.trainer.start, 1)
         keys = self.seeds.bundle(
@@ -134,12 +137,12 @@ class ArmRun:
             self.timing.truncate_after(self.arm.name, step if latest else -1)
         if latest is None:
             return start(keys), 0, True
-        print(f"{self.arm.name}: resumes at step {step}")
-        template = [jax.eval_shape(self.trainer.start, key) for key in self.seeds.unbundle(keys)]
-        return self.seeds.bundle(checkpoint.restore(latest, template)[0]), step, False
+        self._say(f"{self.arm.name}: resumes at step {step}")
+        restored, _ = self.assembly.restored(self.folder.path, self._checkpoints)
+        return self.seeds.bundle(restored), step, False
 
     def _save(self, training: Bundle, step: int) -> None:
-        """A checkpoint if one is due; after Ctrl-C always, and then the arm ends with KeyboardInterrupt."""
+        """Writes a checkpoint if one is due; after Ctrl-C writes one anyhow and raises KeyboardInterrupt."""
         stop = self.interrupted()
         if stop or self._due(step, self.experiment.checkpoint_every):
             checkpoint.save(self._checkpoints / str(step), self.seeds.unbundle(training))
@@ -150,17 +153,22 @@ class ArmRun:
             raise KeyboardInterrupt
 
     def _compiled(self, what: str, function: Mapped, *arguments: Any) -> Mapped:
-        """The function compiled now, with a line that says so."""
-        print(f"{self.arm.name}: compiling {what} ...", end=" ", flush=True)
+        """The function, compiled for these arguments; the time is printed."""
+        self._say(f"{self.arm.name}: compiling {what} ...", end=" ")
         began = time.perf_counter()
         function.compile(*arguments)
         seconds = time.perf_counter() - began
         self.compile_seconds += seconds
-        print(f"{seconds:.1f} s", flush=True)
+        self._say(f"{seconds:.1f} s")
         return function
 
+    def _say(self, text: str, end: str = "\n") -> None:
+        """Prints the text, if progress is shown."""
+        if self.progress:
+            print(text, end=end, flush=True)
+
     def _bar(self, total: int, name: str, unit: str, done: int = 0) -> tqdm:
-        """Progress, with rate and time to go; `total` and `done` are of one seed."""
+        """A progress bar with rate and remaining time; `total` and `done` are those of one seed."""
         seeds = self.experiment.seeds
         return tqdm(
             total=total * seeds,
@@ -169,6 +177,7 @@ class ArmRun:
             unit=unit,
             unit_scale=True,
             dynamic_ncols=True,
+            disable=not self.progress,
         )
 
     def _due(self, step: int, every: int) -> bool:
@@ -178,15 +187,16 @@ class ArmRun:
     def _record(
         self, kind: str, step: int, metrics: Bundle, labels: dict[str, Any] | None = None
     ) -> dict[str, np.ndarray]:
-        """Writes a record of metrics by name, one number per seed, and returns them."""
+        """Writes a record of metrics, one number per name and seed, and returns the arrays by name."""
         values = self.seeds.values(metrics)
         record = {"arm": self.arm.name, "kind": kind, "step": step} | ({"labels": labels} if labels else {})
         self.records.append(record | {"values": dict(sorted(values.items()))})
         return values
 
     def _check_finite(self, step: int, values: dict[str, np.ndarray]) -> None:
-        """Before a checkpoint is written. The last gradient counts too: with it parameters are lost before a
-        loss shows it.
+        """Raises SocialRLError if a loss or a gradient is not finite, before a checkpoint is written.
+
+        The gradient norm is checked too: a bad gradient destroys the parameters before a loss shows it.
         """
         for name, value in values.items():
             if name.startswith(("loss/", "gradient_norm")) and not np.all(np.isfinite(value)):
@@ -214,7 +224,7 @@ class ArmRun:
         )
 
     def _conclude(self, training: Bundle, step: int, evaluate: Mapped) -> None:
-        """Replays, protocols, and the final evaluation, whose record says that the arm is done."""
+        """Writes replays, runs the protocols, and records the final evaluation: then the arm is done."""
         rounds = -(-self.experiment.final_episodes // self.experiment.evaluation_episodes)
         scores = []
         for number in range(rounds):
@@ -225,15 +235,7 @@ class ArmRun:
             scores.append(self.seeds.values(metrics))
             if number == 0:
                 self._save_replays(traces, training, step)
-        states = self.seeds.bundle([one.learner for one in self.seeds.unbundle(training)])
-        study = Study(
-            experiment=self.experiment,
-            world=self.world,
-            learner=self.learner,
-            seeds=self.seeds,
-            states=states,
-            roots=self.roots,
-        )
+        study = self.assembly.study(self.seeds.unbundle(training))
         for protocol in self.experiment.protocols:
             for labels, values in protocol.run(study):
                 self._record(protocol.kind, step, values, labels)
@@ -242,7 +244,7 @@ class ArmRun:
         self._record("final", step, self.seeds.bundle(per_seed))
 
     def _save_replays(self, traces: Bundle, training: Bundle, step: int) -> None:
-        """One file per seed, with what the learner says of its decisions."""
+        """Writes one replay per seed, with the learner's diagnostics of its decisions."""
         explain = self.seeds.map(self._explain, 3)(training, traces, self.roots)
         config = to_json(dataclasses.replace(self.experiment, world=self.experiment.world_of(self.arm)))[
             "world"
@@ -256,7 +258,7 @@ class ArmRun:
             replay.save(path, to_replay(trace, self.world, config, **facts))
 
     def _explain(self, training: Any, trace: Trace, key: Any) -> dict[str, Any]:
-        """What the learner says of the decisions of a trace."""
+        """The learner's diagnostics of the decisions of a trace."""
         return explanation(
             self.world, self.learner, training.learner, trace, jax.random.fold_in(key, EXPLAIN)
         )

@@ -104,6 +104,7 @@ class Experiment:
     world: a world's Config, unless an arm has its own.
     arms: the conditions that are compared.
     seeds: independent repetitions of every arm, trained side by side.
+    first_seed: the number of the first of them; the others follow it.
     steps: environment steps per seed, over all parallel worlds; rounded up to whole chunks of
         `chunk * parallel * unroll`.
     parallel: worlds that are stepped side by side, per seed.
@@ -127,6 +128,7 @@ class Experiment:
     world: Annotated[Any, WORLD]
     arms: tuple[Arm, ...]
     seeds: int = 5
+    first_seed: int = 0
     steps: int = 30_000
     parallel: int = 16
     unroll: int = 10
@@ -148,8 +150,10 @@ class Experiment:
         _check_config("world", self.world)
         for key, annotation in fields_of(Experiment).items():
             value = getattr(self, key)
-            if annotation is int and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
-                raise SocialRLError(f"{key}: expected a positive int, got {value!r}")
+            least = 0 if key == "first_seed" else 1
+            if annotation is int and (not isinstance(value, int) or isinstance(value, bool) or value < least):
+                kind = "a positive int" if least else "an int of at least 0"
+                raise SocialRLError(f"{key}: expected {kind}, got {value!r}")
         if not 0 <= self.refresh <= 1:
             raise SocialRLError(f"refresh: {self.refresh!r}", "it must be a share of the pool, 0..1")
         if self.curriculum is not None:

@@ -5,7 +5,7 @@ first, then the co-players in seat order), `A` actions, `V` x `V` x `C` one view
 """
 
 from collections.abc import Callable
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 from jax import Array
 from jaxtyping import Bool, Float32, Int32, PyTree, UInt8
@@ -143,6 +143,7 @@ class Learner(NamedTuple):
     scale: Scale = "reward"
 
 
+@runtime_checkable
 class LearnerConfig(Protocol):
     """A learner file's `Config`: frozen, checked at construction."""
 

@@ -37,7 +37,7 @@ def trial(in_tmp, toys):
 
 @pytest.fixture
 def calls(monkeypatch):
-    """What reached `socialrl.run.run`: (experiment, folder, resume) per call, and whether the folder was
+    """What reached `socialrl.runs.run`: (experiment, folder, resume) per call, and whether the folder was
     locked then.
     """
     made = []
@@ -46,7 +46,7 @@ def calls(monkeypatch):
         assert (folder.path / ".lock").exists()
         made.append((experiment, folder, resume))
 
-    monkeypatch.setitem(sys.modules, "socialrl.run", types.SimpleNamespace(run=run))
+    monkeypatch.setitem(sys.modules, "socialrl.runs", types.SimpleNamespace(run=run))
     return made
 
 
@@ -136,7 +136,7 @@ def test_a_failing_run_is_unlocked(trial, monkeypatch, capsys):
     def stopped(*args, **kwargs):
         raise KeyboardInterrupt
 
-    monkeypatch.setitem(sys.modules, "socialrl.run", types.SimpleNamespace(run=stopped))
+    monkeypatch.setitem(sys.modules, "socialrl.runs", types.SimpleNamespace(run=stopped))
     assert main(["run", "trial.py"]) == 130
     assert "socialrl: stopped: go on with `socialrl run --resume runs/trial/001`" in capsys.readouterr().err
     assert not (trial / "runs" / "trial" / "001" / ".lock").exists()
@@ -146,7 +146,7 @@ def test_a_defect_is_not_hidden_as_a_users_mistake(trial, monkeypatch):
     def broken(*args, **kwargs):
         raise ValueError("a bug")
 
-    monkeypatch.setitem(sys.modules, "socialrl.run", types.SimpleNamespace(run=broken))
+    monkeypatch.setitem(sys.modules, "socialrl.runs", types.SimpleNamespace(run=broken))
     with pytest.raises(ValueError, match="a bug"):
         main(["run", "trial.py"])
 

@@ -11,11 +11,9 @@ import jax
 import numpy as np
 import pytest
 
-from socialrl import evaluation
+from socialrl.assemble import assemble
 from socialrl.config import from_json, load_experiment, to_json
 from socialrl.overrides import apply, keys
-from socialrl.rollout import make_rollout
-from socialrl.training import make_trainer
 
 FILES = sorted((Path(__file__).parent.parent / "experiments").glob("[!_]*.py"))
 TINY = {
@@ -79,12 +77,7 @@ def first_chunk(settings):
     """key -> metrics of the first chunk of an experiment of one arm, given as JSON."""
     experiment = from_json(json.loads(settings))
     [arm] = experiment.arms
-    world = experiment.world_of(arm).build()
-    learner = arm.learner.build(world.spec)
-    rollout = make_rollout(world, learner)
-    curriculum = experiment.curriculum_of(arm)
-    curriculum = None if curriculum is None else curriculum.build(world)
-    trainer = make_trainer(experiment, learner, rollout, evaluation.sources_of(world.spec), curriculum)
+    trainer = assemble(experiment, arm).trainer
     return lambda key: trainer.chunk(trainer.start(key))[1]
 
 

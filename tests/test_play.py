@@ -10,6 +10,7 @@ import numpy as np
 import pygame
 import pytest
 
+from socialrl.assemble import assemble
 from socialrl.cli import main
 from socialrl.config import to_json
 from socialrl.learners import psiphi
@@ -22,13 +23,11 @@ from socialrl.record import checkpoint, folder
 from socialrl.record.demonstrations import read_demonstrations
 from socialrl.record.replay import load
 from socialrl.record.resimulation import resimulate
-from socialrl.rollout import make_rollout
-from socialrl.training import make_trainer
 from socialrl.viewer.paint import text_width, to_array
 from socialrl_envs.errors import SocialRLError
 from socialrl_envs.render import Picture, draw_ground
 from socialrl_envs.tiles import FLOOR, GOAL
-from tests.test_evaluate import TINY
+from tests.test_studies import TINY
 
 PLAIN = dataclasses.replace(TINY, curriculum=None)
 
@@ -56,9 +55,7 @@ def coins() -> Cast:
 def trained(tmp_path_factory):
     """A run with a checkpoint of one arm of two."""
     path = tmp_path_factory.mktemp("runs") / "001"
-    world = TINY.world.build()
-    learner = TINY.arms[0].learner.build(world.spec)
-    start = jax.jit(make_trainer(PLAIN, learner, make_rollout(world, learner), ()).start)
+    start = jax.jit(assemble(PLAIN, PLAIN.arms[0]).trainer.start)
     with folder.create(to_json(PLAIN), out=path) as opened:
         checkpoint.save(
             opened.checkpoints("dqn") / "20", [start(jax.random.key(seed)) for seed in range(TINY.seeds)]

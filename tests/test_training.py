@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-import socialrl.run
+import socialrl.runs
 from socialrl import evaluation
 from socialrl.config import Arm, Experiment, to_json
 from socialrl.curricula import adr, mixed
@@ -169,7 +169,7 @@ def test_a_loss_of_ppo_that_is_not_finite_stops_the_run_and_keeps_the_checkpoint
         folder.create(to_json(experiment), out=tmp_path / "run") as opened,
         pytest.raises(SocialRLError) as error,
     ):
-        socialrl.run.run(experiment, opened)
+        socialrl.runs.run(experiment, opened)
     assert error.value.message.startswith("wild: ")
     assert f"is not finite at step {2 * CHUNK}, seeds [0]" in error.value.message
     assert "checkpoints/wild" in error.value.hint

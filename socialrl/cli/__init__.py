@@ -35,6 +35,7 @@ COMMANDS = {  # as `--help` lists them, each a file of commands/
     "view": "see a replay, step by step, or export it",
     "play": "take a seat of a world with the keyboard",
     "record": "write demonstrations of co-players or trained agents",
+    "export": "write a trained agent of a run into one file",
     "report": "write the page of one run or several",
     "list": "worlds, co-players, learners and experiments",
 }

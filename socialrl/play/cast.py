@@ -1,6 +1,4 @@
-"""Who acts on which seat of which world: scripted co-players, and in the novices' seats a trained agent or
-nobody.
-"""
+"""Who acts in which seat of a world: scripted co-players, and in novices' seats a trained agent or nobody."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -11,12 +9,13 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from socialrl.agents import check_seed, find_arm, load_policy, parse_address
 from socialrl.coerce import construct
-from socialrl.config import Arm, Experiment, load_experiment, world_to_json
-from socialrl.evaluate import restored
+from socialrl.config import load_experiment, world_to_json
 from socialrl.overrides import apply_to_world
 from socialrl.record import folder
 from socialrl.registry import WORLD
+from socialrl.studies import restored
 from socialrl.types import Decision, Learner
 from socialrl_envs import layouts
 from socialrl_envs.errors import SocialRLError, unknown
@@ -29,8 +28,8 @@ class Cast:
     """A world and who acts in it.
 
     config: the world's Config. learner, learner_state: who acts in the novices' seats. agent: its name, e.g.
-    "psiphi, seed 0, step 12000 of coin_grid"; None if nobody acts there, and these seats are away. step: how
-    long it learnt.
+    "psiphi, seed 0, step 12000 of coin_grid"; None if nobody acts there, and these seats are absent. step:
+    environment steps that it was trained for.
     """
 
     world: World
@@ -50,12 +49,12 @@ class Cast:
         return world_to_json(self.config)
 
     def actor(self, seat: int) -> str | None:
-        """What acts on a seat, None if it is away."""
+        """The name of what acts in a seat, None if it is absent."""
         policy = self.spec.seats[seat].policy
         return self.agent if policy == "learner" else policy
 
     def numbers(self, person: int | None = None) -> dict[str, Array]:
-        """What every level overrides: novices are away if nobody acts for them, a person is always there."""
+        """Overrides of every level: novices for whom nobody acts are absent, a person is always present."""
         presence = jnp.asarray(self.world.numbers["presence"])
         away = () if self.agent else self.spec.novices
         for seat in away:
@@ -70,9 +69,9 @@ def cast(
 ) -> Cast:
     """The cast of a world by name, or of the world in which a trained agent learnt.
 
-    agent: RUN, RUN:ARM or RUN:ARM:SEED, a run folder and which of its agents acts in the novices' seats.
-    settings: overrides of the world, as `--world.size 9`. level: an ASCII level on which all episodes begin.
-    Raises SocialRLError that names what is unknown or does not fit.
+    agent: RUN, RUN:ARM or RUN:ARM:SEED, which of the agents of a run acts in the novices' seats, or the file
+    of an exported agent. settings: overrides of the world, as `--world.size 9`. level: an ASCII level on
+    which all episodes begin. Raises SocialRLError that names what is unknown or does not fit.
     """
     if agent is None:
         if world is None:
@@ -80,7 +79,19 @@ def cast(
         config = configured(WORLD.config(world)(), settings, level)
         built = construct(config.build, "world")
         return Cast(world=built, config=config, learner=nobody(built.spec), learner_state=())
-    experiment, arm, path, seed = _find(agent)
+    if Path(agent).is_file():
+        return _of_file(Path(agent), world, settings, level)
+    return _of_run(agent, world, settings, level)
+
+
+def _of_run(agent: str, world: str | None, settings: Sequence[str], level: Path | None) -> Cast:
+    """The cast of a run's agent, `RUN[:ARM[:SEED]]`, in the world of its arm."""
+    path, name, seed = parse_address(agent)
+    if not (path / "config.json").is_file():
+        raise SocialRLError(f"{path}: not a run folder", "it has no config.json")
+    experiment = load_experiment(path)
+    arm = find_arm(experiment, name, path)
+    check_seed(experiment, seed, agent)
     own = experiment.world_of(arm)
     if world not in (None, WORLD.name_of(own)):
         raise SocialRLError(
@@ -100,6 +111,23 @@ def cast(
     )
 
 
+def _of_file(path: Path, world: str | None, settings: Sequence[str], level: Path | None) -> Cast:
+    """The cast of an exported agent, in the world in which it learnt or in another that it fits."""
+    agent = load_policy(path)
+    config = agent.world if world is None else WORLD.config(world)()
+    config = configured(config, settings, level)
+    built = construct(config.build, "world")
+    agent.check_fits(built.spec, str(path))
+    return Cast(
+        world=built,
+        config=config,
+        learner=agent.acting.as_learner(),
+        learner_state=agent.leaves,
+        agent=agent.facts.title,
+        step=agent.facts.step,
+    )
+
+
 def world_of(target: str) -> Any:
     """The Config of a world by name, or of the world of an experiment that was run in a folder."""
     if target in WORLD.names():
@@ -110,7 +138,7 @@ def world_of(target: str) -> Any:
 
 
 def configured(config: Any, settings: Sequence[str], level: Path | None = None) -> Any:
-    """A world's Config with overrides, and as large as the level that it takes."""
+    """A world's Config with overrides; a level sets the size as well."""
     if level is not None:
         rows = layouts.read_level(str(level)).tiles.shape[0]
         name = str(level) if level.suffix == ".txt" or level.parent != Path() else f"./{level}"
@@ -118,32 +146,8 @@ def configured(config: Any, settings: Sequence[str], level: Path | None = None) 
     return apply_to_world(config, settings)
 
 
-def _find(agent: str) -> tuple[Experiment, Arm, Path, int]:
-    """The experiment, arm, run folder and seed that `RUN[:ARM[:SEED]]` means."""
-    run, *rest = agent.split(":")
-    path, (name, seed) = Path(run), (*rest, "", "")[:2]
-    if len(rest) > 2 or not (seed or "0").isdigit():
-        raise SocialRLError(
-            f"{agent!r} names no agent",
-            "write RUN, RUN:ARM or RUN:ARM:SEED, e.g. runs/coin_grid/001:psiphi:0",
-        )
-    if not (path / "config.json").is_file():
-        raise SocialRLError(f"{path}: not a run folder", "it has no config.json")
-    experiment = load_experiment(path)
-    arms = {arm.name: arm for arm in experiment.arms}
-    if not name and len(arms) > 1:
-        raise SocialRLError(
-            f"{path}: the run has arms {', '.join(arms)}", f"choose one, e.g. {path}:{next(iter(arms))}"
-        )
-    if name and name not in arms:
-        raise unknown("arm", name, arms)
-    if int(seed or 0) >= experiment.seeds:
-        raise SocialRLError(f"{agent}: seed {seed}", f"the run has seeds 0..{experiment.seeds - 1}")
-    return experiment, arms[name or next(iter(arms))], path, int(seed or 0)
-
-
 def _check_same(learnt: WorldSpec, now: WorldSpec, where: str) -> None:
-    """Raises SocialRLError if who learnt in one world cannot act in the other."""
+    """Raises SocialRLError if an agent that learnt in one world cannot act in the other."""
     facts = ("obs_shape", "channels", "actions", "cumulants")
     pairs = [(name, getattr(learnt, name), getattr(now, name)) for name in facts]
     for name, there, here in (*pairs, ("co-players", len(learnt.coplayers), len(now.coplayers))):
@@ -155,9 +159,7 @@ def _check_same(learnt: WorldSpec, now: WorldSpec, where: str) -> None:
 
 
 def nobody(spec: WorldSpec) -> Learner:
-    """Takes the place of a learner where novices are away: it always takes the first action and thinks
-    nothing.
-    """
+    """A learner that always takes the first action; it stands in where the novices are absent."""
     sources, actions = 1 + len(spec.coplayers), len(spec.actions)
 
     def act(state: Any, memory: Any, timestep: Any, key: Any, explore: bool) -> tuple[Decision, Any]:
@@ -188,7 +190,7 @@ def find_seat(spec: WorldSpec, name: str) -> int:
 
 
 def find_seats(spec: WorldSpec, words: Sequence[str]) -> tuple[int, ...]:
-    """Indices of seats, in their order, by names (expert_0) or titles (expert: all experts; all: everybody)."""
+    """Indices of seats in their order, by names (expert_0) or roles (expert: all of them), or all."""
     titles = {agent.rpartition("_")[0] for agent in spec.agents}
     for word in words:
         if word not in (*spec.agents, *titles, "all"):

@@ -171,7 +171,7 @@ class Reader:
                 dtype.itemsize * math.prod(shape)
             )  # never more, whatever the member would unpack to
         flat = np.frombuffer(data, dtype)
-        return np.ascontiguousarray(flat.reshape(shape, order="F" if fortran else "C"))
+        return np.asarray(flat.reshape(shape, order="F" if fortran else "C"), order="C")
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-import socialrl.run
+import socialrl.runs
 from socialrl.cli import main
 from socialrl.config import Arm, Experiment, to_json
 from socialrl.learners import _demonstrations, bc, dqn, psiphi
@@ -261,7 +261,7 @@ def tiny(file):
 def test_a_run_begins_offline_and_goes_on_exactly_after_an_interruption(file, tmp_path, monkeypatch):
     experiment = tiny(file)
     with folder.create(to_json(experiment), out=tmp_path / "whole") as opened:
-        socialrl.run.run(experiment, opened)
+        socialrl.runs.run(experiment, opened)
     asked = []
 
     @contextlib.contextmanager
@@ -270,15 +270,15 @@ def test_a_run_begins_offline_and_goes_on_exactly_after_an_interruption(file, tm
             lambda: asked.append(True) or len(asked) == 3
         )  # Ctrl-C after the first chunk that follows the two offline
 
-    monkeypatch.setattr(socialrl.run, "_interrupts", interrupts)
+    monkeypatch.setattr(socialrl.runs, "_interrupts", interrupts)
     with (
         folder.create(to_json(experiment), out=tmp_path / "resumed") as opened,
         pytest.raises(KeyboardInterrupt),
     ):
-        socialrl.run.run(experiment, opened)
+        socialrl.runs.run(experiment, opened)
     assert checkpoint.steps(tmp_path / "resumed" / "checkpoints" / "psiphi") == (0, 50)
     with folder.resume(tmp_path / "resumed", to_json(experiment)) as opened:
-        socialrl.run.run(experiment, opened, resume=True)
+        socialrl.runs.run(experiment, opened, resume=True)
     texts = [(tmp_path / name / "metrics.jsonl").read_text() for name in ("whole", "resumed")]
     assert texts[0] == texts[1]
     records = [json.loads(line) for line in texts[0].splitlines()]

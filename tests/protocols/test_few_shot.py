@@ -1,14 +1,12 @@
 """Few-shot transfer on a tiny world: what is recorded, and that a new preference is really found."""
 
-import jax
 import pytest
 
+from socialrl.assemble import assemble, root_keys
 from socialrl.config import Arm, Experiment
 from socialrl.learners import dqn, psiphi
-from socialrl.protocols import Study, few_shot
-from socialrl.rollout import make_rollout
+from socialrl.protocols import few_shot
 from socialrl.seeds import Seeds
-from socialrl.training import make_trainer
 from socialrl_envs import SocialRLError
 from socialrl_envs.types import Seat
 from socialrl_envs.worlds import coin_grid
@@ -34,17 +32,12 @@ def study(learner, chunks):
         unroll=10,
         chunk=20,
     )
-    world = WORLD.build()
-    built = learner.build(world.spec)
-    trainer = make_trainer(experiment, built, make_rollout(world, built), ("self", "expert_0"))
-    seeds = Seeds(2)
-    roots = seeds.bundle([jax.random.key(s) for s in range(2)])
-    training = seeds.map(trainer.start, 1)(roots)
-    train = seeds.map(trainer.chunk, 1)
+    made, seeds = assemble(experiment, experiment.arms[0]), Seeds(2)
+    training = seeds.map(made.trainer.start, 1)(seeds.bundle(root_keys(experiment)))
+    train = seeds.map(made.trainer.chunk, 1)
     for _ in range(chunks):
         training, _ = seeds.split(train(training))
-    states = seeds.bundle([one.learner for one in seeds.unbundle(training)])
-    return Study(experiment=experiment, world=world, learner=built, seeds=seeds, states=states, roots=roots)
+    return made.study(seeds.unbundle(training))
 
 
 def test_psiphi_finds_the_new_preference_by_its_weights_alone_and_follows_who_lives_by_it():

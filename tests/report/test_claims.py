@@ -10,7 +10,7 @@ from socialrl.config import Claim, from_json, load_experiment, to_json
 from socialrl.record.folder import RunFolder
 from socialrl.report import format_claims, summarise_claims, write_report
 from socialrl.report.findings import verdict
-from socialrl.run import finish
+from socialrl.runs import finish
 from socialrl_envs import SocialRLError
 from tests.report.fake_run import line, write_run
 from tests.report.test_page import Page

@@ -45,9 +45,9 @@ def command(arguments: list[str]) -> None:
     choose_platform(options.platform)
     from socialrl.coerce import construct
     from socialrl.config import load_experiment
-    from socialrl.evaluate import evaluate, protocol_of
+    from socialrl.studies import evaluate, protocol_of
     from socialrl.record import folder
-    from socialrl.run import finish
+    from socialrl.runs import finish
 
     with folder.resume(options.run) as opened:
         experiment = load_experiment(options.run)

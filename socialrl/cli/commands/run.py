@@ -60,7 +60,7 @@ def command(arguments: list[str]) -> None:
         print(describe(experiment))
         print(f"{'device':<13}{device}\n{'folder':<13}{folder.path}\n", flush=True)
         try:
-            importlib.import_module("socialrl.run").run(experiment, folder, resume=resume is not None)
+            importlib.import_module("socialrl.runs").run(experiment, folder, resume=resume is not None)
         except KeyboardInterrupt as stop:
             raise KeyboardInterrupt(
                 f"go on with `socialrl run --resume {shlex.quote(str(folder.path))}`"

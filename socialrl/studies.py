@@ -1,33 +1,28 @@
-"""The command `eval`: the trained arms of a run, taken from their last checkpoints, under a protocol."""
+"""Protocols on trained arms: the arms of a run, taken from their last checkpoints."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import jax
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
+from socialrl.assemble import assemble
 from socialrl.coerce import construct
 from socialrl.config import Arm, Experiment
-from socialrl.evaluation import sources_of
 from socialrl.protocols import Study
-from socialrl.record import checkpoint
 from socialrl.record.folder import RunFolder
 from socialrl.record.metrics import Records
 from socialrl.registry import PROTOCOL
-from socialrl.rollout import make_rollout
-from socialrl.seeds import Seeds
-from socialrl.training import make_trainer
 from socialrl_envs.errors import SocialRLError, unknown
 
 
 def evaluate(
     experiment: Experiment, folder: RunFolder, arms: Sequence[str], protocol: Any, seeds: int
 ) -> None:
-    """Runs the protocol for these arms; its records take the place of earlier ones, arm by arm, whole or not
-    at all.
+    """Runs the protocol for these arms and records the results in the place of earlier ones, arm by arm.
 
-    seeds: how many of the run's seeds, from the first. Raises SocialRLError for an unknown arm, one without a
-    checkpoint, or a world that an arm cannot live in, all before anything is computed.
+    The records of an arm are written whole or not at all. arms: names; empty takes all. seeds: how many of
+    the run's seeds, from the first. Raises SocialRLError for an unknown arm, one without a checkpoint, or a
+    world in which an arm cannot act, all before anything is computed.
     """
     records = Records(folder.metrics)
     studies = {arm.name: restored(experiment, arm, folder, seeds) for arm in chosen(experiment, arms)}
@@ -44,8 +39,9 @@ def evaluate(
 
 
 def shown(bar: tqdm, study: Study) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
-    """The records as they come, arrays per seed by name; the return or else the first number of each behind
-    the bar.
+    """Labels and arrays per seed by name, as the protocol yields them.
+
+    Behind the bar stands the mean return of each, or of its first measure where there is no return.
     """
     for labels, values in bar:
         numbers = dict(sorted(study.seeds.values(values).items()))
@@ -64,32 +60,12 @@ def chosen(experiment: Experiment, names: Sequence[str]) -> list[Arm]:
 
 
 def restored(experiment: Experiment, arm: Arm, folder: RunFolder, seeds: int) -> tuple[Study, int]:
-    """The arm as its last checkpoint left it, the first `seeds` seeds of it, and the step of that checkpoint."""
+    """A study of the first `seeds` seeds of the arm's last checkpoint, and the step of that checkpoint."""
     if not 1 <= seeds <= experiment.seeds:
         raise SocialRLError(f"--seeds: {seeds}", f"the run has {experiment.seeds}")
-    latest = checkpoint.latest(folder.checkpoints(arm.name))
-    if latest is None:
-        cure = f"socialrl run --resume {folder.path}, or choose others by --arms"
-        raise SocialRLError(f"{folder.checkpoints(arm.name)}: arm {arm.name} has no checkpoint", cure)
-    world = experiment.world_of(arm).build()
-    learner = arm.learner.build(world.spec)
-    config = experiment.curriculum_of(arm)
-    curriculum = None if config is None else config.build(world)
-    trainer = make_trainer(
-        experiment, learner, make_rollout(world, learner), sources_of(world.spec), curriculum
-    )
-    template = [jax.eval_shape(trainer.start, jax.random.key(seed)) for seed in range(experiment.seeds)]
-    training = checkpoint.restore(latest, template)[0][:seeds]
-    kept = Seeds(seeds)
-    study = Study(
-        experiment=experiment,
-        world=world,
-        learner=learner,
-        seeds=kept,
-        states=kept.bundle([one.learner for one in training]),
-        roots=kept.bundle([jax.random.key(seed) for seed in range(seeds)]),
-    )
-    return study, int(latest.name)
+    made = assemble(experiment, arm)
+    training, step = made.restored(folder.path, folder.checkpoints(arm.name))
+    return made.study(training[:seeds]), step
 
 
 def protocol_of(experiment: Experiment, name: str = "social") -> Any:

@@ -13,7 +13,7 @@ import signal
 import numpy as np
 import pytest
 
-import socialrl.run
+import socialrl.runs
 from socialrl.arm import ArmRun
 from socialrl.cli import main
 from socialrl.config import Arm, Experiment, load_experiment, to_json
@@ -71,7 +71,7 @@ def whole(tmp_path_factory):
     """The folder of an uninterrupted run."""
     path = tmp_path_factory.mktemp("whole") / "run"
     with folder.create(to_json(TINY), out=path) as opened:
-        socialrl.run.run(TINY, opened)
+        socialrl.runs.run(TINY, opened)
     return path
 
 
@@ -80,14 +80,14 @@ def resumed(tmp_path_factory):
     """The folder of a run that was stopped after three chunks, between two checkpoints, and then went on."""
     path = tmp_path_factory.mktemp("resumed") / "run"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(socialrl.run, "_interrupts", interrupted_after(3))
+        patch.setattr(socialrl.runs, "_interrupts", interrupted_after(3))
         with folder.create(to_json(TINY), out=path) as opened, pytest.raises(KeyboardInterrupt):
-            socialrl.run.run(TINY, opened)
+            socialrl.runs.run(TINY, opened)
     assert checkpoint.steps(path / "checkpoints" / "dqn") == (2 * CHUNK, 3 * CHUNK)
     assert not (path / "checkpoints" / "bc").exists()
     assert not (path / "summary.json").exists()
     with folder.resume(path, to_json(TINY)) as opened:
-        socialrl.run.run(TINY, opened, resume=True)
+        socialrl.runs.run(TINY, opened, resume=True)
     return path
 
 
@@ -192,7 +192,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_checkpoint(whole,
     lines = (path / "metrics.jsonl").read_text().splitlines(keepends=True)
     (path / "metrics.jsonl").write_text("".join(line for line in lines if '"final"' not in line))
     with folder.resume(path) as opened, pytest.raises(SocialRLError) as error:
-        socialrl.run.run(wild, opened, resume=True)
+        socialrl.runs.run(wild, opened, resume=True)
     assert re.search(
         r"^dqn: (loss/td|gradient_norm) is not finite at step 250, seeds \[0, 1\]", error.value.message
     )
@@ -216,7 +216,7 @@ def test_a_gradient_that_is_not_finite_stops_it_before_a_loss_shows_it(tmp_path)
 
 def test_ctrl_c_raises_a_flag_once():
     before = signal.getsignal(signal.SIGINT)
-    with socialrl.run._interrupts() as interrupted:
+    with socialrl.runs._interrupts() as interrupted:
         assert not interrupted()
         os.kill(os.getpid(), signal.SIGINT)
         assert interrupted()

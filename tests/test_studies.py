@@ -8,7 +8,7 @@ import shutil
 
 import pytest
 
-import socialrl.run
+import socialrl.runs
 from socialrl.cli import main
 from socialrl.config import Arm, Experiment, to_json
 from socialrl.curricula import adr
@@ -47,7 +47,7 @@ def trained(tmp_path_factory):
     """A run of one arm, of an experiment that has a second one."""
     path = tmp_path_factory.mktemp("runs") / "001"
     with folder.create(to_json(TINY), out=path) as opened:
-        socialrl.run.run(dataclasses.replace(TINY, arms=TINY.arms[:1]), opened)
+        socialrl.runs.run(dataclasses.replace(TINY, arms=TINY.arms[:1]), opened)
     return path
 
 

@@ -1,0 +1,221 @@
+"""A learner as far as acting needs it: which leaves of its state are read, and decisions made from these
+alone.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, NoReturn
+
+import jax
+import jax.extend.core
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jaxtyping import Float32, Key, PyTree
+
+from socialrl.types import Decision, Learner, LearnerConfig, Timestep
+from socialrl_envs.errors import SocialRLError
+from socialrl_envs.types import WorldSpec
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Acting:
+    """A learner as far as acting needs it. What is used of the learner contract is used in this file alone.
+
+    Functions take the leaves of the learner's state that acting reads, by path, instead of the whole state.
+    Rows `N` are independent agents, each in the place of the novice of this number; a learner whose novices
+    do not share parameters acts for all of them, and the row of that one is kept.
+    """
+
+    learner: Learner
+    spec: WorldSpec
+    template: PyTree
+    novice: int
+
+    @property
+    def novices(self) -> int:
+        """The number of novices in the world in which it learnt."""
+        return len(self.spec.novices)
+
+    def blank(self, *batch: int) -> PyTree:
+        """The learner's carry at the start of an episode, leaves (*batch, ...)."""
+        one = jax.tree.map(lambda x: x[0, self.novice], self.learner.memory(1, self.novices))
+        return jax.tree.map(lambda x: jnp.broadcast_to(x, (*batch, *x.shape)), one)
+
+    def act(
+        self,
+        leaves: Mapping[str, Array],
+        memory: PyTree,
+        timestep: Timestep,
+        key: Key[Array, ""],
+        explore: bool,
+    ) -> tuple[Decision, PyTree]:
+        """Decisions and carries of N agents, leaves (N, ...)."""
+        seen = jax.tree.map(self._beside, (memory, timestep))
+        return jax.tree.map(self._own, self.learner.act(self.state(leaves), *seen, key, explore))
+
+    def influence(
+        self, leaves: Mapping[str, Array], memory: PyTree, timestep: Timestep
+    ) -> Float32[Array, " N"]:
+        """KL(pi(.|o) || pi(.|o with the others hidden)) in nats; NaN for a learner that does not tell."""
+        if self.learner.influence is None:
+            return jnp.full(timestep.first.shape, jnp.nan, jnp.float32)
+        seen = jax.tree.map(self._beside, (memory, timestep))
+        return self._own(self.learner.influence(self.state(leaves), *seen))
+
+    def state(self, leaves: Mapping[str, Array]) -> PyTree:
+        """The learner's state; what acting does not read is 0."""
+        filled = [
+            leaves[name] if name in leaves else _zeros(like)
+            for name, like in leaves_by_path(self.template).items()
+        ]
+        return jax.tree.unflatten(jax.tree.structure(self.template), filled)
+
+    def as_learner(self) -> Learner:
+        """A learner that acts and does not learn, in any number of novices' seats.
+
+        Its state is the leaves by path; `init` and `update` raise SocialRLError.
+        """
+
+        def flat(tree: PyTree, axes: int) -> PyTree:
+            return jax.tree.map(lambda x: x.reshape(-1, *x.shape[axes:]), tree)
+
+        def act(
+            state: Any, memory: Any, timestep: Timestep, key: Key[Array, ""], explore: bool
+        ) -> tuple[Decision, Any]:
+            batch = timestep.first.shape
+            memory, timestep = flat((memory, timestep), len(batch))
+            after = self.act(state, memory, timestep, key, explore)
+            return jax.tree.map(lambda x: x.reshape(*batch, *x.shape[1:]), after)
+
+        def influence(state: Any, memory: Any, timestep: Timestep) -> Array:
+            batch = timestep.first.shape
+            memory, timestep = flat((memory, timestep), len(batch))
+            return self.influence(state, memory, timestep).reshape(batch)
+
+        return Learner(
+            init=_does_not_learn,
+            act=act,
+            update=_does_not_learn,
+            memory=self.blank,
+            influence=None if self.learner.influence is None else influence,
+            scale=self.learner.scale,
+        )
+
+    def _beside(self, leaf: Array) -> Array:
+        """The same row for each of the novices: (N, ...) as (N, M, ...)."""
+        return jnp.broadcast_to(leaf[:, None], (leaf.shape[0], self.novices, *leaf.shape[1:]))
+
+    def _own(self, leaf: Array) -> Array:
+        """The rows of this novice: (N, M, ...) as (N, ...)."""
+        return leaf[:, self.novice]
+
+
+def template_of(config: LearnerConfig, spec: WorldSpec, unroll_length: int, num_envs: int) -> PyTree:
+    """The learner's state as `jax.ShapeDtypeStruct`s.
+
+    The learner is built while tracing, so that nothing is allocated, whatever sizes a config from a file has.
+    """
+    return jax.eval_shape(
+        lambda key: config.build(spec).init(key, unroll_length, num_envs), jax.random.key(0)
+    )
+
+
+def leaves_read(config: LearnerConfig, spec: WorldSpec, template: PyTree, novice: int) -> frozenset[str]:
+    """Paths of the leaves of the learner's state that acting, greedy or exploring, depends on.
+
+    The learner is built while tracing, as in `template_of`.
+    """
+
+    def acting() -> Acting:
+        return Acting(learner=config.build(spec), spec=spec, template=template, novice=novice)
+
+    def everything(leaves: dict[str, Array], memory: PyTree, timestep: Timestep, key: Array) -> PyTree:
+        one, (greedy_key, exploring_key) = acting(), jax.random.split(key)
+        greedy = one.act(leaves, memory, timestep, greedy_key, False)
+        exploring = one.act(leaves, memory, timestep, exploring_key, True)
+        return greedy, exploring, one.influence(leaves, memory, timestep)
+
+    leaves = leaves_by_path(template)
+    memory, timestep = jax.eval_shape(lambda: (acting().blank(1), _first_timestep(spec)))
+    closed = jax.make_jaxpr(everything)(leaves, memory, timestep, jax.random.key(0))
+    used = _inputs_read(closed.jaxpr, [True] * len(closed.jaxpr.outvars))
+    return frozenset(name for name, is_used in zip(sorted(leaves), used, strict=False) if is_used)
+
+
+def _first_timestep(spec: WorldSpec) -> Timestep:
+    """The first timestep of one agent, leaves (1, ...)."""
+    return Timestep(
+        obs=jnp.zeros((1, *spec.obs_shape), jnp.uint8),
+        prev_action=jnp.zeros(1, jnp.int32),
+        prev_reward=jnp.zeros(1, jnp.float32),
+        first=jnp.ones(1, bool),
+    )
+
+
+def _inputs_read(jaxpr: jax.extend.core.Jaxpr, wanted: list[bool]) -> list[bool]:
+    """Which inputs of a jaxpr the wanted ones of its outputs depend on; an equation counts as a whole."""
+    live = {var for var, is_wanted in zip(jaxpr.outvars, wanted, strict=True) if is_wanted and _is_var(var)}
+    for equation in reversed(jaxpr.eqns):
+        used = [var in live for var in equation.outvars]
+        if not any(used):
+            continue
+        read = [True] * len(equation.invars)
+        if equation.primitive.name in ("jit", "pjit"):
+            read = _inputs_read(equation.params["jaxpr"].jaxpr, used)
+        live |= {var for var, is_read in zip(equation.invars, read, strict=True) if is_read and _is_var(var)}
+    return [var in live for var in jaxpr.invars]
+
+
+def _is_var(atom: Any) -> bool:
+    return isinstance(atom, jax.extend.core.Var)
+
+
+def _zeros(like: jax.ShapeDtypeStruct) -> Array:
+    if jnp.issubdtype(like.dtype, jax.dtypes.prng_key):
+        return jnp.broadcast_to(jax.random.key(0), like.shape)
+    return jnp.zeros(like.shape, like.dtype)
+
+
+def _does_not_learn(*arguments: Any) -> NoReturn:
+    raise SocialRLError("a loaded agent acts, and does not learn", "evaluate its run by `socialrl eval`")
+
+
+def leaves_by_path(state: PyTree) -> dict[str, Any]:
+    """The leaves of a learner's state by path, e.g. "params/params/head/kernel"."""
+    pairs = jax.tree_util.tree_leaves_with_path(state)
+    return {jax.tree_util.keystr(path, simple=True, separator="/"): leaf for path, leaf in pairs}
+
+
+def fitted(
+    template: PyTree, read: frozenset[str], leaves: Mapping[str, np.ndarray | Array]
+) -> dict[str, Array]:
+    """The leaves that acting reads, of the learner's dtypes; raises SocialRLError if one is missing or other.
+
+    Leaves that acting does not read are left out if they are the learner's, and refused if they are not.
+    """
+    known, found = leaves_by_path(template), {}
+    for name in leaves.keys() - known.keys():
+        raise SocialRLError(f"unknown array {name[:80]!r}", "it is of another learner or version")
+    for name in sorted(read):
+        if name not in leaves:
+            raise SocialRLError(f"array {name} is missing", "it is of another learner or version")
+        found[name] = _as(known[name], leaves[name], name)
+    return found
+
+
+def _as(like: jax.ShapeDtypeStruct, leaf: np.ndarray | Array, name: str) -> Array:
+    """A leaf as the template has it: the data of a key becomes a key, float16 float32."""
+    if jnp.issubdtype(like.dtype, jax.dtypes.prng_key) and isinstance(leaf, np.ndarray):
+        _check_like(jax.eval_shape(jax.random.key_data, like), leaf, name)
+        return jax.random.wrap_key_data(jnp.asarray(leaf), impl=jax.random.key_impl(_zeros(like)))
+    if like.dtype == jnp.float32 and leaf.dtype == jnp.float16:
+        leaf = leaf.astype(jnp.float32)
+    _check_like(like, leaf, name)
+    return jnp.asarray(leaf)
+
+
+def _check_like(like: jax.ShapeDtypeStruct, leaf: np.ndarray | Array, name: str) -> None:
+    if (like.dtype, like.shape) != (leaf.dtype, leaf.shape):
+        found, wanted = f"{leaf.dtype} {leaf.shape}", f"{like.dtype} {like.shape}"
+        raise SocialRLError(f"array {name} holds {found}, its learner has {wanted}")
