@@ -71,7 +71,7 @@ def test_of_a_run_folder_the_first_replay_with_someone_to_follow(path, replay, t
         ("a.avi", {}, r"a\.avi: cannot write \.avi .*\.gif, \.mp4 or \.png"),
         ("a", {"step": 3}, "a folder shows the whole episode"),
         ("a.mp4", {"step": 3}, "whole episode"),
-        (".", {}, "something already"),
+        (".", {}, "this exists already"),
         ("a/b", {}, "cannot make this folder"),
         ("a.gif", {"step": 3}, "whole episode"),
         ("a.gif", {"fps": 0}, "fps: 0"),
