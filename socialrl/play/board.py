@@ -1,43 +1,35 @@
-"""What the person sees, as a picture: the world through the eyes of a seat or whole, one's score, who is
-there, the keys.
-"""
+"""The picture of a session: the view of the person's seat or the whole grid, score, the other seats, keys."""
 
 import dataclasses
 import inspect
 
 import numpy as np
 import pygame
-from jaxtyping import Bool
+from jaxtyping import Bool, UInt8
 
 from socialrl.play.session import Session
 from socialrl.viewer.paint import Brush, coin, figure, find_theme, from_array, text_width
-from socialrl_envs.render import (
-    MAX_CELL,
-    Picture,
-    draw_figures,
-    draw_ground,
-    picture_of,
-    seat_colours,
-    seen_by,
-)
+from socialrl_envs.picture import Picture, order_notes
+from socialrl_envs.picture_adapter import movement_of, picture_of
+from socialrl_envs.render import MAX_CELL, draw_figures, draw_ground, seat_colours
 from socialrl_envs.sprites import Colour, Real, mix
 from socialrl_envs.tiles import FLOOR, SEATS, WALL
 
 MIN_SIZE, MAX_SIZE = (320, 240), (7680, 4320)
 ARROWS = {"up": "up", "right": "right", "down": "down", "left": "left", "forward": "up", "stay": "space"}
-LETTERS = {"up": "w", "left": "a", "down": "s", "right": "d"}  # the same under the other hand
+LETTERS = {"up": "w", "left": "a", "down": "s", "right": "d"}  # further keys of the same actions
 COMMANDS = (
-    ("f", "what your seat sees, or all"),
+    ("f", "your view, or the whole grid"),
     ("n", "next episode"),
     ("t", "light, dark"),
-    ("h", "these keys and the rules"),
+    ("h", "keys and rules"),
     ("esc", "quit, and write files"),
 )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Look:
-    """How it is shown. fog: only what the seat sees. help: the rules and keys over it."""
+    """How a session is shown. fog: only what the seat sees. help: with the rules and keys over it."""
 
     fog: bool = True
     help: bool = False
@@ -45,9 +37,7 @@ class Look:
 
 
 def keys_of(actions: tuple[str, ...]) -> dict[str, int]:
-    """pygame's name of a key -> the action that it stands for: arrows and w a s d, space to stay, else
-    numbers from 1.
-    """
+    """pygame's name of a key -> the index of its action: arrows and w a s d, space to stay, else digits."""
     found: dict[str, int] = {}
     plain = 0
     for number, action in enumerate(actions):
@@ -62,30 +52,33 @@ def keys_of(actions: tuple[str, ...]) -> dict[str, int]:
     return found
 
 
-def seen(session: Session) -> Bool[np.ndarray, "H W"]:
-    """The cells that the person's seat sees now."""
-    return seen_by(session.world, session.state, session.seat)
+def picture(session: Session, fog: bool) -> Picture:
+    """The picture of the state now, with the person's seat marked.
 
-
-def picture(session: Session, fog: bool) -> tuple[Picture, Bool[np.ndarray, "H W"] | None]:
-    """What there is to see, and the cells in view; None if nothing is hidden. In the fog lies nothing but
-    bare floor; hidden orders are noted for those alone who know them, the co-players."""
-    whole = picture_of(session.state, session.world, session.seat)
-    if not fog:
-        return whole, None
-    mask = seen(session)
+    fog: only what the seat sees is drawn; notes, which seats are not shown, are kept for co-players alone.
+    """
+    whole = picture_of(session.world, session.state, session.seat)
+    mask = whole.visible
+    if not fog or mask is None:
+        return dataclasses.replace(whole, visible=None)
     row, column = whole.position.T
-    shown = dataclasses.replace(
+    return dataclasses.replace(
         whole,
         tiles=np.where(mask, whole.tiles, FLOOR).astype(np.uint8),
         present=whole.present & mask[row, column],
-        notes=session.seat in session.spec.coplayers,
+        notes=_notes_within(whole, mask, session.seat in session.spec.coplayers),
+        visible=None if mask[whole.tiles != WALL].all() else mask,
     )
-    return shown, None if mask[whole.tiles != WALL].all() else mask
+
+
+def _notes_within(whole: Picture, mask: Bool[np.ndarray, "H W"], known: bool) -> UInt8[np.ndarray, "H W"]:
+    """The notes of the cells in view, or none if the seat does not know them."""
+    notes = order_notes(whole.tiles) if whole.notes is None else whole.notes
+    return np.where(mask & known, notes, 0).astype(np.uint8)
 
 
 def paint(session: Session, look: Look, size: tuple[int, int]) -> pygame.Surface:
-    """A new surface of this size, in pixels, with all of it."""
+    """A session as a new surface of this size, in pixels."""
     surface = pygame.Surface(size, 0, 32)
     scale = max(0.3, min(size[0] / 1280, size[1] / 800))
     brush = Brush(surface, find_theme(look.theme), scale)
@@ -105,12 +98,11 @@ def paint(session: Session, look: Look, size: tuple[int, int]) -> pygame.Surface
 
 
 def _world(brush: Brush, rect: pygame.Rect, session: Session, look: Look) -> None:
-    """The grid, and over it how the episode ended or that one is away."""
-    shown, mask = picture(session, look.fog)
+    """The grid, and over it how the episode ended, or that the person is absent."""
+    shown = picture(session, look.fog)
     height, width = shown.tiles.shape
     cell = min(MAX_CELL, max(1, min(rect.width // width, rect.height // height)))
-    image = draw_ground(shown, cell, session.seat, mask, look.theme)
-    draw_figures(image, shown, cell, session.seat, "forward" in session.spec.actions)
+    image = draw_figures(draw_ground(shown, cell, look.theme), shown, cell)
     area = pygame.Rect(0, 0, cell * width, cell * height)
     area.center = rect.center
     brush.surface.blit(from_array(image), area)
@@ -129,14 +121,14 @@ def _pill(brush: Brush, area: pygame.Rect, text: str) -> None:
 
 
 def _card(brush: Brush, rect: pygame.Rect, height: Real) -> pygame.Rect:
-    """A card at the top of what is left of the column; returns what is inside of it."""
+    """Draws a card at the top of a rectangle; returns the rectangle inside of it."""
     card = pygame.Rect(rect.left, rect.top, rect.width, max(1, min(brush.px(height), rect.height)))
     brush.box(card, brush.theme.card)
     return card.inflate(-brush.px(36), 0)
 
 
 def _you(brush: Brush, rect: pygame.Rect, session: Session) -> int:
-    """Who one is, the score, the time; returns where the card ends."""
+    """Draws the card with the person's seat, score and time; returns its lower end."""
     theme, spec, seat = brush.theme, session.spec, session.seat
     worth = _worth(session)
     inner = _card(brush, rect, 246 if worth else 214)
@@ -168,7 +160,7 @@ def _you(brush: Brush, rect: pygame.Rect, session: Session) -> int:
 
 
 def _time(brush: Brush, track: pygame.Rect, session: Session) -> None:
-    """How much of the episode is over, and which one it is."""
+    """The part of the episode that has passed, and the number of the episode."""
     theme, horizon = brush.theme, session.spec.horizon
     brush.box(track, theme.line, 5)
     if session.t:
@@ -185,7 +177,7 @@ def _time(brush: Brush, track: pygame.Rect, session: Session) -> None:
 
 
 def _worth(session: Session) -> list[tuple[str, float]]:
-    """What each coin is worth to the person's seat, where there are coins that differ in that."""
+    """(cumulant, preference) of the person's seat; empty in a world without preferences."""
     numbers = session.state.numbers.get("preferences")
     if numbers is None:
         return []
@@ -212,7 +204,7 @@ def _coins(brush: Brush, inner: pygame.Rect, y: int, worth: list[tuple[str, floa
 
 
 def _others(brush: Brush, rect: pygame.Rect, session: Session) -> int:
-    """Who lives here besides, and as whom a trained novice acts; returns where the card ends."""
+    """Draws the card with the other seats; returns its lower end."""
     spec = session.spec
     others = [seat for seat in range(len(spec.seats)) if seat != session.seat and session.cast.actor(seat)]
     if not others:
@@ -232,7 +224,7 @@ def _others(brush: Brush, rect: pygame.Rect, session: Session) -> int:
 
 
 def _about(session: Session, seat: int) -> str:
-    """What acts on a seat, and whom it follows."""
+    """What acts on a seat and, for a trained novice, whom it follows."""
     names, followed = session.spec.agents, session.followed(seat)
     actor = (session.cast.actor(seat) or "").partition(",")[0]
     if followed is None:
@@ -242,7 +234,7 @@ def _about(session: Session, seat: int) -> str:
 
 
 def _keys(brush: Brush, rect: pygame.Rect, session: Session, look: Look) -> None:
-    """What the keys do, closer together where there is little room."""
+    """The keys, closer together where there is little room."""
     rows = [*_moves(session), *COMMANDS]
     line = min(brush.px(31), (rect.height - brush.px(24)) // len(rows))
     if line < brush.px(18):
@@ -250,7 +242,7 @@ def _keys(brush: Brush, rect: pygame.Rect, session: Session, look: Look) -> None
     inner = _card(brush, rect, line * len(rows) / brush.scale + 24)
     for number, (key, text) in enumerate(rows):
         if key == "f":
-            text = "show all" if look.fog else "show what your seat sees"
+            text = "show the whole grid" if look.fog else "show only your view"
         _row(brush, inner, inner.top + brush.px(12) + line * number + line // 2, key, text, line)
 
 
@@ -267,18 +259,18 @@ def _row(brush: Brush, inner: pygame.Rect, y: int, key: str, text: str, line: in
 
 
 def _moves(session: Session) -> list[tuple[str, str]]:
-    """The key of each action, and what it does."""
+    """(key, meaning) of each action."""
     keys = {action: key for key, action in reversed(keys_of(session.spec.actions).items())}
     turns = (
         {"left": "turn left", "right": "turn right", "forward": "go forward"}
-        if "forward" in session.spec.actions
+        if movement_of(session.world) == "turning"
         else {}
     )
     return [(keys[number], turns.get(name, name)) for number, name in enumerate(session.spec.actions)]
 
 
 def _help(brush: Brush, rect: pygame.Rect, session: Session) -> None:
-    """The rules of the world and all keys, over everything."""
+    """The rules of the world and all keys, over the whole window."""
     veil = pygame.Surface(rect.size)
     veil.fill(brush.theme.page)
     veil.set_alpha(200)
@@ -300,9 +292,7 @@ def _help(brush: Brush, rect: pygame.Rect, session: Session) -> None:
 
 
 def rules(session: Session, size: int, width: Real) -> list[str]:
-    """The rules of the world, as its module tells them, in lines of at most `width` pixels in a font of this
-    size.
-    """
+    """The docstring of the world's module, in lines of at most `width` pixels in a font of this size."""
     lines: list[str] = []
     for paragraph in inspect.cleandoc(inspect.getmodule(type(session.world)).__doc__ or "").split("\n\n"):
         lines += [""] * (1 + bool(lines))

@@ -1,7 +1,7 @@
 """The timeline: per novice a ribbon in the colour of whom it follows at every step, rewards, and a cursor.
 
-A novice that cannot follow others has a ribbon in its own colour, stronger where seeing the others changes its
-policy more. What does not depend on the current step is drawn once per episode and size.
+A novice that cannot follow others has a ribbon in its own colour, stronger where seeing the others changes
+its policy more. What does not depend on the current step is drawn once per episode and size.
 """
 
 import dataclasses
@@ -197,7 +197,7 @@ def _still(
 
 
 def _margin(brush: Brush, replay: Replay, episode: int, novice: int, rect: pygame.Rect) -> None:
-    """A strip under the ribbon, darker for stronger decisions; their mean where a pixel holds several steps."""
+    """A strip under the ribbon, darker for stronger decisions; the mean where a pixel holds several steps."""
     strength = in_columns(strengths(replay, episode, novice), rect.width)
     _band(brush, 0.06 + 0.7 * strength, brush.theme.ink, rect)
 
