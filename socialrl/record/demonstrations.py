@@ -95,7 +95,7 @@ class Demonstrations:
 
 
 def write_demonstrations(path: str | Path, demonstrations: Demonstrations) -> None:
-    """Writes a file, all or nothing. Raises SocialRLError if its parts do not fit together, or are too large."""
+    """Writes a file atomically. Raises SocialRLError if its parts do not fit together or are too large."""
     facts = {key: value for key, value in vars(demonstrations).items() if key != "steps"}
     arrays = {name: np.asarray(array) for name, array in vars(demonstrations.steps).items()}
     archive.write(path, {"format": FORMAT, "version": VERSION, **facts}, arrays, KIND, _check)

@@ -1,8 +1,6 @@
-"""The folder of a run: `runs/<experiment>/<NNN>`, its config, who writes in it now, and where each record
-lies.
+"""The folder of a run, `runs/<experiment>/<NNN>`: its config, its lock, and the paths of its files.
 
-Nothing in here deletes or overwrites what it did not write: a folder that is in use, foreign, or of another
-config is refused.
+A folder that is in use, foreign, or of another config is refused, so that nothing foreign is overwritten.
 """
 
 import contextlib
@@ -24,7 +22,7 @@ LOCK = ".lock"
 
 
 class RunFolder:
-    """A run folder that this process has locked; `release` (or leaving `with`) unlocks it."""
+    """A run folder that is locked by this process, until `release` or the end of a `with` block."""
 
     def __init__(self, path: Path, config: dict[str, Any]):
         self.path = path
@@ -32,34 +30,34 @@ class RunFolder:
 
     @property
     def metrics(self) -> Path:
-        """One JSON line per record."""
+        """The file of records, one JSON line each."""
         return self.path / "metrics.jsonl"
 
     @property
     def timing(self) -> Path:
-        """One JSON line per chunk: seconds, rate, memory."""
+        """The file of timings, one JSON line per chunk: seconds, rate, memory."""
         return self.path / "timing.jsonl"
 
     @property
     def summary(self) -> Path:
-        """Final numbers of every arm, JSON."""
+        """The file of the final numbers of every arm, JSON."""
         return self.path / "summary.json"
 
     @property
     def report(self) -> Path:
-        """The page with the figures."""
+        """The report, an HTML page."""
         return self.path / "report.html"
 
     def checkpoints(self, arm: str) -> Path:
-        """The folder of an arm's checkpoints, one per step."""
+        """The folder of an arm's checkpoints, one folder per step."""
         return self.path / "checkpoints" / arm
 
     def replay(self, arm: str, seed: int) -> Path:
-        """The recorded episodes of one seed of an arm."""
+        """The replay of one seed of an arm."""
         return self.path / "replays" / f"{arm}-seed{seed}.npz"
 
     def release(self) -> None:
-        """Unlocks the folder; a lock that is not this process's stays."""
+        """Unlocks the folder, unless the lock is another process's."""
         owner = _read_lock(self.path / LOCK)
         if owner is not None and owner[:2] == _self()[:2]:
             (self.path / LOCK).unlink(missing_ok=True)
@@ -81,10 +79,11 @@ def create(
     device: str = "",
     command: str = "",
 ) -> RunFolder:
-    """A new run folder with its config.json, locked: `out`, or the next number under `base/<experiment's
-    name>`.
+    """A new, locked run folder with its config.json.
 
-    experiment: `config.to_json(...)`. Raises SocialRLError if `out` holds anything already.
+    out: its path; None takes the next number under `base/<name of the experiment>`. experiment: by
+    `config.to_json(...)`. device, command: recorded in the config. Raises SocialRLError if `out` is not
+    empty.
     """
     if out is None:
         path = _next_number(Path(base) / experiment["name"])
@@ -108,10 +107,10 @@ def create(
 
 
 def resume(path: Path | str, experiment: dict[str, Any] | None = None) -> RunFolder:
-    """An existing run folder, locked, to go on in. Raises SocialRLError if it is in use, foreign, or of
-    another config.
+    """An existing run folder, locked.
 
-    experiment: what the run must be of, as `config.to_json(...)`; None takes the folder's word.
+    experiment: what the folder's config must be, by `config.to_json(...)`; None accepts any. Raises
+    SocialRLError if the folder is in use, foreign, or of another config.
     """
     path = Path(path)
     config = read_config(path)
@@ -139,7 +138,7 @@ def latest(base: Path | str, name: str) -> Path:
 
 
 def read_config(path: Path | str) -> dict[str, Any]:
-    """A run folder's config.json. Raises SocialRLError naming the file if it is missing, damaged or foreign."""
+    """A run folder's config.json. Raises SocialRLError if it is missing, damaged or foreign."""
     file = Path(path) / "config.json"
     if not file.is_file():
         raise SocialRLError(f"{path}: not a run folder", "it has no config.json")
@@ -147,15 +146,16 @@ def read_config(path: Path | str) -> dict[str, Any]:
 
 
 def versions() -> dict[str, str]:
-    """Versions of what a result may depend on."""
+    """The versions of socialrl, jax, numpy and Python."""
     return {name: importlib.metadata.version(name) for name in ("socialrl", "jax", "numpy")} | {
         "python": platform.python_version()
     }
 
 
 def first_difference(there: Any, here: Any, path: str = "") -> tuple[str, str, str] | None:
-    """The first key in which two experiments differ, and both values: ("psiphi.learner.lr", "0.001",
-    "0.0003").
+    """The first key in which two experiments differ, and both values; None if they are equal.
+
+    For example ("psiphi.learner.lr", "0.001", "0.0003").
     """
     if isinstance(there, dict) and isinstance(here, dict):
         for key in [*there, *(key for key in here if key not in there)]:
@@ -179,7 +179,7 @@ def first_difference(there: Any, here: Any, path: str = "") -> tuple[str, str, s
 
 
 class _Missing:
-    """Stands for the value of a key that is not there."""
+    """The value of a key that is missing."""
 
 
 def _short(value: Any) -> str:
@@ -204,7 +204,7 @@ def _numbers(folder: Path) -> dict[int, Path]:
 
 
 def _next_number(folder: Path) -> Path:
-    """Makes and returns the folder of the next free number; two processes never get the same one."""
+    """A new folder of the next free number; two processes never get the same one."""
     folder.mkdir(parents=True, exist_ok=True)
     while True:
         path = folder / f"{max(_numbers(folder), default=0) + 1:03d}"
@@ -214,7 +214,7 @@ def _next_number(folder: Path) -> Path:
 
 
 def _refuse_content(path: Path) -> None:
-    """Raises unless the path is free or an empty folder."""
+    """Raises SocialRLError unless the path does not exist or is an empty folder."""
     if path.is_file():
         raise SocialRLError(f"{path}: a file, where a run folder should be made", "choose another --out")
     if not path.is_dir() or not any(path.iterdir()):
@@ -223,7 +223,7 @@ def _refuse_content(path: Path) -> None:
         read_config(path)
         _refuse_in_use(path)
         raise SocialRLError(
-            f"{path}: holds a run already", f"go on with it by --resume {path}, or choose another --out"
+            f"{path}: holds a run already", f"continue it by --resume {path}, or choose another --out"
         )
     raise SocialRLError(f"{path}: not empty and not a run folder", "choose another --out")
 
@@ -234,14 +234,12 @@ def _unlock_and_refuse(path: Path) -> None:
 
 
 def _self() -> list[str]:
-    """What a lock says of its owner: process, machine, and when the process began (process numbers come
-    back).
-    """
+    """The owner in a lock: process, machine, and start of the process, as process numbers are reused."""
     return [str(os.getpid()), socket.gethostname(), _began(os.getpid())]
 
 
 def _began(pid: int) -> str:
-    """The start of a process in clock ticks since boot, "" where the system does not tell."""
+    """The start of a process in clock ticks since boot; "" where this is not known."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
     except (OSError, IndexError):
@@ -249,7 +247,7 @@ def _began(pid: int) -> str:
 
 
 def _read_lock(file: Path) -> list[str] | None:
-    """Lines of a lock (process, machine, start), None if there is none."""
+    """The owner in a lock: process, machine, start; None if there is no lock."""
     try:
         lines = file.read_text(encoding="utf-8").split()
     except FileNotFoundError:
@@ -258,9 +256,7 @@ def _read_lock(file: Path) -> list[str] | None:
 
 
 def _alive(owner: list[str]) -> bool:
-    """Whether the owner of a lock may still be writing; on another machine it counts as alive, for nobody can
-    tell.
-    """
+    """Whether the owner of a lock may still be writing; always True for one on another machine."""
     pid, host, began = owner
     if host and host != socket.gethostname():
         return True
@@ -284,13 +280,14 @@ def _refuse_in_use(path: Path) -> None:
             f" on {owner[1]}" if owner[1] != socket.gethostname() and owner[1] else ""
         )
         raise SocialRLError(
-            f"{path}: in use by {where}", f"wait for it, or delete {path / LOCK} if it is gone"
+            f"{path}: in use by {where}", f"wait for it, or delete {path / LOCK} if it has ended"
         )
 
 
 def _lock(path: Path) -> None:
-    """Takes the folder for this process, also from a process that is dead; raises SocialRLError if it is in
-    use.
+    """Locks the folder for this process, also if the owner of its lock has ended.
+
+    Raises SocialRLError if it is in use.
     """
     with _one_at_a_time(path):
         _refuse_in_use(path)
@@ -299,7 +296,7 @@ def _lock(path: Path) -> None:
 
 @contextlib.contextmanager
 def _one_at_a_time(path: Path) -> Iterator[None]:
-    """Keeps two processes from taking the same folder at the same moment, where the system has `flock`."""
+    """Excludes other processes from locking a folder at the same time, where the system has `flock`."""
     try:
         import fcntl
     except ImportError:

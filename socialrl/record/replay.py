@@ -49,9 +49,9 @@ class Replay:
     State t of an episode is before its step t; the last state follows its last step.
 
     sources: "self" and then whom a novice may follow; source_seats: the seat of each, None for "self".
-    source: whom a novice followed in a step, an index into `sources`. values: the value of each action to the novice
-    by each source, NaN where there is none; value_unit: whether these are in units of reward or logits of a
-    policy, None where that was not recorded.
+    source: whom a novice followed in a step, an index into `sources`. values: the value of each action to the
+    novice by each source, NaN where there is none; value_unit: whether these are in units of reward or logits
+    of a policy, None where that was not recorded.
     movement, view, colours: how the world is drawn, see `socialrl_envs.picture` and
     `socialrl_envs.visibility`. notes, kinds: of every cell in every state, as in Picture; None for the
     defaults.
