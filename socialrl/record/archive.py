@@ -15,9 +15,10 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import numpy as np
+from jaxtyping import Shaped
 
 from socialrl.record.atomic import open_atomic
 from socialrl.record.safe_json import Json, read_json
@@ -52,6 +53,7 @@ class Readable(Protocol):
         ...
 
 
+Arrays = dict[str, Shaped[np.ndarray, "..."]]
 Layout = Mapping[str, tuple[np.dtype, tuple[int, ...]]]  # name -> dtype and shape of each array
 
 
@@ -73,10 +75,10 @@ class Kind:
 
 def write(
     path: str | Path,
-    header: dict[str, Any],
-    arrays: dict[str, np.ndarray],
+    header: dict[str, Json],
+    arrays: Arrays,
     kind: Kind,
-    check: Callable[[Json, dict[str, np.ndarray], str], None],
+    check: Callable[[Json, Arrays, str], None],
 ) -> None:
     """Writes an archive atomically.
 
@@ -111,7 +113,7 @@ class Reader:
         """dtype and shape of every array, without reading one."""
         return {name: self._peek(member) for name, member in self.members.items() if name != "header"}
 
-    def arrays(self, layout: Layout) -> dict[str, np.ndarray]:
+    def arrays(self, layout: Layout) -> Arrays:
         """The arrays of a layout that has been checked."""
         return {name: self._array(self.members[name], *facts) for name, facts in layout.items()}
 
@@ -179,7 +181,9 @@ class Reader:
             )
         return dtype, shape
 
-    def _array(self, member: zipfile.ZipInfo, dtype: np.dtype, shape: tuple[int, ...]) -> np.ndarray:
+    def _array(
+        self, member: zipfile.ZipInfo, dtype: np.dtype, shape: tuple[int, ...]
+    ) -> Shaped[np.ndarray, "..."]:
         with self.archive.open(member) as file:
             fortran = self._head(file, member.filename.removesuffix(".npy"))[2]
             data = file.read(

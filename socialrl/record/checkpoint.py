@@ -17,7 +17,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import orbax.checkpoint as ocp
-from jaxtyping import PyTree
+from jaxtyping import PyTree, Shaped
 
 from socialrl.record.atomic import write_text
 from socialrl.record.safe_json import read_json
@@ -130,7 +130,7 @@ def _is_key(leaf: Any) -> bool:
     )
 
 
-def _array(leaf: Any) -> np.ndarray:
+def _array(leaf: Any) -> Shaped[np.ndarray, "..."]:
     """A leaf as an array on the host; a copy, which later donation of the buffer does not change."""
     return np.array(jax.random.key_data(leaf) if _is_key(leaf) else leaf)
 
@@ -140,11 +140,12 @@ def _facts(leaf: Any) -> dict[str, Any]:
     if _is_key(leaf):
         data = jax.eval_shape(jax.random.key_data, leaf)
         return {"dtype": str(data.dtype), "shape": list(data.shape), "key": str(leaf.dtype)}
-    like = leaf if hasattr(leaf, "dtype") else np.asarray(leaf)
+    shaped = isinstance(leaf, jax.Array | jax.ShapeDtypeStruct | np.ndarray | np.generic)
+    like = leaf if shaped else np.asarray(leaf)
     return {"dtype": str(like.dtype), "shape": list(like.shape)}
 
 
-def _leaf(array: np.ndarray, facts: dict[str, Any], like: Any) -> Any:
+def _leaf(array: Shaped[np.ndarray, "..."], facts: dict[str, Any], like: Any) -> Any:
     """The array as the same kind of leaf as the template's."""
     if "key" in facts:
         return jax.random.wrap_key_data(jnp.asarray(array), impl=KEY_KINDS[facts["key"]])
@@ -153,7 +154,7 @@ def _leaf(array: np.ndarray, facts: dict[str, Any], like: Any) -> Any:
     return array if isinstance(like, np.ndarray | np.generic) else jnp.asarray(array)
 
 
-def _crc(array: np.ndarray) -> int:
+def _crc(array: Shaped[np.ndarray, "..."]) -> int:
     return zlib.crc32(np.ascontiguousarray(array).tobytes())
 
 

@@ -1,24 +1,22 @@
-"""The folder of a run, `runs/<experiment>/<NNN>`: its config, its lock, and the paths of its files.
+"""The folder of a run: `runs/<experiment>/<NNN>`, its config, who writes in it now, and where each record
+lies.
 
-A folder that is in use, foreign, or of another config is refused, so that nothing foreign is overwritten.
+Nothing in here deletes or overwrites what it did not write: a folder that is in use, foreign, or of another
+config is refused.
 """
 
 import contextlib
 import importlib.metadata
 import json
-import os
 import platform
-import socket
-from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from socialrl.config import RUN_FORMAT, RUN_VERSION, read_run_config
+from socialrl.record import lock
 from socialrl.record.atomic import write_text
 from socialrl_envs.errors import SocialRLError
-
-LOCK = ".lock"
 
 
 class RunFolder:
@@ -58,9 +56,7 @@ class RunFolder:
 
     def release(self) -> None:
         """Unlocks the folder, unless the lock is another process's."""
-        owner = _read_lock(self.path / LOCK)
-        if owner is not None and owner[:2] == _self()[:2]:
-            (self.path / LOCK).unlink(missing_ok=True)
+        lock.release(self.path)
 
     def __enter__(self) -> "RunFolder":
         return self
@@ -91,8 +87,8 @@ def create(
         path = Path(out)
         _refuse_content(path)
         path.mkdir(parents=True, exist_ok=True)
-    _lock(path)
-    if out is not None and any(entry.name != LOCK for entry in path.iterdir()):
+    lock.take(path)
+    if out is not None and any(entry.name != lock.LOCK for entry in path.iterdir()):
         _unlock_and_refuse(path)
     config = {
         "format": RUN_FORMAT,
@@ -107,10 +103,10 @@ def create(
 
 
 def resume(path: Path | str, experiment: dict[str, Any] | None = None) -> RunFolder:
-    """An existing run folder, locked.
+    """An existing run folder, locked, to go on in. Raises SocialRLError if it is in use, foreign, or of
+    another config.
 
-    experiment: what the folder's config must be, by `config.to_json(...)`; None accepts any. Raises
-    SocialRLError if the folder is in use, foreign, or of another config.
+    experiment: what the run must be of, as `config.to_json(...)`; None takes the folder's word.
     """
     path = Path(path)
     config = read_config(path)
@@ -122,7 +118,7 @@ def resume(path: Path | str, experiment: dict[str, Any] | None = None) -> RunFol
             f"{path}: run of another config: {key} is {there} there, {here} here",
             "resume with its settings, or start a new run",
         )
-    _lock(path)
+    lock.take(path)
     return RunFolder(path, config)
 
 
@@ -138,7 +134,7 @@ def latest(base: Path | str, name: str) -> Path:
 
 
 def read_config(path: Path | str) -> dict[str, Any]:
-    """A run folder's config.json. Raises SocialRLError if it is missing, damaged or foreign."""
+    """A run folder's config.json. Raises SocialRLError naming the file if it is missing, damaged or foreign."""
     file = Path(path) / "config.json"
     if not file.is_file():
         raise SocialRLError(f"{path}: not a run folder", "it has no config.json")
@@ -221,7 +217,7 @@ def _refuse_content(path: Path) -> None:
         return
     if (path / "config.json").exists():
         read_config(path)
-        _refuse_in_use(path)
+        lock.refuse_in_use(path)
         raise SocialRLError(
             f"{path}: holds a run already", f"continue it by --resume {path}, or choose another --out"
         )
@@ -229,82 +225,5 @@ def _refuse_content(path: Path) -> None:
 
 
 def _unlock_and_refuse(path: Path) -> None:
-    (path / LOCK).unlink(missing_ok=True)
+    (path / lock.LOCK).unlink(missing_ok=True)
     _refuse_content(path)
-
-
-def _self() -> list[str]:
-    """The owner in a lock: process, machine, and start of the process, as process numbers are reused."""
-    return [str(os.getpid()), socket.gethostname(), _began(os.getpid())]
-
-
-def _began(pid: int) -> str:
-    """The start of a process in clock ticks since boot; "" where this is not known."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
-    except (OSError, IndexError):
-        return ""
-
-
-def _read_lock(file: Path) -> list[str] | None:
-    """The owner in a lock: process, machine, start; None if there is no lock."""
-    try:
-        lines = file.read_text(encoding="utf-8").split()
-    except FileNotFoundError:
-        return None
-    return [*lines, "", "", ""][:3]
-
-
-def _alive(owner: list[str]) -> bool:
-    """Whether the owner of a lock may still be writing; always True for one on another machine."""
-    pid, host, began = owner
-    if host and host != socket.gethostname():
-        return True
-    if not pid.isdigit() or int(pid) == 0:
-        return False
-    if os.name != "posix":
-        return True
-    try:
-        os.kill(int(pid), 0)
-    except (ProcessLookupError, OverflowError):
-        return False
-    except PermissionError:
-        pass
-    return not began or began == _began(int(pid))
-
-
-def _refuse_in_use(path: Path) -> None:
-    owner = _read_lock(path / LOCK)
-    if owner is not None and _alive(owner):
-        where = f"process {owner[0]}" + (
-            f" on {owner[1]}" if owner[1] != socket.gethostname() and owner[1] else ""
-        )
-        raise SocialRLError(
-            f"{path}: in use by {where}", f"wait for it, or delete {path / LOCK} if it has ended"
-        )
-
-
-def _lock(path: Path) -> None:
-    """Locks the folder for this process, also if the owner of its lock has ended.
-
-    Raises SocialRLError if it is in use.
-    """
-    with _one_at_a_time(path):
-        _refuse_in_use(path)
-        write_text(path / LOCK, "\n".join(_self()) + "\n")
-
-
-@contextlib.contextmanager
-def _one_at_a_time(path: Path) -> Iterator[None]:
-    """Excludes other processes from locking a folder at the same time, where the system has `flock`."""
-    try:
-        import fcntl
-    except ImportError:
-        yield
-        return
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)

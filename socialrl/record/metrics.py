@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from socialrl.record.atomic import write_text
-from socialrl.record.safe_json import read_json
+from socialrl.record.safe_json import Json, read_json
 from socialrl_envs.errors import SocialRLError
 
 
-def plain(value: Any) -> Any:
+def plain(value: object) -> Json:
     """A value as JSON can hold it: arrays as lists, NaN and infinities as null, float32 as short decimals."""
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
@@ -54,7 +54,7 @@ def _read(path: Path) -> tuple[list[dict[str, Any]], list[str], bool]:
     return records, lines, False
 
 
-def _line(record: Mapping[str, Any]) -> str:
+def _line(record: Mapping[str, object]) -> str:
     return json.dumps(plain(record), allow_nan=False) + "\n"
 
 
@@ -75,7 +75,7 @@ class Records:
         if torn:
             write_text(self.path, "".join(lines))
 
-    def append(self, record: Mapping[str, Any]) -> None:
+    def append(self, record: Mapping[str, object]) -> None:
         """Appends one record in one write and flushes it to the disk."""
         file = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
         try:
@@ -103,7 +103,7 @@ class Records:
         if not all(keep):
             write_text(self.path, "".join(line for line, kept in zip(lines, keep, strict=True) if kept))
 
-    def replace(self, arm: str, kind: str, records: Sequence[Mapping[str, Any]]) -> None:
+    def replace(self, arm: str, kind: str, records: Sequence[Mapping[str, object]]) -> None:
         """Replaces all records of `arm` of a kind by these, at the end of the file, in one atomic write."""
         before, lines, _ = _read(self.path)
         kept = [

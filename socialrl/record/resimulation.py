@@ -82,7 +82,9 @@ def resimulate(replay: Replay) -> Verdict:
 
 @lru_cache(maxsize=8)
 def _world(config: str) -> tuple[World, Callable[..., State], State]:
-    """A world from its config as JSON, its compiled steps, and the shapes and dtypes of its states."""
+    """A world from its config as JSON, its steps compiled, and the shapes and dtypes that its states consist
+    of.
+    """
     options = _tuples(json.loads(config))
     name = options.pop("name")
     for group in ("novices", "experts", "coplayers"):
@@ -128,7 +130,7 @@ def _episode(built: Any, replay: Replay, episode: int) -> UInt32[np.ndarray, " s
 
 
 def _tuples(value: Any) -> Any:
-    """A JSON value with tuples for lists."""
+    """JSON's lists as tuples, throughout."""
     if isinstance(value, list):
         return tuple(_tuples(item) for item in value)
     return {key: _tuples(item) for key, item in value.items()} if isinstance(value, dict) else value

@@ -4,7 +4,7 @@ import io
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Unpack
+from typing import Unpack
 
 import numpy as np
 from jaxtyping import UInt8
@@ -103,12 +103,6 @@ def _film(out: Path, frame: Frame, steps: int, size: tuple[int, int], fps: Real)
         write_bytes(out, part.read_bytes())
 
 
-def _encoded(picture: Image.Image, kind: str, **options: Any) -> bytes:
-    data = io.BytesIO()
-    picture.save(data, kind, **options)
-    return data.getvalue()
-
-
 def _animation(frame: Frame, steps: int, size: tuple[int, int], fps: Real) -> bytes:
     """A GIF that repeats; its last frame stays for a second. All frames share one palette, so that no colour
     flickers.
@@ -126,6 +120,6 @@ def _animation(frame: Frame, steps: int, size: tuple[int, int], fps: Real) -> by
     each = max(20, round(1000 / fps))
     durations = [each] * steps + [max(1000, each)]
     first = next(all_frames)
-    return _encoded(
-        first, "GIF", save_all=True, append_images=all_frames, duration=durations, loop=0, disposal=1
-    )
+    data = io.BytesIO()
+    first.save(data, "GIF", save_all=True, append_images=all_frames, duration=durations, loop=0, disposal=1)
+    return data.getvalue()

@@ -1,5 +1,7 @@
 """The decision of this step: whom the novice follows, and the value of each action to it by each source."""
 
+import dataclasses
+
 import numpy as np
 import pygame
 from jaxtyping import Float32
@@ -119,6 +121,64 @@ def _number(value: Real, spread: Real, digits: int, unit: str | None) -> str:
     return f"{value:z.{digits}f}" + ("" if np.isnan(spread) else f" ±{spread:.{digits}f}")
 
 
+@dataclasses.dataclass(frozen=True)
+class _Table:
+    """The table of values: its place, and what stands in it.
+
+    names: pixels for the names of sources, in front of the columns. texts: one per source and action. sizes:
+    of the font of names and of texts, in lengths of a 1280 x 800 window.
+    """
+
+    rect: pygame.Rect
+    values: Float32[np.ndarray, "S A"]
+    names: int
+    texts: list[list[str]]
+    sizes: tuple[Real, Real]
+
+    @property
+    def row(self) -> int:
+        """The height of a row in pixels."""
+        return self.rect.height // len(self.values)
+
+    @property
+    def column(self) -> Real:
+        """The width of a column in pixels."""
+        return (self.rect.width - self.names) / self.values.shape[1]
+
+    def cell(self, s: int, a: int, gap: int) -> pygame.Rect:
+        """The rectangle of a value, with a gap around it."""
+        left = round(self.rect.left + self.names + a * self.column)
+        box = pygame.Rect(left, self.rect.top + s * self.row, round(self.column), self.row)
+        gap = min(gap, self.row // 4)
+        return box.inflate(-gap, -gap)
+
+    def strength(self, s: int, a: int) -> Real:
+        """How dark a cell is, 0..1, by where its value lies between the lowest and the highest."""
+        value = float(self.values[s, a])
+        if np.isnan(value):
+            return 0.0
+        low, high = float(np.nanmin(self.values)), float(np.nanmax(self.values))
+        return 0.07 + 0.78 * ((value - low) / (high - low) if high > low else 1.0)
+
+
+def _laid_out(brush: Brush, rect: pygame.Rect, scene: Scene, values: Float32[np.ndarray, "S A"]) -> _Table:
+    """The table of values in a rectangle; its fonts are as large as the room allows."""
+    replay = scene.replay
+    widest = max(text_width(source, brush.px(14), bold=True) for source in replay.sources)
+    names = min(brush.px(26 + 5 + 8) + widest, round(rect.width * 0.4))
+    size = min(14, 0.62 * (rect.height // len(values)) / brush.scale)
+    at = (scene.episode, scene.t, scene.novice)
+    spread = np.full_like(values, np.nan) if replay.spread is None else replay.spread[at]
+    digits = 2 if float(np.nanmax(np.abs(values))) < 100 else 0
+    texts = [
+        [_number(value, about, digits, replay.value_unit) for value, about in zip(*row, strict=True)]
+        for row in zip(values.tolist(), spread.tolist(), strict=True)
+    ]
+    widest = max(text_width(text, brush.px(size), bold=True) for row in texts for text in row)
+    room = (rect.width - names) / values.shape[1] - brush.px(6)
+    return _Table(rect, values, names, texts, (size, max(8, min(size, size * room / widest))))
+
+
 def _table(
     brush: Brush, rect: pygame.Rect, scene: Scene, values: Float32[np.ndarray, "S A"], action: int
 ) -> None:
@@ -126,57 +186,36 @@ def _table(
 
     A darker cell has a higher value; the action taken is outlined.
     """
-    replay, theme = scene.replay, brush.theme
-    widest = max(text_width(source, brush.px(14), bold=True) for source in replay.sources)
-    names = min(brush.px(26 + 5 + 8) + widest, round(rect.width * 0.4))
-    columns = len(replay.actions)
-    step = (rect.width - names) / columns
-    low, high = float(np.nanmin(values)), float(np.nanmax(values))
-    top, row_height = rect.top, rect.height // len(replay.sources)
-    size = min(14, 0.62 * row_height / brush.scale)
+    replay, theme, table = scene.replay, brush.theme, _laid_out(brush, rect, scene, values)
     for a, name in enumerate(replay.actions):
         colour = theme.ink if a == action else theme.quiet
-        brush.action(
-            name, (rect.left + names + (a + 0.5) * step, top - brush.px(14)), 14, colour, width=step - 2
-        )
-    at = (scene.episode, scene.t, scene.novice)
-    spread = np.full_like(values, np.nan) if replay.spread is None else replay.spread[at]
-    digits = 2 if max(abs(low), abs(high)) < 100 else 0
-    pairs = zip(values.tolist(), spread.tolist(), strict=True)
-    texts = [
-        [_number(*one, digits, replay.value_unit) for one in zip(row, about, strict=True)]
-        for row, about in pairs
-    ]
-    widest = max(text_width(text, brush.px(size), bold=True) for row in texts for text in row)
-    fitting = max(8, min(size, size * (step - brush.px(6)) / widest))
-    for s, source in enumerate(replay.sources):
-        seat, y, here = replay.seat_of(s, scene.novice), top + s * row_height, s == scene.source
-        colour = replay.colours[seat]
-        icon = min(brush.px(26), row_height)
-        brush.icon(
-            figure(max(4, icon), colour, SEATS[seat % len(SEATS)]), (rect.left + icon / 2, y + row_height / 2)
-        )
-        middle = (rect.left + icon + brush.px(5), y + row_height / 2)
-        ink = theme.ink if here else theme.quiet
-        brush.text(source, middle, size, ink, bold=here, anchor="midleft", width=names - icon - brush.px(8))
+        middle = (rect.left + table.names + (a + 0.5) * table.column, rect.top - brush.px(14))
+        brush.action(name, middle, 14, colour, width=table.column - 2)
+    for s in range(len(replay.sources)):
+        _name(brush, table, scene, s)
         best = -1 if np.isnan(values[s]).all() else int(np.nanargmax(values[s]))
-        for a in range(columns):
-            value = float(values[s, a])
-            box = pygame.Rect(round(rect.left + names + a * step), y, round(step), row_height)
-            box = box.inflate(-min(brush.px(4), row_height // 4), -min(brush.px(4), row_height // 4))
-            strength = (
-                0.0
-                if np.isnan(value)
-                else 0.07 + 0.78 * ((value - low) / (high - low) if high > low else 1.0)
-            )
-            tint, ink = shade(theme, colour, strength)
-            if here and a == action:
+        colour = replay.colours[replay.seat_of(s, scene.novice)]
+        for a, text in enumerate(table.texts[s]):
+            box = table.cell(s, a, brush.px(4))
+            tint, ink = shade(theme, colour, table.strength(s, a))
+            if s == scene.source and a == action:
                 brush.frame(box.inflate(brush.px(3), brush.px(3)), theme.ink, tint, width=2.5, radius=7)
             else:
                 brush.box(box, tint, 5)
-            brush.text(
-                texts[s][a], box.center, fitting, ink, bold=a == best, anchor="center", width=box.width
-            )
+            bold = a == best
+            brush.text(text, box.center, table.sizes[1], ink, bold, anchor="center", width=box.width)
+
+
+def _name(brush: Brush, table: _Table, scene: Scene, s: int) -> None:
+    """The figure and the name of a source, in front of its row."""
+    replay, here = scene.replay, s == scene.source
+    seat, icon = replay.seat_of(s, scene.novice), min(brush.px(26), table.row)
+    y = table.rect.top + s * table.row + table.row / 2
+    image = figure(max(4, icon), replay.colours[seat], SEATS[seat % len(SEATS)])
+    brush.icon(image, (table.rect.left + icon / 2, y))
+    ink = brush.theme.ink if here else brush.theme.quiet
+    left, width = table.rect.left + icon + brush.px(5), table.names - icon - brush.px(8)
+    brush.text(replay.sources[s], (left, y), table.sizes[0], ink, here, anchor="midleft", width=width)
 
 
 PANEL = Panel(title="Decision", slot="side", order=0, draw=draw, height=height)

@@ -6,6 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 import pygame
+from jaxtyping import Float
 
 from socialrl.viewer.paint import Brush, Point, disc, from_array
 from socialrl.viewer.panel import Panel
@@ -131,7 +132,7 @@ def _follow(brush: Brush, scene: Scene, picture: Picture, cell: int) -> None:
     brush.surface.blit(pygame.transform.smoothscale(fine.surface, area.size), area)
 
 
-def _curve(start: Point, end: Point, radius: Real, other: Real, cell: int) -> np.ndarray:
+def _curve(start: Point, end: Point, radius: Real, other: Real, cell: int) -> Float[np.ndarray, "points 2"]:
     """Points of an arc from the rim of one figure to that of the other; near figures have a rounder one."""
     a, b = np.array(start), np.array(end)
     along = b - a
@@ -147,7 +148,11 @@ def _curve(start: Point, end: Point, radius: Real, other: Real, cell: int) -> np
 
 
 def _arrow(
-    brush: Brush, points: np.ndarray, width: Real, colour: tuple[int, int, int], rim: Real = 0.0
+    brush: Brush,
+    points: Float[np.ndarray, "points 2"],
+    width: Real,
+    colour: Colour,
+    rim: Real = 0.0,
 ) -> None:
     """An arrow along the points with its head at the last one. rim: this much is added around the head."""
     length = float(np.hypot(*np.diff(points, axis=0).T).sum())
