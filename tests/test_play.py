@@ -13,9 +13,10 @@ import pytest
 from socialrl.cli import main
 from socialrl.config import to_json
 from socialrl.learners import psiphi
-from socialrl.play.board import Look, keys_of, paint, picture, rules
+from socialrl.play.board import Look, paint, picture
 from socialrl.play.cast import Cast, cast
 from socialrl.play.commands import play
+from socialrl.play.keys import keys_of, rules
 from socialrl.play.session import Session
 from socialrl.play.window import SessionWindow
 from socialrl.record import checkpoint, folder

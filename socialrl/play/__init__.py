@@ -6,6 +6,7 @@
 cast.py     what acts on which seat of which world
 session.py  episodes in which a person acts on one seat, step by step, without a window
 board.py    the picture of a session
+keys.py     the keys of a session, and how they are shown
 window.py   the window of a session: keys become steps
 """
 

@@ -1,30 +1,21 @@
 """The picture of a session: the view of the person's seat or the whole grid, score, the other seats, keys."""
 
 import dataclasses
-import inspect
 
 import numpy as np
 import pygame
 from jaxtyping import Bool, UInt8
 
+from socialrl.play import keys
 from socialrl.play.session import Session
-from socialrl.viewer.paint import Brush, coin, figure, find_theme, from_array, text_width
+from socialrl.viewer.paint import Brush, coin, figure, find_theme, from_array
 from socialrl_envs.picture import Picture, order_notes
-from socialrl_envs.picture_adapter import movement_of, picture_of
+from socialrl_envs.picture_adapter import picture_of
 from socialrl_envs.render import MAX_CELL, draw_figures, draw_ground, seat_colours
-from socialrl_envs.sprites import Colour, Real, mix
+from socialrl_envs.sprites import Colour
 from socialrl_envs.tiles import FLOOR, SEATS, WALL
 
 MIN_SIZE, MAX_SIZE = (320, 240), (7680, 4320)
-ARROWS = {"up": "up", "right": "right", "down": "down", "left": "left", "forward": "up", "stay": "space"}
-LETTERS = {"up": "w", "left": "a", "down": "s", "right": "d"}  # further keys of the same actions
-COMMANDS = (
-    ("f", "your view, or the whole grid"),
-    ("n", "next episode"),
-    ("t", "light, dark"),
-    ("h", "keys and rules"),
-    ("esc", "quit, and write files"),
-)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -34,22 +25,6 @@ class Look:
     fog: bool = True
     help: bool = False
     theme: str = "light"
-
-
-def keys_of(actions: tuple[str, ...]) -> dict[str, int]:
-    """pygame's name of a key -> the index of its action: arrows and w a s d, space to stay, else digits."""
-    found: dict[str, int] = {}
-    plain = 0
-    for number, action in enumerate(actions):
-        key = ARROWS.get(action)
-        if key is None:
-            plain += 1
-            found[str(plain)] = number
-        else:
-            found[key] = number
-            if key in LETTERS:
-                found[LETTERS[key]] = number
-    return found
 
 
 def picture(session: Session, fog: bool) -> Picture:
@@ -91,9 +66,11 @@ def paint(session: Session, look: Look, size: tuple[int, int]) -> pygame.Surface
     _world(brush, main.inflate(-2 * pad, -2 * pad), session, look)
     top = _you(brush, side, session)
     top = _others(brush, pygame.Rect(side.left, top + pad, side.width, side.bottom - top - pad), session)
-    _keys(brush, pygame.Rect(side.left, top + pad, side.width, side.bottom - top - pad), session, look)
+    keys.draw(
+        brush, pygame.Rect(side.left, top + pad, side.width, side.bottom - top - pad), session, look.fog
+    )
     if look.help:
-        _help(brush, surface.get_rect(), session)
+        keys.draw_help(brush, surface.get_rect(), session)
     return surface
 
 
@@ -120,18 +97,11 @@ def _pill(brush: Brush, area: pygame.Rect, text: str) -> None:
     brush.text(text, pill.center, 18, brush.theme.card, anchor="center", width=pill.width - brush.px(28))
 
 
-def _card(brush: Brush, rect: pygame.Rect, height: Real) -> pygame.Rect:
-    """Draws a card at the top of a rectangle; returns the rectangle inside of it."""
-    card = pygame.Rect(rect.left, rect.top, rect.width, max(1, min(brush.px(height), rect.height)))
-    brush.box(card, brush.theme.card)
-    return card.inflate(-brush.px(36), 0)
-
-
 def _you(brush: Brush, rect: pygame.Rect, session: Session) -> int:
     """Draws the card with the person's seat, score and time; returns its lower end."""
     theme, spec, seat = brush.theme, session.spec, session.seat
     worth = _worth(session)
-    inner = _card(brush, rect, 246 if worth else 214)
+    inner = brush.card_at(rect, 246 if worth else 214)
     icon = figure(brush.px(56), _colour(session, seat), SEATS[seat % len(SEATS)])
     middle = inner.top + brush.px(46)
     brush.icon(icon, (inner.left + brush.px(28), middle))
@@ -210,7 +180,7 @@ def _others(brush: Brush, rect: pygame.Rect, session: Session) -> int:
     if not others:
         return rect.top - brush.px(14)
     row = min(brush.px(52), max(1, rect.height // (2 * len(others))))
-    inner = _card(brush, rect, row * len(others) / brush.scale + 24)
+    inner = brush.card_at(rect, row * len(others) / brush.scale + 24)
     for number, seat in enumerate(others):
         y, left = inner.top + brush.px(12) + number * row + row // 2, inner.left + row
         icon = figure(min(brush.px(38), row), _colour(session, seat), SEATS[seat % len(SEATS)])
@@ -231,75 +201,6 @@ def _about(session: Session, seat: int) -> str:
         return actor
     whom = "itself" if followed == seat else "you" if followed == session.seat else names[followed]
     return f"follows {whom} · {actor}"
-
-
-def _keys(brush: Brush, rect: pygame.Rect, session: Session, look: Look) -> None:
-    """The keys, closer together where there is little room."""
-    rows = [*_moves(session), *COMMANDS]
-    line = min(brush.px(31), (rect.height - brush.px(24)) // len(rows))
-    if line < brush.px(18):
-        return
-    inner = _card(brush, rect, line * len(rows) / brush.scale + 24)
-    for number, (key, text) in enumerate(rows):
-        if key == "f":
-            text = "show the whole grid" if look.fog else "show only your view"
-        _row(brush, inner, inner.top + brush.px(12) + line * number + line // 2, key, text, line)
-
-
-def _row(brush: Brush, inner: pygame.Rect, y: int, key: str, text: str, line: int) -> None:
-    cap = pygame.Rect(inner.left, 0, brush.px(66), min(brush.px(25), line - 2))
-    cap.centery = y
-    brush.frame(cap, brush.theme.line, mix(brush.theme.card, brush.theme.line, 0.35), width=1, radius=6)
-    if key in ("up", "down", "left", "right"):
-        brush.action(key, cap.center, 15, brush.theme.ink)
-    else:
-        brush.text(key, cap.center, 14, anchor="center", width=cap.width - 4)
-    left = cap.right + brush.px(12)
-    brush.text(text, (left, y), 15, anchor="midleft", width=inner.right - left)
-
-
-def _moves(session: Session) -> list[tuple[str, str]]:
-    """(key, meaning) of each action."""
-    keys = {action: key for key, action in reversed(keys_of(session.spec.actions).items())}
-    turns = (
-        {"left": "turn left", "right": "turn right", "forward": "go forward"}
-        if movement_of(session.world) == "turning"
-        else {}
-    )
-    return [(keys[number], turns.get(name, name)) for number, name in enumerate(session.spec.actions)]
-
-
-def _help(brush: Brush, rect: pygame.Rect, session: Session) -> None:
-    """The rules of the world and all keys, over the whole window."""
-    veil = pygame.Surface(rect.size)
-    veil.fill(brush.theme.page)
-    veil.set_alpha(200)
-    brush.surface.blit(veil, rect)
-    rows, size, line, step = [*_moves(session), *COMMANDS], brush.px(15), brush.px(22), brush.px(31)
-    card = pygame.Rect(0, 0, min(rect.width, brush.px(820)), 0)
-    lines = rules(session, size, card.width - brush.px(60))
-    card.height = min(rect.height, brush.px(116) + line * len(lines) + step * len(rows))
-    card.center = rect.center
-    brush.frame(card, brush.theme.line, brush.theme.card, width=1, radius=14)
-    inner = card.inflate(-brush.px(60), -brush.px(48))
-    brush.text(session.spec.name, inner.topleft, 26)
-    top = inner.top + brush.px(44)
-    for number, text in enumerate(lines):
-        brush.text(text, (inner.left, top + line * number), 15, brush.theme.quiet, width=inner.width)
-    top += line * len(lines) + brush.px(28)
-    for number, (key, text) in enumerate(rows):
-        _row(brush, inner, top + step * number, key, text, step)
-
-
-def rules(session: Session, size: int, width: Real) -> list[str]:
-    """The docstring of the world's module, in lines of at most `width` pixels in a font of this size."""
-    lines: list[str] = []
-    for paragraph in inspect.cleandoc(inspect.getmodule(type(session.world)).__doc__ or "").split("\n\n"):
-        lines += [""] * (1 + bool(lines))
-        for word in paragraph.replace("`", "").split():
-            longer = f"{lines[-1]} {word}".strip()
-            lines = [*lines[:-1], longer] if text_width(longer, size) <= width else [*lines, word]
-    return lines
 
 
 def _colour(session: Session, seat: int) -> Colour:

@@ -5,7 +5,8 @@ import time
 
 import pygame
 
-from socialrl.play.board import MAX_SIZE, MIN_SIZE, Look, keys_of, paint
+from socialrl.play.board import MAX_SIZE, MIN_SIZE, Look, paint
+from socialrl.play.keys import keys_of
 from socialrl.play.session import Session
 from socialrl.viewer.window import Window
 from socialrl_envs.sprites import Real

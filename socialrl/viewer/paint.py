@@ -211,6 +211,12 @@ class Brush:
         w = self.px(width)
         self.box(rect.inflate(-2 * w, -2 * w), inside, max(1, radius - width))
 
+    def card_at(self, rect: pygame.Rect, height: Real) -> pygame.Rect:
+        """Draws a card at the top of a rectangle; returns the rectangle inside of it."""
+        card = pygame.Rect(rect.left, rect.top, rect.width, max(1, min(self.px(height), rect.height)))
+        self.box(card, self.theme.card)
+        return card.inflate(-self.px(36), 0)
+
     def polygon(self, points: list[Point], colour: Colour) -> None:
         """A filled polygon with smooth edges."""
         corners = [(round(x), round(y)) for x, y in points]
