@@ -10,6 +10,10 @@ keys.py     the keys of a session, and how they are shown
 window.py   the window of a session: keys become steps
 """
 
+import os
+
 from socialrl.play.commands import play, record
+
+os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")  # before a module of this package imports pygame
 
 __all__ = ["play", "record"]

@@ -192,7 +192,7 @@ def write_replay(
         world={"name": "coin_grid", "size": size},
         movement="cardinal",
         view=ViewSpec(kind="window", size=2 * size - 5),
-        colours=seat_colours(3),
+        colours=seat_colours(seats),
         agents=(*(f"novice_{i}" for i in range(novices)), "expert_0", "expert_1"),
         novices=tuple(range(novices)),
         sources=_SOURCES,
