@@ -76,7 +76,8 @@ def resimulate(replay: Replay) -> Verdict:
                     False, f"{text} (episode {episode + 1} differs from step {where[1]} on)", where
                 )
     except MISFIT:
-        return Verdict(False, f"this version cannot build this {replay.world['name']}: shown as recorded")
+        name = replay.world["name"]
+        return Verdict(False, f"{name} is not installed here, or has other settings: shown as recorded")
     return Verdict(True, "re-simulated: as recorded")
 
 
