@@ -42,7 +42,7 @@ def main() -> None:
     app = App(Scene(replays=(replay, replay), names=("long", "long")))
     shown = time.perf_counter()
     print(f"read {read - began:.2f} s, first frame {shown - read:.2f} s, together {shown - began:.2f} s")
-    titles = [panel.TITLE for panel in panels("tab")]
+    titles = [panel.title for panel in panels("tab")]
     print(f"{'scrubbing':14} {'frames/s':>9} {'slowest':>9}")
     for tab, title in enumerate(titles):
         report(title, app, Scene(replays=(replay, replay), names=("long", "long"), tab=tab), options.frames)

@@ -14,9 +14,10 @@ from socialrl.assemble import assemble
 from socialrl.cli import main
 from socialrl.config import to_json
 from socialrl.learners import psiphi
-from socialrl.play.board import Look, keys_of, paint, picture, rules
+from socialrl.play.board import Look, paint, picture
 from socialrl.play.cast import Cast, cast
 from socialrl.play.commands import play
+from socialrl.play.keys import keys_of, rules
 from socialrl.play.session import Session
 from socialrl.play.window import SessionWindow
 from socialrl.record import checkpoint, folder
@@ -193,23 +194,36 @@ def test_an_episode_that_is_cut_off_ends_in_the_files_too():
 
 
 def test_in_the_fog_lies_nothing_and_nothing_is_noted(cycle):
-    shown, mask = picture(cycle, fog=True)
-    whole, nothing = picture(cycle, fog=False)
-    assert nothing is None
+    shown, whole = picture(cycle, fog=True), picture(cycle, fog=False)
+    mask = shown.visible
+    assert whole.visible is None
     assert mask is not None
+    assert shown.notes is not None
+    assert whole.notes is not None
     assert 0 < mask.sum() < mask.size
     assert (shown.tiles[~mask] == FLOOR).all()
     np.testing.assert_array_equal(shown.tiles[mask], whole.tiles[mask])
     row, column = whole.position.T
     np.testing.assert_array_equal(shown.present, whole.present & mask[row, column])
-    assert (shown.notes, whole.notes) == (False, True)
-    assert picture(Session(cycle.cast, 1, 3), fog=True)[0].notes  # an expert knows the order
+    assert not shown.notes.any()
+    assert whole.notes.any()
+    expert = picture(Session(cycle.cast, 1, 3), fog=True)  # which knows the order
+    assert expert.visible is not None
+    assert expert.notes is not None
+    np.testing.assert_array_equal(expert.notes > 0, expert.visible & (expert.tiles >= GOAL))
 
 
 def test_without_notes_goals_look_alike():
     def ground(goal: int, notes: bool) -> np.ndarray:
-        nobody = np.zeros((1, 2), int), np.zeros(1, int), np.zeros(1, bool)
-        return draw_ground(Picture(np.full((1, 1), goal, np.uint8), *nobody, notes=notes))
+        tiles = np.full((1, 1), goal, np.uint8)
+        picture = Picture(
+            tiles=tiles,
+            position=np.zeros((1, 2), int),
+            heading=np.zeros(1, int),
+            present=np.zeros(1, bool),
+            notes=None if notes else np.zeros_like(tiles),
+        )
+        return draw_ground(picture)
 
     assert (ground(GOAL, True) != ground(GOAL + 1, True)).any()
     np.testing.assert_array_equal(ground(GOAL, False), ground(GOAL + 1, False))
@@ -217,7 +231,7 @@ def test_without_notes_goals_look_alike():
 
 
 def test_who_sees_everything_has_no_fog():
-    assert picture(Session(coins(), 0, seed=1), fog=True)[1] is None
+    assert picture(Session(coins(), 0, seed=1), fog=True).visible is None
 
 
 @pytest.mark.parametrize("size", [(320, 240), (900, 1400)])
@@ -279,7 +293,7 @@ def test_a_tour(tmp_path, monkeypatch, capsys):
     np.testing.assert_array_equal(found.steps.action[:, 0, 0], [0, 1, 4, 3, 3, 3])
     np.testing.assert_array_equal(found.steps.obs[1:6, 0], found.steps.next_obs[:5, 0])
     assert (found.seats, found.actors, found.seed) == (("expert_0",), ("person",), 7)
-    with pytest.raises(SocialRLError, match="is there already"):
+    with pytest.raises(SocialRLError, match="exists already"):
         play("coin_grid", settings=COINS, replay=replay)
 
 
@@ -365,7 +379,7 @@ def test_what_play_refuses_is_one_line(capsys, trained, tmp_path):
         capsys, "play", "coin_grid", "--world.siz", "5"
     )
     assert "unrecognized arguments: --siz 5" in failure(capsys, "play", "coin_grid", "--siz", "5")
-    assert "no novice lives there" in failure(capsys, *small, "--world.novices", "0")
+    assert "there is no novice" in failure(capsys, *small, "--world.novices", "0")
     assert "--fps: 0.0" in failure(capsys, *small, "--fps", "0")
     assert "--seed: -1" in failure(capsys, *small, "--seed", "-1")
     assert "there is no folder" in failure(capsys, *small, "--record", tmp_path / "none" / "a.npz")
@@ -435,7 +449,9 @@ def test_what_record_refuses_is_one_line(capsys, trained, tmp_path):
     )
     assert "--episodes: 0" in failure(capsys, *small, "--episodes", "0")
     assert "unknown seat 'exprt' (did you mean 'expert'?)" in failure(capsys, *small, "--seats", "exprt")
-    assert "nobody acts on novice_0 in a world alone" in failure(capsys, *small, "--seats", "all")
+    assert "nothing acts on novice_0 in a world without a trained agent" in failure(
+        capsys, *small, "--seats", "all"
+    )
     assert "there are no co-players to record" in failure(capsys, *small, "--world.experts", "0")
     assert "--arm dqn: coin_grid is a world" in failure(capsys, *small, "--arm", "dqn")
     assert "too large for one demonstration file" in failure(capsys, *small, "--episodes", "10000000")

@@ -1,14 +1,19 @@
-"""Somebody acts, and files keep it: scripted co-players, trained agents, or a person at the keyboard.
+"""Episodes outside of training, recorded in files: of co-players, of trained agents, or with a person.
 
-    record("goal_cycle", Path("demos.npz"), episodes=64)           # the command `socialrl record`
-    play("goal_cycle", seat="expert_0", replay=Path("mine.npz"))   # the command `socialrl play`, the extra `view`
+    record("goal_cycle", Path("demos.npz"), episodes=64)          # the command `socialrl record`
+    play("goal_cycle", seat="expert_0", replay=Path("mine.npz"))  # `socialrl play`, needs the extra `view`
 
-cast.py     who acts on which seat of which world
-session.py  a game of a person among others, step by step, without a window
-board.py    what the person sees, as a picture
-window.py   keys to steps
+cast.py     what acts on which seat of which world
+session.py  episodes in which a person acts on one seat, step by step, without a window
+board.py    the picture of a session
+keys.py     the keys of a session, and how they are shown
+window.py   the window of a session: keys become steps
 """
 
+import os
+
 from socialrl.play.commands import play, record
+
+os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")  # before a module of this package imports pygame
 
 __all__ = ["play", "record"]

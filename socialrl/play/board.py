@@ -1,91 +1,59 @@
-"""What the person sees, as a picture: the world through the eyes of a seat or whole, one's score, who is
-there, the keys.
-"""
+"""The picture of a session: the view of the person's seat or the whole grid, score, the other seats, keys."""
 
 import dataclasses
-import inspect
 
 import numpy as np
 import pygame
-from jaxtyping import Bool
+from jaxtyping import Bool, UInt8
 
+from socialrl.play import keys
 from socialrl.play.session import Session
-from socialrl.viewer.paint import Brush, coin, figure, find_theme, from_array, text_width
-from socialrl_envs.render import (
-    MAX_CELL,
-    Picture,
-    draw_figures,
-    draw_ground,
-    picture_of,
-    seat_colours,
-    seen_by,
-)
-from socialrl_envs.sprites import Colour, Real, mix
+from socialrl.viewer.paint import Brush, coin, figure, find_theme, from_array
+from socialrl_envs.picture import Picture, order_notes
+from socialrl_envs.picture_adapter import picture_of
+from socialrl_envs.render import MAX_CELL, draw_figures, draw_ground, seat_colours
+from socialrl_envs.sprites import Colour
 from socialrl_envs.tiles import FLOOR, SEATS, WALL
 
 MIN_SIZE, MAX_SIZE = (320, 240), (7680, 4320)
-ARROWS = {"up": "up", "right": "right", "down": "down", "left": "left", "forward": "up", "stay": "space"}
-LETTERS = {"up": "w", "left": "a", "down": "s", "right": "d"}  # the same under the other hand
-COMMANDS = (
-    ("f", "what your seat sees, or all"),
-    ("n", "next episode"),
-    ("t", "light, dark"),
-    ("h", "these keys and the rules"),
-    ("esc", "quit, and write files"),
-)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Look:
-    """How it is shown. fog: only what the seat sees. help: the rules and keys over it."""
+    """How a session is shown. fog: only what the seat sees. help: with the rules and keys over it."""
 
     fog: bool = True
     help: bool = False
     theme: str = "light"
 
 
-def keys_of(actions: tuple[str, ...]) -> dict[str, int]:
-    """pygame's name of a key -> the action that it stands for: arrows and w a s d, space to stay, else
-    numbers from 1.
+def picture(session: Session, fog: bool) -> Picture:
+    """The picture of the state now, with the person's seat marked.
+
+    fog: only what the seat sees is drawn; notes, which seats are not shown, are kept for co-players alone.
     """
-    found: dict[str, int] = {}
-    plain = 0
-    for number, action in enumerate(actions):
-        key = ARROWS.get(action)
-        if key is None:
-            plain += 1
-            found[str(plain)] = number
-        else:
-            found[key] = number
-            if key in LETTERS:
-                found[LETTERS[key]] = number
-    return found
-
-
-def seen(session: Session) -> Bool[np.ndarray, "H W"]:
-    """The cells that the person's seat sees now."""
-    return seen_by(session.world, session.state, session.seat)
-
-
-def picture(session: Session, fog: bool) -> tuple[Picture, Bool[np.ndarray, "H W"] | None]:
-    """What there is to see, and the cells in view; None if nothing is hidden. In the fog lies nothing but
-    bare floor; hidden orders are noted for those alone who know them, the co-players."""
-    whole = picture_of(session.state, session.world, session.seat)
-    if not fog:
-        return whole, None
-    mask = seen(session)
+    whole = picture_of(session.world, session.state, session.seat)
+    mask = whole.visible
+    if not fog or mask is None:
+        return dataclasses.replace(whole, visible=None)
     row, column = whole.position.T
-    shown = dataclasses.replace(
+    return dataclasses.replace(
         whole,
         tiles=np.where(mask, whole.tiles, FLOOR).astype(np.uint8),
         present=whole.present & mask[row, column],
-        notes=session.seat in session.spec.coplayers,
+        notes=_notes_within(whole, mask, session.seat in session.spec.coplayers),
+        visible=None if mask[whole.tiles != WALL].all() else mask,
     )
-    return shown, None if mask[whole.tiles != WALL].all() else mask
+
+
+def _notes_within(whole: Picture, mask: Bool[np.ndarray, "H W"], known: bool) -> UInt8[np.ndarray, "H W"]:
+    """The notes of the cells in view, or none if the seat does not know them."""
+    notes = order_notes(whole.tiles) if whole.notes is None else whole.notes
+    return np.where(mask & known, notes, 0).astype(np.uint8)
 
 
 def paint(session: Session, look: Look, size: tuple[int, int]) -> pygame.Surface:
-    """A new surface of this size, in pixels, with all of it."""
+    """A session as a new surface of this size, in pixels."""
     surface = pygame.Surface(size, 0, 32)
     scale = max(0.3, min(size[0] / 1280, size[1] / 800))
     brush = Brush(surface, find_theme(look.theme), scale)
@@ -98,19 +66,20 @@ def paint(session: Session, look: Look, size: tuple[int, int]) -> pygame.Surface
     _world(brush, main.inflate(-2 * pad, -2 * pad), session, look)
     top = _you(brush, side, session)
     top = _others(brush, pygame.Rect(side.left, top + pad, side.width, side.bottom - top - pad), session)
-    _keys(brush, pygame.Rect(side.left, top + pad, side.width, side.bottom - top - pad), session, look)
+    keys.draw(
+        brush, pygame.Rect(side.left, top + pad, side.width, side.bottom - top - pad), session, look.fog
+    )
     if look.help:
-        _help(brush, surface.get_rect(), session)
+        keys.draw_help(brush, surface.get_rect(), session)
     return surface
 
 
 def _world(brush: Brush, rect: pygame.Rect, session: Session, look: Look) -> None:
-    """The grid, and over it how the episode ended or that one is away."""
-    shown, mask = picture(session, look.fog)
+    """The grid, and over it how the episode ended, or that the person is absent."""
+    shown = picture(session, look.fog)
     height, width = shown.tiles.shape
     cell = min(MAX_CELL, max(1, min(rect.width // width, rect.height // height)))
-    image = draw_ground(shown, cell, session.seat, mask, look.theme)
-    draw_figures(image, shown, cell, session.seat, "forward" in session.spec.actions)
+    image = draw_figures(draw_ground(shown, cell, look.theme), shown, cell)
     area = pygame.Rect(0, 0, cell * width, cell * height)
     area.center = rect.center
     brush.surface.blit(from_array(image), area)
@@ -128,18 +97,11 @@ def _pill(brush: Brush, area: pygame.Rect, text: str) -> None:
     brush.text(text, pill.center, 18, brush.theme.card, anchor="center", width=pill.width - brush.px(28))
 
 
-def _card(brush: Brush, rect: pygame.Rect, height: Real) -> pygame.Rect:
-    """A card at the top of what is left of the column; returns what is inside of it."""
-    card = pygame.Rect(rect.left, rect.top, rect.width, max(1, min(brush.px(height), rect.height)))
-    brush.box(card, brush.theme.card)
-    return card.inflate(-brush.px(36), 0)
-
-
 def _you(brush: Brush, rect: pygame.Rect, session: Session) -> int:
-    """Who one is, the score, the time; returns where the card ends."""
+    """Draws the card with the person's seat, score and time; returns its lower end."""
     theme, spec, seat = brush.theme, session.spec, session.seat
     worth = _worth(session)
-    inner = _card(brush, rect, 246 if worth else 214)
+    inner = brush.card_at(rect, 246 if worth else 214)
     icon = figure(brush.px(56), _colour(session, seat), SEATS[seat % len(SEATS)])
     middle = inner.top + brush.px(46)
     brush.icon(icon, (inner.left + brush.px(28), middle))
@@ -168,7 +130,7 @@ def _you(brush: Brush, rect: pygame.Rect, session: Session) -> int:
 
 
 def _time(brush: Brush, track: pygame.Rect, session: Session) -> None:
-    """How much of the episode is over, and which one it is."""
+    """The part of the episode that has passed, and the number of the episode."""
     theme, horizon = brush.theme, session.spec.horizon
     brush.box(track, theme.line, 5)
     if session.t:
@@ -185,7 +147,7 @@ def _time(brush: Brush, track: pygame.Rect, session: Session) -> None:
 
 
 def _worth(session: Session) -> list[tuple[str, float]]:
-    """What each coin is worth to the person's seat, where there are coins that differ in that."""
+    """(cumulant, preference) of the person's seat; empty in a world without preferences."""
     numbers = session.state.numbers.get("preferences")
     if numbers is None:
         return []
@@ -212,13 +174,13 @@ def _coins(brush: Brush, inner: pygame.Rect, y: int, worth: list[tuple[str, floa
 
 
 def _others(brush: Brush, rect: pygame.Rect, session: Session) -> int:
-    """Who lives here besides, and as whom a trained novice acts; returns where the card ends."""
+    """Draws the card with the other seats; returns its lower end."""
     spec = session.spec
     others = [seat for seat in range(len(spec.seats)) if seat != session.seat and session.cast.actor(seat)]
     if not others:
         return rect.top - brush.px(14)
     row = min(brush.px(52), max(1, rect.height // (2 * len(others))))
-    inner = _card(brush, rect, row * len(others) / brush.scale + 24)
+    inner = brush.card_at(rect, row * len(others) / brush.scale + 24)
     for number, seat in enumerate(others):
         y, left = inner.top + brush.px(12) + number * row + row // 2, inner.left + row
         icon = figure(min(brush.px(38), row), _colour(session, seat), SEATS[seat % len(SEATS)])
@@ -232,84 +194,13 @@ def _others(brush: Brush, rect: pygame.Rect, session: Session) -> int:
 
 
 def _about(session: Session, seat: int) -> str:
-    """What acts on a seat, and whom it follows."""
+    """What acts on a seat and, for a trained novice, whom it follows."""
     names, followed = session.spec.agents, session.followed(seat)
     actor = (session.cast.actor(seat) or "").partition(",")[0]
     if followed is None:
         return actor
     whom = "itself" if followed == seat else "you" if followed == session.seat else names[followed]
     return f"follows {whom} · {actor}"
-
-
-def _keys(brush: Brush, rect: pygame.Rect, session: Session, look: Look) -> None:
-    """What the keys do, closer together where there is little room."""
-    rows = [*_moves(session), *COMMANDS]
-    line = min(brush.px(31), (rect.height - brush.px(24)) // len(rows))
-    if line < brush.px(18):
-        return
-    inner = _card(brush, rect, line * len(rows) / brush.scale + 24)
-    for number, (key, text) in enumerate(rows):
-        if key == "f":
-            text = "show all" if look.fog else "show what your seat sees"
-        _row(brush, inner, inner.top + brush.px(12) + line * number + line // 2, key, text, line)
-
-
-def _row(brush: Brush, inner: pygame.Rect, y: int, key: str, text: str, line: int) -> None:
-    cap = pygame.Rect(inner.left, 0, brush.px(66), min(brush.px(25), line - 2))
-    cap.centery = y
-    brush.frame(cap, brush.theme.line, mix(brush.theme.card, brush.theme.line, 0.35), width=1, radius=6)
-    if key in ("up", "down", "left", "right"):
-        brush.action(key, cap.center, 15, brush.theme.ink)
-    else:
-        brush.text(key, cap.center, 14, anchor="center", width=cap.width - 4)
-    left = cap.right + brush.px(12)
-    brush.text(text, (left, y), 15, anchor="midleft", width=inner.right - left)
-
-
-def _moves(session: Session) -> list[tuple[str, str]]:
-    """The key of each action, and what it does."""
-    keys = {action: key for key, action in reversed(keys_of(session.spec.actions).items())}
-    turns = (
-        {"left": "turn left", "right": "turn right", "forward": "go forward"}
-        if "forward" in session.spec.actions
-        else {}
-    )
-    return [(keys[number], turns.get(name, name)) for number, name in enumerate(session.spec.actions)]
-
-
-def _help(brush: Brush, rect: pygame.Rect, session: Session) -> None:
-    """The rules of the world and all keys, over everything."""
-    veil = pygame.Surface(rect.size)
-    veil.fill(brush.theme.page)
-    veil.set_alpha(200)
-    brush.surface.blit(veil, rect)
-    rows, size, line, step = [*_moves(session), *COMMANDS], brush.px(15), brush.px(22), brush.px(31)
-    card = pygame.Rect(0, 0, min(rect.width, brush.px(820)), 0)
-    lines = rules(session, size, card.width - brush.px(60))
-    card.height = min(rect.height, brush.px(116) + line * len(lines) + step * len(rows))
-    card.center = rect.center
-    brush.frame(card, brush.theme.line, brush.theme.card, width=1, radius=14)
-    inner = card.inflate(-brush.px(60), -brush.px(48))
-    brush.text(session.spec.name, inner.topleft, 26)
-    top = inner.top + brush.px(44)
-    for number, text in enumerate(lines):
-        brush.text(text, (inner.left, top + line * number), 15, brush.theme.quiet, width=inner.width)
-    top += line * len(lines) + brush.px(28)
-    for number, (key, text) in enumerate(rows):
-        _row(brush, inner, top + step * number, key, text, step)
-
-
-def rules(session: Session, size: int, width: Real) -> list[str]:
-    """The rules of the world, as its module tells them, in lines of at most `width` pixels in a font of this
-    size.
-    """
-    lines: list[str] = []
-    for paragraph in inspect.cleandoc(inspect.getmodule(type(session.world)).__doc__ or "").split("\n\n"):
-        lines += [""] * (1 + bool(lines))
-        for word in paragraph.replace("`", "").split():
-            longer = f"{lines[-1]} {word}".strip()
-            lines = [*lines[:-1], longer] if text_width(longer, size) <= width else [*lines, word]
-    return lines
 
 
 def _colour(session: Session, seat: int) -> Colour:

@@ -1,4 +1,4 @@
-"""The commands `record` and `play`: from their arguments to files."""
+"""The commands `record` and `play`."""
 
 import contextlib
 import secrets
@@ -35,8 +35,9 @@ def record(
 ) -> Demonstrations:
     """Writes demonstrations of co-players of a world, or of a trained agent of a run, and returns them.
 
-    target: a world's name, or RUN[:ARM[:SEED]]. arm: the same as RUN:ARM. seats: names or titles of those
-    recorded; none takes the trained novices of a run, the co-players of a world. The others are as in `cast`.
+    target: a world's name, or RUN[:ARM[:SEED]]. arm: the same as RUN:ARM. seats: names or titles of the seats
+    to record; if empty, the trained novices of a run or the co-players of a world. The others are as in
+    `cast`.
     Raises SocialRLError that names what is unknown, does not fit or is too large.
     """
     _check_place(out)
@@ -68,14 +69,14 @@ def _agent(target: str, arm: str | None, settings: Sequence[str], level: Path | 
 
 
 def _acting(who: Cast, words: Sequence[str]) -> tuple[int, ...]:
-    """The seats to record, all of which somebody acts on."""
+    """The seats to record. Raises SocialRLError if there are none, or nothing acts on one of them."""
     usual = who.spec.novices if who.agent else who.spec.coplayers
     seats = find_seats(who.spec, words) if words else usual
     for seat in seats:
         if who.actor(seat) is None:
             agent = who.spec.agents[seat]
             raise SocialRLError(
-                f"--seats: nobody acts on {agent} in a world alone",
+                f"--seats: nothing acts on {agent} in a world without a trained agent",
                 "name a run folder to record a trained one",
             )
     if not seats:
@@ -86,7 +87,7 @@ def _acting(who: Cast, words: Sequence[str]) -> tuple[int, ...]:
 def _batches(
     who: Cast, seats: tuple[int, ...], episodes: int, seed: int, bar: tqdm
 ) -> Iterator[Demonstration]:
-    """Demonstrations of some episodes at a time."""
+    """The demonstrations of all episodes, in batches."""
     rollout, batch = make_rollout(who.world, who.learner), min(BATCH, episodes)
 
     @jax.jit
@@ -115,13 +116,12 @@ def play(
     demonstrations: Path | None = None,
     show: Callable[[Session, float | None], None] | None = None,
 ) -> list[Path]:
-    """A person plays in a window until it is closed; returns the files that were written then.
+    """Lets a person play in a window until it is closed; returns the files that were written then.
 
-    seat: the person's; None takes the first expert beside a trained agent, else the first novice. seed: None
-    draws one.
-    fps: steps per second in real time, None waits for a key. replay, demonstrations: files to write. show:
-    what lets the person play, None opens the window. Raises SocialRLError before the window opens for
-    whatever is wrong.
+    seat: the person's; None for the first co-player beside a trained agent, else the first novice. seed: None
+    draws one. fps: steps per second in real time, None waits for a key. replay, demonstrations: files to
+    write. show: shows the session; None opens the window.
+    Raises SocialRLError for anything wrong with the arguments, before the window opens.
     """
     for file in (replay, demonstrations):
         if file is not None:
@@ -132,7 +132,7 @@ def play(
         _check_seed(seed)
     who = cast(world, agent, settings, level)
     if not who.spec.novices:
-        raise SocialRLError(f"{who.spec.name}: no novice lives there", "--world.novices 1")
+        raise SocialRLError(f"{who.spec.name}: there is no novice", "--world.novices 1")
     usual = who.spec.coplayers if who.agent and who.spec.coplayers else who.spec.novices
     place = usual[0] if seat is None else find_seat(who.spec, seat)
     print(f"{who.spec.name}: compiling, then the window opens ...", flush=True)
@@ -147,13 +147,13 @@ def play(
 
 
 def save(session: Session, to_replay: Path | None, to_demonstrations: Path | None) -> list[Path]:
-    """Writes what was asked for, if anything was done, and says so; returns the files."""
+    """Writes the files that were asked for, if any step was taken, prints and returns them."""
     written = []
     if not session.steps:
         return written
     if to_replay is not None:
         if session.explains:
-            print("asking the trained novices why ...", flush=True)
+            print("explaining the decisions of the trained novices ...", flush=True)
         replays.save(to_replay, session.replay())
         written.append(to_replay)
     if to_demonstrations is not None:
@@ -176,13 +176,11 @@ def _check_seed(seed: int) -> None:
 
 
 def _check_place(file: Path) -> None:
-    """Raises SocialRLError before anything is done if a file could not be written at its end, or is there
-    already.
-    """
+    """Raises SocialRLError if a file exists already or could not be written."""
     if file.suffix != ".npz":
         raise SocialRLError(f"{file}: such files end in .npz", f"write {file.with_suffix('.npz')}")
     if not file.parent.is_dir():
         raise SocialRLError(f"{file}: there is no folder {file.parent}", "make it first")
     with contextlib.suppress(OSError):
         if file.exists():
-            raise SocialRLError(f"{file}: is there already", "choose another name, or remove it first")
+            raise SocialRLError(f"{file}: exists already", "choose another name, or remove it first")

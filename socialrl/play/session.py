@@ -1,6 +1,4 @@
-"""A game of a person among others, step by step: who acts, what came of it, and the record of it all. No
-window.
-"""
+"""A session: a person acts on one seat of a world, step by step, and all of it is recorded. No window."""
 
 import dataclasses
 from functools import lru_cache, partial
@@ -22,14 +20,12 @@ from socialrl_envs.hosting import host
 from socialrl_envs.struct import pytree
 from socialrl_envs.types import Outcome, State
 
-EXPLAIN = (
-    0xE791  # folded into a session's key for what is said of its decisions; episodes fold in their number
-)
+EXPLAIN = 0xE791  # folded into a session's key for explanations; episodes fold in their number
 
 
 @pytree
 class Moment:
-    """Where the world and the novices' minds stand between two steps; leaves (1, ...), a batch of one world."""
+    """The world and the novices' carries between two steps; leaves (1, ...), a batch of one world."""
 
     state: State
     timestep: Timestep
@@ -38,7 +34,7 @@ class Moment:
 
 @pytree
 class Lived:
-    """One step that was taken, as a Trace holds it; leaves (1, ...). state: the one after it."""
+    """One step as a Trace holds it; leaves (1, ...). state: the state after it."""
 
     state: State
     actions: Int32[Array, "1 N"]
@@ -48,7 +44,7 @@ class Lived:
 
 
 class Episode(NamedTuple):
-    """The first state, the steps since, and the raw key of the reset, all on the host."""
+    """An episode on the host: its first state, its steps, and the raw key of its reset."""
 
     first: State
     steps: list[Lived]
@@ -56,10 +52,9 @@ class Episode(NamedTuple):
 
 
 class Session:
-    """A person in one seat of a cast. `act` takes a step, `begin` starts the next episode; the rest says how
-    it stands.
+    """Episodes in which a person acts on one seat of a cast. `act` takes a step, `begin` starts an episode.
 
-    The seed decides everything but the person's actions: levels, who moves first, what the others do.
+    The seed determines all but the person's actions: levels, the order of moves, the actions of the others.
     """
 
     def __init__(self, cast: Cast, seat: int, seed: int):
@@ -68,18 +63,16 @@ class Session:
         self.episodes: list[Episode] = []
         self.begin()
 
-    # How it stands.
-
     @property
     def state(self) -> State:
-        """The state now, on the host, not of a batch."""
+        """The current state, on the host, not of a batch."""
         return jax.tree.map(
             lambda leaf: leaf[0], self._episode.steps[-1].state if self.t else self._episode.first
         )
 
     @property
     def t(self) -> int:
-        """Steps taken in this episode."""
+        """The number of steps taken in this episode."""
         return len(self._episode.steps)
 
     @property
@@ -89,7 +82,7 @@ class Session:
 
     @property
     def terminated(self) -> bool:
-        """Whether it ended for good, not for lack of time."""
+        """Whether the episode ended because the task did, and not because time ran out."""
         return self.t > 0 and bool(self._episode.steps[-1].outcome.terminated[0])
 
     @property
@@ -99,7 +92,7 @@ class Session:
 
     @property
     def reward(self) -> float:
-        """What the last step brought the person."""
+        """The person's reward for the last step."""
         return self._rewards(self._episode)[-1] if self.t else 0.0
 
     @property
@@ -114,20 +107,19 @@ class Session:
 
     @property
     def steps(self) -> int:
-        """Steps taken in all episodes."""
+        """The number of steps taken in all episodes."""
         return sum(len(episode.steps) for episode in self.episodes)
 
     @property
     def explains(self) -> bool:
-        """Whether trained novices can say why they did what they did: they act, and the person is none of
-        them.
-        """
+        """Whether decisions of trained novices are explained: they act, and the person is none of them."""
         return self.cast.agent is not None and self.seat not in self.spec.novices
 
     def followed(self, novice: int) -> int | None:
-        """The seat as which a trained novice acted in the last step, its own where it acted for itself.
+        """The seat that a trained novice followed in the last step; its own where it followed none.
 
-        None if the seat is not of such a novice, it can act as nobody else, or nothing was decided yet."""
+        None before the first step, for other seats, and for a novice that cannot follow others.
+        """
         if self.cast.agent is None or novice not in self.spec.novices or novice == self.seat or not self.t:
             return None
         decision = self._episode.steps[-1].decision
@@ -136,10 +128,8 @@ class Session:
         source = int(decision.source[0, self.spec.novices.index(novice)])
         return self.spec.coplayers[source - 1] if source else novice
 
-    # What happens.
-
     def begin(self) -> None:
-        """Starts another episode on a fresh level; one in which nothing was done yet is forgotten."""
+        """Starts another episode on a new level; an episode without steps is dropped."""
         number = len(self.episodes)
         self._key = jax.random.fold_in(jax.random.key(self.seed), number)
         with jax.debug_key_reuse(False):  # a replay keeps the keys that were used
@@ -150,14 +140,12 @@ class Session:
         self.episodes.append(self._episode)
 
     def prepare(self) -> None:
-        """Compiles a step, so that the first one need not wait for it."""
+        """Compiles a step, so that the first one is not delayed by it."""
         with jax.debug_key_reuse(False):
             self._game.act(self.cast.learner_state, self._moment, jnp.int32(0), self._key)
 
     def act(self, action: int) -> None:
-        """The person does this, the others act as they do, the world goes one step on; nothing once the
-        episode is over.
-        """
+        """Takes one step in which the person does this and the others act; none after the episode's end."""
         if self.ended:
             return
         with jax.debug_key_reuse(False):
@@ -167,10 +155,8 @@ class Session:
             )
         self._episode.steps.append(jax.device_get(lived))
 
-    # What is kept.
-
     def trace(self) -> Trace:
-        """All episodes in which something was done, side by side; leaves (T, B, ...). There must be one."""
+        """All episodes with steps, side by side; leaves (T, B, ...). There must be one."""
         episodes = [episode for episode in self.episodes if episode.steps]
         longest = max(len(episode.steps) for episode in episodes)
         padded = [
@@ -193,7 +179,7 @@ class Session:
         )
 
     def replay(self) -> Replay:
-        """What was done, as the viewer opens it, with what trained novices say of their decisions."""
+        """All episodes with steps as a replay, with explanations of the decisions of trained novices."""
         trace = self.trace()
         arm = f"a person as {self.spec.agents[self.seat]}"
         facts = {"experiment": self.spec.name, "arm": arm, "seed": self.seed, "step": self.cast.step}
@@ -201,13 +187,13 @@ class Session:
         return to_replay(jax.device_get(trace), self.world, self.cast.world_json, **facts, **said)
 
     def demonstrations(self) -> Demonstrations:
-        """What the person did, for learners."""
+        """The person's steps, for learners."""
         part = jax.jit(lambda trace: demonstrated(trace, self.world, (self.seat,)))(self.trace())
         who = {"seats": (self.seat,), "actors": ("person",), "seed": self.seed}
         return to_demonstrations([part], self.world, self.cast.world_json, **who)
 
     def _explained(self, trace: Trace) -> dict[str, np.ndarray]:
-        """What the trained novices say of the decisions of a trace."""
+        """The explanations of the trained novices for the decisions of a trace, by name."""
         if not self.explains:
             return {}
         key = jax.random.fold_in(jax.random.key(self.seed), EXPLAIN)
@@ -262,9 +248,7 @@ class _Game:
         return Moment(state=state, timestep=timestep, memory=memory), lived
 
     def _with_person(self, decision: Decision, action: Int32[Array, ""]) -> Decision:
-        """The novices' decision; the person's own, if that seat is a novice's, is to do this for reasons of
-        its own.
-        """
+        """The novices' decisions, with the person's action, and no values, if that seat is a novice's."""
         here: Bool[np.ndarray, " M"] = self.novices == self.seat
         return dataclasses.replace(
             decision,
@@ -285,10 +269,10 @@ def _over(outcome: Outcome) -> bool:
 
 
 def _stack(trees: Any) -> Any:
-    """Trees along a new axis of time."""
+    """Trees stacked along a new axis of time."""
     return jax.tree.map(lambda *leaves: np.stack(leaves), *trees)
 
 
 def _beside(trees: list[Any]) -> Any:
-    """Trees of one world each, leaves (T, 1, ...), as one of many worlds, on the device."""
+    """Trees with leaves (T, 1, ...) as one with leaves (T, B, ...), on the device."""
     return jax.tree.map(lambda *leaves: jnp.asarray(np.concatenate(leaves, axis=1)), *trees)

@@ -1,11 +1,12 @@
-"""The window: keys to steps of a session, and a picture of it whenever something has changed."""
+"""The window of a session: keys become steps, and the session is drawn when it has changed."""
 
 import dataclasses
 import time
 
 import pygame
 
-from socialrl.play.board import MAX_SIZE, MIN_SIZE, Look, keys_of, paint
+from socialrl.play.board import MAX_SIZE, MIN_SIZE, Look, paint
+from socialrl.play.keys import keys_of
 from socialrl.play.session import Session
 from socialrl.viewer.window import Window
 from socialrl_envs.sprites import Real
@@ -14,7 +15,7 @@ IDLE = ("stay", "done")  # actions that do nothing
 
 
 def run(session: Session, fps: Real | None, size: tuple[int, int] = (1280, 800)) -> None:
-    """Lets a person play until the window is closed."""
+    """Shows a session until the window is closed."""
     window = SessionWindow(session, fps, size)
     try:
         window.loop()
@@ -23,10 +24,10 @@ def run(session: Session, fps: Real | None, size: tuple[int, int] = (1280, 800))
 
 
 class SessionWindow(Window):
-    """A window on a session.
+    """A window that shows a session.
 
-    fps: steps per second in real time, None waits for a key at every step. In real time the key that is held
-    acts, else an action that does nothing; in a world that has none time waits for a key.
+    fps: steps per second in real time, None waits for a key at every step. In real time the action is that of
+    the held key, else one that does nothing; a world without such an action waits for a key.
     """
 
     def __init__(self, session: Session, fps: Real | None = None, size: tuple[int, int] = (1280, 800)):
@@ -35,8 +36,8 @@ class SessionWindow(Window):
         self.keys = keys_of(session.spec.actions)
         self.idle = next((i for i, name in enumerate(session.spec.actions) if name in IDLE), None)
         self.held: list[int] = []  # actions whose keys are down, the latest last
-        self.pressed: int | None = None  # in real time: what was pressed since the last step
-        self.started = 1  # episodes, with those that were forgotten
+        self.pressed: int | None = None  # in real time: the action of the last key since the last step
+        self.started = 1  # episodes, including those that were dropped
         self.draw()
 
     def shown(self) -> tuple[int, int, int, Look]:
@@ -59,7 +60,7 @@ class SessionWindow(Window):
             self.held = []
 
     def tick(self, now: Real) -> None:
-        """In real time: the step that is due; one that was missed is not made up for."""
+        """In real time: takes the step that is due; missed steps are not made up for."""
         if self.fps is None or not self.ticking or now < self.due:
             return
         action = self.held[-1] if self.held else self.idle if self.pressed is None else self.pressed
@@ -98,7 +99,7 @@ class SessionWindow(Window):
         self.look = dataclasses.replace(self.look, help=False)
 
     def _move(self, action: int) -> None:
-        """Steps now, or in real time at the next tick."""
+        """Takes a step now, or in real time at the next tick."""
         if self.fps is None:
             self.session.act(action)
             return

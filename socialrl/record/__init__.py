@@ -1,1 +1,1 @@
-"""What a run leaves behind: files that are whole or absent."""
+"""The files of runs: folders, records, checkpoints, replays and demonstrations, all written atomically."""

@@ -1,8 +1,8 @@
-"""Archives: arrays and a JSON header in one compressed .npz, written whole and read without trusting it.
+"""Archives: arrays and a JSON header in one compressed .npz, written atomically and read without trusting it.
 
-The header is the array `header`, UTF-8 text as bytes; nothing is pickled, so `numpy.load(path,
-allow_pickle=False)` opens it. What a kind of file holds is checked by whoever knows that kind:
-`replay_format.py`, `demonstrations.py`.
+The header is the array `header`, UTF-8 text as bytes. Nothing is pickled: `numpy.load(path,
+allow_pickle=False)` opens the file. The contents of each kind of file are checked in `replay_format.py` and
+`demonstrations.py`.
 """
 
 import contextlib
@@ -15,9 +15,10 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Protocol, runtime_checkable
 
 import numpy as np
+from jaxtyping import Shaped
 
 from socialrl.record.atomic import open_atomic
 from socialrl.record.safe_json import Json, read_json
@@ -26,7 +27,7 @@ from socialrl_envs.errors import SocialRLError
 MAX_BYTES = 2**30  # of all arrays together, uncompressed
 MAX_HEADER = 2**22
 MAX_ARRAYS = 128
-# What reading a damaged zip file, or an array's head in one, is known to raise.
+# What reading a damaged zip file, or the head of an array in one, is known to raise.
 DAMAGE = (
     zipfile.BadZipFile,
     zlib.error,
@@ -42,32 +43,48 @@ DAMAGE = (
     tokenize.TokenError,
 )
 
+
+@runtime_checkable
+class Readable(Protocol):
+    """What an open member of a zip file can do that is needed here."""
+
+    def read(self, size: int = -1, /) -> bytes:
+        """The next `size` bytes, or all that are left."""
+        ...
+
+
+Arrays = dict[str, Shaped[np.ndarray, "..."]]
 Layout = Mapping[str, tuple[np.dtype, tuple[int, ...]]]  # name -> dtype and shape of each array
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Kind:
-    """A kind of archive, as errors speak of it. word: e.g. "replay". origin: what to do about a foreign file.
-    smaller: what to do about one that grows too large."""
+    """A kind of archive in the words of its errors.
+
+    word: its name, e.g. "replay". origin, smaller: hints for a foreign file and for one that is too large.
+    """
 
     word: str
     origin: str
     smaller: str
 
     def foreign(self, where: str) -> SocialRLError:
-        """The error for a file that is something else."""
+        """The error for a file of another kind."""
         return SocialRLError(f"{where}: this is not a socialrl {self.word}", self.origin)
 
 
 def write(
     path: str | Path,
-    header: dict[str, Any],
-    arrays: dict[str, np.ndarray],
+    header: dict[str, Json],
+    arrays: Arrays,
     kind: Kind,
-    check: Callable[[Json, dict[str, np.ndarray], str], None],
+    check: Callable[[Json, Arrays, str], None],
 ) -> None:
-    """Writes an archive, all or nothing. check(header as it will be read, arrays, path) raises if they do not
-    fit together; nothing is written then, nor if it could not be read back."""
+    """Writes an archive atomically.
+
+    check(header, arrays, path): raises SocialRLError if they do not fit together; nothing is written then, or
+    if the file would be too large to be read.
+    """
     try:
         text = json.dumps(header, ensure_ascii=False)
     except (TypeError, ValueError) as error:
@@ -85,7 +102,7 @@ def write(
 
 
 class Reader:
-    """An archive that is open: its header first, then what its arrays say of themselves, then the arrays."""
+    """An open archive: its header, then dtypes and shapes of its arrays, then the arrays."""
 
     def __init__(self, archive: zipfile.ZipFile, kind: Kind, where: str):
         self.archive, self.kind, self.where = archive, kind, where
@@ -93,15 +110,15 @@ class Reader:
         self.header = self._header()
 
     def layout(self) -> Layout:
-        """dtype and shape of every array, none of which is read."""
+        """dtype and shape of every array, without reading one."""
         return {name: self._peek(member) for name, member in self.members.items() if name != "header"}
 
-    def arrays(self, layout: Layout) -> dict[str, np.ndarray]:
-        """The arrays of a layout that was found to be good."""
+    def arrays(self, layout: Layout) -> Arrays:
+        """The arrays of a layout that has been checked."""
         return {name: self._array(self.members[name], *facts) for name, facts in layout.items()}
 
     def _members(self) -> dict[str, zipfile.ZipInfo]:
-        """The arrays in the file by name, after their number and their sizes were found harmless."""
+        """The members of the file by name, after a check of their number and sizes."""
         infos, kind = self.archive.infolist(), self.kind
         if len(infos) > MAX_ARRAYS:
             raise SocialRLError(
@@ -133,8 +150,8 @@ class Reader:
             raise SocialRLError(f"{where}: header: it must be bytes of text, not {dtype} {shape}")
         return read_json(self._array(member, dtype, shape).tobytes(), f"{where}: header")
 
-    def _head(self, file: Any, name: str) -> tuple[np.dtype, tuple[int, ...], bool]:
-        """What an array's first bytes say of it: dtype, shape, and whether it is in Fortran's order."""
+    def _head(self, file: Readable, name: str) -> tuple[np.dtype, tuple[int, ...], bool]:
+        """dtype, shape and Fortran order of an array, from its first bytes."""
         version = np.lib.format.read_magic(file)
         if version != (1, 0):  # later ones may announce a header of 4 GiB
             raise SocialRLError(f"{self.where}: array {name} is in an unknown format {version}")
@@ -152,7 +169,7 @@ class Reader:
         return dtype, shape, fortran
 
     def _peek(self, member: zipfile.ZipInfo) -> tuple[np.dtype, tuple[int, ...]]:
-        """dtype and shape of an array, after the size of the member was found to agree with them."""
+        """dtype and shape of an array, after a check of the size of its member."""
         name = member.filename.removesuffix(".npy")
         with self.archive.open(member) as file:
             dtype, shape, _ = self._head(file, name)
@@ -164,7 +181,9 @@ class Reader:
             )
         return dtype, shape
 
-    def _array(self, member: zipfile.ZipInfo, dtype: np.dtype, shape: tuple[int, ...]) -> np.ndarray:
+    def _array(
+        self, member: zipfile.ZipInfo, dtype: np.dtype, shape: tuple[int, ...]
+    ) -> Shaped[np.ndarray, "..."]:
         with self.archive.open(member) as file:
             fortran = self._head(file, member.filename.removesuffix(".npy"))[2]
             data = file.read(
@@ -176,8 +195,11 @@ class Reader:
 
 @contextlib.contextmanager
 def reading(path: str | Path, kind: Kind) -> Iterator[Reader]:
-    """An archive open for reading. Whatever is wrong with the file, also while the block reads and checks it,
-    is a SocialRLError that names it; nothing large is allocated before `layout` was looked at."""
+    """An archive open for reading.
+
+    Any fault of the file, also one found while the block reads and checks it, is raised as a SocialRLError
+    that names it. Nothing large is allocated before the block calls `arrays`.
+    """
     try:
         with open(path, "rb") as file, zipfile.ZipFile(file) as archive:
             yield Reader(archive, kind, str(path))

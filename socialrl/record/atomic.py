@@ -1,6 +1,4 @@
-"""Files that are whole or absent: written beside their place, flushed to the disk, then moved there in one
-step.
-"""
+"""Atomic writes: a file is written under another name, flushed to the disk, and then renamed."""
 
 import contextlib
 import os
@@ -14,15 +12,14 @@ from socialrl_envs.errors import SocialRLError
 
 @contextlib.contextmanager
 def open_atomic(path: str | Path) -> Iterator[IO[bytes]]:
-    """A binary file to write into that appears at `path` when the block ends without an exception, and not
-    before.
+    """A binary file for writing that replaces `path` when the block ends without an exception.
 
-    Whatever was at `path` stays until then, and stays for good if the block raises. The folder must exist. A
-    file that is there keeps its permissions. Raises SocialRLError naming the file if it cannot be written.
+    If the block raises, `path` stays as it was. Its folder must exist. An existing file keeps its
+    permissions. Raises SocialRLError naming the file if it cannot be written.
     """
     path = Path(path)
     try:
-        target = Path(os.path.realpath(path))  # a link keeps pointing where it points
+        target = Path(os.path.realpath(path))  # the target of a link is replaced, not the link
         if target.is_dir():
             raise SocialRLError(f"{path}: cannot write this file: it is a folder", "name a file in it")
         mode = target.stat().st_mode & 0o777 if target.exists() else 0o666 & ~_umask()
@@ -46,13 +43,13 @@ def open_atomic(path: str | Path) -> Iterator[IO[bytes]]:
 
 
 def write_bytes(path: str | Path, data: bytes) -> None:
-    """Writes `data` to `path`, all or nothing."""
+    """Writes `data` to `path` atomically."""
     with open_atomic(path) as file:
         file.write(data)
 
 
 def write_text(path: str | Path, text: str) -> None:
-    """Writes `text` to `path` as UTF-8, all or nothing; line ends stay as they are."""
+    """Writes `text` to `path` as UTF-8, atomically and without changing its line ends."""
     write_bytes(path, text.encode("utf-8"))
 
 
@@ -62,14 +59,14 @@ def _cannot(path: Path, error: OSError) -> SocialRLError:
 
 
 def _umask() -> int:
-    """The permissions that new files do not get. The system offers no way to read it but to set it."""
+    """The permissions that new files do not get; they can only be read by setting them."""
     mask = os.umask(0o077)
     os.umask(mask)
     return mask
 
 
 def _sync_folder(folder: Path) -> None:
-    """Puts the new name itself on the disk, where the system lets a folder be opened."""
+    """Flushes the names in a folder to the disk, where the system allows it."""
     with contextlib.suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)
         try:

@@ -1,9 +1,9 @@
-"""Checkpoints: a pytree of arrays as an orbax folder, with a manifest that says what each leaf must be.
+"""Checkpoints: a pytree of arrays as an orbax folder, with a manifest that describes each leaf.
 
-    <step>/manifest.json   format, your metadata, CRC-32 of the files, and dtype, shape and CRC-32 of every leaf by its path
+    <step>/manifest.json   format, metadata, CRC-32 of the files; dtype, shape and CRC-32 of every leaf
     <step>/state/          the leaves, by orbax
 
-A checkpoint appears under its name only when it is whole, and gives back the very bits that were saved.
+A checkpoint gets its name only when it is complete, and restores the exact bits that were saved.
 """
 
 import json
@@ -17,7 +17,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import orbax.checkpoint as ocp
-from jaxtyping import PyTree
+from jaxtyping import PyTree, Shaped
 
 from socialrl.record.atomic import write_text
 from socialrl.record.safe_json import read_json
@@ -32,11 +32,11 @@ KEY_KINDS = {
 
 
 def save(path: Path | str, tree: PyTree, metadata: dict[str, Any] | None = None, keep: int = 2) -> Path:
-    """Writes the tree to the folder `path`, named by its step, and removes all but the `keep` latest of its
-    siblings.
+    """Writes a tree to the folder `path`, named by its step; returns the absolute path.
 
-    Leaves are arrays of any dtype (typed PRNG keys too) or Python numbers; metadata is JSON. Raises
-    SocialRLError if something that is not a checkpoint is in the way.
+    Leaves are arrays of any dtype, including typed PRNG keys, or Python numbers; metadata is JSON. keep: how
+    many of the latest checkpoints beside it are kept. Raises SocialRLError if `path` exists and is not a
+    checkpoint.
     """
     path = Path(path).absolute()
     if not path.name.isdigit():
@@ -73,19 +73,17 @@ def save(path: Path | str, tree: PyTree, metadata: dict[str, Any] | None = None,
 
 
 def restore(path: Path | str, template: PyTree) -> tuple[PyTree, dict[str, Any]]:
-    """The saved tree, in the structure of `template`, and its metadata.
+    """The saved tree in the structure of `template`, and its metadata.
 
-    template: a tree with the same leaves (arrays, or `jax.eval_shape`'s answer); its values are not used.
-    Raises SocialRLError naming the folder and what differs, if it is truncated, foreign, or of another state.
+    template: a tree with the same leaves, arrays or the result of `jax.eval_shape`; its values are not used.
+    Raises SocialRLError naming the folder and the difference if it is truncated, foreign, or of another tree.
     """
     path = Path(path).absolute()
     manifest = _manifest(path)
     wanted = _named(template)
     _compare(path, manifest["leaves"], {name: _facts(leaf) for name, leaf in wanted.items()})
     if "files" in manifest and _files(path / "state") != manifest["files"]:
-        raise _damaged(
-            path, "its files are not those that were saved"
-        )  # orbax says so less clearly, from many threads
+        raise _damaged(path, "its files are not those that were saved")  # orbax is less clear about this
     stored = _read_state(path)
     leaves = []
     for name, like in wanted.items():
@@ -119,7 +117,7 @@ def latest(folder: Path | str) -> Path | None:
 
 
 def _named(tree: PyTree) -> dict[str, Any]:
-    """Leaf by its path in the tree, e.g. ".params['torso'][0]"."""
+    """The leaves by their path in the tree, e.g. ".params['torso'][0]"."""
     return {
         jax.tree_util.keystr(path) or "(root)": leaf
         for path, leaf in jax.tree_util.tree_leaves_with_path(tree)
@@ -132,22 +130,23 @@ def _is_key(leaf: Any) -> bool:
     )
 
 
-def _array(leaf: Any) -> np.ndarray:
-    """The numbers of a leaf, on the host; a copy, so that later donation of a buffer cannot touch it."""
+def _array(leaf: Any) -> Shaped[np.ndarray, "..."]:
+    """A leaf as an array on the host; a copy, which later donation of the buffer does not change."""
     return np.array(jax.random.key_data(leaf) if _is_key(leaf) else leaf)
 
 
 def _facts(leaf: Any) -> dict[str, Any]:
-    """What must agree between a leaf and what is restored into it: dtype, shape, and the PRNG of a key."""
+    """What a restored leaf must have in common with the template's: dtype, shape, and the PRNG of a key."""
     if _is_key(leaf):
         data = jax.eval_shape(jax.random.key_data, leaf)
         return {"dtype": str(data.dtype), "shape": list(data.shape), "key": str(leaf.dtype)}
-    like = leaf if hasattr(leaf, "dtype") else np.asarray(leaf)
+    shaped = isinstance(leaf, jax.Array | jax.ShapeDtypeStruct | np.ndarray | np.generic)
+    like = leaf if shaped else np.asarray(leaf)
     return {"dtype": str(like.dtype), "shape": list(like.shape)}
 
 
-def _leaf(array: np.ndarray, facts: dict[str, Any], like: Any) -> Any:
-    """The array as the kind of leaf that the template has in its place."""
+def _leaf(array: Shaped[np.ndarray, "..."], facts: dict[str, Any], like: Any) -> Any:
+    """The array as the same kind of leaf as the template's."""
     if "key" in facts:
         return jax.random.wrap_key_data(jnp.asarray(array), impl=KEY_KINDS[facts["key"]])
     if isinstance(like, bool | int | float | complex):
@@ -155,12 +154,12 @@ def _leaf(array: np.ndarray, facts: dict[str, Any], like: Any) -> Any:
     return array if isinstance(like, np.ndarray | np.generic) else jnp.asarray(array)
 
 
-def _crc(array: np.ndarray) -> int:
+def _crc(array: Shaped[np.ndarray, "..."]) -> int:
     return zlib.crc32(np.ascontiguousarray(array).tobytes())
 
 
 def _files(folder: Path) -> dict[str, int]:
-    """CRC-32 of every file in a folder, by its path in there."""
+    """The CRC-32 of every file in a folder, by its path within it."""
     found = sorted(file for file in folder.rglob("*") if file.is_file())
     return {file.relative_to(folder).as_posix(): zlib.crc32(file.read_bytes()) for file in found}
 
@@ -170,7 +169,7 @@ def _remove(folder: Path) -> None:
 
 
 def _swap(new: Path, path: Path) -> None:
-    """Puts the finished folder in its place; an older one there goes only then."""
+    """Renames the finished folder to its name, and then removes the older one of that name."""
     old = path.with_name(f".{path.name}.old")
     _remove(old)
     if path.exists():
@@ -181,7 +180,7 @@ def _swap(new: Path, path: Path) -> None:
 
 def _damaged(path: Path, why: str) -> SocialRLError:
     return SocialRLError(
-        f"{path}: damaged checkpoint: {why}", "delete this folder to go on from the checkpoint before it"
+        f"{path}: damaged checkpoint: {why}", "delete this folder to continue from the checkpoint before it"
     )
 
 

@@ -64,7 +64,7 @@ class Demonstrations:
     """
 
     steps: Demonstration
-    world: dict[str, Any]
+    world: dict[str, Json]
     agents: tuple[str, ...]
     seats: tuple[str, ...]
     actors: tuple[str, ...]
@@ -95,7 +95,7 @@ class Demonstrations:
 
 
 def write_demonstrations(path: str | Path, demonstrations: Demonstrations) -> None:
-    """Writes a file, all or nothing. Raises SocialRLError if its parts do not fit together, or are too large."""
+    """Writes a file atomically. Raises SocialRLError if its parts do not fit together or are too large."""
     facts = {key: value for key, value in vars(demonstrations).items() if key != "steps"}
     arrays = {name: np.asarray(array) for name, array in vars(demonstrations.steps).items()}
     archive.write(path, {"format": FORMAT, "version": VERSION, **facts}, arrays, KIND, _check)
@@ -128,7 +128,7 @@ def size_in_bytes(steps: int, episodes: int, seats: int, obs_shape: Sequence[int
     return one * steps * episodes * seats
 
 
-def _check(header: Json, arrays: dict[str, np.ndarray], where: str) -> None:
+def _check(header: Json, arrays: archive.Arrays, where: str) -> None:
     found = _check_header(header, where)
     _check_layout(found, {name: (array.dtype, array.shape) for name, array in arrays.items()}, where)
     _check_values(arrays, len(found["actions"]), where)
@@ -159,7 +159,7 @@ def _check_layout(header: dict[str, Any], layout: archive.Layout, where: str) ->
     )
 
 
-def _check_values(arrays: dict[str, np.ndarray], actions: int, where: str) -> None:
+def _check_values(arrays: archive.Arrays, actions: int, where: str) -> None:
     schema.check_range("action", arrays["action"], 0, actions - 1, where)
     schema.check_range("discount", arrays["discount"], 0, 1, where)
     for name in ("last", "present"):

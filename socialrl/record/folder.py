@@ -8,23 +8,19 @@ config is refused.
 import contextlib
 import importlib.metadata
 import json
-import os
 import platform
-import socket
-from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from socialrl.config import RUN_FORMAT, RUN_VERSION, read_run_config
+from socialrl.record import lock
 from socialrl.record.atomic import write_text
 from socialrl_envs.errors import SocialRLError
 
-LOCK = ".lock"
-
 
 class RunFolder:
-    """A run folder that this process has locked; `release` (or leaving `with`) unlocks it."""
+    """A run folder that is locked by this process, until `release` or the end of a `with` block."""
 
     def __init__(self, path: Path, config: dict[str, Any]):
         self.path = path
@@ -32,37 +28,35 @@ class RunFolder:
 
     @property
     def metrics(self) -> Path:
-        """One JSON line per record."""
+        """The file of records, one JSON line each."""
         return self.path / "metrics.jsonl"
 
     @property
     def timing(self) -> Path:
-        """One JSON line per chunk: seconds, rate, memory."""
+        """The file of timings, one JSON line per chunk: seconds, rate, memory."""
         return self.path / "timing.jsonl"
 
     @property
     def summary(self) -> Path:
-        """Final numbers of every arm, JSON."""
+        """The file of the final numbers of every arm, JSON."""
         return self.path / "summary.json"
 
     @property
     def report(self) -> Path:
-        """The page with the figures."""
+        """The report, an HTML page."""
         return self.path / "report.html"
 
     def checkpoints(self, arm: str) -> Path:
-        """The folder of an arm's checkpoints, one per step."""
+        """The folder of an arm's checkpoints, one folder per step."""
         return self.path / "checkpoints" / arm
 
     def replay(self, arm: str, seed: int) -> Path:
-        """The recorded episodes of one seed of an arm."""
+        """The replay of one seed of an arm."""
         return self.path / "replays" / f"{arm}-seed{seed}.npz"
 
     def release(self) -> None:
-        """Unlocks the folder; a lock that is not this process's stays."""
-        owner = _read_lock(self.path / LOCK)
-        if owner is not None and owner[:2] == _self()[:2]:
-            (self.path / LOCK).unlink(missing_ok=True)
+        """Unlocks the folder, unless the lock is another process's."""
+        lock.release(self.path)
 
     def __enter__(self) -> "RunFolder":
         return self
@@ -81,10 +75,11 @@ def create(
     device: str = "",
     command: str = "",
 ) -> RunFolder:
-    """A new run folder with its config.json, locked: `out`, or the next number under `base/<experiment's
-    name>`.
+    """A new, locked run folder with its config.json.
 
-    experiment: `config.to_json(...)`. Raises SocialRLError if `out` holds anything already.
+    out: its path; None takes the next number under `base/<name of the experiment>`. experiment: by
+    `config.to_json(...)`. device, command: recorded in the config. Raises SocialRLError if `out` is not
+    empty.
     """
     if out is None:
         path = _next_number(Path(base) / experiment["name"])
@@ -92,8 +87,8 @@ def create(
         path = Path(out)
         _refuse_content(path)
         path.mkdir(parents=True, exist_ok=True)
-    _lock(path)
-    if out is not None and any(entry.name != LOCK for entry in path.iterdir()):
+    lock.take(path)
+    if out is not None and any(entry.name != lock.LOCK for entry in path.iterdir()):
         _unlock_and_refuse(path)
     config = {
         "format": RUN_FORMAT,
@@ -123,7 +118,7 @@ def resume(path: Path | str, experiment: dict[str, Any] | None = None) -> RunFol
             f"{path}: run of another config: {key} is {there} there, {here} here",
             "resume with its settings, or start a new run",
         )
-    _lock(path)
+    lock.take(path)
     return RunFolder(path, config)
 
 
@@ -147,15 +142,16 @@ def read_config(path: Path | str) -> dict[str, Any]:
 
 
 def versions() -> dict[str, str]:
-    """Versions of what a result may depend on."""
+    """The versions of socialrl, jax, numpy and Python."""
     return {name: importlib.metadata.version(name) for name in ("socialrl", "jax", "numpy")} | {
         "python": platform.python_version()
     }
 
 
 def first_difference(there: Any, here: Any, path: str = "") -> tuple[str, str, str] | None:
-    """The first key in which two experiments differ, and both values: ("psiphi.learner.lr", "0.001",
-    "0.0003").
+    """The first key in which two experiments differ, and both values; None if they are equal.
+
+    For example ("psiphi.learner.lr", "0.001", "0.0003").
     """
     if isinstance(there, dict) and isinstance(here, dict):
         for key in [*there, *(key for key in here if key not in there)]:
@@ -179,7 +175,7 @@ def first_difference(there: Any, here: Any, path: str = "") -> tuple[str, str, s
 
 
 class _Missing:
-    """Stands for the value of a key that is not there."""
+    """The value of a key that is missing."""
 
 
 def _short(value: Any) -> str:
@@ -204,7 +200,7 @@ def _numbers(folder: Path) -> dict[int, Path]:
 
 
 def _next_number(folder: Path) -> Path:
-    """Makes and returns the folder of the next free number; two processes never get the same one."""
+    """A new folder of the next free number; two processes never get the same one."""
     folder.mkdir(parents=True, exist_ok=True)
     while True:
         path = folder / f"{max(_numbers(folder), default=0) + 1:03d}"
@@ -214,100 +210,20 @@ def _next_number(folder: Path) -> Path:
 
 
 def _refuse_content(path: Path) -> None:
-    """Raises unless the path is free or an empty folder."""
+    """Raises SocialRLError unless the path does not exist or is an empty folder."""
     if path.is_file():
         raise SocialRLError(f"{path}: a file, where a run folder should be made", "choose another --out")
     if not path.is_dir() or not any(path.iterdir()):
         return
     if (path / "config.json").exists():
         read_config(path)
-        _refuse_in_use(path)
+        lock.refuse_in_use(path)
         raise SocialRLError(
-            f"{path}: holds a run already", f"go on with it by --resume {path}, or choose another --out"
+            f"{path}: holds a run already", f"continue it by --resume {path}, or choose another --out"
         )
     raise SocialRLError(f"{path}: not empty and not a run folder", "choose another --out")
 
 
 def _unlock_and_refuse(path: Path) -> None:
-    (path / LOCK).unlink(missing_ok=True)
+    (path / lock.LOCK).unlink(missing_ok=True)
     _refuse_content(path)
-
-
-def _self() -> list[str]:
-    """What a lock says of its owner: process, machine, and when the process began (process numbers come
-    back).
-    """
-    return [str(os.getpid()), socket.gethostname(), _began(os.getpid())]
-
-
-def _began(pid: int) -> str:
-    """The start of a process in clock ticks since boot, "" where the system does not tell."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
-    except (OSError, IndexError):
-        return ""
-
-
-def _read_lock(file: Path) -> list[str] | None:
-    """Lines of a lock (process, machine, start), None if there is none."""
-    try:
-        lines = file.read_text(encoding="utf-8").split()
-    except FileNotFoundError:
-        return None
-    return [*lines, "", "", ""][:3]
-
-
-def _alive(owner: list[str]) -> bool:
-    """Whether the owner of a lock may still be writing; on another machine it counts as alive, for nobody can
-    tell.
-    """
-    pid, host, began = owner
-    if host and host != socket.gethostname():
-        return True
-    if not pid.isdigit() or int(pid) == 0:
-        return False
-    if os.name != "posix":
-        return True
-    try:
-        os.kill(int(pid), 0)
-    except (ProcessLookupError, OverflowError):
-        return False
-    except PermissionError:
-        pass
-    return not began or began == _began(int(pid))
-
-
-def _refuse_in_use(path: Path) -> None:
-    owner = _read_lock(path / LOCK)
-    if owner is not None and _alive(owner):
-        where = f"process {owner[0]}" + (
-            f" on {owner[1]}" if owner[1] != socket.gethostname() and owner[1] else ""
-        )
-        raise SocialRLError(
-            f"{path}: in use by {where}", f"wait for it, or delete {path / LOCK} if it is gone"
-        )
-
-
-def _lock(path: Path) -> None:
-    """Takes the folder for this process, also from a process that is dead; raises SocialRLError if it is in
-    use.
-    """
-    with _one_at_a_time(path):
-        _refuse_in_use(path)
-        write_text(path / LOCK, "\n".join(_self()) + "\n")
-
-
-@contextlib.contextmanager
-def _one_at_a_time(path: Path) -> Iterator[None]:
-    """Keeps two processes from taking the same folder at the same moment, where the system has `flock`."""
-    try:
-        import fcntl
-    except ImportError:
-        yield
-        return
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)

@@ -1,4 +1,4 @@
-"""Records as JSON lines: appended one by one, readable after a crash, and the same bits after a resumed run."""
+"""Records as JSON lines: appended one by one, readable after a crash, bit-equal after a resumed run."""
 
 import json
 import math
@@ -10,14 +10,12 @@ from typing import Any
 import numpy as np
 
 from socialrl.record.atomic import write_text
-from socialrl.record.safe_json import read_json
+from socialrl.record.safe_json import Json, read_json
 from socialrl_envs.errors import SocialRLError
 
 
-def plain(value: Any) -> Any:
-    """A value as JSON holds it: arrays of any library become lists, NaN and infinities null, float32 its
-    shortest decimal.
-    """
+def plain(value: object) -> Json:
+    """A value as JSON can hold it: arrays as lists, NaN and infinities as null, float32 as short decimals."""
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -37,7 +35,7 @@ def plain(value: Any) -> Any:
 
 
 def _read(path: Path) -> tuple[list[dict[str, Any]], list[str], bool]:
-    """The records, their lines (ends included), and whether a torn last line was left out."""
+    """The records, their lines with line ends, and whether an incomplete last line was left out."""
     text = path.read_bytes().decode("utf-8", errors="replace") if path.exists() else ""
     records, lines = [], text.splitlines(keepends=True)
     for number, line in enumerate(lines, start=1):
@@ -56,21 +54,20 @@ def _read(path: Path) -> tuple[list[dict[str, Any]], list[str], bool]:
     return records, lines, False
 
 
-def _line(record: Mapping[str, Any]) -> str:
+def _line(record: Mapping[str, object]) -> str:
     return json.dumps(plain(record), allow_nan=False) + "\n"
 
 
 def read_records(path: Path | str) -> list[dict[str, Any]]:
-    """All whole records of a file, none if there is no file; a torn last line, left by a crash, is passed
-    over.
+    """All records of a file, without an incomplete last line as a crash leaves it; none if there is no file.
 
-    Raises SocialRLError naming file and line if another line is broken.
+    Raises SocialRLError naming file and line if any other line is not a record.
     """
     return _read(Path(path))[0]
 
 
 class Records:
-    """A file of JSON lines that grows, e.g. metrics.jsonl. Opening it drops a last line that a crash tore."""
+    """A growing file of JSON lines, e.g. metrics.jsonl. An incomplete last line is removed on opening."""
 
     def __init__(self, path: Path | str):
         self.path = Path(path)
@@ -78,8 +75,8 @@ class Records:
         if torn:
             write_text(self.path, "".join(lines))
 
-    def append(self, record: Mapping[str, Any]) -> None:
-        """Adds one record in one write and waits until it is on the disk."""
+    def append(self, record: Mapping[str, object]) -> None:
+        """Appends one record in one write and flushes it to the disk."""
         file = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
         try:
             data = _line(record).encode()
@@ -90,15 +87,14 @@ class Records:
             os.close(file)
 
     def records(self) -> list[dict[str, Any]]:
-        """All records so far."""
+        """All records in the file."""
         return read_records(self.path)
 
     def truncate_after(self, arm: str, step: int, drop_kinds: tuple[str, ...] = ()) -> None:
-        """Forgets what `arm` recorded past `step`, and all its records of `drop_kinds`, in one atomic
-        rewrite.
+        """Removes the records of `arm` after `step`, and all its records of `drop_kinds`, in one write.
 
-        With each record written before the checkpoint of its step, a resumed run then leaves the same file as
-        one that was never interrupted.
+        As each record is written before the checkpoint of its step, a resumed run then leaves the same file
+        as an uninterrupted one.
         """
         records, lines, _ = _read(self.path)
         keep = [
@@ -107,10 +103,8 @@ class Records:
         if not all(keep):
             write_text(self.path, "".join(line for line, kept in zip(lines, keep, strict=True) if kept))
 
-    def replace(self, arm: str, kind: str, records: Sequence[Mapping[str, Any]]) -> None:
-        """Puts these in the place of all that `arm` recorded of a kind, at the end of the file, in one atomic
-        rewrite.
-        """
+    def replace(self, arm: str, kind: str, records: Sequence[Mapping[str, object]]) -> None:
+        """Replaces all records of `arm` of a kind by these, at the end of the file, in one atomic write."""
         before, lines, _ = _read(self.path)
         kept = [
             line

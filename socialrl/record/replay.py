@@ -49,9 +49,9 @@ class Replay:
     State t of an episode is before its step t; the last state follows its last step.
 
     sources: "self" and then whom a novice may follow; source_seats: the seat of each, None for "self".
-    source: whom a novice followed in a step, an index into `sources`. values: the value of each action to the novice
-    by each source, NaN where there is none; value_unit: whether these are in units of reward or logits of a
-    policy, None where that was not recorded.
+    source: whom a novice followed in a step, an index into `sources`. values: the value of each action to the
+    novice by each source, NaN where there is none; value_unit: whether these are in units of reward or logits
+    of a policy, None where that was not recorded.
     movement, view, colours: how the world is drawn, see `socialrl_envs.picture` and
     `socialrl_envs.visibility`. notes, kinds: of every cell in every state, as in Picture; None for the
     defaults.
@@ -63,7 +63,7 @@ class Replay:
     per step, if it acts as its source would; 255 in the most likely cell.
     """
 
-    world: dict[str, Any]
+    world: dict[str, Json]
     agents: tuple[str, ...]
     novices: tuple[int, ...]
     sources: tuple[str, ...]
@@ -246,7 +246,7 @@ def save(path: str | Path, replay: Replay) -> None:
     archive.write(path, _header(replay), flat, form.KIND, _check)
 
 
-def _check(header: Json, arrays: dict[str, np.ndarray], where: str) -> None:
+def _check(header: Json, arrays: archive.Arrays, where: str) -> None:
     current = form.check_header(header, where)
     form.check_layout(current, {name: (a.dtype, a.shape) for name, a in arrays.items()}, where)
     form.check_values(arrays, where)
@@ -277,7 +277,7 @@ def _fields(header: Mapping[str, Any]) -> dict[str, Any]:
     return own | {"view": ViewSpec(**header["view"]), "colours": tuple(rgb)}
 
 
-def _pop(arrays: dict[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
+def _pop(arrays: archive.Arrays, prefix: str) -> archive.Arrays:
     """Takes the arrays of a group out, by their names without the prefix."""
     return {name.removeprefix(prefix): arrays.pop(name) for name in list(arrays) if name.startswith(prefix)}
 

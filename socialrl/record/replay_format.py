@@ -15,7 +15,7 @@ from typing import Any, get_args
 import numpy as np
 
 from socialrl.record import schema
-from socialrl.record.archive import Kind, Layout
+from socialrl.record.archive import Arrays, Kind, Layout
 from socialrl.record.replay_versions import table_of, upgraded
 from socialrl.record.safe_json import Json
 from socialrl_envs.errors import SocialRLError, nearest
@@ -60,7 +60,7 @@ OPTIONAL: dict[str, tuple[str, str]] = {
 LEVEL, START = "level_", "start_"
 
 
-def _is_view(value: Any) -> bool:
+def _is_view(value: object) -> bool:
     """Whether a header's value holds the fields of a ViewSpec that can be."""
     if not isinstance(value, dict) or value.keys() != {"kind", "size", "occlusion"}:
         return False
@@ -74,7 +74,7 @@ def _is_view(value: Any) -> bool:
     return size <= 255
 
 
-def _is_colours(value: Any) -> bool:
+def _is_colours(value: object) -> bool:
     return isinstance(value, list) and all(isinstance(one, str) and HEX.fullmatch(one) for one in value)
 
 
@@ -156,7 +156,7 @@ def check_layout(header: Mapping[str, Any], layout: Layout, where: str) -> None:
     )
 
 
-def check_values(arrays: Mapping[str, np.ndarray], where: str) -> None:
+def check_values(arrays: Arrays, where: str) -> None:
     """Raises SocialRLError if an entry is out of its range. The arrays must have passed `check_layout`."""
     height, width = arrays["tiles"].shape[2:]
     sources, actions = arrays["values"].shape[3:]

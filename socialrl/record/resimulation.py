@@ -1,5 +1,4 @@
-"""Does the code of a world still do what a replay shows? Its actions and keys are played again and the states
-compared.
+"""Re-simulation: the recorded actions and keys of a replay are run again and the states are compared.
 
     verdict = resimulate(load("runs/coin_grid/001/replays/psiphi-seed0.npz"))
     verdict.same, verdict.text          # True, "re-simulated: as recorded"
@@ -25,16 +24,17 @@ from socialrl.record.replay import Replay
 from socialrl_envs.errors import SocialRLError
 from socialrl_envs.types import State, World
 
-CHUNK = 256  # steps that are compiled as one; a longer episode goes through several times
-# What building a world from an old or strange header, or stepping it with arrays of other shapes, is known to
-# raise.
+CHUNK = 256  # steps per compiled call; a longer episode takes several
+# What building a world from an old or unknown config, or stepping it with arrays of other shapes, may raise.
 MISFIT = (SocialRLError, TypeError, ValueError, KeyError, AttributeError, IndexError, OSError)
 
 
 @dataclasses.dataclass(frozen=True)
 class Verdict:
-    """same: None if the replay cannot be played again. differs: the first (episode, state) that came out
-    otherwise.
+    """The result of a re-simulation.
+
+    same: whether all states are equal; None if the replay has no checksums. text: the result in words.
+    differs: the first (episode, state) that is different.
     """
 
     same: bool | None
@@ -43,15 +43,13 @@ class Verdict:
 
 
 def fields(state: State) -> dict[str, Any]:
-    """The arrays of a state by name, parts of parts with a point between: `numbers.density`."""
+    """The arrays of a state by name, e.g. `seats.position`."""
     flat, _ = jax.tree_util.tree_flatten_with_path(state)
-    return {
-        ".".join(str(getattr(k, "name", getattr(k, "key", k))) for k in path): leaf for path, leaf in flat
-    }
+    return {jax.tree_util.keystr(path, simple=True, separator="."): leaf for path, leaf in flat}
 
 
 def checksums(states: dict[str, Shaped[np.ndarray, "T ..."]]) -> UInt32[np.ndarray, " T"]:
-    """One number per state, from the fields of states one after the other."""
+    """The checksum of every state, from the fields of consecutive states."""
     exact = [np.ascontiguousarray(states[name]) for name in sorted(states) if states[name].dtype.kind != "f"]
     result = np.zeros(len(next(iter(states.values()))), np.uint32)
     for t in range(len(result)):
@@ -63,7 +61,7 @@ def checksums(states: dict[str, Shaped[np.ndarray, "T ..."]]) -> UInt32[np.ndarr
 
 
 def resimulate(replay: Replay) -> Verdict:
-    """Plays every episode again from its first state, with the recorded actions and keys, and compares."""
+    """Runs every episode again from its first state, with the recorded actions and keys, and compares."""
     if replay.checksum is None or replay.step_key is None or not replay.start:
         return Verdict(None, "recorded without checksums: shown as recorded")
     try:
@@ -78,7 +76,8 @@ def resimulate(replay: Replay) -> Verdict:
                     False, f"{text} (episode {episode + 1} differs from step {where[1]} on)", where
                 )
     except MISFIT:
-        return Verdict(False, f"this version cannot build this {replay.world['name']}: shown as recorded")
+        name = replay.world["name"]
+        return Verdict(False, f"{name} is not installed here, or has other settings: shown as recorded")
     return Verdict(True, "re-simulated: as recorded")
 
 
@@ -109,7 +108,7 @@ def _world(config: str) -> tuple[World, Callable[..., State], State]:
 
 
 def _episode(built: Any, replay: Replay, episode: int) -> UInt32[np.ndarray, " states"]:
-    """The checksums of an episode that is played again."""
+    """The checksums of an episode that is run again."""
     _, run, shape = built
     wanted = fields(shape)
     start = {name: replay.start[name][episode] for name in wanted}

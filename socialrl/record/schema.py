@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from jaxtyping import Bool, Shaped
 
 from socialrl.record.archive import Kind, Layout
 from socialrl.record.safe_json import Json
@@ -22,11 +23,11 @@ Keys = Mapping[str, tuple[Callable[[Any], bool], str]]
 Arrays = Mapping[str, tuple[str, str]]
 
 
-def is_name(value: Any) -> bool:
+def is_name(value: object) -> bool:
     return isinstance(value, str) and 0 < len(value) <= MAX_NAME and value.isprintable()
 
 
-def is_names(value: Any) -> bool:
+def is_names(value: object) -> bool:
     return (
         isinstance(value, list)
         and len(value) > 0
@@ -35,23 +36,24 @@ def is_names(value: Any) -> bool:
     )
 
 
-def is_count(value: Any) -> bool:
+def is_count(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**53
 
 
-def is_counts(value: Any) -> bool:
+def is_counts(value: object) -> bool:
     return isinstance(value, list) and all(map(is_count, value))
 
 
-def is_number(value: Any) -> bool:
+def is_number(value: object) -> bool:
     return (
         isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e30
     )  # False for NaN
 
 
-def is_matrix(value: Any) -> bool:
-    rows = isinstance(value, list) and all(isinstance(row, list) for row in value)
-    return rows and all(is_number(x) for row in value for x in row)
+def is_matrix(value: object) -> bool:
+    if not isinstance(value, list) or not all(isinstance(row, list) for row in value):
+        return False
+    return all(is_number(x) for row in value for x in row)
 
 
 # Entries that several tables share.
@@ -143,7 +145,7 @@ def check_sizes(sizes: Mapping[str, int], words: Mapping[str, str], where: str) 
             raise SocialRLError(f"{where}: it has no {word}")
 
 
-def check_range(name: str, array: np.ndarray, low: Real, high: Real, where: str) -> None:
+def check_range(name: str, array: Shaped[np.ndarray, "..."], low: Real, high: Real, where: str) -> None:
     """Raises SocialRLError if an entry is outside low..high, NaN included."""
     ends = [array.min(), array.max()] if array.size else []
     for end in ends:
@@ -151,7 +153,7 @@ def check_range(name: str, array: np.ndarray, low: Real, high: Real, where: str)
             raise SocialRLError(f"{where}: array {name} holds {end}, it must be in {low}..{high}")
 
 
-def check_bools(name: str, array: np.ndarray, where: str) -> None:
+def check_bools(name: str, array: Bool[np.ndarray, "..."], where: str) -> None:
     """Raises SocialRLError if a bool array holds a byte other than 0 and 1, as one from a file may."""
     if array.view(np.uint8).max(initial=0) > 1:
         raise SocialRLError(f"{where}: array {name} holds something that is neither true nor false")

@@ -1,20 +1,22 @@
-"""The viewer: recorded files in a window, or as pictures without one. It reads files and `socialrl_envs`,
-never a learner.
+"""The viewer: replays in a window, or exported as pictures. It reads files and runs no learner.
 
     socialrl.viewer.view([Path("runs/coin_grid/001")])
     socialrl.viewer.export("psiphi-seed0.npz", Path("out.gif"))
 
-pygame and pillow are imported when one of these is called, and are the extra `view` of the package.
+pygame and pillow, the extra `view` of the package, are imported when one of these is called.
 """
 
 import importlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Unpack
 
 from socialrl_envs.errors import SocialRLError
 from socialrl_envs.sprites import Real
+
+if TYPE_CHECKING:
+    from socialrl.viewer.scene import SceneOptions
 
 os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
 
@@ -30,10 +32,10 @@ def _needs(*modules: str) -> None:
 
 
 def view(paths: Sequence[Path | str], size: tuple[int, int] = (1280, 800), theme: str = "light") -> None:
-    """Opens replays, or the replays of run folders, in a window until it is closed.
+    """Shows replays, or the replays of run folders, in a window until it is closed.
 
-    Raises SocialRLError if there is no replay, a file is not a replay, there is no display, or pygame is
-    missing.
+    size: of the window, in pixels. theme: "light" or "dark". Raises SocialRLError if there is no replay, a
+    file is not a replay, there is no display, or pygame is missing.
     """
     _needs("pygame", "PIL")
     from socialrl.viewer.app import run
@@ -49,13 +51,14 @@ def export(
     size: tuple[int, int] = (1280, 800),
     fps: Real = 8,
     theme: str = "light",
-    **options: Any,
+    **options: "Unpack[SceneOptions]",
 ) -> None:
-    """Writes an episode as .gif, .mp4 or (without an ending) a folder of pictures, or one step of it (the
-    first if `step` is None) as .png; needs no display. An .mp4 needs the extra `mp4`.
+    """Writes an episode to a file as the window shows it; needs no display.
 
-    What it shows is what the window shows; of a run folder it takes the first replay in which another agent
-    is followed. Raises SocialRLError for another ending, or an episode or step that is not there.
+    path: a replay, or a run folder, of which the first replay is taken in which another agent is followed.
+    out: ends in .gif, .mp4 (which needs the extra `mp4`), .png for one step (`step`, or the first), or in
+    nothing for a folder of pictures. fps: steps per second.
+    Raises SocialRLError for another ending, or an episode or step that does not exist.
     """
     _needs("pygame", "PIL")
     from socialrl.viewer.exporting import write

@@ -1,4 +1,4 @@
-"""The window: events to scenes, scenes to frames. It draws only when something has changed."""
+"""The window of the viewer: events change the scene, and the scene is drawn when it has changed."""
 
 import contextlib
 import dataclasses
@@ -13,6 +13,7 @@ from socialrl.viewer import files
 from socialrl.viewer.commands import press
 from socialrl.viewer.frame import MAX_SIZE, MIN_SIZE, Layout, layout, paint
 from socialrl.viewer.paint import find_theme
+from socialrl.viewer.panel import click_panel, shown
 from socialrl.viewer.panels import panels
 from socialrl.viewer.scene import Scene
 from socialrl.viewer.window import Window
@@ -35,10 +36,8 @@ def run(paths: list[Path], size: tuple[int, int] = (1280, 800), theme: str = "li
 
 
 def _check(replays: tuple[Replay, ...]) -> None:
-    """Posts what became of each replay, one after the other, until the window is closed."""
-    from socialrl.record.resimulation import (
-        resimulate,
-    )  # brings jax, which opening a window need not wait for
+    """Posts an event with the result of the re-simulation of each replay, until the window is closed."""
+    from socialrl.record.resimulation import resimulate  # imports jax, for which the window does not wait
 
     for which, replay in enumerate(replays):
         text = resimulate(replay).text
@@ -49,7 +48,7 @@ def _check(replays: tuple[Replay, ...]) -> None:
 
 
 class App(Window):
-    """A window that shows a scene."""
+    """A window that shows a Scene and changes it by events."""
 
     def __init__(self, scene: Scene, size: tuple[int, int] = (1280, 800)):
         hint = "--export out.gif or --export out.png works without one"
@@ -72,7 +71,7 @@ class App(Window):
         return layout(self.size, self.scene)
 
     def handle(self, event: pygame.event.Event) -> None:
-        """Changes the scene as the event says."""
+        """Changes the scene by one event."""
         super().handle(event)
         if event.type == pygame.KEYDOWN:
             self._press(event)
@@ -89,7 +88,7 @@ class App(Window):
             self.scene = dataclasses.replace(self.scene, verdicts=tuple(sorted(known.items())))
 
     def check(self) -> None:
-        """Plays all replays again in the background; what comes of it arrives as events."""
+        """Re-simulates all replays in the background; the results arrive as events."""
         threading.Thread(target=_check, args=(self.scene.replays,), daemon=True).start()
 
     @property
@@ -97,7 +96,7 @@ class App(Window):
         return self.scene.playing
 
     def tick(self, now: Real) -> None:
-        """Plays the steps that are due; one that was missed for long is not made up for."""
+        """Plays the steps that are due; after a long delay it goes on from now."""
         if not self.ticking:
             return
         pause = 1 / self.scene.speed
@@ -123,8 +122,8 @@ class App(Window):
     def _click(self, point: tuple[int, int]) -> None:
         where, window = self.layout, pygame.Rect((0, 0), self.size)
         for overlay in panels("overlay"):
-            if overlay.is_open(self.scene):
-                self._show(overlay.click(window, self.scene, point))
+            if shown(overlay, self.scene):
+                self._show(click_panel(overlay, window, self.scene, point))
                 return
         if where.head.collidepoint(point):
             self.scene = dataclasses.replace(self.scene, picker=True)
@@ -136,10 +135,9 @@ class App(Window):
                 self.scene = dataclasses.replace(self.scene, tab=number)
         for pane, board in zip(self.scene.panes, where.boards, strict=True):
             for panel in panels("main"):
-                if hasattr(panel, "click") and board.collidepoint(point):
-                    self.scene = self.scene.of_seat(
-                        min(panel.click(board, pane, point).chosen, len(self.scene.replay.agents) - 1)
-                    )
+                if board.collidepoint(point):
+                    chosen = click_panel(panel, board, pane, point).chosen
+                    self.scene = self.scene.of_seat(min(chosen, len(self.scene.replay.agents) - 1))
 
     def _scrub(self, x: Real) -> None:
         self.scene = self.scene.at(self.layout.timeline.step_at(x, self.scene.steps))

@@ -1,10 +1,10 @@
-"""Pictures in files: an episode as GIF, MP4 or a folder of PNGs, a step as a PNG. No display is needed."""
+"""Exported files: an episode as GIF, MP4 or a folder of PNGs, a step as PNG. No display is needed."""
 
 import io
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Unpack
 
 import numpy as np
 from jaxtyping import UInt8
@@ -13,7 +13,9 @@ from PIL import Image
 from socialrl.record.atomic import write_bytes
 from socialrl.viewer import files
 from socialrl.viewer.frame import check, draw_frame
+from socialrl.viewer.scene import SceneOptions
 from socialrl_envs.errors import SocialRLError
+from socialrl_envs.render import to_png
 from socialrl_envs.sprites import Real
 
 Frame = Callable[[int], UInt8[np.ndarray, "h w 3"]]
@@ -30,7 +32,7 @@ def write(
     size: tuple[int, int],
     fps: Real,
     theme: str,
-    **options: Any,
+    **options: Unpack[SceneOptions],
 ) -> None:
     """See `socialrl.viewer.export`."""
     ending = out.suffix.lower()
@@ -53,7 +55,7 @@ def write(
 
     steps = replay.steps(episode)
     if ending == ".png":
-        write_bytes(out, _png(frame(step or 0)))
+        write_bytes(out, to_png(frame(step or 0)))
     elif ending == ".gif":
         if steps >= MAX_FRAMES:
             message = f"{out}: episode {episode} has {steps} steps, a .gif holds at most {MAX_FRAMES - 1}"
@@ -65,27 +67,23 @@ def write(
         _sequence(out, frame, steps)
 
 
-def _png(image: UInt8[np.ndarray, "h w 3"]) -> bytes:
-    return _encoded(Image.fromarray(image), "PNG", optimize=True)
-
-
 def _sequence(out: Path, frame: Frame, steps: int) -> None:
-    """step-0000.png and so on in a folder that is made, or is empty."""
+    """Writes step-0000.png and so on into a new or empty folder."""
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise SocialRLError(
-            f"{out}: there is something already", "name a new folder, or end it in .gif, .mp4 or .png"
+            f"{out}: this exists already", "name a new folder, or end it in .gif, .mp4 or .png"
         )
     try:
         out.mkdir(exist_ok=True)
     except OSError as error:
         raise SocialRLError(f"{out}: cannot make this folder: {error.strerror or error}") from error
     for t in range(steps + 1):
-        write_bytes(out / f"step-{t:0{len(str(steps))}d}.png", _png(frame(t)))
+        write_bytes(out / f"step-{t:0{len(str(steps))}d}.png", to_png(frame(t)))
 
 
 def _film(out: Path, frame: Frame, steps: int, size: tuple[int, int], fps: Real) -> None:
-    """H.264 in .mp4, all or nothing; the last frame stays for a second. An odd row or column of pixels is
-    left out.
+    """Writes H.264 in .mp4, all or nothing; the last frame stays for a second. An odd row or column of pixels
+    is left out.
     """
     try:
         import imageio_ffmpeg  # type: ignore[import-not-found]
@@ -105,14 +103,8 @@ def _film(out: Path, frame: Frame, steps: int, size: tuple[int, int], fps: Real)
         write_bytes(out, part.read_bytes())
 
 
-def _encoded(picture: Image.Image, kind: str, **options: Any) -> bytes:
-    data = io.BytesIO()
-    picture.save(data, kind, **options)
-    return data.getvalue()
-
-
 def _animation(frame: Frame, steps: int, size: tuple[int, int], fps: Real) -> bytes:
-    """A GIF that repeats; the last frame stays for a second. All frames share one palette, so nothing
+    """A GIF that repeats; its last frame stays for a second. All frames share one palette, so that no colour
     flickers.
     """
     sheet = Image.new("RGB", (size[0], size[1] * 3))
@@ -128,6 +120,6 @@ def _animation(frame: Frame, steps: int, size: tuple[int, int], fps: Real) -> by
     each = max(20, round(1000 / fps))
     durations = [each] * steps + [max(1000, each)]
     first = next(all_frames)
-    return _encoded(
-        first, "GIF", save_all=True, append_images=all_frames, duration=durations, loop=0, disposal=1
-    )
+    data = io.BytesIO()
+    first.save(data, "GIF", save_all=True, append_images=all_frames, duration=durations, loop=0, disposal=1)
+    return data.getvalue()

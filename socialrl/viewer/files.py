@@ -1,9 +1,8 @@
-"""From paths to replays: files are read, run folders give all of theirs."""
+"""The replays behind paths: files, and the replays of run folders."""
 
 from pathlib import Path
 
-import numpy as np
-
+from socialrl.record.filmstrip import episode_to_show
 from socialrl.record.replay import Replay, load
 from socialrl_envs.errors import SocialRLError
 
@@ -27,20 +26,18 @@ def find(paths: list[Path]) -> list[Path]:
 
 
 def read(paths: list[Path]) -> tuple[tuple[Replay, ...], tuple[str, ...]]:
-    """The replays behind these paths, and their names."""
+    """The replays behind these paths, and the stems of their files."""
     files = find(paths)
     return tuple(load(file) for file in files), tuple(file.stem for file in files)
 
 
 def opening(replays: tuple[Replay, ...]) -> tuple[int, int]:
-    """Where to begin: the first replay in which anybody else is followed, or else the first, and in it the
-    episode with the largest share of such steps."""
+    """The indices of the replay and the episode to show first: where another agent is followed, if any is."""
     which = next((i for i, replay in enumerate(replays) if (replay.source > 0).any()), 0)
-    replay = replays[which]
-    return which, int(np.argmax([np.mean(replay.during("source", e) > 0) for e in range(replay.episodes)]))
+    return which, episode_to_show(replays[which])
 
 
 def read_one(path: Path) -> Replay:
-    """The replay in a file; of a run folder the first in which anybody else is followed, or the first of all."""
+    """The replay of a file; of a run folder the first in which another agent is followed, else the first."""
     replays, _ = read([path])
     return replays[opening(replays)[0]]

@@ -1,8 +1,7 @@
-"""One frame: a scene on a surface of any size. The window and the export draw with this alone."""
+"""One frame: a scene drawn on a surface of any size, for the window and for files."""
 
 import dataclasses
-from types import ModuleType
-from typing import Any
+from typing import Unpack
 
 import numpy as np
 import pygame
@@ -11,23 +10,25 @@ from jaxtyping import UInt8
 from socialrl.record.replay import Replay
 from socialrl.viewer import timeline
 from socialrl.viewer.paint import Brush, find_theme, to_array
+from socialrl.viewer.panel import Panel, draw_panel, panel_height, shown
 from socialrl.viewer.panels import panels
-from socialrl.viewer.scene import Scene
+from socialrl.viewer.scene import Scene, SceneOptions
 from socialrl.viewer.timeline import Timeline
 from socialrl_envs.errors import SocialRLError
 from socialrl_envs.sprites import Real
 
 MIN_SIZE, MAX_SIZE = (160, 120), (7680, 4320)
-TAB = 250  # the height that a tab wishes for
+TAB = 250  # the height that the tab card would like
 CARD = 18  # between the edge of a side card and what is in it
 
 
 @dataclasses.dataclass(frozen=True)
 class Layout:
-    """Where everything is: cards in the window, and what lies in them.
+    """The rectangles of the cards in the window, and of what lies in them.
 
-    main: one card with the boards of all panes. side: one card per side panel, of the first pane and then of
-    the next. tab: the card below them, None while two replays are compared.
+    head: the title. main: one card with the boards of all panes. side: one card per side panel, of the first
+    pane and then of the second. tab: the card below them, None while two replays are compared. foot: the card
+    of the timeline.
     """
 
     scale: Real
@@ -47,7 +48,7 @@ class Layout:
 
     @property
     def boards(self) -> tuple[pygame.Rect, ...]:
-        """The place of each pane within the main card."""
+        """The rectangle of each pane within the main card."""
         if self.panes == 1:
             return (self.main_inner,)
         gap = self._px(12)
@@ -62,8 +63,8 @@ class Layout:
         return tuple(pygame.Rect(h.left + gap, h.top + gap, max(1, size[0]), max(1, size[1])) for h in halves)
 
     @property
-    def titles(self) -> tuple[tuple[ModuleType, pygame.Rect], ...]:
-        """The tabs and where their titles stand."""
+    def titles(self) -> tuple[tuple[Panel, pygame.Rect], ...]:
+        """The tabs and the rectangles of their titles."""
         if self.tab is None:
             return ()
         tabs = panels("tab")
@@ -74,7 +75,7 @@ class Layout:
 
     @property
     def tab_inner(self) -> pygame.Rect | None:
-        """What is left of the tab card below the titles."""
+        """The rectangle of the tab card below the titles."""
         if self.tab is None:
             return None
         rect, top = self.tab.inflate(-2 * self._px(CARD), 0), self._px(46)
@@ -86,11 +87,10 @@ class Layout:
 
 
 def layout(size: tuple[int, int], scene: Scene) -> Layout:
-    """Head, world, side panels and timeline in a window.
+    """The rectangles of head, world, side panels and timeline in a window of this size.
 
-    The side panels stand in a column that takes what the grid leaves free, within bounds; in an upright
-    window they stand in a row below the world. Of two replays side by side each has its decision beside or
-    below its world.
+    The side panels form a column that takes what the grid leaves free, within bounds; in an upright window
+    they form a row below the world. Of two replays side by side each has its decision beside or below it.
     """
     width, height = size
     rows, cells = scene.replay.tiles.shape[2:]
@@ -107,7 +107,9 @@ def layout(size: tuple[int, int], scene: Scene) -> Layout:
     foot.bottom = height - pad
     room = pygame.Rect(page.left, head.bottom, page.width, max(2, foot.top - pad - head.bottom))
     if scene.beside is not None:
-        wish = max(px(panel.height(pane, 400) + 2 * CARD) for pane in scene.panes for panel in panels("side"))
+        wish = max(
+            px(panel_height(panel, pane, 400) + 2 * CARD) for pane in scene.panes for panel in panels("side")
+        )
         halves = _in_a_row(room, 2, pad)
         low, wide = (min(wish, room.height * 45 // 100), 100) if upright else (room.height, 50)
         side = [
@@ -115,7 +117,7 @@ def layout(size: tuple[int, int], scene: Scene) -> Layout:
             for h in halves
         ]
         return Layout(scale, head, room, tuple(side), None, foot, 2)
-    wishes = [px(panel.height(scene, 400) + 2 * CARD) for panel in panels("side")]
+    wishes = [px(panel_height(panel, scene, 400) + 2 * CARD) for panel in panels("side")]
     if upright:
         low = min(max(*wishes, px(300)), round(room.height * 0.55))
         main = pygame.Rect(room.left, room.top, room.width, max(1, room.height - low - pad))
@@ -138,7 +140,7 @@ def _in_a_row(rect: pygame.Rect, count: int, gap: int) -> tuple[pygame.Rect, ...
 
 
 def _in_a_column(rect: pygame.Rect, wishes: list[int], gap: int) -> tuple[pygame.Rect, ...]:
-    """As high as they wish, the last one to the end; all lower in proportion if there is no room."""
+    """Rectangles of the wished heights, the last one down to the end; lower in proportion without room."""
     squeeze = min(1.0, (rect.height - gap * (len(wishes) - 1)) / sum(wishes))
     cards, top = [], rect.top
     for i, wish in enumerate(wishes):
@@ -153,7 +155,7 @@ def _in_a_column(rect: pygame.Rect, wishes: list[int], gap: int) -> tuple[pygame
 
 
 def paint(scene: Scene, size: tuple[int, int]) -> pygame.Surface:
-    """A new surface with the scene on it."""
+    """The scene as a new surface."""
     surface = pygame.Surface(size, 0, 32)
     where = layout(size, scene)
     brush = Brush(surface, find_theme(scene.theme), where.scale)
@@ -163,11 +165,11 @@ def paint(scene: Scene, size: tuple[int, int]) -> pygame.Surface:
     side = panels("side")
     for number, (pane, board) in enumerate(zip(scene.panes, where.boards, strict=True)):
         for panel in panels("main"):
-            panel.draw(brush, board, pane)
+            draw_panel(panel, brush, board, pane)
         for panel, card in zip(side, where.side[number * len(side) :], strict=False):
             brush.box(card, brush.theme.card)
             surface.set_clip(card)
-            panel.draw(brush, card.inflate(-2 * brush.px(CARD), -2 * brush.px(CARD)), pane)
+            draw_panel(panel, brush, card.inflate(-2 * brush.px(CARD), -2 * brush.px(CARD)), pane)
             surface.set_clip(None)
     _tab(brush, where, scene)
     brush.box(where.foot, brush.theme.card)
@@ -175,13 +177,13 @@ def paint(scene: Scene, size: tuple[int, int]) -> pygame.Surface:
     where.timeline.draw(brush, scene)
     surface.set_clip(None)
     for panel in panels("overlay"):
-        if panel.is_open(scene):
-            panel.draw(brush, surface.get_rect(), scene)
+        if shown(panel, scene):
+            draw_panel(panel, brush, surface.get_rect(), scene)
     return surface
 
 
 def _tab(brush: Brush, where: Layout, scene: Scene) -> None:
-    """The titles of all tabs, and the chosen one."""
+    """Draws the titles of all tabs, and the chosen tab."""
     if where.tab is None or where.tab_inner is None:
         return
     brush.box(where.tab, brush.theme.card)
@@ -191,14 +193,14 @@ def _tab(brush: Brush, where: Layout, scene: Scene) -> None:
         if here:
             brush.box(rect, brush.theme.page, 6)
         colour = brush.theme.ink if here else brush.theme.quiet
-        brush.text(panel.TITLE, rect.center, 14, colour, bold=here, anchor="center", width=rect.width - 2)
+        brush.text(panel.title, rect.center, 14, colour, bold=here, anchor="center", width=rect.width - 2)
     brush.surface.set_clip(where.tab_inner.inflate(brush.px(12), brush.px(4)))
-    panels("tab")[scene.tab % len(where.titles)].draw(brush, where.tab_inner, scene)
+    draw_panel(panels("tab")[scene.tab % len(where.titles)], brush, where.tab_inner, scene)
     brush.surface.set_clip(None)
 
 
 def _head(brush: Brush, rect: pygame.Rect, scene: Scene) -> None:
-    """What is shown, and how it plays."""
+    """Draws the title, what is shown, and how it plays."""
     replay, theme = scene.replay, brush.theme
     x = rect.right
     if scene.hints:
@@ -236,21 +238,21 @@ def draw_frame(
     t: int,
     size: tuple[int, int] = (1280, 800),
     theme: str = "light",
-    **options: Any,
+    **options: Unpack[SceneOptions],
 ) -> UInt8[np.ndarray, "h w 3"]:
-    """State t of an episode as the window shows it, but without hints on keys. options: other fields of
-    Scene, as `seat`.
+    """State t of an episode as the window shows it, but without hints on keys unless `options` says so.
 
-    Raises SocialRLError for an episode, a step, a size or a theme that is not there.
+    Raises SocialRLError for an episode, a step, a size or a theme that does not exist.
     """
     check(replay, episode, t, size)
     name = f"{replay.arm}-seed{replay.seed}"
-    fields = {"hints": False, "episode": episode, "t": t, "theme": theme, **options}
-    return to_array(paint(Scene(replays=(replay,), names=(name,), **fields), size))
+    fields: SceneOptions = {"hints": False, **options}
+    scene = Scene(replays=(replay,), names=(name,), episode=episode, t=t, theme=theme, **fields)
+    return to_array(paint(scene, size))
 
 
 def check(replay: Replay, episode: int, t: int, size: tuple[int, int]) -> None:
-    """Raises SocialRLError for an episode, a step or a size that is not there."""
+    """Raises SocialRLError for an episode or a step that the replay does not have, or an impossible size."""
     if not 0 <= episode < replay.episodes:
         raise SocialRLError(
             f"episode {episode}: the replay has {replay.episodes}", f"give 0..{replay.episodes - 1}"

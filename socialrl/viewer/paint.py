@@ -1,4 +1,4 @@
-"""Brushes: themes, text, rounded boxes, icons. Everything that can be reused from frame to frame is cached.
+"""Brushes: themes, text, rounded boxes, icons. What is the same in many frames is cached.
 
 Lengths are pixels of a window of 1280 x 800; `Brush.px` turns them into pixels of this window.
 """
@@ -6,6 +6,7 @@ Lengths are pixels of a window of 1280 x 800; `Brush.px` turns them into pixels 
 import dataclasses
 import io
 from functools import lru_cache
+from typing import Literal
 
 import numpy as np
 import pygame
@@ -19,11 +20,22 @@ from socialrl_envs.sprites import Colour, Real, mix
 from socialrl_envs.tiles import COLOURS
 
 Point = tuple[Real, Real]
+Anchor = Literal[  # the point of a text that is put somewhere, as pygame calls it
+    "topleft",
+    "midtop",
+    "topright",
+    "midleft",
+    "center",
+    "midright",
+    "bottomleft",
+    "midbottom",
+    "bottomright",
+]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Theme:
-    """Colours of the page around the pictures."""
+    """The colours of the page around the pictures."""
 
     name: str
     page: Colour
@@ -71,8 +83,9 @@ def find_theme(name: str) -> Theme:
 
 @lru_cache(maxsize=1)
 def _font_file() -> bytes | None:
-    """The font that pillow carries, so that every machine shows the same; None if this pillow has none."""
-    file = getattr(ImageFont.load_default(16), "path", None)
+    """The font in pillow, so that all machines show the same; None if this pillow has none."""
+    font = ImageFont.load_default(16)
+    file = font.path if isinstance(font, ImageFont.FreeTypeFont) else None
     return file.getvalue() if isinstance(file, io.BytesIO) else None
 
 
@@ -103,7 +116,7 @@ def _shortened(text: str, size: int, bold: bool, width: int) -> str:
 
 
 def text_width(text: str, size: int, bold: bool = False) -> int:
-    """How many pixels wide a text is in a font `size` pixels high."""
+    """The width in pixels of a text in a font `size` pixels high."""
     return font(size, bold).size(text)[0]
 
 
@@ -118,7 +131,7 @@ def disc(radius: int, colour: Colour, alpha: int = 255) -> pygame.Surface:
     return pygame.image.frombuffer(pixels.tobytes(), (2 * radius, 2 * radius), "RGBA")
 
 
-def _picture(sprite: np.ndarray) -> pygame.Surface:
+def _picture(sprite: sprites.Sprite) -> pygame.Surface:
     """A sprite of `socialrl_envs.sprites` as a surface."""
     alpha = sprite[..., 3:]
     colour = np.divide(sprite[..., :3], alpha, out=np.zeros_like(sprite[..., :3]), where=alpha > 0)
@@ -139,7 +152,7 @@ def coin(size: int, name: str) -> pygame.Surface | None:
 
 
 def luminance(colour: Colour) -> Real:
-    """0 black .. 1 white."""
+    """The perceived brightness of a colour: 0 black, 1 white."""
     return (0.3 * colour[0] + 0.59 * colour[1] + 0.11 * colour[2]) / 255
 
 
@@ -148,7 +161,7 @@ ARROWS = {"up": (0, -1), "right": (1, 0), "down": (0, 1), "left": (-1, 0), "forw
 
 @dataclasses.dataclass(frozen=True)
 class Brush:
-    """Draws on one surface in one theme at one scale."""
+    """Draws on one surface, in one theme, at one scale."""
 
     surface: pygame.Surface
     theme: Theme
@@ -165,16 +178,15 @@ class Brush:
         size: Real = 15,
         colour: Colour | None = None,
         bold: bool = False,
-        anchor: str = "topleft",
+        anchor: Anchor = "topleft",
         width: Real | None = None,
     ) -> pygame.Rect:
-        """Writes one line and returns where it stands. width: it is shortened to so many pixels."""
+        """Writes one line and returns its rectangle. width: it is shortened to at most so many pixels."""
         pixels = self.px(size)
         if width is not None:
             text = _shortened(text, pixels, bold, int(max(0, width)))
         image = _words(text, pixels, colour or self.theme.ink, bold)
-        rect = image.get_rect()
-        setattr(rect, anchor, (round(at[0]), round(at[1])))
+        rect = image.get_rect(**{anchor: (round(at[0]), round(at[1]))})
         self.surface.blit(image, rect)
         return rect
 
@@ -199,6 +211,12 @@ class Brush:
         w = self.px(width)
         self.box(rect.inflate(-2 * w, -2 * w), inside, max(1, radius - width))
 
+    def card_at(self, rect: pygame.Rect, height: Real) -> pygame.Rect:
+        """Draws a card at the top of a rectangle; returns the rectangle inside of it."""
+        card = pygame.Rect(rect.left, rect.top, rect.width, max(1, min(self.px(height), rect.height)))
+        self.box(card, self.theme.card)
+        return card.inflate(-self.px(36), 0)
+
     def polygon(self, points: list[Point], colour: Colour) -> None:
         """A filled polygon with smooth edges."""
         corners = [(round(x), round(y)) for x, y in points]
@@ -210,7 +228,7 @@ class Brush:
         self.surface.blit(image, image.get_rect(center=(round(centre[0]), round(centre[1]))))
 
     def action(self, name: str, centre: Point, size: Real, colour: Colour, width: Real | None = None) -> None:
-        """What an action does: an arrow, a dot for staying, otherwise its name."""
+        """Draws an action: an arrow for a move, a dot for staying, otherwise its name."""
         r, (x, y) = self.px(size) / 2, centre
         if name in ARROWS:
             dx, dy = ARROWS[name]
@@ -231,18 +249,18 @@ class Brush:
 
 
 def shade(theme: Theme, colour: Colour, strength: Real) -> tuple[Colour, Colour]:
-    """A tint of a colour on a card, 0..1, and the ink that can be read on it."""
+    """A colour mixed into that of a card by a strength of 0..1, and an ink that can be read on it."""
     tint = mix(theme.card, colour, strength)
     return tint, ((28, 33, 41) if luminance(tint) > 0.5 else (255, 255, 255))
 
 
 def from_array(image: UInt8[np.ndarray, "h w 3"]) -> pygame.Surface:
-    """A new surface with this picture on it."""
+    """An image as a new surface."""
     surface = pygame.Surface(image.shape[1::-1], 0, 32)
     pygame.surfarray.blit_array(surface, image.swapaxes(0, 1))
     return surface
 
 
 def to_array(surface: pygame.Surface) -> UInt8[np.ndarray, "h w 3"]:
-    """The picture on a surface, a copy."""
+    """A copy of the image on a surface."""
     return np.ascontiguousarray(pygame.surfarray.array3d(surface).swapaxes(0, 1))

@@ -1,4 +1,4 @@
-"""Lines over an episode: drawn once per episode and size, with a marker for now."""
+"""Line plots over an episode, drawn once per episode and size, with a marker at the current step."""
 
 from functools import lru_cache
 
@@ -6,7 +6,7 @@ import numpy as np
 import pygame
 from jaxtyping import Float
 
-from socialrl.viewer.paint import Brush, find_theme
+from socialrl.viewer.paint import Anchor, Brush, find_theme
 from socialrl.viewer.timeline import columns
 from socialrl_envs.sprites import Colour, Real
 
@@ -19,8 +19,9 @@ def draw(
     t: int,
     unit: str,
 ) -> None:
-    """One line per row of `series` (NaN: no line there), and where t is; the scale stands at its ends, in
-    `unit`.
+    """Draws one line per row of `series`, with gaps where it is NaN, and a marker at t.
+
+    The highest and the lowest value are written at the ends of the scale, in `unit`.
     """
     if rect.width < 20 or rect.height < 20:
         return
@@ -60,15 +61,14 @@ def _still(
             points = [(x, y_of(value)) for x, value in run]
             if len(points) > 1:
                 pygame.draw.lines(surface, colour, False, points, brush.px(2))
-    for value, anchor, y in ((high, "topleft", 0), (low, "bottomleft", height - 3)):
+    ends: tuple[tuple[float, Anchor, int], ...] = ((high, "topleft", 0), (low, "bottomleft", height - 3))
+    for value, anchor, y in ends:
         brush.text(f"{value:.3g} {unit}".strip(), (2, y), 12, brush.theme.quiet, anchor=anchor)
     return surface
 
 
 def _points(line: Float[np.ndarray, " T"], width: int) -> list[list[tuple[Real, Real]]]:
-    """The stretches without NaN as points; where a pixel holds several steps, their least and their largest
-    value.
-    """
+    """The points of each stretch without NaN; least and largest value where a pixel holds several steps."""
     steps = len(line)
     if steps <= width:
         xs, ys = (np.arange(steps) + 0.5) / steps * width, line

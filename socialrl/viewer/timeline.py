@@ -1,10 +1,7 @@
-"""The timeline: a ribbon per novice, coloured by whom it follows at every step, its rewards, and a cursor to
-drag.
+"""The timeline: per novice a ribbon in the colour of whom it follows at every step, rewards, and a cursor.
 
-A policy that follows nobody has a ribbon in its own colour, the fuller the more the sight of the others moves
-it.
-
-What does not change while scrubbing is drawn once per episode and size.
+A novice that cannot follow others has a ribbon in its own colour, stronger where seeing the others changes
+its policy more. What does not depend on the current step is drawn once per episode and size.
 """
 
 import dataclasses
@@ -13,7 +10,7 @@ from functools import lru_cache
 
 import numpy as np
 import pygame
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Int, Integer, UInt8
 
 from socialrl.record.replay import Replay
 from socialrl.viewer.paint import Brush, find_theme, from_array, luminance
@@ -22,7 +19,7 @@ from socialrl_envs.sprites import Colour, Real
 from socialrl_envs.tiles import SEATS
 
 RIBBON, MARGIN, GAP, PRESENCE, TICKS, AXIS, TOP = 24, 5, 4, 6, 30, 20, 26
-MOST = 6  # bars of presence
+MOST = 6  # bars of presence, at most
 
 
 def height(scene: Scene) -> Real:
@@ -35,18 +32,20 @@ def _rows(replay: Replay) -> Real:
 
 
 def _coplayers(replay: Replay) -> list[int]:
-    """The seats whose presence is shown."""
+    """The co-players whose presence is shown."""
     return [seat for seat in range(len(replay.agents)) if seat not in replay.novices][:MOST]
 
 
-def columns(steps: int, width: int) -> tuple[np.ndarray, np.ndarray]:
-    """The steps [first, last) that each of `width` pixel columns stands for."""
+def columns(steps: int, width: int) -> tuple[Int[np.ndarray, " width"], Int[np.ndarray, " width"]]:
+    """The first step of each of `width` pixel columns, and the step after its last."""
     edges = np.arange(width + 1) * steps // width
     return edges[:-1], np.maximum(edges[1:], edges[:-1] + 1)
 
 
-def shares(source: np.ndarray, sources: int, width: int) -> Float[np.ndarray, "width sources"]:
-    """How often each source was followed within each pixel column."""
+def shares(
+    source: Integer[np.ndarray, " steps"], sources: int, width: int
+) -> Float[np.ndarray, "width sources"]:
+    """The share of steps of each pixel column in which each source was followed."""
     counts = np.zeros((len(source) + 1, sources), np.int64)
     np.cumsum(source[:, None] == np.arange(sources), axis=0, out=counts[1:])
     first, last = columns(len(source), width)
@@ -56,7 +55,7 @@ def shares(source: np.ndarray, sources: int, width: int) -> Float[np.ndarray, "w
 def ribbon(
     replay: Replay, episode: int, novice: int, width: int, height: int
 ) -> UInt8[np.ndarray, "height width 3"]:
-    """One colour per step; where a pixel holds several steps, their colours are stacked by their share."""
+    """An image with one colour per step; where a pixel holds several steps, colours are stacked by share."""
     source = replay.during("source", episode)[:, novice]
     upto = np.cumsum(shares(source, len(replay.sources), width), axis=1)
     rows = (np.arange(height) + 0.5) / height
@@ -66,16 +65,14 @@ def ribbon(
 
 
 def has_influence(replay: Replay, episode: int, novice: int) -> bool:
-    """Whether there is nobody else to follow, but an influence of the others on the policy."""
+    """Whether a novice has no other source to follow, but an influence of the others on its policy."""
     return len(replay.sources) == 1 and bool(
         np.isfinite(replay.during("influence", episode)[:, novice]).any()
     )
 
 
 def strengths(replay: Replay, episode: int, novice: int) -> Float[np.ndarray, " steps"]:
-    """How clear a decision between sources was; for a policy without any, how much the sight of the others
-    moved it. 0..1.
-    """
+    """How strong every decision was, 0..1: its margin over other sources, or without any the influence."""
     if not has_influence(replay, episode, novice):
         return margins(replay, episode, novice)
     nats = np.nan_to_num(replay.during("influence", episode)[:, novice].astype(float))
@@ -83,15 +80,16 @@ def strengths(replay: Replay, episode: int, novice: int) -> Float[np.ndarray, " 
 
 
 def in_columns(values: Float[np.ndarray, " steps"], width: int) -> Float[np.ndarray, " width"]:
-    """The mean of the steps that each pixel column stands for."""
+    """The mean over the steps of each pixel column."""
     first, last = columns(len(values), width)
     total = np.concatenate([[0.0], np.cumsum(values)])
     return (total[last] - total[first]) / (last - first)
 
 
 def margins(replay: Replay, episode: int, novice: int) -> Float[np.ndarray, " steps"]:
-    """By how much what was done was worth more than the best of any other source: 0..1 of the episode's
-    largest; 0 without.
+    """The margin of the action's value over the best value of any other source, at every step.
+
+    It is divided by the 95 % quantile of the episode and clipped to 0..1; 0 without values or other sources.
     """
     values, source = replay.during("values", episode)[:, novice], replay.during("source", episode)[:, novice]
     action, steps = replay.during("action", episode)[:, replay.novices[novice]], np.arange(len(source))
@@ -104,25 +102,25 @@ def margins(replay: Replay, episode: int, novice: int) -> Float[np.ndarray, " st
     return np.clip(gap / max(float(np.quantile(gap, 0.95)), 1e-9), 0, 1)
 
 
-def runs(source: np.ndarray) -> list[tuple[int, int, int]]:
-    """(source, first step, step after the last) of each stretch of steps with one source."""
+def runs(source: Integer[np.ndarray, " steps"]) -> list[tuple[int, int, int]]:
+    """(value, first step, step after the last) of each stretch of steps with one value."""
     edges = [0, *(np.flatnonzero(np.diff(source)) + 1).tolist(), len(source)]
     return [(int(source[a]), a, b) for a, b in itertools.pairwise(edges)]
 
 
 @dataclasses.dataclass(frozen=True)
 class Timeline:
-    """Where things lie within the timeline's rectangle."""
+    """The timeline in a rectangle. scale: pixels per length of a 1280 x 800 window."""
 
     rect: pygame.Rect
     scale: Real
 
     def x_of(self, step: Real, steps: int) -> Real:
-        """The left edge of a step."""
+        """The x of the left edge of a step."""
         return self.rect.left + step / steps * self.rect.width
 
     def step_at(self, x: Real, steps: int) -> int:
-        """The state under a point: a step's own, or the last one at the right edge."""
+        """The state at an x: that of the step there, or the last one at the right edge."""
         share = (x - self.rect.left) / max(1, self.rect.width)
         return steps if share >= 1 else min(max(int(share * steps), 0), steps)
 
@@ -135,7 +133,7 @@ class Timeline:
         self._cursor(brush, scene)
 
     def _now(self, brush: Brush, scene: Scene) -> None:
-        """What the novice got so far, where the cursor's label is not."""
+        """The return of the novice so far, on the side without the label of the cursor."""
         seat = scene.replay.novices[scene.novice]
         rewards = scene.replay.reward[scene.episode, : scene.t, seat]
         theme, y = brush.theme, self.rect.top + brush.px(9)
@@ -175,8 +173,8 @@ class Timeline:
 def _still(
     shown: tuple[tuple[Replay, int, int], ...], span: int, size: tuple[int, int], theme: str, scale: Real
 ) -> pygame.Surface:
-    """All but the cursor. shown: replay, episode and novice of each pane. span: how many steps the width
-    stands for.
+    """The timeline without its cursor. shown: replay, episode and novice of each pane. span: steps over the
+    whole width.
     """
     surface = pygame.Surface(size, 0, 32)
     brush = Brush(surface, find_theme(theme), scale)
@@ -199,15 +197,13 @@ def _still(
 
 
 def _margin(brush: Brush, replay: Replay, episode: int, novice: int, rect: pygame.Rect) -> None:
-    """A strip under the ribbon, the darker the stronger the decision was; where a pixel holds several steps,
-    their mean.
-    """
+    """A strip under the ribbon, darker for stronger decisions; the mean where a pixel holds several steps."""
     strength = in_columns(strengths(replay, episode, novice), rect.width)
     _band(brush, 0.06 + 0.7 * strength, brush.theme.ink, rect)
 
 
 def _band(brush: Brush, strength: Float[np.ndarray, " width"], colour: Colour, rect: pygame.Rect) -> None:
-    """Columns between the card's colour (0) and another (1)."""
+    """Columns in mixtures of the card's colour (0) and another (1)."""
     card = np.array(brush.theme.card)
     row = np.rint(card + (np.array(colour) - card) * strength[:, None]).astype(np.uint8)
     brush.surface.blit(
@@ -216,7 +212,7 @@ def _band(brush: Brush, strength: Float[np.ndarray, " width"], colour: Colour, r
 
 
 def _presence(brush: Brush, replay: Replay, episode: int, seat: int, rect: pygame.Rect) -> None:
-    """A bar where a co-player is on the grid."""
+    """A bar over the steps in which a co-player is present."""
     colour, steps = replay.colours[seat], replay.steps(episode)
     for there, a, b in runs(replay.present[episode, :steps, seat].astype(int)):
         if there:
@@ -225,9 +221,7 @@ def _presence(brush: Brush, replay: Replay, episode: int, seat: int, rect: pygam
 
 
 def _ribbon(brush: Brush, replay: Replay, episode: int, novice: int, rect: pygame.Rect) -> None:
-    """Whom the novice follows; in the colour of one that follows nobody, the fuller the more the others move
-    it.
-    """
+    """The source of every step; for a novice without other sources, the influence in its own colour."""
     if has_influence(replay, episode, novice):
         strength = in_columns(strengths(replay, episode, novice), rect.width)
         _band(brush, 0.15 + 0.85 * strength, replay.colours[replay.novices[novice]], rect)
@@ -252,8 +246,8 @@ def _ribbon(brush: Brush, replay: Replay, episode: int, novice: int, rect: pygam
             )
 
 
-def _rewards(brush: Brush, reward: np.ndarray, rect: pygame.Rect) -> None:
-    """Bars up for rewards and down for penalties; where a pixel holds several steps, the largest of each."""
+def _rewards(brush: Brush, reward: Float[np.ndarray, " steps"], rect: pygame.Rect) -> None:
+    """Bars up for positive and down for negative rewards; the largest where a pixel holds several steps."""
     surface, theme = brush.surface, brush.theme
     surface.fill(theme.line, (rect.left, rect.centery, rect.width, 1))
     largest = float(np.abs(reward).max())
@@ -272,7 +266,7 @@ def _rewards(brush: Brush, reward: np.ndarray, rect: pygame.Rect) -> None:
 
 
 def _axis(brush: Brush, steps: int, size: tuple[int, int]) -> None:
-    """Step numbers at round distances."""
+    """Ticks with round step numbers."""
     wanted = max(1, steps * brush.px(90) / max(1, size[0]))
     power = 10 ** int(np.floor(np.log10(wanted)))
     distance = next(int(power * f) for f in (1, 2, 5, 10) if power * f >= wanted)

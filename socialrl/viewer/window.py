@@ -1,6 +1,4 @@
-"""A window that waits for events, or for when something is due, and draws only when what it shows has
-changed.
-"""
+"""A window that waits for events, or for the time of the next tick, and draws only after a change."""
 
 import os
 import time
@@ -17,14 +15,13 @@ Size = tuple[int, int]
 
 
 class Window:
-    """A window of this size in pixels, which can be resized; what it shows is drawn within `least` and
-    `most`.
+    """A window that can be resized; its content is drawn at a size between `least` and `most`, in pixels.
 
-    Subclasses say what it shows by `shown` and `picture`, and what happens by `handle`, for events one by
-    one, and `tick`, for time that passes; both leave drawing to `draw`. `due` is when the next tick has
-    something to do, by time.monotonic, which counts while `ticking`.
+    Subclasses define the content by `shown` and `picture`, and change it in `handle`, for single events, and
+    in `tick`, for the passing of time; drawing is left to `draw`. While `ticking`, the next tick is at the
+    time `due` of time.monotonic.
 
-    repeat: milliseconds until a key that is held counts again, and from then on.
+    repeat: milliseconds until a held key is repeated for the first time, and between repetitions.
     Raises SocialRLError with this hint if no window can be opened.
     """
 
@@ -42,34 +39,34 @@ class Window:
         self._drawn: Hashable = None
 
     def shown(self) -> Hashable:
-        """What there is to see now besides the window's size; the same again is not drawn again."""
+        """The content; it is drawn again when this is no longer equal to what was drawn."""
         raise NotImplementedError
 
     def picture(self, size: Size) -> pygame.Surface:
-        """What there is to see now, of this size."""
+        """The content as a surface of this size."""
         raise NotImplementedError
 
     def title(self) -> str:
-        """What stands above the window."""
+        """The title of the window."""
         raise NotImplementedError
 
     @property
     def ticking(self) -> bool:
-        """Whether time passes by itself now."""
+        """Whether ticks are due now."""
         return False
 
     def tick(self, now: Real) -> None:
-        """Does what is due at `now`, in seconds."""
+        """Changes the content by what is due at `now`, in seconds of time.monotonic."""
 
     def handle(self, event: pygame.event.Event) -> None:
-        """Does what the event says."""
+        """Changes the content by one event."""
         if event.type == pygame.QUIT:
             self.running = False
         elif event.type in (pygame.WINDOWEXPOSED, pygame.WINDOWRESTORED):
             self._drawn = None
 
     def loop(self) -> None:
-        """Goes on until the window is closed."""
+        """Handles events and ticks until the window is closed."""
         while self.running:
             wait = max(1, round((self.due - time.monotonic()) * 1000)) if self.ticking else 0
             first = pygame.event.wait(wait)
@@ -85,7 +82,7 @@ class Window:
         return min(max(width, least[0]), most[0]), min(max(height, least[1]), most[1])
 
     def draw(self) -> None:
-        """Draws if the window shows something else."""
+        """Draws the content if it has changed."""
         wanted = (self.size, self.shown())
         if self._drawn == wanted:
             return

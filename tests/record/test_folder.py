@@ -101,7 +101,8 @@ def test_release_leaves_anothers_lock(in_tmp):
 
 
 def test_another_process_keeps_its_folder(in_tmp):
-    code = "from socialrl.record import folder; folder.create({'name': 't'}, out='here'); print(1, flush=True); input()"
+    make = "from socialrl.record import folder; folder.create({'name': 't'}, out='here')"
+    code = f"{make}; print(1, flush=True); input()"
     other = subprocess.Popen(
         [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )

@@ -1,4 +1,4 @@
-"""Replays: what is saved is what is loaded, and every kind of bad file is refused in one line that names it."""
+"""Replays: what is saved is loaded again, and every kind of bad file is refused in one line that names it."""
 
 import dataclasses
 import io

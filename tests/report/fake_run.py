@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 
 from socialrl.record.replay import Replay, save
+from socialrl_envs.picture import seat_colours
+from socialrl_envs.visibility import ViewSpec
 
 ARMS = ("dqn", "bc", "psiphi", "psiphi_no_gpi")
 _HEIGHT = {"dqn": 9.2, "bc": 11.0, "psiphi": 14.1, "psiphi_no_gpi": 15.6}
@@ -188,6 +190,9 @@ def write_replay(
     walk = np.cumsum(rng.integers(-1, 2, (episodes, steps + 1, seats, 2)), axis=1) + size // 2
     replay = Replay(
         world={"name": "coin_grid", "size": size},
+        movement="cardinal",
+        view=ViewSpec(kind="window", size=2 * size - 5),
+        colours=seat_colours(seats),
         agents=(*(f"novice_{i}" for i in range(novices)), "expert_0", "expert_1"),
         novices=tuple(range(novices)),
         sources=_SOURCES,

@@ -1,6 +1,8 @@
 """Pictures in files: a step as PNG, an episode as GIF, all or nothing."""
 
 import dataclasses
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from socialrl.record.replay import save
 from socialrl.viewer import export
 from socialrl.viewer.frame import draw_frame
 from socialrl_envs.errors import SocialRLError
+from socialrl_envs.visibility import ViewSpec
 from tests.record.synthetic import make_replay
 
 SIZE = (320, 200)
@@ -71,7 +74,7 @@ def test_of_a_run_folder_the_first_replay_with_someone_to_follow(path, replay, t
         ("a.avi", {}, r"a\.avi: cannot write \.avi .*\.gif, \.mp4 or \.png"),
         ("a", {"step": 3}, "a folder shows the whole episode"),
         ("a.mp4", {"step": 3}, "whole episode"),
-        (".", {}, "something already"),
+        (".", {}, "this exists already"),
         ("a/b", {}, "cannot make this folder"),
         ("a.gif", {"step": 3}, "whole episode"),
         ("a.gif", {"fps": 0}, "fps: 0"),
@@ -122,3 +125,27 @@ def test_a_bad_replay_is_named_and_the_old_picture_stays(tmp_path):
     with pytest.raises(SocialRLError, match=r"a\.npz"):
         export(tmp_path / "a.npz", tmp_path / "a.png")
     assert (tmp_path / "a.png").read_bytes() == b"old"
+
+
+def test_a_replay_of_a_world_that_is_not_installed_is_exported_without_its_code(tmp_path):
+    """Neither a world nor jax is imported, and the view is drawn as the header says."""
+    replay = make_replay(
+        (8,),
+        world={"name": "a_package.of_others:World"},
+        movement="turning",
+        view=ViewSpec(kind="egocentric", size=5, occlusion=True),
+    )
+    save(tmp_path / "a.npz", replay)
+    code = """
+import sys
+import socialrl.viewer
+socialrl.viewer.export(sys.argv[1], sys.argv[2], step=3)
+bad = [name for name in sys.modules if name.split(".")[0] in ("jax", "jaxlib", "flax", "a_package")]
+bad += [name for name in sys.modules if name.startswith("socialrl_envs.worlds")]
+assert not bad, bad
+"""
+    command = [sys.executable, "-c", code, str(tmp_path / "a.npz"), str(tmp_path / "a.png")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    exported = np.asarray(Image.open(tmp_path / "a.png"))
+    np.testing.assert_array_equal(exported, draw_frame(replay, 0, 3))

@@ -14,10 +14,11 @@ from PIL import Image
 
 from socialrl.viewer.frame import draw_frame, layout, paint
 from socialrl.viewer.paint import to_array
-from socialrl.viewer.panels import panels
+from socialrl.viewer.panels import found, panels
 from socialrl.viewer.scene import Scene
 from socialrl_envs.errors import SocialRLError
-from socialrl_envs.render import OKABE_ITO
+from socialrl_envs.render import OKABE_ITO, seat_colours
+from socialrl_envs.visibility import ViewSpec
 from tests.record.synthetic import make_policy_replay, make_replay
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -26,7 +27,7 @@ CASES = {
     "dark_end_other_seat": {"t": 24, "size": (400, 260), "theme": "dark", "seat": 2},
     "upright": {"t": 3, "size": (240, 300), "novice": 1},
     "returns": {"t": 15, "size": (480, 300), "tab": 1},
-    "where_to": {"t": 6, "size": (480, 300), "tab": 4, "theme": "dark"},
+    "occupancy": {"t": 6, "size": (480, 300), "tab": 4, "theme": "dark"},
     "help": {"t": 3, "size": (360, 230), "help": True},
     "picker": {"t": 3, "size": (360, 230), "picker": True, "theme": "dark"},
     "influence": {"t": 9, "size": (480, 300), "tab": 2, "theme": "dark"},
@@ -124,13 +125,15 @@ def test_learners_without_values_and_with_influence(replay):
 
 
 def test_other_worlds(replay):
-    """Unknown actions and cumulants, no preferences, a view of the whole grid."""
+    """A world that is not installed, unknown actions and cumulants, no preferences, seats that turn."""
     strange = dataclasses.replace(
         replay,
         actions=("forward", "left", "toggle", "drop it here", "noop"),
         cumulants=("litter", "goal", "steps\u200b"),
         preferences=None,
-        world={"name": "elsewhere", "observation": "grid"},
+        world={"name": "elsewhere"},
+        movement="turning",
+        view=ViewSpec(kind="egocentric", size=7, occlusion=True),
     )
     assert draw_frame(strange, 0, 5).shape == (800, 1280, 3)
     assert draw_frame(dataclasses.replace(strange, preferences=replay.preferences), 0, 5).shape == (
@@ -158,6 +161,7 @@ def test_many_agents_and_actions():
         action=np.zeros((1, 10, 31), np.int8),
         reward=np.zeros((1, 10, 31), np.float32),
         preferences=None,
+        colours=seat_colours(31),
     )
     for size in ((1280, 800), (400, 300)):
         assert draw_frame(crowd, 0, 5, size).shape == (size[1], size[0], 3)
@@ -182,12 +186,12 @@ def test_what_is_not_there(replay, arguments, says):
 def test_panels_are_found_by_file(slot):
     folder = Path(sys.modules["socialrl.viewer.panels"].__file__).parent
     stems = {path.stem for path in folder.glob("*.py") if not path.stem.startswith("_")}
-    found = {panel.__name__.rpartition(".")[2] for panel in panels(slot)}
-    assert found
-    assert found <= stems
-    orders = [panel.ORDER for panel in panels(slot)]
+    assert {name for name, _ in found()} == stems
+    here = panels(slot)
+    assert here
+    assert set(here) == {panel for _, panel in found() if panel.slot == slot}
+    orders = [panel.order for panel in here]
     assert orders == sorted(orders)
-    assert all(callable(panel.draw) and panel.__doc__ for panel in panels(slot))
 
 
 if __name__ == "__main__":

@@ -3,18 +3,22 @@ them.
 """
 
 import dataclasses
+from typing import NoReturn
 
 import numpy as np
 import pygame
 import pytest
 
 from socialrl.viewer import files
+from socialrl.viewer import panels as panels_module
 from socialrl.viewer.commands import press
 from socialrl.viewer.frame import draw_frame, layout, paint
-from socialrl.viewer.paint import to_array
-from socialrl.viewer.panels import decision, panels, picker, prediction, whereto
+from socialrl.viewer.paint import Brush, find_theme, to_array
+from socialrl.viewer.panel import Panel, click_panel, failure
+from socialrl.viewer.panels import decision, occupancy, panels, picker, prediction
 from socialrl.viewer.scene import Scene
 from socialrl.viewer.timeline import margins
+from socialrl_envs.visibility import ViewSpec
 from tests.record.synthetic import make_replay
 
 SIZE = (800, 500)
@@ -61,7 +65,7 @@ def test_every_tab_shows_something_else(bare, rich, number, theme):
     poor = dataclasses.replace(bare, influence=rich.influence)
     without = tab(draw_frame(poor, 0, 5, SIZE, theme, tab=number), scene(poor))
     assert without.std() > 2  # at least a line that says what is missing
-    recorded = panels("tab")[number].TITLE in ("Prediction", "Where to")
+    recorded = panels("tab")[number].title in ("Prediction", "Occupancy")
     assert (shown != without).any() == recorded
 
 
@@ -73,7 +77,7 @@ def test_tabs_fit_any_window(rich, number, size):
 
 
 def test_influence_is_drawn_or_said_to_be_missing(bare, rich):
-    at = next(i for i in TABS if panels("tab")[i].TITLE == "Influence")
+    at = next(i for i in TABS if panels("tab")[i].title == "Influence")
     other = dataclasses.replace(rich, influence=rich.influence[:, ::-1].copy())
     images = [tab(draw_frame(r, 0, 5, SIZE, tab=at), scene(r)) for r in (rich, other, bare)]
     assert (images[0] != images[1]).any()
@@ -88,8 +92,8 @@ def test_the_spread_of_an_ensemble_stands_in_the_table(rich):
 def test_a_policy_shows_chances_where_values_are_worths(bare):
     """Logits that differ by a constant are one policy; worths that do are not."""
     shifted = bare.values + np.float32(2.0)
-    for scale, equal in (("logit", True), ("reward", False), (None, False)):
-        one, other = (dataclasses.replace(bare, scale=scale, values=v) for v in (bare.values, shifted))
+    for unit, equal in (("logit", True), ("reward", False), (None, False)):
+        one, other = (dataclasses.replace(bare, value_unit=unit, values=v) for v in (bare.values, shifted))
         assert (draw_frame(one, 0, 5, SIZE) == draw_frame(other, 0, 5, SIZE)).all() == equal
     table = decision.chances(np.array([[0, np.log(3), np.nan], [np.nan] * 3], np.float32))
     np.testing.assert_allclose(table, [[0.25, 0.75, np.nan], [np.nan] * 3], rtol=1e-6)
@@ -97,13 +101,13 @@ def test_a_policy_shows_chances_where_values_are_worths(bare):
 
 def test_the_words_for_values(bare):
     words = {
-        scale: decision.meaning(scene(dataclasses.replace(bare, scale=scale)), "n")
-        for scale in ("reward", "logit", None)
+        unit: decision.meaning(scene(dataclasses.replace(bare, value_unit=unit)), "n")
+        for unit in ("reward", "logit", None)
     }
     assert words == {
-        "reward": "What each action is worth to n, by source",
-        "logit": "How likely each action is by the policy of n",
-        None: "The value, or the logit, of each action to n, by source",
+        "reward": "Value of each action to n, by source",
+        "logit": "Probability of each action in the policy of n",
+        None: "Value or logit of each action to n, by source",
     }
 
 
@@ -130,8 +134,8 @@ def test_a_view_in_colours_tells_channels_apart():
     assert (prediction.in_colours(np.zeros((1, 1, 5), np.uint8)) == 0).all()
 
 
-def test_where_a_seat_really_went(bare):
-    heat = whereto.visits(bare, 0, 18, 0)
+def test_the_cells_that_a_seat_visited(bare):
+    heat = occupancy.visits(bare, 0, 18, 0)
     by_hand = np.zeros((11, 11))
     for i, (row, column) in enumerate(bare.position[0, 18:21, 0]):
         by_hand[row, column] += 0.95**i
@@ -157,7 +161,7 @@ def test_the_margin_of_a_decision(bare):
 
 def test_a_seat_that_turns_sees_what_is_before_it(bare):
     turning = dataclasses.replace(
-        bare, actions=("left", "right", "forward", "pick_up", "stay"), world={"name": "goal_cycle"}
+        bare, movement="turning", view=ViewSpec(kind="egocentric", size=7, occlusion=True)
     )
     for heading, (down, right) in enumerate(((-1, 0), (0, 1), (1, 0), (0, -1))):
         facing = dataclasses.replace(turning, heading=np.full_like(bare.heading, heading))
@@ -259,3 +263,80 @@ def test_what_the_code_of_a_world_does_today_is_said(bare):
     known = scene(bare, verdicts=((0, "re-simulated: as recorded"),))
     assert known.verdict == "re-simulated: as recorded"
     assert (to_array(paint(known, SIZE)) != to_array(paint(scene(bare), SIZE))).any()
+
+
+# Panels of others
+
+
+def with_panels(monkeypatch, *more: Panel) -> None:
+    """The viewer with these panels besides its own."""
+    own = panels_module.found()
+    monkeypatch.setattr(panels_module, "found", lambda: (*own, *((p.title, p) for p in more)))
+
+
+def broken(*_: object) -> NoReturn:
+    raise ZeroDivisionError("first line\nsecond line")
+
+
+@pytest.mark.parametrize("slot", ["main", "side", "tab", "overlay"])
+@pytest.mark.parametrize("t", [5, 20])
+def test_a_panel_that_raises_shows_one_line_and_the_viewer_goes_on(monkeypatch, bare, slot, t):
+    usual = to_array(paint(scene(bare, t=t), SIZE))
+    panel = Panel(title="Mine", slot=slot, order=999, draw=broken, click=broken, is_open=lambda scene: True)
+    with_panels(monkeypatch, panel)
+    here = scene(bare, t=t, tab=len(panels("tab")) - 1)
+    image = to_array(paint(here, SIZE))
+    assert (image != usual).any()
+    assert (to_array(paint(press(here, "t"), SIZE)) != image).any()
+    assert click_panel(panel, pygame.Rect((0, 0), SIZE), here, (5, 5)) is here
+    said = failure(panel, ZeroDivisionError("first line\nsecond line"))
+    assert said == "Mine cannot be shown: ZeroDivisionError: first line"
+
+
+@pytest.mark.parametrize("part", ["missing", "height", "is_open"])
+@pytest.mark.parametrize("slot", ["main", "side", "tab", "overlay"])
+def test_any_part_of_a_panel_may_raise(monkeypatch, bare, slot, part):
+    working = Panel(title="Mine", slot=slot, draw=lambda brush, rect, scene: None)
+    with_panels(monkeypatch, dataclasses.replace(working, **{part: broken}))
+    assert to_array(paint(scene(bare, tab=len(panels("tab")) - 1), SIZE)).std() > 10
+
+
+def test_what_a_faulty_panel_drew_is_painted_over(monkeypatch, bare):
+    def halfway(brush, rect, scene):
+        brush.surface.set_clip(None)
+        brush.surface.fill((255, 0, 0), rect)
+        raise KeyError
+
+    with_panels(monkeypatch, Panel(title="Mine", slot="tab", draw=halfway))
+    image = to_array(paint(scene(bare, tab=len(panels("tab")) - 1), SIZE))
+    assert not (image == (255, 0, 0)).all(axis=2).any()
+
+
+def test_a_panel_of_others_is_drawn_and_clicked(monkeypatch, bare):
+    def draw(brush, rect, scene):
+        brush.surface.fill((1, 2, 3), rect)
+
+    def click(rect, scene, point):
+        return scene.at(7)
+
+    panel = Panel(title="Mine", slot="tab", draw=draw, click=click)
+    with_panels(monkeypatch, panel)
+    here = scene(bare, tab=len(panels("tab")) - 1)
+    shown = tab(to_array(paint(here, SIZE)), here)
+    assert ((shown == (1, 2, 3)).all(axis=2)).mean() > 0.9
+    assert click_panel(panel, pygame.Rect((0, 0), SIZE), here, (5, 5)).t == 7
+
+
+@pytest.mark.parametrize("name", [name for name, _ in panels_module.found()])
+@pytest.mark.parametrize("t", [0, 20])
+def test_no_panel_of_ours_raises(bare, rich, name, t):
+    """Drawn without the guard that shows errors as a line."""
+    panel = dict(panels_module.found())[name]
+    for replay in (bare, rich):
+        here = scene(replay, t=t, help=True, picker=True)
+        brush = Brush(pygame.Surface(SIZE, 0, 32), find_theme("light"), 0.6)
+        if not panel.missing(here):
+            panel.draw(brush, pygame.Rect(10, 10, 400, 300), here)
+        assert panel.height(here, 400) > 0
+        if panel.click is not None:
+            assert isinstance(panel.click(pygame.Rect(10, 10, 400, 300), here, (30, 30)), Scene)

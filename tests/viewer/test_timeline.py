@@ -49,7 +49,7 @@ def test_every_step_has_its_source_in_the_ribbon(novice):
 
 
 def test_a_crowded_ribbon_shows_shares():
-    """Columns of many steps are stacked by share: over the whole ribbon, areas are the shares of the episode."""
+    """Columns of many steps are stacked by share: areas of the ribbon are the shares of the episode."""
     replay = make_replay((5000,))
     image = ribbon(replay, 0, 0, 100, 200)
     for source, share in enumerate(replay.share(0).values()):

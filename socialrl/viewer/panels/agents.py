@@ -1,25 +1,24 @@
-"""Who is there: every seat with its colour, how often it was followed in this episode, and what it likes."""
+"""Every seat: its colour, how often it was followed in this episode, and its preferences."""
 
 import pygame
 
 from socialrl.viewer.paint import Brush, coin, figure
+from socialrl.viewer.panel import Panel
 from socialrl.viewer.scene import Scene
 from socialrl_envs.sprites import Real, mix
 from socialrl_envs.tiles import SEATS
 
-SLOT, ORDER, TITLE = "tab", 0, "Agents"
 ROW, HEAD = 46, 34
 
 
-def height(scene: Scene, width: Real) -> Real:
-    """Room for one row per seat."""
-    return HEAD + ROW * len(scene.replay.agents)
-
-
 def draw(brush: Brush, rect: pygame.Rect, scene: Scene) -> None:
-    """One row per seat."""
+    """A title and one row per seat."""
     brush.text(
-        "Agents, and how often each is followed", rect.topleft, 15, brush.theme.quiet, width=rect.width
+        "Agents, and the share of steps on which each is followed",
+        rect.topleft,
+        15,
+        brush.theme.quiet,
+        width=rect.width,
     )
     replay = scene.replay
     shares = list(replay.share(scene.episode, scene.novice).values())
@@ -33,6 +32,7 @@ def draw(brush: Brush, rect: pygame.Rect, scene: Scene) -> None:
 
 
 def _seat(brush: Brush, rect: pygame.Rect, scene: Scene, seat: int, share: Real | None) -> None:
+    """One seat: figure, name, preferences, and a bar for the share if it can be followed."""
     replay, theme = scene.replay, brush.theme
     present = bool(replay.present[scene.episode, scene.t, seat])
     colour = replay.colours[seat]
@@ -42,10 +42,10 @@ def _seat(brush: Brush, rect: pygame.Rect, scene: Scene, seat: int, share: Real 
     left = rect.left + size + brush.px(8)
     name = replay.agents[seat] + ("" if present else ", away")
     line = rect.centery - (0 if share is None else brush.px(9))
-    likes = (
+    names_end = (
         rect.right
         if replay.preferences is None
-        else _likes(brush, rect, replay.preferences[seat], replay.cumulants, line)
+        else _preferences(brush, rect, replay.preferences[seat], replay.cumulants, line)
     )
     brush.text(
         name,
@@ -54,7 +54,7 @@ def _seat(brush: Brush, rect: pygame.Rect, scene: Scene, seat: int, share: Real 
         theme.ink if present else theme.quiet,
         bold=seat == scene.chosen,
         anchor="midleft",
-        width=likes - left - brush.px(6),
+        width=names_end - left - brush.px(6),
     )
     if share is None:
         return
@@ -70,10 +70,10 @@ def _seat(brush: Brush, rect: pygame.Rect, scene: Scene, seat: int, share: Real 
     brush.text(f"{share:.0%}", (rect.right, track.centery), 14, theme.quiet, anchor="midright")
 
 
-def _likes(
+def _preferences(
     brush: Brush, rect: pygame.Rect, worth: tuple[Real, ...], cumulants: tuple[str, ...], y: int
 ) -> int:
-    """What each cumulant is worth to a seat, from the right; returns where that begins."""
+    """A seat's preference for each cumulant, written leftwards from the right end; returns its left end."""
     x = rect.right
     for value, name in reversed(list(zip(worth, cumulants, strict=True))[:6]):
         theme = brush.theme
@@ -89,3 +89,6 @@ def _likes(
             x -= icon.get_width()
         x -= brush.px(5)
     return x
+
+
+PANEL = Panel(title="Agents", slot="tab", order=0, draw=draw)

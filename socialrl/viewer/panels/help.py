@@ -1,4 +1,4 @@
-"""The keys, over everything."""
+"""The keys and the mouse, over the whole window."""
 
 import dataclasses
 
@@ -6,24 +6,25 @@ import pygame
 
 from socialrl.viewer.commands import COMMANDS
 from socialrl.viewer.paint import Brush
+from socialrl.viewer.panel import Panel
 from socialrl.viewer.scene import Scene
 from socialrl_envs.sprites import mix
 
-SLOT, ORDER = "overlay", 0
 LINE = 27
 
 
 def is_open(scene: Scene) -> bool:
+    """Whether the help was asked for."""
     return scene.help
 
 
 def click(rect: pygame.Rect, scene: Scene, point: tuple[int, int]) -> Scene:
-    """Any click closes it."""
+    """The scene without the help, wherever the click is."""
     return dataclasses.replace(scene, help=False)
 
 
 def draw(brush: Brush, rect: pygame.Rect, scene: Scene) -> None:
-    """Lists every command."""
+    """The table of commands, in two columns."""
     veil = pygame.Surface(rect.size)
     veil.fill(brush.theme.page)
     veil.set_alpha(190)
@@ -40,12 +41,18 @@ def draw(brush: Brush, rect: pygame.Rect, scene: Scene) -> None:
         _key(brush, command.label, x, y)
         left = x + brush.px(104)
         brush.text(command.text, (left, y), 15, anchor="midleft", width=width - brush.px(110))
-    mouse = "Mouse: drag on the timeline to scrub, wheel to step, click a figure for its view, a title for its panel."
+    mouse = (
+        "Mouse: drag the timeline, wheel for single steps, click a figure for its view, a title for its tab"
+    )
     brush.text(mouse, inner.bottomleft, 14, brush.theme.quiet, anchor="bottomleft", width=inner.width)
 
 
 def _key(brush: Brush, label: str, x: int, y: int) -> None:
+    """The cap of a key."""
     cap = pygame.Rect(x, 0, brush.px(90), brush.px(24))
     cap.centery = y
     brush.frame(cap, brush.theme.line, mix(brush.theme.card, brush.theme.line, 0.35), width=1, radius=6)
     brush.text(label, cap.center, 13, anchor="center", width=cap.width - 4)
+
+
+PANEL = Panel(title="Keys", slot="overlay", order=0, draw=draw, click=click, is_open=is_open)

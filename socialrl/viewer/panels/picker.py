@@ -1,18 +1,19 @@
-"""All replays and episodes, over everything: a click chooses one."""
+"""Lists of all replays and episodes, over the whole window: a click chooses one."""
 
 import dataclasses
 
 import pygame
 
 from socialrl.viewer.paint import Brush
+from socialrl.viewer.panel import Panel
 from socialrl.viewer.scene import Scene
 from socialrl_envs.sprites import mix
 
-SLOT, ORDER = "overlay", 1
 LINE, TOP = 28, 64
 
 
 def is_open(scene: Scene) -> bool:
+    """Whether the lists were asked for."""
     return scene.picker
 
 
@@ -27,9 +28,7 @@ def _scale(rect: pygame.Rect) -> float:
 
 
 def rows(rect: pygame.Rect, scene: Scene) -> list[tuple[str, int, pygame.Rect]]:
-    """("replay" or "episode", its number, where it stands) of all that are shown: around the chosen ones, if
-    there are many.
-    """
+    """("replay" or "episode", index, rectangle) of every row; of many, of those around the chosen one."""
     scale = _scale(rect)
     card, line, top = _card(rect, scale), max(8, round(LINE * scale)), round(TOP * scale)
     half, fit = card.width // 2, max(1, (card.height - top - round(20 * scale)) // line)
@@ -45,7 +44,7 @@ def rows(rect: pygame.Rect, scene: Scene) -> list[tuple[str, int, pygame.Rect]]:
 
 
 def draw(brush: Brush, rect: pygame.Rect, scene: Scene) -> None:
-    """Two lists: replays with arm and seed, episodes with their length and return."""
+    """Two lists: replays with arm and seed, and episodes with length and return."""
     theme, scale = brush.theme, _scale(rect)
     card = _card(rect, scale)
     brush.frame(card, theme.line, theme.card, width=1, radius=14)
@@ -72,7 +71,7 @@ def draw(brush: Brush, rect: pygame.Rect, scene: Scene) -> None:
 
 
 def click(rect: pygame.Rect, scene: Scene, point: tuple[int, int]) -> Scene:
-    """A row chooses and closes; a click outside the card closes."""
+    """The scene of the row that was clicked, or without the lists after a click outside of the card."""
     for kind, i, place in rows(rect, scene):
         if place.collidepoint(point):
             after = scene.in_replay(i) if kind == "replay" else scene.in_episode(i)
@@ -80,3 +79,6 @@ def click(rect: pygame.Rect, scene: Scene, point: tuple[int, int]) -> Scene:
     return (
         scene if _card(rect, _scale(rect)).collidepoint(point) else dataclasses.replace(scene, picker=False)
     )
+
+
+PANEL = Panel(title="Replays", slot="overlay", order=1, draw=draw, click=click, is_open=is_open)

@@ -1,4 +1,4 @@
-"""What the novice expected to see next, what it saw, and how far the two are apart over the episode."""
+"""The predicted and the actual next view of the novice, and their difference over the episode."""
 
 from functools import lru_cache
 
@@ -9,36 +9,33 @@ from jaxtyping import Float, UInt8
 from socialrl.record.replay import Replay
 from socialrl.viewer import plot
 from socialrl.viewer.paint import Brush, from_array
+from socialrl.viewer.panel import Panel
 from socialrl.viewer.scene import Scene
 from socialrl_envs.render import OKABE_ITO
 from socialrl_envs.sprites import Colour
 
-SLOT, ORDER, TITLE = "tab", 3, "Prediction"
-
 
 @lru_cache(maxsize=16)
 def error(replay: Replay, episode: int, novice: int) -> Float[np.ndarray, " steps"]:
-    """The mean absolute difference of expected and seen, 0..1, at every step."""
-    assert replay.prediction is not None
-    assert replay.observed is not None
-    expected, seen = (replay.during(name, episode)[:, novice] for name in ("prediction", "observed"))
-    return np.abs(expected.astype(np.float32) - seen).mean(axis=(1, 2, 3)) / 255
+    """The mean absolute difference of the predicted and the actual view, 0..1, at every step."""
+    predicted, actual = (replay.during(name, episode)[:, novice] for name in ("prediction", "observed"))
+    return np.abs(predicted.astype(np.float32) - actual).mean(axis=(1, 2, 3)) / 255
 
 
 def palette(channels: int) -> tuple[Colour, ...]:
-    """A colour for each channel of a view, that can be seen on black."""
+    """A colour for each channel of a view, light enough for a black ground."""
     bright = [colour for colour in OKABE_ITO if max(colour) > 100]
     return ((130, 134, 142), *(bright[(i + 4) % len(bright)] for i in range(channels - 1)))
 
 
 def in_colours(view: UInt8[np.ndarray, "V U C"]) -> UInt8[np.ndarray, "V U 3"]:
-    """A view as a picture: every channel adds its own colour, on black."""
+    """A view as an image: on black, every channel adds its colour times its entry."""
     colours = np.array(palette(view.shape[2]), np.float32)
     return np.clip(view.astype(np.float32) / 255 @ colours, 0, 255).astype(np.uint8)
 
 
 def _legend(brush: Brush, rect: pygame.Rect, channels: tuple[str, ...]) -> None:
-    """What the colours of a view stand for, in rows of four, as far as there is room."""
+    """The names of the channels with their colours, in rows of four, as far as there is room."""
     width, line = rect.width // 4, brush.px(20)
     for i, (name, colour) in enumerate(zip(channels, palette(len(channels)), strict=True)):
         x, y = rect.left + i % 4 * width, rect.top + i // 4 * line
@@ -55,27 +52,25 @@ def _legend(brush: Brush, rect: pygame.Rect, channels: tuple[str, ...]) -> None:
             )
 
 
+def missing(scene: Scene) -> str:
+    """What is shown if no predictions were recorded."""
+    recorded = scene.replay.prediction is not None and scene.replay.observed is not None
+    return "" if recorded else "This replay holds no predictions of the next view"
+
+
 def draw(brush: Brush, rect: pygame.Rect, scene: Scene) -> None:
-    """Expected and seen side by side, the error below."""
+    """The two views side by side, the error beside them, the channels below."""
     replay, theme = scene.replay, brush.theme
-    if replay.prediction is None or replay.observed is None:
-        brush.text(
-            "This replay holds no predictions of what is seen next",
-            rect.topleft,
-            14,
-            theme.quiet,
-            width=rect.width,
-        )
-        return
     errors = error(replay, scene.episode, scene.novice)
     at = (scene.episode, min(scene.t, len(errors) - 1), scene.novice)
     side = max(8, min(rect.height - brush.px(22 + 28), round(rect.width * 0.29)))
-    for number, (label, view) in enumerate(
-        (("expected", replay.prediction[at]), ("seen", replay.observed[at]))
-    ):
+    views = (("predicted", replay.prediction), ("actual", replay.observed))
+    for number, (label, recorded) in enumerate(views):
+        if recorded is None:
+            continue
         left = rect.left + number * (side + brush.px(10))
         brush.text(label, (left, rect.top), 13, theme.quiet, width=side)
-        picture = pygame.transform.scale(from_array(in_colours(view)), (side, side))
+        picture = pygame.transform.scale(from_array(in_colours(recorded[at])), (side, side))
         brush.surface.blit(picture, (left, rect.top + brush.px(22)))
     left = rect.left + 2 * (side + brush.px(10))
     brush.text(f"mean error {errors[at[1]]:.3f}", (left, rect.top), 13, theme.quiet, width=rect.right - left)
@@ -83,3 +78,6 @@ def draw(brush: Brush, rect: pygame.Rect, scene: Scene) -> None:
     plot.draw(brush, area, errors[None], (theme.penalty,), scene.t, "")
     low = area.bottom + brush.px(8)
     _legend(brush, pygame.Rect(rect.left, low, rect.width, rect.bottom - low), replay.channels)
+
+
+PANEL = Panel(title="Prediction", slot="tab", order=3, draw=draw, missing=missing)

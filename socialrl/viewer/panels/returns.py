@@ -1,24 +1,23 @@
-"""The return of every seat so far. Only the experimenter knows it: no learner is shown another's reward."""
+"""The return of every seat so far; no learner is shown the reward of another."""
 
 import numpy as np
 import pygame
 
 from socialrl.viewer import plot
 from socialrl.viewer.paint import Brush
+from socialrl.viewer.panel import Panel
 from socialrl.viewer.scene import Scene
-
-SLOT, ORDER, TITLE = "tab", 1, "Returns"
 
 
 def draw(brush: Brush, rect: pygame.Rect, scene: Scene) -> None:
-    """One line per seat, and its number now."""
+    """One line per seat, and its return up to now."""
     replay = scene.replay
     total = np.cumsum(replay.during("reward", scene.episode), axis=0).T
     seats = range(len(total))
     colours = replay.colours
     now = total[:, scene.t - 1] if scene.t else np.zeros(len(total))
     brush.text(
-        "Unseen by the learner: what every seat has earned so far",
+        "Return of every seat so far, which learners are not shown",
         rect.topleft,
         14,
         brush.theme.quiet,
@@ -43,3 +42,6 @@ def draw(brush: Brush, rect: pygame.Rect, scene: Scene) -> None:
         brush.text(
             replay.agents[seat], (left, y), 13, ink, anchor="midleft", width=right - left - brush.px(4)
         )
+
+
+PANEL = Panel(title="Returns", slot="tab", order=1, draw=draw)

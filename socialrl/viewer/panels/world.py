@@ -1,23 +1,25 @@
-"""The world: the grid, where everybody came from, what the chosen seat sees, and whom the novice follows now."""
+"""The world: the grid, the paths of the seats, the view of the chosen seat, and whom the novice follows."""
 
+import dataclasses
 import math
 from functools import lru_cache
 
 import numpy as np
 import pygame
+from jaxtyping import Float
 
 from socialrl.viewer.paint import Brush, Point, disc, from_array
+from socialrl.viewer.panel import Panel
 from socialrl.viewer.scene import Scene
 from socialrl_envs.render import MAX_CELL, Picture, draw_figures, draw_ground, places
-from socialrl_envs.sprites import WHITE, Real, mix
+from socialrl_envs.sprites import WHITE, Colour, Real, mix
 from socialrl_envs.tiles import WALL
 
-SLOT, ORDER = "main", 0
-TRAIL = 14  # states
+TRAIL = 14  # states, as far back as trails go
 
 
 def board(rect: pygame.Rect, scene: Scene) -> tuple[pygame.Rect, int]:
-    """Where the grid lies within the panel, and the pixels of a cell."""
+    """The place of the grid within the panel, and the pixels of a cell."""
     height, width = scene.replay.tiles.shape[2:]
     cell = min(MAX_CELL, max(1, min(rect.width // width, rect.height // height)))
     result = pygame.Rect(0, 0, cell * width, cell * height)
@@ -26,25 +28,13 @@ def board(rect: pygame.Rect, scene: Scene) -> tuple[pygame.Rect, int]:
 
 
 def draw(brush: Brush, rect: pygame.Rect, scene: Scene) -> None:
-    """Ground, trails, figures, the arrow to whom is followed."""
+    """The ground, trails, figures, and the arrow to the agent that is followed."""
     area, cell = board(rect, scene)
-    picture = scene.replay.picture(scene.episode, scene.t)
-    mask = scene.visible() if scene.view and picture.present[scene.chosen] else None
-    if mask is not None and mask[picture.tiles != WALL].all():
-        mask = None  # it sees everything
-    seen = None if mask is None else mask.tobytes()
-    image = _ground(
-        picture.tiles.tobytes(), picture.tiles.shape, seen, scene.chosen, cell, scene.theme
-    ).copy()
+    picture = dataclasses.replace(scene.replay.picture(scene.episode, scene.t), seat=scene.chosen)
+    image = _ground(picture, scene, cell)
     on_board = Brush(image, brush.theme, brush.scale)
     _trails(on_board, scene, cell)
-    draw_figures(
-        pygame.surfarray.pixels3d(image).swapaxes(0, 1),
-        picture,
-        cell,
-        scene.chosen,
-        "forward" in scene.replay.actions,
-    )
+    draw_figures(pygame.surfarray.pixels3d(image).swapaxes(0, 1), picture, cell)
     if not scene.ended:
         _follow(on_board, scene, picture, cell)
     brush.surface.blit(image, area)
@@ -52,22 +42,44 @@ def draw(brush: Brush, rect: pygame.Rect, scene: Scene) -> None:
         _banner(brush, area, scene)
 
 
+def _ground(picture: Picture, scene: Scene, cell: int) -> pygame.Surface:
+    """The ground of a picture, with what the chosen seat does not see dimmed: a new surface."""
+    mask = scene.visible() if scene.view and picture.present[scene.chosen] else None
+    if mask is not None and mask[picture.tiles != WALL].all():
+        mask = None  # nothing is hidden
+    cells = (picture.tiles, picture.notes, picture.kinds, mask)
+    data = tuple(None if array is None else array.tobytes() for array in cells)
+    return _still(data, picture.tiles.shape, picture.seat_colours()[scene.chosen], cell, scene.theme).copy()
+
+
 @lru_cache(maxsize=32)
-def _ground(
-    tiles: bytes, shape: tuple[int, ...], seen: bytes | None, seat: int, cell: int, theme: str
+def _still(
+    data: tuple[bytes | None, ...], shape: tuple[int, int], colour: Colour, cell: int, theme: str
 ) -> pygame.Surface:
-    """The ground, which often stays the same for many steps. seen: the mask of cells in view, None for all."""
-    mask = None if seen is None else np.frombuffer(seen, bool).reshape(shape)
-    nobody = np.zeros(seat + 1, int)
-    cells = np.frombuffer(tiles, np.uint8).reshape(shape)
-    picture = Picture(cells, np.stack([nobody, nobody], axis=1), nobody, nobody.astype(bool))
-    return from_array(draw_ground(picture, cell, seat, mask, theme))
+    """The ground, often the same for many steps. data: tiles, notes, kinds, and what is visible."""
+    types = (np.uint8, np.uint8, np.uint8, np.bool_)
+    tiles, notes, kinds, visible = (
+        None if part is None else np.frombuffer(part, dtype).reshape(shape)
+        for part, dtype in zip(data, types, strict=True)
+    )
+    assert tiles is not None
+    nobody = np.zeros(1, int)
+    picture = Picture(
+        tiles=tiles,
+        position=np.zeros((1, 2), int),
+        heading=nobody,
+        present=nobody.astype(bool),
+        colours=(colour,),
+        seat=0,
+        visible=visible,
+        notes=notes,
+        kinds=kinds,
+    )
+    return from_array(draw_ground(picture, cell, theme))
 
 
 def _trails(brush: Brush, scene: Scene, cell: int) -> None:
-    """Dots where everybody was in the last states, smaller and fainter with age, each agent beside the
-    others.
-    """
+    """Dots along the paths of the last TRAIL states, fainter with age; the seats' are side by side."""
     replay, seats = scene.replay, len(scene.replay.agents)
     first = max(0, scene.t - TRAIL)
     position = replay.position[scene.episode, first : scene.t + 1].astype(float)
@@ -91,14 +103,14 @@ def _trails(brush: Brush, scene: Scene, cell: int) -> None:
 
 
 def _centre(picture: Picture, seat: int, cell: int) -> tuple[Point, Real]:
-    """Where a present seat is drawn on the board, and the radius of its figure."""
+    """The centre of a present seat on the board, in pixels, and the radius of its figure."""
     (x, y), size = places(picture)[seat]
     row, column = (int(p) for p in picture.position[seat])
     return ((column + 0.5 + x) * cell, (row + 0.5 + y) * cell), 0.41 * size * cell
 
 
 def _follow(brush: Brush, scene: Scene, picture: Picture, cell: int) -> None:
-    """A curved arrow from the novice to whom it follows, if both are there."""
+    """A curved arrow from the novice to the agent that it follows, if both are present."""
     novice, followed = scene.replay.novices[scene.novice], scene.replay.seat_of(scene.source, scene.novice)
     if followed == novice or not (picture.present[novice] and picture.present[followed]):
         return
@@ -120,10 +132,8 @@ def _follow(brush: Brush, scene: Scene, picture: Picture, cell: int) -> None:
     brush.surface.blit(pygame.transform.smoothscale(fine.surface, area.size), area)
 
 
-def _curve(start: Point, end: Point, radius: Real, other: Real, cell: int) -> np.ndarray:
-    """Points of an arc that bulges upwards from the rim of one figure to the rim of the other, the more the
-    nearer they are.
-    """
+def _curve(start: Point, end: Point, radius: Real, other: Real, cell: int) -> Float[np.ndarray, "points 2"]:
+    """Points of an arc from the rim of one figure to that of the other; near figures have a rounder one."""
     a, b = np.array(start), np.array(end)
     along = b - a
     length = math.hypot(*along)
@@ -138,11 +148,13 @@ def _curve(start: Point, end: Point, radius: Real, other: Real, cell: int) -> np
 
 
 def _arrow(
-    brush: Brush, points: np.ndarray, width: Real, colour: tuple[int, int, int], rim: Real = 0.0
+    brush: Brush,
+    points: Float[np.ndarray, "points 2"],
+    width: Real,
+    colour: Colour,
+    rim: Real = 0.0,
 ) -> None:
-    """A ribbon along the points that ends in a head at the last of them; rim: so much is added around the
-    head.
-    """
+    """An arrow along the points with its head at the last one. rim: this much is added around the head."""
     length = float(np.hypot(*np.diff(points, axis=0).T).sum())
     head = min((width - 2 * rim) * 3.2, 0.5 * length)
     tip = points[-1]
@@ -161,14 +173,14 @@ def _arrow(
 
 
 def _banner(brush: Brush, area: pygame.Rect, scene: Scene) -> None:
-    """How the episode ended."""
+    """A banner that says how the episode ended."""
     last = (scene.episode, scene.steps - 1)
     how = (
         "the task ended"
         if scene.replay.terminated[last]
         else "time ran out"
         if scene.replay.truncated[last]
-        else "cut here"
+        else "the recording ends"
     )
     pill = pygame.Rect(0, 0, min(area.width, brush.px(270)), brush.px(34))
     pill.midbottom = (area.centerx, area.bottom - brush.px(10))
@@ -178,7 +190,7 @@ def _banner(brush: Brush, area: pygame.Rect, scene: Scene) -> None:
 
 
 def click(rect: pygame.Rect, scene: Scene, point: tuple[int, int]) -> Scene:
-    """A click on a figure chooses its seat."""
+    """The scene of the seat whose figure was clicked."""
     area, cell = board(rect, scene)
     picture = scene.replay.picture(scene.episode, scene.t)
     x, y = point[0] - area.left, point[1] - area.top
@@ -187,3 +199,6 @@ def click(rect: pygame.Rect, scene: Scene, point: tuple[int, int]) -> Scene:
         if math.hypot(x - cx, y - cy) <= radius:
             return scene.of_seat(seat)
     return scene
+
+
+PANEL = Panel(title="World", slot="main", order=0, draw=draw, click=click)
