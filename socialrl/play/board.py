@@ -10,7 +10,6 @@ from socialrl.play import keys
 from socialrl.play.session import Session
 from socialrl.viewer.paint import Brush, coin, figure, find_theme, from_array
 from socialrl_envs.picture import Picture, order_notes
-from socialrl_envs.picture_adapter import picture_of
 from socialrl_envs.render import MAX_CELL, draw_figures, draw_ground, seat_colours
 from socialrl_envs.sprites import Colour
 from socialrl_envs.tiles import FLOOR, SEATS, WALL
@@ -32,7 +31,7 @@ def picture(session: Session, fog: bool) -> Picture:
 
     fog: only what the seat sees is drawn; notes, which seats are not shown, are kept for co-players alone.
     """
-    whole = picture_of(session.world, session.state, session.seat)
+    whole = session.world.picture(session.state, session.seat)
     mask = whole.visible
     if not fog or mask is None:
         return dataclasses.replace(whole, visible=None)
@@ -148,12 +147,12 @@ def _time(brush: Brush, track: pygame.Rect, session: Session) -> None:
 
 def _worth(session: Session) -> list[tuple[str, float]]:
     """(cumulant, preference) of the person's seat; empty in a world without preferences."""
-    numbers = session.state.numbers.get("preferences")
-    if numbers is None:
+    preferences = session.state.level.params.named().get("preferences")
+    if preferences is None:
         return []
     return [
         (name, float(w))
-        for name, w in zip(session.spec.cumulants, np.asarray(numbers)[session.seat], strict=True)
+        for name, w in zip(session.spec.cumulants, np.asarray(preferences)[session.seat], strict=True)
     ]
 
 

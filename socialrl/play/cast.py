@@ -53,9 +53,9 @@ class Cast:
         policy = self.spec.seats[seat].policy
         return self.agent if policy == "learner" else policy
 
-    def numbers(self, person: int | None = None) -> dict[str, Array]:
+    def overrides(self, person: int | None = None) -> dict[str, Array]:
         """Overrides of every level: novices for whom nobody acts are absent, a person is always present."""
-        presence = jnp.asarray(self.world.numbers["presence"])
+        presence = jnp.asarray(self.world.params.presence)
         away = () if self.agent else self.spec.novices
         for seat in away:
             presence = presence.at[seat].set(jnp.array(SCHEDULES["never"], jnp.float32))

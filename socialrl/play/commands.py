@@ -93,7 +93,7 @@ def _batches(
     @jax.jit
     def several(learner_state: object, key: jax.Array) -> Demonstration:
         levels_key, episodes_key = jax.random.split(key)
-        levels = rollout.pool(levels_key, batch, who.numbers())
+        levels = rollout.pool(levels_key, batch, who.overrides())
         return demonstrated(rollout.episodes(learner_state, levels, episodes_key), who.world, seats)
 
     for number, start in enumerate(range(0, episodes, batch)):

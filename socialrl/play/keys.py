@@ -6,7 +6,6 @@ import pygame
 
 from socialrl.play.session import Session
 from socialrl.viewer.paint import Brush, text_width
-from socialrl_envs.picture_adapter import movement_of
 from socialrl_envs.sprites import Real, mix
 
 ARROWS = {"up": "up", "right": "right", "down": "down", "left": "left", "forward": "up", "stay": "space"}
@@ -67,7 +66,7 @@ def _moves(session: Session) -> list[tuple[str, str]]:
     keys = {action: key for key, action in reversed(keys_of(session.spec.actions).items())}
     turns = (
         {"left": "turn left", "right": "turn right", "forward": "go forward"}
-        if movement_of(session.world) == "turning"
+        if session.world.spec.movement == "turning"
         else {}
     )
     return [(keys[number], turns.get(name, name)) for number, name in enumerate(session.spec.actions)]

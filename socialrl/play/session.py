@@ -88,7 +88,7 @@ class Session:
     @property
     def present(self) -> bool:
         """Whether the person is on the grid now."""
-        return bool(self.state.present[self.seat])
+        return bool(self.state.seats.present[self.seat])
 
     @property
     def reward(self) -> float:
@@ -209,13 +209,13 @@ class _Game:
     def __init__(self, cast: Cast, seat: int):
         self.world, self.learner, self.seat = cast.world, cast.learner, seat
         self.novices = np.array(cast.spec.novices, np.int32)
-        self.hosted, self.numbers = host(cast.world), cast.numbers(seat)
+        self.hosted, self.overrides = host(cast.world), cast.overrides(seat)
         self.begin, self.act = jax.jit(self._first), jax.jit(self._next)
         self.explain = jax.jit(partial(explanation, cast.world, cast.learner))
 
     def _first(self, key: Key[Array, ""]) -> tuple[Moment, Array]:
         level_key, reset_key = jax.random.split(key)
-        state = self.world.reset(self.world.sample_level(level_key, self.numbers), reset_key)
+        state = self.world.reset(self.world.sample_level(level_key, self.overrides), reset_key)
         state = jax.tree.map(lambda leaf: jnp.asarray(leaf)[None], state)
         timestep = first_timestep(jax.vmap(self.world.observe)(state), self.novices)
         memory = self.learner.memory(1, len(self.novices))
