@@ -25,10 +25,10 @@ class Meaning:
     """
 
     help: str
-    low: float | None = None
-    high: float | None = None
-    above: float | None = None
-    below: float | None = None
+    low: int | float | None = None
+    high: int | float | None = None
+    above: int | float | None = None
+    below: int | float | None = None
     choices: tuple[Any, ...] | Callable[[], Iterable[Any]] | None = None
     words: str = ""
 
