@@ -8,7 +8,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import ClassVar, TypeVar
 
-Vector = tuple[float, ...]
+Vector = tuple[int | float, ...]
 Label = str | int | Vector
 
 HOME = "home"  # world: the one that the arms are compared in

@@ -132,7 +132,7 @@ def state_of(world, rows):
 
 
 def test_best_actions_by_hand():
-    """From A the red coin lies up and to the right, so both begin a shortest path; from B straight up."""
+    """From A the red coin lies up and right, so both begin a shortest path; from B it lies straight up."""
     seats = (Seat(preferences=TASTE),) * 2
     world = coin_grid.Config(size=6, colours=2, coins=1, novices=seats, experts=0).build()
     state = state_of(world, ["######", "#...r#", "#....#", "#.A.B#", "#g...#", "######"])
