@@ -9,11 +9,12 @@ from socialrl.cli.parsing import add_platform, make_parser
 HELP = """\
 Measures the trained arms of a run by an evaluation protocol: social learning (the default), or another one.
 
-The protocol `social` takes held-out levels, the same ones under every condition, in the experiment's world for
-all arms: the return with the co-players present throughout (full), for the first half of each episode (half),
-and never; cultural transmission, CT = (full - never) / 2E + (half - never) / 2E, with E the co-players' own
-return; the same beside other company and in new worlds. Intervals are stratified bootstraps over seeds. Records
-go into the run folder, in the place of earlier ones of the protocol, and the report is written again.
+The protocol `social` takes held-out levels, the same ones under every condition, in the experiment's world
+for all arms: the return with the co-players present throughout (full), for the first half of each episode
+(half), and never; cultural transmission, CT = (full - never) / 2E + (half - never) / 2E, with E the co-
+players' own return; the same beside other company and in new worlds. Intervals are stratified bootstraps
+over seeds. Records go into the run folder, in the place of earlier ones of the protocol, and the report is
+written again.
 
 examples:
   socialrl eval runs/goal_cycle/001
@@ -24,8 +25,8 @@ examples:
   socialrl eval runs/coin_grid/001 --protocol few_shot          how fast are new tasks learnt?
 
 settings:
-  They are those of the protocol as the experiment lists it in `protocols` (then `socialrl run` measures it at the
-  end of each arm), else its defaults. --episodes replaces its option `episodes`.
+  They are those of the protocol as the experiment lists it in `protocols` (then `socialrl run` measures it at
+  the end of each arm), else its defaults. --episodes replaces its option `episodes`.
 """
 
 
