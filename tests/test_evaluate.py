@@ -82,7 +82,7 @@ def test_it_finds_what_the_run_recorded_and_replaces_it(copy, capsys):
     others = [record for record in Records(copy / "metrics.jsonl").records() if record["kind"] != "social"]
     assert main(["eval", str(copy), "--arms", "dqn", "--out", str(copy / "numbers.json")]) == 0
     printed = capsys.readouterr().out
-    assert "Return with its company there throughout" in printed
+    assert "Return with the company present throughout (full)" in printed
     assert found_in(copy) == recorded
     assert [
         record for record in Records(copy / "metrics.jsonl").records() if record["kind"] != "social"

@@ -10,7 +10,7 @@ import pytest
 from socialrl.report import write_report
 from tests.report import browser
 from tests.report.fake_run import full_run, write_replay
-from tests.report.test_protocol import lines_of
+from tests.report.test_social import lines_of
 
 BROWSER = browser.find()
 pytestmark = pytest.mark.skipif(BROWSER is None, reason="no Chromium here")

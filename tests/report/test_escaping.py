@@ -71,8 +71,9 @@ def run_of(folder: Path, evil: str) -> Path:
             line(arm, kind, step, values)
             for kind, step in (("train", 1), ("eval", 1), ("eval", 2), ("final", 2))
         ]
-        task = {"preference": evil, "method": evil, "episodes": 3}
-        lines += [line(arm, "few_shot", 2, {"return": [1.0, 2.0], f"share/{evil}": [1.0, 1.0]}, task)]
+        for preference in ([1.0], evil):  # the second does not fit the schema
+            task = {"preference": preference, "method": evil, "episodes": 3}
+            lines += [line(arm, "few_shot", 2, {"return": [1.0, 2.0], f"share/{evil}": [1.0, 1.0]}, task)]
         lines += [line(arm, evil, 2, {evil: [1.0, 2.0]}, {evil: evil})]
         for world, company in (("home", "trained"), ("home", evil), (evil, "trained")):
             for presence in ("full", "half", "never"):

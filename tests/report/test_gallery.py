@@ -103,7 +103,7 @@ def test_new_tasks_are_the_main_result_where_there_are_any(tmp_path, monkeypatch
             [1.0, 2.0, 3.0],
             {"preference": task, "episodes": episodes, "method": "adapted"},
         )
-        for task in ("red", "blue")
+        for task in ([1.0, 0.0], [0.0, 1.0])
         for episodes in (1, 10)
     ]
     picture(read(write_run(tmp_path / "with", [*measured, line("a", "final", 2, [1.0])])))
