@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from socialrl.registry import WORLD
 from socialrl_envs.errors import SocialRLError
-from socialrl_envs.types import World, WorldSpec
+from socialrl_envs.types import WorldSpec
 
 Setting = object  # the value of a config's field
 
@@ -19,7 +19,8 @@ class WorldConfig(Protocol):
 
     __dataclass_fields__: ClassVar[dict[str, dataclasses.Field[Any]]]
 
-    def build(self) -> World: ...
+    def build(self) -> Any:  # a World
+        ...
 
 
 def settings(config: WorldConfig) -> dict[str, Setting]:
