@@ -113,7 +113,7 @@ def measures(
     return {
         "correlation": cosine(x, y),
         "cosine": cosine(weights, preferences),
-        "weights": weights * scale_to(preferences, weights),
+        "weights": weights * length_ratio(preferences, weights),
     }
 
 
@@ -122,6 +122,6 @@ def cosine(a: Float32[Array, " n"], b: Float32[Array, " n"]) -> Float32[Array, "
     return jnp.sum(a * b) / jnp.maximum(jnp.linalg.norm(a) * jnp.linalg.norm(b), 1e-12)
 
 
-def scale_to(target: Float32[Array, " n"], vector: Float32[Array, " n"]) -> Float32[Array, ""]:
+def length_ratio(target: Float32[Array, " n"], vector: Float32[Array, " n"]) -> Float32[Array, ""]:
     """The factor by which a vector gets the length of the target."""
     return jnp.linalg.norm(target) / jnp.maximum(jnp.linalg.norm(vector), 1e-12)

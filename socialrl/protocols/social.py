@@ -83,7 +83,7 @@ class Config(Options):
         for name, world in self.worlds(study).items():
             for policy in self.policies_in(name):
                 companies = self.companies if name == HOME else ()
-                program = evaluator(world, study.learner, companies, self.episodes, policy == "sampled")
+                program = program_of(world, study.learner, companies, self.episodes, policy == "sampled")
                 evaluate = study.seeds.map(program, 2)
                 for company, presence in self.conditions(name, world):
                     arguments = self.arguments(world, Condition(company, presence))
@@ -136,7 +136,7 @@ class Condition(NamedTuple):
     presence: str
 
 
-def evaluator(
+def program_of(
     world: World, learner: Learner, companies: tuple[str, ...], episodes: int, explore: bool
 ) -> Callable[[LearnerState, Key[Array, ""], Overrides, Int32[Array, ""]], dict[str, Array]]:
     """A function (state, key, overrides, company) -> measures of one seed.

@@ -191,6 +191,7 @@ def shares_over(
     colours: Mapping[str, str],
     name: str,
     what: str,
+    xlabel: str,
     top: float | None = 1.0,
 ) -> str:
     """Stacked areas of the shares by source (means over seeds).
@@ -198,8 +199,8 @@ def shares_over(
     what: arm and axis, for the description. top: the end of the axis; None fits the areas.
     """
     with svg.style():
-        made = svg.figure(WIDTH / 2.1, 2.1)
-        axes = made.add_subplot()
+        made = svg.figure(WIDTH / 2.1, 2.3)
+        axes = made.add_subplot(xlabel=xlabel, ylabel="share of steps")
         axes.xaxis.set_major_formatter(svg.compact())
         axes.yaxis.set_major_formatter(svg.percent())
         axes.margins(x=0)

@@ -33,8 +33,8 @@ HEAD = """\
 # Experiments
 
 Each experiment asks one question. All numbers are interquartile means over seeds with 95 % intervals. A claim
-is reproduced if the interval of the difference excludes 0 on the claimed side, opposite if it excludes 0 on the
-other side, and undecided if it contains 0.
+is reproduced if the interval of the difference excludes 0 on the claimed side, opposite if it excludes 0 on
+the other side, and undecided if it contains 0.
 
 `python -m socialrl.report.gallery RUN...` writes this page and its pictures from run folders.
 """

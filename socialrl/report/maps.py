@@ -29,7 +29,7 @@ def ceiling(maps: Iterable[np.ndarray]) -> float:
     return power * next(nice for nice in NICE if nice * power >= high * (1 - 1e-9))
 
 
-def scale(top: float, factor: float = 1.0, unit: str = "") -> Markup:
+def scale_legend(top: float, factor: float = 1.0, unit: str = "") -> Markup:
     """The legend of maps whose scale ends at `top`: shades, no shade, dots and walls."""
     edges = [f"{top * k / SHADES * factor:.3g}{unit}" for k in range(SHADES)]
     words = [

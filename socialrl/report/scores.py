@@ -48,7 +48,7 @@ def verdict(scores: Mapping[str, PerSeed]) -> list[str]:
 
 
 def standing(seeds: PerSeed, reference: PerSeed) -> str:
-    """above or below if the 95 % interval of the difference to the reference excludes 0, else not told apart;
+    """above or below if the 95 % interval of the difference to the reference excludes 0, else undecided;
     too few seeds if one side has fewer than FEW.
     """
     gap = difference(seeds, reference)
@@ -56,7 +56,7 @@ def standing(seeds: PerSeed, reference: PerSeed) -> str:
         return "too few seeds"
     if gap.low > 0:
         return "above"
-    return "below" if gap.high < 0 else "not told apart"
+    return "below" if gap.high < 0 else "undecided"
 
 
 def _with_interval(e: Estimate) -> str:
@@ -75,7 +75,7 @@ def chance(e: Estimate) -> Markup | str:
     bootstrap interval would then have no width.
     """
     if e.value in (0.0, 1.0):
-        return f"{e.value:.0f}, in every pair"
+        return f"{e.value:.0f}, in all pairs"
     return cell(e)
 
 

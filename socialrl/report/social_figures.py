@@ -29,7 +29,9 @@ def bars(
         axes = made.add_subplot(ylabel=ylabel)
         axes.grid(axis="x", visible=False)
         axes.axhline(0, color=svg.FAINT, linewidth=0.8)
-        axes.set_xticks(range(len(groups)), [title.replace(" ", "\n").replace("=", "\n") for title in groups])
+        axes.set_xticks(
+            range(len(groups)), [title.replace(" ", "\n").replace("=", "=\n") for title in groups]
+        )
         arms = list(dict.fromkeys(arm for group in groups.values() for arm in group))
         width = 0.8 / len(arms)
         for place, (title, group) in enumerate(groups.items()):

@@ -145,7 +145,7 @@ def test_numbers_are_those_computed_by_hand(tmp_path):
         "+10.00",
         "[10.00, 10.00]",
         "above",
-        "1, in every pair",
+        "1, in all pairs",
         "paired",
     ]
     assert "Highest return: b, 13.00" in page.source
@@ -162,7 +162,7 @@ def test_no_arm_is_called_better_when_intervals_of_the_difference_hold_0(tmp_pat
         line("a", "final", 5, [1.0, 5.0, 3.0, 2.0, 4.0]),
         line("b", "final", 5, [5.0, 1.0, 3.5, 4.0, 2.0]),
     ]
-    assert "Compared with a, not told apart: b." in write_report(write_run(tmp_path / "r", lines)).read_text()
+    assert "Compared with a, undecided: b." in write_report(write_run(tmp_path / "r", lines)).read_text()
 
 
 def test_four_seeds_are_too_few_to_call_an_arm_better(tmp_path):

@@ -10,7 +10,7 @@ from socialrl.report import figures
 from socialrl.report.decisions import FEWEST, Decisions, ratio, read_decisions
 from socialrl.report.figures import Styles
 from socialrl.report.legends import arm_legend, source_legend
-from socialrl.report.maps import SHADE, ceiling, heat_map, presence_map, scale
+from socialrl.report.maps import SHADE, ceiling, heat_map, presence_map, scale_legend
 from socialrl.report.markup import Markup, figure, join, tag
 from socialrl.report.reading import Series
 from socialrl.report.section import Body, Context, ReportSection
@@ -62,7 +62,15 @@ def following(arms: Mapping[str, Decisions], colours: Mapping[str, str]) -> Mark
         total = one.points.sum(axis=(0, 2))
         parts = {one.sources[source]: ratio(one.points[source].sum(axis=1), total) for source in shown[label]}
         picture = Markup(
-            figures.shares_over(one.when, parts, colours, f"when{i}", f"{label} over the episode", top=None)
+            figures.shares_over(
+                one.when,
+                parts,
+                colours,
+                f"when{i}",
+                f"{label} over the episode",
+                xlabel="step of the episode",
+                top=None,
+            )
         )
         curves.append(tag("figure", tag("h4", label), picture))
     followed = {one.sources[source] for label, one in arms.items() for source in shown[label]}
@@ -74,7 +82,7 @@ def following(arms: Mapping[str, Decisions], colours: Mapping[str, str]) -> Mark
                 "Shade: the share of the steps on a cell on which that co-player was followed.",
                 class_="note",
             ),
-            scale(top, factor=100.0, unit=" %"),
+            scale_legend(top, factor=100.0, unit=" %"),
             tag("div", *rows, class_="arms"),
             tag("h3", "When others are followed"),
             tag(
@@ -109,7 +117,7 @@ def influence(arms: Mapping[str, Decisions], styles: Styles) -> Markup:
         [
             tag("h3", "Where others have influence"),
             tag("p", INFLUENCE_NOTE, class_="note"),
-            scale(top),
+            scale_legend(top),
             tag("div", *pictures, class_="arms"),
             tag("h3", "When others have influence"),
             figure(

@@ -61,7 +61,14 @@ def _over_training(study: Study, colours: Mapping[str, str]) -> Markup | None:
         parts = {source: figures.mean_over_seeds(one.values) for source, one in series.items()}
         steps = next(iter(series.values())).steps
         picture = Markup(
-            figures.shares_over(steps, parts, colours, f"share{i}", f"{arm.label} over training")
+            figures.shares_over(
+                steps,
+                parts,
+                colours,
+                f"share{i}",
+                f"{arm.label} over training",
+                xlabel="environment steps per seed",
+            )
         )
         pictures.append(tag("figure", tag("h4", arm.label), picture))
     rest = (

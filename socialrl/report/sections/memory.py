@@ -36,7 +36,7 @@ def render(context: Context) -> Body | None:
         if curves:
             name, title = f"memory-{presence}", TITLES[presence]
             drawn = social_figures.over_episode(
-                curves, context.styles, name, title, "right readings", level=guess(arms)
+                curves, context.styles, name, title, "share of right readings", level=guess(arms)
             )
             pictures.append(figure(Markup(drawn)))
     arms = list(dict.fromkeys(arm for by_arm in found.values() for arm in by_arm))
