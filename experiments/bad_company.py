@@ -1,30 +1,26 @@
 """Company that is not worth following: random walkers, and anti-experts that pursue what is worst for the
 novice.
 
-Nobody tells the novice which company it keeps. Learning alone (dqn) is the bar; beside good company psiphi
-clears it. Gates let another count as far as it is predictable and useful by the novice's own rewards. Without
-gates, what a cautious novice gains is asked as well: it believes what another's behaviour is worth by the
-lower bound over an ensemble alone.
+The novice is not told which company it has. The baseline is learning alone (dqn); beside good company psiphi
+is above it. Trust weights let another agent count as far as it is predictable and useful by the novice's own
+rewards. One arm
+without them is pessimistic instead: it values another's behaviour by the lower confidence bound over an
+ensemble.
 
 The size is for two CPU cores; on a GPU: --world.size 15 --steps 100000 --seeds 64
 """
 
 import dataclasses
-import runpy
-from pathlib import Path
 
+from _coins import WORLD, lengths
 from socialrl.config import Arm, Claim, Experiment
 from socialrl.learners import dqn, psiphi
 from socialrl_envs.types import Seat
 
-coin_grid: Experiment = runpy.run_path(str(Path(__file__).with_name("coin_grid.py")))["experiment"]
-
 COMPANY = {
-    "experts": coin_grid.world,
-    "wanderers": dataclasses.replace(coin_grid.world, experts=0, coplayers=(Seat(policy="wanderer"),) * 3),
-    "anti_experts": dataclasses.replace(
-        coin_grid.world, experts=0, coplayers=(Seat(policy="anti_expert"),) * 3
-    ),
+    "experts": WORLD,
+    "wanderers": dataclasses.replace(WORLD, experts=0, coplayers=(Seat(policy="wanderer"),) * 3),
+    "anti_experts": dataclasses.replace(WORLD, experts=0, coplayers=(Seat(policy="anti_expert"),) * 3),
 }
 LEARNERS = {
     "psiphi": psiphi.Config(),
@@ -34,8 +30,8 @@ LEARNERS = {
 }
 STUDY, VARIANCE = "preliminary study", "arXiv 2410.23726"
 
-experiment = dataclasses.replace(
-    coin_grid,
+experiment = Experiment(
+    world=WORLD,
     claims=(
         Claim(
             text="Beside experts, psiphi is above learning alone",
@@ -78,6 +74,6 @@ experiment = dataclasses.replace(
         for name, learner in LEARNERS.items()
     ),
     seeds=20,
-    evaluate_every=2_400,
+    **lengths(evaluate_every=2_400),
     scale="two CPU cores: 9x9, 12,000 steps per seed",
 )

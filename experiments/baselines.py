@@ -1,22 +1,17 @@
-"""What is following one's own interest worth against simpler ways to learn from others? All on one stream and
-budget.
+"""What is selective following worth compared with simpler ways of learning from others, with the same data
+and budget?
 
-The world of coin_grid.py. Imitators take no notice of their own rewards (bc, sqil, inverse_rl), but
-bc_per_agent, which tells by them whom to imitate; decision_biasing and value_shaping learn from their own
-rewards as dqn does and lean towards what others do; and psiphi goes without its gates, and then without one
-more part at a time: following, inverse TD, cloning.
+The world of coin_grid.py. Imitators ignore their own rewards (bc, sqil, inverse_rl), except bc_per_agent,
+which chooses by them whom to imitate; decision_biasing and value_shaping learn from their own rewards like
+dqn, with a bias towards what others do; psiphi goes without trust weights, and then also without one more
+part: following, inverse TD, cloning.
 
 The size is for two CPU cores; on a GPU: --world.size 15 --steps 100000 --seeds 64
 """
 
-import dataclasses
-import runpy
-from pathlib import Path
-
+from _coins import WORLD, lengths
 from socialrl.config import Arm, Claim, Experiment
 from socialrl.learners import bc, decision_biasing, dqn, inverse_rl, psiphi, sqil, value_shaping
-
-coin_grid: Experiment = runpy.run_path(str(Path(__file__).with_name("coin_grid.py")))["experiment"]
 
 PSIPHI = "Filos et al. 2021, arXiv 2102.12560"
 HEURISTICS = "arXiv 2604.05777"
@@ -42,12 +37,13 @@ CLAIMS = (
     ("Value shaping is above decision biasing", HEURISTICS, "value_shaping", "decision_biasing"),
 )
 
-experiment = dataclasses.replace(
-    coin_grid,
+experiment = Experiment(
+    world=WORLD,
     name="baselines",
     question="What is selective imitation worth against imitation, inferred goals, and simple social cues?",
     arms=tuple(Arm(name=name, learner=learner) for name, learner in LEARNERS.items()),
     claims=tuple(Claim(text=text, source=source, arm=arm, over=over) for text, source, arm, over in CLAIMS),
     seeds=10,
+    **lengths(),
     scale="two CPU cores: 9x9, 12,000 steps per seed",
 )

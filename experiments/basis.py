@@ -40,7 +40,9 @@ def claims() -> Iterator[Claim]:
 
 experiment = Experiment(
     name="basis",
-    question="How few demonstrations tell a newcomer's goal to somebody who has learnt other tasks in its world?",
+    question=(
+        "How few demonstrations tell a newcomer's goal to somebody who has learnt other tasks in its world?"
+    ),
     world=coin_grid.Config(
         novices=tuple(Seat(preferences=taste) for taste in TASTES),
         experts=(Seat(policy="noisy", skill=0.95, presence="never"),),

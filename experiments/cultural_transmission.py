@@ -1,50 +1,37 @@
-"""Follow, remember, go on alone: what does a novice need to keep what the experts showed it after they have
+"""Follow, remember, go on alone: what does a novice need to remember what experts showed after they have
 left?
 
-All arms but one learn with expert drop-out: experts stay, leave, come and go, or never come. The penalty
-grows while they learn, so that trying is cheap at first. The ablations take away memory, drop-out, the
-attention loss, the prediction loss; with `adr` cultural transmission itself decides how fast the penalty
-grows; `alone` never meets anybody.
+Most arms learn with expert drop-out: experts stay, leave, come and go, or never come. The penalty grows
+during training, so that mistakes are cheap at first. The ablations remove memory, drop-out, the attention
+loss, or the prediction loss; in `adr`, measured cultural transmission decides how fast the penalty grows;
+`alone` never meets experts.
 
 The size is for two CPU cores; on a GPU: --world.size 13 --world.layout cluttered --world.horizon 250
 --world.goals 4 --steps 40000000 --parallel 1024.
 """
 
-import dataclasses
-import runpy
-from pathlib import Path
-
+from _cycle import DROP_OUT, NEVER, PROTOCOLS, WORLD, growing_penalty, learner, lengths
 from socialrl.config import Arm, Claim, Experiment
 from socialrl.curricula import adr, mixed
 from socialrl.learners import medal
 
-goal_cycle: Experiment = runpy.run_path(str(Path(__file__).with_name("goal_cycle.py")))["experiment"]
-
 PAPER = "Bhoopchand et al. 2023, arXiv 2203.00715"
 STEPS = 1_500_000
-DROP_OUT = (("always", 0.15), ("never", 0.1), ("leaves", 0.3), ("comes_and_goes", 0.45))
-PENALTY = (mixed.Ramp(number="penalty", start=(0.25, 0.25), end=(1.5, 1.5), steps=STEPS * 2 // 3),)
-COMMON = {
-    "hidden": (128,),
-    "mirror": True,
-    "refresh": False,
-    "minibatches": 32,
-    "lr_end": 1e-4,
-    "entropy": 0.03,
-    "entropy_end": 0.002,
-    "anneal": STEPS,
-}
+PENALTY = growing_penalty(STEPS * 2 // 3)
+COMMON = learner(STEPS)
 GROWING = adr.Config(
     ranges=(adr.Range(number="penalty", start=(0.25, 0.25), limits=(0.25, 1.5), step=0.05),),
     upper=0.3,
     lower=0.1,
 )
-ALONE = mixed.Config(presence=(("never", 1.0),), ramps=PENALTY)
+ALONE = mixed.Config(presence=NEVER, ramps=PENALTY)
 
-experiment = dataclasses.replace(
-    goal_cycle,
+experiment = Experiment(
     name="cultural_transmission",
-    question="Which of memory, expert drop-out, attention and prediction make a novice keep what it was shown?",
+    question=(
+        "Which of memory, expert drop-out, attention and prediction make a novice keep what it was shown?"
+    ),
+    world=WORLD,
     curriculum=mixed.Config(presence=DROP_OUT, ramps=PENALTY),
     arms=(
         Arm(name="medal", learner=medal.Config(**COMMON)),
@@ -56,6 +43,8 @@ experiment = dataclasses.replace(
         Arm(name="alone", learner=medal.Config(**COMMON), curriculum=ALONE),
     ),
     steps=STEPS,
+    **lengths(),
+    protocols=PROTOCOLS,
     scale="two CPU cores: 9x9, 1.5 million steps per seed",
     claims=(
         *(

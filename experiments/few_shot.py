@@ -1,34 +1,31 @@
-"""The novice's tastes change overnight. How many episodes until it does well again, and whom does it follow
-by then?
+"""The novice's preferences change. After how many episodes does it do well again, and whom does it follow
+then?
 
-Trained as in coin_grid.py, then given new preferences: psiphi re-learns nothing but its own w, by regression
-of its rewards on its cumulants, and asks again who would serve it; dqn goes on training. No arm has gates:
-who is shut out because it is of no use today is not known well enough to be followed tomorrow.
+Trained as in coin_grid.py, then given new preferences: psiphi re-learns only its weights w, by regression of
+its rewards on its cumulants, and decides with them whom to follow; dqn goes on training. No arm has trust
+weights: an expert that is ignored because it is useless for the old task would not be known well enough to be
+followed in the new one.
 
 The size is for two CPU cores; on a GPU: --world.size 15 --steps 100000 --seeds 64
 """
 
-import dataclasses
-import runpy
-from pathlib import Path
-
+from _coins import WORLD, lengths
 from socialrl.config import Arm, Experiment
 from socialrl.learners import dqn, psiphi
 from socialrl.protocols import few_shot
 
-coin_grid: Experiment = runpy.run_path(str(Path(__file__).with_name("coin_grid.py")))["experiment"]
-
-experiment = dataclasses.replace(
-    coin_grid,
-    claims=(),
-    scale="",
+experiment = Experiment(
     name="few_shot",
-    question="When preferences change, does following those who already live by the new ones beat learning anew?",
+    question=(
+        "When preferences change, does following those who already live by the new ones beat learning anew?"
+    ),
+    world=WORLD,
     arms=(
         Arm(name="psiphi", learner=psiphi.Config(gating=False)),
         Arm(name="psiphi_no_gpi", learner=psiphi.Config(gating=False, follow="never")),
         Arm(name="dqn", learner=dqn.Config()),
     ),
-    steps=16_000,
+    seeds=5,
+    **lengths(steps=16_000),
     protocols=(few_shot.Config(preferences=((-1.0, -1.0, 1.0), (-1.0, 1.0, 1.0))),),
 )

@@ -1,39 +1,36 @@
-"""What do the others want? Preferences inferred from what they do, held against the true ones, which no
-learner ever sees.
+"""What do the others want? Preferences inferred from their behaviour, compared with the true ones.
 
-The world of coin_grid.py. A novice that learns from its own rewards and from three experts names, in held-out
-episodes, what every step is worth to each of them. Inverse TD is what ties the cumulants to the others'
-behaviour: without it there is cloning, and the novice's own rewards. The third arm watches only, and learns
-nothing from rewards. No arm has gates: what an expert wants is asked here whether or not it is of use. The
-more its own rewards weigh, the more the novice sees what it wants itself in all that others do: hence their
-small weight.
+The world of coin_grid.py. In held-out episodes, a novice that learns from its own rewards and from three
+experts infers what every step is worth to each of them; no learner sees their rewards. Inverse TD ties the
+cumulants to the others' behaviour; without it only cloning and the novice's own rewards shape them. The third
+arm learns from demonstrations alone. No arm has trust weights, because preferences are inferred here whether
+or not they are useful. The novice's own
+rewards have a small weight: with a larger one, the inferred preferences move towards its own.
 
 From recorded demonstrations instead of the stream, and from nothing else:
 
     socialrl record coin_grid --out demos.npz --seats expert --world.experts '<those of this experiment>'
-    socialrl run experiments/inverse_rl.py --psiphi.learner.demonstrations demos.npz --psiphi.learner.offline 2000
+    socialrl run experiments/inverse_rl.py --psiphi.learner.demonstrations demos.npz --psiphi.learner.offline
+    2000
 
 The size is for two CPU cores; on a GPU: --world.size 15 --steps 100000 --seeds 64
 """
 
-import dataclasses
-import runpy
-from pathlib import Path
 from typing import Any
 
+from _coins import WORLD, lengths
 from socialrl.config import Arm, Claim, Experiment
 from socialrl.learners import psiphi
 from socialrl.protocols import inverse_rl
 
-coin_grid: Experiment = runpy.run_path(str(Path(__file__).with_name("coin_grid.py")))["experiment"]
 FOUND = (("protocol", "inverse_rl"), ("agent", "all"))
 OPEN: dict[str, Any] = {"gating": False, "reward": 1.0}
 PSIPHI = "Filos et al., 2021, arXiv 2102.12560"
 
-experiment = dataclasses.replace(
-    coin_grid,
+experiment = Experiment(
     name="inverse_rl",
     question="Are the preferences that are inferred from the others' behaviour the true ones?",
+    world=WORLD,
     arms=(
         Arm(name="psiphi", learner=psiphi.Config(**OPEN)),
         Arm(name="no_inverse_td", learner=psiphi.Config(inverse_td=0.0, **OPEN)),
@@ -45,7 +42,7 @@ experiment = dataclasses.replace(
         ),
     ),
     seeds=10,
-    steps=12_000,
+    **lengths(),
     protocols=(inverse_rl.Config(),),
     claims=(
         Claim(
@@ -73,5 +70,4 @@ experiment = dataclasses.replace(
             labels=FOUND,
         ),
     ),
-    scale="",
 )

@@ -1,48 +1,36 @@
-"""Four goals, where following one of two orientations no longer helps: follow, remember, go on alone?
+"""Four goals, where following in one of two orientations is not enough: follow, remember, go on alone?
 
-With n goals there are (n - 1)! hidden orders. As go_on_alone.py, half as long; with --world.goals 5 there are
-five.
+With n goals there are (n - 1)! hidden orders. The arms are those of go_on_alone.py, trained half as long;
+with --world.goals 5 there are five goals.
 
 The size is for two CPU cores; on a GPU: --world.size 13 --world.layout cluttered --world.horizon 250 --steps
 40000000 --parallel 1024.
 """
 
 import dataclasses
-import runpy
-from pathlib import Path
 
-from socialrl.config import Arm, Claim
+from _cycle import DROP_OUT, NEVER, PROTOCOLS, WORLD, aims, growing_penalty, learner, lengths
+from socialrl.config import Arm, Claim, Experiment
 from socialrl.curricula import mixed
-
-go_on_alone = runpy.run_path(str(Path(__file__).with_name("go_on_alone.py")))
-BASE = go_on_alone["experiment"]
+from socialrl.learners import ppo
 
 STEPS = 3_000_000
-LEARNER = dataclasses.replace(go_on_alone["LEARNER"], anneal=STEPS)
-PENALTY = (dataclasses.replace(go_on_alone["PENALTY"][0], steps=STEPS // 2),)
+LEARNER = ppo.Config(**learner(STEPS))
+PENALTY = growing_penalty(STEPS // 2)
+STUCK = Claim(text="alone, stuck at one goal", source="preliminary study", arm="alone", value=1.5, below=True)
 
-
-def curriculum(company: str) -> mixed.Config:
-    """That of go_on_alone.py, in less time."""
-    return mixed.Config(presence=go_on_alone["COMPANY"][company].presence, ramps=PENALTY)
-
-
-experiment = dataclasses.replace(
-    BASE,
+experiment = Experiment(
     name="many_goals",
     question="With four goals, does a novice follow experts, remember their order, and go on alone?",
-    world=dataclasses.replace(BASE.world, goals=4),
-    curriculum=curriculum(""),
+    world=dataclasses.replace(WORLD, goals=4),
+    curriculum=mixed.Config(presence=DROP_OUT, ramps=PENALTY),
     arms=(
         Arm(name="novice", learner=LEARNER),
-        Arm(name="alone", learner=LEARNER, curriculum=curriculum("_alone")),
+        Arm(name="alone", learner=LEARNER, curriculum=mixed.Config(presence=NEVER, ramps=PENALTY)),
     ),
     steps=STEPS,
+    **lengths(evaluate_every=500_000, checkpoint_every=1_000_000),
+    protocols=PROTOCOLS,
     scale="two CPU cores: 9x9, 3 million steps per seed",
-    claims=(
-        Claim(
-            text="alone, stuck at one goal", source="preliminary study", arm="alone", value=1.5, below=True
-        ),
-        *go_on_alone["aims"]("novice", "alone"),
-    ),
+    claims=(STUCK, *aims("novice", "alone")),
 )

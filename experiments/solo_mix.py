@@ -1,35 +1,30 @@
-"""Does social experience help when alone? Novices that live beside experts in none, a quarter, half, or all
-of their episodes.
+"""Does experience beside experts help when alone? Experts are present in none, a quarter, half, or all of the
+episodes.
 
-Every arm learns with the same penalty schedule, the solitary one too: cheap mistakes teach exploring, with or
-without experts.
+All arms, the solitary one too, learn with the same schedule of the penalty, because cheap mistakes teach
+exploration with and without experts.
 
 The size is for two CPU cores; on a GPU: --world.size 13 --world.layout cluttered --world.horizon 250 --steps
 40000000 --parallel 1024.
 """
 
-import dataclasses
-import runpy
-from pathlib import Path
-
-from socialrl.config import Arm, Claim
+from _cycle import PROTOCOLS, WORLD, growing_penalty, learner, lengths
+from socialrl.config import Arm, Claim, Experiment
 from socialrl.curricula import mixed
 from socialrl.learners import sociapl
 
-cultural_transmission = runpy.run_path(str(Path(__file__).with_name("cultural_transmission.py")))
-
 STEPS = 1_000_000
-PENALTY = (dataclasses.replace(cultural_transmission["PENALTY"][0], steps=STEPS * 2 // 3),)
-LEARNER = sociapl.Config(**{**cultural_transmission["COMMON"], "anneal": STEPS})
+PENALTY = growing_penalty(STEPS * 2 // 3)
+LEARNER = sociapl.Config(**learner(STEPS))
 
 
 def mix(social: float) -> mixed.Config:
-    """A share of episodes beside experts, the rest alone."""
+    """Experts are present in this share of the episodes."""
     return mixed.Config(presence=(("never", 1 - social), ("always", social)), ramps=PENALTY)
 
 
-experiment = dataclasses.replace(
-    cultural_transmission["experiment"],
+experiment = Experiment(
+    world=WORLD,
     claims=(
         Claim(
             text="With 25 % of episodes beside experts, better alone than the solitary",
@@ -40,6 +35,8 @@ experiment = dataclasses.replace(
         ),
     ),
     steps=STEPS,
+    **lengths(),
+    protocols=PROTOCOLS,
     scale="two CPU cores: 9x9, 1 million steps per seed",
     name="solo_mix",
     question="Do episodes beside experts make a novice better at living alone?",

@@ -9,16 +9,13 @@ The size is for two CPU cores; on a GPU: --world.size 15 --steps 100000 --seeds 
 """
 
 import dataclasses
-import runpy
 from collections.abc import Iterator
-from pathlib import Path
 
+from _coins import WORLD, lengths
 from socialrl.config import Arm, Claim, Experiment
 from socialrl.learners import dqn, psiphi
 from socialrl.protocols import following
 from socialrl_envs.types import Seat
-
-coin_grid: Experiment = runpy.run_path(str(Path(__file__).with_name("coin_grid.py")))["experiment"]
 
 
 def likes(red: float, green: float, blue: float) -> Seat:
@@ -71,21 +68,21 @@ def claims() -> Iterator[Claim]:
     yield Claim(text=text, source=AIM, arm=nobody, value=0.05, below=True, measure="share", labels=FOLLOWING)
 
 
-experiment = dataclasses.replace(
-    coin_grid,
+experiment = Experiment(
+    world=WORLD,
     name="who_to_follow",
     question="Who is worth following, when, and is it they who are followed?",
     arms=tuple(
         Arm(
             name=f"{learner}_{mix}",
             learner=config,
-            world=dataclasses.replace(coin_grid.world, experts=0, coplayers=seats),
+            world=dataclasses.replace(WORLD, experts=0, coplayers=seats),
         )
         for mix, seats in MIXES.items()
         for learner, config in LEARNERS.items()
     ),
     seeds=8,
-    evaluate_every=2_400,
+    **lengths(evaluate_every=2_400),
     protocols=(following.Config(),),
     scale="two CPU cores: 9x9, 12,000 steps per seed",
     claims=tuple(claims()),

@@ -180,7 +180,7 @@ def evaluate(
         roots=seeds.bundle([key]),
     )
     return {
-        ", ".join(f"{name}={text(value)}" for name, value in labels.items()): _floats(
+        ", ".join(f"{name}={text(value)}" for name, value in labels.to_json().items()): _floats(
             seeds.unbundle(values)[0]
         )
         for labels, values in protocol.run(study)

@@ -16,6 +16,7 @@ from socialrl.assemble import assemble, root_keys
 from socialrl.config import Arm, Experiment, to_json
 from socialrl.record import checkpoint, replay
 from socialrl.record.folder import RunFolder
+from socialrl.record.labels import Offline
 from socialrl.record.metrics import Records
 from socialrl.recording import explanation, to_replay
 from socialrl.rollout import Trace
@@ -92,7 +93,8 @@ class ArmRun:
         with self._bar(chunks * size, f"{self.arm.name}, offline", " gradient steps") as bar:
             for chunk in range(chunks):
                 training, metrics = self.seeds.split(pretrain(training))
-                values = self._record("offline", 0, metrics, {"gradient_steps": (chunk + 1) * size})
+                labels = Offline((chunk + 1) * size).to_json()
+                values = self._record(Offline.kind, 0, metrics, labels)
                 self._check_finite(0, values)
                 bar.update(size * self.experiment.seeds)
                 if self.interrupted():
@@ -238,7 +240,7 @@ class ArmRun:
         study = self.assembly.study(self.seeds.unbundle(training))
         for protocol in self.experiment.protocols:
             for labels, values in protocol.run(study):
-                self._record(protocol.kind, step, values, labels)
+                self._record(protocol.kind, step, values, labels.to_json())
         means = {name: np.mean([score[name] for score in scores], axis=0) for name in scores[0]}
         per_seed = [{name: value[seed] for name, value in means.items()} for seed in range(self.seeds.count)]
         self._record("final", step, self.seeds.bundle(per_seed))

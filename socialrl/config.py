@@ -7,6 +7,7 @@ import json
 import math
 import re
 import runpy
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -289,6 +290,7 @@ def load_experiment(path: Path | str) -> Experiment:
 
 
 def _execute(path: Path) -> dict[str, Any]:
+    sys.path.insert(0, str(path.parent.absolute()))  # modules beside the file can be imported
     try:
         return runpy.run_path(str(path))
     except SocialRLError as error:
@@ -298,6 +300,8 @@ def _execute(path: Path) -> dict[str, Any]:
         raise SocialRLError(
             f"{path}{line}: {type(error).__name__}: {' '.join(str(error).split())}"
         ) from error
+    finally:
+        sys.path.remove(str(path.parent.absolute()))
 
 
 def _line_in(path: Path, error: BaseException) -> str:

@@ -16,6 +16,7 @@ from socialrl.learners import dqn
 from socialrl.protocols import social
 from socialrl.record import folder
 from socialrl.record.metrics import Records
+from socialrl.registry import PROTOCOL
 from socialrl_envs.worlds import coin_grid
 
 pytestmark = pytest.mark.usefixtures("kept_programs")
@@ -81,7 +82,7 @@ def test_it_finds_what_the_run_recorded_and_replaces_it(copy, capsys):
     others = [record for record in Records(copy / "metrics.jsonl").records() if record["kind"] != "social"]
     assert main(["eval", str(copy), "--arms", "dqn", "--out", str(copy / "numbers.json")]) == 0
     printed = capsys.readouterr().out
-    assert "Return with its company there throughout" in printed
+    assert "Return with the company present throughout (full)" in printed
     assert found_in(copy) == recorded
     assert [
         record for record in Records(copy / "metrics.jsonl").records() if record["kind"] != "social"
@@ -119,3 +120,22 @@ def test_a_world_that_the_arms_cannot_see_is_named(copy, capsys):
     config["experiment"]["protocols"][0]["transfer"] = [config["experiment"]["world"] | {"size": 7}]
     (copy / "config.json").write_text(json.dumps(config))
     assert "social, world size=7: obs_shape" in failure(capsys, copy, "--arms", "dqn")
+
+
+@pytest.mark.parametrize("name", [name for name in PROTOCOL.names() if name != "social"])
+def test_every_protocol_measures_or_says_in_one_line_what_it_needs(copy, capsys, name):
+    """The arm is a dqn among coins: no hidden order to probe, no preferences or goals that it infers."""
+    reasons = {
+        "memory": "coin_grid has no hidden order",
+        "inverse_rl": "inverse_rl: nothing to measure in dqn (it needs a learner that infers rewards",
+        "goal_inference": "goal_inference: nothing to measure in dqn (it needs a learner that infers goals",
+    }
+    command = (copy, "--arms", "dqn", "--protocol", name, "--episodes", "2")
+    if name in reasons:
+        assert reasons[name] in failure(capsys, *command)
+        return
+    assert main(["eval", *map(str, command)]) == 0
+    found = [record for record in Records(copy / "metrics.jsonl").records() if record["kind"] == name]
+    assert found
+    assert all(len(values) == 2 for record in found for values in record["values"].values())
+    assert all(record["labels"] for record in found)

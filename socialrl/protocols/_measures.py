@@ -1,27 +1,37 @@
-"""What an episode tells of social learning: pure functions of a trace, means over its episodes and novices.
+"""Measures of social learning: pure functions of a trace, means over its episodes and novices.
 
 Axis letters: `T` time, `B` episodes, `M` novices. A *visit* is a step onto a goal tile, right or wrong; it is
-*free* if it was the first of the episode in a world in which any tile is right then. A measure of episodes of
-which there are none is NaN.
+*free* if it is the first of the episode in a world in which any goal is right then. A mean over no episodes
+is NaN.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from jaxtyping import Bool, Float32, Int32, UInt8
+from jaxtyping import Bool, Float32, Int32, Shaped, UInt8
 
 from socialrl.rollout import Trace
 from socialrl_envs import grid
 from socialrl_envs.types import World
 
-SCORING = 1.5  # a return above it takes more than the one free goal
-BINS = 10  # of the curve of influence over an episode
+SCORING = 1.5  # a return above it takes more visits than the free one
+BINS = 10  # parts of an episode in curves over it
+
+
+@runtime_checkable
+class HiddenOrder(Protocol):
+    """The config of a world whose goal tiles have a hidden order."""
+
+    @property
+    def goals(self) -> int:
+        """The number of goal tiles."""
+        ...
 
 
 class Visits(NamedTuple):
-    """Steps onto goal tiles; `right` and `wrong` exclude one another, `free` ones are right."""
+    """Steps onto goal tiles: right ones, wrong ones, and those of the right ones that are free."""
 
     right: Bool[Array, "T B M"]
     wrong: Bool[Array, "T B M"]
@@ -31,11 +41,13 @@ class Visits(NamedTuple):
 def measures(trace: Trace, world: World, influence: bool) -> dict[str, Array]:
     """Scalars by name.
 
-    return, return_second_half: of the novices, whole and from half of the horizon on. return_coplayers:
-    theirs, which only the experimenter sees. penalties: steps with a negative reward, per episode. scoring:
-    share of episodes with a return above SCORING. followed: share of steps decided as another would (learners
-    that can). influence, influence/<bin>: see `influence_curve`, for learners with a stochastic policy.
-    Worlds with a hidden order also have those of `order_measures`.
+    return, return_second_half: of the novices, over the whole episode and from half of the horizon on.
+    return_coplayers: of the co-players, which no learner sees. penalties: steps with a negative reward, per
+    episode.
+    scoring: share of episodes with a return above SCORING. followed: share of steps whose decision follows a
+    co-player (learners with several sources). influence, influence/<bin>: see `influence_curve`, if
+    `influence` is True (learners with a stochastic policy). Worlds with a hidden order add those of
+    `order_measures`.
     """
     spec, novices = world.spec, np.array(world.spec.novices)
     reward = jnp.where(trace.alive[..., None], trace.outcome.reward, 0.0)
@@ -58,8 +70,8 @@ def measures(trace: Trace, world: World, influence: bool) -> dict[str, Array]:
     return result
 
 
-def mean_where(values: Array, mask: Array) -> Float32[Array, ""]:
-    """The mean of the values where the (broadcast) mask is set, NaN if it is nowhere."""
+def mean_where(values: Shaped[Array, "*shape"], mask: Bool[Array, "..."]) -> Float32[Array, ""]:
+    """The mean of the values where the mask, broadcast to their shape, is True; NaN if it is True nowhere."""
     chosen = jnp.broadcast_to(mask, values.shape)
     count = jnp.sum(chosen, dtype=jnp.float32)
     total = jnp.sum(jnp.where(chosen, values.astype(jnp.float32), 0.0))
@@ -67,8 +79,8 @@ def mean_where(values: Array, mask: Array) -> Float32[Array, ""]:
 
 
 def influence_curve(influence: Float32[Array, "T B M"], alive: Bool[Array, "T B"]) -> dict[str, Array]:
-    """KL(policy || policy with the others hidden), nats per step: `influence` over all steps and
-    `influence/0` ... of BINS equal parts of the time, whose steps may differ in number by one."""
+    """Mean KL(policy || policy with the others hidden) in nats per step: `influence` over all steps, and
+    `influence/<bin>` over BINS parts of the horizon, equal to within one step."""
     known = alive[..., None] & jnp.isfinite(influence)
     parts = np.array_split(np.arange(influence.shape[0]), BINS)
     curve = {f"influence/{i}": mean_where(influence[part], known[part]) for i, part in enumerate(parts)}
@@ -76,26 +88,26 @@ def influence_curve(influence: Float32[Array, "T B M"], alive: Bool[Array, "T B"
 
 
 def order_measures(trace: Trace, world: World, returns: Float32[Array, "B M"]) -> dict[str, Array]:
-    """Of worlds whose goal tiles have a hidden order.
+    """Scalars by name, of worlds whose goal tiles have a hidden order.
 
-    recovered: see `recovers_order`. first_choice: share of right ones among the first choices after
-    departure.
-    first_choice_made: share of episodes with one, see `first_choice`. return_clockwise,
-    return_counterclockwise: with three goals in a cycle, the return by the way round in which they lie; a
-    policy that follows one way only shows here.
+    recovered: share of episodes in which the order is recovered, see `recovers_order`. first_choice: share of
+    right ones among the first choices after the co-players' departure, see `first_choice`. first_choice_made:
+    share of episodes
+    with such a choice. return_clockwise, return_counterclockwise: with three goals in a cycle, the return by
+    the orientation in which they lie; they differ for a policy that follows in one orientation only.
     """
-    config: Any = world.config
-    seen = visits(trace, world)
+    assert isinstance(world.config, HiddenOrder)
+    goals, seen = world.config.goals, visits(trace, world)
     made, right = first_choice(seen, departed(trace, world))
     result = {
-        "recovered": jnp.mean(recovers_order(seen, config.goals), dtype=jnp.float32),
+        "recovered": jnp.mean(recovers_order(seen, goals), dtype=jnp.float32),
         "first_choice": mean_where(right, made),
         "first_choice_made": jnp.mean(made, dtype=jnp.float32),
     }
-    if "first_goal" in world.spec.cumulants and config.goals == 3:
-        turn = orientation(trace.states.tiles[0])[:, None]
-        result["return_clockwise"] = mean_where(returns, turn > 0)
-        result["return_counterclockwise"] = mean_where(returns, turn < 0)
+    if "first_goal" in world.spec.cumulants and goals == 3:
+        sign = orientation(trace.states.tiles[0])[:, None]
+        result["return_clockwise"] = mean_where(returns, sign > 0)
+        result["return_counterclockwise"] = mean_where(returns, sign < 0)
     return result
 
 
@@ -103,7 +115,7 @@ def visits(trace: Trace, world: World) -> Visits:
     """The novices' steps onto goal tiles."""
     cumulants, seats = world.spec.cumulants, np.array(world.spec.novices)
 
-    def happened(name: str) -> Array:
+    def happened(name: str) -> Bool[Array, "T B M"]:
         return (trace.outcome.events[:, :, seats, cumulants.index(name)] > 0) & trace.alive[..., None]
 
     right = happened("right_goal")
@@ -112,25 +124,25 @@ def visits(trace: Trace, world: World) -> Visits:
 
 
 def recovers_order(seen: Visits, goals: int) -> Bool[Array, "B M"]:
-    """Whether the last `goals` visits of the episode, free ones left out, are all right (and there are that
-    many): in the end every step of the order was known. Guessing among the other tiles of a cycle does it
-    with probability (goals - 1) ** -goals.
+    """Whether the last `goals` visits of the episode, free ones left out, exist and are all right, so that
+    the whole order is known at the end. Guessing among the other goals of a cycle passes with probability
+    (goals - 1) ** -goals.
     """
     choice = (seen.right | seen.wrong) & ~seen.free
-    behind = jnp.cumsum(choice[::-1], axis=0, dtype=jnp.int32)[::-1]  # this one and those after it
-    enough = behind[0] >= goals
-    return enough & ~jnp.any(seen.wrong & (behind <= goals), axis=0)
+    remaining = jnp.cumsum(choice[::-1], axis=0, dtype=jnp.int32)[::-1]  # visits from this step on
+    enough = remaining[0] >= goals
+    return enough & ~jnp.any(seen.wrong & (remaining <= goals), axis=0)
 
 
 def departed(trace: Trace, world: World) -> Bool[Array, "T B"]:
-    """Whether before a step nobody else is there any more, though somebody was."""
-    there = jnp.any(trace.states.present[:-1][:, :, np.array(world.spec.coplayers, np.int32)], axis=-1)
-    return ~there & (jnp.cumsum(there, axis=0, dtype=jnp.int32) > 0)
+    """Whether, before each step, no co-player is present but one has been."""
+    present = jnp.any(trace.states.present[:-1][:, :, np.array(world.spec.coplayers, np.int32)], axis=-1)
+    return ~present & (jnp.cumsum(present, axis=0, dtype=jnp.int32) > 0)
 
 
 def first_choice(seen: Visits, gone: Bool[Array, "T B"]) -> tuple[Bool[Array, "B M"], Bool[Array, "B M"]]:
-    """Whether there was a visit after the others' departure that was not free, and whether the first of these
-    was right.
+    """Whether there is a visit after the co-players' departure that is not free, and whether the first one is
+    right.
     """
     choice = (seen.right | seen.wrong) & ~seen.free & gone[..., None]
     first = jnp.argmax(choice, axis=0)[None]
@@ -138,9 +150,7 @@ def first_choice(seen: Visits, gone: Bool[Array, "T B"]) -> tuple[Bool[Array, "B
 
 
 def orientation(tiles: UInt8[Array, "B H W"]) -> Int32[Array, " B"]:
-    """The way round in which the goals 1, 2, 3 lie, as one sees the grid: 1 clockwise, -1 the other way, 0 in
-    one line.
-    """
+    """The orientation of goals 1, 2, 3 as drawn: 1 clockwise, -1 counterclockwise, 0 in one line."""
     flat = tiles.reshape(tiles.shape[0], -1)
     cells = jnp.stack([jnp.argmax(flat == grid.GOAL + i, axis=1) for i in range(3)]).astype(jnp.int32)
     row, column = cells // tiles.shape[2], cells % tiles.shape[2]

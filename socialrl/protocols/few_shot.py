@@ -1,15 +1,16 @@
-"""Few-shot transfer: the novice's preferences change, and it has a handful of episodes to find out.
+"""Few-shot transfer: the return on new tasks, that is under new preferences, after a few episodes of each.
 
-A learner that can adapt (psiphi) keeps all it knows and re-learns nothing but what the cumulants are worth to
-it: from nothing ("w re-learnt"), or beginning with what it is told of the new preferences ("w given"). One
-that cannot (dqn) goes on training, once from what it knows ("fine-tuned") and once from nothing ("from
-scratch").
+A learner with the few-shot capability keeps its networks and re-learns only the weights `w` of the cumulants
+in its
+reward: from the new episodes alone ("w re-learnt"), or beginning with episodes of the old task whose rewards
+are relabelled by the new preferences ("w given"). Any other learner goes on training, from its parameters if
+it can be warm-started ("fine-tuned"), and from new ones ("from scratch").
 """
 
 import dataclasses
 import itertools
 from collections.abc import Callable, Iterator
-from typing import Any, ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -17,169 +18,175 @@ from jax import Array
 from jaxtyping import Int32, Key
 
 from socialrl.evaluation import evaluator
-from socialrl.protocols import Study
+from socialrl.protocols import LearnerState, Study
+from socialrl.protocols._overrides import (
+    Overrides,
+    check_preferences,
+    has_preferences,
+    parameter,
+    with_preferences,
+)
+from socialrl.record import labels
 from socialrl.rollout import Rollout, make_rollout
 from socialrl.seeds import Bundle
-from socialrl.types import Experience
-from socialrl_envs.errors import SocialRLError
-from socialrl_envs.world import require
+from socialrl.types import Experience, Learner
+from socialrl_envs.options import Options, option, require
 
-STREAM, TOLD = (
-    0xFE3,
-    0xFE2,
-)  # folded into a seed's key for the episodes on the new task, and for those that are paid anew
+STREAM = 0xFE3  # of keys for the episodes on the new task (plus those already done), and for new parameters
+RELABELLED = 0xFE2  # of keys for the relabelled episodes of the old task
+Preferences = tuple[tuple[float, ...], ...]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Config:
-    """Options of few_shot.
+class Config(Options):
+    """Options of few_shot."""
 
-    preferences: new preferences of the novices, one vector per new task.
-    episodes: after how many episodes on the new task the novice is evaluated, ascending; 0 is before any.
-    evaluation_episodes: greedy episodes of each evaluation, per seed.
-    told: episodes as it lived them on the old task, of which a learner that is given the new preferences
-        hears, before its first episode of the new task, what their steps would pay now.
-    """
+    kind: ClassVar[str] = labels.FewShot.kind
+    needs: ClassVar[str] = "a world with preferences"
 
-    kind: ClassVar[str] = "few_shot"
-
-    preferences: tuple[tuple[float, ...], ...]
-    episodes: tuple[int, ...] = (0, 1, 10, 100)
-    evaluation_episodes: int = 64
-    told: int = 16
+    preferences: Preferences | None = option(
+        None, "new preferences of the novices, a vector per new task; None: each cumulant alone"
+    )
+    shots: tuple[int, ...] = option(
+        (0, 1, 10, 100), "episodes of the new task before each evaluation, ascending", low=0
+    )
+    episodes: int = option(64, "held-out episodes of each evaluation, per seed", low=1)
+    relabelled: int = option(16, "episodes of the old task that are relabelled for `w given`", low=1)
 
     def __post_init__(self) -> None:
-        check(self.preferences, self.episodes, self.evaluation_episodes)
-        require(self.told >= 1, "told", self.told, "at least 1")
+        super().__post_init__()
+        check_tasks(self.preferences, self.shots)
 
-    def run(self, study: Study) -> Iterator[tuple[dict[str, Any], Bundle]]:
-        """Yields labels (preference, method, episodes) and a bundle of metrics by name."""
-        if "preferences" not in study.world.numbers:
-            raise SocialRLError(
-                f"few_shot: {study.world.spec.name} has no preferences to change", "use it with coin_grid"
-            )
-        rollout, seeds = make_rollout(study.world, study.learner), study.seeds
-        evaluate = evaluator(rollout, study.world.spec, self.evaluation_episodes)
-        score = seeds.map(lambda state, root, numbers: evaluate(state, root, numbers)[0], 2)
-        for method in methods(study, rollout, self.told):
-            learned = seeds.map(method.learn, 2)
-            for preference in self.preferences:
-                numbers = {"preferences": wanted(study, preference)}
+    def count(self, study: Study) -> int:
+        """Methods x tasks x shots."""
+        return len(method_names(study.learner)) * len(self.tasks(study)) * len(self.shots)
+
+    def run(self, study: Study) -> Iterator[tuple[labels.FewShot, Bundle]]:
+        """Yields labels and the metrics of `evaluation.summarise`."""
+        tasks, seeds, world = self.tasks(study), study.seeds, study.world
+        rollout = make_rollout(world, study.learner)
+        evaluate = evaluator(rollout, world.spec, self.episodes)
+        score = seeds.map(lambda state, root, overrides: evaluate(state, root, overrides)[0], 2)
+        for method in methods(study, rollout, self.relabelled):
+            learn = seeds.map(method.learn, 2)
+            for preference in tasks:
+                overrides = {"preferences": with_preferences(world, preference, world.spec.novices)}
                 states, done = method.start, 0
-                if method.hear is not None:
-                    states = seeds.map(method.hear, 2)(states, streams(study, TOLD), numbers)
-                for episodes in self.episodes:
-                    keys = streams(study, STREAM + done)
-                    states = (
-                        learned(states, keys, numbers, jnp.int32(episodes - done))
-                        if episodes > done
-                        else states
-                    )
-                    done = episodes
-                    labels = {"preference": list(preference), "method": method.name, "episodes": episodes}
-                    yield labels, score(states, study.roots, numbers)
+                if method.prepare is not None:
+                    states = seeds.map(method.prepare, 2)(states, study.keys(RELABELLED), overrides)
+                for shots in self.shots:
+                    if shots > done:
+                        keys = study.keys(STREAM + done)
+                        states, done = learn(states, keys, overrides, jnp.int32(shots - done)), shots
+                    condition = labels.FewShot(preference, method.name, shots)
+                    yield condition, score(states, study.roots, overrides)
+
+    def tasks(self, study: Study) -> Preferences:
+        """The new preferences; raises SocialRLError if they do not fit the world."""
+        if self.preferences is None and has_preferences(study.world):
+            cumulants = parameter(study.world, "preferences").shape[1]
+            return tuple(tuple(float(i == k) for i in range(cumulants)) for k in range(cumulants))
+        check_preferences(study.world, self.preferences or (), "few_shot")
+        return self.preferences or ()
 
 
-def check(
-    preferences: tuple[tuple[float, ...], ...], episodes: tuple[int, ...], evaluation_episodes: int
-) -> None:
-    """Raises SocialRLError unless a protocol can go through these, one after the other."""
-    require(len(preferences) > 0, "preferences", preferences, "at least one vector")
-    ascending = all(a < b for a, b in itertools.pairwise(episodes))
-    require(ascending and min(episodes, default=-1) >= 0, "episodes", episodes, "ascending counts from 0")
-    require(evaluation_episodes >= 1, "evaluation_episodes", evaluation_episodes, "at least 1")
+def check_tasks(preferences: Preferences | None, shots: tuple[int, ...]) -> None:
+    """Raises SocialRLError unless there is a task, and the shots ascend."""
+    require(preferences is None or len(preferences) > 0, "preferences", preferences, "at least one vector")
+    ascending = len(shots) > 0 and all(a < b for a, b in itertools.pairwise(shots))
+    require(ascending, "shots", shots, "ascending counts of episodes, from 0")
 
 
-def streams(study: Study, number: int) -> Bundle:
-    """A key per seed for the stream of that number."""
-    return study.seeds.bundle(
-        [jax.random.fold_in(root, number) for root in study.seeds.unbundle(study.roots)]
-    )
-
-
-def wanted(study: Study, preference: tuple[float, ...]) -> Array:
-    """All seats' preferences (N, K), with the novices' replaced."""
-    current = jnp.asarray(study.world.numbers["preferences"])
-    require(
-        len(preference) == current.shape[1],
-        "few_shot.preferences",
-        preference,
-        f"{current.shape[1]} numbers long",
-    )
-    return current.at[jnp.array(study.world.spec.novices)].set(jnp.array(preference, jnp.float32))
-
-
-Learn = Callable[[Any, Key[Array, ""], dict[str, Array], Int32[Array, ""]], Any]
+Learn = Callable[[LearnerState, Key[Array, ""], Overrides, Int32[Array, ""]], LearnerState]
+Prepare = Callable[[LearnerState, Key[Array, ""], Overrides], LearnerState]
+Play = Callable[[LearnerState, Key[Array, ""], Overrides, int], Experience]
 
 
 class Method(NamedTuple):
-    """start: learner states of all seeds to begin with. learn(state, key, numbers, episodes) -> state: after
-    so many episodes more. hear(state, key, numbers) -> state: before the first one."""
+    """One way of taking up a new task.
+
+    start: the learner's states to begin with, one per seed.
+    learn(state, key, overrides, episodes) -> the state after so many further episodes.
+    prepare(state, key, overrides) -> the state before the first one, or None if it is `start`.
+    """
 
     name: str
     start: Bundle
     learn: Learn
-    hear: Callable[[Any, Key[Array, ""], dict[str, Array]], Any] | None = None
+    prepare: Prepare | None = None
 
 
-def methods(study: Study, rollout: Rollout, told: int) -> Iterator[Method]:
-    """What the learner can do about a new task."""
+def method_names(learner: Learner) -> tuple[str, ...]:
+    """The names of a learner's methods, in the order of `methods`."""
+    if learner.adapt is not None:
+        return "w re-learnt", "w given"
+    return ("from scratch",) if learner.transfer is None else ("fine-tuned", "from scratch")
+
+
+def methods(study: Study, rollout: Rollout, relabelled: int) -> Iterator[Method]:
+    """The methods that the learner allows. relabelled: episodes that `w given` learns from first."""
     learner, unroll = study.learner, study.experiment.unroll
     if learner.adapt is not None:
-        adapt, live = learner.adapt, living(study, rollout)
-
-        def learn(
-            state: Any, key: Key[Array, ""], numbers: dict[str, Array], episodes: Int32[Array, ""]
-        ) -> Any:
-            def episode(number: Array, state: Any) -> Any:
-                live_key, adapt_key = jax.random.split(jax.random.fold_in(key, number))
-                return adapt(state, live(state, live_key, numbers, 1), adapt_key)
-
-            return jax.lax.fori_loop(0, episodes, episode, state)
-
-        def hear(state: Any, key: Key[Array, ""], numbers: dict[str, Array]) -> Any:
-            live_key, adapt_key = jax.random.split(key)
-            return adapt(state, live(state, live_key, numbers, told), adapt_key)
-
+        learn, prepare = adapting(study, rollout, relabelled)
         yield Method("w re-learnt", study.states, learn)
-        yield Method("w given", study.states, learn, hear)
+        yield Method("w given", study.states, learn, prepare)
         return
-    fresh = study.seeds.map(lambda key: learner.init(key, unroll, 1), 1)(streams(study, STREAM))
+    fresh = study.seeds.map(lambda key: learner.init(key, unroll, 1), 1)(study.keys(STREAM))
     if learner.transfer is not None:
-        yield Method(
-            "fine-tuned", study.seeds.map(learner.transfer, 2)(study.states, fresh), training(study, rollout)
-        )
+        start = study.seeds.map(learner.transfer, 2)(study.states, fresh)
+        yield Method("fine-tuned", start, training(study, rollout))
     yield Method("from scratch", fresh, training(study, rollout))
 
 
-def living(
-    study: Study, rollout: Rollout
-) -> Callable[[Any, Key[Array, ""], dict[str, Array], int], Experience]:
-    """(state, key, numbers, worlds) -> an episode in so many worlds."""
+def adapting(study: Study, rollout: Rollout, relabelled: int) -> tuple[Learn, Prepare]:
+    """Few-shot learning one episode at a time, and from `relabelled` episodes together."""
+    adapt, play = study.learner.adapt, playing(study, rollout)
+    assert adapt is not None
 
-    def live(state: Any, key: Key[Array, ""], numbers: dict[str, Array], worlds: int) -> Experience:
-        pool_key, begin_key, unroll_key = jax.random.split(key, 3)
-        levels = rollout.pool(pool_key, worlds, numbers)
-        carry = rollout.begin(levels, begin_key, worlds)
+    def learn(
+        state: LearnerState, key: Key[Array, ""], overrides: Overrides, episodes: Int32[Array, ""]
+    ) -> LearnerState:
+        def episode(number: Int32[Array, ""], state: LearnerState) -> LearnerState:
+            play_key, adapt_key = jax.random.split(jax.random.fold_in(key, number))
+            return adapt(state, play(state, play_key, overrides, 1), adapt_key)
+
+        return jax.lax.fori_loop(0, episodes, episode, state)
+
+    def prepare(state: LearnerState, key: Key[Array, ""], overrides: Overrides) -> LearnerState:
+        play_key, adapt_key = jax.random.split(key)
+        return adapt(state, play(state, play_key, overrides, relabelled), adapt_key)
+
+    return learn, prepare
+
+
+def playing(study: Study, rollout: Rollout) -> Play:
+    """A function (state, key, overrides, count) -> experience of one episode in `count` parallel worlds."""
+
+    def play(state: LearnerState, key: Key[Array, ""], overrides: Overrides, count: int) -> Experience:
+        levels_key, begin_key, unroll_key = jax.random.split(key, 3)
+        levels = rollout.pool(levels_key, count, overrides)
+        carry = rollout.begin(levels, begin_key, count)
         return rollout.unroll(state, carry, levels, unroll_key, study.world.spec.horizon)[1]
 
-    return live
+    return play
 
 
 def training(study: Study, rollout: Rollout) -> Learn:
-    """One world, episode after episode, with an ordinary update after each unroll."""
-    learner, unroll = study.learner, study.experiment.unroll
-    unrolls = -(-study.world.spec.horizon // unroll)
+    """Ordinary training in one world, episode after episode, with an update after each unroll."""
+    learner, length = study.learner, study.experiment.unroll
+    unrolls = -(-study.world.spec.horizon // length)
 
-    def learn(state: Any, key: Key[Array, ""], numbers: dict[str, Array], episodes: Int32[Array, ""]) -> Any:
-        pool_key, begin_key, key = jax.random.split(key, 3)
-        levels = rollout.pool(pool_key, study.experiment.pool, numbers)
+    def learn(
+        state: LearnerState, key: Key[Array, ""], overrides: Overrides, episodes: Int32[Array, ""]
+    ) -> LearnerState:
+        levels_key, begin_key, key = jax.random.split(key, 3)
+        levels = rollout.pool(levels_key, study.experiment.pool, overrides)
 
-        def update(number: Array, carried: Any) -> Any:
+        def update(number: Int32[Array, ""], carried: LearnerState) -> LearnerState:
             state, carry = carried
-            unroll_key, learn_key = jax.random.split(jax.random.fold_in(key, number))
-            carry, experience, _ = rollout.unroll(state, carry, levels, unroll_key, unroll)
-            return learner.update(state, experience, learn_key)[0], carry
+            unroll_key, update_key = jax.random.split(jax.random.fold_in(key, number))
+            carry, experience, _ = rollout.unroll(state, carry, levels, unroll_key, length)
+            return learner.update(state, experience, update_key)[0], carry
 
         start = (state, rollout.begin(levels, begin_key, 1))
         return jax.lax.fori_loop(0, episodes * unrolls, update, start)[0]

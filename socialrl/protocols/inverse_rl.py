@@ -1,136 +1,127 @@
-"""Inverse RL, measured: is what a novice believes of the others' preferences true?
+"""Inverse RL: are the preferences that a novice infers of its co-players the true ones?
 
-The novice watches held-out episodes of its co-players and says of every step what it would be worth to each
-of them, by their inferred preferences. It never sees their rewards; the experimenter does, and compares.
-Behaviour tells a reward up to scale and an offset per step, so both are fitted away: by correlation, and by
-regressing the inferred rewards on what happened.
-
-Labels of a record: `agent`, a co-player, or "all" for the means over them. Learners that infer no preferences
-have no records.
+The learner sees held-out episodes of the co-players and values every step by each co-player's inferred
+preferences. It never sees their rewards; the protocol does, and compares. Behaviour determines a reward only
+up to scale and an offset,
+so both are removed: by correlation, and by regressing the inferred rewards on the cumulants.
 """
 
 import dataclasses
 from collections.abc import Iterator
-from typing import Any, ClassVar
+from typing import ClassVar
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
 from jaxtyping import Bool, Float32, Key
 
 from socialrl import evaluation
-from socialrl.protocols import Study
+from socialrl.protocols import LearnerState, Study
+from socialrl.protocols._overrides import check_preferences, parameter, scheduled
+from socialrl.record import labels
 from socialrl.recording import demonstrated
 from socialrl.rollout import make_rollout
 from socialrl.seeds import Bundle
-from socialrl_envs import presence
 from socialrl_envs.errors import SocialRLError
-from socialrl_envs.world import require
+from socialrl_envs.options import Options, option
 
-STREAM = (
-    0x1E71  # folded into a seed's key, so that the levels are new to the experiment's own evaluations too
-)
-ALL = "all"
+STREAM = 0x1E71  # of keys, so that the levels differ from those of the experiment's own evaluations
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Config:
-    """Options of inverse_rl.
+class Config(Options):
+    """Options of inverse_rl."""
 
-    episodes: held-out ones that are watched, per seed; all co-players are there throughout.
-    """
+    kind: ClassVar[str] = labels.InverseRL.kind
+    needs: ClassVar[str] = "a learner that infers rewards, such as psiphi, beside co-players with preferences"
 
-    kind: ClassVar[str] = "inverse_rl"
+    episodes: int = option(
+        128, "held-out episodes that are demonstrated, per seed, all co-players present throughout", low=1
+    )
 
-    episodes: int = 128
+    def count(self, study: Study) -> int:
+        """Co-players and their mean; 0 if the learner infers no rewards."""
+        check_preferences(study.world, (), "inverse_rl")
+        if not study.world.spec.coplayers:
+            raise SocialRLError("inverse_rl: nobody has preferences to infer", "add experts to the world")
+        return 0 if study.learner.appraise is None else len(study.world.spec.coplayers) + 1
 
-    def __post_init__(self) -> None:
-        require(self.episodes >= 1, "episodes", self.episodes, "at least 1")
-
-    def run(self, study: Study) -> Iterator[tuple[dict[str, Any], Bundle]]:
-        """Yields labels and a bundle of measures by name, see `measures`."""
-        spec, seeds = study.world.spec, study.seeds
-        if "preferences" not in study.world.numbers or not spec.coplayers:
-            raise SocialRLError(
-                f"inverse_rl: nobody has preferences to infer in {spec.name}", "use it with coin_grid"
-            )
-        if study.learner.appraise is None:
+    def run(self, study: Study) -> Iterator[tuple[labels.InverseRL, Bundle]]:
+        """Yields labels and the measures of `measures`; of a co-player also found/<cumulant> and
+        true/<cumulant>.
+        """
+        if not self.count(study):
             return
-        keys = seeds.bundle([jax.random.fold_in(root, STREAM) for root in seeds.unbundle(study.roots)])
-        found = seeds.map(lambda state, key: self.watch(study, state, key), 2)(study.states, keys)
-        by_agent = [seeds.unbundle(found)[seed] for seed in range(seeds.count)]
-        for agent in (*(spec.agents[seat] for seat in spec.coplayers), ALL):
-            yield {"agent": agent}, seeds.bundle([one[agent] for one in by_agent])
+        spec, seeds = study.world.spec, study.seeds
+        infer = seeds.map(lambda state, key: self.measured(study, state, key), 2)
+        by_seed = seeds.unbundle(infer(study.states, study.keys(STREAM)))
+        for agent in (*(spec.agents[seat] for seat in spec.coplayers), labels.ALL):
+            yield labels.InverseRL(agent), seeds.bundle([found[agent] for found in by_seed])
 
-    def watch(self, study: Study, state: Any, key: Key[Array, ""]) -> dict[str, dict[str, Array]]:
-        """Measures of every co-player by name, and their means, of one seed."""
-        world, spec, seats = study.world, study.world.spec, np.array(study.world.spec.coplayers)
-        numbers = {name: jnp.asarray(world.numbers[name]) for name in ("presence", "preferences")}
-        always = jnp.array(presence.SCHEDULES["always"], jnp.float32)
-        numbers["presence"] = numbers["presence"].at[seats].set(always)
-        rollout = make_rollout(world, study.learner)
-        trace = evaluation.trace(rollout, state, key, self.episodes, numbers)
+    def measured(self, study: Study, state: LearnerState, key: Key[Array, ""]) -> dict[str, dict[str, Array]]:
+        """Measures by co-player, and their means under ALL, of one seed."""
+        world, spec, appraise = study.world, study.world.spec, study.learner.appraise
+        assert appraise is not None
+        preferences = jnp.asarray(parameter(world, "preferences"))
+        overrides = {"presence": scheduled(world, "always", spec.coplayers), "preferences": preferences}
+        trace = evaluation.trace(make_rollout(world, study.learner), state, key, self.episodes, overrides)
         steps = demonstrated(trace, world, spec.coplayers)
-        assert study.learner.appraise is not None
-        believed = study.learner.appraise(state, steps)
-        events, there = (
-            trace.outcome.events[:, :, seats].reshape(-1, len(spec.cumulants)),
-            steps.present.reshape(-1),
-        )
+        inferred, mask = appraise(state, steps), steps.present.reshape(-1)
+        cumulants = trace.outcome.events[:, :, np.array(spec.coplayers)].reshape(-1, len(spec.cumulants))
         found = {}
         for number, seat in enumerate(spec.coplayers):
-            inferred = believed[..., 1 + number].reshape(-1)
-            measured = measures(inferred, events, numbers["preferences"][seat], there)
-            worths = zip(spec.cumulants, measured.pop("worth"), numbers["preferences"][seat], strict=True)
-            named = {
-                f"{word}/{name}": x
-                for name, *pair in worths
-                for word, x in zip(("found", "true"), pair, strict=True)
+            own = measures(inferred[..., 1 + number].reshape(-1), cumulants, preferences[seat], mask)
+            weights = {"found": own.pop("weights"), "true": preferences[seat]}
+            found[spec.agents[seat]] = own | {
+                f"{word}/{cumulant}": vector[k]
+                for k, cumulant in enumerate(spec.cumulants)
+                for word, vector in weights.items()
             }
-            found[spec.agents[seat]] = measured | named
         means = {
             name: jnp.mean(jnp.stack([one[name] for one in found.values()]))
             for name in ("correlation", "cosine")
         }
-        return found | {ALL: means}
+        return found | {labels.ALL: means}
 
 
 def measures(
     inferred: Float32[Array, " T"],
-    events: Float32[Array, "T K"],
+    cumulants: Float32[Array, "T K"],
     preferences: Float32[Array, " K"],
-    there: Bool[Array, " T"],
+    mask: Bool[Array, " T"],
 ) -> dict[str, Array]:
-    """How far the inferred rewards of steps are the true ones, events . preferences, over the steps that
-    count.
+    """How well inferred rewards agree with the true ones, cumulants @ preferences, over the steps of the
+    mask.
 
-    correlation: Pearson's, of both. cosine: of the preferences with `worth` (K,), the coefficients of the
-    least squares fit of the inferred rewards by an offset and the events, which is given with the length of
-    the preferences.
+    correlation: Pearson's, of the two rewards. weights (K,): coefficients of the least-squares fit of the
+    inferred
+    rewards by an offset and the cumulants, scaled to the length of the preferences. cosine: of weights and
+    preferences.
     """
-    weight = there.astype(jnp.float32)
+    weight = mask.astype(jnp.float32)
     total = jnp.sum(weight)
 
     def centred(x: Array) -> Array:
         return (x - jnp.einsum("t,t...->...", weight, x) / total) * weight.reshape(-1, *(1,) * (x.ndim - 1))
 
-    x, y, columns = centred(inferred), centred(events @ preferences), centred(events)
+    x, y, columns = centred(inferred), centred(cumulants @ preferences), centred(cumulants)
     gram = columns.T @ columns
-    ridge = 1e-6 * total * jnp.eye(len(preferences), dtype=jnp.float32)  # for what never happened
-    worth = jnp.linalg.solve(gram + ridge, columns.T @ x)
+    ridge = (
+        1e-6 * total * jnp.eye(len(preferences), dtype=jnp.float32)
+    )  # for cumulants that are never non-zero
+    weights = jnp.linalg.solve(gram + ridge, columns.T @ x)
     return {
         "correlation": cosine(x, y),
-        "cosine": cosine(worth, preferences),
-        "worth": worth * length(preferences, worth),
+        "cosine": cosine(weights, preferences),
+        "weights": weights * length_ratio(preferences, weights),
     }
 
 
-def cosine(a: Array, b: Array) -> Array:
-    """Of the angle between two vectors; 0 if one of them is 0."""
+def cosine(a: Float32[Array, " n"], b: Float32[Array, " n"]) -> Float32[Array, ""]:
+    """The cosine of the angle between two vectors; 0 if one of them is 0."""
     return jnp.sum(a * b) / jnp.maximum(jnp.linalg.norm(a) * jnp.linalg.norm(b), 1e-12)
 
 
-def length(like: Array, vector: Array) -> Array:
-    """What a vector is to be multiplied by to be as long as another one."""
-    return jnp.linalg.norm(like) / jnp.maximum(jnp.linalg.norm(vector), 1e-12)
+def length_ratio(target: Float32[Array, " n"], vector: Float32[Array, " n"]) -> Float32[Array, ""]:
+    """The factor by which a vector gets the length of the target."""
+    return jnp.linalg.norm(target) / jnp.maximum(jnp.linalg.norm(vector), 1e-12)

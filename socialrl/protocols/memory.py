@@ -1,95 +1,84 @@
-"""What does the memory hold? The next tile of the hidden order is read off it by a linear map, over the
-course of an episode.
+"""A linear probe of the recurrent carry: does it hold where the next goal of the hidden order lies?
 
-Ridge regression, fitted on one half of the episodes and tested on the other: from the memory after each look
-at the world to where the tile that pays next lies, in cells ahead and to the right of the novice. Read right
-means that of all tiles but the one that paid last, the right one lies nearest to that place. Guessing one of
-them is right in 1 / (goals - 1) of the steps.
-
-Labels of a record: the company's `presence`. Steps before the first visit do not count: any tile pays then.
+Ridge regression maps the carry after each observation to the position of the goal that pays next, in cells
+ahead and to the right of the novice. It is fitted on one half of the episodes and tested on the other. A
+reading is right if, of all goals but the one that paid last, the right one is nearest to the predicted
+position; a guess is right in 1 / (goals - 1) of the steps. Steps before the first visit of a goal are left
+out, because any goal pays then.
 """
 
 import dataclasses
 from collections.abc import Iterator
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from jaxtyping import Bool, Float32, Int32, Key, UInt8
+from jaxtyping import Bool, Float32, Int32, Key, PyTree, UInt8
 
 from socialrl import evaluation
-from socialrl.protocols import Study
-from socialrl.protocols._measures import BINS, mean_where
+from socialrl.protocols import LearnerState, Study
+from socialrl.protocols._measures import BINS, HiddenOrder, mean_where
+from socialrl.protocols._overrides import Overrides, scheduled
+from socialrl.record import labels
 from socialrl.rollout import Trace, make_rollout
 from socialrl.seeds import Bundle
 from socialrl.types import Decision, Learner, Timestep
-from socialrl_envs import grid, presence
+from socialrl_envs import grid
 from socialrl_envs.errors import SocialRLError
+from socialrl_envs.options import Options, option
 from socialrl_envs.types import World
-from socialrl_envs.world import require
+from socialrl_envs.worlds.goal_cycle import CycleState
 
-STREAM = 0x4E40  # folded into a seed's key: levels of its own
-PRESENCES = {"full": "always", "half": "first_half", "never": "never"}
+STREAM = 0x4E40  # of keys, so that the levels are new
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Config:
-    """Options of memory.
+class Config(Options):
+    """Options of memory."""
 
-    episodes: per seed and presence, half of them to fit on.
-    ridge: regularisation of the linear map, in units of the mean variance of a number of the memory.
-    """
+    kind: ClassVar[str] = labels.Memory.kind
+    needs: ClassVar[str] = "a recurrent learner (memory gru or lstm) in a world with a hidden order"
 
-    kind: ClassVar[str] = "memory"
-
-    episodes: int = 256
-    ridge: float = 0.01
-
-    def __post_init__(self) -> None:
-        require(self.episodes >= 2, "episodes", self.episodes, "at least 2: one half to fit, one to test")
-        require(self.ridge > 0, "ridge", self.ridge, "positive")
-
-    def run(self, study: Study) -> Iterator[tuple[dict[str, Any], Bundle]]:
-        """Yields labels and a bundle of measures by name: read_right, read_right/<bin> of BINS equal parts of
-        the time, and guess, the share that guessing gets."""
-        if not self.count(study):
-            return
-        world = study.world
-        keys = study.seeds.bundle(
-            [jax.random.fold_in(root, STREAM) for root in study.seeds.unbundle(study.roots)]
-        )
-        rollout = make_rollout(world, showing_memory(study.learner))
-
-        def probe(state: Any, key: Key[Array, ""], numbers: dict[str, Array]) -> dict[str, Array]:
-            return read_right(
-                evaluation.trace(rollout, state, key, self.episodes, numbers), world, self.ridge
-            )
-
-        evaluate = study.seeds.map(probe, 2)
-        for name, schedule in PRESENCES.items():
-            numbers = jnp.asarray(world.numbers["presence"])
-            seats = jnp.array(world.spec.coplayers, jnp.int32)
-            numbers = numbers.at[seats].set(jnp.array(presence.SCHEDULES[schedule], jnp.float32))
-            yield {"presence": name}, evaluate(study.states, keys, {"presence": numbers})
+    episodes: int = option(
+        256, "episodes per seed and presence; one half fits the probe, the other tests it", low=2
+    )
+    ridge: float = option(
+        0.01, "regularisation of the probe, in units of the mean variance of a number of the carry", above=0
+    )
 
     def count(self, study: Study) -> int:
-        """How many records `run` yields: none of a learner that remembers nothing."""
+        """One per presence; 0 if the learner has no carry."""
         if not {"right_goal", "first_goal"} <= set(study.world.spec.cumulants):
             raise SocialRLError(
                 f"memory: {study.world.spec.name} has no hidden order", "probe it in goal_cycle"
             )
-        return len(PRESENCES) if jax.tree.leaves(study.learner.memory(1, 1)) else 0
+        return len(labels.PRESENCES) if jax.tree.leaves(study.learner.memory(1, 1)) else 0
+
+    def run(self, study: Study) -> Iterator[tuple[labels.Memory, Bundle]]:
+        """Yields labels and the measures of `probe`."""
+        if not self.count(study):
+            return
+        world, keys = study.world, study.keys(STREAM)
+        rollout = make_rollout(world, exposing_carry(study.learner))
+
+        def measure(state: LearnerState, key: Key[Array, ""], overrides: Overrides) -> dict[str, Array]:
+            return probe(evaluation.trace(rollout, state, key, self.episodes, overrides), world, self.ridge)
+
+        evaluate = study.seeds.map(measure, 2)
+        for presence, schedule in labels.PRESENCES.items():
+            overrides = {"presence": scheduled(world, schedule, world.spec.coplayers)}
+            yield labels.Memory(presence), evaluate(study.states, keys, overrides)
 
 
-def showing_memory(learner: Learner) -> Learner:
-    """The learner, but that its decisions hold its memory (*batch, 1, F) in place of values."""
+def exposing_carry(learner: Learner) -> Learner:
+    """The learner, with its carry, flattened to (*batch, 1, F), in place of the values of its decisions."""
 
     def act(
-        state: Any, memory: Any, timestep: Timestep, key: Key[Array, ""], explore: bool
-    ) -> tuple[Decision, Any]:
-        decision, after = learner.act(state, memory, timestep, key, explore)
+        state: LearnerState, carry: PyTree, timestep: Timestep, key: Key[Array, ""], explore: bool
+    ) -> tuple[Decision, PyTree]:
+        decision, after = learner.act(state, carry, timestep, key, explore)
         batch = decision.action.shape
         flat = jnp.concatenate([leaf.reshape(*batch, 1, -1) for leaf in jax.tree.leaves(after)], axis=-1)
         return dataclasses.replace(decision, values=flat), after
@@ -97,63 +86,67 @@ def showing_memory(learner: Learner) -> Learner:
     return learner._replace(act=act, influence=None)
 
 
-def read_right(trace: Trace, world: World, ridge: float) -> dict[str, Array]:
-    """The measures of a trace whose decisions hold memories."""
-    there, due, last = tiles_of(trace, world)  # (T, B, M, G, 2), (T, B, M), (T, B, M)
-    memory = trace.decision.values[..., 0, :]
-    counts = (last >= 0) & trace.alive[..., None]
-    target = jnp.take_along_axis(there, due[..., None, None], axis=-2)[..., 0, :]
-    half = memory.shape[1] // 2
-    found = fit(memory[:, :half], target[:, :half], counts[:, :half], ridge)
-    believed = jnp.concatenate([memory, jnp.ones_like(memory[..., :1])], axis=-1)[:, half:] @ found
-    distance = jnp.sum((there[:, half:] - believed[..., None, :]) ** 2, axis=-1)
-    tiles = jnp.arange(there.shape[-2])
-    distance = jnp.where(tiles == last[:, half:, :, None], jnp.inf, distance)
-    right, counted = jnp.argmin(distance, axis=-1) == due[:, half:], counts[:, half:]
+def probe(trace: Trace, world: World, ridge: float) -> dict[str, Array]:
+    """Scalars by name, of a trace whose decisions hold carries.
+
+    read_right: share of the tested steps on which the reading is right; read_right/<bin>: the same in BINS
+    equal parts
+    of the time. guess: the share for a guess.
+    """
+    goals, due, last = goal_positions(trace, world)  # (T, B, M, G, 2), (T, B, M), (T, B, M)
+    carry = trace.decision.values[..., 0, :]
+    mask = (last >= 0) & trace.alive[..., None]
+    target = jnp.take_along_axis(goals, due[..., None, None], axis=-2)[..., 0, :]
+    half = carry.shape[1] // 2
+    weights = fit(carry[:, :half], target[:, :half], mask[:, :half], ridge)
+    predicted = jnp.concatenate([carry, jnp.ones_like(carry[..., :1])], axis=-1)[:, half:] @ weights
+    distance = jnp.sum((goals[:, half:] - predicted[..., None, :]) ** 2, axis=-1)
+    numbers = jnp.arange(goals.shape[-2])
+    distance = jnp.where(numbers == last[:, half:, :, None], jnp.inf, distance)
+    right, tested = jnp.argmin(distance, axis=-1) == due[:, half:], mask[:, half:]
     parts = np.array_split(np.arange(right.shape[0]), BINS)
-    curve = {f"read_right/{i}": mean_where(right[part], counted[part]) for i, part in enumerate(parts)}
-    guess = jnp.float32(1 / (there.shape[-2] - 1))
-    return {"read_right": mean_where(right, counted), "guess": guess} | curve
+    curve = {f"read_right/{i}": mean_where(right[part], tested[part]) for i, part in enumerate(parts)}
+    guess = jnp.float32(1 / (goals.shape[-2] - 1))
+    return {"read_right": mean_where(right, tested), "guess": guess} | curve
 
 
 def fit(
-    memory: Float32[Array, "T B M F"],
+    carry: Float32[Array, "T B M F"],
     target: Float32[Array, "T B M 2"],
-    counts: Bool[Array, "T B M"],
+    mask: Bool[Array, "T B M"],
     ridge: float,
 ) -> Float32[Array, "G 2"]:
-    """The linear map from (memory, 1) to the target with the least squared error, G = F + 1."""
-    x = jnp.concatenate([memory, jnp.ones_like(memory[..., :1])], axis=-1).reshape(-1, memory.shape[-1] + 1)
-    weight = counts.reshape(-1, 1).astype(jnp.float32)
+    """The linear map from (carry, 1) to the target with the least squared error over the mask, G = F + 1."""
+    x = jnp.concatenate([carry, jnp.ones_like(carry[..., :1])], axis=-1).reshape(-1, carry.shape[-1] + 1)
+    weight = mask.reshape(-1, 1).astype(jnp.float32)
     gram = x.T @ (weight * x)
     size = gram.shape[0]
-    scale = ridge * jnp.trace(gram) / size
+    penalty = ridge * jnp.trace(gram) / size
     return jnp.linalg.solve(
-        gram + scale * jnp.eye(size, dtype=jnp.float32), x.T @ (weight * target.reshape(-1, 2))
+        gram + penalty * jnp.eye(size, dtype=jnp.float32), x.T @ (weight * target.reshape(-1, 2))
     )
 
 
-def tiles_of(
+def goal_positions(
     trace: Trace, world: World
 ) -> tuple[Float32[Array, "T B M G 2"], Int32[Array, "T B M"], Int32[Array, "T B M"]]:
-    """Before each step: cells ahead and to the right of each novice at which the goals lie, the number of the
-    one that is due and of the one that paid last (-1 before the first visit)."""
-    config: Any = world.config
-    seats = np.array(world.spec.novices)
-    states: Any = jax.tree.map(lambda leaf: leaf[:-1], trace.states)
-    cells = goal_cells(states.tiles[0], config.goals)
+    """Before each step: the goals' positions in cells ahead and to the right of each novice, the number of
+    the goal that pays next, and of the one that paid last (-1 before the first visit)."""
+    assert isinstance(world.config, HiddenOrder)
+    count, seats = world.config.goals, np.array(world.spec.novices)
+    states: CycleState = jax.tree.map(lambda leaf: leaf[:-1], trace.states)
+    cells = goal_cells(states.tiles[0], count)
     offset = (cells[None, :, None] - states.position[:, :, seats, None]).astype(jnp.float32)
     ahead = jnp.array([(-1, 0), (0, 1), (1, 0), (0, -1)], jnp.float32)[states.heading[:, :, seats]]
     right = jnp.stack([ahead[..., 1], -ahead[..., 0]], axis=-1)
-    there = jnp.einsum("tbmgx,tbmax->tbmga", offset, jnp.stack([ahead, right], axis=-2))
-    place = states.place[:, :, seats].astype(jnp.int32)
-    return there, (place + 1) % config.goals, place
+    positions = jnp.einsum("tbmgx,tbmax->tbmga", offset, jnp.stack([ahead, right], axis=-2))
+    last = states.place[:, :, seats].astype(jnp.int32)
+    return positions, (last + 1) % count, last
 
 
-def goal_cells(tiles: UInt8[Array, "B H W"], goals: int) -> Int32[Array, "B G 2"]:
-    """Row and column of every goal."""
+def goal_cells(tiles: UInt8[Array, "B H W"], count: int) -> Int32[Array, "B G 2"]:
+    """Row and column of every goal, in the hidden order."""
     flat = tiles.reshape(tiles.shape[0], -1)
-    cells = jnp.stack([jnp.argmax(flat == grid.GOAL + i, axis=1) for i in range(goals)], axis=1).astype(
-        jnp.int32
-    )
+    cells = jnp.stack([jnp.argmax(flat == grid.GOAL + i, axis=1) for i in range(count)], axis=1)
+    cells = cells.astype(jnp.int32)
     return jnp.stack([cells // tiles.shape[2], cells % tiles.shape[2]], axis=-1)

@@ -1,12 +1,9 @@
-"""Social learning: how well does a novice do beside others, once they have left, and alone? In bad company,
-and on new worlds?
+"""Social learning: the return beside co-players, after they have left, alone, in other company, and in new
+worlds.
 
-Held-out levels, the same ones under every condition of a world. Who is there, for how long, and by which
-policy they live are numbers handed to one compiled program per world and policy: no condition compiles anew.
-
-Labels of a record: `world` ("home", or how a transfer world differs from it), `policy` of the novice,
-`company`, and the company's `presence`. The measures are those of `_measures.py`; the report derives cultural
-transmission from them.
+All conditions of a world share their held-out levels. Who is present, for how long, and which policy drives
+the co-players are arguments of one compiled program per world and policy, so that no condition compiles anew.
+The measures are those of `_measures.py`; the report derives cultural transmission from them.
 """
 
 import dataclasses
@@ -20,152 +17,145 @@ from jax import Array
 from jaxtyping import Int32, Key
 
 from socialrl import evaluation
-from socialrl.protocols import Study
+from socialrl.protocols import LearnerState, Study
 from socialrl.protocols._measures import measures
+from socialrl.protocols._overrides import Overrides, parameter, scheduled
+from socialrl.protocols._worlds import differences, misfit, standard_transfer
+from socialrl.record import labels
+from socialrl.record.labels import HOME, PRESENCES, TRAINED
 from socialrl.registry import WORLD
 from socialrl.rollout import make_rollout
 from socialrl.seeds import Bundle
 from socialrl.types import Learner
-from socialrl_envs import presence, registry
+from socialrl_envs import registry
 from socialrl_envs.errors import SocialRLError, unknown
 from socialrl_envs.hosting import CoPlayer
+from socialrl_envs.options import Options, option, require
 from socialrl_envs.types import State, World, WorldSpec
-from socialrl_envs.world import require
 
-STREAM = (
-    0x50C1A  # folded into a seed's key, so that the levels are new to the experiment's own evaluations too
-)
-PRESENCES = {"full": "always", "half": "first_half", "never": "never"}
-HOME, TRAINED = "home", "trained"
+STREAM = 0x50C1A  # of keys, so that the levels differ from those of the experiment's own evaluations
+POLICIES = ("greedy", "sampled")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Config:
-    """Options of social.
+class Config(Options):
+    """Options of social."""
 
-    episodes: per seed and condition.
-    policies: how the novice acts: greedy, sampled (as while training), or both; on transfer worlds as the
-    first of them says.
-    companies: co-players' policies that stand in for those of the world, present throughout and for the first
-    half.
-    skill: of a `noisy` company, 0..1.
-    world: the world to test all arms in; None takes the experiment's, whatever an arm was trained in.
-    transfer: further worlds, with the company that is configured there; None takes what fits of one and two
-        more goals, four rooms, a maze, and a larger grid.
-    """
+    kind: ClassVar[str] = labels.Social.kind
+    needs: ClassVar[str] = "a world that the learner fits"
 
-    kind: ClassVar[str] = "social"
-
-    episodes: int = 128
-    policies: tuple[Literal["greedy", "sampled"], ...] = ("greedy", "sampled")
-    companies: tuple[str, ...] = ("anti_expert", "wanderer", "noisy")
-    skill: float = 0.5
-    world: Annotated[Any, WORLD] | None = None
-    transfer: tuple[Annotated[Any, WORLD], ...] | None = None
+    episodes: int = option(128, "held-out episodes per seed and condition", low=1)
+    policies: tuple[Literal["greedy", "sampled"], ...] = option(
+        POLICIES,
+        "how the novice acts: greedy, sampled (as in training), or both; in new worlds the first of them",
+        choices=POLICIES,
+    )
+    companies: tuple[str, ...] = option(
+        ("anti_expert", "wanderer", "noisy"),
+        "policies that replace the co-players' own, present throughout and for the first half",
+    )
+    skill: float = option(0.5, "skill of the company `noisy`", low=0, high=1)
+    world: Annotated[Any, WORLD] | None = option(
+        None,
+        "the world in which all arms are compared; None: the experiment's, whatever an arm was trained in",
+    )
+    transfer: tuple[Annotated[Any, WORLD], ...] | None = option(
+        None,
+        "further worlds, with their own company; None: one and two more goals, four rooms, a maze, "
+        "a larger grid, as far as the learner fits them",
+    )
 
     def __post_init__(self) -> None:
-        require(self.episodes >= 1, "episodes", self.episodes, "at least 1")
-        good = len(self.policies) > 0 and set(self.policies) <= {"greedy", "sampled"}
-        require(good, "policies", self.policies, "greedy, sampled, or both")
+        super().__post_init__()
+        require(len(self.policies) > 0, "policies", self.policies, "greedy, sampled, or both")
         for company in self.companies:
             if company not in registry.coplayer_names():
                 raise unknown("co-player (companies)", company, registry.coplayer_names())
-        require(0 <= self.skill <= 1, "skill", self.skill, "in 0..1")
-
-    def run(self, study: Study) -> Iterator[tuple[dict[str, Any], Bundle]]:
-        """Yields labels and a bundle of measures by name."""
-        keys = study.seeds.bundle(
-            [jax.random.fold_in(root, STREAM) for root in study.seeds.unbundle(study.roots)]
-        )
-        for name, world in self.worlds(study).items():
-            for policy in self.policies_in(name):
-                companies = self.companies if name == HOME else ()
-                program = episodes_of(world, study.learner, companies, self.episodes, policy == "sampled")
-                evaluate = study.seeds.map(program, 2)
-                for condition in self.conditions(name, world):
-                    labels = {
-                        "world": name,
-                        "policy": policy,
-                        "company": condition.company,
-                        "presence": condition.presence,
-                    }
-                    yield labels, evaluate(study.states, keys, *self.numbers(world, condition))
 
     def count(self, study: Study) -> int:
-        """How many records `run` yields."""
+        """Conditions, times policies, over all worlds."""
         worlds = self.worlds(study).items()
         return sum(len(self.policies_in(name)) * len(self.conditions(name, world)) for name, world in worlds)
 
-    def policies_in(self, name: str) -> tuple[str, ...]:
-        """All policies at home, the first one alone elsewhere: each costs a compilation."""
-        return self.policies if name == HOME else self.policies[:1]
+    def run(self, study: Study) -> Iterator[tuple[labels.Social, Bundle]]:
+        """Yields labels and the measures of `_measures.measures`."""
+        keys = study.keys(STREAM)
+        for name, world in self.worlds(study).items():
+            for policy in self.policies_in(name):
+                companies = self.companies if name == HOME else ()
+                program = program_of(world, study.learner, companies, self.episodes, policy == "sampled")
+                evaluate = study.seeds.map(program, 2)
+                for company, presence in self.conditions(name, world):
+                    arguments = self.arguments(world, Condition(company, presence))
+                    yield (
+                        labels.Social(name, policy, company, presence),
+                        evaluate(study.states, keys, *arguments),
+                    )
+
+    def policies_in(self, world: str) -> tuple[str, ...]:
+        """The policies that are measured in a world: all of them at home, the first one elsewhere."""
+        return self.policies if world == HOME else self.policies[:1]
 
     def worlds(self, study: Study) -> dict[str, World]:
-        """The worlds to test in, home first; raises SocialRLError for one that the learner cannot see or act
-        in.
-        """
+        """The worlds by label, home first. Raises SocialRLError for one that the learner does not fit."""
         home = self.world or study.experiment.world
         given = standard_transfer(home, study.world.spec) if self.transfer is None else self.transfer
         configs = {HOME: home} | {differences(home, config): config for config in given}
         worlds = {name: config.build() for name, config in configs.items()}
         for name, world in worlds.items():
-            if misfit := unfit(study.world.spec, world.spec):
+            if reason := misfit(study.world.spec, world.spec):
                 raise SocialRLError(
-                    f"social, world {name}: {misfit}", "test it in worlds of equal views and actions"
+                    f"social, world {name}: {reason}", "take worlds with the same views and actions"
                 )
         return worlds
 
     def conditions(self, name: str, world: World) -> list["Condition"]:
-        """Full, half and never beside the world's own company; at home full and half beside each of the
-        others.
-        """
+        """The world's own company in every presence; at home also each other company, full and half."""
         if not world.spec.coplayers:
             return [Condition(TRAINED, "never")]
         own = [Condition(TRAINED, presence) for presence in PRESENCES]
         others = self.companies if name == HOME else ()
         return own + [Condition(company, presence) for company in others for presence in ("full", "half")]
 
-    def numbers(self, world: World, condition: "Condition") -> tuple[dict[str, Array], Int32[Array, ""]]:
-        """The numbers of the level under a condition, and the company's: 0 is the world's own."""
-        seats = jnp.array(world.spec.coplayers, jnp.int32)
-        schedule = jnp.array(presence.SCHEDULES[PRESENCES[condition.presence]], jnp.float32)
-        numbers = {name: jnp.asarray(world.numbers[name]) for name in ("presence", "skill")}
-        numbers["presence"] = numbers["presence"].at[seats].set(schedule)
+    def arguments(self, world: World, condition: "Condition") -> tuple[Overrides, Int32[Array, ""]]:
+        """The overridden parameters of a condition, and the number of its company: 0 is the world's own."""
+        skill = jnp.asarray(parameter(world, "skill"))
         if condition.company == "noisy":
-            numbers["skill"] = numbers["skill"].at[seats].set(self.skill)
-        return numbers, jnp.int32((TRAINED, *self.companies).index(condition.company))
+            skill = skill.at[jnp.array(world.spec.coplayers, jnp.int32)].set(self.skill)
+        presence = scheduled(world, PRESENCES[condition.presence], world.spec.coplayers)
+        company = jnp.int32((TRAINED, *self.companies).index(condition.company))
+        return {"presence": presence, "skill": skill}, company
 
 
 class Condition(NamedTuple):
-    """Who is there besides the novices (TRAINED, or the name of a co-player's policy) and for how long (of
-    PRESENCES).
+    """company: TRAINED, or the policy of the co-players. presence: how long they are present, one of
+    PRESENCES.
     """
 
     company: str
     presence: str
 
 
-def episodes_of(
+def program_of(
     world: World, learner: Learner, companies: tuple[str, ...], episodes: int, explore: bool
-) -> Callable[..., dict[str, Array]]:
-    """(learner_state, key, numbers, company) -> measures of one seed; company: 0 the world's own, then those
-    of `companies`.
+) -> Callable[[LearnerState, Key[Array, ""], Overrides, Int32[Array, ""]], dict[str, Array]]:
+    """A function (state, key, overrides, company) -> measures of one seed.
+
+    company: 0 for the world's own, k for companies[k - 1]. explore: whether actions are sampled.
     """
 
     def evaluate(
-        state: Any, key: Key[Array, ""], numbers: dict[str, Array], company: Int32[Array, ""]
+        state: LearnerState, key: Key[Array, ""], overrides: Overrides, company: Int32[Array, ""]
     ) -> dict[str, Array]:
         rollout = make_rollout(world, learner, stand_ins(world.spec, companies, company))
-        trace = evaluation.trace(rollout, state, key, episodes, numbers, explore)
+        trace = evaluation.trace(rollout, state, key, episodes, overrides, explore)
         return measures(trace, world, influence=learner.influence is not None)
 
     return evaluate
 
 
 def stand_ins(spec: WorldSpec, companies: tuple[str, ...], company: Int32[Array, ""]) -> dict[str, CoPlayer]:
-    """What drives every co-player: its own policy if the company is 0, else that of the company of this
-    number.
-    """
+    """Policies by name of the co-player: its own if `company` is 0, else that of companies[company - 1]."""
 
     def one(own: str) -> CoPlayer:
         policies = [registry.coplayer(policy).act for policy in (own, *companies)]
@@ -179,51 +169,3 @@ def stand_ins(spec: WorldSpec, companies: tuple[str, ...], company: Int32[Array,
         return act
 
     return {spec.agents[seat]: one(spec.seats[seat].policy) for seat in spec.coplayers}
-
-
-def unfit(trained: WorldSpec, new: WorldSpec) -> str | None:
-    """Why a learner built for one world cannot live in another, None if it can."""
-    for key in ("obs_shape", "channels", "actions"):
-        there, here = getattr(trained, key), getattr(new, key)
-        if there != here:
-            return f"{key} {here} are not those of its training, {there}"
-    return None if new.novices else "it has no novice"
-
-
-def standard_transfer(home: Any, trained: WorldSpec) -> list[Any]:
-    """The variations of a world that exist, and that a learner trained in a world like `trained` can live in."""
-    size, goals = home.size, getattr(home, "goals", 0)
-    variations: list[dict[str, Any]] = [
-        {"layout": "four_rooms"},
-        {"layout": "maze"},
-        {"size": size + size // 3},
-    ]
-    if goals:
-        variations = [{"goals": goals + 1}, {"goals": goals + 2}, *variations]
-    found = []
-    for variation in variations:
-        try:
-            config = dataclasses.replace(home, **variation)
-            fits = unfit(trained, config.build().spec) is None
-        except SocialRLError:
-            continue
-        if fits and config != home:
-            found.append(config)
-    return found
-
-
-def differences(home: Any, other: Any) -> str:
-    """What tells another world from this one, e.g. "goals=4" or "goal_search size=9"; "same" if nothing does."""
-    names = [WORLD.name_of(config) for config in (home, other)]
-    fields = {field.name: field.default for field in dataclasses.fields(other)}
-    known = {name: getattr(home, name, default) for name, default in fields.items()}
-    changed = [
-        f"{name}={_words(getattr(other, name))}"
-        for name, value in known.items()
-        if getattr(other, name) != value
-    ]
-    return " ".join([*(names[1:] if names[0] != names[1] else []), *changed]) or "same"
-
-
-def _words(value: Any) -> str:
-    return f"{len(value)} seats" if isinstance(value, tuple) else str(value)

@@ -1,5 +1,5 @@
-"""One recorded episode as a small animated GIF: the world, and below it a ribbon of whom each novice follows
-at every step.
+"""A recorded episode as a small animated GIF: the world, and below it a ribbon of the source followed at each
+step.
 """
 
 import dataclasses
@@ -22,8 +22,8 @@ except ImportError as error:
         "the report needs pillow, which is not installed", "pip install 'socialrl[report]'"
     ) from error
 
-LIMIT = 300_000  # bytes of one picture
-FRAMES = 300  # at most; a longer episode is shown up to there
+LIMIT = 300_000  # bytes per picture
+FRAMES = 300  # the most frames; of a longer episode the first ones
 SIDES = (270, 216, 160, 112)  # widths of the world in pixels, tried until the picture is small enough
 NARROWEST = 230  # pixels, so that the words below the world fit
 ROW, MARGIN, LINE = 12, 8, 19
@@ -33,7 +33,7 @@ GAIN, LOSS = (0, 130, 90), (213, 94, 0)
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class _Scene:
-    """What all frames of one picture share. cell: pixels. colours: "#rrggbb" by source."""
+    """What all frames share. cell: pixels along a side. width: pixels. colours: "#rrggbb" by source."""
 
     replay: Replay
     episode: int
@@ -59,8 +59,10 @@ class _Scene:
 
 
 def animate(replay: Replay, episode: int, colours: Mapping[str, str]) -> bytes:
-    """The GIF, below LIMIT bytes unless none of SIDES gets it there. colours: "#rrggbb" by name of the
-    source.
+    """The GIF of an episode, with the largest of SIDES whose file has at most LIMIT bytes, or else the
+    smallest.
+
+    colours: "#rrggbb" by source.
     """
     data = b""
     for side in SIDES:
@@ -77,9 +79,7 @@ def size(data: bytes) -> tuple[int, int]:
 
 
 def _pause(steps: int) -> int:
-    """Milliseconds per step: an episode takes about twelve seconds, but no step is too short or too long to
-    see.
-    """
+    """Milliseconds per step: 12 seconds per episode, within 60 to 220 per step."""
     return int(np.clip(12_000 / steps, 60, 220))
 
 
@@ -97,7 +97,7 @@ def _scene(replay: Replay, episode: int, colours: Mapping[str, str], side: int) 
 
 
 def _encode(frames: Sequence[Image.Image], pause: int) -> bytes:
-    """One palette for all frames, made from a few of them, so that only what moves is stored."""
+    """The frames as a GIF with one palette, made from a few of them, so that only changes are stored."""
     few = frames[:: max(1, len(frames) // 6)]
     sheet = Image.new("RGB", (few[0].width * len(few), few[0].height))
     for i, frame in enumerate(few):
@@ -141,7 +141,7 @@ def _frame(scene: _Scene, step: int, ribbon: Image.Image) -> Image.Image:
 
 
 def _seats(replay: Replay, colours: Mapping[str, str]) -> tuple[Colour, ...]:
-    """Every seat in the colour that its agent has as a source, the first novice as `self`."""
+    """The colours of the seats: those of their agents as sources, of the first novice that of "self"."""
     named = dict(zip(replay.agents, replay.agents, strict=True)) | {replay.agents[replay.novices[0]]: "self"}
     known = {agent: _rgb(colours[source]) for agent, source in named.items() if source in colours}
     spare = itertools.cycle([colour for colour in OKABE_ITO if colour not in known.values()] or OKABE_ITO)
@@ -154,7 +154,7 @@ def _rgb(colour: str) -> Colour:
 
 
 def _words(pen: ImageDraw.ImageDraw, scene: _Scene, step: int) -> None:
-    """Below the world: the step, and for each novice whom it follows now and what it has earned so far."""
+    """Draws the text below the world: the step, and per novice the source followed and the return so far."""
     replay, top = scene.replay, scene.world[1]
     pen.text((4, top + 4), f"step {step} of {scene.steps}", fill=FAINT, font=scene.font)
     followed, reward = replay.during("source", scene.episode), replay.during("reward", scene.episode)
@@ -167,12 +167,12 @@ def _words(pen: ImageDraw.ImageDraw, scene: _Scene, step: int) -> None:
         if step < scene.steps:
             source = replay.sources[int(followed[step, i])]
             pen.rectangle((5, y + 3, 15, y + 13), fill=_rgb(scene.colours[source]))
-            says = "acts for itself" if source == "self" else f"follows {source}"
+            says = "follows its own policy" if source == "self" else f"follows {source}"
             pen.text((21, y), f"{replay.agents[seat]} {says}", fill=INK, font=scene.font)
 
 
 def _ribbon(scene: _Scene) -> Image.Image:
-    """A row per novice: the colour of whom it follows at each step, a tick above for a reward and below for a
+    """A row per novice: the colour of the source at each step, a tick above for a reward, below for a
     penalty.
     """
     replay = scene.replay

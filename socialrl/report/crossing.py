@@ -1,15 +1,15 @@
-"""Experiments in which every learner meets every condition: their arms are named LEARNER_CONDITION."""
+"""Experiments that cross learners with conditions: their arms are named LEARNER_CONDITION."""
 
 from collections.abc import Sequence
 
-MANY = 8  # arms of which one picture can still show all curves together
+MANY = 8  # the most arms whose curves one picture shows together
 
 Crossing = dict[str, dict[str, str]]
 
 
 def crossing(names: Sequence[str]) -> Crossing | None:
-    """{condition: {learner: arm}} in the order of the arms; None if the names are no such product, or few
-    enough.
+    """{condition: {learner: arm}} in the order of the arms; None for at most MANY arms, or if the names are
+    no product.
     """
     if len(names) <= MANY:
         return None

@@ -1,8 +1,8 @@
-"""The report's figures, each a function from numbers to one inline <svg>.
+"""The figures of the report, each a function from numbers to one inline <svg>.
 
-Arms differ in colour (Okabe and Ito's palette; a test checks that colour-blind readers can tell it apart),
-marker and line, so that a grey print can be read. Thin lines and open points are single seeds; thick lines
-are interquartile means, and bands are their 95 % intervals.
+Arms differ in colour (the palette of Okabe and Ito; a test checks it for colour-blind readers), marker and
+line style, so that a grey print is readable. Thin lines and open points are single seeds, thick lines are
+interquartile means, and bands are their 95 % intervals.
 """
 
 import dataclasses
@@ -16,19 +16,20 @@ from jaxtyping import Float
 from socialrl.report import svg
 from socialrl.report.reading import Series
 from socialrl.report.statistics import Estimate, intervals
+from socialrl.report.svg import Axes
 from socialrl_envs.render import OKABE_ITO
 
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#666666")
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<")
 _DASHES = ("-", (0, (5.0, 1.5)), (0, (1.0, 1.0)), (0, (6.0, 1.5, 1.0, 1.5)), (0, (8.0, 2.0, 3.0, 2.0)))
-_HATCHES = ("//", "\\\\", "||", "--", "xx", "++", "////")  # of lines; dots and rings make a large file
-WIDTH = 9.15  # inches: as wide as the page, so that text in figures is as large as drawn
-POINTS = 200  # of a curve, at most; longer ones are averaged into bins
+_HATCHES = ("//", "\\\\", "||", "--", "xx", "++", "////")  # lines only; dots and rings make the file large
+WIDTH = 9.15  # inches: the width of the page, so that text has its nominal size
+POINTS = 200  # the most points of a curve; longer ones are averaged in bins
 
 
 @dataclasses.dataclass(frozen=True)
 class Style:
-    """How an arm looks in every figure."""
+    """Colour, marker and line of an arm in all figures."""
 
     colour: str
     marker: str
@@ -39,10 +40,11 @@ Styles = Mapping[str, Style]
 
 
 def arm_styles(arms: Mapping[str, str]) -> dict[str, Style]:
-    """A style for every arm; colours, markers and lines repeat with different periods, so 280 arms stay
+    """A style per arm, by label. Colours, markers and lines repeat with different periods: 280 styles are
     distinct.
 
-    arms: name by label; arms of one name, in several runs, have one colour and differ in marker and line.
+    arms: name by label. Arms of the same name in several runs have the same colour and differ in marker and
+    line.
     """
     styles = {}
     for i, name in enumerate(dict.fromkeys(arms.values())):
@@ -53,7 +55,7 @@ def arm_styles(arms: Mapping[str, str]) -> dict[str, Style]:
 
 
 def variants(style: Style, count: int) -> list[Style]:
-    """Styles for several lines of one arm: its colour, its own marker and dashes first."""
+    """Styles for several lines of one arm: all in its colour, the first with its marker and dashes."""
     marker, dashes = _MARKERS.index(style.marker), _DASHES.index(style.dashes)
     return [
         Style(style.colour, _MARKERS[(marker + i) % len(_MARKERS)], _DASHES[(dashes + i) % len(_DASHES)])
@@ -62,7 +64,7 @@ def variants(style: Style, count: int) -> list[Style]:
 
 
 def source_colours(sources: Sequence[str]) -> dict[str, str]:
-    """A colour for every source of behaviour, the novice itself first: the order in which `render` colours
+    """A colour "#rrggbb" per source, "self" first: in the order in which `socialrl_envs.render` colours
     seats.
     """
     names = dict.fromkeys(["self", *sources])
@@ -72,7 +74,7 @@ def source_colours(sources: Sequence[str]) -> dict[str, str]:
 
 
 def thin(series: Series) -> Series:
-    """At most POINTS points: neighbours are averaged, steps and values alike (missing values are left out)."""
+    """The series with at most POINTS points: means of neighbours, in steps and values, NaN left out."""
     if len(series) <= POINTS:
         return series
     bins = np.array_split(np.arange(len(series)), POINTS)
@@ -87,7 +89,7 @@ def thin(series: Series) -> Series:
 
 
 def learning_curves(curves: Mapping[str, Series], styles: Styles, name: str, ylabel: str) -> str:
-    """IQM with its 95 % band per arm over environment steps, every seed as a thin line."""
+    """Per arm the IQM with its 95 % band over environment steps, and a thin line per seed."""
     with svg.style():
         made = svg.figure(WIDTH, 4.1)
         axes = made.add_subplot(xlabel="environment steps per seed", ylabel=ylabel)
@@ -99,8 +101,8 @@ def learning_curves(curves: Mapping[str, Series], styles: Styles, name: str, yla
         )
 
 
-def curve(axes: Any, series: Series, look: Style, seeds: bool = True) -> None:
-    """Seeds thin, if they are to be seen, their IQM thick, its pointwise 95 % band."""
+def curve(axes: Axes, series: Series, look: Style, seeds: bool = True) -> None:
+    """Draws the IQM of a series, its pointwise 95 % band and, if `seeds` is True, a thin line per seed."""
     bands = intervals(series.values)
     if seeds:
         axes.plot(series.steps, series.values, color=look.colour, linewidth=0.8, alpha=0.6, zorder=2)
@@ -113,7 +115,7 @@ def curve(axes: Any, series: Series, look: Style, seeds: bool = True) -> None:
 def final_scores(
     scores: Mapping[str, tuple[np.ndarray, Estimate]], styles: Styles, name: str, xlabel: str
 ) -> str:
-    """A row per arm: every seed as an open point, the IQM as a filled one with its 95 % interval."""
+    """A row per arm: an open point per seed, and the IQM as a filled point with its 95 % interval."""
     with svg.style():
         made = svg.figure(WIDTH, 0.75 + 0.42 * len(scores))
         axes = made.add_subplot(xlabel=xlabel)
@@ -155,7 +157,7 @@ def final_scores(
 
 
 def shares(by_arm: Mapping[str, Mapping[str, float]], colours: Mapping[str, str], name: str) -> str:
-    """A bar per arm, split by whose behaviour was followed (mean over seeds)."""
+    """A bar per arm, split by the source that was followed (means over seeds)."""
     with svg.style():
         made = svg.figure(WIDTH, 0.7 + 0.38 * len(by_arm))
         axes = made.add_subplot(xlabel="share of steps", xlim=(0, 1))
@@ -171,9 +173,9 @@ def shares(by_arm: Mapping[str, Mapping[str, float]], colours: Mapping[str, str]
 
 
 def stacked(
-    axes: Any, row: int, parts: Mapping[str, float], colours: Mapping[str, str], least: float
+    axes: Axes, row: int, parts: Mapping[str, float], colours: Mapping[str, str], least: float
 ) -> None:
-    """A bar of shares by source. least: the smallest share that is written on it."""
+    """Draws a bar of shares by source. least: the smallest share whose number is written on it."""
     left = 0.0
     for source, share in parts.items():
         axes.barh(row, share, left=left, height=0.62, **fill(source, colours))
@@ -189,15 +191,16 @@ def shares_over(
     colours: Mapping[str, str],
     name: str,
     what: str,
+    xlabel: str,
     top: float | None = 1.0,
 ) -> str:
-    """Areas on top of one another, split by whose behaviour was followed (mean over seeds).
+    """Stacked areas of the shares by source (means over seeds).
 
-    what: whose steps these are, and over what. top: of the axis; None makes room for the areas.
+    what: arm and axis, for the description. top: the end of the axis; None fits the areas.
     """
     with svg.style():
-        made = svg.figure(WIDTH / 2.1, 2.1)
-        axes = made.add_subplot()
+        made = svg.figure(WIDTH / 2.1, 2.3)
+        axes = made.add_subplot(xlabel=xlabel, ylabel="share of steps")
         axes.xaxis.set_major_formatter(svg.compact())
         axes.yaxis.set_major_formatter(svg.percent())
         axes.margins(x=0)
@@ -210,12 +213,12 @@ def shares_over(
 
 
 def broken(labels: Iterable[str]) -> list[str]:
-    """Long labels on several lines, so that they leave room for what they label."""
+    """The labels, long ones broken into several lines."""
     return ["\n".join(textwrap.wrap(label, 28)) for label in labels]
 
 
 def over_episode(curves: Mapping[str, Series], styles: Styles, name: str, ylabel: str) -> str:
-    """A measure over the steps of an episode per arm: IQM with its 95 % band, every seed as a thin line."""
+    """A measure over an episode's steps: per arm the IQM with its 95 % band, and a thin line per seed."""
     with svg.style():
         made = svg.figure(WIDTH, 3.2)
         axes = made.add_subplot(xlabel="step of the episode", ylabel=ylabel)
@@ -226,9 +229,7 @@ def over_episode(curves: Mapping[str, Series], styles: Styles, name: str, ylabel
 
 
 def few_shot(curves: Mapping[str, tuple[np.ndarray, list[Estimate]]], styles: Styles, name: str) -> str:
-    """Return against the episodes of the new task that a method has seen, on an axis that is logarithmic in 1
-    + episodes.
-    """
+    """Return against episodes of the new task, by method; the axis is logarithmic in 1 + episodes."""
     with svg.style():
         made = svg.figure(WIDTH, 3.6)
         few_shot_curves(made.add_subplot(), curves, styles)
@@ -236,14 +237,14 @@ def few_shot(curves: Mapping[str, tuple[np.ndarray, list[Estimate]]], styles: St
 
 
 def few_shot_curves(
-    axes: Any, curves: Mapping[str, tuple[np.ndarray, list[Estimate]]], styles: Styles
+    axes: Axes, curves: Mapping[str, tuple[np.ndarray, list[Estimate]]], styles: Styles
 ) -> None:
-    """The same on axes of a figure of one's own."""
+    """Draws the curves of `few_shot` into given axes."""
     axes.set(xlabel="episodes of the new task", ylabel="return")
     ticks = sorted({int(n) for episodes, _ in curves.values() for n in episodes})
     axes.set_xticks(np.log1p(ticks), [f"{tick:,}" for tick in ticks])
     for row, (method, (episodes, estimates)) in enumerate(curves.items()):
-        shift = 0.035 * (row - (len(curves) - 1) / 2)  # so that intervals do not hide one another
+        shift = 0.035 * (row - (len(curves) - 1) / 2)  # so that intervals do not overlap
         x, y = np.log1p(episodes) + shift, np.array([e.value for e in estimates])
         low, high = np.array([e.low for e in estimates]), np.array([e.high for e in estimates])
         axes.vlines(x, low, high, color=styles[method].colour, linewidth=1.6)
@@ -251,7 +252,7 @@ def few_shot_curves(
 
 
 def diagnostic(curves: Mapping[str, Series], styles: Styles, name: str, title: str) -> str:
-    """One training metric of every arm: the IQM, every seed as a thin line."""
+    """One training metric: per arm the IQM, and a thin line per seed."""
     with svg.style():
         made = svg.figure(WIDTH / 3.2, 2.0)
         axes = made.add_subplot(title=title)
@@ -266,7 +267,7 @@ def diagnostic(curves: Mapping[str, Series], styles: Styles, name: str, title: s
 
 
 def swatch(style: Style, name: str) -> str:
-    """The line and marker of an arm, for legends and tables."""
+    """A small picture of an arm's line and marker, for legends and tables."""
     with svg.style():
         made = svg.figure(0.45, 0.17)
         axes = made.add_axes((0, 0, 1, 1))
@@ -279,7 +280,7 @@ def swatch(style: Style, name: str) -> str:
 
 
 def source_swatch(source: str, colours: Mapping[str, str], name: str) -> str:
-    """The fill of a source, for legends."""
+    """A small picture of a source's fill, for legends."""
     with svg.style():
         made = svg.figure(0.3, 0.17)
         made.set_layout_engine("none")
@@ -290,7 +291,8 @@ def source_swatch(source: str, colours: Mapping[str, str], name: str) -> str:
         return svg.inline(made, name, "")
 
 
-def line(look: Style, points: int) -> dict:
+def line(look: Style, points: int) -> dict[str, Any]:
+    """Arguments of `axes.plot` for a line of so many points in this style."""
     return {
         "color": look.colour,
         "linestyle": look.dashes,
@@ -303,13 +305,14 @@ def line(look: Style, points: int) -> dict:
     }
 
 
-def fill(source: str, colours: Mapping[str, str]) -> dict:
+def fill(source: str, colours: Mapping[str, str]) -> dict[str, Any]:
+    """Arguments of bars and areas for a source: its colour and, except for "self", a hatch."""
     others = [name for name in colours if name != "self"]
     hatch = None if source == "self" else _HATCHES[others.index(source) % len(_HATCHES)]
     return {"facecolor": colours[source], "hatch": hatch, "edgecolor": svg.PAPER, "linewidth": 0}
 
 
 def mean_over_seeds(values: Float[np.ndarray, "points seeds"]) -> Float[np.ndarray, " points"]:
-    """The mean of the finite values at every point, 0 where there is none."""
+    """The mean of the finite values at each point; 0 where there is none."""
     finite = np.isfinite(values)
     return np.where(finite, values, 0.0).sum(axis=1) / np.maximum(finite.sum(axis=1), 1)

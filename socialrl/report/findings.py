@@ -1,28 +1,28 @@
-"""The claims of the literature that an experiment names, with what was found beside each, as numbers and as
-text.
-"""
+"""An experiment's claims with the measured numbers and the verdict on each, as JSON values and as text."""
 
 import dataclasses
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 from jaxtyping import Float
 
 from socialrl.coerce import coerce
 from socialrl.config import Claim
-from socialrl.report.protocol import HOME, KIND, TRAINED, aligned
+from socialrl.record.labels import HOME, TRAINED, Social
 from socialrl.report.reading import ArmRun, Run, Study
 from socialrl.report.statistics import FEW, difference, interval
-from socialrl.report.summary import as_json
-from socialrl.report.tables import NONE, number
+from socialrl.report.summary import Entry, as_json
+from socialrl.report.tables import NONE, aligned, number
 
 PerSeed = Float[np.ndarray, " seeds"]
 
 
 @dataclasses.dataclass(frozen=True)
 class Finding:
-    """A claim beside what was found. run: its name. found, against: both sides of the claim; None if one was
-    not measured.
+    """A claim and the measurements of it.
+
+    run: the name of the run. found, against: the arm's side and the other one; None if one of them is not
+    measured.
     """
 
     claim: Claim
@@ -32,21 +32,21 @@ class Finding:
 
     @property
     def rival(self) -> str:
-        """What the arm is compared with, in words: an arm, "0.9 times expert:", or "" for a number."""
+        """The other side in words: an arm, "0.9 times expert:", or "" for a number."""
         if self.claim.over is None or self.claim.times == 1:
             return self.claim.over or ""
         return f"{self.claim.times:g} times {self.claim.over}:"
 
     @property
     def chance(self) -> tuple[PerSeed, PerSeed] | None:
-        """The side that is claimed to be higher, then the other."""
+        """The side that is claimed to be higher, and the other one; None if one of them is not measured."""
         if self.found is None or self.against is None:
             return None
         return (self.against, self.found) if self.claim.below else (self.found, self.against)
 
     @property
     def in_line(self) -> int | None:
-        """How many of the arm's seeds are by themselves where the claim says, seen from the other side's IQM."""
+        """The number of the arm's seeds that lie on the claimed side of the other side's IQM."""
         if self.found is None or self.against is None:
             return None
         gap = np.asarray(self.found) - interval(self.against).value
@@ -54,12 +54,14 @@ class Finding:
 
     @property
     def verdict(self) -> str:
-        """reproduced, opposite, undecided, too few seeds, or not measured."""
+        """Reproduced, opposite, undecided, too few seeds, or not measured; see `verdict`."""
         return "not measured" if self.chance is None else verdict(*self.chance)
 
 
 def findings(study: Study) -> list[Finding]:
-    """Every claim of every run; raises SocialRLError for one that is not as `config.Claim` says."""
+    """All claims of all runs. Raises SocialRLError that names file and key of one that is not a
+    `config.Claim`.
+    """
     return [
         Finding(claim, run.name, *sides(study, run, claim))
         for run in study.runs
@@ -70,7 +72,11 @@ def findings(study: Study) -> list[Finding]:
 
 
 def verdict(better: PerSeed, worse: PerSeed) -> str:
-    """What the interval of IQM(better) - IQM(worse) says of the claim that it is positive."""
+    """The verdict on the claim IQM(better) > IQM(worse), by the 95 % interval of their difference.
+
+    "reproduced" if it is above 0, "opposite" if below, "undecided" if it contains 0; "too few seeds" with
+    fewer than FEW.
+    """
     if min(np.isfinite(better).sum(), np.isfinite(worse).sum()) < FEW:
         return "too few seeds"
     gap = difference(better, worse)
@@ -80,7 +86,7 @@ def verdict(better: PerSeed, worse: PerSeed) -> str:
 
 
 def sides(study: Study, run: Run, claim: Claim) -> tuple[PerSeed, PerSeed] | tuple[None, None]:
-    """The claim's two sides, one number per seed each; None if one was not measured."""
+    """The claim's two sides, one number per seed each; None if one of them is not measured."""
     arms = {arm.name: arm for arm in study.arms if arm.run == run.name}
     labels = dict(claim.labels)
     ours = scores(arms.get(claim.arm), labels, claim.measure)
@@ -94,8 +100,8 @@ def sides(study: Study, run: Run, claim: Claim) -> tuple[PerSeed, PerSeed] | tup
 
 
 def scores(arm: ArmRun | None, labels: dict[str, str], measure: str) -> PerSeed | None:
-    """A measure of the final evaluation, or of a protocol's first condition with these labels, see
-    `config.Claim`.
+    """A measure of the final evaluation, or of a protocol's first record with these labels, see
+    `config.Claim`; None if there is none.
     """
     if arm is None:
         return None
@@ -110,18 +116,29 @@ def scores(arm: ArmRun | None, labels: dict[str, str], measure: str) -> PerSeed 
 
 
 def of_protocol(labels: dict[str, str]) -> tuple[str, dict[str, str]]:
-    """The protocol that a claim's labels name, and the labels of its records: by default those of the social
-    protocol.
+    """The kind of the records that a claim is about, by default those of the social protocol, and their
+    labels.
     """
     wanted = {name: value for name, value in labels.items() if name != "protocol"}
-    kind = labels.get("protocol", KIND)
-    return kind, {"world": HOME, "company": TRAINED} | wanted if kind == KIND else wanted
+    kind = labels.get("protocol", Social.kind)
+    return kind, {"world": HOME, "company": TRAINED} | wanted if kind == Social.kind else wanted
 
 
-def summarise_findings(study: Study) -> list[dict[str, Any]]:
-    """What summary.json holds under `claims`: [{claim, source, arm, over, found, against, seeds_in_line,
-    verdict}];
-    null: not measured."""
+class ClaimEntry(TypedDict):
+    """A claim in summary.json; None where nothing is measured."""
+
+    claim: str
+    source: str
+    arm: str
+    over: str | None
+    found: Entry | None
+    against: Entry | None
+    seeds_in_line: int | None
+    verdict: str
+
+
+def summarise_findings(study: Study) -> list[ClaimEntry]:
+    """The content of summary.json under `claims`."""
     return [
         {
             "claim": one.claim.text,
@@ -138,7 +155,7 @@ def summarise_findings(study: Study) -> list[dict[str, Any]]:
 
 
 def format_findings(study: Study) -> str:
-    """A line per claim: claim, source, both sides, verdict. "" if there are no claims; ends without a
+    """A line per claim: claim, source, both sides, verdict; "" if there are no claims. Ends without a
     newline.
     """
     rows = [

@@ -1,9 +1,6 @@
-"""The figures of the protocol `following`: whom each arm followed, whether that was right, and survival of
-floods.
-"""
+"""Figures of the protocol `following`: sources followed, their usefulness, and survival of floods."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -11,28 +8,28 @@ from jaxtyping import Float
 from socialrl.report import figures, svg
 from socialrl.report.figures import WIDTH, Style, Styles
 from socialrl.report.statistics import interval
+from socialrl.report.svg import Axes
 
 Values = Mapping[str, Float[np.ndarray, " seeds"]]
-RARELY = 0.01  # share of steps below which a kind's precision is not drawn: it rests on too few
+RARELY = 0.01  # share of steps below which the precision of a kind is not drawn, because it has too few steps
 
 
 def mean(values: Float[np.ndarray, " seeds"] | None) -> float:
-    """Over the seeds that have a number; NaN if none has."""
+    """The mean over the seeds that have a number; NaN if there is none."""
     finite = np.array([]) if values is None else values[np.isfinite(values)]
     return float(finite.mean()) if len(finite) else float("nan")
 
 
 def who(rows: Mapping[str, Values], colours: Mapping[str, str], styles: Styles, name: str, title: str) -> str:
-    """A row per arm: shares by kind of source; usefulness of those it followed, where it did and everywhere;
-    return.
+    """A row per arm: shares by kind of source; usefulness of the followed kinds; return.
 
-    colours: by kind of source. title: what the arms have in common.
+    rows: measures by arm. colours: by kind of source. title: company and condition, for the description.
     """
     with svg.style():
         made = svg.figure(WIDTH, 0.85 + 0.5 * len(rows))
         shares, right, returns = made.subplots(1, 3, sharey=True, width_ratios=(3, 2, 2))
         for axes, what in (
-            (shares, "whom it followed"),
+            (shares, "source followed"),
             (right, "useful where followed"),
             (returns, "return"),
         ):
@@ -62,19 +59,19 @@ def who(rows: Mapping[str, Values], colours: Mapping[str, str], styles: Styles, 
         return svg.inline(
             made,
             name,
-            f"{title}: whom {', '.join(rows)} followed, whether they were useful there, and returns.",
+            f"{title}: sources followed by {', '.join(rows)}, their usefulness, and returns.",
         )
 
 
-def _useful(axes: Any, y: float, blindly: float, where_followed: float, colour: str) -> None:
-    """Open: at all steps. Filled: where it was followed."""
+def _useful(axes: Axes, y: float, blindly: float, where_followed: float, colour: str) -> None:
+    """Draws the usefulness of a kind: open over all steps, filled over those on which it was followed."""
     axes.plot([blindly, where_followed], [y, y], color=colour, linewidth=1.6)
     axes.plot(blindly, y, "o", markersize=6, color=svg.PAPER, markeredgecolor=colour, markeredgewidth=1.4)
     axes.plot(where_followed, y, "o", markersize=6, color=colour, markeredgecolor=svg.PAPER)
 
 
-def _score(axes: Any, row: int, seeds: Float[np.ndarray, " seeds"], look: Style) -> None:
-    """Open: every seed. Filled, with bar: interquartile mean and interval."""
+def _score(axes: Axes, row: int, seeds: Float[np.ndarray, " seeds"], look: Style) -> None:
+    """Draws a return: open points per seed; a filled point with a bar for the IQM and its interval."""
     estimate, finite = interval(seeds), seeds[np.isfinite(seeds)]
     axes.plot(
         finite, np.full(len(finite), row + 0.2), "o", markersize=4, color="none", markeredgecolor=look.colour
@@ -92,7 +89,8 @@ def _score(axes: Any, row: int, seeds: Float[np.ndarray, " seeds"], look: Style)
     )
 
 
-def _level(axes: Any, x: float) -> None:
+def _level(axes: Axes, x: float) -> None:
+    """Draws a dashed vertical line, unless x is NaN."""
     if np.isfinite(x):
         axes.axvline(x, color=svg.INK, linewidth=1.4, linestyle=(0, (4.0, 2.0)))
 
@@ -100,13 +98,13 @@ def _level(axes: Any, x: float) -> None:
 def survival(
     curves: Mapping[str, Mapping[float, Float[np.ndarray, " seeds"]]], styles: Styles, name: str
 ) -> str:
-    """Share of floods survived against how often there is one: IQM with its interval, every seed as an open
-    point.
+    """Share of floods survived against the share of training episodes with a flood: IQM with its interval,
+    and an open point per seed.
     """
     with svg.style():
         made = svg.figure(WIDTH, 3.4)
         axes = made.add_subplot(
-            xlabel="share of episodes with a flood, in training", ylabel="floods survived", ylim=(-0.03, 1.03)
+            xlabel="share of training episodes with a flood", ylabel="floods survived", ylim=(-0.03, 1.03)
         )
         ticks = sorted({flood for curve in curves.values() for flood in curve})
         axes.set_xticks(np.log(ticks), [f"{tick:.0%}" for tick in ticks])
@@ -116,7 +114,7 @@ def survival(
             look, shift = (
                 styles[arm],
                 0.04 * (number - (len(curves) - 1) / 2),
-            )  # so that intervals do not hide one another
+            )  # so that intervals do not overlap
             floods = sorted(curve)
             x, found = np.log(floods) + shift, [interval(curve[flood]) for flood in floods]
             for place, flood in zip(x, floods, strict=True):
@@ -132,5 +130,5 @@ def survival(
             axes.vlines(x, [e.low for e in found], [e.high for e in found], color=look.colour, linewidth=2)
             axes.plot(x, [e.value for e in found], **figures.line(look, len(x)))
         return svg.inline(
-            made, name, f"Share of floods survived by {', '.join(curves)} against how often there is one."
+            made, name, f"Share of floods survived by {', '.join(curves)} against their share in training."
         )

@@ -1,9 +1,9 @@
-"""A picture per experiment and one page about all of them, from run folders:
+"""A picture per experiment, and a page about all of them, from run folders:
 
     python -m socialrl.report.gallery runs/coin_grid/001 runs/goal_cycle/001
 
 writes assets/experiments/NAME.png (learning curves, final scores, verdicts on claims) and
-docs/experiments.md, which holds one section for each of the runs that are named, and no others.
+docs/experiments.md, with one section per run.
 """
 
 import argparse
@@ -14,35 +14,34 @@ import sys
 import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 from socialrl.record.atomic import write_bytes, write_text
-from socialrl.report import figures, svg, transfer
+from socialrl.report import few_shot, figures, svg
 from socialrl.report.crossing import Crossing, crossing
 from socialrl.report.findings import Finding, findings
-from socialrl.report.protocol import words_of
 from socialrl.report.reading import Run, Study, read
 from socialrl.report.scores import returns, verdict
 from socialrl.report.statistics import interval
-from socialrl.report.tables import NONE, number
+from socialrl.report.svg import Axes, Figure
+from socialrl.report.tables import NONE, number, words_of
 from socialrl_envs.errors import SocialRLError
 
 LIMIT = 60_000  # bytes of a picture
 MARKS = {"reproduced": "✓", "opposite": "✗"}  # any other verdict: ○
-OWN = ("--out", "--resume", "--platform")  # options of a command that say nothing of the experiment
+OWN = ("--out", "--resume", "--platform")  # options of `socialrl run` that do not belong to the experiment
 HEAD = """\
 # Experiments
 
-One question each, with what was found. Every number is an interquartile mean over seeds with its 95 % interval. A claim is
-reproduced when the interval of the difference leaves out 0 on the claimed side, opposite when it does on the other side,
-undecided when it holds 0.
+Each experiment asks one question. All numbers are interquartile means over seeds with 95 % intervals. A claim
+is reproduced if the interval of the difference excludes 0 on the claimed side, opposite if it excludes 0 on
+the other side, and undecided if it contains 0.
 
-This page and its pictures are written by `python -m socialrl.report.gallery RUN...` from run folders.
+`python -m socialrl.report.gallery RUN...` writes this page and its pictures from run folders.
 """
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Writes the gallery of the runs on the command line; returns the exit code."""
+    """Writes the gallery of the runs named on the command line; returns the exit code."""
     parser = argparse.ArgumentParser(
         prog="python -m socialrl.report.gallery", description=(__doc__ or "").partition("\n")[0]
     )
@@ -65,9 +64,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def write_gallery(folders: Iterable[Path | str], page: Path, pictures: Path) -> list[Path]:
-    """Writes a picture per run, then the page that shows them; returns all their paths.
+    """Writes a picture per run, then the page; returns the paths of all of them.
 
-    Raises SocialRLError for what is no run folder, and for two runs of one experiment.
+    Raises SocialRLError for a folder that is no run folder, and for two runs of one experiment.
     """
     studies: dict[str, Study] = {}
     for study in map(read, folders):
@@ -85,25 +84,25 @@ def write_gallery(folders: Iterable[Path | str], page: Path, pictures: Path) -> 
 
 
 def picture(study: Study) -> bytes:
-    """The main result on the left, and on the right its numbers and, where the experiment makes claims, the
-    verdicts.
+    """A PNG: the main result on the left; its numbers and the verdicts on claims on the right.
 
-    The main result of an experiment with new tasks is how fast these are learnt, of any other its learning
-    curves: a panel per condition where many arms cross learners with conditions. At most LIMIT bytes if fewer
-    colours can do it.
+    The main result of an experiment with new tasks is the return against episodes of them, of any other the
+    learning curves, in a panel per condition if many arms cross learners with conditions. Fewer colours are
+    used above LIMIT bytes.
     """
     if crossed := crossing([arm.label for arm in study.arms]):
         return small(lambda made: panels(made, study, crossed), rows_of(crossed, study))
     styles = figures.arm_styles({arm.label: arm.name for arm in study.arms})
     marks = verdicts(study)
-    points, looks = transfer.methods(study, styles)
+    points, looks = few_shot.methods(study, styles)
     rows = len(points or study.arms) + 2 * bool(points) + len(marks) + 2 * bool(marks)
 
-    def draw(made: Any) -> None:
+    def draw(made: Figure) -> None:
         left, right = made.subplots(1, 2, width_ratios=(5, 4))
         if points:
             figures.few_shot_curves(left, points, looks)
-            heading = f"after {max(int(episodes[-1]) for episodes, _ in points.values()):,} episodes of the new tasks"
+            most = max(int(episodes[-1]) for episodes, _ in points.values())
+            heading = f"after {most:,} episodes of the new tasks"
             words = {name: words_of(estimates[-1]) for name, (_, estimates) in points.items()}
             named = looks
         else:
@@ -137,9 +136,9 @@ def picture(study: Study) -> bytes:
     return small(draw, rows)
 
 
-def small(draw: Callable[[Any], None], rows: int) -> bytes:
-    """The picture that is drawn, with room for so many rows of text, of at most LIMIT bytes if fewer colours
-    can do it.
+def small(draw: Callable[[Figure], None], rows: int) -> bytes:
+    """The PNG that `draw` draws, with room for so many rows of text; with 32 colours if it has more than
+    LIMIT bytes.
     """
     with svg.style(svg.ON_WHITE):
         made = svg.figure(9.6, max(3.2, 0.5 + 0.175 * rows))
@@ -148,9 +147,9 @@ def small(draw: Callable[[Any], None], rows: int) -> bytes:
         return data if len(data) <= LIMIT else svg.png(made, colours=32)
 
 
-def panels(made: Any, study: Study, crossed: Crossing) -> None:
-    """Learning curves of every learner, a panel per condition, and beside them what each earns in the end,
-    and the verdicts.
+def panels(made: Figure, study: Study, crossed: Crossing) -> None:
+    """Draws learning curves of all learners, a panel per condition, and beside them final returns and
+    verdicts.
     """
     learners = list(next(iter(crossed.values())))
     looks = figures.arm_styles({name: name for name in learners})
@@ -179,7 +178,7 @@ def panels(made: Any, study: Study, crossed: Crossing) -> None:
 
 
 def earned(study: Study, crossed: Crossing) -> list[str]:
-    """A line or two per condition: what each learner earns in the end."""
+    """The final return of each learner, by condition, as lines."""
     scores = returns(study.arms)
     lines: list[str] = []
     for condition, arms in crossed.items():
@@ -192,18 +191,18 @@ def earned(study: Study, crossed: Crossing) -> list[str]:
 
 
 def rows_of(crossed: Crossing, study: Study) -> int:
-    """Rows of text beside the panels."""
+    """The number of rows of text beside the panels."""
     return len(next(iter(crossed.values()))) + len(earned(study, crossed)) + len(verdicts(study)) + 3
 
 
 def verdicts(study: Study) -> list[str]:
-    """The lines of a picture about the claims."""
+    """The claims and verdicts, as lines."""
     return [line for one in findings(study) for line in marked(one)]
 
 
-def learning_curves(axes: Any, study: Study, styles: figures.Styles, seeds: bool = True) -> None:
-    """The return of every arm that has a style while it learns. seeds: whether every seed's line is drawn as
-    well.
+def learning_curves(axes: Axes, study: Study, styles: figures.Styles, seeds: bool = True) -> None:
+    """Draws the return during training of the arms that have a style. seeds: whether a thin line per seed is
+    drawn.
     """
     axes.set(xlabel="environment steps per seed", ylabel="return")
     axes.xaxis.set_major_formatter(svg.compact())
@@ -214,13 +213,13 @@ def learning_curves(axes: Any, study: Study, styles: figures.Styles, seeds: bool
 
 
 def marked(one: Finding) -> list[str]:
-    """A claim and its verdict on a line or two of a picture."""
+    """A claim and its verdict, as lines."""
     text = f"{MARKS.get(one.verdict, '○')} {one.verdict}: {one.claim.text}"
     return textwrap.wrap(text, 58, subsequent_indent="    ")
 
 
 def chapter(study: Study, picture: str) -> str:
-    """The section of one experiment: question, picture, findings, command."""
+    """The section of one experiment in Markdown: question, picture, findings, command."""
     (run,) = study.runs
     found = findings(study)
     sentences = "" if found else " ".join(plain(sentence) for sentence in verdict(returns(study.arms)))
@@ -236,7 +235,7 @@ def chapter(study: Study, picture: str) -> str:
 
 
 def claims_table(found: Sequence[Finding]) -> str:
-    """What the literature says beside what was found, as a table of Markdown."""
+    """Claims, both sides and verdicts, as a table in Markdown."""
     rows = [("claim", "source", "found", "against", "verdict"), ("---",) * 5]
     for one in found:
         cells = (one.claim.text, one.claim.source, *measured(one))
@@ -245,7 +244,7 @@ def claims_table(found: Sequence[Finding]) -> str:
 
 
 def measured(one: Finding) -> tuple[str, str]:
-    """Both sides of a claim in words and numbers."""
+    """Both sides of a claim in numbers, with the names of the arms."""
     if one.found is None or one.against is None:
         return NONE, NONE
     other = words_of(interval(one.against)) if one.claim.over else number(float(one.against[0]))
@@ -253,7 +252,7 @@ def measured(one: Finding) -> tuple[str, str]:
 
 
 def command(run: Run) -> str:
-    """What to type to make such a run, without where it was written to."""
+    """The command that makes such a run, without its output folder."""
     try:
         words = shlex.split(run.command)
     except ValueError:  # an open quotation mark: not what `socialrl run` notes
@@ -271,7 +270,7 @@ def command(run: Run) -> str:
 
 
 def facts(study: Study) -> str:
-    """Size, device, version and time of a run in a line."""
+    """Size, device, time and version of a run, as a line."""
     (run,) = study.runs
     seconds = sum(line.get("seconds", 0.0) for arm in study.arms for line in arm.timing)
     compiling = sum(
@@ -288,7 +287,7 @@ def facts(study: Study) -> str:
 
 
 def plain(text: str) -> str:
-    """Text as it stands in Markdown, in a table too: one line, nothing of it a mark, a link or a tag."""
+    """Text escaped for Markdown, also in a table: one line without markup, links or tags."""
     line = " ".join(str(text).split()).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return re.sub(r"([\\`*\[|~]|\b_|_\b)", r"\\\1", line)
 

@@ -1,4 +1,4 @@
-"""Legends: what an arm or a source looks like in the figures."""
+"""Legends of the figures: arms and sources."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -8,7 +8,7 @@ from socialrl.report.markup import Markup, tag
 
 
 def arm_legend(arms: Sequence[str], styles: Styles, name: str) -> Markup:
-    """The arms with their line and marker."""
+    """A list of the arms with line and marker. name: unique on the page."""
     swatches = (Markup(figures.swatch(styles[arm], f"{name}{i}")) for i, arm in enumerate(arms))
     return tag(
         "ul", *(tag("li", swatch, arm) for swatch, arm in zip(swatches, arms, strict=True)), class_="legend"
@@ -16,7 +16,7 @@ def arm_legend(arms: Sequence[str], styles: Styles, name: str) -> Markup:
 
 
 def source_legend(sources: Iterable[str], colours: Mapping[str, str], name: str) -> Markup:
-    """Sources of behaviour with their fill. colours: of all sources of the page."""
+    """A list of the sources with their fill. colours: of all sources. name: unique on the page."""
     swatches = [
         (Markup(figures.source_swatch(source, colours, f"{name}{i}")), source)
         for i, source in enumerate(sources)

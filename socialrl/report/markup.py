@@ -1,26 +1,26 @@
-"""HTML from nested calls. Every string is escaped unless it is `Markup`, so nothing from a config can become
+"""HTML by nested calls. Every string is escaped unless it is `Markup`, so that no text from a file becomes
 code.
 """
 
 import html
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
 
 _VOID = frozenset({"br", "img", "meta", "source"})
 
 
 class Markup(str):
-    """Text that is HTML already: made by this module or by our own figures, never from a file."""
+    """Text that is HTML: made by this module or by a figure, never read from a file."""
 
 
 def escape(text: object) -> Markup:
-    """The text as it must stand in HTML, in an attribute too."""
+    """The text escaped for HTML, also for the value of an attribute."""
     return text if isinstance(text, Markup) else Markup(html.escape(str(text)))
 
 
 def tag(element: str, /, *children: object, **attributes: object) -> Markup:
-    """One element. `class_` is class, other underscores become hyphens; an attribute that is None is left
-    out.
+    """An element with these children and attributes; those that are None are left out.
+
+    `class_` stands for class; in other names underscores become hyphens.
     """
     pairs = (
         (key.rstrip("_").replace("_", "-"), value) for key, value in attributes.items() if value is not None
@@ -32,7 +32,7 @@ def tag(element: str, /, *children: object, **attributes: object) -> Markup:
 
 
 def join(children: Iterable[object], between: str = "") -> Markup:
-    """The children one after the other, None left out."""
+    """The children in order, escaped; None is left out."""
     return Markup(escape(between).join(escape(child) for child in children if child is not None))
 
 
@@ -42,8 +42,9 @@ def table(
     numeric: Iterable[int] = (),
     marked: Iterable[int] = (),
 ) -> Markup:
-    """A table whose first column heads the rows; `numeric` columns align right, `marked` rows are
-    highlighted.
+    """A table whose first column has the headings of the rows.
+
+    numeric: columns that are aligned to the right. marked: rows that are highlighted.
     """
     right, bright = set(numeric), set(marked)
     cell = dict.fromkeys(right, "number")
@@ -60,24 +61,11 @@ def table(
     return tag("div", tag("table", tag("thead", header), tag("tbody", *body)), class_="wide")
 
 
-class Section(NamedTuple):
-    """A titled part of the page; `anchor` is its id."""
-
-    anchor: str
-    title: str
-    body: tuple[object, ...]
-
-
-def section(title: str, *children: object, anchor: str) -> Section:
-    """A part of the page of these elements (None is left out)."""
-    return Section(anchor, title, children)
-
-
 def fold(title: str, *children: object) -> Markup:
-    """A part that is closed until asked for (and open in print)."""
+    """A part that is closed until it is clicked, and open in print."""
     return tag("details", tag("summary", title), *children)
 
 
 def figure(picture: Markup, caption: object = None, legend: Markup | None = None) -> Markup:
-    """A picture with its legend above and its caption below."""
+    """A picture with its legend above it and its caption below it."""
     return tag("figure", legend, picture, tag("figcaption", caption) if caption is not None else None)

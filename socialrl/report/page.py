@@ -1,57 +1,38 @@
-"""The page: sections in reading order, one self-contained file, written atomically."""
+"""The page: header, sections in order, and footer in one self-contained HTML file, written atomically."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from socialrl.record.atomic import write_bytes
-from socialrl.report import (
-    claims,
-    decision_maps,
-    diagnostics,
-    episodes,
-    figures,
-    following,
-    inverse_rl,
-    memory,
-    offline,
-    scores,
-    settings,
-    social,
-    sources,
-    transfer,
-)
-from socialrl.report.markup import Markup, Section, tag
-from socialrl.report.reading import Study
+from socialrl.report import episodes, figures, scores, sections, sources
+from socialrl.report.findings import findings
+from socialrl.report.markup import Markup, join, tag
+from socialrl.report.reading import Run, Study
+from socialrl.report.section import Context, ReportSection
 
 
-def write(study: Study, out: Path | None = None) -> Path:
-    """Writes the page (default: report.html in the first run's folder) and returns where it is."""
+def write(study: Study, out: Path | None = None, added: Mapping[str, ReportSection] | None = None) -> Path:
+    """Writes the page and returns its path.
+
+    out: where; None takes report.html in the first run's folder. added: sections by name, besides the
+    discovered ones.
+    """
     path = out if out is not None else study.runs[0].folder / "report.html"
-    write_bytes(path, render(study).encode("utf-8", "replace"))
+    write_bytes(path, render(study, added).encode("utf-8", "replace"))
     return path
 
 
-def render(study: Study) -> str:
-    """The whole page as text; the same files give the same text."""
-    styles = figures.arm_styles({arm.label: arm.name for arm in study.arms})
-    shown = episodes.choose(study)
-    colours = figures.source_colours([*episodes.sources_of(shown), *sources.sources_of(study)])
-    sections = [
-        scores.in_short(study, styles),
-        claims.claims(study),
-        scores.learning(study, styles),
-        offline.offline(study),
-        scores.final(study, styles),
-        sources.followed(study, colours),
-        decision_maps.decision_maps(study, styles, colours),
-        episodes.episodes(shown, colours),
-        social.social(study, styles),
-        following.following(study, styles),
-        memory.memory(study, styles),
-        inverse_rl.inverse_rl(study),
-        transfer.few_shot(study, styles),
-        diagnostics.diagnostics(study, styles),
-        settings.settings(study),
-        settings.reproduce(study),
+def render(study: Study, added: Mapping[str, ReportSection] | None = None) -> str:
+    """The whole page as text; the same files give the same text.
+
+    Raises SocialRLError if a file cannot be read. A section that fails for another reason is replaced by one
+    line.
+    """
+    known = sections.discover() | dict(added or {})
+    ordered = sorted(known.items(), key=lambda item: (item[1].order, item[0]))
+    context = context_of(study, frozenset(kind for one in known.values() for kind in one.kinds))
+    shown = [
+        (section, body) for name, section in ordered if (body := body_of(name, section, context)) is not None
     ]
     style = Path(__file__).with_name("page.css").read_text(encoding="utf-8")
     head = tag(
@@ -61,28 +42,52 @@ def render(study: Study) -> str:
         tag("title", f"{study.title}: report"),
         tag("style", Markup(style)),
     )
-    present = [one for one in sections if one is not None]
-    main = (tag("section", tag("h2", one.title), *one.body, id=one.anchor) for one in present)
+    main = (tag("section", tag("h2", section.title), body, id=section.anchor) for section, body in shown)
     body = tag(
-        "body", header(study), contents(present), tag("main", *main), tag("footer", scores.methods(study))
+        "body",
+        header(study),
+        contents([section for section, _ in shown]),
+        tag("main", *main),
+        tag("footer", scores.methods(study)),
     )
     return f"<!DOCTYPE html>\n{tag('html', head, body, lang='en')}\n"
 
 
-def contents(sections: list[Section]) -> Markup:
+def context_of(study: Study, kinds: frozenset[str]) -> Context:
+    """What sections may read: styles and colours of the whole page, replays, verdicts."""
+    shown = episodes.choose(study)
+    return Context(
+        study=study,
+        styles=figures.arm_styles({arm.label: arm.name for arm in study.arms}),
+        colours=figures.source_colours([*episodes.sources_of(shown), *sources.sources_of(study)]),
+        shown=shown,
+        findings=findings(study),
+        kinds=kinds,
+    )
+
+
+def body_of(name: str, section: ReportSection, context: Context) -> Markup | None:
+    """The content of a section, None if it has none; a line that names section and error if it raises one."""
+    try:
+        body = section.render(context)
+        return None if body is None else join(body)
+    except Exception as error:
+        text = f"The section {name} could not be made: {type(error).__name__}: {error}"
+        return tag("p", " ".join(text.split()), class_="warning")
+
+
+def contents(shown: list[ReportSection]) -> Markup:
     """Links to the sections."""
-    return tag("nav", *(tag("a", one.title, href=f"#{one.anchor}") for one in sections))
+    return tag("nav", *(tag("a", one.title, href=f"#{one.anchor}") for one in shown))
 
 
 def header(study: Study) -> Markup:
-    """Title, question, what was run, and what a reader should know before the numbers."""
+    """Title, question, size of the runs, and warnings about incomplete or damaged files."""
     notes = [note for run in study.runs for note in run.notes]
-    seeds = "/".join(
-        str(count) for count in dict.fromkeys(run.experiment.get("seeds", "?") for run in study.runs)
-    )
+    seeds = " / ".join(dict.fromkeys(map(seeds_of, study.runs)))
     devices = dict.fromkeys(run.device for run in study.runs if run.device)
     scales = dict.fromkeys(str(run.experiment["scale"]) for run in study.runs if run.experiment.get("scale"))
-    facts = [*scales, f"{len(study.arms)} arms", f"{seeds} seeds", *devices]
+    facts = [*scales, f"{len(study.arms)} arms", seeds, *devices]
     return tag(
         "header",
         tag("h1", study.title),
@@ -90,3 +95,11 @@ def header(study: Study) -> Markup:
         tag("p", " · ".join(facts), class_="meta"),
         tag("div", *(tag("p", note) for note in notes), class_="warning") if notes else None,
     )
+
+
+def seeds_of(run: Run) -> str:
+    """The seeds of a run in words, e.g. "5 seeds (1000 to 1004)"."""
+    count = run.experiment.get("seeds", "?")
+    if not isinstance(count, int) or count < 2:
+        return f"{count} seeds"
+    return f"{count} seeds ({run.first_seed} to {run.first_seed + count - 1})"

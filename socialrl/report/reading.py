@@ -1,38 +1,45 @@
-"""Run folders as tidy data: a `Study` holds the arms of one or several runs. Files are all that is read."""
+"""Run folders as tidy data: a `Study` holds the arms of one run or several, read from their files."""
 
 import dataclasses
 import math
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from socialrl.config import read_run_config
+from socialrl.record import labels
 from socialrl.record.safe_json import read_json
 from socialrl_envs.errors import SocialRLError
 
+JsonObject = dict[str, Any]
+L = TypeVar("L", bound=labels.Labels)
+T = TypeVar("T")
 _REPLAY = re.compile(r"(?P<arm>.+)-seed(?P<seed>\d+)\.npz")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Record:
-    """One line of metrics.jsonl. values: one number per seed, NaN where the file has null.
+    """One line of metrics.jsonl.
 
     kind: "train", "eval", "final", or a protocol's own, such as "few_shot".
+    step: environment steps per seed before it.
+    labels: the condition of a protocol's record, else empty.
+    values: one number per seed, by measure; NaN where the file has null.
     """
 
     kind: str
     step: int
-    labels: dict[str, Any]
+    labels: JsonObject
     values: dict[str, Float[np.ndarray, " seeds"]]
 
 
 @dataclasses.dataclass(frozen=True)
 class Series:
-    """A metric over training; `values` has NaN where a seed has no number."""
+    """A metric over training: environment steps per seed, and values, NaN where a seed has none."""
 
     steps: Int[np.ndarray, " points"]
     values: Float[np.ndarray, "points seeds"]
@@ -43,48 +50,57 @@ class Series:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ArmRun:
-    """One arm of one run. label: its name on the page, with the run's name in front if several runs share the
-    page.
+    """One arm of one run.
 
-    settings: what was resolved for this arm: `learner`, `world` (its own or the experiment's) and the
-    experiment's lengths.
-    replays: path by seed.
+    label: its name on the page, after the run's name if several runs share the page.
+    settings: the resolved ones of this arm: `learner`, `world` (its own or the experiment's), and the
+    experiment's.
+    timing: the lines of timing.jsonl.
+    replays: path by the position of the seed, 0 for the first.
+    first_seed: the number of the first seed; the others follow.
     """
 
     label: str
     name: str
     run: str
-    settings: dict[str, Any]
+    settings: JsonObject
     records: tuple[Record, ...]
-    timing: tuple[dict[str, Any], ...]
+    timing: tuple[dict[str, int | float], ...]
     replays: dict[int, Path]
+    first_seed: int = 0
 
     @property
     def finished(self) -> bool:
+        """Whether the final evaluation is recorded."""
         return any(record.kind == "final" for record in self.records)
 
     def of(self, kind: str) -> tuple[Record, ...]:
-        """The records of a kind, in step order."""
+        """The records of a kind, by step."""
         return tuple(sorted((r for r in self.records if r.kind == kind), key=lambda r: r.step))
 
+    def measured(self, schema: type[L]) -> list[tuple[L, Record]]:
+        """The records of a schema's kind whose labels it can read, with these labels, by step."""
+        found = ((labels.read(schema, record.labels), record) for record in self.of(schema.kind))
+        return [(condition, record) for condition, record in found if condition is not None]
+
     def plain(self, kind: str) -> tuple[Record, ...]:
-        """The records of a kind without labels: the experiment's own evaluation, no protocol's."""
+        """The records of a kind without labels: those of the experiment's own evaluations."""
         return tuple(record for record in self.of(kind) if not record.labels)
 
     def metrics(self, kind: str) -> tuple[str, ...]:
-        """Names of the metrics of a kind, in the order in which they first appear."""
+        """Names of the metrics of a kind, in order of first appearance."""
         return tuple(dict.fromkeys(name for record in self.plain(kind) for name in record.values))
 
     def series(self, kind: str, metric: str) -> Series:
-        """A metric over the steps; where a step was recorded twice, the later line counts."""
+        """A metric over the steps; of a step that was recorded twice, the later line."""
         at = {record.step: record.values[metric] for record in self.plain(kind) if metric in record.values}
         seeds = max((len(values) for values in at.values()), default=0)
         rows = [np.pad(values, (0, seeds - len(values)), constant_values=np.nan) for values in at.values()]
         return Series(np.array(list(at), np.int64), np.array(rows, float).reshape(len(at), seeds))
 
     def latest(self) -> Record | None:
-        """The final evaluation; for an interrupted run the last evaluation while training, or the last
-        training returns.
+        """The final evaluation; of an unfinished arm the last evaluation during training, or else its last
+        training record; None if no return is recorded.
         """
         for kind in ("final", "eval", "train"):
             found = [record for record in self.plain(kind) if "return" in record.values]
@@ -95,31 +111,41 @@ class ArmRun:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Run:
-    """What one folder says about itself. notes: what a reader of the page should know before the numbers."""
+    """One run folder: its config.json, and notes about incomplete files.
+
+    name: the shortest tail of the folder's path that tells it from the other folders of the page.
+    experiment: the experiment as JSON.
+    """
 
     folder: Path
     name: str
-    experiment: dict[str, Any]
-    versions: dict[str, Any]
+    experiment: JsonObject
+    versions: JsonObject
     device: str
     command: str
     notes: tuple[str, ...]
 
+    @property
+    def first_seed(self) -> int:
+        """The number of the first seed."""
+        return _first_seed(self.experiment)
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Study:
-    """All that a page shows: one or several runs and all their arms, the reference arm first."""
+    """The runs of a page and all their arms, the reference arm first."""
 
     runs: tuple[Run, ...]
     arms: tuple[ArmRun, ...]
 
     @property
     def title(self) -> str:
+        """The names of the experiments."""
         return " · ".join(dict.fromkeys(str(run.experiment.get("name", run.name)) for run in self.runs))
 
     @property
     def groups(self) -> dict[str, tuple[ArmRun, ...]]:
-        """The arms that can be compared, by experiment: those of all runs of it."""
+        """The comparable arms, by experiment: those of all its runs."""
         names = {run.name: str(run.experiment.get("name", run.name)) for run in self.runs}
         of_arm = [names[arm.run] for arm in self.arms]
         return {
@@ -129,6 +155,7 @@ class Study:
 
     @property
     def questions(self) -> tuple[str, ...]:
+        """The experiments' questions, each once."""
         return tuple(
             dict.fromkeys(
                 str(run.experiment["question"]) for run in self.runs if run.experiment.get("question")
@@ -137,9 +164,9 @@ class Study:
 
 
 def read(folders: Path | str | Sequence[Path | str]) -> Study:
-    """Reads one run folder or several.
+    """The study of one run folder or several.
 
-    Raises SocialRLError naming the file, and the line, that is missing, foreign or broken.
+    Raises SocialRLError that names the file, and the line, if one is missing, of another format, or damaged.
     """
     several = [folders] if isinstance(folders, Path | str) else list(folders)
     paths = [Path(folder) for folder in several]
@@ -155,7 +182,7 @@ def read(folders: Path | str | Sequence[Path | str]) -> Study:
 
 
 def _names(paths: list[Path]) -> list[str]:
-    """The shortest path tails that tell the folders apart."""
+    """The shortest tails of the paths that tell the folders apart."""
     parts = [path.resolve().parts for path in paths]
     if len(set(parts)) < len(parts):
         raise SocialRLError("report: a run folder was given twice", "name each folder once")
@@ -166,6 +193,7 @@ def _names(paths: list[Path]) -> list[str]:
 
 
 def _read_run(folder: Path, name: str, prefix: str) -> tuple[Run, list[ArmRun]]:
+    """A run and its arms. prefix: in front of their labels."""
     if not folder.is_dir():
         raise SocialRLError(f"{folder}: no such run folder", "name a folder that `socialrl run` wrote")
     if not (folder / "config.json").exists():
@@ -191,13 +219,15 @@ def _read_run(folder: Path, name: str, prefix: str) -> tuple[Run, list[ArmRun]]:
             records=tuple(record for owner, record in lines if owner == arm),
             timing=tuple(line for owner, line in timing if owner == arm),
             replays=replays.get(arm, {}),
+            first_seed=_first_seed(experiment),
         )
         for arm in names
     ]
     unfinished = [arm.name for arm in arms if not arm.finished]
     if unfinished:
         notes.append(
-            f"{name}: no final evaluation of {', '.join(unfinished)} (the run was interrupted, or goes on)."
+            f"{name}: no final evaluation of {', '.join(unfinished)} (the run was interrupted, or is not "
+            "finished)."
         )
     versions = config.get("versions")
     run = Run(
@@ -212,8 +242,14 @@ def _read_run(folder: Path, name: str, prefix: str) -> tuple[Run, list[ArmRun]]:
     return run, arms
 
 
-def _settings(experiment: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Every arm's own resolved settings, by arm, in the experiment's order."""
+def _first_seed(experiment: JsonObject) -> int:
+    """The experiment's `first_seed`; 0 if it has none, or no whole number."""
+    first = experiment.get("first_seed", 0)
+    return first if isinstance(first, int) and not isinstance(first, bool) else 0
+
+
+def _settings(experiment: JsonObject) -> dict[str, JsonObject]:
+    """The resolved settings of every arm, by arm, in the experiment's order."""
     arms = experiment.get("arms")
     shared = {
         key: value
@@ -229,10 +265,8 @@ def _settings(experiment: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return result
 
 
-def _read_lines(
-    path: Path, parse: Callable[[dict[str, Any]], Any], notes: list[str]
-) -> list[tuple[str, Any]]:
-    """(arm, parsed) of every line. A last line that was cut while being written is left out, with a note."""
+def _read_lines(path: Path, parse: Callable[[JsonObject], T], notes: list[str]) -> list[tuple[str, T]]:
+    """(arm, parsed) of every line. A last line that was cut during writing is left out, and a note added."""
     if not path.exists():
         return []
     try:
@@ -259,9 +293,7 @@ def _read_lines(
 
 
 def whole(value: Any) -> Any:
-    """JSON values whose texts can be written and drawn: half of a surrogate pair, which JSON may hold,
-    becomes a "?".
-    """
+    """A JSON value whose strings are valid UTF-8: half a surrogate pair, which JSON may hold, becomes "?"."""
     if isinstance(value, str):
         return value.encode("utf-8", "replace").decode("utf-8")
     if isinstance(value, list):
@@ -272,6 +304,7 @@ def whole(value: Any) -> Any:
 
 
 def _text(data: Any, key: str) -> str:
+    """The text under a key of a JSON object."""
     if not isinstance(data, dict):
         raise TypeError("not a JSON object")
     if not isinstance(data[key], str):
@@ -279,22 +312,24 @@ def _text(data: Any, key: str) -> str:
     return data[key]
 
 
-def _record(data: dict[str, Any]) -> Record:
+def _record(data: JsonObject) -> Record:
+    """A line of metrics.jsonl; raises TypeError or KeyError if it is not one."""
     kind = _text(data, "kind")
-    step, labels, values = data["step"], data.get("labels") or {}, data["values"]
+    step, condition, values = data["step"], data.get("labels") or {}, data["values"]
     if type(step) is not int or not 0 <= step < 2**53:
         raise TypeError("`step` is not a whole number from 0 to 2^53")
-    if not isinstance(labels, dict) or not isinstance(values, dict):
+    if not isinstance(condition, dict) or not isinstance(values, dict):
         raise TypeError("`labels` and `values` must be objects")
     return Record(
         kind=kind,
         step=step,
-        labels=labels,
+        labels=condition,
         values={name: _numbers(name, value) for name, value in values.items()},
     )
 
 
-def _numbers(name: str, values: Any) -> np.ndarray:
+def _numbers(name: str, values: Any) -> Float[np.ndarray, " seeds"]:
+    """One number per seed, NaN for null; raises TypeError for anything else."""
     if not isinstance(values, list) or not all(
         v is None or (isinstance(v, int | float) and not isinstance(v, bool)) for v in values
     ):
@@ -302,7 +337,8 @@ def _numbers(name: str, values: Any) -> np.ndarray:
     return np.array([math.nan if v is None else v for v in values], float)
 
 
-def _timing(data: dict[str, Any]) -> dict[str, Any]:
+def _timing(data: JsonObject) -> dict[str, int | float]:
+    """The numbers of a line of timing.jsonl."""
     return {
         key: value
         for key, value in data.items()
@@ -311,6 +347,7 @@ def _timing(data: dict[str, Any]) -> dict[str, Any]:
 
 
 def _find_replays(folder: Path) -> dict[str, dict[int, Path]]:
+    """Paths of a run's replays by arm and position of the seed."""
     found: dict[str, dict[int, Path]] = {}
     for path in sorted((folder / "replays").glob("*.npz")):
         match = _REPLAY.fullmatch(path.name)

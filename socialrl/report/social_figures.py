@@ -1,7 +1,6 @@
-"""The figures of the social protocol: bars of conditions by arm, and measures over an episode."""
+"""Figures of the social protocol: bars by condition and arm, and measures over an episode."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -9,6 +8,7 @@ from jaxtyping import Float
 from socialrl.report import svg
 from socialrl.report.figures import WIDTH, Style, Styles
 from socialrl.report.statistics import interval, intervals
+from socialrl.report.svg import Axes
 
 PerSeed = Float[np.ndarray, " seeds"]
 
@@ -20,16 +20,18 @@ def bars(
     ylabel: str,
     levels: Mapping[str, float] | None = None,
 ) -> str:
-    """A group of bars per condition, a bar per arm: IQM, 95 % interval, every seed as an open point.
+    """A group of bars per condition, a bar per arm: IQM, 95 % interval, and an open point per seed.
 
-    levels: a dashed line across each group that is named here, at that height.
+    levels: height of a dashed line across a group, by group.
     """
     with svg.style():
         made = svg.figure(WIDTH, 3.6)
         axes = made.add_subplot(ylabel=ylabel)
         axes.grid(axis="x", visible=False)
         axes.axhline(0, color=svg.FAINT, linewidth=0.8)
-        axes.set_xticks(range(len(groups)), [title.replace(" ", "\n").replace("=", "\n") for title in groups])
+        axes.set_xticks(
+            range(len(groups)), [title.replace(" ", "\n").replace("=", "=\n") for title in groups]
+        )
         arms = list(dict.fromkeys(arm for group in groups.values() for arm in group))
         width = 0.8 / len(arms)
         for place, (title, group) in enumerate(groups.items()):
@@ -43,8 +45,8 @@ def bars(
         return svg.inline(made, name, f"{ylabel} of {', '.join(arms)} under {', '.join(groups)}.")
 
 
-def _bar(axes: Any, x: float, width: float, seeds: PerSeed, look: Style) -> None:
-    """One bar with its interval, seeds and marker."""
+def _bar(axes: Axes, x: float, width: float, seeds: PerSeed, look: Style) -> None:
+    """Draws one bar with its interval, seeds and marker."""
     estimate, finite = interval(seeds), seeds[np.isfinite(seeds)]
     if not len(finite):
         return
@@ -72,8 +74,8 @@ def over_episode(
     ylabel: str,
     level: float | None = None,
 ) -> str:
-    """A measure over the episode: IQM, its 95 % band, every seed as a thin line. level: where a dashed line
-    is drawn.
+    """A measure over the episode: per arm the IQM, its 95 % band, and a thin line per seed. level: height of
+    a dashed line.
     """
     with svg.style():
         made = svg.figure(WIDTH / 2.1, 2.6)

@@ -1,13 +1,12 @@
 """Interquartile means and bootstrap intervals over seeds, in numpy alone.
 
 The estimators are those of Agarwal et al. (2021), "Deep Reinforcement Learning at the Edge of the Statistical
-Precipice" (arXiv 2108.13264). Missing scores (NaN) are left out, and the caller shows how many there were.
-Everything is
-deterministic: the resampling has a fixed seed.
+Precipice" (arXiv 2108.13264). Missing scores (NaN) are left out; callers show how many there are. All results
+are deterministic, because the resampling has a fixed seed.
 
-What to expect of few seeds: percentile intervals from few scores are too narrow. For normal scores, an
-interval called 95 % holds the true value in about 75 % of experiments with 3 seeds, 91 % with 5, 93 % with 8
-and 94 % with 10 (`tests/report/test_statistics.py` measures it).
+Percentile intervals from few scores are too narrow: for normal scores, a nominal 95 % interval covers the
+true value in about 75 % of experiments with 3 seeds, 91 % with 5, 93 % with 8 and 94 % with 10
+(`tests/report/test_statistics.py` measures it).
 """
 
 import dataclasses
@@ -23,7 +22,7 @@ FEW = 5  # with fewer seeds the intervals are much too narrow to call an arm bet
 
 @dataclasses.dataclass(frozen=True)
 class Estimate:
-    """A number and the interval around it; `low` and `high` are NaN where one score cannot give an interval."""
+    """A number and its interval; `low` and `high` are NaN if there are too few scores for an interval."""
 
     value: float
     low: float
@@ -31,6 +30,7 @@ class Estimate:
 
     @property
     def bounded(self) -> bool:
+        """Whether there is an interval."""
         return not (math.isnan(self.low) or math.isnan(self.high))
 
 
@@ -38,7 +38,7 @@ NOTHING = Estimate(math.nan, math.nan, math.nan)
 
 
 def trim_weights(count: int) -> Float[np.ndarray, " n"]:
-    """The weight of each of `count` sorted scores in their interquartile mean; they sum to 1.
+    """The weights of `count` sorted scores in their interquartile mean; their sum is 1.
 
     A quarter of the mass is cut off at either end. Where count / 4 is no whole number the scores at the cut
     keep the fraction that lies inside: 5 scores weigh (0, 0.75, 1, 0.75, 0) / 2.5. rliable (scipy's
@@ -63,8 +63,7 @@ def interval(
     bootstrap.
 
     Each task is a stratum: seeds are drawn with replacement within each task on its own, and the IQM is taken
-    over all drawn scores (Agarwal et al. 2021, section 4.1). Two finite scores of one task are the least that
-    gives an interval.
+    over all drawn scores (Agarwal et al. 2021, section 4.1). An interval needs two finite scores of one task.
     """
     strata = _strata(scores)
     value = interquartile_mean(np.concatenate(strata)) if strata else math.nan
@@ -82,7 +81,7 @@ def intervals(
 
 
 def paired(a: Float[np.ndarray, "*a"], b: Float[np.ndarray, "*b"]) -> bool:
-    """Whether `difference` pairs these scores by seed: equally many, and none is missing."""
+    """Whether `difference` pairs these scores by seed: there are equally many, and none is missing."""
     return a.shape == b.shape and bool(np.isfinite(a).all() and np.isfinite(b).all())
 
 
@@ -94,8 +93,8 @@ def difference(
 ) -> Estimate:
     """IQM(a) - IQM(b) and its 95 % percentile bootstrap interval.
 
-    If `paired`, both arms are resampled with the same seeds, which keeps what a seed does to both of them
-    (its level order, say); otherwise each arm is resampled on its own.
+    If `paired`, both arms are resampled with the same seeds, which keeps effects of a seed on both of them,
+    such as its levels; otherwise each arm is resampled by itself.
     """
     first, second = _strata(a), _strata(b)
     if not first or not second:

@@ -1,7 +1,8 @@
-"""Matplotlib figures as small inline SVG: text stays text, colours follow the page's light or dark scheme.
+"""Matplotlib figures as small inline SVG elements: text stays text, colours follow the page's light or dark
+scheme.
 
-No pyplot, no global state: every figure is drawn within its own rc context. The same figure gives the same
-bytes.
+There is no global state: each figure is drawn in its own rc context, without pyplot. The same figure gives
+the same bytes.
 """
 
 import contextlib
@@ -15,6 +16,7 @@ from socialrl_envs.errors import SocialRLError
 
 try:
     import matplotlib
+    from matplotlib.axes import Axes as Axes  # exported, so that it has this guard
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
     from matplotlib.ticker import EngFormatter, PercentFormatter
@@ -25,7 +27,7 @@ except ImportError as error:
         "pip install 'socialrl[report]'",
     ) from error
 
-# Drawn in these colours, then replaced by what the page's style sheet defines.
+# Placeholders while drawing, which are then replaced by variables of the page's style sheet.
 INK, FAINT, LINES, PAPER = "#010203", "#040506", "#070809", "#fdfeff"
 _VARIABLES = {INK: "var(--ink)", FAINT: "var(--faint)", LINES: "var(--lines)", PAPER: "var(--paper)"}
 ON_WHITE = {
@@ -33,7 +35,7 @@ ON_WHITE = {
     FAINT: "#5b6470",
     LINES: "#e3e6ea",
     PAPER: "#ffffff",
-}  # for pictures outside of a page
+}  # for pictures outside a page
 
 _STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
@@ -69,22 +71,22 @@ _STYLE: dict[Any, Any] = {
 
 @contextlib.contextmanager
 def style(colours: Mapping[str, str] | None = None) -> Iterator[None]:
-    """Within it figures are made and written: the report's style over matplotlib's defaults, whatever rc file
-    there is.
+    """A context in which figures are made and written: the report's style over matplotlib's defaults; rc
+    files are ignored.
 
-    colours: what stands for INK and so on already while drawing.
+    colours: replacements of the placeholders INK, FAINT, LINES and PAPER.
     """
     with matplotlib.rc_context(), warnings.catch_warnings():
         matplotlib.rcdefaults()
         matplotlib.rcParams.update({key: (colours or {}).get(value, value) for key, value in _STYLE.items()})
         warnings.filterwarnings(
             "ignore", message="Glyph .* missing from font"
-        )  # the browser's font may well have it
+        )  # the browser's font may have it
         yield
 
 
 def figure(width: float, height: float) -> Figure:
-    """An empty figure of that size in inches (72 CSS points each), laid out to fit its labels."""
+    """An empty figure of this size in inches (72 CSS points each); the layout makes room for labels."""
     made = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasSVG(made)
     return made
@@ -114,8 +116,8 @@ def png(made: Figure, colours: int = 128) -> bytes:
 def inline(made: Figure, name: str, description: str) -> str:
     """The figure as an <svg> element.
 
-    name: unique on the page, it prefixes all ids. description: for screen readers; "" if words stand beside
-    it.
+    name: prefix of all ids, unique on the page. description: for screen readers; "" if there is text beside
+    the figure.
     """
     buffer = io.StringIO()
     nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
@@ -143,18 +145,15 @@ def _clean(text: str, name: str, description: str) -> str:
 
 
 def _scope_ids(text: str, name: str) -> str:
-    """Ids that something refers to get the figure's name in front; all others go, so that a page has no id
-    twice.
-    """
+    """The text with the figure's name in front of ids that are referred to; other ids are removed. So ids are
+    unique on the page."""
     used = set(re.findall(r'(?:url\(#|href="#)([^)"]+)', text))
     text = re.sub(r' id="([^"]*)"', lambda m: f' id="{name}-{m[1]}"' if m[1] in used else "", text)
     return re.sub(r'(url\(#|href="#)', rf"\g<1>{name}-", text)
 
 
 def _shorten(element: str) -> str:
-    """A start tag without the typeface (the page sets its own) and with coordinates to a hundredth of a
-    point.
-    """
+    """A start tag without the font, which the page sets, and with coordinates to a hundredth of a point."""
     element = re.sub(r"font-family: [^;\"]*;? ?", "", element)
     return re.sub(r"(\d\.\d\d)\d+", r"\1", element)
 

@@ -42,13 +42,13 @@ def study(learner, chunks):
 
 def test_psiphi_finds_the_new_preference_by_its_weights_alone_and_follows_who_lives_by_it():
     trained = study(psiphi.Config(hidden=(32,), capacity=2_000, batch=4), 2)
-    config = few_shot.Config(preferences=((-1.0, 1.0),), episodes=(0, 5), evaluation_episodes=16)
+    config = few_shot.Config(preferences=((-1.0, 1.0),), shots=(0, 5), episodes=16)
     records = [(labels, trained.seeds.values(values)) for labels, values in config.run(trained)]
-    assert [(r["method"], r["episodes"], r["preference"]) for r, _ in records] == [
-        ("w re-learnt", 0, [-1.0, 1.0]),
-        ("w re-learnt", 5, [-1.0, 1.0]),
-        ("w given", 0, [-1.0, 1.0]),
-        ("w given", 5, [-1.0, 1.0]),
+    assert [(r.method, r.episodes, r.preference) for r, _ in records] == [
+        ("w re-learnt", 0, (-1.0, 1.0)),
+        ("w re-learnt", 5, (-1.0, 1.0)),
+        ("w given", 0, (-1.0, 1.0)),
+        ("w given", 5, (-1.0, 1.0)),
     ]
     before, after, told, told_and_after = (values for _, values in records)
     for better in (told, told_and_after):
@@ -59,9 +59,9 @@ def test_psiphi_finds_the_new_preference_by_its_weights_alone_and_follows_who_li
 
 def test_dqn_goes_on_training_from_what_it_knows_and_from_nothing():
     trained = study(dqn.Config(hidden=(16,), updates=1), 1)
-    config = few_shot.Config(preferences=((-1.0, 1.0),), episodes=(0, 1), evaluation_episodes=4)
+    config = few_shot.Config(preferences=((-1.0, 1.0),), shots=(0, 1), episodes=4)
     records = [labels for labels, _ in config.run(trained)]
-    assert [(r["method"], r["episodes"]) for r in records] == [
+    assert [(r.method, r.episodes) for r in records] == [
         ("fine-tuned", 0),
         ("fine-tuned", 1),
         ("from scratch", 0),
@@ -73,9 +73,9 @@ def test_dqn_goes_on_training_from_what_it_knows_and_from_nothing():
     ("options", "word"),
     [
         ({"preferences": ()}, "preferences"),
-        ({"preferences": ((1.0, 1.0),), "episodes": (10, 1)}, "episodes"),
-        ({"preferences": ((1.0, 1.0),), "evaluation_episodes": 0}, "evaluation_episodes"),
-        ({"preferences": ((1.0, 1.0),), "told": 0}, "told"),
+        ({"preferences": ((1.0, 1.0),), "shots": (10, 1)}, "shots"),
+        ({"preferences": ((1.0, 1.0),), "episodes": 0}, "episodes"),
+        ({"preferences": ((1.0, 1.0),), "relabelled": 0}, "relabelled"),
     ],
 )
 def test_impossible_options_name_the_key(options, word):

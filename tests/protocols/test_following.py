@@ -12,7 +12,8 @@ import pytest
 
 from socialrl.config import Arm, Experiment, from_json, to_json
 from socialrl.learners import dqn, psiphi
-from socialrl.protocols import Study, following
+from socialrl.protocols import Study, _company, _planners, following
+from socialrl.record.labels import Following
 from socialrl.rollout import make_rollout
 from socialrl.seeds import Seeds
 from socialrl.types import Learner
@@ -49,7 +50,7 @@ def trace():
     changes.
     """
     world = WORLD.build()
-    rollout = make_rollout(world, following.onlooker(world.spec))
+    rollout = make_rollout(world, _planners.idle_learner(world.spec))
     level = world.level(Level.from_ascii("\n".join(LEVEL)))
     levels = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (EPISODES, *leaf.shape)), level)
     return jax.jit(lambda key: rollout.episodes((), levels, key, False))(jax.random.key(0))
@@ -67,7 +68,7 @@ def measured():
         key = jax.random.key(1)
         states = jax.tree.map(lambda leaf: leaf[:-1], there.states)
         keys = jax.random.split(jax.random.clone(key), there.alive.shape)
-        shown = following.over_steps(lambda state, key: following.in_their_place(world, state, key))(
+        shown = following.over_steps(lambda state, key: _planners.coplayers_in_place(world, state, key))(
             states, keys
         )
         action = jnp.where(
@@ -131,11 +132,11 @@ def state_of(world, rows):
 
 
 def test_best_actions_by_hand():
-    """From A the red coin lies up and to the right, so both begin a shortest way; for B it lies straight up."""
+    """From A the red coin lies up and right, so both begin a shortest path; from B it lies straight up."""
     seats = (Seat(preferences=TASTE),) * 2
     world = coin_grid.Config(size=6, colours=2, coins=1, novices=seats, experts=0).build()
     state = state_of(world, ["######", "#...r#", "#....#", "#.A.B#", "#g...#", "######"])
-    best = following.best_actions(world, state)
+    best = _planners.best_actions(world, state)
     names = [
         [name for name, good in zip(world.spec.actions, row, strict=True) if good] for row in best.tolist()
     ]
@@ -147,10 +148,12 @@ def test_co_players_are_asked_in_the_novices_place():
     likes_green = Seat(policy="planner", preferences=(0.0, 1.0))
     world = coin_grid.Config(size=6, colours=2, coins=1, novices=1, experts=(likes_green,)).build()
     state = state_of(world, ["######", "#...r#", "#....#", "#....#", "#gBA.#", "######"])
-    action = following.in_their_place(world, state, jax.random.key(0))
+    action = _planners.coplayers_in_place(world, state, jax.random.key(0))
     assert world.spec.actions[int(action[0, 0])] == "left"
     moved = dataclasses.replace(state, position=state.position.at[0].set(jnp.array([1, 1], jnp.int32)))
-    assert world.spec.actions[int(following.in_their_place(world, moved, jax.random.key(0))[0, 0])] == "down"
+    assert (
+        world.spec.actions[int(_planners.coplayers_in_place(world, moved, jax.random.key(0))[0, 0])] == "down"
+    )
 
 
 @pytest.mark.parametrize(
@@ -163,17 +166,17 @@ def test_co_players_are_asked_in_the_novices_place():
     ],
 )
 def test_kinds_are_the_cosine_of_preferences(its, word):
-    assert following.agreement(np.float32([1, 1, -1]), np.float32(its)) == word
+    assert _company.agreement(np.float32([1, 1, -1]), np.float32(its)) == word
 
 
 def test_kinds_of_a_company():
     world = WORLD.build()
-    assert following.company_of(world) == "1 equal, 1 opposite, 1 anti_expert, 1 wanderer"
-    assert {kind: mask.tolist() for kind, mask in following.kinds(world).items()}["opposite"] == [
+    assert _company.company_of(world) == "1 equal, 1 opposite, 1 anti_expert, 1 wanderer"
+    assert {kind: mask.tolist() for kind, mask in _company.kinds(world).items()}["opposite"] == [
         [0, 0, 1, 0, 0]
     ] * 2
-    assert following.company_of(goal_cycle.Config(size=7).build()) == "2 planner"  # it has no preferences
-    assert following.company_of(dataclasses.replace(WORLD, experts=0, coplayers=()).build()) == "nobody"
+    assert _company.company_of(goal_cycle.Config(size=7).build()) == "2 planner"  # it has no preferences
+    assert _company.company_of(dataclasses.replace(WORLD, experts=0, coplayers=()).build()) == "nobody"
 
 
 def study(config, learner):
@@ -199,7 +202,7 @@ def test_a_study_of_psiphi_and_what_is_best_in_its_seat():
         dataclasses.replace(WORLD, novices=1, coplayers=()), psiphi.Config(hidden=(8,), capacity=20, batch=2)
     )
     [(labels, values)] = records(one, following.Config(episodes=8))
-    assert labels == {"company": "1 equal, 1 opposite", "condition": "as trained"}
+    assert labels == Following("1 equal, 1 opposite", "as trained")
     assert all(value.shape == (2,) for value in values.values())
     shares = values["share/self"] + values["share/equal"] + values["share/opposite"]
     np.testing.assert_allclose(shares, 1, rtol=1e-6)
@@ -232,7 +235,7 @@ def test_labels_name_the_condition():
 
 
 def test_an_onlooker_is_a_learner():
-    assert isinstance(following.onlooker(WORLD.build().spec), Learner)
+    assert isinstance(_planners.idle_learner(WORLD.build().spec), Learner)
 
 
 @pytest.mark.parametrize(
@@ -249,7 +252,7 @@ def test_impossible_options_name_the_key(options, message):
 )
 def test_a_condition_that_the_world_does_not_have_is_named(name, message):
     with pytest.raises(SocialRLError) as error:
-        following.numbers_of(flooded_road.Config().build(), {name: 1.0})
+        following.overrides_of(flooded_road.Config().build(), {name: 1.0})
     assert message in str(error.value)
 
 

@@ -29,7 +29,7 @@ def test_scale_and_offset_do_not_count():
     found = inverse_rl.measures(7 * (events @ preferences) - 3, events, preferences, there)
     np.testing.assert_allclose(found["correlation"], 1, atol=1e-5)
     np.testing.assert_allclose(found["cosine"], 1, atol=1e-5)
-    np.testing.assert_allclose(found["worth"], preferences, atol=1e-4)
+    np.testing.assert_allclose(found["weights"], preferences, atol=1e-4)
 
 
 def test_opposite_and_other_preferences_show():
@@ -62,7 +62,7 @@ def test_steps_that_do_not_count_do_not():
 def test_an_event_that_never_happens_is_worth_nothing():
     events, preferences, there = made_up()
     without = events.at[:, 1].set(0)
-    worth = inverse_rl.measures(without @ preferences, without, preferences, there)["worth"]
+    worth = inverse_rl.measures(without @ preferences, without, preferences, there)["weights"]
     np.testing.assert_allclose(worth[1:], 0, atol=1e-6)
 
 
@@ -74,7 +74,7 @@ def watched():
         (labels, trained.seeds.values(values))
         for labels, values in inverse_rl.Config(episodes=16).run(trained)
     ]
-    return {labels["agent"]: values for labels, values in records}
+    return {labels.agent: values for labels, values in records}
 
 
 def test_a_watching_psiphi_finds_what_the_other_likes(watched):

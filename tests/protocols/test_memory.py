@@ -47,10 +47,10 @@ def holding(trace, memories):
 @pytest.mark.parametrize("goals", [3, 4])
 def test_a_memory_that_holds_where_the_next_tile_is_is_read_right(goals):
     world, trace = lived(goals)
-    there, due, last = memory.tiles_of(trace, world)
+    there, due, last = memory.goal_positions(trace, world)
     truth = jnp.take_along_axis(there, due[..., None, None], axis=-2)[..., 0, :]
     turned = jnp.stack([truth[..., 1], truth.sum(-1), jnp.ones_like(truth[..., 0])], axis=-1)
-    found = memory.read_right(holding(trace, turned), world, 1e-4)
+    found = memory.probe(holding(trace, turned), world, 1e-4)
     assert found["read_right"] > 0.99
     assert ((last == -1) | ((last + 1) % goals == due)).all()
 
@@ -59,14 +59,14 @@ def test_a_memory_that_holds_where_the_next_tile_is_is_read_right(goals):
 def test_of_noise_only_a_guess_is_read(goals):
     world, trace = lived(goals)
     noise = jax.random.normal(jax.random.key(1), (*trace.actions.shape[:2], 1, 5))
-    found = memory.read_right(holding(trace, noise), world, 0.01)["read_right"]
+    found = memory.probe(holding(trace, noise), world, 0.01)["read_right"]
     assert 0.6 / (goals - 1) < found < 1.5 / (goals - 1)
 
 
 def test_tiles_lie_where_a_novice_sees_them():
     """Going forward brings a tile that is ahead one cell nearer."""
     world, trace = lived()
-    there, _, _ = memory.tiles_of(trace, world)
+    there, _, _ = memory.goal_positions(trace, world)
     states = trace.states
     went = (states.position[1:-1] != states.position[:-2]).any(-1)[:, :, 0]
     nearer = np.asarray(there[:-1] - there[1:])[np.asarray(went)]
@@ -98,7 +98,7 @@ def test_every_presence_is_probed():
     given = study(LEARNER)
     config = memory.Config(episodes=8)
     records = list(config.run(given))
-    assert [labels["presence"] for labels, _ in records] == ["full", "half", "never"]
+    assert [labels.presence for labels, _ in records] == ["full", "half", "never"]
     assert config.count(given) == 3
     for _, values in records:
         numbers = given.seeds.values(values)

@@ -142,7 +142,7 @@ def program(explore=False):
 
 def traced(company, presence):
     world, run = program()
-    return world, run(*CONFIG.numbers(world, social.Condition(company, presence)))
+    return world, run(*CONFIG.arguments(world, social.Condition(company, presence)))
 
 
 def test_company_is_there_as_the_condition_says_and_never_is_never_seen():
@@ -181,7 +181,7 @@ def test_a_company_acts_as_its_policy_does():
         alike = dataclasses.replace(WORLD, experts=0, coplayers=(Seat(policy=company),) * 2)
         stand_ins = social.stand_ins(world.spec, CONFIG.companies, jnp.int32(number))
         np.testing.assert_array_equal(acts(WORLD, stand_ins), acts(alike))
-    assert CONFIG.numbers(world, social.Condition("noisy", "full"))[0]["skill"].tolist() == [1.0, 0.5, 0.5]
+    assert CONFIG.arguments(world, social.Condition("noisy", "full"))[0]["skill"].tolist() == [1.0, 0.5, 0.5]
 
 
 def test_measures_of_a_trace_add_up():
@@ -205,7 +205,7 @@ def test_a_study_yields_every_condition_once_with_all_seeds():
     one = study()
     config = dataclasses.replace(CONFIG, companies=("wanderer",), episodes=2)
     records = list(config.run(one))
-    assert [(r["company"], r["presence"]) for r, _ in records] == [
+    assert [(r.company, r.presence) for r, _ in records] == [
         ("trained", "full"),
         ("trained", "half"),
         ("trained", "never"),
@@ -213,7 +213,7 @@ def test_a_study_yields_every_condition_once_with_all_seeds():
         ("wanderer", "half"),
     ]
     assert len(records) == config.count(one)
-    assert {(r["world"], r["policy"]) for r, _ in records} == {("home", "greedy")}
+    assert {(r.world, r.policy) for r, _ in records} == {("home", "greedy")}
     assert all(values.shape == (2,) for _, bundle in records for values in one.seeds.values(bundle).values())
 
 

@@ -159,7 +159,7 @@ def _transfer(arm: str, rng: np.random.Generator, seeds: int) -> list[dict[str, 
         "psiphi": (("relearn w", 9.0), ("own Psi alone", 1.4)),
         "dqn": (("fine-tuned", 1.6),),
     }.get(arm, ()):
-        for preference in ("[1, -1, 0]", "[0, 1, 1]"):
+        for preference in ([1, -1, 0], [0, 1, 1]):
             for episodes in (0, 1, 10, 100):
                 scores = gain * (1 - 0.8 * np.exp(-episodes)) + rng.normal(size=seeds) * 0.5
                 labels = {"preference": preference, "method": method, "episodes": episodes}

@@ -10,7 +10,7 @@ import pytest
 from socialrl.report import write_report
 from tests.report import browser
 from tests.report.fake_run import full_run, write_replay
-from tests.report.test_protocol import lines_of
+from tests.report.test_social import lines_of
 
 BROWSER = browser.find()
 pytestmark = pytest.mark.skipif(BROWSER is None, reason="no Chromium here")
@@ -19,12 +19,14 @@ OPEN_ALL = "document.querySelectorAll('details').forEach(one => one.open = true)
 WIDER = """[...document.querySelectorAll('body *')].filter(one => {
   for (let box = one.parentElement; box; box = box.parentElement)
     if (['auto', 'hidden'].includes(getComputedStyle(box).overflowX)) return false;
-  return true; }).filter(one => one.getBoundingClientRect().right > innerWidth + 1).map(one => one.outerHTML.slice(0, 80))"""
+  return true;
+}).filter(one => one.getBoundingClientRect().right > innerWidth + 1).map(one => one.outerHTML.slice(0, 80))"""
 UNSEEN = """[...document.querySelectorAll('svg, img')].filter(one => one.getBoundingClientRect().width < 8 ||
 one.getBoundingClientRect().height < 8 || one.naturalWidth === 0).map(one => one.outerHTML.slice(0, 80))"""
 PALE = """(() => {
   const light = text => { const [r, g, b] = text.match(/[\\d.]+/g).map(x => x / 255)
-    .map(x => x <= 0.04045 ? x / 12.92 : ((x + 0.055) / 1.055) ** 2.4); return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
+    .map(x => x <= 0.04045 ? x / 12.92 : ((x + 0.055) / 1.055) ** 2.4);
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
   const paper = light(getComputedStyle(document.body).backgroundColor);
   return ['p', 'td', 'thead th', 'figcaption', '.note', '.interval', '.meta', 'a', 'summary'].map(name => {
     const [a, b] = [paper, light(getComputedStyle(document.querySelector(name)).color)].sort((x, y) => y - x);

@@ -54,7 +54,7 @@ def test_the_page_shows_escaped_claims(tmp_path):
         "reproduced",
         "a 7.00 [5.30, 8.70]",
         "b 1.70 [1.00, 2.70]",
-        "1, in every pair",
+        "1, in all pairs",
         "5 of 5",
     ]
     assert page.row("<b>a over\nb <i>s") == first

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from socialrl.report import decision_maps, figures
+from socialrl.report import figures, maps
 from socialrl.report.figures import arm_styles, source_colours
 
 SEEN_AS = {
@@ -91,7 +91,7 @@ def test_the_shades_of_a_map_are_told_apart_in_grey(scheme):
     """
     inks = page_colours()[scheme]
     for colour in (inks["ink"], inks["shade"]):
-        opacities = [decision_maps.opacity(k) for k in range(1, decision_maps.SHADES + 1)]
+        opacities = [maps.opacity(k) for k in range(1, maps.SHADES + 1)]
         cells = [inks["lines"], *(laid_over(inks["lines"], colour, opacity) for opacity in opacities)]
         steps = np.diff([lab(linear(one))[0] for one in cells])
         assert (abs(steps) > 3).all()

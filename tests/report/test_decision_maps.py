@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from socialrl.record.replay import load, save
-from socialrl.report import decision_maps, write_report
-from socialrl.report.decision_maps import SHADES, add_up, ceiling, ratio
+from socialrl.report import write_report
+from socialrl.report.decisions import add_up, ratio
+from socialrl.report.maps import SHADES, ceiling, opacity
 from tests.report.fake_run import line, write_replay, write_run
 from tests.report.test_page import Page
 
@@ -90,7 +91,7 @@ def test_the_page_shows_followers_and_names_those_that_follow_no_one(tmp_path):
     assert "follows expert_1: 17% of all steps" in page
     assert "Followed no one in any recorded episode: b." in page
     picture = re.findall(r"<svg viewBox=\"-1 -1 72 72\".*?</svg>", page, re.DOTALL)[1]
-    shade = decision_maps.opacity(SHADES)
+    shade = opacity(SHADES)
     assert f'd="M10.5 10.5h9v9h-9z" fill="var(--shade)" fill-opacity="{shade}"' in picture
 
 
@@ -109,4 +110,4 @@ def test_replays_of_other_worlds_and_damaged_ones_are_left_out(tmp_path):
     replay_of(run / "replays" / "a-seed0.npz")
     write_replay(run / "replays" / "a-seed1.npz", steps=6, size=11)
     (run / "replays" / "a-seed2.npz").write_bytes(b"nonsense")
-    assert "where it was: 6 steps" in write_report(run).read_text()
+    assert "visits: 6 steps" in write_report(run).read_text()

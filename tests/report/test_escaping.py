@@ -51,8 +51,9 @@ DRAWING = {
     "marker",
 }
 FRAGMENTS = st.sampled_from(
-    ["<script>alert(1)</script>", "</style>", "]]>", "<!--", "-->", "&lt;", "&#60;", '"', "'", "`", "$x$", "\\", "{", "%s", "|",
-     "</svg><img src=x onerror=alert(1)>", "javascript:alert(1)", "http://evil.example", "é", "漢字", "\u202e", "\U0001f600"]
+    ["<script>alert(1)</script>", "</style>", "]]>", "<!--", "-->", "&lt;", "&#60;", '"', "'", "`", "$x$",
+     "\\", "{", "%s", "|", "</svg><img src=x onerror=alert(1)>", "javascript:alert(1)", "http://evil.example",
+     "é", "漢字", "\u202e", "\U0001f600"]
 )  # fmt: skip
 HOSTILE = st.lists(FRAGMENTS | st.text(max_size=6), min_size=1, max_size=4).map("".join)
 
@@ -71,8 +72,9 @@ def run_of(folder: Path, evil: str) -> Path:
             line(arm, kind, step, values)
             for kind, step in (("train", 1), ("eval", 1), ("eval", 2), ("final", 2))
         ]
-        task = {"preference": evil, "method": evil, "episodes": 3}
-        lines += [line(arm, "few_shot", 2, {"return": [1.0, 2.0], f"share/{evil}": [1.0, 1.0]}, task)]
+        for preference in ([1.0], evil):  # the second does not fit the schema
+            task = {"preference": preference, "method": evil, "episodes": 3}
+            lines += [line(arm, "few_shot", 2, {"return": [1.0, 2.0], f"share/{evil}": [1.0, 1.0]}, task)]
         lines += [line(arm, evil, 2, {evil: [1.0, 2.0]}, {evil: evil})]
         for world, company in (("home", "trained"), ("home", evil), (evil, "trained")):
             for presence in ("full", "half", "never"):

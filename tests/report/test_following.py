@@ -1,12 +1,12 @@
-"""What the report makes of the protocol `following`: the section, its numbers, survival, and claims about it."""
+"""The section of the protocol `following`: its pictures and numbers, survival, and claims about it."""
 
 import numpy as np
 import pytest
 
 from socialrl.report import summarise_claims, write_report
 from socialrl.report.findings import of_protocol
-from socialrl.report.following import Measured, colours_of, survival
 from socialrl.report.reading import read
+from socialrl.report.sections.following import colours_of, measured, survival
 from tests.report.fake_run import line, write_run
 from tests.report.test_page import Page
 
@@ -55,10 +55,7 @@ def test_the_section_has_a_picture_per_company_and_all_numbers(tmp_path):
 
 def test_kinds_keep_their_order_and_self_comes_first(tmp_path):
     study = read(write_run(tmp_path / "run", [record("a")]))
-    one = study.arms[0]
-    [found] = one.of("following")
-    measured = Measured(one, "company", "as trained", found.values)
-    assert list(colours_of([measured])) == ["self", "equal", "wanderer"]
+    assert list(colours_of(measured(study))) == ["self", "equal", "wanderer"]
 
 
 def flooded_run(folder):
@@ -97,7 +94,7 @@ def test_floods_survived_are_drawn_against_how_rare_they_are(tmp_path):
     folder = flooded_run(tmp_path / "run")
     page = Page(write_report(folder))
     assert "Floods survived" in page.source
-    assert "Share of floods survived by x, y against how often there is one." in page.source
+    assert "Share of floods survived by x, y against their share in training." in page.source
     assert page.source.count("<h3>Beside 1 wanderer, 1 equal, flood") == 2
 
 
@@ -120,5 +117,5 @@ def test_labels_of_a_claim_pick_a_protocol_and_its_condition(labels, kind, wante
 
 def test_without_floods_there_is_no_picture_of_them(tmp_path):
     study = read(write_run(tmp_path / "run", [record("a", "flood 1")]))
-    [arm] = [arm for arm in study.arms if arm.name == "a"]
-    assert survival([Measured(arm, "c", "flood 1", arm.of("following")[0].values)], {}) is None
+    assert len(measured(study)) == 1
+    assert survival(measured(study), {}) is None

@@ -70,7 +70,8 @@ def test_the_page_has_a_chapter_per_run(gallery):
     assert "/far/away" not in page
     table = [line for line in page.splitlines() if line.startswith("|")]
     assert table[2] == (
-        r"| a is above b\|&lt;b&gt; | \*somebody\* 2021 | a 11.00 \[9.30, 12.70] | b 3.00 \[1.30, 4.70] | **reproduced** |"
+        r"| a is above b\|&lt;b&gt; | \*somebody\* 2021 | a 11.00 \[9.30, 12.70] "
+        r"| b 3.00 \[1.30, 4.70] | **reproduced** |"
     )
     assert table[3] == "| never measured | s | - | - | **not measured** |"
     assert "Highest return: psiphi_no_gpi" in page  # an experiment without claims is told in sentences
@@ -103,7 +104,7 @@ def test_new_tasks_are_the_main_result_where_there_are_any(tmp_path, monkeypatch
             [1.0, 2.0, 3.0],
             {"preference": task, "episodes": episodes, "method": "adapted"},
         )
-        for task in ("red", "blue")
+        for task in ([1.0, 0.0], [0.0, 1.0])
         for episodes in (1, 10)
     ]
     picture(read(write_run(tmp_path / "with", [*measured, line("a", "final", 2, [1.0])])))

@@ -1,16 +1,20 @@
-"""The page's sections about demonstrations alone and about inferred preferences."""
+"""The sections about offline training and inferred preferences."""
 
-from socialrl.report import inverse_rl, offline
+from socialrl.report.page import context_of
 from socialrl.report.reading import read
-from socialrl.report.scores import further
+from socialrl.report.sections import inverse_rl, offline
+from socialrl.report.sections.final import further
 from tests.report.fake_run import line, write_run
+
+KINDS = frozenset(offline.SECTION.kinds + inverse_rl.SECTION.kinds)
 
 
 def shown(tmp_path, lines):
     """The study, and the text of both sections."""
     study = read(write_run(tmp_path / "run", lines))
-    sections = [one for one in (offline.offline(study), inverse_rl.inverse_rl(study)) if one is not None]
-    return study, "".join(str(part) for one in sections for part in one.body)
+    context = context_of(study, KINDS)
+    bodies = [one.render(context) for one in (offline.SECTION, inverse_rl.SECTION)]
+    return study, "".join(str(part) for body in bodies if body is not None for part in body)
 
 
 def test_the_last_of_the_offline_records_is_shown_beside_the_first_return(tmp_path):
@@ -26,7 +30,7 @@ def test_the_last_of_the_offline_records_is_shown_beside_the_first_return(tmp_pa
         assert part in text
     for part in ("0.25", "250<", "9.00"):
         assert part not in text
-    assert further(study) is None  # it is shown once
+    assert further(study, KINDS) is None  # it is shown once
 
 
 def test_preferences_found_stand_beside_the_true_ones(tmp_path):
@@ -34,7 +38,7 @@ def test_preferences_found_stand_beside_the_true_ones(tmp_path):
     study, text = shown(tmp_path, [line("a", "inverse_rl", 80, found, {"agent": "expert_0"})])
     for part in ("expert_0", "0.95", "0.60", "red 0.90", "red 1.00"):
         assert part in text
-    assert further(study) is None
+    assert further(study, KINDS) is None
 
 
 def test_a_run_without_either_has_neither_section(tmp_path):

@@ -95,7 +95,7 @@ def test_ids_are_unique_and_references_resolve(page):
 def test_every_section_of_a_full_run_is_there(page):
     titles = re.findall(r"<h2>(.*?)</h2>", page.source)
     assert titles == [
-        "In short",
+        "Summary",
         "Learning curves",
         "Final scores",
         "Who was followed",
@@ -104,7 +104,7 @@ def test_every_section_of_a_full_run_is_there(page):
         "Few-shot transfer",
         "Diagnostics",
         "Settings",
-        "To reproduce",
+        "Reproduction",
     ]
     assert "socialrl run experiments/coin_grid.py --seeds 5" in page.source
     assert page.row("jax") == ["jax", "0.10.2"]
@@ -145,7 +145,7 @@ def test_numbers_are_those_computed_by_hand(tmp_path):
         "+10.00",
         "[10.00, 10.00]",
         "above",
-        "1, in every pair",
+        "1, in all pairs",
         "paired",
     ]
     assert "Highest return: b, 13.00" in page.source
@@ -162,7 +162,7 @@ def test_no_arm_is_called_better_when_intervals_of_the_difference_hold_0(tmp_pat
         line("a", "final", 5, [1.0, 5.0, 3.0, 2.0, 4.0]),
         line("b", "final", 5, [5.0, 1.0, 3.5, 4.0, 2.0]),
     ]
-    assert "Compared with a, not told apart: b." in write_report(write_run(tmp_path / "r", lines)).read_text()
+    assert "Compared with a, undecided: b." in write_report(write_run(tmp_path / "r", lines)).read_text()
 
 
 def test_four_seeds_are_too_few_to_call_an_arm_better(tmp_path):
@@ -178,7 +178,7 @@ def test_what_comes_from_files_is_escaped(tmp_path):
         line(evil, kind, step, {"return": [1.0, 2.0], f"share/{evil}": [0.5, 0.5], "share/self": [0.5, 0.5]})
         for kind, step in (("train", 1), ("eval", 1), ("eval", 2), ("final", 3))
     ]
-    labels = {"preference": evil, "method": evil, "episodes": 1}
+    labels = {"preference": [1.0], "method": evil, "episodes": 1}
     lines += [line(evil, "few_shot", 3, [1.0], labels), line(evil, "final", 3, {evil: [1.0]}, {evil: evil})]
     versions, words = {evil: evil}, {"device": evil, "command": evil}
     page = Page(
@@ -249,7 +249,7 @@ def test_the_page_says_whom_a_novice_followed_on_a_new_task(tmp_path):
 def test_few_shot_intervals_are_over_seeds_and_tasks(tmp_path):
     lines = [
         line("a", "few_shot", 9, scores, {"preference": task, "method": "w", "episodes": 10})
-        for task, scores in (("x", [0.0, 0.0, 0.0]), ("y", [10.0, 10.0, 10.0]))
+        for task, scores in (([1.0, 0.0], [0.0, 0.0, 0.0]), ([0.0, 1.0], [10.0, 10.0, 10.0]))
     ]
     page = Page(write_report(write_run(tmp_path / "r", lines, ("a",))))
     assert page.row("a: w") == ["a: w", "10", "5.00 [5.00, 5.00]", "2"]
@@ -286,7 +286,7 @@ def test_where_no_arm_follows_anyone_a_sentence_stands_for_the_bars(tmp_path):
     page = write_report(
         write_run(tmp_path / "r", [line("a", "final", 9, {"return": [1.0], **shares})], ("a",))
     ).read_text()
-    assert "No arm decides to act as another at its last evaluation" in page
+    assert "No arm follows another source at its latest evaluation." in page
     assert "share of steps" not in page
 
 
@@ -349,7 +349,7 @@ def test_episode_pictures_are_small_and_show_every_step(tmp_path):
     assert len(seen) >= len(set(replay.during("source", 0)[:, 1]))
 
 
-def test_the_episode_shown_is_a_middling_one_of_a_middling_seed(tmp_path):
+def test_the_episode_shown_is_a_median_one_of_the_median_seed(tmp_path):
     folder = write_run(tmp_path / "r", [line("a", "final", 9, [9.0, 5.0, 1.0, None])], ("a",))
     for seed in range(4):
         write_replay(folder / "replays" / f"a-seed{seed}.npz", steps=6, seed=seed)

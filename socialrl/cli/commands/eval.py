@@ -1,4 +1,4 @@
-"""`socialrl eval`: tests the arms of a run for social learning."""
+"""`socialrl eval`: measures the trained arms of a run by an evaluation protocol."""
 
 import dataclasses
 from pathlib import Path
@@ -7,24 +7,26 @@ from socialrl.cli.machine import choose_platform, find_device
 from socialrl.cli.parsing import add_platform, make_parser
 
 HELP = """\
-Tests the trained arms of a run for social learning: beside others, once these have left, alone, in bad company, on new worlds.
+Measures the trained arms of a run by an evaluation protocol: social learning (the default), or another one.
 
-Held-out levels, the same under every condition, in the experiment's world for all arms. It shows the return with the company
-there throughout (full), for the first half of each episode (half), and never; from these cultural transmission,
-CT = (full - never) / 2E + (half - never) / 2E, with E the experts' own return; whether the hidden order is recovered, whether
-the first choice after the experts have left is right, penalties; and the influence of the others on the policy. Intervals are
-stratified bootstraps over seeds. Records go into the run folder, in the place of earlier ones, and the report is written anew.
+The protocol `social` takes held-out levels, the same ones under every condition, in the experiment's world
+for all arms: the return with the co-players present throughout (full), for the first half of each episode
+(half), and never; cultural transmission, CT = (full - never) / 2E + (half - never) / 2E, with E the co-
+players' own return; the same beside other company and in new worlds. Intervals are stratified bootstraps
+over seeds. Records go into the run folder, in the place of earlier ones of the protocol, and the report is
+written again.
 
 examples:
   socialrl eval runs/goal_cycle/001
   socialrl eval runs/goal_cycle/001 --arms ppo,sociapl --episodes 512
-  socialrl eval runs/goal_cycle/001 --seeds 1 --episodes 16      a quick look
-  socialrl eval runs/goal_cycle/001 --out numbers.json           all measures of all conditions (default: evaluation.json)
-  socialrl eval runs/goal_cycle/001 --protocol memory            is the hidden order in the memory? (see socialrl/protocols/)
+  socialrl eval runs/goal_cycle/001 --seeds 1 --episodes 16     a quick look
+  socialrl eval runs/goal_cycle/001 --out numbers.json          where the numbers of `social` are written
+  socialrl eval runs/goal_cycle/001 --protocol memory           does the carry hold the hidden order?
+  socialrl eval runs/coin_grid/001 --protocol few_shot          how fast are new tasks learnt?
 
 settings:
-  Companies, transfer worlds and so on are those of `social.Config(...)` where the experiment lists it in `protocols` (then
-  `socialrl run` does all this at the end of each arm), else the defaults of socialrl/protocols/social.py.
+  They are those of the protocol as the experiment lists it in `protocols` (then `socialrl run` measures it at
+  the end of each arm), else its defaults. --episodes replaces its option `episodes`.
 """
 
 

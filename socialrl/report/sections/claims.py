@@ -1,33 +1,34 @@
-"""The page's section about the claims of the literature."""
+"""Section: the experiment's claims and the verdict on each."""
 
 import numpy as np
 
-from socialrl.report.findings import Finding, findings
-from socialrl.report.markup import Section, join, section, table, tag
-from socialrl.report.reading import Study
+from socialrl.report.findings import Finding
+from socialrl.report.markup import join, table, tag
 from socialrl.report.scores import cell, chance
+from socialrl.report.section import Body, Context, ReportSection
 from socialrl.report.statistics import interval, probability_of_improvement
 from socialrl.report.tables import NONE, number
 
-_RULE = (
-    "Reproduced: the 95 % interval of the difference of IQMs leaves out 0 on the claimed side; opposite: on the other side; "
-    "undecided: it holds 0. With fewer than 5 seeds there is no verdict. P: share of pairs of seeds that agree. Seeds in line: "
-    "those of the arm that are by themselves on the claimed side of the other's IQM."
+NOTE = (
+    "Reproduced: the 95 % interval of the difference of IQMs excludes 0 on the claimed side. Opposite: it "
+    "excludes 0 on the other side. Undecided: it contains 0. With fewer than 5 seeds there is no verdict. P: "
+    "share of pairs of seeds in which the claimed side is higher. Seeds in line: seeds of the arm on the "
+    "claimed side of the other side's IQM."
 )
 
 
-def claims(study: Study) -> Section | None:
-    """A row per claim: the two sides in numbers, the probability of improvement, the verdict."""
-    rows = [row(one, several=len(study.runs) > 1) for one in findings(study)]
+def render(context: Context) -> Body | None:
+    """A row per claim: verdict, both sides, probability of improvement."""
+    rows = [row(one, several=len(context.study.runs) > 1) for one in context.findings]
     if not rows:
         return None
     head = ("claim", "verdict", "found", "against", "P, 95 % interval", "seeds in line")
     shown = tag("div", table(head, rows), class_="claims")
-    return section("Claims", shown, tag("p", _RULE, class_="note"), anchor="claims")
+    return shown, tag("p", NOTE, class_="note")
 
 
 def row(one: Finding, several: bool) -> tuple[object, ...]:
-    """A finding as the table's cells. several: whether to say of which run it is."""
+    """A finding as the cells of a row. several: whether the run is named, on a page of several."""
     text = f"{one.run}: {one.claim.text}" if several else one.claim.text
     name = join([text, tag("span", one.claim.source, class_="source")], " ")
     if one.found is None or one.against is None or one.chance is None:
@@ -47,3 +48,6 @@ def row(one: Finding, several: bool) -> tuple[object, ...]:
         likely,
         f"{one.in_line} of {np.isfinite(one.found).sum()}",
     )
+
+
+SECTION = ReportSection(title="Claims", anchor="claims", order=20, render=render)

@@ -7,9 +7,10 @@ import math
 import numpy as np
 import pytest
 
+from socialrl.record.labels import Social
 from socialrl.report import format_evaluation, summarise, summarise_evaluation, write_report
-from socialrl.report.protocol import (
-    Condition,
+from socialrl.report.reading import read
+from socialrl.report.social_numbers import (
     cells_by_arm,
     cells_of,
     measure,
@@ -18,7 +19,6 @@ from socialrl.report.protocol import (
     tables,
     transmission,
 )
-from socialrl.report.reading import read
 from tests.report.fake_run import line, write_run
 from tests.report.test_page import Page
 
@@ -82,7 +82,7 @@ def test_shares_are_taken_seed_by_seed(folder):
     found = shares(cells, "home", "greedy")
     np.testing.assert_allclose(found["full"], (16 + np.linspace(-0.01, 0.01, 5)) / 16)
     np.testing.assert_allclose(found["CT"], 1.0)
-    assert np.isnan(measure(cells, Condition("nowhere", "greedy", "trained", "full"))).all()
+    assert np.isnan(measure(cells, Social("nowhere", "greedy", "trained", "full"))).all()
 
 
 def test_tables_show_arms_by_condition(folder):
@@ -97,11 +97,11 @@ def test_tables_show_arms_by_condition(folder):
         arm: round(ct, 2) for arm, ct in CT.items()
     }
     assert all(e.low <= e.value <= e.high for _, row in transmitted.rows for e in row)
-    remembering = made["Remembering: after its company has left half-way"]
+    remembering = made["Remembering: company present for the first half"]
     assert remembering.head == ("arm", "first choice right")  # what nobody measured has no column
     assert remembering.rows[0][1][0].value == 0.9
-    company = made["Return beside others of all kinds, there throughout"]
-    assert company.head == ("arm", "its own company", "beside anti_expert", "nobody")
+    company = made["Return by company, present throughout"]
+    assert company.head == ("arm", "own company", "beside anti_expert", "alone")
     assert [e.value for e in company.rows[0][1]] == [16.0, -8.0, 0.0]
     assert math.isnan(company.rows[1][1][1].value)  # the others were not tested so
 
@@ -111,9 +111,7 @@ def test_transfer_worlds_one_by_one_and_together(folder):
     rows = {words: [e.value for e in row] for words, row in table.rows if words[1] == "follower"}
     assert rows["goals=4", "follower"] == [8.0, 0.0, 16.0, 0.5, 0.0, 0.38]
     assert rows["layout=maze", "follower"] == [4.0, 0.0, 16.0, 0.25, 0.0, 0.19]
-    assert (
-        rows["all of them", "follower"][3] == 0.38
-    )  # the mean of the middle half of ten scores around 0.5 and 0.25
+    assert rows["all", "follower"][3] == 0.38  # the mean of the middle half of ten scores around 0.5 and 0.25
     blind = next(row for words, row in table.rows if words == ("goals=4", "blind"))
     assert all(math.isnan(e.value) for e in blind)
 
@@ -143,7 +141,8 @@ def test_text_for_a_terminal(folder):
 
 def test_the_page_has_a_section_with_figures_and_every_number_once(folder, tmp_path):
     page = Page(write_report(folder, tmp_path / "page.html"))
-    assert "Social learning (greedy actions)" in page.source
+    assert "<h2>Social learning</h2>" in page.source
+    assert "Actions of the novices: greedy." in page.source
     assert page.row("follower", "16.00 [15.99, 16.01]")[1:] == [
         "16.00 [15.99, 16.01]",
         "8.00 [7.99, 8.01]",
@@ -151,7 +150,7 @@ def test_the_page_has_a_section_with_figures_and_every_number_once(folder, tmp_p
         "16.00 [16.00, 16.00]",
     ]
     assert "Further evaluations" not in page.source
-    for picture in ("Social influence over the episode", "Good and bad company", "New worlds"):
+    for picture in ("Social influence over the episode", "Company", "New worlds"):
         assert f"<h3>{picture}</h3>" in page.source
     again = Page(write_report(folder, tmp_path / "again.html"))
     assert again.source == page.source

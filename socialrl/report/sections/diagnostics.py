@@ -1,17 +1,18 @@
-"""The page's section about what the learners logged while training."""
+"""Section: training metrics of the learners."""
 
 import numpy as np
 
 from socialrl.report import figures
-from socialrl.report.figures import Styles
 from socialrl.report.legends import arm_legend
-from socialrl.report.markup import Markup, Section, figure, fold, section, tag
-from socialrl.report.reading import Series, Study
+from socialrl.report.markup import Markup, figure, fold, tag
+from socialrl.report.reading import Series
+from socialrl.report.section import Body, Context, ReportSection
 from socialrl.report.tables import returns_first
 
 
-def diagnostics(study: Study, styles: Styles) -> Section | None:
-    """Every training metric of every arm over the steps."""
+def render(context: Context) -> Body | None:
+    """A small figure per metric, of all arms over the steps."""
+    study, styles = context.study, context.styles
     names = returns_first(name for arm in study.arms for name in arm.metrics("train"))
     pictures = []
     for i, name in enumerate(names):
@@ -21,13 +22,15 @@ def diagnostics(study: Study, styles: Styles) -> Section | None:
     if not pictures:
         return None
     legend = arm_legend([arm.label for arm in study.arms], styles, "train-key")
-    text = tag(
-        "p", "Logged while training. Thick: interquartile mean over seeds; thin: every seed.", class_="note"
-    )
-    inside = fold(f"{len(pictures)} training metrics", text, legend, tag("div", *pictures, class_="grid"))
-    return section("Diagnostics", inside, anchor="diagnostics")
+    note = tag("p", "Thick lines: interquartile mean over seeds. Thin lines: each seed.", class_="note")
+    grid = tag("div", *pictures, class_="grid")
+    return (fold(f"{len(pictures)} training metrics", note, legend, grid),)
 
 
 def _finite(series: Series) -> Series:
+    """The points of a series at which a seed has a number."""
     keep = np.isfinite(series.values).any(axis=1)
     return Series(series.steps[keep], series.values[keep])
+
+
+SECTION = ReportSection(title="Diagnostics", anchor="diagnostics", order=140, render=render)

@@ -1,0 +1,149 @@
+"""Labels of protocols' records: one schema per kind of record, which protocols write and the report reads.
+
+A record of a protocol is a set of measures under a condition; its labels name the condition. In metrics.jsonl
+they are a JSON object with exactly the fields of the schema. This module imports no learner and no JAX.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import ClassVar, TypeVar
+
+Vector = tuple[int | float, ...]
+Label = str | int | Vector
+
+HOME = "home"  # world: the one that the arms are compared in
+TRAINED = "trained"  # company: the world's own co-players
+PRESENCES = {"full": "always", "half": "first_half", "never": "never"}  # label -> schedule of the co-players
+AS_TRAINED = "as trained"  # condition: no parameter of the level is overridden
+ALL = "all"  # agent: means over all co-players
+
+
+@dataclasses.dataclass(frozen=True)
+class Labels:
+    """Base of the schemas. Fields are of type str, int or Vector; `kind` is that of the records."""
+
+    kind: ClassVar[str]
+
+    def to_json(self) -> dict[str, str | int | list[float]]:
+        """The labels as a record holds them: field -> text, whole number, or list of numbers."""
+        return {
+            name: list(value) if isinstance(value, tuple) else value for name, value in vars(self).items()
+        }
+
+
+L = TypeVar("L", bound=Labels)
+
+
+def read(schema: type[L], labels: Mapping[str, object]) -> L | None:
+    """A record's labels as this schema, or None if a field is missing, unknown or of another type."""
+    types = {field.name: field.type for field in dataclasses.fields(schema)}
+    if labels.keys() != types.keys() or not all(_fits(types[name], labels[name]) for name in types):
+        return None
+    return schema(**{name: tuple(x) if isinstance(x, list) else x for name, x in labels.items()})
+
+
+def _fits(kind: object, value: object) -> bool:
+    """Whether a JSON value is of a field's type."""
+    if kind == Vector:
+        return isinstance(value, list | tuple) and all(_fits(float, number) for number in value)
+    if isinstance(value, bool):
+        return False
+    if kind is float:
+        return isinstance(value, int | float)
+    return isinstance(kind, type) and isinstance(value, kind)
+
+
+@dataclasses.dataclass(frozen=True)
+class Social(Labels):
+    """Labels of `social`.
+
+    world: HOME, or how a transfer world differs from it, e.g. "goals=4".
+    policy: how the novice acts, "greedy" or "sampled".
+    company: TRAINED, or the policy of the co-players that stand in for the world's own.
+    presence: how long the company is there, one of PRESENCES.
+    """
+
+    kind: ClassVar[str] = "social"
+
+    world: str
+    policy: str
+    company: str
+    presence: str
+
+
+@dataclasses.dataclass(frozen=True)
+class FewShot(Labels):
+    """Labels of `few_shot`.
+
+    preference: the novices' new preferences, one number per cumulant.
+    method: how the learner takes up the new task.
+    episodes: episodes of the new task before the evaluation.
+    """
+
+    kind: ClassVar[str] = "few_shot"
+
+    preference: Vector
+    method: str
+    episodes: int
+
+
+@dataclasses.dataclass(frozen=True)
+class GoalInference(Labels):
+    """Labels of `goal_inference`.
+
+    preference: the newcomer's preferences, one number per cumulant.
+    method: "pre-trained" or "untrained" network.
+    episodes: demonstrated episodes before the inference.
+    """
+
+    kind: ClassVar[str] = "goal_inference"
+
+    preference: Vector
+    method: str
+    episodes: int
+
+
+@dataclasses.dataclass(frozen=True)
+class InverseRL(Labels):
+    """Labels of `inverse_rl`. agent: a co-player's name, or ALL."""
+
+    kind: ClassVar[str] = "inverse_rl"
+
+    agent: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Memory(Labels):
+    """Labels of `memory`. presence: how long the co-players are there, one of PRESENCES."""
+
+    kind: ClassVar[str] = "memory"
+
+    presence: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Following(Labels):
+    """Labels of `following`.
+
+    company: the co-players by kind, e.g. "2 equal, 1 wanderer".
+    condition: overridden parameters of the level, e.g. "flood 1", or AS_TRAINED.
+    """
+
+    kind: ClassVar[str] = "following"
+
+    company: str
+    condition: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Offline(Labels):
+    """Labels of the records of offline training. gradient_steps: those done so far."""
+
+    kind: ClassVar[str] = "offline"
+
+    gradient_steps: int
+
+
+SCHEMAS: Mapping[str, type[Labels]] = {
+    schema.kind: schema for schema in (Social, FewShot, GoalInference, InverseRL, Memory, Following, Offline)
+}
