@@ -7,7 +7,7 @@ attention loss, the prediction loss; with `adr` cultural transmission itself dec
 grows; `alone` never meets anybody.
 
 The size is for two CPU cores; on a GPU: --world.size 13 --world.layout cluttered --world.horizon 250
---world.goals 4 --steps 40000000 --parallel 1024.
+--world.goals 4 --steps 40000000 --num_envs 1024.
 """
 
 import dataclasses

@@ -7,7 +7,7 @@ never meets anybody. The learner is recurrent PPO with a mirror-equivariant poli
 cultural_transmission.py, for four times as long.
 
 The size is for two CPU cores; on a GPU: --world.size 13 --world.layout cluttered --world.horizon 250 --steps
-40000000 --parallel 1024.
+40000000 --num_envs 1024.
 """
 
 import dataclasses

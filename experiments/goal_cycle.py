@@ -7,7 +7,7 @@ are there, in what is predicted, and in whether the policy is equivariant to mir
 hidden order is one bit, and a plain network tends to follow in one of the two orientations only.
 
 The size is for two CPU cores (a 9x9 grid without clutter); on a GPU: --world.size 13 --world.layout cluttered
---world.horizon 250 --steps 40000000 --parallel 1024.
+--world.horizon 250 --steps 40000000 --num_envs 1024.
 """
 
 from socialrl.config import Arm, Claim, Experiment
@@ -43,10 +43,10 @@ experiment = Experiment(
     ),
     seeds=5,
     steps=2_500_000,
-    parallel=128,
-    unroll=100,
-    pool=4096,
-    refresh=0.25,
+    num_envs=128,
+    unroll_length=100,
+    num_levels=4096,
+    level_refresh=0.25,
     chunk=10,
     evaluate_every=250_000,
     evaluation_episodes=128,

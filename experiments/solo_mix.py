@@ -5,7 +5,7 @@ Every arm learns with the same penalty schedule, the solitary one too: cheap mis
 without experts.
 
 The size is for two CPU cores; on a GPU: --world.size 13 --world.layout cluttered --world.horizon 250 --steps
-40000000 --parallel 1024.
+40000000 --num_envs 1024.
 """
 
 import dataclasses

@@ -6,7 +6,7 @@ arms are novices that learnt alone, beside experts, with the prediction of the n
 and by imitation and then reward. The penalty for mistakes grows while they learn, for all alike.
 
 The size is for two CPU cores; on a GPU: --world.size 13 --world.layout cluttered --world.horizon 250 --steps
-40000000 --parallel 1024.
+40000000 --num_envs 1024.
 """
 
 import dataclasses

@@ -12,7 +12,6 @@ from socialrl.cli import main
 from socialrl.cli.parsing import split_run_settings
 from socialrl.cli.settings import describe
 from socialrl.config import load_experiment, to_json
-from socialrl.fielddocs import field_docs
 
 REPOSITORY = Path(__file__).parent.parent
 FILE = """
@@ -155,9 +154,9 @@ def test_help_of_an_experiment_lists_every_setting(trial, calls, capsys, monkeyp
     monkeypatch.setenv("COLUMNS", "200")
     assert main(["run", "trial.py", "--learner.depth", "4", "--help"]) == 0
     lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
-    assert "--seeds int = 5 independent repetitions of every arm, trained side by side" in lines
+    assert "--seeds int = 5 (at least 1) independent repetitions of every arm, trained side by side" in lines
     assert "--learner.lr float = 0.001 (toy), 0.01 (other) step size of Adam" in lines
-    assert "--learner.depth int = 4 (other) layers of the network" in lines
+    assert "--learner.depth int = 4 (other) (at least 1) layers of the network" in lines
     assert "--learner.memory one of 'none', 'gru' = none (toy) kind of memory; \"none\" has none" in lines
     assert "--world.size int = 9 cells along a side" in lines
     assert not [line for line in lines if line.startswith("--claims")]
@@ -291,11 +290,3 @@ def test_help_imports_nothing_heavy():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.stderr.strip() == "[0, 0, 0] set()"
-
-
-def test_field_docs_of_every_config_field_that_says_so(toys):
-    learner, other, _ = toys
-    assert field_docs(learner.Config)["lr"] == "step size of Adam"
-    assert field_docs(learner.Config)["schedule"] == "how exploration falls"
-    assert field_docs(learner.Config)["window"] == ""
-    assert field_docs(other.Config)["depth"] == "layers of the network"

@@ -112,9 +112,9 @@ def test_a_missing_required_key_is_named(experiment):
     [
         ({"name": "../evil"}, "cannot name a file"),
         ({"name": ""}, "cannot name a file"),
-        ({"seeds": 0}, "seeds: expected a positive int, got 0"),
-        ({"chunk": -5}, "chunk: expected a positive int, got -5"),
-        ({"unroll": True}, "unroll: expected a positive int, got True"),
+        ({"seeds": 0}, "seeds: 0 (it must be at least 1)"),
+        ({"chunk": -5}, "chunk: -5 (it must be at least 1)"),
+        ({"unroll_length": True}, "unroll_length: expected int, got True"),
         ({"arms": ()}, "at least one Arm"),
     ],
 )
@@ -138,8 +138,14 @@ def test_arm_names_are_unique_and_no_key(experiment, toys):
 
 
 def test_steps_round_up_to_whole_chunks(experiment):
-    assert dataclasses.replace(experiment, steps=1601, parallel=16, unroll=10, chunk=5).total_steps == 2400
-    assert dataclasses.replace(experiment, steps=1600, parallel=16, unroll=10, chunk=5).total_steps == 1600
+    assert (
+        dataclasses.replace(experiment, steps=1601, num_envs=16, unroll_length=10, chunk=5).total_steps
+        == 2400
+    )
+    assert (
+        dataclasses.replace(experiment, steps=1600, num_envs=16, unroll_length=10, chunk=5).total_steps
+        == 1600
+    )
 
 
 def test_a_config_from_nowhere_cannot_be_saved(experiment):
@@ -149,7 +155,7 @@ def test_a_config_from_nowhere_cannot_be_saved(experiment):
 
     homeless = dataclasses.replace(experiment, arms=(Arm(name="a", learner=Config()),))
     with pytest.raises(
-        SocialRLError, match=r"arms\.0\.learner: .*is not a learner's Config .*socialrl/learners/"
+        SocialRLError, match=r"arms\.0\.learner: .*<locals>\.Config cannot be saved .*at the top of a file"
     ):
         to_json(homeless)
 

@@ -101,7 +101,7 @@ def test_claims_about_arms_that_are_left_out_are_dropped(experiment):
         ("--claims.0.value 3", "--claims.0.value cannot be set here"),
         ("--sees 3", "unknown key --sees (did you mean '--seeds'?)"),
         ("--seeds three", "--seeds: expected int, got 'three'"),
-        ("--seeds 0", "seeds: expected a positive int, got 0"),
+        ("--seeds 0", "seeds: 0 (it must be at least 1)"),
         ("--seeds", "--seeds: no value given"),
         ("--seeds --steps 3", "--seeds: no value given"),
         ("seeds 3", "unexpected argument 'seeds'"),

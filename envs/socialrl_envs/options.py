@@ -20,21 +20,23 @@ META = "socialrl"  # the key of a field's metadata under which its Meaning stand
 class Meaning:
     """What a field means and which values it takes: low <= value <= high, above < value < below, or a choice.
 
-    Bounds hold for every entry of a tuple. choices: the allowed values, or a function that returns them (for names
-    that are discovered late). words: the bound in words where these are clearer than the numbers.
+    Bounds hold for every entry of a tuple. choices: the allowed values, or a function that returns them (for
+    names that are discovered late). words: the bound in words where these are clearer than the numbers.
     """
 
     help: str
-    low: float | None = None
-    high: float | None = None
-    above: float | None = None
-    below: float | None = None
+    low: int | float | None = None
+    high: int | float | None = None
+    above: int | float | None = None
+    below: int | float | None = None
     choices: tuple[Any, ...] | Callable[[], Iterable[Any]] | None = None
     words: str = ""
 
     @property
     def bound(self) -> str:
-        """The allowed values in words, e.g. "in 0..1", "above 0", "one of none, gru, lstm"; "" if any will do."""
+        """The allowed values in words, e.g. "in 0..1", "above 0", "one of none, gru, lstm"; "" if any will
+        do.
+        """
         if self.words:
             return self.words
         if self.choices is not None:
@@ -76,14 +78,17 @@ def meaning(field: dataclasses.Field[Any]) -> Meaning | None:
 
 def meanings(config: type) -> dict[str, Meaning]:
     """Field -> Meaning, for the fields of a dataclass that have one."""
-    return {field.name: found for field in dataclasses.fields(config) if (found := meaning(field)) is not None}
+    return {
+        field.name: found for field in dataclasses.fields(config) if (found := meaning(field)) is not None
+    }
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Options:
     """Base of every config: values out of the bounds of their fields raise SocialRLError that names the key.
 
-    A subclass with rules about several fields extends `__post_init__` and calls super().__post_init__() first.
+    A subclass with rules about several fields extends `__post_init__` and calls super().__post_init__()
+    first.
     """
 
     def __post_init__(self) -> None:

@@ -4,12 +4,13 @@ Axis letters: `N` seats, `H` x `W` cells, `V` x `V` view, `C` channels, `K` cumu
 """
 
 import dataclasses
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Annotated, Any, Literal, Protocol, runtime_checkable
 
 from jax import Array
 from jaxtyping import Bool, Float32, Int32, Key, UInt8
 
 from socialrl_envs import ascii_levels
+from socialrl_envs.registry import COPLAYER
 from socialrl_envs.struct import pytree
 
 Role = Literal["novice", "coplayer"]
@@ -20,7 +21,7 @@ class Seat:
     """A place in a world and who takes it. Plain data, so a config can hold and save it.
 
     policy: "learner" for a novice, else the name of a co-player ("planner", "noisy", "wanderer",
-    "anti_expert", ...).
+    "anti_expert", ...), or a function of your own, "file.py:function" or "module:function".
     skill: 0..1, how often a `noisy` co-player does what it means to do.
     preferences: what each cumulant is worth to this seat, shape (K,); None takes the world's default for the
     seat.
@@ -28,7 +29,7 @@ class Seat:
     colour: "#rrggbb" in pictures; None takes the next of a palette.
     """
 
-    policy: str = "learner"
+    policy: Annotated[str, COPLAYER] = "learner"
     skill: float = 1.0
     preferences: tuple[float, ...] | None = None
     presence: str | tuple[float, float, float, float] = "always"

@@ -15,7 +15,7 @@ from jaxtyping import Bool, Int32, Key
 
 from socialrl_envs import grid, layouts, planning, presence
 from socialrl_envs.errors import SocialRLError, unknown
-from socialrl_envs.registry import coplayer_names
+from socialrl_envs.registry import check_coplayer_name, title_of
 from socialrl_envs.types import Level, Seat, WorldSpec
 
 COLOUR = re.compile("#[0-9a-fA-F]{6}")
@@ -80,12 +80,12 @@ def roster(config: WorldConfig) -> tuple[tuple[Seat, ...], tuple[str, ...]]:
     titled = (
         [("novice", s) for s in novices]
         + [("expert", s) for s in experts]
-        + [(s.policy.replace("_", ""), s) for s in config.coplayers]
+        + [(title_of(s.policy), s) for s in config.coplayers]
     )
-    known, counts, agents = coplayer_names(), Counter(), []
+    counts, agents = Counter(), []
     for title, seat in titled:
-        if seat.policy != "learner" and seat.policy not in known:
-            raise unknown(f"co-player ({title})", seat.policy, known)
+        if seat.policy != "learner":
+            check_coplayer_name(seat.policy, f"co-player ({title})")
         if (title == "novice") != (seat.policy == "learner"):
             raise SocialRLError(
                 f"{title}s: a seat with policy {seat.policy!r}", "novices learn, the others are co-players"

@@ -124,7 +124,7 @@ class Method(NamedTuple):
 
 def methods(study: Study, rollout: Rollout, told: int) -> Iterator[Method]:
     """What the learner can do about a new task."""
-    learner, unroll = study.learner, study.experiment.unroll
+    learner, unroll = study.learner, study.experiment.unroll_length
     if learner.adapt is not None:
         adapt, live = learner.adapt, living(study, rollout)
 
@@ -168,12 +168,12 @@ def living(
 
 def training(study: Study, rollout: Rollout) -> Learn:
     """One world, episode after episode, with an ordinary update after each unroll."""
-    learner, unroll = study.learner, study.experiment.unroll
+    learner, unroll = study.learner, study.experiment.unroll_length
     unrolls = -(-study.world.spec.horizon // unroll)
 
     def learn(state: Any, key: Key[Array, ""], numbers: dict[str, Array], episodes: Int32[Array, ""]) -> Any:
         pool_key, begin_key, key = jax.random.split(key, 3)
-        levels = rollout.pool(pool_key, study.experiment.pool, numbers)
+        levels = rollout.pool(pool_key, study.experiment.num_levels, numbers)
 
         def update(number: Array, carried: Any) -> Any:
             state, carry = carried

@@ -60,7 +60,7 @@ class Config:
             )
         if learner.infer is None:
             return
-        fresh = seeds.map(lambda key: learner.init(key, study.experiment.unroll, 1), 1)(
+        fresh = seeds.map(lambda key: learner.init(key, study.experiment.unroll_length, 1), 1)(
             streams(study, STREAM + 2)
         )
         watch = seeds.map(lambda *arguments: self.watch(study, *arguments), 3)

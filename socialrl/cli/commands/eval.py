@@ -4,7 +4,7 @@ import dataclasses
 from pathlib import Path
 
 from socialrl.cli.machine import choose_platform, find_device
-from socialrl.cli.parsing import add_platform, make_parser
+from socialrl.cli.parsing import add_platform, add_plugins, make_parser, use_plugins
 
 HELP = """\
 Tests the trained arms of a run for social learning: beside others, once these have left, alone, in bad company, on new worlds.
@@ -40,9 +40,11 @@ def command(arguments: list[str]) -> None:
     parser.add_argument(
         "--out", metavar="FILE", help="where to write the numbers (default: evaluation.json in RUN)"
     )
+    add_plugins(parser)
     add_platform(parser)
     options = parser.parse_args(arguments)
     choose_platform(options.platform)
+    use_plugins(options)
     from socialrl.coerce import construct
     from socialrl.config import load_experiment
     from socialrl.evaluate import evaluate, protocol_of

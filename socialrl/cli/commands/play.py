@@ -4,7 +4,7 @@ import importlib
 from pathlib import Path
 
 from socialrl.cli.machine import with_extra
-from socialrl.cli.parsing import make_parser, split_world_settings
+from socialrl.cli.parsing import add_plugins, make_parser, split_world_settings, use_plugins
 from socialrl.cli.settings import world_settings_help
 
 HELP = """\
@@ -52,7 +52,9 @@ def command(arguments: list[str]) -> None:
     )
     parser.add_argument("--record", metavar="FILE", type=Path, help="write a replay, .npz")
     parser.add_argument("--demonstrations", metavar="FILE", type=Path, help="write your demonstrations, .npz")
+    add_plugins(parser)
     options, settings = split_world_settings(parser, arguments)
+    use_plugins(options)
     if options.help and not options.world:
         print(parser.format_help(), end="")
     elif options.help:

@@ -4,7 +4,7 @@ import importlib
 from pathlib import Path
 
 from socialrl.cli.machine import choose_platform, find_device
-from socialrl.cli.parsing import add_platform, make_parser, split_world_settings
+from socialrl.cli.parsing import add_platform, add_plugins, make_parser, split_world_settings, use_plugins
 from socialrl.cli.settings import world_settings_help
 
 HELP = """\
@@ -43,8 +43,11 @@ def command(arguments: list[str]) -> None:
     parser.add_argument(
         "--level", metavar="FILE", type=Path, help="a drawn level, on which every episode begins"
     )
+    add_plugins(parser)
     add_platform(parser)
     options, settings = split_world_settings(parser, arguments)
+    choose_platform(options.platform)
+    use_plugins(options)
     if options.help and not options.target:
         print(parser.format_help(), end="")
         return
@@ -54,7 +57,6 @@ def command(arguments: list[str]) -> None:
         return
     if not options.target or not options.out:
         parser.error("record needs a WORLD or a RUN, and --out FILE")
-    choose_platform(options.platform)
     find_device(options.platform)
     importlib.import_module("socialrl.play").record(
         options.target,

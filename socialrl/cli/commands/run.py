@@ -6,7 +6,7 @@ import shlex
 from typing import TYPE_CHECKING
 
 from socialrl.cli.machine import choose_platform, find_device
-from socialrl.cli.parsing import add_platform, make_parser, split_run_settings
+from socialrl.cli.parsing import add_platform, add_plugins, make_parser, split_run_settings, use_plugins
 from socialrl.cli.settings import describe, settings_help
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ def command(arguments: list[str]) -> None:
     if not source:
         parser.error("run needs an EXPERIMENT")
     choose_platform(options.platform)
+    use_plugins(options)
     from socialrl.config import load_experiment
     from socialrl.overrides import apply
 
@@ -83,6 +84,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--resume", metavar="DIR", nargs="?", const="", help="go on with a run (default: the latest)"
     )
+    add_plugins(parser)
     add_platform(parser)
     return parser
 
