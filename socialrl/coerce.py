@@ -261,8 +261,8 @@ def check_source(kind: Kind, name: str, recorded: Any) -> None:
         raise SocialRLError(missing, f"pip install {source.package}") from error
     kept = (source.sha256, source.version) == (now.sha256, now.version)
     if recorded is not None and not kept and not plugins.changes_accepted():
-        changed = f"{kind.word} {name!r} has changed since: {source.text} is another now"
-        raise SocialRLError(changed, "go on with it as it is: --accept-changes")
+        changed = f"the code of {kind.word} {name!r}, {source.text}, has changed since"
+        raise SocialRLError(changed, "use it as it is now: --accept-changes")
 
 
 def _union(annotation: Any, value: Any, path: str) -> Any:

@@ -4,6 +4,7 @@ import dataclasses
 import math
 import re
 import typing
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Annotated, Any
@@ -34,18 +35,17 @@ def _check_name(what: str, name: Any) -> None:
 
 
 def _check_config(what: str, config: Any) -> None:
-    """Raises SocialRLError unless it is an instance of a dataclass whose annotated fields are all fields."""
+    """Raises SocialRLError unless it is an instance of a dataclass whose annotations are all fields."""
     if not dataclasses.is_dataclass(config) or isinstance(config, type):
         raise SocialRLError(
             f"{what}: expected a Config instance, got {config!r}", "import the file and call its Config(...)"
         )
     cls = type(config)
-    lost = [
-        name for name in vars(cls).get("__annotations__", {}) if name not in fields_of(cls) and name[0] != "_"
-    ]
+    own = vars(cls).get("__annotations__", {})
+    lost = [name for name, hint in own.items() if name[0] != "_" and "ClassVar" not in str(hint)]
     if "__dataclass_fields__" not in vars(cls) and lost:
         raise SocialRLError(
-            f"{what}: {cls.__qualname__} is no dataclass, so that {lost[0]!r} is no setting",
+            f"{what}: {cls.__qualname__} is no dataclass, so that its {lost[0]!r} has no effect",
             "write @dataclasses.dataclass(frozen=True, kw_only=True) above the class",
         )
 
@@ -117,7 +117,9 @@ class Experiment(Options):
     world: Annotated[Any, WORLD] = option(help="a world's Config, unless an arm has its own")
     arms: tuple[Arm, ...] = option(help="the conditions that are compared")
     seeds: int = option(5, "independent repetitions of every arm, trained side by side", low=1)
-    first_seed: int = option(0, "seeds are first_seed, first_seed + 1, ...", low=0, high=2**31 - 1)
+    first_seed: int = option(
+        0, "seeds are first_seed, first_seed + 1, ...", low=0, high=2**31 - 1, words="0 or more"
+    )
     steps: int = option(30_000, "environment steps per seed, over all parallel environments", low=1)
     num_envs: int = option(16, "environments that are stepped in parallel, per seed", low=1)
     unroll_length: int = option(10, "steps between two updates, and the length of a learning sequence", low=1)
@@ -331,13 +333,23 @@ def load_experiment(path: Path | str) -> Experiment:
         )
         raise SocialRLError(f"{path}: no such experiment", near)
     if path.suffix == ".json":
-        return construct(lambda: from_json(read_run_config(path)["experiment"]), str(path))
+        return _named(path, lambda: from_json(read_run_config(path)["experiment"]))
     experiment = vars(_execute(path)).get("experiment")
     if not isinstance(experiment, Experiment):
         raise SocialRLError(
             f"{path}: it defines no experiment", "end the file with `experiment = Experiment(...)`"
         )
-    return construct(lambda: from_json(to_json(experiment)), str(path))
+    return _named(path, lambda: from_json(to_json(experiment)))
+
+
+def _named(path: Path, make: Callable[[], Experiment]) -> Experiment:
+    """What `make` returns; its errors begin with the path."""
+    try:
+        return make()
+    except SocialRLError as error:
+        if error.message.startswith(str(path)):
+            raise
+        raise SocialRLError(f"{path}: {error.message}", error.hint) from error
 
 
 def _execute(path: Path) -> ModuleType:

@@ -156,7 +156,7 @@ def test_help_of_an_experiment_lists_every_setting(trial, calls, capsys, monkeyp
     lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
     assert "--seeds int = 5 (at least 1) independent repetitions of every arm, trained side by side" in lines
     assert "--learner.lr float = 0.001 (toy), 0.01 (other) step size of Adam" in lines
-    assert "--learner.depth int = 4 (other) (at least 1) layers of the network" in lines
+    assert "--learner.depth int = 4 (other) (at least 1; default 2) layers of the network" in lines
     assert "--learner.memory one of 'none', 'gru' = none (toy) kind of memory; \"none\" has none" in lines
     assert "--world.size int = 9 cells along a side" in lines
     assert not [line for line in lines if line.startswith("--claims")]

@@ -29,16 +29,15 @@ class PluginWarning(UserWarning):
 
 
 class NotAllowedError(SocialRLError):
-    """A qualified name in code that this process was not told to use. `module` is what would have to be
-    allowed.
-    """
+    """A qualified name in code that this process may not run. origin: where that code came from, if known."""
 
     def __init__(self, name: str, origin: str = ""):
         module = name.rpartition(":")[0]
         self.name = name
-        known = f", which came from {origin}" if origin else ""
-        cure = f"allow it: --plugin {origin or module}"
-        super().__init__(f"{name!r} is not built in{known}; its code was not loaded", cure)
+        place = f"comes from {origin}" if origin else "is not built in"
+        super().__init__(
+            f"{name!r} {place}; its code was not allowed", f"allow it: --plugin {origin or module}"
+        )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -228,6 +227,19 @@ def explained(error: BaseException, where: str, root: Path | None) -> SocialRLEr
     return SocialRLError(f"{place or where}: {text}", hint)
 
 
+def place_of(error: BaseException) -> str:
+    """ " (file, line N)" of the innermost frame in code that was allowed or run by its path; "" if there is
+    none.
+    """
+    known = {str(held.__file__) for _, held in modules()}
+    place, trace = "", error.__traceback__
+    while trace is not None:
+        file = trace.tb_frame.f_code.co_filename
+        place = f" ({_shown(file)}, line {trace.tb_lineno})" if file in known else place
+        trace = trace.tb_next
+    return place
+
+
 def _below(file: Path, root: Path) -> bool:
     resolved = file.resolve()
     inside = resolved == root or root in resolved.parents
@@ -259,6 +271,11 @@ def _root_of(module: str) -> Path | None:
 def qualified(name: str) -> bool:
     """Whether a name is a qualified one, `module:Name`."""
     return ":" in name
+
+
+def loaded(name: str) -> bool:
+    """Whether a name is a qualified one of code that this process may run."""
+    return name in _allowed.objects or (qualified(name) and bool(_modules_of(name.rpartition(":")[0])))
 
 
 def name_of(thing: Defined) -> str:
@@ -369,7 +386,7 @@ def _file(thing: Defined) -> str:
 
 
 def stem(thing: Defined) -> str:
-    """The part of a qualified name before the colon: the module's name, or the stem of a file that was run."""
+    """What stands before the colon in a qualified name: the module's name, or the stem of a file."""
     run = thing.__module__.startswith(FILES)
     return (
         Path(_file(thing)).stem

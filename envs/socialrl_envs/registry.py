@@ -121,6 +121,10 @@ class Kind:
         """All names, sorted, without those of the user's own files."""
         return tuple(sorted({entry.name for entry in self.entries()}))
 
+    def knows(self, name: str) -> bool:
+        """Whether a name is registered, or a qualified one of code that may be run."""
+        return name in self.names() or plugins.loaded(name)
+
     def entry(self, name: str) -> Entry:
         """The entry of that name; raises SocialRLError for an unknown name, or one that two things have."""
         found = [entry for entry in self.entries() if entry.name == name]

@@ -19,14 +19,14 @@ from typing import Any
 from socialrl.cli.parsing import make_parser
 
 HELP = """\
-Learning from others in gridworlds: train agents that decide at every step whom to imitate, and see every decision.
+Learning from others in gridworlds: train agents that decide at every step whom to imitate.
 
 examples:
   socialrl list                                                what there is
   socialrl run experiments/coin_grid.py                        trains, records, reports
   socialrl eval runs/coin_grid/001                             tests for social learning
   socialrl view runs/coin_grid/001                             shows the decisions
-  socialrl play goal_cycle                                     lets a person in
+  socialrl play goal_cycle                                     take a seat with the keyboard
   socialrl check my_world.py                                   tests code of your own
   socialrl COMMAND --help                                      more about a command
 """

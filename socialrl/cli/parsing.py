@@ -1,4 +1,4 @@
-"""From words to options: parsers that complain in one line, and settings told from a command's own arguments."""
+"""Parsers whose errors are one line, and functions that split settings from a command's own arguments."""
 
 import argparse
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ RUN_VALUES, RUN_FLAGS = ("--out", "--platform", "--plugin"), ("--help", "-h", "-
 
 
 class Parser(argparse.ArgumentParser):
-    """Complains in one line."""
+    """A parser whose errors are SocialRLErrors of one line."""
 
     def error(self, message: str) -> NoReturn:
         from socialrl_envs.errors import SocialRLError

@@ -73,7 +73,7 @@ def _row(key: str, cls: type, name: str, value: str, single: bool = True) -> Row
     kind = describe_type(fields_of(cls)[name])
     notes = [] if meaning is None or kind.startswith("one of") else [meaning.bound]
     default = "" if field.default is dataclasses.MISSING else _show(field.default)
-    notes += [f"default {default}"] if single and default and default != value else []
+    notes += [f"default {default}"] if single and default and default != value.partition(" (")[0] else []
     shown = "; ".join(note for note in notes if note)
     return key, f"{kind} = {value}" + (f" ({shown})" if shown else ""), _meaning(cls, name)
 

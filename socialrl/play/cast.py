@@ -102,7 +102,7 @@ def cast(
 
 def world_of(target: str) -> Any:
     """The Config of a world by name, or of the world of an experiment that was run in a folder."""
-    if target in WORLD.names():
+    if WORLD.knows(target):
         return WORLD.config(target)()
     if Path(target).is_dir():
         return load_experiment(target).world

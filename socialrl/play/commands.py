@@ -42,7 +42,7 @@ def record(
     _check_place(out)
     who = (
         cast(target, None, settings, level)
-        if target in WORLD.names()
+        if WORLD.knows(target)
         else _agent(target, arm, settings, level)
     )
     if arm and who.agent is None:

@@ -127,8 +127,8 @@ def resume(path: Path | str, experiment: dict[str, Any] | None = None) -> RunFol
     changed = None if here is None else first_difference(there, here)
     if changed is not None and not plugins.changes_accepted():
         raise SocialRLError(
-            f"{path}: the code of its plug-ins has changed since it began: {changed[0]} was {changed[1]}",
-            "go on with the code as it is: --accept-changes",
+            f"{path}: the code of {changed[0].partition(f'.{PLUGIN}')[0]} has changed since the run began",
+            "use it as it is now: --accept-changes",
         )
     _lock(path)
     if changed is not None:

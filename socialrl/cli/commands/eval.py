@@ -7,24 +7,27 @@ from socialrl.cli.machine import choose_platform, find_device
 from socialrl.cli.parsing import add_platform, add_plugins, make_parser, use_plugins
 
 HELP = """\
-Tests the trained arms of a run for social learning: beside others, once these have left, alone, in bad company, on new worlds.
+Tests the trained arms of a run for social learning: with co-players, after they have left, alone, and on
+new worlds.
 
-Held-out levels, the same under every condition, in the experiment's world for all arms. It shows the return with the company
-there throughout (full), for the first half of each episode (half), and never; from these cultural transmission,
-CT = (full - never) / 2E + (half - never) / 2E, with E the experts' own return; whether the hidden order is recovered, whether
-the first choice after the experts have left is right, penalties; and the influence of the others on the policy. Intervals are
-stratified bootstraps over seeds. Records go into the run folder, in the place of earlier ones, and the report is written anew.
+All arms are tested in the experiment's world, on the same held-out levels under every condition. Shown are
+the return with co-players throughout (full), for the first half of each episode (half) and never, and from
+these cultural transmission, CT = (full - never) / 2E + (half - never) / 2E, where E is the experts' own
+return; whether the hidden order is recovered; whether the first choice after the experts have left is
+right; penalties; and the influence of the others on the policy. Intervals are stratified bootstraps over
+seeds. Records replace earlier ones of the same protocol in the run folder, and the report is written again.
 
 examples:
   socialrl eval runs/goal_cycle/001
   socialrl eval runs/goal_cycle/001 --arms ppo,sociapl --episodes 512
-  socialrl eval runs/goal_cycle/001 --seeds 1 --episodes 16      a quick look
-  socialrl eval runs/goal_cycle/001 --out numbers.json           all measures of all conditions (default: evaluation.json)
-  socialrl eval runs/goal_cycle/001 --protocol memory            is the hidden order in the memory? (see socialrl/protocols/)
+  socialrl eval runs/goal_cycle/001 --seeds 1 --episodes 16    a quick look
+  socialrl eval runs/goal_cycle/001 --out numbers.json         all measures of all conditions
+  socialrl eval runs/goal_cycle/001 --protocol memory          another protocol; `socialrl list` shows them
+  socialrl eval runs/mine/001 --plugin mine.py                 allows the code that the run's world comes from
 
 settings:
-  Companies, transfer worlds and so on are those of `social.Config(...)` where the experiment lists it in `protocols` (then
-  `socialrl run` does all this at the end of each arm), else the defaults of socialrl/protocols/social.py.
+  Settings of the protocol are those of its Config where the experiment lists it in `protocols` (then
+  `socialrl run` runs it at the end of each arm), else the defaults.
 """
 
 

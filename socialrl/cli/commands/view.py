@@ -17,7 +17,8 @@ examples:
   socialrl view runs/coin_grid/001 --export out.mp4            needs the extra `mp4`
   socialrl view runs/coin_grid/001 --export frames             a folder of pictures, one per step
 
-keys: h shows them all; c compares with the next replay, r and x jump to rewards and penalties, d changes the panel.
+keys: h shows them all; c compares with the next replay, r and x jump to rewards and penalties, d changes
+the panel.
 """
 
 
