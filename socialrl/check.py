@@ -65,15 +65,16 @@ class Runnable(Protocol):
 Checks = Sequence[tuple[str, Callable[[], object]]]
 
 
-def check(target: str, world: str) -> Iterator[Result]:
-    """The results of all checks of what a target defines, as they come.
+def check(targets: Sequence[str], world: str) -> Iterator[Result]:
+    """The results of all checks of what targets define, as they come.
 
-    target: a FILE.py or module, all that it defines; `module:Name`; or a registered name, of every kind that
-    has it. world: the name of the world in which co-players, learners, curricula and protocols are tried.
-    Raises SocialRLError if the target cannot be imported or defines nothing that can be checked.
+    targets: each a FILE.py or module, for all that it defines; `module:Name`; or a registered name, of every
+    kind that has it. world: the name of the world in which co-players, learners, curricula and protocols are
+    tried.
+    Raises SocialRLError if a target cannot be imported or defines nothing that can be checked.
     """
     place = WORLD.config(world)()
-    for subject in find(target):
+    for subject in [subject for target in targets for subject in find(target)]:
         yield from _results(f"{subject.kind.word} {subject.name}", checks_of(subject, place))
 
 

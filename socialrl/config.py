@@ -118,7 +118,7 @@ class Experiment(Options):
     arms: tuple[Arm, ...] = option(help="the conditions that are compared")
     seeds: int = option(5, "independent repetitions of every arm, trained side by side", low=1)
     first_seed: int = option(
-        0, "seeds are first_seed, first_seed + 1, ...", low=0, high=2**31 - 1, words="0 or more"
+        0, "the first seed; the others follow it, one by one", low=0, high=2**31 - 1, words="0 or more"
     )
     steps: int = option(30_000, "environment steps per seed, over all parallel environments", low=1)
     num_envs: int = option(16, "environments that are stepped in parallel, per seed", low=1)

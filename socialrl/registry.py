@@ -10,7 +10,7 @@ LEARNER = ConfigKind("learner", "socialrl.learners", "socialrl.learners", "Confi
 CURRICULUM = ConfigKind("curriculum", "socialrl.curricula", "socialrl.curricula", "Config")
 PROTOCOL = ConfigKind("protocol", "socialrl.protocols", "socialrl.protocols", "Config")
 SECTION = Kind("section", "socialrl.report.sections", "socialrl.sections", "SECTION")
-PANEL = Kind("panel", "socialrl.viewer.panels", "socialrl.panels")
+PANEL = Kind("panel", "socialrl.viewer.panels", "socialrl.panels", "PANEL")
 
 CONFIGS: tuple[ConfigKind, ...] = (WORLD, LEARNER, PROTOCOL, CURRICULUM)
 KINDS: tuple[Kind, ...] = (WORLD, COPLAYER, LEARNER, CURRICULUM, PROTOCOL, SECTION, PANEL)

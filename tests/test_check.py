@@ -84,8 +84,7 @@ def test_a_world_that_breaks_a_rule_is_told(in_tmp, capsys):
 
 
 def test_a_learner_and_a_curriculum_by_name(capsys):
-    assert main(["check", "dqn"]) == 0
-    assert main(["check", "mixed"]) == 0
+    assert main(["check", "dqn", "mixed"]) == 0
     assert capsys.readouterr().out.splitlines() == [
         "pass  learner dqn: builds with its defaults",
         "pass  learner dqn: trains for a chunk",
@@ -102,7 +101,10 @@ def test_a_learner_and_a_curriculum_by_name(capsys):
         ("empty.py", "empty.py: no world, co-player, learner, curriculum or protocol is defined there"),
         ("--jaxmarl empty.py", "--jaxmarl empty.py: no class"),
         ("--jaxmarl env.py:Evn", "--jaxmarl env.py:Evn: env.py has no class 'Evn' (did you mean 'Env'?)"),
-        ("--jaxmarl env.py:Half", "env.py:Half lacks a method of JaxMARL's environments (agents, reset, step"),
+        (
+            "--jaxmarl env.py:Half",
+            "env.py:Half lacks a method of JaxMARL's environments (agents, reset, step",
+        ),
         ("dqn --world coin_gird", "unknown world 'coin_gird'"),
     ],
 )

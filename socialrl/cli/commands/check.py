@@ -22,7 +22,7 @@ examples:
 
 def command(arguments: list[str]) -> int:
     parser = make_parser("socialrl check", HELP)
-    parser.add_argument("target", metavar="FILE|MODULE|NAME", nargs="?", help="what to check")
+    parser.add_argument("targets", metavar="FILE|MODULE|NAME", nargs="*", help="what to check")
     parser.add_argument(
         "--jaxmarl", metavar="MODULE:CLASS", help="check an environment with JaxMARL's methods"
     )
@@ -35,14 +35,14 @@ def command(arguments: list[str]) -> int:
     add_plugins(parser)
     add_platform(parser)
     options = parser.parse_args(arguments)
-    if (options.target is None) == (options.jaxmarl is None):
+    if bool(options.targets) == bool(options.jaxmarl):
         parser.error("check needs a FILE, MODULE or NAME, or --jaxmarl MODULE:CLASS")
     choose_platform(options.platform)
     use_plugins(options)
     from socialrl.check import check, check_jaxmarl
 
     failed = 0
-    results = check_jaxmarl(options.jaxmarl) if options.jaxmarl else check(options.target, options.world)
+    results = check_jaxmarl(options.jaxmarl) if options.jaxmarl else check(options.targets, options.world)
     for result in results:
         failed += bool(result.failure)
         tail = f": {result.failure}" if result.failure else ""
