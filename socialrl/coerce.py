@@ -16,7 +16,7 @@ from socialrl_envs.plugins import NotAllowedError, Source
 
 T = TypeVar("T")
 PLUGIN = "plugin"  # the key beside a saved name under which the source of its code stands
-_KEY_FIRST = re.compile(r"([a-z_][a-z0-9_.]*): ")  # a Config's complaint that begins with its key
+_KEY_FIRST = re.compile(r"([a-z_][a-z0-9_.]*): ")  # an error of a Config that begins with its key
 _NON_FINITE = {"inf", "-inf", "nan"}
 
 

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import types
+import warnings
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from socialrl.cli import main
 from socialrl.cli.parsing import split_run_settings
 from socialrl.cli.settings import describe
 from socialrl.config import load_experiment, to_json
+from socialrl_envs.plugins import PluginWarning
 
 REPOSITORY = Path(__file__).parent.parent
 FILE = """
@@ -164,6 +166,30 @@ def test_help_of_an_experiment_lists_every_setting(trial, calls, capsys, monkeyp
     assert not (trial / "runs").exists()
 
 
+def test_help_prints_the_values_of_a_curriculum(trial, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    presence = '[["always", 0.75], ["never", 0.25]]'
+    assert (
+        main(["run", "trial.py", "--curriculum", "mixed", "--curriculum.presence", presence, "--help"]) == 0
+    )
+    shown = capsys.readouterr().out.partition("--curriculum.presence  ")[2].partition("--curriculum.ramps")[0]
+    assert "('always',0.75)" in "".join(shown.split())
+
+
+def test_a_warning_about_a_plugin_is_one_line_and_others_are_as_usual(capsys, monkeypatch):
+    def command(arguments):
+        warnings.warn("co-player 'x' is left out:\n no module", PluginWarning, stacklevel=1)
+        warnings.warn("something else", UserWarning, stacklevel=1)
+
+    monkeypatch.setitem(sys.modules, "socialrl.cli.commands.list", types.SimpleNamespace(command=command))
+    with warnings.catch_warnings():
+        warnings.resetwarnings()
+        warnings.showwarning = lambda message, *rest: print(f"as usual: {message}", file=sys.stderr)
+        assert main(["list"]) == 0
+    err = capsys.readouterr().err.splitlines()
+    assert err == ["socialrl: warning: co-player 'x' is left out: no module", "as usual: something else"]
+
+
 def test_help_and_description_are_as_wide_as_the_terminal(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "140")
     assert main(["run", str(REPOSITORY / "experiments" / "goal_cycle.py"), "--help"]) == 0
@@ -285,8 +311,10 @@ def test_a_reader_that_leaves_is_no_error():
 
 def test_help_imports_nothing_heavy():
     code = (
-        "import sys; from socialrl.cli import main; codes = [main([]), main(['run', '--help']), main(['--version'])];"
-        "heavy = {'jax', 'numpy', 'pygame', 'matplotlib', 'orbax', 'flax'} & set(sys.modules); sys.exit(f'{codes} {heavy}')"
+        "import sys; from socialrl.cli import main;"
+        "codes = [main([]), main(['run', '--help']), main(['--version'])];"
+        "heavy = {'jax', 'numpy', 'pygame', 'matplotlib', 'orbax', 'flax'} & set(sys.modules);"
+        "sys.exit(f'{codes} {heavy}')"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.stderr.strip() == "[0, 0, 0] set()"

@@ -35,9 +35,13 @@ class NotAllowedError(SocialRLError):
         module = name.rpartition(":")[0]
         self.name = name
         place = f"comes from {origin}" if origin else "is not built in"
-        super().__init__(
-            f"{name!r} {place}; its code was not allowed", f"allow it: --plugin {origin or module}"
+        message, hint = (
+            f"{name!r} {place}; its code was not allowed",
+            f"allow it: --plugin {origin or module}",
         )
+        if module == "__main__":
+            message, hint = f"{name!r} was defined in an interactive session", "define it in a file"
+        super().__init__(message, hint)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
