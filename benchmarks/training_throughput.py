@@ -155,9 +155,9 @@ class Bench:
         training = self.seeds.unbundle(self.training)[0]
         levels = self.rollout.pool(key, self.experiment.num_levels)
         experience = jax.jit(
-            lambda state, carry, key: self.rollout.unroll(state, carry, levels, key, self.experiment.unroll_length)[
-                1
-            ]
+            lambda state, carry, key: self.rollout.unroll(
+                state, carry, levels, key, self.experiment.unroll_length
+            )[1]
         )(training.learner, training.carry, key)
 
         def one(training: Any, carry: Any, key: Any, experience: Any) -> Any:

@@ -287,6 +287,19 @@ def test_an_entry_point_that_cannot_be_loaded_is_left_out_with_one_line(declare)
         registry.coplayer("broken")
 
 
+def test_an_entry_point_that_raises_names_its_file_and_line(declare, in_tmp, monkeypatch):
+    (in_tmp / "strange_pkg").mkdir()
+    (in_tmp / "strange_pkg" / "__init__.py").touch()
+    (in_tmp / "strange_pkg" / "players.py").write_text("import strange_pkg.deeper\n")
+    (in_tmp / "strange_pkg" / "deeper.py").write_text("\n\nraise OSError('no tables\\n here')\n")
+    monkeypatch.syspath_prepend(in_tmp)
+    declare(COPLAYERS, "broken", "strange_pkg.players:act")
+    with pytest.raises(SocialRLError) as error:
+        registry.coplayer("broken")
+    assert str(error.value).endswith("strange_pkg/deeper.py, line 3: OSError: no tables here")
+    assert "\n" not in str(error.value)
+
+
 def test_things_of_an_allowed_file_come_last(in_tmp, declare):
     @dataclasses.dataclass
     class Guard:

@@ -105,6 +105,8 @@ _allowed = Permissions()
 
 def forget() -> None:
     """Takes back all that was allowed in this process; imported modules stay imported."""
+    for folder in {str(place.parent) for place in _allowed.files} & set(sys.path):
+        sys.path.remove(folder)
     _allowed.files.clear()
     _allowed.modules.clear()
     _allowed.objects.clear()

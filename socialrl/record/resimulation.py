@@ -125,4 +125,3 @@ def _episode(built: Any, replay: Replay, episode: int) -> UInt32[np.ndarray, " s
         parts.append(checksums(host))
         state = jax.tree.map(lambda leaf: leaf[-1], states)
     return np.concatenate(parts)
-
