@@ -26,6 +26,7 @@ from socialrl_envs.conformance_jaxmarl import checks as jaxmarl_checks
 from socialrl_envs.errors import SocialRLError, nearest
 from socialrl_envs.registry import CoPlayerCode
 from socialrl_envs.types import World, WorldSpec
+from socialrl_envs.worlds import coin_grid
 
 COPLAYER_ARGUMENTS = ("world", "state", "seat", "key")
 
@@ -65,15 +66,15 @@ class Runnable(Protocol):
 Checks = Sequence[tuple[str, Callable[[], object]]]
 
 
-def check(targets: Sequence[str], world: str) -> Iterator[Result]:
+def check(targets: Sequence[str], world: str | None = None) -> Iterator[Result]:
     """The results of all checks of what targets define, as they come.
 
     targets: each a FILE.py or module, for all that it defines; `module:Name`; or a registered name, of every
     kind that has it. world: the name of the world in which co-players, learners, curricula and protocols are
-    tried.
+    tried; None takes a small coin_grid.
     Raises SocialRLError if a target cannot be imported or defines nothing that can be checked.
     """
-    place = WORLD.config(world)()
+    place = None if world is None else WORLD.config(world)().build()
     for subject in [subject for target in targets for subject in find(target)]:
         yield from _results(f"{subject.kind.word} {subject.name}", checks_of(subject, place))
 
@@ -170,10 +171,10 @@ def kind_of_class(cls: type) -> ConfigKind:
     return kind
 
 
-def checks_of(subject: Subject, place: Any) -> Checks:
-    """(rules, check) pairs of a subject; a check raises if a rule is broken. place: the Config of a world."""
+def checks_of(subject: Subject, world: World | None) -> Checks:
+    """(rules, check) pairs of a subject; a check raises if a rule is broken."""
     thing, checks = subject.thing, _CHECKS[subject.kind.word]
-    return [(rules, partial(rule, thing, place)) for rules, rule in checks]
+    return [(rules, partial(rule, thing, world)) for rules, rule in checks]
 
 
 def _results(subject: str, checks: Checks) -> Iterator[Result]:
@@ -195,61 +196,61 @@ def _one_line(error: Exception) -> str:
     return f"{type(error).__name__}: {text}{plugins.place_of(error)}"
 
 
-# --- what is demanded
+# --- what is demanded: of a Config class or function, in a world (None: the check's own)
 
 
-def _world(config: Any, _: Any) -> None:
+def _world(config: Any, _: World | None) -> None:
     config().build()
 
 
-def _world_contract(config: Any, _: Any) -> None:
+def _world_contract(config: Any, _: World | None) -> None:
     conformance.check_world(config().build())
 
 
-def _coplayer(thing: object, place: Any) -> None:
+def _coplayer(thing: object, world: World | None) -> None:
     act = thing.act if isinstance(thing, CoPlayerCode) else thing
     assert isinstance(act, Callable), "a co-player is a function, or has the function `act`"
-    conformance.check_coplayer(act, place.build())
+    conformance.check_coplayer(act, world or coin_grid.Config().build())
 
 
-def _learner(config: Any, place: Any) -> None:
-    built = config().build(place.build().spec)
+def _learner(config: Any, world: World | None) -> None:
+    built = config().build((world or coin_grid.Config().build()).spec)
     assert isinstance(built, Learner), f"build(spec) gives {type(built).__name__}, not a Learner"
 
 
-def _learner_trains(config: Any, place: Any) -> None:
-    _trace(_experiment(place, config()))
+def _learner_trains(config: Any, world: World | None) -> None:
+    _trace(_experiment(world, config()))
 
 
-def _curriculum(config: Any, place: Any) -> None:
-    built = config().build(place.build())
+def _curriculum(config: Any, world: World | None) -> None:
+    built = config().build(world or coin_grid.Config().build())
     assert isinstance(built, Curriculum), f"build(world) gives {type(built).__name__}, not a Curriculum"
 
 
-def _curriculum_draws(config: Any, place: Any) -> None:
-    _trace(_experiment(place, dqn.Config(), config()))
+def _curriculum_draws(config: Any, world: World | None) -> None:
+    _trace(_experiment(world, dqn.Config(), config()))
 
 
-def _protocol(config: Any, place: Any) -> None:
+def _protocol(config: Any, world: World | None) -> None:
     """Runs it on a learner that has not been trained, with one seed."""
-    experiment = _experiment(place, dqn.Config(hidden=(8,), capacity=64))
-    world, learner, trainer = _assembled(experiment)
-    seeds, keys = Seeds(1), [jax.random.key(0)]
-    states = seeds.bundle([trainer.start(key).learner for key in keys])
+    experiment = _experiment(world, dqn.Config(hidden=(8,), capacity=64))
+    built, learner, trainer = _assembled(experiment)
+    seeds = Seeds(1)
+    states = seeds.bundle([trainer.start(jax.random.key(0)).learner])
     roots = seeds.bundle([jax.random.key(1)])
     study = Study(
-        experiment=experiment, world=world, learner=learner, seeds=seeds, states=states, roots=roots
+        experiment=experiment, world=built, learner=learner, seeds=seeds, states=states, roots=roots
     )
     for labels, values in config().run(study):
         assert isinstance(labels, dict), f"run yields labels {labels!r}, not a dict"
         assert seeds.values(values), "run yields no values"
 
 
-def _experiment(place: Any, learner: Any, curriculum: Any = None) -> Experiment:
+def _experiment(world: World | None, learner: Any, curriculum: Any = None) -> Experiment:
     return Experiment(
         name="check",
         question="Does it keep its contract?",
-        world=place,
+        world=coin_grid.Config(size=6, horizon=8) if world is None else world.config,
         arms=(Arm(name="checked", learner=learner, curriculum=curriculum),),
         seeds=1,
         steps=8,
@@ -280,7 +281,7 @@ def _trace(experiment: Experiment) -> None:
         assert value.shape == (), f"metric {name!r} has shape {value.shape}, not ()"
 
 
-_CHECKS: dict[str, tuple[tuple[str, Callable[[Any, Any], None]], ...]] = {
+_CHECKS: dict[str, tuple[tuple[str, Callable[[Any, World | None], None]], ...]] = {
     WORLD.word: (("builds with its defaults", _world), ("keeps the contract of worlds", _world_contract)),
     COPLAYER.word: (("keeps the contract of co-players", _coplayer),),
     LEARNER.word: (("builds with its defaults", _learner), ("trains for a chunk", _learner_trains)),

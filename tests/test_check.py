@@ -1,5 +1,7 @@
 """`socialrl check`: what it finds in a file, and what it says of it."""
 
+from pathlib import Path
+
 import pytest
 
 from socialrl import check
@@ -69,6 +71,12 @@ def test_coplayers_of_a_file_pass_or_are_told_in_one_line(in_tmp, capsys):
     assert out[2].startswith("FAIL  co-player players:crasher")
     assert out[2].endswith("AttributeError: 'State' object has no attribute 'nothing' (players.py, line 14)")
     assert len(out) == 3
+
+
+def test_a_protocol_of_a_file(capsys):
+    file = Path(__file__).parent.parent / "examples/socialrl_stranger/socialrl_stranger/protocol.py"
+    assert main(["check", str(file)]) == 0
+    assert "pass  protocol protocol:Config: runs and yields labels and values" in capsys.readouterr().out
 
 
 def test_a_world_that_breaks_a_rule_is_told(in_tmp, capsys):

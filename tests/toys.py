@@ -25,7 +25,7 @@ class Schedule:
 class Config:
     lr: float = option(1e-3, "step size of Adam")
     hidden: tuple[int, ...] = (64, 64)
-    memory: Literal["none", "gru"] = option("none", 'kind of memory; "none" has none', choices=("none", "gru"))
+    memory: Literal["none", "gru"] = option("none", 'kind of memory; "none" has none')
     clip: float | None = None
     gpi: bool = True
     schedule: Schedule = option(Schedule(), "how exploration falls")

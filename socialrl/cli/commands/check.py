@@ -29,8 +29,7 @@ def command(arguments: list[str]) -> int:
     parser.add_argument(
         "--world",
         metavar="NAME",
-        default="coin_grid",
-        help="where co-players, learners, curricula and protocols are tried (default: coin_grid)",
+        help="where co-players, learners, curricula and protocols are tried (default: a small coin_grid)",
     )
     add_plugins(parser)
     add_platform(parser)
