@@ -109,6 +109,24 @@ def test_a_name_never_reaches_what_is_merely_importable(run, capsys):
     assert not (run / "executed").exists()
 
 
+def test_what_is_allowed_allows_its_own_folder_alone(run, tmp_path_factory, capsys):
+    """Neither a folder below or above it, nor another one, nor another kind of thing in it."""
+    evil = "import pathlib\npathlib.Path('executed').touch()\nclass Config: pass\n"
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    (run / "below").mkdir()
+    for folder in (run / "below", run.parent, elsewhere):
+        (folder / "evil.py").write_text(evil)
+    (run / "harmless.py").write_text("x = 1\n")
+    content = json.loads((run / "run" / "config.json").read_text())
+    paths = ("below/evil.py", "../evil.py", f"{elsewhere}/evil.py", "evil", "below.evil", "os.path")
+    for name in [f"{path}:Config" for path in paths]:
+        content["experiment"]["world"] = {"name": name}
+        (run / "run" / "config.json").write_text(json.dumps(content))
+        assert "its code was not allowed" in error_of(capsys, ["run", "run", "--plugin", "harmless.py"]), name
+    assert not (run / "executed").exists()
+    (run.parent / "evil.py").unlink()
+
+
 def test_a_plugin_that_is_allowed_is_used(run):
     assert main(["run", "--resume", "run", "--plugin", "mine.py"]) == 0
     assert main(["run", "run", "--out", "again", "--plugin", "./mine.py"]) == 0
