@@ -79,7 +79,13 @@ def ours(options: dict[str, Any], seeds: int) -> tuple[float, float, int]:
     """
     config = ppo.Config(hidden=(WIDTH,), epochs=EPOCHS, minibatches=MINIBATCHES, **options)
     arms = (Arm(name="ppo", learner=config),)
-    settings = {"parallel": WORLDS, "unroll": STEPS, "chunk": UPDATES, "pool": LEVELS, "arms": arms}
+    settings = {
+        "num_envs": WORLDS,
+        "unroll_length": STEPS,
+        "chunk": UPDATES,
+        "num_levels": LEVELS,
+        "arms": arms,
+    }
     experiment = Experiment(name="speed", question="How fast?", world=goal_cycle.Config(**WORLD), **settings)
     trainer = assemble(experiment, arms[0]).trainer
     side = Seeds(seeds)

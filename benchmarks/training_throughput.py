@@ -60,7 +60,7 @@ class Bench:
         self.trainer, self.seeds = made.trainer, Seeds(experiment.seeds)
         self.keys = self.seeds.bundle(root_keys(experiment))
         self.training = self.seeds.map(self.trainer.start, 1)(self.keys)
-        self.steps_of_update = experiment.parallel * experiment.unroll
+        self.steps_of_update = experiment.num_envs * experiment.unroll_length
 
     def training_rate(self) -> tuple[float, float]:
         """(compile seconds, seconds per update of all seeds) of training as it is run."""
@@ -92,11 +92,11 @@ class Bench:
 
     def unroll_seconds(self) -> float:
         """The rollout alone: everybody acts and every world steps, nobody learns."""
-        levels = jax.jit(lambda key: self.rollout.pool(key, self.experiment.pool))(jax.random.key(7))
+        levels = jax.jit(lambda key: self.rollout.pool(key, self.experiment.num_levels))(jax.random.key(7))
 
         def one(training: Any, carry: Any, key: Any, levels: Any) -> Any:
             after, experience, _ = self.rollout.unroll(
-                training.learner, carry.carry, levels, key, self.experiment.unroll
+                training.learner, carry.carry, levels, key, self.experiment.unroll_length
             )
             # The experience must not be optimised away.
             touched = sum((jnp.sum(leaf) for leaf in jax.tree.leaves(experience)[:1]), jnp.float32(0))
@@ -109,15 +109,15 @@ class Bench:
         """States (T, B, ...) of one unroll's length on fresh levels."""
 
         def collect(training: Any, key: Any) -> Any:
-            levels = self.rollout.pool(key, self.experiment.parallel)
+            levels = self.rollout.pool(key, self.experiment.num_envs)
             states = self.rollout.episodes(training.learner, levels, key).states
-            return jax.tree.map(lambda leaf: leaf[: self.experiment.unroll], states)
+            return jax.tree.map(lambda leaf: leaf[: self.experiment.unroll_length], states)
 
         return jax.jit(collect)(self.seeds.unbundle(self.training)[0], jax.random.key(3))
 
     def over_states(self, function: Callable[[Any, Any], Any]) -> float:
         """Seconds per unroll of `function(state, key) -> array` on recorded states, in every world."""
-        worlds = self.experiment.parallel
+        worlds = self.experiment.num_envs
 
         def one(training: Any, carry: Any, key: Any, states: Any) -> Any:
             def body(total: Any, inputs: tuple[Any, Any]) -> tuple[Any, None]:
@@ -128,7 +128,7 @@ class Bench:
             # Adds 0 that the compiler cannot know to be 0, so that nothing is lifted out of the repetitions.
             zero = (carry.learner.steps * 0).astype(jnp.uint8)
             states = dataclasses.replace(states, tiles=states.tiles + zero)
-            keys = jax.random.split(key, self.experiment.unroll)
+            keys = jax.random.split(key, self.experiment.unroll_length)
             total = jax.lax.scan(body, jnp.float32(0), (states, keys))[0]
             steps = carry.learner.steps + (total > 1e30).astype(jnp.int32)
             return dataclasses.replace(carry, learner=dataclasses.replace(carry.learner, steps=steps))
@@ -147,11 +147,11 @@ class Bench:
         """Learning alone: what is learnt from one and the same unroll."""
         key = jax.random.key(5)
         training = self.seeds.unbundle(self.training)[0]
-        levels = self.rollout.pool(key, self.experiment.pool)
+        levels = self.rollout.pool(key, self.experiment.num_levels)
         experience = jax.jit(
-            lambda state, carry, key: self.rollout.unroll(state, carry, levels, key, self.experiment.unroll)[
-                1
-            ]
+            lambda state, carry, key: self.rollout.unroll(
+                state, carry, levels, key, self.experiment.unroll_length
+            )[1]
         )(training.learner, training.carry, key)
 
         def one(training: Any, carry: Any, key: Any, experience: Any) -> Any:
@@ -168,7 +168,7 @@ class Bench:
         levels = self.rollout.pool(jax.random.key(0), 1)
 
         def update(learner_state: Any, carry: Any, key: Any) -> Any:
-            return self.rollout.unroll(learner_state, carry, levels, key, self.experiment.unroll)[1]
+            return self.rollout.unroll(learner_state, carry, levels, key, self.experiment.unroll_length)[1]
 
         shapes = jax.eval_shape(update, training.learner, training.carry, jax.random.key(0))
         compiled = jax.jit(learner.update).lower(training.learner, shapes, jax.random.key(0)).compile()
@@ -298,7 +298,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     device, load = f"{jax.devices()[0].device_kind} x{jax.device_count()}", os.getloadavg()[0]
     print(f"jax {jax.__version__}, {device}, {os.cpu_count()} cores, load average {load:.1f}")
-    size = f"{experiment.parallel} worlds x {experiment.unroll} steps per update"
+    size = f"{experiment.num_envs} worlds x {experiment.unroll_length} steps per update"
     print(f"{experiment.name}: {experiment.seeds} seeds, {size}")
     fresh = multiprocessing.get_context("spawn")
     rows: list[tuple[Any, ...]] = [("arm", "compile s", "env-steps/s", "ms per update", "peak MB")]

@@ -21,10 +21,10 @@ def lengths(**changes: Any) -> dict[str, Any]:
     """Lengths of an experiment: steps between evaluations and so on, some of them changed."""
     return {
         "seeds": 5,
-        "parallel": 128,
-        "unroll": 100,
-        "pool": 4096,
-        "refresh": 0.25,
+        "num_envs": 128,
+        "unroll_length": 100,
+        "num_levels": 4096,
+        "level_refresh": 0.25,
         "chunk": 10,
         "evaluate_every": 250_000,
         "evaluation_episodes": 128,

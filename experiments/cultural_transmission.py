@@ -7,7 +7,7 @@ loss, or the prediction loss; in `adr`, measured cultural transmission decides h
 `alone` never meets experts.
 
 The size is for two CPU cores; on a GPU: --world.size 13 --world.layout cluttered --world.horizon 250
---world.goals 4 --steps 40000000 --parallel 1024.
+--world.goals 4 --steps 40000000 --num_envs 1024.
 """
 
 from _cycle import DROP_OUT, NEVER, PROTOCOLS, WORLD, growing_penalty, learner, lengths

@@ -7,7 +7,7 @@ meets experts. The learner is recurrent PPO with a mirror-equivariant policy, th
 cultural_transmission.py, trained four times as long.
 
 The size is for two CPU cores; on a GPU: --world.size 13 --world.layout cluttered --world.horizon 250 --steps
-40000000 --parallel 1024.
+40000000 --num_envs 1024.
 """
 
 from _cycle import DROP_OUT, NEVER, PROTOCOLS, WORLD, aims, growing_penalty, learner, lengths

@@ -7,7 +7,7 @@ in what is predicted, and in whether the policy is equivariant to mirror images:
 order is one bit, and a plain network tends to follow in one of the two orientations only.
 
 The size is for two CPU cores (a 9x9 grid without clutter); on a GPU: --world.size 13 --world.layout cluttered
---world.horizon 250 --steps 40000000 --parallel 1024.
+--world.horizon 250 --steps 40000000 --num_envs 1024.
 """
 
 from typing import Any

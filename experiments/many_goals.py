@@ -4,7 +4,7 @@ With n goals there are (n - 1)! hidden orders. The arms are those of go_on_alone
 with --world.goals 5 there are five goals.
 
 The size is for two CPU cores; on a GPU: --world.size 13 --world.layout cluttered --world.horizon 250 --steps
-40000000 --parallel 1024.
+40000000 --num_envs 1024.
 """
 
 import dataclasses

@@ -5,7 +5,7 @@ All arms, the solitary one too, learn with the same schedule of the penalty, bec
 exploration with and without experts.
 
 The size is for two CPU cores; on a GPU: --world.size 13 --world.layout cluttered --world.horizon 250 --steps
-40000000 --parallel 1024.
+40000000 --num_envs 1024.
 """
 
 from _cycle import PROTOCOLS, WORLD, growing_penalty, learner, lengths

@@ -5,7 +5,7 @@ larger grid. The arms learn alone, beside experts, with the prediction of the ne
 and by imitation and then rewards. The penalty for mistakes grows during training, in the same way for all.
 
 The size is for two CPU cores; on a GPU: --world.size 13 --world.layout cluttered --world.horizon 250 --steps
-40000000 --parallel 1024.
+40000000 --num_envs 1024.
 """
 
 import dataclasses

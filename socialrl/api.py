@@ -167,8 +167,8 @@ def evaluate(
         world=built.config,
         arms=(Arm(name=agent.facts.arm, learner=agent.config),),
         seeds=1,
-        parallel=agent.facts.num_envs,
-        unroll=agent.facts.unroll_length,
+        num_envs=agent.facts.num_envs,
+        unroll_length=agent.facts.unroll_length,
     )
     seeds = Seeds(1)
     study = Study(

@@ -1,6 +1,4 @@
-"""Checks plain values against type annotations: the one reader behind saved configs and command-line
-overrides.
-"""
+"""Plain values checked against type annotations: the reader of saved configs and command-line overrides."""
 
 import dataclasses
 import math
@@ -11,11 +9,14 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any, Literal, NoReturn, TypeVar, Union
 
-from socialrl.registry import Kind
+from socialrl.registry import ConfigKind, Kind
+from socialrl_envs import plugins
 from socialrl_envs.errors import SocialRLError, nearest
+from socialrl_envs.plugins import NotAllowedError, Source
 
 T = TypeVar("T")
-_KEY_FIRST = re.compile(r"([a-z_][a-z0-9_.]*): ")  # a Config's complaint that begins with its key
+PLUGIN = "plugin"  # the key beside a saved name under which the source of its code stands
+_KEY_FIRST = re.compile(r"([a-z_][a-z0-9_.]*): ")  # an error of a Config that begins with its key
 _NON_FINITE = {"inf", "-inf", "nan"}
 
 
@@ -52,9 +53,27 @@ def describe(annotation: Any) -> str:
     )
 
 
-def kind_of(annotation: Any) -> Kind | None:
+def kind_of(annotation: Any) -> ConfigKind | None:
     """The family of configs that `Annotated[Any, kind]` stands for, else None."""
-    return next((extra for extra in getattr(annotation, "__metadata__", ()) if isinstance(extra, Kind)), None)
+    kind = _marked(annotation)
+    return kind if isinstance(kind, ConfigKind) and typing.get_args(annotation)[0] is Any else None
+
+
+def named_field(cls: type) -> tuple[str, Kind] | None:
+    """The first field of a dataclass that holds a name of a kind, `Annotated[str, kind]`, and that kind; else
+    None.
+    """
+    for name, annotation in fields_of(cls).items():
+        kind = _marked(annotation)
+        if kind is not None and typing.get_args(annotation)[0] is str:
+            return name, kind
+    return None
+
+
+def _marked(annotation: Any) -> Kind | None:
+    if typing.get_origin(annotation) is not typing.Annotated:
+        return None
+    return next((extra for extra in typing.get_args(annotation)[1:] if isinstance(extra, Kind)), None)
 
 
 def coerce(annotation: Any, value: Any, path: str) -> Any:
@@ -62,7 +81,8 @@ def coerce(annotation: Any, value: Any, path: str) -> Any:
 
     value: what JSON holds (dict, list, str, int, float, bool, None), or an object that is of the right type
     already. Lists become tuples, dicts become dataclasses, whole floats become int where an int is wanted;
-    nothing else changes type. A `Kind` is read from {"name": <file stem>, **fields}, or from the name alone.
+    nothing else changes type. A `ConfigKind` is read from {"name": ..., **fields}, or from the name alone;
+    the source of a plug-in's code may stand under "plugin".
 
     Raises SocialRLError that names the dotted `path`, the expected type and the value, or the nearest
     spelling of a key.
@@ -92,9 +112,7 @@ def coerce(annotation: Any, value: Any, path: str) -> Any:
 
 
 def build(cls: type, fields: Mapping[str, Any], path: str) -> Any:
-    """Constructs a dataclass from checked fields; what its own checks refuse is reported under the dotted
-    path.
-    """
+    """The dataclass of these fields, checked; errors of its own checks begin with the dotted path."""
     known = fields_of(cls)
     for key in fields:
         if key not in known:
@@ -110,11 +128,11 @@ def build(cls: type, fields: Mapping[str, Any], path: str) -> Any:
 
 
 def construct(make: Callable[[], T], path: str, whole: bool = True) -> T:
-    """Calls `make`; what it refuses (ValueError, TypeError) becomes a SocialRLError that begins with the
-    dotted path.
+    """What `make` returns; a ValueError or TypeError becomes a SocialRLError that begins with the dotted
+    path.
 
-    whole: the path is that of the constructed object, so that a complaint `size: 3` is one about
-    `<path>.size`; else the path is that of the one field that was changed.
+    whole: the path is that of the constructed object, so that an error `size: 3` is about `<path>.size`; else
+    the path is that of the one field that was changed.
     """
     try:
         return make()
@@ -202,10 +220,17 @@ _READERS: dict[Any, Callable[[Any, Any, str], Any]] = {
 def _dataclass(annotation: type, value: Any, path: str) -> Any:
     if isinstance(value, annotation):
         return value
-    return build(annotation, value, path) if isinstance(value, Mapping) else _wrong(annotation, value, path)
+    if not isinstance(value, Mapping):
+        return _wrong(annotation, value, path)
+    fields = {key: item for key, item in value.items() if key != PLUGIN or PLUGIN in fields_of(annotation)}
+    built = build(annotation, fields, path)
+    if PLUGIN in value and (named := named_field(annotation)):
+        field, kind = named
+        construct(lambda: check_source(kind, getattr(built, field), value[PLUGIN]), path)
+    return built
 
 
-def _kind(kind: Kind, value: Any, path: str) -> Any:
+def _kind(kind: ConfigKind, value: Any, path: str) -> Any:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return value
     fields = {"name": value} if isinstance(value, str) else value
@@ -214,13 +239,36 @@ def _kind(kind: Kind, value: Any, path: str) -> Any:
             f"{path}: expected a {kind.word}'s name and settings, got {value!r}",
             f"known: {', '.join(kind.names())}",
         )
-    cls = construct(lambda: kind.config(fields["name"]), path)
-    return build(cls, {key: item for key, item in fields.items() if key != "name"}, path)
+    name = fields["name"]
+    construct(lambda: check_source(kind, name, fields.get(PLUGIN)), path)
+    cls = construct(lambda: kind.config(name), path)
+    return build(cls, {key: item for key, item in fields.items() if key not in ("name", PLUGIN)}, path)
+
+
+def check_source(kind: Kind, name: str, recorded: Any) -> None:
+    """Raises SocialRLError if the code of a saved name is not there, may not be run, or differs from the
+    recorded.
+    """
+    source = Source.from_json(recorded)
+    try:
+        now = kind.source(name)
+    except NotAllowedError as error:
+        raise NotAllowedError(error.name, source.text) from error
+    except SocialRLError as error:
+        if not source.package:
+            raise
+        missing = f"{kind.word} {name!r} is from the package {source.text}, which is not installed"
+        raise SocialRLError(missing, f"pip install {source.package}") from error
+    kept = (source.sha256, source.version) == (now.sha256, now.version)
+    if recorded is not None and not kept and not plugins.changes_accepted():
+        changed = f"the code of {kind.word} {name!r}, {source.text}, has changed since"
+        raise SocialRLError(changed, "use it as it is now: --accept-changes")
 
 
 def _union(annotation: Any, value: Any, path: str) -> Any:
-    """The member of exactly the value's type if there is one, else the first that takes it, else the deepest
-    complaint.
+    """The value by the member of exactly its type, else by the first that takes it.
+
+    Raises the error that is deepest inside the value if none takes it.
     """
     members = typing.get_args(annotation)
     for member in members:

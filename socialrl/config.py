@@ -1,21 +1,28 @@
-"""What an experiment is: a world, the arms that are compared in it, and how long they learn. Plain data that
-JSON can hold.
-"""
+"""What an experiment is: a world, the arms that are compared in it, and how long they learn. Plain data."""
 
 import dataclasses
-import json
 import math
 import re
-import runpy
-import sys
+import typing
+from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Annotated, Any
 
-from socialrl.coerce import build, construct, fields_of, join, kind_of
-from socialrl.registry import CURRICULUM, KINDS, LEARNER, PROTOCOL, WORLD
+from socialrl.coerce import PLUGIN, build, construct, fields_of, join, kind_of, named_field
+from socialrl.registry import CONFIGS, CURRICULUM, LEARNER, PROTOCOL, WORLD, ConfigKind, Kind
+from socialrl_envs import plugins
 from socialrl_envs.errors import SocialRLError, nearest
+from socialrl_envs.options import Options, option
+from socialrl_envs.safe_json import read_json
 
 RUN_FORMAT, RUN_VERSION = "socialrl-run", 1
+RENAMED = {
+    "parallel": "num_envs",
+    "unroll": "unroll_length",
+    "pool": "num_levels",
+    "refresh": "level_refresh",
+}
 _FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
 
@@ -28,66 +35,68 @@ def _check_name(what: str, name: Any) -> None:
 
 
 def _check_config(what: str, config: Any) -> None:
+    """Raises SocialRLError unless it is an instance of a dataclass whose annotations are all fields."""
     if not dataclasses.is_dataclass(config) or isinstance(config, type):
         raise SocialRLError(
             f"{what}: expected a Config instance, got {config!r}", "import the file and call its Config(...)"
         )
+    cls = type(config)
+    own = vars(cls).get("__annotations__", {})
+    lost = [name for name, hint in own.items() if name[0] != "_" and "ClassVar" not in str(hint)]
+    if "__dataclass_fields__" not in vars(cls) and lost:
+        raise SocialRLError(
+            f"{what}: {cls.__qualname__} is no dataclass, so that its {lost[0]!r} has no effect",
+            "write @dataclasses.dataclass(frozen=True, kw_only=True) above the class",
+        )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Arm:
-    """One condition of an experiment.
+class Arm(Options):
+    """One condition of an experiment: a learner, and where it differs the world and the curriculum."""
 
-    name: names the arm in records, file names and overrides (`--<arm>.learner.lr`).
-    learner: a learner's Config.
-    world: a world's Config for this arm alone; None takes the experiment's.
-    curriculum: a curriculum's Config for this arm alone; None takes the experiment's.
-    """
-
-    name: str
-    learner: Annotated[Any, LEARNER]
-    world: Annotated[Any, WORLD] | None = None
-    curriculum: Annotated[Any, CURRICULUM] | None = None
+    name: str = option(help="names the arm in records, file names and overrides")
+    learner: Annotated[Any, LEARNER] = option(help="a learner's Config")
+    world: Annotated[Any, WORLD] | None = option(
+        None, "a world's Config for this arm; None: the experiment's"
+    )
+    curriculum: Annotated[Any, CURRICULUM] | None = option(
+        None, "a curriculum's Config for this arm; None: the experiment's"
+    )
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         _check_name("arm", self.name)
         if self.name in RESERVED:
             raise SocialRLError(
                 f"arm {self.name!r} has the name of an experiment's key", "choose another name"
             )
         _check_config(f"arm {self.name}, learner", self.learner)
-        for part in ("world", "curriculum"):
-            if getattr(self, part) is not None:
-                _check_config(f"arm {self.name}, {part}", getattr(self, part))
+        for part, config in (("world", self.world), ("curriculum", self.curriculum)):
+            if config is not None:
+                _check_config(f"arm {self.name}, {part}", config)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Claim:
-    """A statement of the literature that the report checks: `arm` is above `over` (or above `value`) in a
+class Claim(Options):
+    """A statement of the literature that the report checks: `arm` is above `over`, or above `value`, in a
     measure.
-
-    text: the statement.
-    source: where it stands.
-    arm: the arm that it is about.
-    over: the arm that it is compared with, or "expert": the co-players where they stay throughout; None
-    compares with `value`.
-    value: the number it is compared with where `over` is None.
-    times: what the other side is multiplied by, e.g. 0.9 of the expert.
-    below: the claim is that `arm` is below the other side.
-    measure: a measure of the evaluation.
-    labels: (label, value) pairs that pick a condition of the social protocol, or of the one that ("protocol",
-        kind) names; none picks the final evaluation. A value is written as text: ("episodes", "1").
     """
 
-    text: str
-    source: str
-    arm: str
-    over: str | None = None
-    value: float = 0.0
-    times: float = 1.0
-    below: bool = False
-    measure: str = "return"
-    labels: tuple[tuple[str, str], ...] = ()
+    text: str = option(help="the statement")
+    source: str = option(help="the publication that makes it")
+    arm: str = option(help="the arm that it is about")
+    over: str | None = option(
+        None, 'the arm that it is compared with, or "expert": co-players that stay throughout; None: `value`'
+    )
+    value: float = option(0.0, "the number that it is compared with where `over` is None")
+    times: float = option(1.0, "factor of the other side, e.g. 0.9 of the expert's")
+    below: bool = option(False, "the claim is that `arm` is below the other side")
+    measure: str = option("return", "a measure of the evaluation")
+    labels: tuple[tuple[str, str], ...] = option(
+        (),
+        "(label, value) pairs that pick a condition of the social protocol, or of the protocol that "
+        '("protocol", kind) names; none picks the final evaluation; values are text: ("episodes", "1")',
+    )
 
     @property
     def arms(self) -> tuple[str, ...]:
@@ -96,69 +105,61 @@ class Claim:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Experiment:
-    """One question: the arms that are compared, in which world, for how long. Lengths are environment steps
-    of one seed.
+class Experiment(Options):
+    """One question: the arms that are compared, in which world, for how long.
 
-    name: names the run folder, `runs/<name>/<NNN>`.
-    question: what the experiment asks, in one sentence; the report begins with it.
-    world: a world's Config, unless an arm has its own.
-    arms: the conditions that are compared.
-    seeds: independent repetitions of every arm, trained side by side.
-    first_seed: the number of the first of them; the others follow it.
-    steps: environment steps per seed, over all parallel worlds; rounded up to whole chunks of
-        `chunk * parallel * unroll`.
-    parallel: worlds that are stepped side by side, per seed.
-    unroll: steps between two updates, and the length of a learning sequence.
-    pool: levels from which training's episodes start, each drawn from all of them alike.
-    refresh: share of the pool that is replaced by fresh levels before each chunk, the oldest first.
-    chunk: updates per compiled call; records and checkpoints fall between calls.
-    evaluate_every: steps between two evaluations on held-out levels; rounded up to whole chunks.
-    evaluation_episodes: episodes of such an evaluation, per seed.
-    final_episodes: episodes of the evaluation at the end, per seed.
-    replay_episodes: episodes at the end that are recorded with every decision, per seed.
-    checkpoint_every: steps between two checkpoints; rounded up to whole chunks.
-    protocols: further evaluations at the end, each a protocol's Config.
-    curriculum: what the numbers of training's levels are drawn from; None takes the world's own.
-    claims: statements of the literature that the report checks.
-    scale: the size in words, e.g. "two CPU cores"; the report's head shows it.
+    Steps are environment steps of one seed. Counts are positive integers; what is counted in steps is rounded
+    up to whole chunks of `chunk * num_envs * unroll_length` steps.
     """
 
-    name: str
-    question: str
-    world: Annotated[Any, WORLD]
-    arms: tuple[Arm, ...]
-    seeds: int = 5
-    first_seed: int = 0
-    steps: int = 30_000
-    parallel: int = 16
-    unroll: int = 10
-    pool: int = 256
-    refresh: float = 1.0
-    chunk: int = 25
-    evaluate_every: int = 5_000
-    evaluation_episodes: int = 64
-    final_episodes: int = 256
-    replay_episodes: int = 4
-    checkpoint_every: int = 10_000
-    protocols: tuple[Annotated[Any, PROTOCOL], ...] = ()
-    curriculum: Annotated[Any, CURRICULUM] | None = None
-    claims: tuple[Claim, ...] = ()
-    scale: str = ""
+    name: str = option(help="names the run folder, runs/<name>/<number>")
+    question: str = option(help="what the experiment asks, in one sentence; the report begins with it")
+    world: Annotated[Any, WORLD] = option(help="a world's Config, unless an arm has its own")
+    arms: tuple[Arm, ...] = option(help="the conditions that are compared")
+    seeds: int = option(5, "independent repetitions of every arm, trained side by side", low=1)
+    first_seed: int = option(
+        0, "the first seed; the others follow it, one by one", low=0, high=2**31 - 1, words="0 or more"
+    )
+    steps: int = option(30_000, "environment steps per seed, over all parallel environments", low=1)
+    num_envs: int = option(16, "environments that are stepped in parallel, per seed", low=1)
+    unroll_length: int = option(10, "steps between two updates, and the length of a learning sequence", low=1)
+    num_levels: int = option(256, "levels in the pool from which training's episodes start, uniformly", low=1)
+    level_refresh: float = option(
+        1.0, "share of the pool that new levels replace before each chunk, the oldest first", low=0, high=1
+    )
+    chunk: int = option(25, "updates per compiled call; records and checkpoints fall between calls", low=1)
+    evaluate_every: int = option(5_000, "steps between two evaluations on held-out levels", low=1)
+    evaluation_episodes: int = option(64, "episodes of such an evaluation, per seed", low=1)
+    final_episodes: int = option(256, "episodes of the evaluation at the end, per seed", low=1)
+    replay_episodes: int = option(
+        4, "episodes at the end that are recorded with every decision, per seed", low=1
+    )
+    checkpoint_every: int = option(10_000, "steps between two checkpoints", low=1)
+    protocols: tuple[Annotated[Any, PROTOCOL], ...] = option(
+        (), "further evaluations at the end, Configs of protocols"
+    )
+    curriculum: Annotated[Any, CURRICULUM] | None = option(
+        None, "what parameters of training's levels are drawn from; None: the world's own"
+    )
+    claims: tuple[Claim, ...] = option((), "statements of the literature that the report checks")
+    scale: str = option("", 'the size in words, e.g. "two CPU cores"; the report\'s head shows it')
 
     def __post_init__(self) -> None:
-        _check_name("experiment", self.name)
-        _check_config("world", self.world)
         for key, annotation in fields_of(Experiment).items():
             value = getattr(self, key)
-            least = 0 if key == "first_seed" else 1
-            if annotation is int and (not isinstance(value, int) or isinstance(value, bool) or value < least):
-                kind = "a positive int" if least else "an int of at least 0"
-                raise SocialRLError(f"{key}: expected {kind}, got {value!r}")
-        if not 0 <= self.refresh <= 1:
-            raise SocialRLError(f"refresh: {self.refresh!r}", "it must be a share of the pool, 0..1")
+            if annotation is int and (not isinstance(value, int) or isinstance(value, bool)):
+                raise SocialRLError(f"{key}: expected int, got {value!r}")
+        super().__post_init__()
+        _check_name("experiment", self.name)
+        _check_config("world", self.world)
         if self.curriculum is not None:
             _check_config("curriculum", self.curriculum)
+        for number, protocol in enumerate(self.protocols):
+            _check_config(f"protocols.{number}", protocol)
+        self._check_arms()
+        self._check_claims()
+
+    def _check_arms(self) -> None:
         if not self.arms or not all(isinstance(arm, Arm) for arm in self.arms):
             raise SocialRLError(
                 f"experiment {self.name}: `arms` must hold at least one Arm",
@@ -172,7 +173,6 @@ class Experiment:
                     f"experiment {self.name}: two arms are named {name!r}",
                     "names differ in more than upper and lower case",
                 )
-        self._check_claims()
 
     def _check_claims(self) -> None:
         known = [arm.name for arm in self.arms]
@@ -182,9 +182,14 @@ class Experiment:
                     raise SocialRLError(f"claim {claim.text!r}: unknown arm {name!r}", nearest(name, known))
 
     @property
+    def seed_numbers(self) -> range:
+        """The seeds: first_seed, first_seed + 1, ..., `seeds` of them."""
+        return range(self.first_seed, self.first_seed + self.seeds)
+
+    @property
     def chunk_steps(self) -> int:
         """Environment steps per seed of one compiled call."""
-        return self.chunk * self.parallel * self.unroll
+        return self.chunk * self.num_envs * self.unroll_length
 
     @property
     def total_steps(self) -> int:
@@ -192,11 +197,11 @@ class Experiment:
         return math.ceil(self.steps / self.chunk_steps) * self.chunk_steps
 
     def world_of(self, arm: Arm) -> Any:
-        """The world's Config that the arm lives in."""
+        """The world's Config of an arm: its own, else the experiment's."""
         return self.world if arm.world is None else arm.world
 
     def curriculum_of(self, arm: Arm) -> Any:
-        """The curriculum's Config that the arm learns by, or None."""
+        """The curriculum's Config of an arm: its own, else the experiment's, or None."""
         return self.curriculum if arm.curriculum is None else arm.curriculum
 
 
@@ -204,42 +209,53 @@ RESERVED = frozenset(field.name for field in dataclasses.fields(Experiment)) | {
 
 
 def to_json(experiment: Experiment) -> dict[str, Any]:
-    """The experiment as JSON values; `from_json` gives an equal one back. Raises SocialRLError for what JSON
-    cannot hold.
+    """The experiment as JSON values; `from_json` gives an equal one back.
+
+    A Config is {"name": ..., **fields}; that of a plug-in has the source of its code under "plugin". Raises
+    SocialRLError for what JSON cannot hold.
     """
     return _plain_fields(experiment, "")
 
 
 def world_to_json(config: Any) -> dict[str, Any]:
     """A world's Config as JSON values, its name among them, as `to_json` has it under `world`."""
-    return _plain_dataclass(Annotated[Any, WORLD], config, "world")
+    return _plain(Annotated[Any, WORLD], config, "world")
 
 
 def from_json(data: Any) -> Experiment:
-    """The experiment that `to_json` wrote. Every type is checked.
+    """The experiment that `to_json` wrote. Every type is checked, and no code is imported that may not be.
 
     Raises SocialRLError naming the dotted key, and the nearest spelling (unknown key) or the expected type
-    (wrong value).
+    (wrong value); NotAllowedError for a plug-in whose code may not be run.
     """
     if not isinstance(data, dict):
         raise SocialRLError(f"expected an experiment's keys, got {type(data).__name__}")
+    for old, new in RENAMED.items():
+        if old in data:
+            raise SocialRLError(f"the key {old!r} is named {new!r} now", f"rename it: {renamings()}")
     return build(Experiment, data, "")
 
 
+def renamings() -> str:
+    """All keys of an experiment that were renamed: "parallel -> num_envs, ..."."""
+    return ", ".join(f"{old} -> {new}" for old, new in RENAMED.items())
+
+
 def _plain_fields(value: Any, path: str) -> dict[str, Any]:
-    result = {}
-    for name, annotation in fields_of(type(value)).items():
-        result[name] = _plain(annotation, getattr(value, name), join(path, name))
-    return result
+    annotations = fields_of(type(value))
+    return {name: _plain(kind, getattr(value, name), join(path, name)) for name, kind in annotations.items()}
 
 
 def _plain(annotation: Any, value: Any, path: str) -> Any:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return _plain_dataclass(annotation, value, path)
+        kind = _kind_in(annotation)
+        return _plain_config(kind, value, path) if kind else _plain_named(value, path)
     if isinstance(value, tuple | list):
-        return [_plain(None, item, join(path, str(i))) for i, item in enumerate(value)]
+        return [_plain(_entry(annotation), item, join(path, str(i))) for i, item in enumerate(value)]
     if isinstance(value, dict):
-        return {str(key): _plain(None, item, join(path, str(key))) for key, item in value.items()}
+        return {
+            str(key): _plain(_entry(annotation), item, join(path, str(key))) for key, item in value.items()
+        }
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
     if value is None or type(value) in (bool, int, float, str):
@@ -250,24 +266,61 @@ def _plain(annotation: Any, value: Any, path: str) -> Any:
     )
 
 
-def _plain_dataclass(annotation: Any, value: Any, path: str) -> dict[str, Any]:
-    kind = kind_of(annotation) or next(
-        (kind for kind in KINDS if type(value).__module__.rpartition(".")[0] == kind.package), None
-    )
-    if kind is None or type(value).__name__ != "Config":
-        return _plain_fields(value, path)
-    if "name" in fields_of(type(value)):
+def _kind_in(annotation: Any) -> ConfigKind | None:
+    """The family of configs of an annotation, or of a member of a union."""
+    members = (annotation, *typing.get_args(annotation))
+    return next((kind for member in members if (kind := kind_of(member))), None)
+
+
+def _entry(annotation: Any) -> Any:
+    """The annotation of the entries of a tuple (all alike) or a dict; None if it does not say."""
+    for member in (annotation, *typing.get_args(annotation)):
+        args = typing.get_args(member)
+        if typing.get_origin(member) is tuple and args and args[-1] is Ellipsis:
+            return args[0]
+        if typing.get_origin(member) is dict:
+            return args[1]
+    return None
+
+
+def _plain_config(kind: ConfigKind, value: Any, path: str) -> dict[str, Any]:
+    other = next((other for other in CONFIGS if other.holds(type(value))), kind)
+    if other is not kind:
         raise SocialRLError(
-            f"{path}: the {kind.word}'s Config has a field `name`",
-            "that key is taken by the file's stem; rename the field",
+            f"{path}: {type(value).__module__}.Config is not a {kind.word}'s Config",
+            f"it is a {other.word}'s",
         )
-    return {"name": construct(lambda: kind.name_of(value), path), **_plain_fields(value, path)}
+    for taken in ("name", PLUGIN):
+        if taken in fields_of(type(value)):
+            raise SocialRLError(
+                f"{path}: the {kind.word}'s Config has a field `{taken}`",
+                "that key is taken; rename the field",
+            )
+    name = construct(lambda: kind.name_of(value), path)
+    return {"name": name, **_source(kind, name), **_plain_fields(value, path)}
+
+
+def _plain_named(value: Any, path: str) -> dict[str, Any]:
+    """The fields of a dataclass, with the source of the code that a field names, such as a seat's policy."""
+    fields, named = _plain_fields(value, path), named_field(type(value))
+    if named is None:
+        return fields
+    name, kind = getattr(value, named[0]), named[1]
+    known = plugins.qualified(name) or name in kind.names()
+    return fields | (construct(lambda: _source(kind, name), path) if known else {})
+
+
+def _source(kind: Kind, name: str) -> dict[str, Any]:
+    """{"plugin": where the code of a plug-in is from}; nothing for what is built in."""
+    built_in = not plugins.qualified(name) and not kind.entry(name).package
+    return {} if built_in else {PLUGIN: kind.source(name).to_json()}
 
 
 def load_experiment(path: Path | str) -> Experiment:
     """The experiment of a file that defines `experiment = Experiment(...)`, or of a run folder's config.json.
 
-    Raises SocialRLError in one line that names the file.
+    A file is executed, and what it and the modules beside it define may be used by name from then on. Of a
+    folder nothing is executed. Raises SocialRLError in one line that names the file.
     """
     path = Path(path)
     if path.is_dir():
@@ -280,50 +333,45 @@ def load_experiment(path: Path | str) -> Experiment:
         )
         raise SocialRLError(f"{path}: no such experiment", near)
     if path.suffix == ".json":
-        return construct(lambda: from_json(read_run_config(path)["experiment"]), str(path))
-    experiment = _execute(path).get("experiment")
+        return _named(path, lambda: from_json(read_run_config(path)["experiment"]))
+    experiment = vars(_execute(path)).get("experiment")
     if not isinstance(experiment, Experiment):
         raise SocialRLError(
             f"{path}: it defines no experiment", "end the file with `experiment = Experiment(...)`"
         )
-    return construct(lambda: from_json(to_json(experiment)), str(path))
+    return _named(path, lambda: from_json(to_json(experiment)))
 
 
-def _execute(path: Path) -> dict[str, Any]:
-    sys.path.insert(0, str(path.parent.absolute()))  # modules beside the file can be imported
+def _named(path: Path, make: Callable[[], Experiment]) -> Experiment:
+    """What `make` returns; its errors begin with the path."""
     try:
-        return runpy.run_path(str(path))
+        return make()
     except SocialRLError as error:
+        if error.message.startswith(str(path)):
+            raise
         raise SocialRLError(f"{path}: {error.message}", error.hint) from error
-    except Exception as error:
-        line = _line_in(path, error)
-        raise SocialRLError(
-            f"{path}{line}: {type(error).__name__}: {' '.join(str(error).split())}"
-        ) from error
-    finally:
-        sys.path.remove(str(path.parent.absolute()))
 
 
-def _line_in(path: Path, error: BaseException) -> str:
-    """ ", line 7" for the innermost frame of the file itself."""
-    if isinstance(error, SyntaxError):
-        return f", line {error.lineno}"
-    line, frame = "", error.__traceback__
-    while frame is not None:
-        if frame.tb_frame.f_code.co_filename == str(path):
-            line = f", line {frame.tb_lineno}"
-        frame = frame.tb_next
-    return line
+def _execute(path: Path) -> ModuleType:
+    """The file as a module; an old key of Experiment is told by its new name."""
+    try:
+        return plugins.load_file(path)
+    except SocialRLError as error:
+        old = next((old for old in RENAMED if f"unexpected keyword argument '{old}'" in error.message), None)
+        if old is None:
+            raise
+        raise SocialRLError(error.message, f"{old!r} is named {RENAMED[old]!r} now: {renamings()}") from error
 
 
 def read_run_config(path: Path) -> dict[str, Any]:
-    """A run folder's config.json, checked to be one. Raises SocialRLError naming the file if it is damaged or
-    foreign.
+    """A run folder's config.json, checked to be one.
+
+    Raises SocialRLError naming the file if it is damaged or foreign.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise SocialRLError(f"{path}: damaged: {error}") from error
+        content = read_json(path.read_bytes(), f"{path}: damaged")
+    except OSError as error:
+        raise SocialRLError(f"{path}: {error.strerror}") from error
     if (
         not isinstance(content, dict)
         or content.get("format") != RUN_FORMAT

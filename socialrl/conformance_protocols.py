@@ -189,7 +189,7 @@ def study_of(experiment: Experiment) -> Study:
     world = experiment.world_of(arm).build()
     learner = arm.learner.build(world.spec)
     roots = seeds.bundle([jax.random.key(seed) for seed in range(SEEDS)])
-    init = seeds.map(lambda key: learner.init(key, experiment.unroll, experiment.parallel), 1)
+    init = seeds.map(lambda key: learner.init(key, experiment.unroll_length, experiment.num_envs), 1)
     return Study(
         experiment=experiment, world=world, learner=learner, seeds=seeds, states=init(roots), roots=roots
     )

@@ -1,4 +1,4 @@
-"""Command-line overrides: `--learner.lr 3e-4 --world.size 7 --seeds 3 --arms psiphi,dqn --psiphi.learner.lr
+"""Overrides of an experiment from the command line: `--learner.lr 3e-4 --world.size 7 --psiphi.learner.lr
 1e-3`.
 
 A key is a dotted path into the experiment. `learner.*` reaches every arm whose learner has the key, `world.*`
@@ -8,14 +8,14 @@ arms. The narrower key wins.
 
 import ast
 import dataclasses
-import json
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
 from socialrl.coerce import WrongTypeError, coerce, construct, fields_of
-from socialrl.config import Arm, Experiment
+from socialrl.config import RENAMED, Arm, Experiment, renamings
 from socialrl.registry import CURRICULUM, LEARNER, WORLD
 from socialrl_envs.errors import SocialRLError, nearest
+from socialrl_envs.safe_json import read_json
 
 _PARTS = {
     "learner": Annotated[Any, LEARNER],
@@ -31,8 +31,9 @@ class UnknownKeyError(SocialRLError):
 
 
 def parse(tokens: Sequence[str]) -> list[tuple[str, str]]:
-    """`["--seeds", "3", "--learner.lr=1e-3"]` -> `[("seeds", "3"), ("learner.lr", "1e-3")]`. A value may
-    begin with `-`.
+    """(key, value) pairs: ["--seeds", "3", "--learner.lr=1e-3"] -> [("seeds", "3"), ("learner.lr", "1e-3")].
+
+    A value may begin with one `-`.
     """
     pairs, rest = [], list(tokens)
     while rest:
@@ -49,8 +50,9 @@ def parse(tokens: Sequence[str]) -> list[tuple[str, str]]:
 
 
 def apply(experiment: Experiment, tokens: Sequence[str]) -> Experiment:
-    """The experiment with the overrides of a command line; raises SocialRLError naming the key and the
-    nearest spelling.
+    """The experiment with the overrides of a command line.
+
+    Raises SocialRLError naming the key and the nearest spelling.
     """
     pairs = parse(tokens)
     for key, text in pairs:
@@ -77,9 +79,7 @@ def apply_to_world(config: Any, tokens: Sequence[str]) -> Any:
 
 
 def read(annotation: Any, text: str, path: str) -> Any:
-    """The value that a text on the command line stands for: as JSON or a Python literal, as itself, or as a
-    list `a,b`.
-    """
+    """The value of a text on the command line: as JSON or a Python literal, as text, or as a list `a,b`."""
     readings: list[Any] = []
     for attempt in (_literal, str, _listed):
         try:
@@ -100,9 +100,13 @@ def _literal(text: str) -> Any:
     if text.lower() in words:
         return words[text.lower()]
     try:
-        return json.loads(text)
+        return read_json(text, "value")
     except ValueError:
+        pass
+    try:
         return ast.literal_eval(text)
+    except (RecursionError, MemoryError):  # of thousands of nested brackets
+        raise ValueError("nested too deeply") from None
 
 
 def _listed(text: str) -> list[Any]:
@@ -136,6 +140,8 @@ def _override(experiment: Experiment, key: str, text: str) -> Experiment:
             return _replace_arms(experiment, {head: _arm(experiment, arm, rest, text, path)}, path)
     if head in _WRITTEN:
         raise SocialRLError(f"{path} cannot be set here", f"{head} are written in the experiment's file")
+    if head in RENAMED:
+        raise UnknownKeyError(f"{path} is named --{RENAMED[head]} now", renamings())
     known = [name for name in fields_of(Experiment) if name not in ("arms", *_WRITTEN)]
     if head not in known:
         every = [*known, "arms", "learner", *(arm.name for arm in experiment.arms)]
@@ -153,7 +159,7 @@ def _advice(experiment: Experiment, head: str, rest: str, known: Sequence[str]) 
 
 
 def keys(experiment: Experiment) -> dict[str, Any]:
-    """Every key that can be overridden for all arms -> the object that holds it, in the order of a help text."""
+    """Key -> the object that holds it, for all keys that can be overridden for every arm, in help's order."""
     found: dict[str, Any] = {
         name: experiment for name in fields_of(Experiment) if name not in (*_PARTS, *_WRITTEN)
     }

@@ -77,10 +77,10 @@ class _Maker:
 
     def start(self, key: Key[Array, ""]) -> Training:
         """A seed before its first step."""
-        worlds, unroll = self.experiment.parallel, self.experiment.unroll
+        worlds, unroll = self.experiment.num_envs, self.experiment.unroll_length
         init_key, pool_key, begin_key, key = jax.random.split(key, 4)
         curriculum, none = self.curriculum.init(), jnp.int32(0)
-        levels = self.fresh_levels(curriculum, none, pool_key, self.experiment.pool)
+        levels = self.fresh_levels(curriculum, none, pool_key, self.experiment.num_levels)
         return Training(
             learner=self.learner.init(init_key, unroll, worlds),
             carry=self.rollout.begin(levels, begin_key, worlds),
@@ -113,7 +113,7 @@ class _Maker:
             unroll_key, learn_key = jax.random.split(update_key)
             learner_state, carry = state
             carry, experience, episodes = self.rollout.unroll(
-                learner_state, carry, levels, unroll_key, self.experiment.unroll
+                learner_state, carry, levels, unroll_key, self.experiment.unroll_length
             )
             learner_state, metrics = self.learner.update(learner_state, experience, learn_key)
             return (learner_state, carry), (episodes, metrics)
@@ -142,8 +142,8 @@ class _Maker:
         self, training: Training, curriculum: PyTree, key: Key[Array, ""]
     ) -> tuple[Level, Int32[Array, ""]]:
         """The pool with its oldest levels replaced, and where the oldest are then."""
-        size = self.experiment.pool
-        count = math.ceil(self.experiment.refresh * size)
+        size = self.experiment.num_levels
+        count = math.ceil(self.experiment.level_refresh * size)
         if count == 0:
             return training.levels, training.oldest
         fresh = self.fresh_levels(curriculum, training.steps, key, count)

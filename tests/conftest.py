@@ -27,6 +27,7 @@ import optax
 import pytest
 from jax.experimental.compilation_cache import compilation_cache
 
+from socialrl_envs import plugins
 from tests.toys import experiment, toys
 
 __all__ = ["experiment", "toys"]
@@ -90,6 +91,13 @@ def kept_programs(tmp_path_factory):
     for name, value in before.items():
         jax.config.update(name, value)
     compilation_cache.reset_cache()
+
+
+@pytest.fixture(autouse=True)
+def no_plugins():
+    """Nothing that one test allowed is allowed in the next."""
+    yield
+    plugins.forget()
 
 
 @pytest.fixture

@@ -35,9 +35,9 @@ EXPERIMENT = Experiment(
     world=coin_grid.Config(novices=2, experts=1, size=5, colours=2, coins=2, horizon=HORIZON),
     arms=ARMS,
     seeds=2,
-    parallel=2,
-    unroll=5,
-    pool=4,
+    num_envs=2,
+    unroll_length=5,
+    num_levels=4,
 )
 
 

@@ -25,9 +25,9 @@ EXPERIMENT = Experiment(
         Arm(name="far", learner=SMALL, world=dataclasses.replace(WORLD, size=7)),
     ),
     seeds=2,
-    parallel=2,
-    unroll=5,
-    pool=4,
+    num_envs=2,
+    unroll_length=5,
+    num_levels=4,
 )
 
 

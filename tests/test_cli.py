@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import types
+import warnings
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from socialrl.cli import main
 from socialrl.cli.parsing import split_run_settings
 from socialrl.cli.settings import describe
 from socialrl.config import load_experiment, to_json
-from socialrl.fielddocs import field_docs
+from socialrl_envs.plugins import PluginWarning
 
 REPOSITORY = Path(__file__).parent.parent
 FILE = """
@@ -155,14 +156,38 @@ def test_help_of_an_experiment_lists_every_setting(trial, calls, capsys, monkeyp
     monkeypatch.setenv("COLUMNS", "200")
     assert main(["run", "trial.py", "--learner.depth", "4", "--help"]) == 0
     lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
-    assert "--seeds int = 5 independent repetitions of every arm, trained side by side" in lines
+    assert "--seeds int = 5 (at least 1) independent repetitions of every arm, trained side by side" in lines
     assert "--learner.lr float = 0.001 (toy), 0.01 (other) step size of Adam" in lines
-    assert "--learner.depth int = 4 (other) layers of the network" in lines
+    assert "--learner.depth int = 4 (other) (at least 1; default 2) layers of the network" in lines
     assert "--learner.memory one of 'none', 'gru' = none (toy) kind of memory; \"none\" has none" in lines
     assert "--world.size int = 9 cells along a side" in lines
     assert not [line for line in lines if line.startswith("--claims")]
     assert calls == []
     assert not (trial / "runs").exists()
+
+
+def test_help_prints_the_values_of_a_curriculum(trial, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    presence = '[["always", 0.75], ["never", 0.25]]'
+    assert (
+        main(["run", "trial.py", "--curriculum", "mixed", "--curriculum.presence", presence, "--help"]) == 0
+    )
+    shown = capsys.readouterr().out.partition("--curriculum.presence  ")[2].partition("--curriculum.ramps")[0]
+    assert "('always',0.75)" in "".join(shown.split())
+
+
+def test_a_warning_about_a_plugin_is_one_line_and_others_are_as_usual(capsys, monkeypatch):
+    def command(arguments):
+        warnings.warn("co-player 'x' is left out:\n no module", PluginWarning, stacklevel=1)
+        warnings.warn("something else", UserWarning, stacklevel=1)
+
+    monkeypatch.setitem(sys.modules, "socialrl.cli.commands.list", types.SimpleNamespace(command=command))
+    with warnings.catch_warnings():
+        warnings.resetwarnings()
+        warnings.showwarning = lambda message, *rest: print(f"as usual: {message}", file=sys.stderr)
+        assert main(["list"]) == 0
+    err = capsys.readouterr().err.splitlines()
+    assert err == ["socialrl: warning: co-player 'x' is left out: no module", "as usual: something else"]
 
 
 def test_help_and_description_are_as_wide_as_the_terminal(capsys, monkeypatch):
@@ -286,16 +311,10 @@ def test_a_reader_that_leaves_is_no_error():
 
 def test_help_imports_nothing_heavy():
     code = (
-        "import sys; from socialrl.cli import main; codes = [main([]), main(['run', '--help']), main(['--version'])];"
-        "heavy = {'jax', 'numpy', 'pygame', 'matplotlib', 'orbax', 'flax'} & set(sys.modules); sys.exit(f'{codes} {heavy}')"
+        "import sys; from socialrl.cli import main;"
+        "codes = [main([]), main(['run', '--help']), main(['--version'])];"
+        "heavy = {'jax', 'numpy', 'pygame', 'matplotlib', 'orbax', 'flax'} & set(sys.modules);"
+        "sys.exit(f'{codes} {heavy}')"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.stderr.strip() == "[0, 0, 0] set()"
-
-
-def test_field_docs_of_every_config_field_that_says_so(toys):
-    learner, other, _ = toys
-    assert field_docs(learner.Config)["lr"] == "step size of Adam"
-    assert field_docs(learner.Config)["schedule"] == "how exploration falls"
-    assert field_docs(learner.Config)["window"] == ""
-    assert field_docs(other.Config)["depth"] == "layers of the network"

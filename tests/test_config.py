@@ -4,6 +4,8 @@ import dataclasses
 import json
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from socialrl.coerce import coerce, describe
 from socialrl.config import Arm, from_json, load_experiment, to_json
@@ -112,9 +114,9 @@ def test_a_missing_required_key_is_named(experiment):
     [
         ({"name": "../evil"}, "cannot name a file"),
         ({"name": ""}, "cannot name a file"),
-        ({"seeds": 0}, "seeds: expected a positive int, got 0"),
-        ({"chunk": -5}, "chunk: expected a positive int, got -5"),
-        ({"unroll": True}, "unroll: expected a positive int, got True"),
+        ({"seeds": 0}, "seeds: 0 (it must be at least 1)"),
+        ({"chunk": -5}, "chunk: -5 (it must be at least 1)"),
+        ({"unroll_length": True}, "unroll_length: expected int, got True"),
         ({"arms": ()}, "at least one Arm"),
     ],
 )
@@ -138,8 +140,14 @@ def test_arm_names_are_unique_and_no_key(experiment, toys):
 
 
 def test_steps_round_up_to_whole_chunks(experiment):
-    assert dataclasses.replace(experiment, steps=1601, parallel=16, unroll=10, chunk=5).total_steps == 2400
-    assert dataclasses.replace(experiment, steps=1600, parallel=16, unroll=10, chunk=5).total_steps == 1600
+    assert (
+        dataclasses.replace(experiment, steps=1601, num_envs=16, unroll_length=10, chunk=5).total_steps
+        == 2400
+    )
+    assert (
+        dataclasses.replace(experiment, steps=1600, num_envs=16, unroll_length=10, chunk=5).total_steps
+        == 1600
+    )
 
 
 def test_a_config_from_nowhere_cannot_be_saved(experiment):
@@ -149,7 +157,7 @@ def test_a_config_from_nowhere_cannot_be_saved(experiment):
 
     homeless = dataclasses.replace(experiment, arms=(Arm(name="a", learner=Config()),))
     with pytest.raises(
-        SocialRLError, match=r"arms\.0\.learner: .*is not a learner's Config .*socialrl/learners/"
+        SocialRLError, match=r"arms\.0\.learner: .*<locals>\.Config cannot be saved .*at the top of a file"
     ):
         to_json(homeless)
 
@@ -160,7 +168,8 @@ from socialrl.learners import toy_learner
 from socialrl_envs.worlds import toy_world
 
 experiment = Experiment(
-    name="trial", question="Does it?", world=toy_world.Config(), arms=(Arm(name="toy", learner=toy_learner.Config(lr=1)),)
+    name="trial", question="Does it?", world=toy_world.Config(),
+    arms=(Arm(name="toy", learner=toy_learner.Config(lr=1)),),
 )
 """
 
@@ -185,9 +194,9 @@ def test_loads_a_run_folder(in_tmp, experiment):
         ("x = 1\ny = x.foo\n", "line 2: AttributeError: 'int' object has no attribute 'foo'"),
         ("x = (\n", "SyntaxError"),
         (FILE.replace("toy_world.Config()", "toy_world.Config(size=1)"), "size: 1 (it must be at least 3)"),
-        (FILE.replace("lr=1", "lr=0"), "line 7: ValueError: lr must be positive"),
+        (FILE.replace("lr=1", "lr=0"), "line 8: ValueError: lr must be positive"),
         (FILE.replace("lr=1", "gpi='yes'"), "arms.0.learner.gpi: expected bool, got 'yes'"),
-        (FILE.replace("lr=1", "lrr=1"), "line 7: TypeError"),
+        (FILE.replace("lr=1", "lrr=1"), "line 8: TypeError"),
     ],
 )
 def test_a_broken_file_is_one_line(in_tmp, toys, text, message):
@@ -214,6 +223,53 @@ def test_a_foreign_or_torn_config_json_is_refused_by_name(in_tmp, content):
     (in_tmp / "config.json").write_text(content)
     with pytest.raises(SocialRLError, match=r"config\.json"):
         load_experiment(in_tmp)
+
+
+@pytest.mark.parametrize("bracket", ["[", '{"a": '])
+def test_deeply_nested_brackets_are_refused_in_one_line(in_tmp, bracket):
+    (in_tmp / "config.json").write_text(bracket * 100_000)
+    with pytest.raises(SocialRLError, match=r"config\.json: damaged: .*nested more than 64 deep") as error:
+        load_experiment(in_tmp)
+    assert len(str(error.value)) < 300
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("parallel", "num_envs"),
+        ("unroll", "unroll_length"),
+        ("pool", "num_levels"),
+        ("refresh", "level_refresh"),
+    ],
+)
+def test_an_old_run_is_told_the_new_names_of_its_keys(experiment, old, new):
+    written = to_json(experiment)
+    written[old] = written.pop(new)
+    with pytest.raises(SocialRLError, match=f"the key '{old}' is named '{new}' now .*{old} -> {new}"):
+        from_json(written)
+
+
+@given(st.data())
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_whatever_is_written_in_a_config_is_read_or_refused(experiment, data):
+    """One value, anywhere, is replaced by any JSON value."""
+    written = to_json(experiment)
+    place: object = written
+    while True:
+        keys = list(place) if isinstance(place, dict) else list(range(len(place)))
+        key = data.draw(st.sampled_from(keys))
+        if not isinstance(place[key], dict | list) or not place[key] or data.draw(st.booleans()):
+            break
+        place = place[key]
+    plain = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20)
+    place[key] = data.draw(
+        st.recursive(plain, lambda e: st.lists(e, max_size=3) | st.dictionaries(st.text(), e))
+    )
+    try:
+        again = from_json(written)
+    except SocialRLError:
+        return
+    assert from_json(json.loads(json.dumps(to_json(again)))) == again
 
 
 def test_coerce_keeps_what_fits_exactly():

@@ -19,9 +19,9 @@ FILES = sorted((Path(__file__).parent.parent / "experiments").glob("[!_]*.py"))
 TINY = {
     "seeds": "1",
     "steps": "12",
-    "parallel": "2",
-    "unroll": "3",
-    "pool": "4",
+    "num_envs": "2",
+    "unroll_length": "3",
+    "num_levels": "4",
     "chunk": "1",
     "evaluation_episodes": "2",
     "final_episodes": "2",

@@ -101,7 +101,7 @@ def test_claims_about_arms_that_are_left_out_are_dropped(experiment):
         ("--claims.0.value 3", "--claims.0.value cannot be set here"),
         ("--sees 3", "unknown key --sees (did you mean '--seeds'?)"),
         ("--seeds three", "--seeds: expected int, got 'three'"),
-        ("--seeds 0", "seeds: expected a positive int, got 0"),
+        ("--seeds 0", "seeds: 0 (it must be at least 1)"),
         ("--seeds", "--seeds: no value given"),
         ("--seeds --steps 3", "--seeds: no value given"),
         ("seeds 3", "unexpected argument 'seeds'"),
@@ -118,6 +118,9 @@ def test_claims_about_arms_that_are_left_out_are_dropped(experiment):
         ("--learner.schedule.ende 1", "unknown key --learner.schedule.ende (did you mean 'end'?)"),
         ("--learner.hidden.5 1", "unknown key --learner.hidden.5: no place '5' in a list of 2"),
         ("--arms tox", "--arms: unknown arm 'tox' (did you mean 'toy'?)"),
+        ("--parallel 3", "--parallel is named --num_envs now (parallel -> num_envs"),
+        ("--first_seed -1", "first_seed: -1 (it must be 0 or more)"),
+        pytest.param("--seeds " + "[" * 100_000, "--seeds: expected int, got", id="brackets"),
         ("--arms toy,toy", "two arms are named 'toy'"),
     ],
 )

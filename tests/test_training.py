@@ -33,10 +33,10 @@ EXPERIMENT = Experiment(
     arms=(Arm(name="ppo", learner=TINY),),
     seeds=1,
     steps=24,
-    parallel=2,
-    unroll=4,
-    pool=8,
-    refresh=0.25,
+    num_envs=2,
+    unroll_length=4,
+    num_levels=8,
+    level_refresh=0.25,
     chunk=1,
     evaluate_every=1_000,
     evaluation_episodes=4,
@@ -55,7 +55,7 @@ def trained(refresh, chunks=5):
     """
     world = WORLD.build()
     learner = walker(world.spec)
-    experiment = dataclasses.replace(EXPERIMENT, refresh=refresh)
+    experiment = dataclasses.replace(EXPERIMENT, level_refresh=refresh)
     curriculum = mixed.Config(ramps=(RAMP,)).build(world)
     made = make_trainer(
         experiment, learner, make_rollout(world, learner), evaluation.sources_of(world.spec), curriculum

@@ -8,32 +8,27 @@ import pytest
 
 import socialrl.learners
 import socialrl_envs.worlds
-from socialrl_envs.registry import discover
+from socialrl_envs.registry import clear
 
 LEARNER = '''
 """Learns nothing, quickly."""
 import dataclasses
 from typing import Literal
+from socialrl_envs.options import option
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Schedule:
-    """start: the first value. end: the last one."""
     start: float = 1.0
     end: float = 0.0
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Config:
-    """Options of the toy.
-
-    lr: step size of Adam. memory: kind of memory; "none" has none.
-    schedule: how exploration falls.
-    """
-    lr: float = 1e-3
+    lr: float = option(1e-3, "step size of Adam")
     hidden: tuple[int, ...] = (64, 64)
-    memory: Literal["none", "gru"] = "none"
+    memory: Literal["none", "gru"] = option("none", 'kind of memory; "none" has none')
     clip: float | None = None
     gpi: bool = True
-    schedule: Schedule = Schedule()
+    schedule: Schedule = option(Schedule(), "how exploration falls")
     window: tuple[int, float] = (3, 0.5)
     weights: dict[str, float] = dataclasses.field(default_factory=dict)
     label: str = "toy"
@@ -50,11 +45,12 @@ class Config:
 OTHER = '''
 """Has a key of its own."""
 import dataclasses
+from socialrl_envs.options import option
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Config:
     lr: float = 1e-2
-    depth: int = 2  # layers of the network
+    depth: int = option(2, "layers of the network", low=1)
 
     def build(self, spec):
         pass
@@ -64,11 +60,11 @@ WORLD = '''
 import dataclasses
 import types
 from socialrl_envs.errors import SocialRLError
+from socialrl_envs.options import option
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Config:
-    """size: cells along a side."""
-    size: int = 9
+    size: int = option(9, "cells along a side")
 
     def __post_init__(self):
         if self.size < 3:
@@ -108,10 +104,10 @@ def toys(tmp_path_factory, monkeypatch):
         monkeypatch, socialrl.learners, folder / "learners", {"toy_learner": LEARNER, "toy_other": OTHER}
     )
     worlds = _package(monkeypatch, socialrl_envs.worlds, folder / "worlds", {"toy_world": WORLD})
-    discover.cache_clear()
+    clear()
     yield (*learners, *worlds)
     monkeypatch.undo()
-    discover.cache_clear()
+    clear()
 
 
 @pytest.fixture

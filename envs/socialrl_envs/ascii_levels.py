@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from socialrl_envs.errors import SocialRLError
+from socialrl_envs.safe_json import read_json
 from socialrl_envs.tiles import CHAR_OF_TILE, FLOOR, SEATS, TILE_OF_CHAR
 
 COMPASS = "NESW"
@@ -76,7 +77,7 @@ def _parse_params(lines: list[tuple[int, str]], seats: int) -> tuple[np.ndarray,
             heading = np.array([COMPASS.index(char) for char in value], np.int32)
             continue
         try:
-            array = np.array(json.loads(value))
+            array = np.array(read_json(value, f"level, line {line}"))
         except ValueError as error:
             raise SocialRLError(
                 f"level, line {line}: {name} is not a JSON number or list: {value!r}"

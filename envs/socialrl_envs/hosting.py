@@ -2,9 +2,6 @@
 
 import dataclasses
 from collections.abc import Mapping
-from functools import lru_cache
-from importlib.metadata import entry_points
-from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -18,7 +15,6 @@ from socialrl_envs.struct import pytree
 from socialrl_envs.types import CoPlayer, Level, Outcome, Policy, State, World
 
 Functions = Mapping[str, CoPlayer | Policy]
-POLICY_FILES = "socialrl.policy_files"  # entry points: suffix of a file -> function (path) -> Policy
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -91,21 +87,9 @@ def host(world: World, functions: Functions | None = None) -> Host:
 
 
 def find_policy(name: str) -> CoPlayer | Policy:
-    """What a Seat's `policy` names: a co-player of the registry, or the file of an exported agent."""
-    if Path(name).suffix and not Path(name).suffix.startswith(".py"):
-        return _from_file(str(Path(name).resolve()))
-    return registry.coplayer(name).act
-
-
-@lru_cache(maxsize=32)
-def _from_file(path: str) -> Policy:
-    kind = Path(path).suffix.removeprefix(".")
-    readers = {entry.name: entry for entry in entry_points(group=POLICY_FILES)}
-    if kind not in readers:
-        raise SocialRLError(
-            f"{path}: no reader of policies in .{kind} files", f"known: {', '.join(readers) or 'none'}"
-        )
-    return readers[kind].load()(path)
+    """What a Seat's `policy` names: a co-player, a function of the user's own, or the file of an exported agent."""
+    found = registry.coplayer(name)
+    return found if isinstance(found, Policy) else found.act
 
 
 @pytree

@@ -4,9 +4,9 @@ import dataclasses
 import re
 from collections import Counter
 
-from socialrl_envs.errors import SocialRLError, unknown
+from socialrl_envs.errors import SocialRLError
 from socialrl_envs.options import require
-from socialrl_envs.registry import coplayer_names
+from socialrl_envs.registry import check_coplayer_name, title_of
 from socialrl_envs.types import Seat
 
 COLOUR = re.compile("#[0-9a-fA-F]{6}")
@@ -43,7 +43,7 @@ def make_roster(
             "novices, experts, coplayers: nobody lives in this world", "give at least one seat"
         )
     titled = [("novice", seat) for seat in first] + [("expert", seat) for seat in second]
-    titled += [(_title(seat.policy), seat) for seat in coplayers]
+    titled += [(title_of(seat.policy), seat) for seat in coplayers]
     counts: Counter[str] = Counter()
     agents = []
     for title, seat in titled:
@@ -53,18 +53,9 @@ def make_roster(
     return Roster(tuple(seat for _, seat in titled), tuple(agents))
 
 
-def _title(policy: str) -> str:
-    """A co-player's policy as the head of an agent's name: letters and digits alone."""
-    return re.sub("[^A-Za-z0-9]", "", policy.replace("\\", "/").rpartition("/")[2].partition(".")[0])
-
-
 def _check(title: str, agent: str, seat: Seat) -> None:
-    known = coplayer_names()
-    named = (
-        re.fullmatch("[A-Za-z_0-9]+", seat.policy) is not None
-    )  # else a file or module:function, looked up later
-    if seat.policy != "learner" and named and seat.policy not in known:
-        raise unknown(f"co-player ({title})", seat.policy, known)
+    if seat.policy != "learner":
+        check_coplayer_name(seat.policy, f"co-player ({title})")
     if (title == "novice") != (seat.policy == "learner"):
         raise SocialRLError(
             f"{title}s: a seat with policy {seat.policy!r}", "novices learn, the others are co-players"

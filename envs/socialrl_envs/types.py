@@ -7,7 +7,7 @@ of tiles.
 
 import dataclasses
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol, runtime_checkable
 
 import jax.numpy as jnp
 from jax import Array
@@ -17,6 +17,7 @@ from jaxtyping import Bool, Float32, Int32, Key, PyTree, UInt8
 from socialrl_envs import ascii_levels
 from socialrl_envs.errors import unknown
 from socialrl_envs.options import Options, meanings, option, param
+from socialrl_envs.registry import COPLAYER
 from socialrl_envs.struct import pytree, static
 from socialrl_envs.visibility import Movement as MovementKind
 from socialrl_envs.visibility import ViewSpec
@@ -32,9 +33,9 @@ Overrides = Mapping[str, ArrayLike]  # some fields of a world's Params, by name
 class Seat(Options):
     """A place in a world and who takes it. Plain data, so a config can hold and save it."""
 
-    policy: str = option(
+    policy: Annotated[str, COPLAYER] = option(
         "learner",
-        "learner for a novice, else a co-player: a name (planner, wanderer, ...) or the file of an exported agent",
+        "learner for a novice, else a co-player: its name, file.py:function, module:function, or an agent's file",
     )
     skill: float = option(1.0, "probability that a `noisy` co-player does what it intends", low=0, high=1)
     preferences: tuple[float, ...] | None = option(

@@ -1,4 +1,4 @@
-"""The command line: run, eval, view, play, record, report, list.
+"""The command line: run, eval, view, play, record, report, check, list.
 
 Each command imports what it needs when it is called, so `--help` is instant.
 
@@ -12,19 +12,22 @@ import argparse
 import importlib
 import os
 import sys
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from socialrl.cli.parsing import make_parser
 
 HELP = """\
-Learning from others in gridworlds: train agents that decide at every step whom to imitate, and see every decision.
+Learning from others in gridworlds: train agents that decide at every step whom to imitate.
 
 examples:
   socialrl list                                                what there is
   socialrl run experiments/coin_grid.py                        trains, records, reports
   socialrl eval runs/coin_grid/001                             tests for social learning
   socialrl view runs/coin_grid/001                             shows the decisions
-  socialrl play goal_cycle                                     lets a person in
+  socialrl play goal_cycle                                     take a seat with the keyboard
+  socialrl check my_world.py                                   tests code of your own
   socialrl COMMAND --help                                      more about a command
 """
 
@@ -37,17 +40,21 @@ COMMANDS = {  # as `--help` lists them, each a file of commands/
     "record": "write demonstrations of co-players or trained agents",
     "export": "write a trained agent of a run into one file",
     "report": "write the page of one run or several",
-    "list": "worlds, co-players, learners and experiments",
+    "check": "test a world, co-player, learner, curriculum or protocol of your own",
+    "list": "all that plugs in, and experiments",
 }
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs one command; returns the exit code: 0, 2 for what the user can mend (told in one line), 130 for
-    Ctrl-C.
+    """Runs one command; returns the exit code.
+
+    0: done. 1: a check failed. 2: an error of the user's, told in one line. 130: Ctrl-C.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
-        code = _run(arguments)
+        with warnings.catch_warnings():
+            warnings.showwarning = _warn(warnings.showwarning)
+            code = _run(arguments)
         sys.stdout.flush()
         return code
     except BrokenPipeError:  # the reader, `| head` say, has had enough
@@ -81,10 +88,21 @@ def _run(arguments: list[str]) -> int:
 
         raise unknown("command", name, COMMANDS)
     try:
-        importlib.import_module(f"socialrl.cli.commands.{name}").command(rest)
+        return importlib.import_module(f"socialrl.cli.commands.{name}").command(rest) or 0
     except SystemExit as leave:  # argparse's way to end after --help
         return int(leave.code or 0)
-    return 0
+
+
+def _warn(usual: Callable[..., None]) -> Callable[..., None]:
+    """How warnings are shown: one about a plug-in in one line, any other as usual."""
+
+    def show(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
+        if category.__name__ == "PluginWarning":
+            print(f"socialrl: warning: {' '.join(str(message).split())}", file=sys.stderr)
+        else:
+            usual(message, category, *place, **more)
+
+    return show
 
 
 def _parser() -> argparse.ArgumentParser:

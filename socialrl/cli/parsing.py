@@ -1,14 +1,14 @@
-"""From words to options: parsers that complain in one line, and settings told from a command's own arguments."""
+"""Parsers whose errors are one line, and functions that split settings from a command's own arguments."""
 
 import argparse
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-RUN_VALUES, RUN_FLAGS = ("--out", "--platform"), ("--help", "-h")
+RUN_VALUES, RUN_FLAGS = ("--out", "--platform", "--plugin"), ("--help", "-h", "--accept-changes")
 
 
 class Parser(argparse.ArgumentParser):
-    """Complains in one line."""
+    """A parser whose errors are SocialRLErrors of one line."""
 
     def error(self, message: str) -> NoReturn:
         from socialrl_envs.errors import SocialRLError
@@ -17,6 +17,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def make_parser(prog: str, text: str, **options: Any) -> argparse.ArgumentParser:
+    """A parser whose help is `text`: the paragraph before the options, the rest after them."""
     formatter = argparse.RawDescriptionHelpFormatter
     head, _, tail = text.partition("\n\n")
     return Parser(
@@ -24,7 +25,38 @@ def make_parser(prog: str, text: str, **options: Any) -> argparse.ArgumentParser
     )
 
 
+def add_plugins(parser: argparse.ArgumentParser) -> None:
+    """The options --plugin and --accept-changes, for every command that opens what somebody else may have
+    written.
+    """
+    parser.add_argument(
+        "--plugin",
+        metavar="FILE_OR_MODULE",
+        action="append",
+        default=[],
+        help="allow the code of this file and the modules beside it, or of this module; may be repeated",
+    )
+    parser.add_argument(
+        "--accept-changes",
+        action="store_true",
+        help="use the code of plug-ins although it has changed since the run began",
+    )
+
+
+def use_plugins(options: argparse.Namespace) -> None:
+    """Imports what --plugin allows, and notes --accept-changes, before anything is opened."""
+    if not options.plugin and not options.accept_changes:
+        return
+    from socialrl_envs import plugins
+
+    for given in options.plugin:
+        plugins.allow(given)
+    if options.accept_changes:
+        plugins.accept_changes()
+
+
 def add_platform(parser: argparse.ArgumentParser) -> None:
+    """The option --platform."""
     parser.add_argument(
         "--platform", choices=("cpu", "cuda"), help="where to compute (default: the best there is)"
     )

@@ -1,4 +1,4 @@
-"""Settings as text: those of an experiment or a world, with types, values and meanings."""
+"""Settings as text: those of an experiment or a world, with types, values, ranges and meanings."""
 
 import dataclasses
 import itertools
@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from socialrl.config import Experiment
+    from socialrl.config import Arm, Experiment
+
+Row = tuple[str, str, str]  # the key, its type with value and range, its meaning
 
 
 def describe(experiment: "Experiment") -> str:
@@ -34,42 +36,57 @@ def describe(experiment: "Experiment") -> str:
 
 
 def settings_help(experiment: "Experiment") -> str:
-    """All keys that can be overridden, each with its type, value and meaning, in three columns."""
-    from socialrl.coerce import describe as describe_type
-    from socialrl.coerce import fields_of
-    from socialrl.fielddocs import field_docs
+    """All keys that can be overridden, each with its type, value, range and meaning, in three columns."""
     from socialrl.overrides import keys
 
     rows = []
     for key, holder in keys(experiment).items():
         part, _, name = key.rpartition(".")
-        known = fields_of(type(holder))
         if key == "arms":
-            kind, value = "a list of names", ", ".join(arm.name for arm in experiment.arms)
+            names = ", ".join(arm.name for arm in experiment.arms)
+            rows.append(("--arms", f"a list of names = {names}", _meaning(type(holder), name)))
         else:
-            kind, value = describe_type(known[name]), _values(experiment, part, name)
-        rows.append((f"--{key}", f"{kind} = {value}", field_docs(type(holder)).get(name, "")))
+            values = _values(experiment, part, name)
+            rows.append(_row(f"--{key}", type(holder), name, ", ".join(values), len(values) == 1))
     arms = ", ".join(arm.name for arm in experiment.arms)
     return f"settings of {experiment.name} (arms: {arms}), with type, value and meaning:\n{_columns(rows)}"
 
 
 def world_settings_help(target: str) -> str:
-    """The same of a world by name, or of the world of a run."""
-    from socialrl.coerce import describe as describe_type
-    from socialrl.coerce import fields_of
-    from socialrl.fielddocs import field_docs
+    """The settings of a world by name, or of the world of a run, in three columns."""
     from socialrl.play.cast import world_of
 
     config = world_of(target)
-    docs, kinds = field_docs(type(config)), fields_of(type(config))
-    rows = [
-        (f"--world.{k}", f"{describe_type(kind)} = {_show(getattr(config, k))}", docs[k])
-        for k, kind in kinds.items()
-    ]
+    fields = [field.name for field in dataclasses.fields(config) if field.init]
+    rows = [_row(f"--world.{key}", type(config), key, _show(getattr(config, key))) for key in fields]
     return f"settings of {_name(config)}, with type, value and meaning:\n{_columns(rows)}"
 
 
-def _columns(rows: Sequence[tuple[str, str, str]]) -> str:
+def _row(key: str, cls: type, name: str, value: str, single: bool = True) -> Row:
+    """The key, then "int = 9 (in 5..64; default 7)", then the meaning. single: the arms have one value."""
+    from socialrl.coerce import describe as describe_type
+    from socialrl.coerce import fields_of
+    from socialrl_envs.options import meanings
+
+    field = next(field for field in dataclasses.fields(cls) if field.name == name)
+    meaning = meanings(cls).get(name)
+    kind = describe_type(fields_of(cls)[name])
+    notes = [] if meaning is None or kind.startswith("one of") else [meaning.bound]
+    default = "" if field.default is dataclasses.MISSING else _show(field.default)
+    notes += [f"default {default}"] if single and default and default != value.partition(" (")[0] else []
+    shown = "; ".join(note for note in notes if note)
+    return key, f"{kind} = {value}" + (f" ({shown})" if shown else ""), _meaning(cls, name)
+
+
+def _meaning(cls: type, name: str) -> str:
+    """What the metadata of a field says that it means; "" where it has none."""
+    from socialrl_envs.options import meanings
+
+    meaning = meanings(cls).get(name)
+    return "" if meaning is None else meaning.help
+
+
+def _columns(rows: Sequence[Row]) -> str:
     """Keys, what they hold and what they mean, in three columns."""
     first = max(len(key) for key, _, _ in rows)
     second = min(max(len(value) for _, value, _ in rows), 48)
@@ -82,17 +99,25 @@ def _columns(rows: Sequence[tuple[str, str, str]]) -> str:
     return "\n".join(lines)
 
 
-def _values(experiment: "Experiment", part: str, name: str) -> str:
-    """The key's value, or where the arms differ each arm's."""
+def _values(experiment: "Experiment", part: str, name: str) -> list[str]:
+    """The key's value, or where the arms differ each arm's with its name behind it."""
     if part == "":
-        return _show(getattr(experiment, name))
-    holders = {
-        arm.name: experiment.world_of(arm) if part == "world" else arm.learner for arm in experiment.arms
-    }
-    shown = {arm: _show(getattr(holder, name)) for arm, holder in holders.items() if hasattr(holder, name)}
-    if len(set(shown.values())) == 1 and len(shown) == len(holders):
-        return next(iter(shown.values()))
-    return ", ".join(f"{value} ({arm})" for arm, value in shown.items())
+        return [_show(getattr(experiment, name))]
+    held = {arm.name: _held(experiment, part, arm) for arm in experiment.arms}
+    shown = {arm: _show(getattr(config, name)) for arm, config in held.items() if _has(config, name)}
+    if len(set(shown.values())) == 1 and len(shown) == len(held):
+        return [next(iter(shown.values()))]
+    return [f"{value} ({arm})" for arm, value in shown.items()]
+
+
+def _held(experiment: "Experiment", part: str, arm: "Arm") -> Any:
+    """The world's, curriculum's or learner's Config of an arm; None if there is no curriculum."""
+    parts = {"world": experiment.world_of(arm), "curriculum": experiment.curriculum_of(arm)}
+    return parts.get(part, arm.learner)
+
+
+def _has(config: Any, name: str) -> bool:
+    return config is not None and any(field.name == name for field in dataclasses.fields(config))
 
 
 def _show(value: Any) -> str:
@@ -110,7 +135,13 @@ def _show(value: Any) -> str:
 
 
 def _name(config: Any) -> str:
-    """What a config is called: a Config by its file, anything that has a name by that, else by its class."""
-    if type(config).__name__ == "Config":
-        return type(config).__module__.rpartition(".")[2]
-    return getattr(config, "name", type(config).__name__)
+    """What a config is called: that of a kind by its name, an experiment by its own, anything else by its
+    class.
+    """
+    from socialrl.config import Arm, Experiment
+    from socialrl_envs import plugins
+
+    cls = type(config)
+    if isinstance(config, Experiment | Arm):
+        return config.name
+    return plugins.stem(cls).rpartition(".")[2] if cls.__qualname__ == "Config" else cls.__qualname__

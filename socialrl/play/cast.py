@@ -130,7 +130,7 @@ def _of_file(path: Path, world: str | None, settings: Sequence[str], level: Path
 
 def world_of(target: str) -> Any:
     """The Config of a world by name, or of the world of an experiment that was run in a folder."""
-    if target in WORLD.names():
+    if WORLD.knows(target):
         return WORLD.config(target)()
     if Path(target).is_dir():
         return load_experiment(target).world

@@ -41,11 +41,7 @@ def record(
     Raises SocialRLError that names what is unknown, does not fit or is too large.
     """
     _check_place(out)
-    who = (
-        cast(target, None, settings, level)
-        if target in WORLD.names()
-        else _agent(target, arm, settings, level)
-    )
+    who = cast(target, None, settings, level) if WORLD.knows(target) else _agent(target, arm, settings, level)
     if arm and who.agent is None:
         raise SocialRLError(f"--arm {arm}: {target} is a world", "name a run folder, e.g. runs/coin_grid/001")
     if episodes < 1:

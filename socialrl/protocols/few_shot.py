@@ -125,7 +125,7 @@ def method_names(learner: Learner) -> tuple[str, ...]:
 
 def methods(study: Study, rollout: Rollout, relabelled: int) -> Iterator[Method]:
     """The methods that the learner allows. relabelled: episodes that `w given` learns from first."""
-    learner, unroll = study.learner, study.experiment.unroll
+    learner, unroll = study.learner, study.experiment.unroll_length
     if learner.adapt is not None:
         learn, prepare = adapting(study, rollout, relabelled)
         yield Method("w re-learnt", study.states, learn)
@@ -173,14 +173,14 @@ def playing(study: Study, rollout: Rollout) -> Play:
 
 def training(study: Study, rollout: Rollout) -> Learn:
     """Ordinary training in one world, episode after episode, with an update after each unroll."""
-    learner, length = study.learner, study.experiment.unroll
+    learner, length = study.learner, study.experiment.unroll_length
     unrolls = -(-study.world.spec.horizon // length)
 
     def learn(
         state: LearnerState, key: Key[Array, ""], overrides: Overrides, episodes: Int32[Array, ""]
     ) -> LearnerState:
         levels_key, begin_key, key = jax.random.split(key, 3)
-        levels = rollout.pool(levels_key, study.experiment.pool, overrides)
+        levels = rollout.pool(levels_key, study.experiment.num_levels, overrides)
 
         def update(number: Int32[Array, ""], carried: LearnerState) -> LearnerState:
             state, carry = carried

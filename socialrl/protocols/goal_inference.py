@@ -76,7 +76,7 @@ class Config(Options):
         if not self.count(study):
             return
         seeds, learner = study.seeds, study.learner
-        init = seeds.map(lambda key: learner.init(key, study.experiment.unroll, 1), 1)
+        init = seeds.map(lambda key: learner.init(key, study.experiment.unroll_length, 1), 1)
         fresh = init(study.keys(FRESH))
         with_params = seeds.map(lambda state, fresh: dataclasses.replace(fresh, params=state.params), 2)
         methods = {"pre-trained": with_params(study.states, fresh), "untrained": fresh}

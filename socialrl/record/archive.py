@@ -21,7 +21,7 @@ import numpy as np
 from jaxtyping import Shaped
 
 from socialrl.record.atomic import open_atomic
-from socialrl.record.safe_json import Json, read_json
+from socialrl_envs.safe_json import Json, read_json
 from socialrl_envs.errors import SocialRLError
 
 MAX_BYTES = 2**30  # of all arrays together, uncompressed

@@ -20,7 +20,7 @@ import orbax.checkpoint as ocp
 from jaxtyping import PyTree, Shaped
 
 from socialrl.record.atomic import write_text
-from socialrl.record.safe_json import read_json
+from socialrl_envs.safe_json import read_json
 from socialrl_envs.errors import SocialRLError
 
 FORMAT, VERSION = "socialrl-checkpoint", 1

@@ -1,5 +1,4 @@
-"""The folder of a run: `runs/<experiment>/<NNN>`, its config, who writes in it now, and where each record
-lies.
+"""The folder of a run, `runs/<experiment>/<NNN>`: its config, its lock, and where each record lies.
 
 Nothing in here deletes or overwrites what it did not write: a folder that is in use, foreign, or of another
 config is refused.
@@ -13,9 +12,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from socialrl.coerce import PLUGIN
 from socialrl.config import RUN_FORMAT, RUN_VERSION, read_run_config
 from socialrl.record import lock
 from socialrl.record.atomic import write_text
+from socialrl_envs import plugins
 from socialrl_envs.errors import SocialRLError
 
 
@@ -103,23 +104,41 @@ def create(
 
 
 def resume(path: Path | str, experiment: dict[str, Any] | None = None) -> RunFolder:
-    """An existing run folder, locked, to go on in. Raises SocialRLError if it is in use, foreign, or of
-    another config.
+    """An existing run folder, locked, to go on in.
 
-    experiment: what the run must be of, as `config.to_json(...)`; None takes the folder's word.
+    experiment: what the run must be of, as `config.to_json(...)`; None does not compare. Where the code of
+    its plug-ins has changed and that is accepted, config.json takes the new sources. Raises SocialRLError if
+    the folder is in use, foreign, of another config, or of code that has changed.
     """
     path = Path(path)
     config = read_config(path)
-    if experiment is not None and (
-        difference := first_difference(config["experiment"], _as_json(experiment))
-    ):
-        key, there, here = difference
+    there, here = config["experiment"], None if experiment is None else _as_json(experiment)
+    if here is not None and (difference := first_difference(_without(there), _without(here))):
+        key, old, new = difference
         raise SocialRLError(
-            f"{path}: run of another config: {key} is {there} there, {here} here",
+            f"{path}: run of another config: {key} is {old} there, {new} here",
             "resume with its settings, or start a new run",
         )
+    changed = None if here is None else first_difference(there, here)
+    if changed is not None and not plugins.changes_accepted():
+        raise SocialRLError(
+            f"{path}: the code of {changed[0].partition(f'.{PLUGIN}')[0]} has changed since the run began",
+            "use it as it is now: --accept-changes",
+        )
     lock.take(path)
+    if changed is not None:
+        config["experiment"] = here
+        write_text(path / "config.json", json.dumps(config, indent=2, allow_nan=False) + "\n")
     return RunFolder(path, config)
+
+
+def _without(value: Any) -> Any:
+    """The JSON values without the sources of plug-ins."""
+    if isinstance(value, list):
+        return [_without(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _without(item) for key, item in value.items() if key != PLUGIN}
+    return value
 
 
 def latest(base: Path | str, name: str) -> Path:
@@ -134,7 +153,10 @@ def latest(base: Path | str, name: str) -> Path:
 
 
 def read_config(path: Path | str) -> dict[str, Any]:
-    """A run folder's config.json. Raises SocialRLError naming the file if it is missing, damaged or foreign."""
+    """A run folder's config.json.
+
+    Raises SocialRLError naming the file if it is missing, damaged or foreign.
+    """
     file = Path(path) / "config.json"
     if not file.is_file():
         raise SocialRLError(f"{path}: not a run folder", "it has no config.json")

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from socialrl.record.atomic import write_text
-from socialrl.record.safe_json import Json, read_json
+from socialrl_envs.safe_json import Json, read_json
 from socialrl_envs.errors import SocialRLError
 
 

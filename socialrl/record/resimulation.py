@@ -12,15 +12,16 @@ import json
 import zlib
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any
+from typing import Annotated, Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Shaped, UInt32
 
-import socialrl_envs
+from socialrl.coerce import coerce
 from socialrl.record.replay import Replay
+from socialrl.registry import WORLD
 from socialrl_envs.errors import SocialRLError
 from socialrl_envs.types import State, World
 
@@ -86,12 +87,7 @@ def _world(config: str) -> tuple[World, Callable[..., State], State]:
     """A world from its config as JSON, its steps compiled, and the shapes and dtypes that its states consist
     of.
     """
-    options = _tuples(json.loads(config))
-    name = options.pop("name")
-    for group in ("novices", "experts", "coplayers"):
-        if isinstance(options.get(group), tuple):
-            options[group] = tuple(socialrl_envs.Seat(**seat) for seat in options[group])
-    world = socialrl_envs.make(name, **options)
+    world = coerce(Annotated[Any, WORLD], json.loads(config), "world").build()
 
     def run(state: State, actions: jax.Array, keys: jax.Array) -> State:
         def body(state: State, now: tuple[jax.Array, jax.Array]) -> tuple[State, State]:
@@ -128,10 +124,3 @@ def _episode(built: Any, replay: Replay, episode: int) -> UInt32[np.ndarray, " s
         parts.append(checksums(host))
         state = jax.tree.map(lambda leaf: leaf[-1], states)
     return np.concatenate(parts)
-
-
-def _tuples(value: Any) -> Any:
-    """JSON's lists as tuples, throughout."""
-    if isinstance(value, list):
-        return tuple(_tuples(item) for item in value)
-    return {key: _tuples(item) for key, item in value.items()} if isinstance(value, dict) else value

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Bool, Shaped
 
 from socialrl.record.archive import Kind, Layout
-from socialrl.record.safe_json import Json
+from socialrl_envs.safe_json import Json
 from socialrl_envs.errors import SocialRLError, nearest
 from socialrl_envs.sprites import Real
 

@@ -12,7 +12,7 @@ from jaxtyping import Float, Int
 
 from socialrl.config import read_run_config
 from socialrl.record import labels
-from socialrl.record.safe_json import read_json
+from socialrl_envs.safe_json import read_json
 from socialrl_envs.errors import SocialRLError
 
 JsonObject = dict[str, Any]

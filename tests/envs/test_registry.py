@@ -1,7 +1,9 @@
 """Worlds and co-players by file stem; a new file is all that a new world needs."""
 
 import importlib
+import importlib.metadata
 import sys
+import types
 
 import jax
 import pytest
@@ -9,8 +11,8 @@ import pytest
 import socialrl_envs
 import socialrl_envs.coplayers
 import socialrl_envs.worlds
-from socialrl_envs import SocialRLError, registry
-from socialrl_envs.conformance import check_world
+from socialrl_envs import SocialRLError, plugins, registry
+from socialrl_envs.conformance import check_coplayer, check_world
 
 
 def test_names_are_those_of_the_files():
@@ -87,9 +89,9 @@ def new_files(tmp_path, monkeypatch):
         (folder / f"{name}.py").write_text(text)
         (folder / "_helper.py").write_text("")
         monkeypatch.setattr(package, "__path__", [*package.__path__, str(folder)])
-    registry.discover.cache_clear()
+    registry.clear()
     yield
-    registry.discover.cache_clear()
+    registry.clear()
     for name in ("worlds.double_coins", "coplayers.statue", "double_coins_v0"):
         sys.modules.pop(f"socialrl_envs.{name}", None)
 
@@ -112,3 +114,64 @@ def test_a_new_file_needs_no_other_edit():
     assert (env.world_state.seats.position[1] == before).all()
     assert "double_coins_v0" in dir(socialrl_envs)
     assert jax.device_get(env.world_state.level.params.preferences)[0, 0] == 2
+
+
+class Distribution:
+    name, version = "strange", "2.0"
+
+
+@pytest.fixture
+def declared(monkeypatch):
+    """Entry points: the world `money_grid`, the co-players `sleeper` (a module) and `dozer` (a function)."""
+    points = {
+        "socialrl.worlds": [("money_grid", "socialrl_envs.worlds.coin_grid:Config")],
+        "socialrl.coplayers": [
+            ("sleeper", "socialrl_envs.coplayers.wanderer"),
+            ("dozer", "socialrl_envs.coplayers.wanderer:act"),
+        ],
+    }
+    monkeypatch.setattr(
+        importlib.metadata,
+        "entry_points",
+        lambda group: [
+            types.SimpleNamespace(name=name, value=value, dist=Distribution)
+            for name, value in points.get(group, [])
+        ],
+    )
+    registry.clear()
+    yield
+    registry.clear()
+    sys.modules.pop("socialrl_envs.money_grid_v0", None)
+
+
+@pytest.mark.usefixtures("declared")
+def test_worlds_and_coplayers_of_a_package_are_used_like_built_in_ones():
+    assert "money_grid" in socialrl_envs.names()
+    assert socialrl_envs.make("money_grid", size=7).config.size == 7
+    with pytest.raises(
+        SocialRLError, match=r"money_grid: unknown option 'colour' \(did you mean 'colours'\?\)"
+    ):
+        socialrl_envs.make("money_grid", colour=2)
+    seats = tuple(socialrl_envs.Seat(policy=name) for name in ("sleeper", "dozer"))
+    module = importlib.import_module("socialrl_envs.money_grid_v0")
+    env = module.parallel_env(coplayers=seats)
+    assert (module.__doc__ or "").startswith("money_grid for PettingZoo")
+    assert env.possible_agents == ["novice_0"]
+    assert env.world.spec.agents[-2:] == ("sleeper_0", "dozer_0")
+    env.reset(seed=0)
+    env.step({"novice_0": 0})
+
+
+def test_a_coplayer_of_a_file_is_a_seat(tmp_path):
+    (tmp_path / "guards.py").write_text(COPLAYER)
+    seat = socialrl_envs.Seat(policy="guards.py:act")
+    with pytest.raises(SocialRLError, match=r"'guards\.py:act' is not built in; its code was not allowed"):
+        socialrl_envs.make("coin_grid", coplayers=(seat,))
+    plugins.allow(tmp_path / "guards.py")
+    world = socialrl_envs.make("coin_grid", coplayers=(seat, socialrl_envs.Seat(policy="guards:act")))
+    assert world.spec.agents[-2:] == ("act_0", "act_1")
+    check_coplayer("guards:act", world, steps=4)
+    with pytest.raises(
+        SocialRLError, match=r"'guards:atc': guards has no 'atc' \(did you mean 'guards:act'\?\)"
+    ):
+        socialrl_envs.make("coin_grid", coplayers=(socialrl_envs.Seat(policy="guards:atc"),))

@@ -26,9 +26,9 @@ EXPERIMENT = Experiment(
         Arm(name="psiphi", learner=psiphi.Config(**COMMON, cumulants=2)),
         Arm(name="dqn", learner=dqn.Config(**COMMON)),
     ),
-    parallel=8,
-    unroll=10,
-    pool=64,
+    num_envs=8,
+    unroll_length=10,
+    num_levels=64,
     chunk=10,
 )
 

@@ -28,8 +28,8 @@ def study(learner, chunks):
         world=WORLD,
         arms=(Arm(name="arm", learner=learner),),
         seeds=2,
-        parallel=8,
-        unroll=10,
+        num_envs=8,
+        unroll_length=10,
         chunk=20,
     )
     made, seeds = assemble(experiment, experiment.arms[0]), Seeds(2)

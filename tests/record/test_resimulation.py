@@ -45,7 +45,13 @@ def test_other_rules_are_found_out(replay):
     """A config under which seats are in one another's way, or that no longer exists, or a state with other
     fields.
     """
-    for world in (replay.world | {"gone": 1}, replay.world | {"name": "nowhere"}, replay.world | {"size": 9}):
+    mine = {"name": "mine:Maze", "plugin": {"file": "mine.py", "sha256": "0"}}  # whose code may not be run
+    for world in (
+        replay.world | mine,
+        replay.world | {"gone": 1},
+        replay.world | {"name": "nowhere"},
+        replay.world | {"size": 9},
+    ):
         verdict = resimulate(dataclasses.replace(replay, world=world))
         assert verdict.same is False
         assert "shown as recorded" in verdict.text

@@ -4,7 +4,7 @@ import dataclasses
 from pathlib import Path
 
 from socialrl.cli.machine import choose_platform, find_device
-from socialrl.cli.parsing import add_platform, make_parser
+from socialrl.cli.parsing import add_platform, add_plugins, make_parser, use_plugins
 
 HELP = """\
 Measures the trained arms of a run by an evaluation protocol: social learning (the default), or another one.
@@ -23,6 +23,7 @@ examples:
   socialrl eval runs/goal_cycle/001 --out numbers.json          where the numbers of `social` are written
   socialrl eval runs/goal_cycle/001 --protocol memory           does the carry hold the hidden order?
   socialrl eval runs/coin_grid/001 --protocol few_shot          how fast are new tasks learnt?
+  socialrl eval runs/mine/001 --plugin mine.py                  allows the code that the run's world comes from
 
 settings:
   They are those of the protocol as the experiment lists it in `protocols` (then `socialrl run` measures it at
@@ -42,9 +43,11 @@ def command(arguments: list[str]) -> None:
     parser.add_argument(
         "--out", metavar="FILE", help="where to write the numbers (default: evaluation.json in RUN)"
     )
+    add_plugins(parser)
     add_platform(parser)
     options = parser.parse_args(arguments)
     choose_platform(options.platform)
+    use_plugins(options)
     from socialrl.coerce import construct
     from socialrl.config import load_experiment
     from socialrl.studies import evaluate, protocol_of

@@ -1,46 +1,36 @@
-"""`socialrl list`: worlds, co-players, learners and experiments."""
+"""`socialrl list`: all that plugs in, with its origin, and the experiments of this folder."""
 
-import importlib.util
 from pathlib import Path
 
 from socialrl.cli.parsing import make_parser
 
+HELP = """\
+Lists worlds, co-players, learners, curricula, protocols, report sections, panels and experiments.
+
+What an installed package brings is shown with the package and its version; nothing of it is imported.
+"""
+
 
 def command(arguments: list[str]) -> None:
-    make_parser("socialrl list", "Lists worlds, co-players, learners and experiments.\n\n").parse_args(
-        arguments
-    )
-    from socialrl.registry import LEARNER
-    from socialrl_envs.registry import discover
+    make_parser("socialrl list", HELP).parse_args(arguments)
+    from socialrl.registry import KINDS
+    from socialrl_envs.registry import headline
 
-    groups = {
-        "worlds": discover("socialrl_envs.worlds"),
-        "co-players": discover("socialrl_envs.coplayers"),
-        "learners": LEARNER.modules(),
-    }
-    found = {
-        title: {name: _source_of(module) for name, module in group.items()} for title, group in groups.items()
-    }
-    found["experiments"] = {str(file): file for file in sorted(Path("experiments").glob("[!_]*.py"))}
-    for title, group in found.items():
-        print(title)
-        for name, file in sorted(group.items()):
-            print(f"  {name:<28} {_headline(file)}".rstrip())
-        if not group:
-            print("  none" if title != "experiments" else "  none in ./experiments")
+    for kind in KINDS:
+        rows = [
+            (entry.name, entry.package and f"[{entry.origin}] ", kind.headline(entry))
+            for entry in kind.entries()
+        ]
+        _group("curricula" if kind.word == "curriculum" else f"{kind.word}s", rows, "none")
+        for name in sorted({name for name, _, _ in rows if [row[0] for row in rows].count(name) > 1}):
+            print(f"  {name} exists twice: uninstall or rename one of them")
+    files = sorted(Path("experiments").glob("[!_]*.py"))
+    _group("experiments", [(str(file), "", headline(file)) for file in files], "none in ./experiments")
 
 
-def _source_of(module: str) -> Path | None:
-    spec = importlib.util.find_spec(module)
-    return Path(spec.origin) if spec and spec.origin else None
-
-
-def _headline(file: Path | None) -> str:
-    """The first line of a file's docstring; the file is read, not run."""
-    import ast
-
-    try:
-        text = ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) if file else None
-    except (OSError, SyntaxError, ValueError):
-        return "(cannot be read)"
-    return (text or "").partition("\n")[0]
+def _group(title: str, rows: list[tuple[str, str, str]], none: str) -> None:
+    print(title)
+    for name, origin, text in rows:
+        print(f"  {name:<28} {origin}{text}".rstrip())
+    if not rows:
+        print(f"  {none}")

@@ -4,16 +4,17 @@ import importlib
 from pathlib import Path
 
 from socialrl.cli.machine import with_extra
-from socialrl.cli.parsing import make_parser, split_world_settings
+from socialrl.cli.parsing import add_plugins, make_parser, split_world_settings, use_plugins
 from socialrl.cli.settings import world_settings_help
 
 HELP = """\
-A person takes a seat of a world, with the keyboard, beside scripted co-players or a trained agent.
+A person takes a seat of a world with the keyboard, beside scripted co-players or a trained agent.
 
-The window shows what the seat sees, with hidden orders for co-players, who know them; f shows everything, h the keys and the
-rules. Each key is a step, or with --fps time passes by itself. Novices' seats stay empty unless a person or, by --with, an
-agent that was trained takes them: it can be watched while it learns from you. Files are written when the window closes: a
-replay opens in `socialrl view`, learners train from demonstrations, which hold no rewards (docs/demonstrations.md).
+The window shows what the seat observes, with hidden orders for co-players, who know them; f shows the whole
+world, h the keys and rules. Each key is a step; with --fps time passes by itself. Novices' seats stay empty
+unless the person or, by --with, a trained agent takes them. Files are written when the window closes: a
+replay opens in `socialrl view`, and learners train from demonstrations, which hold no rewards
+(docs/demonstrations.md).
 
 examples:
   socialrl play goal_cycle                                     find the hidden order that the experts know
@@ -21,6 +22,7 @@ examples:
   socialrl play coin_grid --demonstrations mine.npz --record mine-replay.npz
   socialrl play coin_grid --world.size 7 --world.experts 3 --fps 4
   socialrl play coin_grid --level my_level.txt --seed 3
+  socialrl play mine:MyWorld --plugin mine.py                  a world of your own
   socialrl play goal_cycle --help                              every setting of this world, with its meaning
 """
 
@@ -52,7 +54,9 @@ def command(arguments: list[str]) -> None:
     )
     parser.add_argument("--record", metavar="FILE", type=Path, help="write a replay, .npz")
     parser.add_argument("--demonstrations", metavar="FILE", type=Path, help="write your demonstrations, .npz")
+    add_plugins(parser)
     options, settings = split_world_settings(parser, arguments)
+    use_plugins(options)
     if options.help and not options.world:
         print(parser.format_help(), end="")
     elif options.help:

@@ -4,22 +4,24 @@ import importlib
 from pathlib import Path
 
 from socialrl.cli.machine import choose_platform, find_device
-from socialrl.cli.parsing import add_platform, make_parser, split_world_settings
+from socialrl.cli.parsing import add_platform, add_plugins, make_parser, split_world_settings, use_plugins
 from socialrl.cli.settings import world_settings_help
 
 HELP = """\
-Writes demonstrations: what scripted co-players or trained agents see and do in whole episodes, without rewards.
+Writes demonstrations: what scripted co-players or trained agents observe and do in whole episodes, without
+rewards.
 
-A file holds the arrays obs, action, next_obs, discount, last, present, with axes steps, episodes, seats, and opens with numpy
-alone; docs/demonstrations.md describes it. In a world by name its co-players act and the novices are away; in a run folder's
-world the trained agent acts greedily in the novices' seats. A person's are written by `socialrl play --demonstrations`.
+A file holds the arrays obs, action, next_obs, discount, last, present, with axes steps, episodes, seats,
+and opens with numpy alone; docs/demonstrations.md describes it. In a world by name the co-players act and
+the novices are absent; in a run folder's world the trained agent acts greedily in the novices' seats. Those
+of a person are written by `socialrl play --demonstrations`.
 
 examples:
   socialrl record goal_cycle --out demos.npz --episodes 64
   socialrl record goal_cycle --out demos.npz --world.size 9 --seats expert_0 --seed 3
   socialrl record coin_grid --out noisy.npz --world.experts '[{"policy": "noisy", "skill": 0.5}]'
   socialrl record runs/coin_grid/001 --arm psiphi --out psiphi.npz
-  socialrl record runs/coin_grid/001:psiphi:2 --out psiphi.npz --seats novice,expert     seed 2 of the run, and its company
+  socialrl record runs/coin_grid/001:psiphi:2 --out psiphi.npz --seats novice,expert
   socialrl record goal_cycle --help                            every setting of this world, with its meaning
 """
 
@@ -43,8 +45,11 @@ def command(arguments: list[str]) -> None:
     parser.add_argument(
         "--level", metavar="FILE", type=Path, help="a drawn level, on which every episode begins"
     )
+    add_plugins(parser)
     add_platform(parser)
     options, settings = split_world_settings(parser, arguments)
+    choose_platform(options.platform)
+    use_plugins(options)
     if options.help and not options.target:
         print(parser.format_help(), end="")
         return
@@ -54,7 +59,6 @@ def command(arguments: list[str]) -> None:
         return
     if not options.target or not options.out:
         parser.error("record needs a WORLD or a RUN, and --out FILE")
-    choose_platform(options.platform)
     find_device(options.platform)
     importlib.import_module("socialrl.play").record(
         options.target,

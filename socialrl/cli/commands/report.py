@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from socialrl.cli.machine import with_extra
-from socialrl.cli.parsing import make_parser
+from socialrl.cli.parsing import add_plugins, make_parser, use_plugins
 
 HELP = """\
 Writes one self-contained page of a run, or of several side by side.
@@ -20,7 +20,9 @@ def command(arguments: list[str]) -> None:
     parser.add_argument(
         "--out", metavar="FILE", help="where to write the page (default: report.html in the first RUN)"
     )
+    add_plugins(parser)
     options = parser.parse_args(arguments)
+    use_plugins(options)
     out = Path(options.out) if options.out else None
     report, runs = with_extra("report", "socialrl.report"), [Path(run) for run in options.runs]
     page = report.write_report(runs, out)

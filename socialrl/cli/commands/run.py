@@ -6,7 +6,7 @@ import shlex
 from typing import TYPE_CHECKING
 
 from socialrl.cli.machine import choose_platform, find_device
-from socialrl.cli.parsing import add_platform, make_parser, split_run_settings
+from socialrl.cli.parsing import add_platform, add_plugins, make_parser, split_run_settings, use_plugins
 from socialrl.cli.settings import describe, settings_help
 
 if TYPE_CHECKING:
@@ -14,20 +14,21 @@ if TYPE_CHECKING:
     from socialrl.record.folder import RunFolder
 
 HELP = """\
-Trains every arm of an experiment and records it in a run folder, runs/<experiment>/<number>: config.json, metrics.jsonl,
-checkpoints, replays of episodes with every step's decision, report.html.
+Trains every arm of an experiment and records it in a run folder, runs/<experiment>/<number>: config.json,
+metrics.jsonl, checkpoints, replays of episodes with every step's decision, report.html.
 
 examples:
   socialrl run experiments/coin_grid.py
-  socialrl run experiments/coin_grid.py --help                 every setting of this experiment, with its meaning
+  socialrl run experiments/coin_grid.py --help                 every setting of it, with its meaning
   socialrl run experiments/coin_grid.py --seeds 3 --arms psiphi,dqn
   socialrl run experiments/coin_grid.py --world.size 7 --learner.lr 3e-4 --psiphi.learner.follow never
-  socialrl run experiments/coin_grid.py --resume               goes on with the latest run of it
-  socialrl run --resume runs/coin_grid/003                     goes on with that one
+  socialrl run experiments/coin_grid.py --resume               goes on with its latest run
+  socialrl run --resume runs/coin_grid/003                     goes on with that run
+  socialrl run --resume runs/mine/001 --plugin mine.py         allows the code that the run comes from
 
 settings:
-  --KEY VALUE sets any key of the experiment: `world.*` its world, `learner.*` every arm whose learner has the key,
-  `<arm>.learner.*` and `<arm>.world.*` one arm alone. Lists are written 64,64, nothing is `none`.
+  --KEY VALUE sets any key of the experiment: `world.*` its world, `learner.*` every arm whose learner has the
+  key, `<arm>.learner.*` and `<arm>.world.*` one arm. Lists are written 64,64, nothing is `none`.
 """
 
 
@@ -45,6 +46,7 @@ def command(arguments: list[str]) -> None:
     if not source:
         parser.error("run needs an EXPERIMENT")
     choose_platform(options.platform)
+    use_plugins(options)
     from socialrl.config import load_experiment
     from socialrl.overrides import apply
 
@@ -83,12 +85,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--resume", metavar="DIR", nargs="?", const="", help="go on with a run (default: the latest)"
     )
+    add_plugins(parser)
     add_platform(parser)
     return parser
 
 
 def _check_builds(experiment: "Experiment") -> None:
-    """Builds every arm's world and learner once, so that an impossible one is told before a folder is made."""
+    """Builds every arm's world and learner once: an impossible one raises before a folder is made."""
     from socialrl.coerce import construct
 
     for arm in experiment.arms:

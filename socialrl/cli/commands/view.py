@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from socialrl.cli.machine import with_extra
-from socialrl.cli.parsing import make_parser
+from socialrl.cli.parsing import add_plugins, make_parser, use_plugins
 
 HELP = """\
 Opens replays in a window: the world, whom the novice follows now, and a timeline of all its decisions.
@@ -17,7 +17,8 @@ examples:
   socialrl view runs/coin_grid/001 --export out.mp4            needs the extra `mp4`
   socialrl view runs/coin_grid/001 --export frames             a folder of pictures, one per step
 
-keys: h shows them all; c compares with the next replay, r and x jump to rewards and penalties, d changes the panel.
+keys: h shows them all; c compares with the next replay, r and x jump to rewards and penalties, d changes
+the panel.
 """
 
 
@@ -35,7 +36,9 @@ def command(arguments: list[str]) -> None:
         "--size", type=_size, metavar="WxH", help="size of what is exported, in pixels (default: 1280x800)"
     )
     parser.add_argument("--fps", type=int, help="steps per second of an exported .gif or .mp4 (default: 8)")
+    add_plugins(parser)
     options = parser.parse_args(arguments)
+    use_plugins(options)
     wanted = {key: getattr(options, key) for key in ("episode", "step", "size", "fps")}
     chosen = {key: value for key, value in wanted.items() if value is not None}
     from socialrl_envs.errors import SocialRLError

@@ -1,19 +1,15 @@
 """The panels of the viewer, one file each with a `PANEL`, found by file: a new file needs no other edit."""
 
-import importlib
-import pkgutil
 from functools import cache
 
+from socialrl.registry import PANEL
 from socialrl.viewer.panel import Panel, Slot
 
 
 @cache
 def found() -> tuple[tuple[str, Panel], ...]:
-    """(name, panel) of every panel there is."""
-    stems = sorted(
-        module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_")
-    )
-    return tuple((stem, importlib.import_module(f"{__name__}.{stem}").PANEL) for stem in stems)
+    """(name, panel) of every panel there is, built in and of plug-ins."""
+    return tuple(PANEL.items(Panel))
 
 
 def panels(slot: Slot) -> tuple[Panel, ...]:

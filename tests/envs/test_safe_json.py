@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from socialrl.record.safe_json import MAX_DEPTH, depth, read_json
+from socialrl_envs.safe_json import MAX_DEPTH, depth, read_json
 from socialrl_envs.errors import SocialRLError
 
 VALUES = st.recursive(

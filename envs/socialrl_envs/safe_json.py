@@ -22,16 +22,15 @@ def read_json(text: str | bytes, where: str) -> Json:
     more than 64 deep.
     """
     try:
-        if isinstance(text, bytes):
-            text = text.decode("utf-8")
-        if depth(text) > MAX_DEPTH:
-            raise SocialRLError(
-                f"{where}: lists or objects are nested more than {MAX_DEPTH} deep in this JSON"
-            )
-        return json.loads(text)
+        whole = text.decode("utf-8") if isinstance(text, bytes) else text
+        deep = depth(whole) > MAX_DEPTH
+        value = None if deep else json.loads(whole)
     except (ValueError, RecursionError) as error:
         cause = str(error).partition("\n")[0][:200]
         raise SocialRLError(f"{where}: not readable as JSON ({cause})") from error
+    if deep:
+        raise SocialRLError(f"{where}: lists or objects are nested more than {MAX_DEPTH} deep in this JSON")
+    return value
 
 
 def depth(text: str) -> int:
