@@ -57,9 +57,10 @@ class GridWorld:
             tile_channels=tuple(task.channels.values()),
             targets=task.targets if tables and roster.coplayers else (),
         )
-        self.params = task.params(**_params(config, roster, task))
         shown = task.shown()
-        self._shown = None if shown is None else jnp.asarray(shown)
+        with jax.ensure_compile_time_eval():  # a world may be made while something is traced
+            self.params = task.params(**_params(config, roster, task))
+            self._shown = None if shown is None else jnp.asarray(shown)
 
     def solid(self, tiles: UInt8[Array, "H W"]) -> Bool[Array, "H W"]:
         """Where nobody can walk."""
@@ -182,7 +183,7 @@ class GridWorld:
 
 
 def _params(config: Any, roster: Roster, task: Task) -> dict[str, Any]:
-    """The world's parameters by name, float32 arrays on the host."""
+    """The world's parameters by name, float32 arrays."""
     schedules = [
         presence.parse(f"{a}.presence", s.presence) for a, s in zip(roster.agents, roster.seats, strict=True)
     ]
@@ -192,7 +193,7 @@ def _params(config: Any, roster: Roster, task: Task) -> dict[str, Any]:
         "presence": schedules,
         "skill": [seat.skill for seat in roster.seats],
     }
-    return {name: np.asarray(value, np.float32) for name, value in (common | task.default_params()).items()}
+    return {name: jnp.asarray(value, jnp.float32) for name, value in (common | task.default_params()).items()}
 
 
 def update_prestige(

@@ -279,6 +279,7 @@ class World(Protocol):
         ...
 
 
+@runtime_checkable
 class CoPlayer(Protocol):
     """A scripted policy: state -> action of one seat, without memory."""
 

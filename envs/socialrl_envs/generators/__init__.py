@@ -6,7 +6,7 @@ river.py     a river with a bridge (flooded_road)
 mutation.py  one random edit of a level
 """
 
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from jax import Array
 from jaxtyping import Int32, Key, UInt8
@@ -22,6 +22,7 @@ class Drawn(NamedTuple):
     heading: Int32[Array, " N"]
 
 
+@runtime_checkable
 class Generator(Protocol):
     """Draws levels of one world."""
 

@@ -2,7 +2,7 @@
 each.
 """
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from jax import Array
 from jaxtyping import Bool, Int32, Key
@@ -24,6 +24,7 @@ class Moves:
     order: Int32[Array, " N"]
 
 
+@runtime_checkable
 class Movement(Protocol):
     """The actions of a world and what they do to the seats."""
 

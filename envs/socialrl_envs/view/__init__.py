@@ -1,6 +1,6 @@
 """What seats see of a state, one file each: egocentric (occluded, for seats that turn), centred, whole grid."""
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from jax import Array
 from jaxtyping import Bool, PyTree, UInt8
@@ -9,6 +9,7 @@ from socialrl_envs.types import State
 from socialrl_envs.visibility import ViewSpec
 
 
+@runtime_checkable
 class View(Protocol):
     """Views of all seats, uint8 (N, V, V, C)."""
 
