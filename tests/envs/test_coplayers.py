@@ -103,7 +103,7 @@ def test_the_skill_and_preferences_of_the_level_count_not_those_of_the_config():
     seat = Seat(policy="noisy", skill=0.0, preferences=LIKES_RED.preferences)
     world, state = scene(NEARER_GREEN, novices=0, experts=(seat, seat))
     turned = {"skill": jnp.ones(2, jnp.float32), "preferences": -state.level.params.preferences}
-    skilled = State(**(vars(state) | {"numbers": state.level.params | turned}))
+    skilled = begin(world, NEARER_GREEN, **turned)
     assert choices("noisy", world, skilled, 0)[LEFT] == 2000
 
 

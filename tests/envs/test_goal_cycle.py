@@ -228,7 +228,7 @@ def test_an_anti_expert_harms_the_novice_that_would_follow_it():
         ({"reward": 0.0}, ["reward: 0.0", "above 0"]),
         ({"view": 6}, ["view: 6", "odd"]),
         ({"view": 19}, ["view: 19", "3..17"]),
-        ({"actions": 5}, ["actions: 5", "3 or 7"]),
+        ({"actions": 5}, ["actions: 5", "one of 3, 7"]),
         ({"prestige_decay": 1.5}, ["prestige_decay", "0..1"]),
         ({"prestige_scale": 0.0}, ["prestige_scale", "above 0"]),
         ({"novices": (Seat(preferences=(1.0,)),)}, ["novice_0.preferences", "alike"]),

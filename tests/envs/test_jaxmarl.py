@@ -49,7 +49,7 @@ def test_a_world_runs_under_vmap_scan_and_jit_and_resets_at_its_end(name):
     assert set(dones) == {*env.agents, "__all__"}
     ended = dones["__all__"]
     assert ended.any()
-    assert (after.time == np.where(ended, 0, before.time + 1)).all()
+    assert (after.state.time == np.where(ended, 0, before.state.time + 1)).all()
     out = infos["terminated"] | infos["truncated"]  # one novice may be out before the other
     assert (out.all(-1) == ended).all()
     for agent in env.agents:
@@ -85,10 +85,10 @@ def test_hosted_or_not_decides_who_acts():
     assert open_.agent_classes == {"novice": ["novice_0"], "expert": ["expert_0", "expert_1"]}
     _, state = hosted.reset(jax.random.key(0))
     _, still, *_ = open_.step(jax.random.key(1), state, dict.fromkeys(open_.agents, jnp.int32(4)))
-    assert np.array_equal(still.position, state.seats.position)
+    assert np.array_equal(still.state.seats.position, state.state.seats.position)
     _, moved, *_ = hosted.step(jax.random.key(1), state, {"novice_0": jnp.int32(4)})
-    assert np.array_equal(moved.position[0], state.seats.position[0])
-    assert (np.asarray(moved.position)[1:] != np.asarray(state.seats.position)[1:]).any(1).all()
+    assert np.array_equal(moved.state.seats.position[0], state.state.seats.position[0])
+    assert (np.asarray(moved.state.seats.position)[1:] != np.asarray(state.state.seats.position)[1:]).any(1).all()
 
 
 def test_a_reset_state_and_a_pool_of_levels_are_where_the_next_episode_begins():
@@ -99,7 +99,7 @@ def test_a_reset_state_and_a_pool_of_levels_are_where_the_next_episode_begins():
     seen = set()
     for number in range(20):
         _, state, *_ = env.step(jax.random.key(number), state, {"novice_0": jnp.int32(4)})
-        fits = [np.array_equal(state.level.tiles, tiles) for tiles in levels.tiles]
+        fits = [np.array_equal(state.state.level.tiles, tiles) for tiles in levels.tiles]
         assert sum(fits) == 1
         seen.add(fits.index(True))
     assert seen == {0, 1, 2}

@@ -411,9 +411,9 @@ def test_an_rgb_array_is_a_picture_that_changes():
 def test_a_picture_may_be_about_one_agent():
     env = parallel_env("goal_cycle", **SMALL, render_mode="rgb_array", render_seat="expert_0")
     env.reset(seed=0)
-    expected = render.draw_state(env.world, env.world_state, seat=1)
+    expected = render.draw(env.world.picture(env.world_state, 1))
     assert np.array_equal(np.asarray(env.render()), expected)
-    assert not np.array_equal(expected, render.draw_state(env.world, env.world_state))
+    assert not np.array_equal(expected, render.draw(env.world.picture(env.world_state)))
     with pytest.raises(SocialRLError, match=r"unknown render_seat 'exprt_0' .*did you mean 'expert_0'"):
         parallel_env("goal_cycle", **SMALL, render_seat="exprt_0")
 
