@@ -139,7 +139,6 @@ def as_trace(played: tuple[Any, ...]) -> Trace:
 
 
 # --- rules about one call
-# ------------------------------------------------------------------------------------------------
 
 
 def shapes_and_dtypes(world: World, key: Key[Array, ""]) -> None:
@@ -267,6 +266,12 @@ def mutants_are_levels(world: World, key: Key[Array, ""], edits: int = 12) -> No
     """
     rule, (level_key, edit_key, reset_key) = "mutants are levels", jax.random.split(key, 3)
 
+    drawn = jax.eval_shape(world.sample_level, level_key)
+    mutant = jax.eval_shape(world.mutate, drawn, edit_key)
+    shapes = [jax.tree.map(lambda x: (x.shape, x.dtype), level) for level in (drawn, mutant)]
+    demand(shapes[0] == shapes[1], world, rule, "a mutant has other shapes, or is not as ready as the level")
+    jax.eval_shape(world.reset, mutant, reset_key)
+
     def chain(key: Array, keys: Array) -> tuple[Level, Level]:
         def edit(level: Level, key: Array) -> tuple[Level, Level]:
             after = world.mutate(level, key)
@@ -292,11 +297,9 @@ def mutants_are_levels(world: World, key: Key[Array, ""], edits: int = 12) -> No
         demand(floor, world, rule, f"a seat of mutant {number} does not start on floor")
     same = equal(jax.tree.map(lambda x: x[0], mutants.params), first.params)
     demand(same, world, rule, "the parameters change")
-    jax.eval_shape(world.reset, world.mutate(jax.tree.map(jnp.asarray, first), edit_key), reset_key)
 
 
 # --- rules about two ways to run the same
-# ---------------------------------------------------------------------------------
 
 
 def vmap_equals_loop(world: World, key: Key[Array, ""], steps: int = 8, batch: int = 3) -> None:
@@ -330,7 +333,6 @@ def jit_equals_eager(world: World, key: Key[Array, ""]) -> None:
 
 
 # --- rules about a trace
-# -------------------------------------------------------------------------------------------------
 
 
 def level_survives_ascii(world: World, played: Trace) -> None:

@@ -10,7 +10,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
+from jax.typing import ArrayLike
 from jaxtyping import Bool, Float32, Int32, Key, PyTree, UInt8
 
 from socialrl_envs import ascii_levels
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     from socialrl_envs.picture import Picture
 
 Role = Literal["novice", "coplayer"]
-Overrides = Mapping[str, Array]  # some fields of a world's Params, by name
+Overrides = Mapping[str, ArrayLike]  # some fields of a world's Params, by name
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -63,7 +65,7 @@ class Params:
     presence: Float32[Array, "N 4"] = param("schedule of every seat, see `presence.py`")
     skill: Float32[Array, " N"] = param("probability that a `noisy` seat does what it intends", low=0, high=1)
 
-    def named(self) -> dict[str, Array]:
+    def named(self) -> dict[str, Array | np.ndarray]:
         """The fields by name."""
         return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
 

@@ -11,9 +11,10 @@ from socialrl_envs import Level, State, hosting
 
 
 def play(world: Any, worlds: int, steps: int, seed: int = 0, hosted: bool = False) -> Any:
-    """Random scripts in many worlds: levels, and (before, actions, after, outcome) of every step, axes (B, T).
+    """Episodes with random actions: levels, and (before, actions, after, outcome) of every step, axes (B, T).
 
-    Seats that turn go forward in half of their steps. hosted: all seats are co-players, which act by themselves.
+    Seats that turn go forward in half of their steps. hosted: all seats are co-players and act by
+    themselves.
     """
     host, turning = hosting.host(world), world.spec.movement == "turning"
 

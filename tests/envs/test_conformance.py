@@ -13,8 +13,8 @@ from jaxtyping import Float32
 
 import socialrl_envs
 from socialrl_envs import Seat, conformance, grid
-from socialrl_envs.conformance import check_coplayer, check_world, with_seats
 from socialrl_envs.composed import GridWorld
+from socialrl_envs.conformance import check_coplayer, check_world, with_seats
 from socialrl_envs.roster import make_roster
 from socialrl_envs.struct import pytree
 from socialrl_envs.worlds.coin_grid import CoinGrid, CoinParams, Config
@@ -152,13 +152,19 @@ class LosesCoinsWhenMutated(GridWorld):
 
 class MutatesSeatsOntoOneCell(GridWorld):
     def mutate(self, level, key):
-        return level.edit(position=jnp.broadcast_to(level.position[:1], level.position.shape))
+        together = jnp.broadcast_to(level.position[:1], level.position.shape)
+        return dataclasses.replace(level, position=together)
 
 
 class MutatesSeatsIntoWalls(GridWorld):
     def mutate(self, level, key):
         corners = jnp.zeros_like(level.position).at[:, 0].set(jnp.arange(len(self.spec.seats)))
-        return level.edit(position=corners)
+        return dataclasses.replace(level, position=corners)
+
+
+class MutantsAreNotReady(GridWorld):
+    def mutate(self, level, key):
+        return super().mutate(level, key).edit()
 
 
 class MutatesParameters(GridWorld):
@@ -215,6 +221,7 @@ BROKEN_MUTATIONS = {
     LosesCoinsWhenMutated: "mutant 0 has other items",
     MutatesSeatsOntoOneCell: "two seats of mutant 0 share a cell",
     MutatesSeatsIntoWalls: "a seat of mutant 0 does not start on floor",
+    MutantsAreNotReady: "a mutant has other shapes, or is not as ready as the level",
     MutatesParameters: "the parameters change",
 }
 BROKEN_PARTS = {

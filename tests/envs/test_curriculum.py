@@ -13,8 +13,8 @@ import pytest
 
 import socialrl_envs
 from socialrl_envs import Seat, host
-from socialrl_envs.generators import layouts
 from socialrl_envs.conformance import random_actions
+from socialrl_envs.generators import layouts
 from tests.envs.plain import connected
 
 SIZE, STEPS, COPIES = 9, 24, 24

@@ -1,4 +1,4 @@
-"""The pages of the docs say what the code says, their code runs, and their pictures are what is drawn today."""
+"""The pages of the docs agree with the code, their code runs, and their pictures are what is drawn today."""
 
 import dataclasses
 import re

@@ -63,7 +63,9 @@ def explain(before, actions, after, outcome, config):
 
 @pytest.mark.parametrize("case", sorted(CASES))
 def test_every_step_is_one_that_the_rules_allow(case):
-    world = socialrl_envs.make("goal_cycle", **({"horizon": STEPS, "prestige": True, "size": 6, "density": 0.1} | CASES[case]))
+    world = socialrl_envs.make(
+        "goal_cycle", **({"horizon": STEPS, "prestige": True, "size": 6, "density": 0.1} | CASES[case])
+    )
     _, (before, actions, after, outcome) = play(world, WORLDS, STEPS)
     olds, news = flat(before), flat(after)
     for w in range(WORLDS):
@@ -205,8 +207,8 @@ def test_planners_are_never_stuck_in_clutter():
 
 
 def test_an_anti_expert_harms_the_novice_that_would_follow_it():
-    world, state = scene(LANE.replace("...#\n#####", ".B.#\n#####").replace("headings: E", "headings: EN"), goals=3, novices=1,
-                         experts=0, coplayers=(Seat(policy="anti_expert"),))  # fmt: skip
+    text = LANE.replace("...#\n#####", ".B.#\n#####").replace("headings: E", "headings: EN")
+    world, state = scene(text, goals=3, novices=1, coplayers=(Seat(policy="anti_expert"),))
     begun = with_task(state, place=jnp.array([0, -1], jnp.int8))
     gains = -world.cell_rewards(begun)[0]
     assert float(gains[1, 2]) == float(gains[2, 3]) == 1.5

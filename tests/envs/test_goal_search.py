@@ -86,7 +86,9 @@ def explain(before, actions, after, outcome, config):
 
 @pytest.mark.parametrize("case", sorted(CASES))
 def test_every_step_is_one_that_the_rules_allow(case):
-    world = socialrl_envs.make("goal_search", **({"horizon": STEPS, "prestige": True, "size": 6} | CASES[case]))
+    world = socialrl_envs.make(
+        "goal_search", **({"horizon": STEPS, "prestige": True, "size": 6} | CASES[case])
+    )
     _, (before, actions, after, outcome) = play(world, WORLDS, STEPS)
     olds, news = flat(before), flat(after)
     for w in range(WORLDS):
@@ -149,12 +151,12 @@ def shortest(tiles, cell, heading):
     here, seen, steps = {(tuple(map(int, cell)), int(heading))}, set(), 0
     while here:
         steps, nearby = steps + 1, set()
-        for at, h in here:
-            seen.add((at, h))
-            there = (at[0] + STEP[h][0], at[1] + STEP[h][1])
+        for cell, h in here:
+            seen.add((cell, h))
+            there = (cell[0] + STEP[h][0], cell[1] + STEP[h][1])
             if tiles[there] == grid.GOAL:
                 return steps
-            nearby |= {(at, (h + 1) % 4), (at, (h - 1) % 4)} | (
+            nearby |= {(cell, (h + 1) % 4), (cell, (h - 1) % 4)} | (
                 {(there, h)} if tiles[there] != grid.WALL else set()
             )
         here = nearby - seen

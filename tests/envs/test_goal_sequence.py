@@ -60,7 +60,9 @@ def explain(before, actions, after, outcome, config):
 
 @pytest.mark.parametrize("case", sorted(CASES))
 def test_every_step_is_one_that_the_rules_allow(case):
-    world = socialrl_envs.make("goal_sequence", **({"horizon": STEPS, "prestige": True, "size": 7} | CASES[case]))
+    world = socialrl_envs.make(
+        "goal_sequence", **({"horizon": STEPS, "prestige": True, "size": 7} | CASES[case])
+    )
     _, (before, actions, after, outcome) = play(world, WORLDS, STEPS)
     olds, news = flat(before), flat(after)
     for w in range(WORLDS):
@@ -78,7 +80,7 @@ ROOM = "#######\n#.....#\n#.1.2.#\n#..A..#\n#.3...#\n#.....#\n#######\n"
 
 
 def scene(kinds):
-    """A world and the first state of a level in which the tiles look like these kinds, in their hidden order."""
+    """A world and the first state of a level whose tiles are of these kinds, in their hidden order."""
     world = socialrl_envs.make("goal_sequence", novices=1, experts=0, view=7)
     return world, begin(world, ROOM, kinds=jnp.array(kinds, jnp.float32))
 

@@ -43,7 +43,6 @@ def options(request):
 
 
 # --- PettingZoo's own tests
-# -----------------------------------------------------------------------------------------------
 
 
 def test_api(module, options):
@@ -82,7 +81,6 @@ def test_rendering(module):
 
 
 # --- whole episodes
-# -------------------------------------------------------------------------------------------------------
 
 
 def episode(env, seed, policy_seed=0, options=None):
@@ -226,7 +224,6 @@ def test_a_trained_agent_is_handed_in_as_a_function(module):
 
 
 # --- spaces, agents, infos
-# ------------------------------------------------------------------------------------------------
 
 
 def test_spaces_are_those_of_the_spec(module, options):
@@ -308,7 +305,6 @@ def test_state_shows_what_lies_and_who_stands_where():
 
 
 # --- what can be got wrong
-# ------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("action", [5, -1, 1.0, "up", None, np.array([1, 2])])
@@ -376,7 +372,6 @@ def test_calls_out_of_order_say_what_to_do():
 
 
 # --- pictures
-# -------------------------------------------------------------------------------------------------------------
 
 
 def test_ansi_shows_seats_even_on_coins_and_hides_the_absent():
@@ -434,7 +429,6 @@ def test_a_window_opens_and_closes_again_and_again():
 
 
 # --- modules, copies, the registry
-# ----------------------------------------------------------------------------------------
 
 
 def test_modules_have_what_pettingzoo_expects(module):

@@ -56,7 +56,8 @@ def conserved(world, trace):
     if "litter" in world.spec.cumulants:
         picked = np.concatenate([[0], events[..., world.spec.cumulants.index("litter")].sum(1).cumsum()])
         assert (
-            pieces(tiles, {grid.LITTER}) == world.task.items.count(grid.LITTER) + trace.states.task.dropped - picked
+            pieces(tiles, {grid.LITTER})
+            == world.task.items.count(grid.LITTER) + trace.states.task.dropped - picked
         ).all()
 
 
