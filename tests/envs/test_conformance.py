@@ -195,15 +195,15 @@ class DrawsParametersOutOfBounds(Sound):
         return {"density": jnp.float32(1.5)}
 
 
-class ShowsAnotherState(GridWorld):
+class ShowsSeatsInAnotherOrder(GridWorld):
     def picture(self, state, seat=None):
-        moved = state.seats.position if seat is None else state.seats.position[::-1]
-        return super().picture(with_seats(state, position=moved), seat)
+        shown = super().picture(state, seat)
+        return shown if seat is None else dataclasses.replace(shown, position=shown.position[::-1])
 
 
-class HasAPictureWithoutShape(GridWorld):
+class MarksASeatThatIsNotThere(GridWorld):
     def picture(self, state, seat=None):
-        return dataclasses.replace(super().picture(state, seat), notes=np.zeros((2, 2), np.uint8))
+        return dataclasses.replace(super().picture(state, seat), seat=len(self.spec.seats))
 
 
 BROKEN = {
@@ -227,8 +227,8 @@ BROKEN_MUTATIONS = {
 BROKEN_PARTS = {
     HasAParameterWithoutMeaning: (conformance.params_within_bounds, "weather has no meaning: use `param`"),
     DrawsParametersOutOfBounds: (conformance.params_within_bounds, "density is 1.5, it must be in 0..1"),
-    ShowsAnotherState: (conformance.pictures_show_the_state, "its tiles or seats are other ones"),
-    HasAPictureWithoutShape: (conformance.pictures_show_the_state, "notes: uint8 (2, 2)"),
+    ShowsSeatsInAnotherOrder: (conformance.pictures_show_the_state, "its tiles or seats are other ones"),
+    MarksASeatThatIsNotThere: (conformance.pictures_show_the_state, "seat: 3 (there are 3 seats, from 0)"),
 }
 
 
@@ -252,7 +252,7 @@ def test_a_broken_mutation_is_caught(part):
 
 
 @pytest.mark.parametrize("part", [*BROKEN_PARTS])
-def test_a_parameter_without_bounds_and_a_picture_of_something_else_are_caught(part):
+def test_wrong_parameters_and_pictures_are_caught(part):
     rule, told = BROKEN_PARTS[part]
     world = broken(part)
     with pytest.raises((AssertionError, socialrl_envs.SocialRLError)) as error:
