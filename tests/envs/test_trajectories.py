@@ -5,6 +5,7 @@
 
 import json
 
+import jax
 import pytest
 
 import socialrl_envs
@@ -27,4 +28,6 @@ def test_every_world_and_every_case_is_recorded():
 
 @pytest.mark.parametrize("name", QUICK)
 def test_episodes_are_those_that_were_recorded(name):
-    assert digest(*everything()[name]) == json.loads(FILE.read_text())[name]
+    with jax.debug_key_reuse(False):  # which takes keys that a vmapped scan goes over for used ones
+        found = digest(*everything()[name])
+    assert found == json.loads(FILE.read_text())[name]
