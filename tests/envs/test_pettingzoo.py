@@ -6,6 +6,8 @@ import copy
 import importlib
 import pickle
 import warnings
+from functools import partial
+from types import SimpleNamespace
 
 import gymnasium
 import jax
@@ -63,8 +65,17 @@ def test_state(module, options):
     official.state_test(module.env(**options), module.parallel_env(**options))
 
 
-def test_max_cycles(module):
-    official.max_cycles_test(module)
+# Goal and bridge are five steps or more from everybody: no episode ends by itself in the test's four steps.
+FAR = "#########\n#1......#\n#.......#\n#=~~~~~.#\n#.......#\n#.......#\n#.......#\n#.A.B.C.#\n#########\n"
+
+
+def test_max_cycles(module, tmp_path):
+    options = {}
+    if module.__name__.endswith("flooded_road_v0"):
+        (tmp_path / "far.txt").write_text(FAR)
+        options = {"layout": str(tmp_path / "far.txt")}
+    makers = {name: partial(getattr(module, name), **options) for name in ("parallel_env", "env")}
+    official.max_cycles_test(SimpleNamespace(**makers))
 
 
 def test_saving_observations(module, tmp_path, monkeypatch):
@@ -261,12 +272,12 @@ def test_hosted_coplayers_move_and_unhosted_ones_obey():
     assert (np.asarray(hosted.world_state.seats.position)[1:] != before[1:]).any(1).all()
 
 
-def test_infos_hold_ones_own_events_and_they_pay_ones_reward():
+def test_infos_hold_ones_own_cumulants_and_they_pay_ones_reward():
     env = coin_grid_v0.parallel_env(hosted=False, size=5, coins=1, horizon=40)
     _, infos = env.reset(seed=1)
     assert all(not info["cumulants"].any() and info["present"] for info in infos.values())
     worth = dict(zip(env.possible_agents, np.asarray(env.world_state.level.params.preferences), strict=True))
-    events = 0
+    count = 0
     for step in episode(env, 1):
         if isinstance(step, tuple) and len(step) == 6:
             _, _, rewards, _, _, infos = step
@@ -274,8 +285,8 @@ def test_infos_hold_ones_own_events_and_they_pay_ones_reward():
                 assert set(info) == {"cumulants", "present"}
                 assert info["cumulants"].shape == (3,)
                 assert info["cumulants"] @ worth[agent] == pytest.approx(rewards[agent])
-                events += info["cumulants"].sum()
-    assert events > 3
+                count += info["cumulants"].sum()
+    assert count > 3
 
 
 def test_an_absent_agent_stays_listed_sees_nothing_and_its_actions_do_nothing():
