@@ -193,7 +193,10 @@ def _params(config: Any, roster: Roster, task: Task) -> dict[str, Any]:
         "presence": schedules,
         "skill": [seat.skill for seat in roster.seats],
     }
-    return {name: jnp.asarray(value, jnp.float32) for name, value in (common | task.default_params()).items()}
+    return {
+        name: jnp.asarray(np.asarray(value, np.float32))
+        for name, value in (common | task.default_params()).items()
+    }
 
 
 def update_prestige(
@@ -228,4 +231,8 @@ def check_level(world: GridWorld, level: Level, where: str) -> None:
             raise unknown(f"parameter ({where})", name, own)
         shape = np.shape(own[name])
         require(np.shape(value) == shape, f"{where}: {name}", np.asarray(value).tolist(), f"of shape {shape}")
+    missing = [
+        grid.CHAR_OF_TILE[tile] for tile in world.task.targets if not bool((level.tiles == tile).any())
+    ]
+    require(not missing, "layout", where, f"a level with all goals, it lacks {' '.join(missing)}")
     world.task.check(level, where)

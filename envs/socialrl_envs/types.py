@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 import jax.numpy as jnp
-import numpy as np
 from jax import Array
 from jax.typing import ArrayLike
 from jaxtyping import Bool, Float32, Int32, Key, PyTree, UInt8
@@ -65,7 +64,7 @@ class Params:
     presence: Float32[Array, "N 4"] = param("schedule of every seat, see `presence.py`")
     skill: Float32[Array, " N"] = param("probability that a `noisy` seat does what it intends", low=0, high=1)
 
-    def named(self) -> dict[str, Array | np.ndarray]:
+    def named(self) -> dict[str, ArrayLike]:
         """The fields by name."""
         return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
 
