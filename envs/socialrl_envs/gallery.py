@@ -131,7 +131,7 @@ def options(config: type) -> str:
     """The options of a world as a table."""
     what, rows = meanings(config), ["| Option | Type | Default | Values | Meaning |", "|---|---|---|---|---|"]
     for field in dataclasses.fields(config):
-        plain = field.type in (int, float, bool, str)
+        plain = isinstance(field.type, type)
         kind = field.type.__name__ if plain else re.sub(r"\w+\.(?=\w)", "", str(field.type))
         one = what[field.name]
         cells = (f"`{field.name}`", f"`{kind}`", f"`{field.default!r}`", one.bound, one.help)

@@ -129,9 +129,9 @@ def test_a_seat_that_cannot_be_is_named(groups, told):
 
 
 def test_agents_are_named_by_group_or_policy_and_counted():
-    foes = (Seat(policy="anti_expert"), Seat(policy="runs/a-1.agent"), Seat(policy="anti_expert"))
+    foes = (Seat(policy="anti_expert"), Seat(policy="wanderer"), Seat(policy="anti_expert"))
     roster = make_roster(2, (Seat(policy="noisy"),), foes)
-    assert roster.agents == ("novice_0", "novice_1", "expert_0", "antiexpert_0", "a1_0", "antiexpert_1")
+    assert roster.agents == ("novice_0", "novice_1", "expert_0", "antiexpert_0", "wanderer_0", "antiexpert_1")
     assert (roster.novices, roster.coplayers) == ((0, 1), (2, 3, 4, 5))
 
 
