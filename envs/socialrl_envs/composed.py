@@ -57,9 +57,10 @@ class GridWorld:
             tile_channels=tuple(task.channels.values()),
             targets=task.targets if tables and roster.coplayers else (),
         )
-        self.params = task.params(**_params(config, roster, task))
         shown = task.shown()
-        self._shown = None if shown is None else jnp.asarray(shown)
+        with jax.ensure_compile_time_eval():  # a world may be made while something is traced
+            self.params = task.params(**_params(config, roster, task))
+            self._shown = None if shown is None else jnp.asarray(shown)
 
     def solid(self, tiles: UInt8[Array, "H W"]) -> Bool[Array, "H W"]:
         """Where nobody can walk."""
@@ -232,4 +233,8 @@ def check_level(world: GridWorld, level: Level, where: str) -> None:
             raise unknown(f"parameter ({where})", name, own)
         shape = np.shape(own[name])
         require(np.shape(value) == shape, f"{where}: {name}", np.asarray(value).tolist(), f"of shape {shape}")
+    missing = [
+        grid.CHAR_OF_TILE[tile] for tile in world.task.targets if not bool((level.tiles == tile).any())
+    ]
+    require(not missing, "layout", where, f"a level with all goals, it lacks {' '.join(missing)}")
     world.task.check(level, where)

@@ -135,8 +135,8 @@ def options(config: type) -> str:
     """The options of a world as a table."""
     what, rows = meanings(config), ["| Option | Type | Default | Values | Meaning |", "|---|---|---|---|---|"]
     for field in dataclasses.fields(config):
-        plain = field.type in (int, float, bool, str)
-        kind = field.type.__name__ if plain else re.sub(r"\w+\.(?=\w)", "", str(field.type))
+        typed = field.type
+        kind = typed.__name__ if isinstance(typed, type) else re.sub(r"\w+\.(?=\w)", "", str(typed))
         one = what[field.name]
         cells = (f"`{field.name}`", f"`{kind}`", f"`{field.default!r}`", one.bound, one.help)
         rows.append("| " + " | ".join(cell.replace("|", r"\|") for cell in cells) + " |")

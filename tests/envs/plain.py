@@ -80,7 +80,8 @@ def explain_step(
                 events[seat, left[cells[seat]] - grid.COIN] = 1
                 left[cells[seat]] = grid.FLOOR
         if not np.array_equal(events, outcome["cumulants"]):
-            reasons.add(f"events {outcome['events'].tolist()}, the rules say {events.tolist()} for one order")
+            said = outcome["cumulants"].tolist()
+            reasons.add(f"cumulants {said}, the rules say {events.tolist()} for one order")
             continue
         wrong = _coins_came_back(left, after["tiles"], cells, present, events, respawn)
         if not wrong:

@@ -77,7 +77,7 @@ def ground(view: int, cell: tuple, heading: int) -> dict:
 
 
 def lit(opaque: dict, view: int) -> set:
-    """Which cells of a view are seen: from a seen cell that is not opaque sight goes on ahead and outwards."""
+    """The cells of a view that are seen: from a seen cell that is not opaque, sight goes on and outwards."""
     seen, queue = set(), [(view - 1, view // 2)]
     while queue:
         i, j = queue.pop()

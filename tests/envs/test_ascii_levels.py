@@ -23,7 +23,7 @@ def levels(draw):
     cells = draw(st.permutations(range(height * width)))[: seats + 1]
     rows, columns = np.unravel_index(cells, tiles.shape)
     tiles[rows, columns] = grid.FLOOR
-    numbers = {
+    params = {
         "density": np.float32(draw(FLOATS)),
         "preferences": np.array(
             draw(st.lists(st.tuples(FLOATS, FLOATS), min_size=1, max_size=3)), np.float32
@@ -35,7 +35,7 @@ def levels(draw):
         tiles=jnp.array(tiles),
         position=jnp.array(np.stack([rows, columns], 1)[:seats], jnp.int32),
         heading=jnp.array(draw(st.lists(st.integers(0, 3), min_size=seats, max_size=seats)), jnp.int32),
-        numbers={name: jnp.asarray(value) for name, value in numbers.items()},
+        params={name: jnp.asarray(value) for name, value in params.items()},
     )
 
 
@@ -58,7 +58,7 @@ def test_the_picture_reads_as_drawn():
     assert level.position.tolist() == [[1, 1], [2, 3]]
     assert level.heading.tolist() == [1, 2]
     assert level.tiles[1, 3] == grid.COIN
-    assert level.params.skill.tolist() == [1.0, 0.5]
+    assert level.params["skill"].tolist() == [1.0, 0.5]
 
 
 @pytest.mark.parametrize(
@@ -90,11 +90,6 @@ def test_what_is_malformed_is_named_with_its_place(text, told):
 def test_a_level_that_has_no_picture_is_refused():
     level = Level.from_ascii(ROOM)
     for cell in ([0, 0], [1, 3], [2, 3]):
-        crowded = Level(
-            tiles=level.tiles,
-            position=level.position.at[0].set(jnp.array(cell)),
-            heading=level.heading,
-            numbers={},
-        )
+        crowded = level.edit(position=level.position.at[0].set(jnp.array(cell)))
         with pytest.raises(SocialRLError, match=f"row {cell[0]}, column {cell[1]}"):
             crowded.to_ascii()

@@ -8,11 +8,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax import Array
+from jaxtyping import Float32
 
 import socialrl_envs
 from socialrl_envs import Seat, conformance, grid
-from socialrl_envs.conformance import check_coplayer, check_world
-from socialrl_envs.worlds.coin_grid import CoinGrid, Config
+from socialrl_envs.composed import GridWorld
+from socialrl_envs.conformance import check_coplayer, check_world, with_seats
+from socialrl_envs.roster import make_roster
+from socialrl_envs.struct import pytree
+from socialrl_envs.worlds.coin_grid import CoinGrid, CoinParams, Config
 
 # Options that every world has. One size: what runs op by op compiles each op once per shape.
 VARIANTS = {
@@ -59,91 +64,146 @@ def test_every_coplayer_lives_in_every_world(name, policy):
     check_coplayer(policy, pair(name))
 
 
-class Broken(CoinGrid):
-    """A world to break."""
-
-    def __init__(self, **config):
-        super().__init__(Config(**({"horizon": 8, "size": 5, "coins": 1} | config)))
+class Sound(CoinGrid):
+    """The task of the worlds below, each of which breaks one rule."""
 
 
-class ResetsItself(Broken):
+def sound(task=Sound, world=GridWorld, **options):
+    """A small coin_grid with this task, of this class of worlds."""
+    config = Config(**({"horizon": 8, "size": 5, "coins": 1} | options))
+    roster = make_roster(config.novices, config.experts, config.coplayers)
+    made, movement = task(config, roster), config.make_movement()
+    parts = (made, movement, config.make_view(made, roster), config.make_generator(made, roster, movement))
+    return world(config, roster, *parts, fingerprint="")
+
+
+def change_seats(effects, **changes):
+    """The effects with fields of the seats replaced."""
+    return dataclasses.replace(effects, seats=dataclasses.replace(effects.seats, **changes))
+
+
+class ResetsItself(GridWorld):
     def step(self, state, actions, key):
         after, outcome = super().step(state, actions, key)
         return dataclasses.replace(after, time=jnp.where(outcome.truncated, 0, after.time)), outcome
 
 
-class WalksThroughWalls(Broken):
-    def solid(self, tiles):
-        return super().solid(tiles) & (jnp.arange(5) > 0)[:, None] if self.walking else super().solid(tiles)
-
-    walking = False
-
+class WalksThroughWalls(GridWorld):
     def step(self, state, actions, key):
-        self.walking = True
-        result = super().step(state, actions, key)
-        self.walking = False
-        return result
+        holes = jnp.where(state.level.tiles == grid.WALL, jnp.uint8(grid.FLOOR), state.level.tiles)
+        open_state = dataclasses.replace(state, level=dataclasses.replace(state.level, tiles=holes))
+        after, outcome = super().step(open_state, actions, key)
+        tiles = jnp.where(state.level.tiles == grid.WALL, jnp.uint8(grid.WALL), after.level.tiles)
+        return dataclasses.replace(after, level=dataclasses.replace(after.level, tiles=tiles)), outcome
 
 
-class SeesTheAbsent(Broken):
+class SeesTheAbsent(GridWorld):
     def observe(self, state):
-        views = super().observe(dataclasses.replace(state, present=jnp.ones_like(state.seats.present)))
+        views = super().observe(with_seats(state, present=jnp.ones_like(state.seats.present)))
         return views * state.seats.present[:, None, None, None].astype(jnp.uint8)
 
 
-class LetsTheAbsentStandInTheWay(Broken):
-    def step(self, state, actions, key):
-        after, outcome = super().step(state, actions, key)
-        there = (
-            grid.same_cell(after.seats.position[:, None], state.seats.position[None])
-            & ~state.seats.present[None]
-        )
-        position = jnp.where(
-            jnp.any(there, axis=1, keepdims=True), state.seats.position, after.seats.position
-        )
-        return dataclasses.replace(after, position=position), outcome
+class LetsTheAbsentStandInTheWay(Sound):
+    def step(self, state, moves, key):
+        effects, seats = super().step(state, moves, key), state.seats
+        there = grid.same_cell(moves.seats.position[:, None], seats.position[None]) & ~seats.present[None]
+        stopped = jnp.any(there, axis=1, keepdims=True)
+        return change_seats(effects, position=jnp.where(stopped, seats.position, moves.seats.position))
 
 
-class PaysTheAbsent(Broken):
-    def step(self, state, actions, key):
-        after, outcome = super().step(state, actions, key)
-        return after, dataclasses.replace(
-            outcome, reward=outcome.reward + jnp.where(state.seats.present, 0.0, 1.0)
-        )
+class PaysTheAbsent(Sound):
+    def step(self, state, moves, key):
+        effects = super().step(state, moves, key)
+        return dataclasses.replace(effects, reward=effects.reward + jnp.where(state.seats.present, 0.0, 1.0))
 
 
-class ForgetsAColour(Broken):
-    @property
-    def spec(self):
-        return dataclasses.replace(self._spec, cumulants=self._spec.cumulants[:-1])
-
-    @spec.setter
-    def spec(self, spec):
-        self._spec = spec
+class ForgetsAColour(Sound):
+    def __init__(self, config, roster):
+        super().__init__(config, roster)
+        self.cumulants = self.cumulants[:-1]
 
 
-class RollsDiceOfItsOwn(Broken):
-    def step(self, state, actions, key):
-        after, outcome = super().step(state, actions, key)
-        return dataclasses.replace(
-            after, heading=after.seats.heading + int(np.random.default_rng().integers(1 << 20))
-        ), outcome
+class RollsDiceOfItsOwn(Sound):
+    def step(self, state, moves, key):
+        turned = moves.seats.heading + int(np.random.default_rng().integers(1 << 20))
+        return change_seats(super().step(state, moves, key), heading=turned)
 
 
-class KeepsAHiddenCount(Broken):
+class KeepsAHiddenCount(Sound):
     count = 0
 
-    def step(self, state, actions, key):
+    def step(self, state, moves, key):
         self.count += 1
-        after, outcome = super().step(state, actions, key)
-        return dataclasses.replace(after, heading=after.seats.heading + self.count), outcome
+        return change_seats(super().step(state, moves, key), heading=moves.seats.heading + self.count)
 
 
-class StartsOnACoin(Broken):
-    def sample_level(self, key, numbers=None):
-        level = super().sample_level(key, numbers)
+class StartsOnACoin(GridWorld):
+    def sample_level(self, key, overrides=None):
+        level = super().sample_level(key, overrides)
         coin = jnp.argwhere(level.tiles >= grid.COIN, size=1)[0].astype(jnp.int32)
         return dataclasses.replace(level, position=level.position.at[0].set(coin))
+
+
+class LosesCoinsWhenMutated(GridWorld):
+    def mutate(self, level, key):
+        bare = jnp.where(level.tiles >= grid.COIN, jnp.uint8(grid.FLOOR), level.tiles)
+        return super().mutate(level.edit(tiles=bare), key)
+
+
+class MutatesSeatsOntoOneCell(GridWorld):
+    def mutate(self, level, key):
+        together = jnp.broadcast_to(level.position[:1], level.position.shape)
+        return dataclasses.replace(level, position=together)
+
+
+class MutatesSeatsIntoWalls(GridWorld):
+    def mutate(self, level, key):
+        corners = jnp.zeros_like(level.position).at[:, 0].set(jnp.arange(len(self.spec.seats)))
+        return dataclasses.replace(level, position=corners)
+
+
+class MutantsAreNotReady(GridWorld):
+    def mutate(self, level, key):
+        return super().mutate(level, key).edit()
+
+
+class MutatesParameters(GridWorld):
+    def mutate(self, level, key):
+        after = super().mutate(level, key)
+        params = level.params.with_overrides({"density": level.params.density + 0.25})
+        return dataclasses.replace(after, params=params)
+
+
+@pytree
+class BareParams(CoinParams):
+    """Parameters of which one is a plain field."""
+
+    weather: Float32[Array, ""]
+
+
+class HasAParameterWithoutMeaning(Sound):
+    params = BareParams
+
+    def default_params(self):
+        return super().default_params() | {"weather": 0.0}
+
+
+class DrawsParametersOutOfBounds(Sound):
+    draws_params = True
+
+    def draw_params(self, key):
+        return {"density": jnp.float32(1.5)}
+
+
+class ShowsSeatsInAnotherOrder(GridWorld):
+    def picture(self, state, seat=None):
+        shown = super().picture(state, seat)
+        return shown if seat is None else dataclasses.replace(shown, position=shown.position[::-1])
+
+
+class MarksASeatThatIsNotThere(GridWorld):
+    def picture(self, state, seat=None):
+        return dataclasses.replace(super().picture(state, seat), seat=len(self.spec.seats))
 
 
 BROKEN = {
@@ -157,19 +217,53 @@ BROKEN = {
     KeepsAHiddenCount: "one key, one trajectory",
     StartsOnACoin: "seats start on free floor",
 }
+BROKEN_MUTATIONS = {
+    LosesCoinsWhenMutated: "mutant 0 has other items",
+    MutatesSeatsOntoOneCell: "two seats of mutant 0 share a cell",
+    MutatesSeatsIntoWalls: "a seat of mutant 0 does not start on floor",
+    MutantsAreNotReady: "a mutant has other shapes, or is not as ready as the level",
+    MutatesParameters: "the parameters change",
+}
+BROKEN_PARTS = {
+    HasAParameterWithoutMeaning: (conformance.params_within_bounds, "weather has no meaning: use `param`"),
+    DrawsParametersOutOfBounds: (conformance.params_within_bounds, "density is 1.5, it must be in 0..1"),
+    ShowsSeatsInAnotherOrder: (conformance.pictures_show_the_state, "its tiles or seats are other ones"),
+    MarksASeatThatIsNotThere: (conformance.pictures_show_the_state, "seat: 3 (there are 3 seats, from 0)"),
+}
 
 
-@pytest.mark.parametrize("world", [*BROKEN])
-def test_a_broken_world_is_caught_and_the_rule_named(world):
+def broken(part):
+    """The world with this broken task, or of this broken class."""
+    return sound(world=part) if issubclass(part, GridWorld) else sound(task=part)
+
+
+@pytest.mark.parametrize("part", [*BROKEN])
+def test_a_broken_world_is_caught_and_the_rule_named(part):
     with pytest.raises((AssertionError, socialrl_envs.SocialRLError)) as error:
-        check_world(world(), eager=False)
-    assert BROKEN[world] in str(error.value)
+        check_world(broken(part), eager=False)
+    assert BROKEN[part] in str(error.value)
+
+
+@pytest.mark.parametrize("part", [*BROKEN_MUTATIONS])
+def test_a_broken_mutation_is_caught(part):
+    with pytest.raises(AssertionError) as error:
+        conformance.mutants_are_levels(broken(part), jax.random.key(0), edits=2)
+    assert f"coin_grid: mutants are levels: {BROKEN_MUTATIONS[part]}" in str(error.value)
+
+
+@pytest.mark.parametrize("part", [*BROKEN_PARTS])
+def test_wrong_parameters_and_pictures_are_caught(part):
+    rule, told = BROKEN_PARTS[part]
+    world = broken(part)
+    with pytest.raises((AssertionError, socialrl_envs.SocialRLError)) as error:
+        rule(world, conformance.trace(world, jax.random.key(1), 2))
+    assert told in str(error.value)
 
 
 @pytest.fixture(scope="module")
 def played():
     """A world and a sound trace of it: every rule holds, until a test spoils something."""
-    world = Broken(experts=(Seat(policy="planner", presence="comes_and_goes"),) * 2, blocking=True)
+    world = sound(experts=(Seat(policy="planner", presence="comes_and_goes"),) * 2, blocking=True)
     trace = conformance.trace(world, jax.random.key(4), 14)
     for rule in conformance.TRACE_RULES:
         rule(world, trace)
@@ -212,9 +306,9 @@ def put(where, value):
         ("outcomes.truncated", put(5, True), "truncated before the horizon 8"),
         ("outcomes.truncated", put(7, False), "at the horizon 8 is not truncated"),
         ("outcomes.terminated", put(7, True), "a step reports both"),
-        ("outcomes.reward", lambda r: r + np.float32(0.01), "reward = events . preferences"),
+        ("outcomes.reward", lambda r: r + np.float32(0.01), "reward = cumulants . preferences"),
         ("outcomes.reward", put((2, 0), np.nan), "a reward is not"),
-        ("outcomes.cumulants", put((2, 0, 0), np.inf), "an event is not"),
+        ("outcomes.cumulants", put((2, 0, 0), np.inf), "a cumulant is not"),
     ],
 )
 def test_a_spoilt_trace_is_caught_and_the_rule_named(played, field, change, told):
@@ -254,20 +348,20 @@ def test_an_absent_seat_that_does_something_is_caught(played, field, told):
 
 
 def test_a_world_that_behaves_otherwise_under_jit_is_caught():
-    class KnowsItIsTraced(Broken):
+    class KnowsItIsTraced(GridWorld):
         def observe(self, state):
             traced = isinstance(state.time, jax.core.Tracer)
             return super().observe(state) * jnp.uint8(0 if traced else 1)
 
     with pytest.raises(AssertionError, match="jit equals eager"):
-        conformance.jit_equals_eager(KnowsItIsTraced(), jax.random.key(0))
+        conformance.jit_equals_eager(sound(world=KnowsItIsTraced), jax.random.key(0))
 
 
 def test_a_world_that_mixes_up_a_batch_is_caught():
-    class ReadsItsNeighbour(Broken):
+    class ReadsItsNeighbour(GridWorld):
         def step(self, state, actions, key):
             after, outcome = super().step(state, actions, key)
-            return dataclasses.replace(after, heading=_of_first(after.seats.position[:, 0])), outcome
+            return with_seats(after, heading=_of_first(after.seats.position[:, 0])), outcome
 
     @jax.custom_batching.custom_vmap
     def _of_first(rows):
@@ -278,7 +372,7 @@ def test_a_world_that_mixes_up_a_batch_is_caught():
         return jnp.broadcast_to(rows[:1], rows.shape), True
 
     with pytest.raises(AssertionError, match="vmap equals a loop"):
-        conformance.vmap_equals_loop(ReadsItsNeighbour(), jax.random.key(0))
+        conformance.vmap_equals_loop(sound(world=ReadsItsNeighbour), jax.random.key(0))
 
 
 def flies_off(world, state, seat, key):
@@ -303,6 +397,6 @@ def rolls_dice(world, state, seat, key):
 )
 def test_a_broken_coplayer_is_caught_and_named(policy, told):
     with pytest.raises(AssertionError) as error:
-        check_coplayer(policy, Broken(experts=0))
+        check_coplayer(policy, sound(experts=0))
     assert told in str(error.value)
     assert policy.__name__ in str(error.value)

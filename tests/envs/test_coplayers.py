@@ -6,20 +6,19 @@ import numpy as np
 import pytest
 
 import socialrl_envs
-from socialrl_envs import Level, Seat, State, host, registry
+from socialrl_envs import Seat, host, registry
+from socialrl_envs.conformance import with_seats
 from socialrl_envs.errors import SocialRLError
 from tests.envs.plain import chi_square
+from tests.envs.playing import begin
 
 UP, RIGHT, DOWN, LEFT, STAY = range(5)
 
 
 def scene(text, *, size=7, **seats):
-    """A world and the state of a hand-drawn level."""
-    level = Level.from_ascii(text)
+    """A world and the first state of a hand-drawn level."""
     world = socialrl_envs.make("coin_grid", size=size, coins=1, **seats)
-    numbers = {name: jnp.asarray(value) for name, value in world.params.items()}
-    full = Level(tiles=level.tiles, position=level.position, heading=level.heading, numbers=numbers)
-    return world, world.reset(full, jax.random.key(0))
+    return world, begin(world, text)
 
 
 def choices(policy, world, state, seat, draws=2000):
@@ -34,7 +33,7 @@ NEARER_GREEN = "#######\n#B....#\n#.....#\n#gA..r#\n#.....#\n#.....#\n#######\n"
 
 def test_a_planner_goes_for_what_it_likes_not_for_what_is_near():
     world, state = scene(NEARER_GREEN, novices=(Seat(),), experts=(LIKES_RED,))
-    there = State(**(vars(state) | {"position": state.seats.position[::-1]}))
+    there = with_seats(state, position=state.seats.position[::-1])
     assert choices("planner", world, there, 1)[RIGHT] == 2000
 
 
@@ -104,7 +103,7 @@ def test_the_skill_and_preferences_of_the_level_count_not_those_of_the_config():
     seat = Seat(policy="noisy", skill=0.0, preferences=LIKES_RED.preferences)
     world, state = scene(NEARER_GREEN, novices=0, experts=(seat, seat))
     turned = {"skill": jnp.ones(2, jnp.float32), "preferences": -state.level.params.preferences}
-    skilled = State(**(vars(state) | {"numbers": state.level.params | turned}))
+    skilled = begin(world, NEARER_GREEN, **turned)
     assert choices("noisy", world, skilled, 0)[LEFT] == 2000
 
 

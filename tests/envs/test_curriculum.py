@@ -1,4 +1,4 @@
-"""The numbers of a level may differ per parallel world, in one compiled function: size, density, skill,
+"""The parameters of a level may differ per parallel world, in one compiled function: size, density, skill,
 presence, pay.
 """
 
@@ -24,18 +24,18 @@ SEATS = (Seat(policy="noisy"), Seat(policy="wanderer"))
 
 @cache
 def player(name: str) -> tuple[Any, Callable[..., Any], list[int]]:
-    """A world, a compiled function (keys (B,), numbers with axis B) -> (levels, states, actions, outcomes),
-    its tracings.
+    """A world, a compiled function (keys (B,), overrides with axis B) -> (levels, states, actions, outcomes),
+    and its tracings.
     """
     world = socialrl_envs.make(
         name, size=SIZE, layout="cluttered", novices=1, experts=0, coplayers=SEATS, horizon=STEPS
     )
     hosted, traced = host(world), []
 
-    def run(key, numbers):
+    def run(key, overrides):
         traced.append(1)
         level_key, reset_key, play_key = jax.random.split(key, 3)
-        level = world.sample_level(level_key, numbers)
+        level = world.sample_level(level_key, overrides)
 
         def step(state, time):
             act_key, own_key, step_key = jax.random.split(jax.random.fold_in(play_key, time), 3)
@@ -48,15 +48,15 @@ def player(name: str) -> tuple[Any, Callable[..., Any], list[int]]:
     return world, jax.jit(jax.vmap(run)), traced
 
 
-def play(name: str, **numbers: Any) -> tuple[Any, ...]:
-    """Episodes in which each of the given values of a number is played COPIES times; the others are the
+def play(name: str, **params: Any) -> tuple[Any, ...]:
+    """Episodes in which each of the given values of a parameter is played COPIES times; the others are the
     world's own.
     """
     world, run, traced = player(name)
-    count = len(next(iter(numbers.values())))
+    count = len(next(iter(params.values())))
     values = {}
-    for key, own in world.params.items():
-        given = [np.broadcast_to(np.float32(value), own.shape) for value in numbers.get(key, [own] * count)]
+    for key, own in world.params.named().items():
+        given = [np.broadcast_to(np.float32(value), own.shape) for value in params.get(key, [own] * count)]
         values[key] = jnp.asarray(np.repeat(np.stack(given), COPIES, axis=0))
     assert count == 4, "as many as in every other test, or it compiles anew"
     found = jax.device_get(run(jax.random.split(jax.random.key(5), count * COPIES), values))
@@ -76,8 +76,8 @@ def test_the_size_differs_per_world(name):
             floor = np.argwhere(one != 1)
             assert (np.ptp(floor, axis=0) + 3 <= least).all()
             assert connected((one != 1) & ~np.isin(one, [2]))
-            for item in set(world.items):
-                assert (one == item).sum() == world.items.count(item)
+            for item in set(world.task.items):
+                assert (one == item).sum() == world.task.items.count(item)
         assert (np.ptp(position.reshape(COPIES, -1, 2), axis=1) + 3 <= least).all()
 
 
@@ -90,8 +90,8 @@ def test_the_density_differs_per_world_and_always_leaves_room(name):
     for one, position in zip(levels.tiles[3], levels.position[3], strict=True):
         assert len(np.unique(position, axis=0)) == len(world.spec.seats)
         assert (one[position[:, 0], position[:, 1]] == 0).all()
-        for item in set(world.items):
-            assert (one == item).sum() == world.items.count(item)
+        for item in set(world.task.items):
+            assert (one == item).sum() == world.task.items.count(item)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -147,7 +147,7 @@ def test_the_reward_of_goal_search_differs_per_world():
 def test_preferences_differ_per_world(name):
     worth = (
         np.random.default_rng(0)
-        .normal(size=(4, *player(name)[0].params["preferences"].shape))
+        .normal(size=(4, *player(name)[0].params.preferences.shape))
         .astype(np.float32)
     )
     *_, outcome = play(name, preferences=list(worth))
@@ -157,9 +157,9 @@ def test_preferences_differ_per_world(name):
 
 def test_chances_differ_per_world():
     _, flooded, *_ = play("flooded_road", flood=[0.0, 0.2, 0.7, 1.0])
-    assert (np.diff(flooded.flooded[:, :, 0].mean(1)) > 0).all()
+    assert (np.diff(flooded.task.flooded[:, :, 0].mean(1)) > 0).all()
     _, office, *_ = play("cleanup_office", litter_rate=[0.0, 0.1, 0.5, 1.0])
-    dropped = office.dropped[:, :, -1].mean(1)
+    dropped = office.task.dropped[:, :, -1].mean(1)
     assert dropped[0] == 0
     assert (np.diff(dropped) > 0).all()
 

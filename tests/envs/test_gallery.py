@@ -1,4 +1,4 @@
-"""The pages of the docs say what the code says, their code runs, and their pictures are what is drawn today."""
+"""The pages of the docs agree with the code, their code runs, and their pictures are what is drawn today."""
 
 import dataclasses
 import re
@@ -55,7 +55,7 @@ def test_every_option_is_explained(name):
 @pytest.mark.parametrize("layout", ["open", "cluttered", "maze"])
 def test_what_is_shown_as_seen_is_what_the_views_show(layout):
     world = socialrl_envs.make("goal_cycle", layout=layout, size=11, view=5)
-    states = play(world, 4, 12)[0]
+    _, (states, *_) = play(world, 4, 12)
     views = np.asarray(jax.jit(jax.vmap(jax.vmap(world.observe)))(states))
     unseen, goal = (world.spec.channels.index(channel) for channel in ("unseen", "goal"))
     for episode, time in np.ndindex(4, 12):

@@ -2,17 +2,16 @@
 experts.
 """
 
-import dataclasses
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 import socialrl_envs
-from socialrl_envs import Level, Seat, SocialRLError, grid
+from socialrl_envs import Seat, SocialRLError, grid
+from socialrl_envs.conformance import with_seats
 from tests.envs.plain_turning import STEP, faded, orders, walk
-from tests.envs.playing import hosted, play
+from tests.envs.playing import at, flat, play
 
 FLICKERS = Seat(policy="wanderer", presence="comes_and_goes")
 CASES = {
@@ -87,18 +86,20 @@ def explain(before, actions, after, outcome, config):
 
 @pytest.mark.parametrize("case", sorted(CASES))
 def test_every_step_is_one_that_the_rules_allow(case):
-    world = socialrl_envs.make("goal_search", **({"horizon": STEPS, "size": 6} | CASES[case]))
-    before, actions, after, outcome = play(world, WORLDS, STEPS)
-    fields = ("tiles", "position", "heading", "present", "out", "prestige", "start", "facing")
+    world = socialrl_envs.make(
+        "goal_search", **({"horizon": STEPS, "prestige": True, "size": 6} | CASES[case])
+    )
+    _, (before, actions, after, outcome) = play(world, WORLDS, STEPS)
+    olds, news = flat(before), flat(after)
     for w in range(WORLDS):
         for t in range(STEPS):
-            old, new = ({name: getattr(s, name)[w, t] for name in fields} for s in (before, after))
+            old, new = at(olds, w, t), at(news, w, t)
             happened = {"reward": outcome.reward[w, t], "cumulants": outcome.cumulants[w, t]}
             wrong = explain(old, actions[w, t].tolist(), new, happened, world.config)
             assert not wrong, f"world {w}, step {t}: {wrong}\n{old}\n{actions[w, t]}\n{new}"
     assert outcome.cumulants.sum() > 50
     waited_for = list(world.spec.novices or world.spec.coplayers)
-    assert (outcome.terminated == after.out[..., waited_for].all(-1)).all()
+    assert (outcome.terminated == after.seats.out[..., waited_for].all(-1)).all()
     assert (outcome.truncated == (after.time == STEPS) & ~outcome.terminated).all()
     assert outcome.terminated.any() != world.config.again
 
@@ -114,7 +115,7 @@ def test_who_is_shown_the_goal(shown_to):
         "occlusion": False,
     }
     world = socialrl_envs.make("goal_search", **options)
-    before, *_ = play(world, 64, 20)
+    _, (before, *_) = play(world, 64, 20)
     views = np.asarray(jax.jit(jax.vmap(jax.vmap(world.observe)))(before))[
         ..., world.spec.channels.index("goal")
     ]
@@ -134,8 +135,8 @@ def test_a_view_without_the_goal_does_not_depend_on_where_it_is(shown_to):
             .at[row, column]
             .set(grid.GOAL)
         )
-        state = world.reset(Level(tiles=tiles, position=position, heading=heading, numbers=level.params), key)
-        return world.observe(dataclasses.replace(state, prestige=jnp.array([0.5, 1.0], jnp.float32)))
+        state = world.reset(level.edit(tiles=tiles, position=position, heading=heading), key)
+        return world.observe(with_seats(state, prestige=jnp.array([0.5, 1.0], jnp.float32)))
 
     position, heading = jnp.array([[5, 3], [4, 3]], jnp.int32), jnp.zeros(2, jnp.int32)
     cells = jnp.int32([[r, c] for r in range(1, 6) for c in range(1, 6) if (r, c) not in ((5, 3), (4, 3))])
@@ -150,12 +151,12 @@ def shortest(tiles, cell, heading):
     here, seen, steps = {(tuple(map(int, cell)), int(heading))}, set(), 0
     while here:
         steps, nearby = steps + 1, set()
-        for at, h in here:
-            seen.add((at, h))
-            there = (at[0] + STEP[h][0], at[1] + STEP[h][1])
+        for cell, h in here:
+            seen.add((cell, h))
+            there = (cell[0] + STEP[h][0], cell[1] + STEP[h][1])
             if tiles[there] == grid.GOAL:
                 return steps
-            nearby |= {(at, (h + 1) % 4), (at, (h - 1) % 4)} | (
+            nearby |= {(cell, (h + 1) % 4), (cell, (h - 1) % 4)} | (
                 {(there, h)} if tiles[there] != grid.WALL else set()
             )
         here = nearby - seen
@@ -167,7 +168,8 @@ def test_planners_take_a_shortest_way_every_time(layout):
     world = socialrl_envs.make(
         "goal_search", novices=0, experts=1, layout=layout, size=13, horizon=100, density=0.3
     )
-    levels, rewards = hosted(world, 32)
+    levels, (*_, outcome) = play(world, 32, 100, seed=5, hosted=True)
+    rewards = outcome.reward
     for w in range(32):
         way = shortest(levels.tiles[w], levels.position[w, 0], levels.heading[w, 0])
         assert np.flatnonzero(rewards[w, :, 0]).tolist() == list(range(way - 1, 100, way))

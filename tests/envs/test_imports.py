@@ -26,7 +26,7 @@ def test_the_package_brings_in_nothing_foreign():
     walk = (
         "import socialrl_envs, importlib\n"
         "from socialrl_envs import conformance, render\n"
-from socialrl_envs.generators import layouts
+        "from socialrl_envs.generators import layouts, mutation\n"
         "[socialrl_envs.make(name) for name in socialrl_envs.names()]\n"
         "[socialrl_envs.registry.coplayer(name) for name in socialrl_envs.coplayer_names()]\n"
         "dir(socialrl_envs)"

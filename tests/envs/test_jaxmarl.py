@@ -49,7 +49,7 @@ def test_a_world_runs_under_vmap_scan_and_jit_and_resets_at_its_end(name):
     assert set(dones) == {*env.agents, "__all__"}
     ended = dones["__all__"]
     assert ended.any()
-    assert (after.time == np.where(ended, 0, before.time + 1)).all()
+    assert (after.state.time == np.where(ended, 0, before.state.time + 1)).all()
     out = infos["terminated"] | infos["truncated"]  # one novice may be out before the other
     assert (out.all(-1) == ended).all()
     for agent in env.agents:
@@ -66,7 +66,7 @@ def test_a_world_runs_under_vmap_scan_and_jit_and_resets_at_its_end(name):
 def test_last_obs_is_the_true_successor():
     env = build()
     step, step_env = jax.jit(env.step), jax.jit(env.step_env)
-    obs, state = env.reset(jax.random.key(0))
+    obs, state = jax.jit(env.reset)(jax.random.key(0))
     for number in range(HORIZON):
         key = jax.random.key(number)
         step_key, _ = jax.random.split(jax.random.clone(key))
@@ -83,49 +83,54 @@ def test_hosted_or_not_decides_who_acts():
     assert hosted.agents == ["novice_0"]
     assert open_.agents == ["novice_0", "expert_0", "expert_1"]
     assert open_.agent_classes == {"novice": ["novice_0"], "expert": ["expert_0", "expert_1"]}
-    _, state = hosted.reset(jax.random.key(0))
-    _, still, *_ = open_.step(jax.random.key(1), state, dict.fromkeys(open_.agents, jnp.int32(4)))
-    assert np.array_equal(still.position, state.seats.position)
-    _, moved, *_ = hosted.step(jax.random.key(1), state, {"novice_0": jnp.int32(4)})
-    assert np.array_equal(moved.position[0], state.seats.position[0])
-    assert (np.asarray(moved.position)[1:] != np.asarray(state.seats.position)[1:]).any(1).all()
+    _, state = jax.jit(hosted.reset)(jax.random.key(0))
+    _, still, *_ = jax.jit(open_.step)(jax.random.key(1), state, dict.fromkeys(open_.agents, jnp.int32(4)))
+    assert np.array_equal(still.state.seats.position, state.state.seats.position)
+    _, moved, *_ = jax.jit(hosted.step)(jax.random.key(1), state, {"novice_0": jnp.int32(4)})
+    assert np.array_equal(moved.state.seats.position[0], state.state.seats.position[0])
+    assert (
+        (np.asarray(moved.state.seats.position)[1:] != np.asarray(state.state.seats.position)[1:])
+        .any(1)
+        .all()
+    )
 
 
 def test_a_reset_state_and_a_pool_of_levels_are_where_the_next_episode_begins():
     world = socialrl_envs.make("coin_grid", horizon=1, size=7)
-    levels = jax.vmap(world.sample_level)(jax.random.split(jax.random.key(7), 3))
+    levels = jax.jit(jax.vmap(world.sample_level))(jax.random.split(jax.random.key(7), 3))
     env = JaxMarlEnv(world, levels=levels)
-    _, state = env.reset(jax.random.key(0))
+    reset, step = jax.jit(env.reset), jax.jit(env.step)
+    _, state = reset(jax.random.key(0))
     seen = set()
     for number in range(20):
-        _, state, *_ = env.step(jax.random.key(number), state, {"novice_0": jnp.int32(4)})
-        fits = [np.array_equal(state.level.tiles, tiles) for tiles in levels.tiles]
+        _, state, *_ = step(jax.random.key(number), state, {"novice_0": jnp.int32(4)})
+        fits = [np.array_equal(state.state.level.tiles, tiles) for tiles in levels.tiles]
         assert sum(fits) == 1
         seen.add(fits.index(True))
     assert seen == {0, 1, 2}
-    _, given = env.reset(jax.random.key(50))
-    obs, after, *_ = env.step(jax.random.key(51), state, {"novice_0": jnp.int32(4)}, given)
+    _, given = reset(jax.random.key(50))
+    obs, after, *_ = step(jax.random.key(51), state, {"novice_0": jnp.int32(4)}, given)
     assert equal(after, given)
     assert equal(obs, env.get_obs(given))
 
 
 def test_for_ippo_infos_hold_one_number_per_agent_and_observations_are_flat():
     env = build(config={"novices": 2}, flatten=True, full_infos=False)
-    obs, state = env.reset(jax.random.key(0))
-    obs, _, _, _, infos = env.step(jax.random.key(1), state, dict.fromkeys(env.agents, jnp.int32(0)))
+    obs, state = jax.jit(env.reset)(jax.random.key(0))
+    obs, _, _, _, infos = jax.jit(env.step)(jax.random.key(1), state, dict.fromkeys(env.agents, jnp.int32(0)))
     assert {info.shape for info in jax.tree.leaves(infos)} == {(2,)}
     assert {o.shape for o in obs.values()} == {env.observation_space("novice_0").shape} == {(9 * 9 * 5,)}
 
 
 def test_old_keys_do_what_new_ones_do():
     env = build()
-    new, old = env.reset(jax.random.key(3)), env.reset(jax.random.PRNGKey(3))
-    assert equal(new, old)
+    reset = jax.jit(env.reset)
+    assert equal(reset(jax.random.key(3)), reset(jax.random.PRNGKey(3)))
 
 
 def test_spaces_and_actions():
     env = build(hosted=False, config={"coplayers": (Seat(policy="wanderer"),)})
-    _, state = env.reset(jax.random.key(0))
+    _, state = jax.jit(env.reset)(jax.random.key(0))
     assert env.name == "coin_grid"
     for agent, mask in env.get_avail_actions(state).items():
         assert mask.shape == (env.action_space(agent).n,)

@@ -164,6 +164,6 @@ def test_levels_put_everything_on_floor_and_on_cells_of_its_own(layout):
     world = socialrl_envs.make("coin_grid", layout=layout, size=7, experts=3)
     levels = jax.jit(jax.vmap(world.sample_level))(jax.random.split(jax.random.key(0), 64))
     for tiles, position in zip(np.asarray(levels.tiles), np.asarray(levels.position), strict=True):
-        assert sorted(tiles[tiles > 1].tolist()) == sorted(world.items)
+        assert sorted(tiles[tiles > 1].tolist()) == sorted(world.task.items)
         assert len({tuple(cell) for cell in position}) == 4
         assert (tiles[position[:, 0], position[:, 1]] == 0).all()

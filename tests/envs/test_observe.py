@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import socialrl_envs
-from socialrl_envs import State, grid
+from socialrl_envs import grid
+from socialrl_envs.conformance import with_seats
 from tests.envs.plain import seen
 
 SIZE, SEATS, COLOURS = 7, 4, 3
@@ -36,20 +37,14 @@ def test_every_view_is_what_the_slow_observer_sees(kind, identities):
     }
     world = socialrl_envs.make("coin_grid", colours=COLOURS, **options)
     states = random_states(60)
-    batch = State(
-        tiles=jnp.array(states["tiles"][0]),
-        position=jnp.array(states["position"][0]),
-        heading=jnp.zeros(SEATS, jnp.int32),
-        present=jnp.array(states["present"][0]),
-        time=jnp.int32(0),
-        numbers={},
-    )
-    look = jax.jit(
-        jax.vmap(
-            lambda t, p, h: world.observe(State(**(vars(batch) | {"tiles": t, "position": p, "present": h})))
-        )
-    )
-    views = np.asarray(look(*(jnp.array(states[key]) for key in ("tiles", "position", "present"))))
+    level = world.sample_level(jax.random.key(0))
+
+    def look(tiles, position, present):
+        state = world.reset(level.edit(tiles=tiles, position=position), jax.random.key(1))
+        return world.observe(with_seats(state, present=present))
+
+    given = (jnp.array(states[key]) for key in ("tiles", "position", "present"))
+    views = np.asarray(jax.jit(jax.vmap(look))(*given))
     assert views.dtype == np.uint8
     assert views.shape[1:] == (SEATS, *world.spec.obs_shape)
     for i in range(len(views)):
@@ -66,7 +61,7 @@ def test_a_window_covers_the_whole_inside_from_every_cell():
         for column in range(1, SIZE - 1):
             state = world.reset(level, jax.random.key(1))
             here = jnp.array([[row, column]], jnp.int32)
-            view = world.observe(State(**(vars(state) | {"position": here})))[0]
+            view = world.observe(with_seats(state, position=here))[0]
             assert view[..., 1:4].sum() == 3
 
 

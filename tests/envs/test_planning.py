@@ -1,4 +1,4 @@
-"""Distances against breadth-first search, errand values against value iteration, planners against an exact
+"""Distances against breadth-first search, state values against value iteration, planners against an exact
 optimum.
 """
 
@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 import socialrl_envs
-from socialrl_envs import grid, hosting, planning
+from socialrl_envs import grid, hosting
+from socialrl_envs.planning import values
 from tests.envs.plain import MOVES, bfs, moved
 
 SIZE = 7
@@ -24,7 +25,7 @@ def fields(count=40, seed=0):
 
 
 def iterate(gain, solid, discount):
-    """V of the best errand from each cell, by plain value iteration over a dictionary of moves."""
+    """V of the best goal from each cell, by plain value iteration over a dictionary of moves."""
     value = np.zeros(gain.shape)
     for _ in range(4 * gain.size):
         better = value.copy()
@@ -47,21 +48,21 @@ def iterate(gain, solid, discount):
 def test_distances_are_those_of_a_breadth_first_search():
     _, solid = fields(60)
     targets = np.random.default_rng(1).random(solid.shape) < 0.08
-    got = np.asarray(jax.jit(jax.vmap(planning.distances))(jnp.array(targets), jnp.array(solid)))
+    got = np.asarray(jax.jit(jax.vmap(values.distances))(jnp.array(targets), jnp.array(solid)))
     for i in range(len(solid)):
         assert np.array_equal(got[i], bfs(targets[i], solid[i]))
 
 
-def test_errand_values_are_those_of_value_iteration():
+def test_state_values_are_those_of_value_iteration():
     gain, solid = fields()
-    got = np.asarray(jax.jit(jax.vmap(planning.errand_values))(jnp.array(gain), jnp.array(solid)))
+    got = np.asarray(jax.jit(jax.vmap(values.cardinal_state_values))(jnp.array(gain), jnp.array(solid)))
     for i in range(len(gain)):
-        assert np.allclose(got[i], iterate(gain[i], solid[i], planning.DISCOUNT), atol=1e-4)
+        assert np.allclose(got[i], iterate(gain[i], solid[i], values.DISCOUNT), atol=1e-4)
 
 
 @cache
 def pursuit(**config):
-    """A world where the one seat is a planner, and (keys) -> its positions, events and levels over an
+    """A world where the one seat is a planner, and (keys) -> its levels, positions and rewards over an
     episode.
     """
     config = {"novices": 0, "experts": 1, "respawn": False} | config

@@ -12,13 +12,13 @@ from tests.envs.plain import chi_square
 
 def course(schedule, horizon=10, runs=400, seed=0):
     """Presence of one seat in many runs: bool (runs, horizon + 1)."""
-    numbers = jnp.array([presence.parse("seat", schedule)], jnp.float32)
+    schedules = jnp.array([presence.parse("seat", schedule)], jnp.float32)
 
     def run(key):
         first, *rest = jax.random.split(key, horizon + 1)
-        here = [presence.begin(numbers, first)]
+        here = [presence.begin(schedules, first)]
         for time, k in enumerate(rest, start=1):
-            here.append(presence.advance(numbers, here[-1], jnp.int32(time), horizon, k))
+            here.append(presence.advance(schedules, here[-1], jnp.int32(time), horizon, k))
         return jnp.stack(here)[:, 0]
 
     return np.asarray(jax.jit(jax.vmap(run))(jax.random.split(jax.random.key(seed), runs)))

@@ -59,14 +59,14 @@ from socialrl_envs.worlds import coin_grid
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(coin_grid.Config):
     """No options of its own."""
-    def build(self):
-        return DoubleCoins(self)
+    def make_task(self, roster):
+        return DoubleCoins(self, roster)
 
 class DoubleCoins(coin_grid.CoinGrid):
     name = "double_coins"
-    def __init__(self, config):
-        super().__init__(config)
-        self.params["preferences"] = 2 * self.params["preferences"]
+    def default_params(self):
+        table = super().default_params()["preferences"]
+        return {"preferences": [tuple(2 * worth for worth in row) for row in table]}
 '''
 COPLAYER = '''
 """Never moves."""

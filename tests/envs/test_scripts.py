@@ -50,13 +50,14 @@ def conserved(world, trace):
     picked up.
     """
     tiles, events = trace.states.level.tiles, trace.outcomes.cumulants
-    for kind in set(world.items) - {grid.LITTER}:
-        assert (pieces(tiles, {kind}) == world.items.count(kind)).all()
+    for kind in set(world.task.items) - {grid.LITTER}:
+        assert (pieces(tiles, {kind}) == world.task.items.count(kind)).all()
         assert kind >= grid.COIN or ((tiles == kind) == (tiles[0] == kind)).all()
     if "litter" in world.spec.cumulants:
         picked = np.concatenate([[0], events[..., world.spec.cumulants.index("litter")].sum(1).cumsum()])
         assert (
-            pieces(tiles, {grid.LITTER}) == world.items.count(grid.LITTER) + trace.states.dropped - picked
+            pieces(tiles, {grid.LITTER})
+            == world.task.items.count(grid.LITTER) + trace.states.task.dropped - picked
         ).all()
 
 

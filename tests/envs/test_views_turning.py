@@ -8,8 +8,11 @@ import numpy as np
 import pytest
 
 import socialrl_envs
-from socialrl_envs import Level, grid, sight
+from socialrl_envs import grid
+from socialrl_envs.conformance import with_seats
+from socialrl_envs.view import bits
 from tests.envs.plain_turning import lit, seen
+from tests.envs.playing import begin
 
 SEATS = 4
 
@@ -35,9 +38,9 @@ def looker(world):
 
     def look(tiles, position, heading, present, prestige):
         level = world.sample_level(jax.random.key(0))
-        level = world.prepare(Level(tiles=tiles, position=position, heading=heading, numbers=level.params))
-        state = world.reset(level, jax.random.key(1))
-        return world.observe(type(state)(**(vars(state) | {"present": present, "prestige": prestige})))
+        state = world.reset(level.edit(tiles=tiles, position=position, heading=heading), jax.random.key(1))
+        fame = {"prestige": prestige} if world.config.prestige else {}
+        return world.observe(with_seats(state, present=present, **fame))
 
     return jax.jit(jax.vmap(look))
 
@@ -70,7 +73,7 @@ def test_sight_spreads_as_in_the_slow_model_and_is_the_same_for_left_and_right(v
     rng = np.random.default_rng(view)
     walls = rng.random((400, view, view)) < rng.uniform(0, 0.8, (400, 1, 1))
     weights = 1 << np.arange(view)
-    look = jax.jit(lambda words: sight.visible(words.T, view).T)
+    look = jax.jit(lambda words: bits.visible(words.T, view).T)
     rows = np.asarray(look(jnp.asarray((walls * weights).sum(-1).astype(np.uint32))))
     mirrored = np.asarray(look(jnp.asarray((walls[..., ::-1] * weights).sum(-1).astype(np.uint32))))
     got = (rows[..., None] >> np.arange(view)) & 1
@@ -82,13 +85,8 @@ def test_sight_spreads_as_in_the_slow_model_and_is_the_same_for_left_and_right(v
 
 def test_a_scene_by_hand():
     text = "########\n#......#\n#..1...#\n#.##...#\n#..A.B.#\n#......#\n#......#\n########\nheadings: NW\n"
-    level = Level.from_ascii(text)
     world = socialrl_envs.make("goal_cycle", size=8, view=5, goals=2, layout="open", novices=2, experts=0)
-    numbers = {name: jnp.asarray(value) for name, value in world.params.items()}
-    state = world.reset(
-        Level(tiles=level.tiles, position=level.position, heading=level.heading, numbers=numbers),
-        jax.random.key(0),
-    )
+    state = begin(world, text)
     view = {name: world.observe(state)[0, ..., c] for c, name in enumerate(world.spec.channels)}
     assert view["wall"].tolist() == [[1, 0, 0, 1, 1], [0] * 5, [0] * 5, [0, 1, 1, 0, 0], [0] * 5]
     assert view["facing_left"].tolist() == [[0] * 5] * 4 + [[0, 0, 0, 0, 1]]

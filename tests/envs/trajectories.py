@@ -1,10 +1,10 @@
 """Hashes of trajectories of every world, by options: the guard of a rewrite of the worlds.
 
-    python -m tests.envs.trajectories            compares every entry of trajectories.json with what the code does now
+    python -m tests.envs.trajectories            compares every entry of trajectories.json with the code
     python -m tests.envs.trajectories --write    writes trajectories.json anew
 
-An entry is the SHA-256 of the levels, actions, rewards, cumulants, endings and observations of some episodes, in which
-co-players are hosted and novices act at random.
+An entry is the SHA-256 of the levels, actions, rewards, cumulants, endings and observations of some episodes,
+in which co-players are hosted and novices act at random.
 """
 
 import argparse

@@ -26,14 +26,10 @@ def mutate(
     solid: tiles that nobody can enter; those that are no walls stay where they are. solvable: the task's own
     test.
     """
-    kind_key, edit_key = jax.random.split(key)
+    kind_key, wall_key, item_key, seat_key = jax.random.split(key, 1 + EDITS)
     kind = jax.random.randint(kind_key, (), 0, EDITS)
-    edits = (
-        lambda: flip_wall(level, edit_key),
-        lambda: move_item(level, edit_key, solid),
-        lambda: move_seat(level, edit_key),
-    )
-    edited = jax.lax.switch(kind, edits)
+    edits = flip_wall(level, wall_key), move_item(level, item_key, solid), move_seat(level, seat_key)
+    edited = jax.tree.map(lambda *leaves: jax.lax.select_n(kind, *leaves), *edits)
     good = solvable(edited)
     return jax.tree.map(lambda new, old: jnp.where(good, new, old), edited, level)
 
