@@ -149,7 +149,7 @@ class FloodedRoad(Task):
         for agent, (row, column) in zip(self.roster.agents, level.position.tolist(), strict=True):
             if int(steps[row, column]) >= level.tiles.size:
                 place = f"{where}: {agent} at row {row}, column {column}"
-                raise SocialRLError(f"{place} reaches no goal but by the bridge", "leave a way around")
+                raise SocialRLError(f"{place} reaches no goal without a bridge", "leave a way around")
         super().check(level, where)
 
     def notes(self, state: State) -> UInt8[np.ndarray, "H W"]:
