@@ -127,7 +127,8 @@ class Bench:
 
             # Adds 0 that the compiler cannot know to be 0, so that nothing is lifted out of the repetitions.
             zero = (carry.learner.steps * 0).astype(jnp.uint8)
-            states = dataclasses.replace(states, tiles=states.tiles + zero)
+            level = dataclasses.replace(states.level, tiles=states.level.tiles + zero)
+            states = dataclasses.replace(states, level=level)
             keys = jax.random.split(key, self.experiment.unroll_length)
             total = jax.lax.scan(body, jnp.float32(0), (states, keys))[0]
             steps = carry.learner.steps + (total > 1e30).astype(jnp.int32)

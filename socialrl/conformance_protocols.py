@@ -138,7 +138,7 @@ def snapshot(study: Study) -> list[np.ndarray]:
     """The arrays of a study on the host: the learners' states, the keys, and the parameters of the world's
     levels.
     """
-    trees = study.seeds.unbundle(study.states), study.seeds.unbundle(study.roots), study.world.numbers
+    trees = study.seeds.unbundle(study.states), study.seeds.unbundle(study.roots), study.world.params
     leaves = [
         jax.random.key_data(leaf) if jax.numpy.issubdtype(leaf.dtype, jax.dtypes.prng_key) else leaf
         for leaf in map(jax.numpy.asarray, jax.tree.leaves(trees))

@@ -105,7 +105,7 @@ def order_measures(trace: Trace, world: World, returns: Float32[Array, "B M"]) -
         "first_choice_made": jnp.mean(made, dtype=jnp.float32),
     }
     if "first_goal" in world.spec.cumulants and goals == 3:
-        sign = orientation(trace.states.tiles[0])[:, None]
+        sign = orientation(trace.states.level.tiles[0])[:, None]
         result["return_clockwise"] = mean_where(returns, sign > 0)
         result["return_counterclockwise"] = mean_where(returns, sign < 0)
     return result
@@ -116,7 +116,7 @@ def visits(trace: Trace, world: World) -> Visits:
     cumulants, seats = world.spec.cumulants, np.array(world.spec.novices)
 
     def happened(name: str) -> Bool[Array, "T B M"]:
-        return (trace.outcome.events[:, :, seats, cumulants.index(name)] > 0) & trace.alive[..., None]
+        return (trace.outcome.cumulants[:, :, seats, cumulants.index(name)] > 0) & trace.alive[..., None]
 
     right = happened("right_goal")
     free = happened("first_goal") if "first_goal" in cumulants else jnp.zeros_like(right)
@@ -136,7 +136,7 @@ def recovers_order(seen: Visits, goals: int) -> Bool[Array, "B M"]:
 
 def departed(trace: Trace, world: World) -> Bool[Array, "T B"]:
     """Whether, before each step, no co-player is present but one has been."""
-    present = jnp.any(trace.states.present[:-1][:, :, np.array(world.spec.coplayers, np.int32)], axis=-1)
+    present = jnp.any(trace.states.seats.present[:-1][:, :, np.array(world.spec.coplayers, np.int32)], axis=-1)
     return ~present & (jnp.cumsum(present, axis=0, dtype=jnp.int32) > 0)
 
 

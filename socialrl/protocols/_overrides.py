@@ -10,19 +10,19 @@ from jaxtyping import Float32, Shaped
 from socialrl_envs import presence
 from socialrl_envs.errors import SocialRLError
 from socialrl_envs.types import World
-from socialrl_envs.world import require
+from socialrl_envs.options import require
 
 Overrides = dict[str, Array]  # by the name of the parameter
 
 
 def has_preferences(world: World) -> bool:
     """Whether the seats of a world have preferences: weights of the cumulants in their rewards."""
-    return "preferences" in world.numbers
+    return "preferences" in world.params.named()
 
 
 def parameter(world: World, name: str) -> Shaped[np.ndarray, "..."]:
     """The value of a parameter as the world's config has it."""
-    return np.asarray(world.numbers[name])
+    return np.asarray(world.params.named()[name])
 
 
 def scheduled(world: World, schedule: str, seats: Sequence[int]) -> Float32[Array, "N 4"]:

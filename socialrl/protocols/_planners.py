@@ -11,9 +11,11 @@ from jax import Array
 from jaxtyping import Bool, Int32, Key, PyTree
 
 from socialrl.types import Decision, Learner, Timestep
-from socialrl_envs import registry
 from socialrl_envs.coplayers import planner
-from socialrl_envs.types import Outcome, State, World, WorldSpec
+from socialrl_envs.errors import SocialRLError
+from socialrl_envs.hosting import find_policy
+from socialrl_envs.planning.pursuit import TIE, first_action_values
+from socialrl_envs.types import Outcome, Policy, State, World, WorldSpec
 
 
 def with_planners(world: World) -> World:
@@ -46,14 +48,14 @@ def idle_learner(spec: WorldSpec) -> Learner:
 
 
 def best_actions(world: World, state: State) -> Bool[Array, "M A"]:
-    """Whether a planner with each novice's preferences values an action most, ties within planner.TIE
+    """Whether a planner with each novice's preferences values an action most, ties within TIE
     included.
     """
 
     def of(seat: int) -> Bool[Array, " A"]:
-        values, _ = planner.worths(world, state, world.appeal(state)[seat], seat)
+        values, _ = first_action_values(world, state, world.cell_rewards(state)[seat], seat)
         highest = jnp.max(values)
-        return values >= highest - planner.TIE * jnp.abs(highest)
+        return values >= highest - TIE * jnp.abs(highest)
 
     return jnp.stack([of(seat) for seat in world.spec.novices])
 
@@ -65,10 +67,16 @@ def coplayers_in_place(world: World, state: State, key: Key[Array, ""]) -> Int32
         return jnp.zeros((len(novices), 0), jnp.int32)
 
     def of(novice: int, seat: int, key: Key[Array, ""]) -> Int32[Array, ""]:
-        position = state.position.at[seat].set(state.position[novice])
-        heading = state.heading.at[seat].set(state.heading[novice])
-        moved = dataclasses.replace(state, position=position, heading=heading)
-        return registry.coplayer(world.spec.seats[seat].policy).act(world, moved, seat, key)
+        seats, policy = state.seats, find_policy(world.spec.seats[seat].policy)
+        if isinstance(policy, Policy):
+            raise SocialRLError(
+                f"following: {world.spec.agents[seat]} has a memory, so what it would do elsewhere is not known",
+                "use scripted co-players",
+            )
+        position = seats.position.at[seat].set(seats.position[novice])
+        heading = seats.heading.at[seat].set(seats.heading[novice])
+        moved = dataclasses.replace(seats, position=position, heading=heading)
+        return policy(world, dataclasses.replace(state, seats=moved), seat, key)
 
     keys = jax.random.split(key, (len(novices), len(coplayers)))
     return jnp.stack(

@@ -43,7 +43,7 @@ from socialrl import evaluation
 from socialrl.protocols import LearnerState, Study
 from socialrl.protocols._company import company_of, kinds
 from socialrl.protocols._measures import mean_where
-from socialrl.protocols._overrides import Overrides
+from socialrl.protocols._overrides import Overrides, parameter
 from socialrl.protocols._planners import best_actions, coplayers_in_place, idle_learner, with_planners
 from socialrl.record import labels
 from socialrl.rollout import Trace, make_rollout
@@ -106,9 +106,9 @@ def overrides_of(world: World, condition: dict[str, float]) -> Overrides:
     number.
     """
     for name in condition:
-        if name not in world.numbers:
-            raise unknown("number (following.conditions)", name, world.numbers)
-        if np.ndim(world.numbers[name]):
+        if name not in world.params.named():
+            raise unknown("parameter (following.conditions)", name, world.params.named())
+        if np.ndim(parameter(world, name)):
             raise SocialRLError(
                 f"following.conditions: {name} is not a single number",
                 "override single numbers, such as flood",
@@ -127,7 +127,7 @@ def measures(trace: Trace, world: World, key: Key[Array, ""]) -> dict[str, Array
     """Shares, usefulness and precision. key: for the co-players' actions in the novices' place."""
     novices = np.array(world.spec.novices)
     states: State = jax.tree.map(lambda leaf: leaf[:-1], trace.states)
-    mask = trace.alive[..., None] & states.present[:, :, novices]  # (T, B, M)
+    mask = trace.alive[..., None] & states.seats.present[:, :, novices]  # (T, B, M)
     best = over_steps(lambda state: best_actions(world, state))(states)  # (T, B, M, A)
     keys = jax.random.split(key, trace.alive.shape)
     others = over_steps(lambda state, key: coplayers_in_place(world, state, key))(

@@ -121,7 +121,7 @@ class Config(Options):
         shown = dataclasses.replace(shown, present=shown.present & seen)
         state, logits = learner.infer(state, shown, held_out)
         mask = held_out.present.reshape(-1)
-        cumulants = trace.outcome.events[:, :, seat].reshape(-1, len(world.spec.cumulants))
+        cumulants = trace.outcome.cumulants[:, :, seat].reshape(-1, len(world.spec.cumulants))
         rewards = measures(learner.appraise(state, held_out)[..., 0].reshape(-1), cumulants, preference, mask)
         paid = paid_by(preference, overrides)
         acting = evaluation.summarise(

@@ -67,7 +67,7 @@ class Config(Options):
         trace = evaluation.trace(make_rollout(world, study.learner), state, key, self.episodes, overrides)
         steps = demonstrated(trace, world, spec.coplayers)
         inferred, mask = appraise(state, steps), steps.present.reshape(-1)
-        cumulants = trace.outcome.events[:, :, np.array(spec.coplayers)].reshape(-1, len(spec.cumulants))
+        cumulants = trace.outcome.cumulants[:, :, np.array(spec.coplayers)].reshape(-1, len(spec.cumulants))
         found = {}
         for number, seat in enumerate(spec.coplayers):
             own = measures(inferred[..., 1 + number].reshape(-1), cumulants, preferences[seat], mask)

@@ -29,7 +29,7 @@ from socialrl_envs import grid
 from socialrl_envs.errors import SocialRLError
 from socialrl_envs.options import Options, option
 from socialrl_envs.types import World
-from socialrl_envs.worlds.goal_cycle import CycleState
+from socialrl_envs.types import State
 
 STREAM = 0x4E40  # of keys, so that the levels are new
 
@@ -134,13 +134,13 @@ def goal_positions(
     the goal that pays next, and of the one that paid last (-1 before the first visit)."""
     assert isinstance(world.config, HiddenOrder)
     count, seats = world.config.goals, np.array(world.spec.novices)
-    states: CycleState = jax.tree.map(lambda leaf: leaf[:-1], trace.states)
-    cells = goal_cells(states.tiles[0], count)
-    offset = (cells[None, :, None] - states.position[:, :, seats, None]).astype(jnp.float32)
-    ahead = jnp.array([(-1, 0), (0, 1), (1, 0), (0, -1)], jnp.float32)[states.heading[:, :, seats]]
+    states: State = jax.tree.map(lambda leaf: leaf[:-1], trace.states)
+    cells = goal_cells(states.level.tiles[0], count)
+    offset = (cells[None, :, None] - states.seats.position[:, :, seats, None]).astype(jnp.float32)
+    ahead = jnp.array([(-1, 0), (0, 1), (1, 0), (0, -1)], jnp.float32)[states.seats.heading[:, :, seats]]
     right = jnp.stack([ahead[..., 1], -ahead[..., 0]], axis=-1)
     positions = jnp.einsum("tbmgx,tbmax->tbmga", offset, jnp.stack([ahead, right], axis=-2))
-    last = states.place[:, :, seats].astype(jnp.int32)
+    last = states.task.place[:, :, seats].astype(jnp.int32)
     return positions, (last + 1) % count, last
 
 

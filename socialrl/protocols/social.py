@@ -29,7 +29,7 @@ from socialrl.seeds import Bundle
 from socialrl.types import Learner
 from socialrl_envs import registry
 from socialrl_envs.errors import SocialRLError, unknown
-from socialrl_envs.hosting import CoPlayer
+from socialrl_envs.types import CoPlayer
 from socialrl_envs.options import Options, option, require
 from socialrl_envs.types import State, World, WorldSpec
 
