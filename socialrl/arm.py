@@ -19,8 +19,9 @@ from socialrl.record.folder import RunFolder
 from socialrl.record.metrics import Records
 from socialrl.recording import explanation, to_replay
 from socialrl.rollout import Trace, make_rollout
-from socialrl.seeds import Bundle, Mapped, Seeds
+from socialrl.seeds import PerSeed, SeedMap, Seeds
 from socialrl.training import make_trainer
+from socialrl.types import Offline
 from socialrl_envs.errors import SocialRLError
 
 TRAIN = 1  # folded into a seed's key for training; evaluation folds in evaluation.HELD_OUT
@@ -45,6 +46,7 @@ class ArmRun:
         self.records, self.timing, self.interrupted = records, timing, interrupted
         self.world = experiment.world_of(arm).build()
         self.learner = arm.learner.build(self.world.spec)
+        self.offline = self.learner.capability(Offline)
         self.rollout = make_rollout(self.world, self.learner)
         curriculum = experiment.curriculum_of(arm)
         curriculum = None if curriculum is None else curriculum.build(self.world)
@@ -61,13 +63,13 @@ class ArmRun:
             print(f"{self.arm.name}: done already")
             return
         training, step, fresh = self._begin(resume)
-        if self.learner.offline and fresh:
-            training = self._pretrain(training)
+        if self.offline and fresh:
+            training = self._pretrain(training, self.offline.steps)
         train = self._compiled("training", self.seeds.map(self.trainer.chunk, 1, donate=True), training)
         evaluate = self._compiled("evaluation", self.seeds.map(self._evaluate, 2), training, self.roots)
         if fresh:
             self._record("eval", 0, self.seeds.split(evaluate(training, self.roots))[0])
-            if self.learner.offline:
+            if self.offline:
                 checkpoint.save(self._checkpoints / "0", self.seeds.unbundle(training))
         with self._bar(self.total, self.arm.name, " env-steps", step) as bar:
             while step < self.total:
@@ -80,10 +82,10 @@ class ArmRun:
                 self._save(training, step)
         self._conclude(training, step, evaluate)
 
-    def _pretrain(self, training: Bundle) -> Bundle:
+    def _pretrain(self, training: PerSeed, steps: int) -> PerSeed:
         """Gradient steps on recorded demonstrations, in chunks of equal size. An interrupted one begins anew."""
-        chunks = -(-self.learner.offline // OFFLINE_CHUNK)
-        size = -(-self.learner.offline // chunks)
+        chunks = -(-steps // OFFLINE_CHUNK)
+        size = -(-steps // chunks)
         program = self.seeds.map(lambda training: self.trainer.pretrain(training, size), 1, donate=True)
         pretrain = self._compiled("pretraining", program, training)
         with self._bar(chunks * size, f"{self.arm.name}, offline", " gradient steps") as bar:
@@ -99,7 +101,7 @@ class ArmRun:
                     raise KeyboardInterrupt
         return training
 
-    def _chunk(self, train: Mapped, training: Bundle, step: int) -> Bundle:
+    def _chunk(self, train: SeedMap, training: PerSeed, step: int) -> PerSeed:
         """The next chunk of updates, recorded; raises SocialRLError if a loss is not finite."""
         began = time.perf_counter()
         training, metrics = self.seeds.split(train(training))
@@ -118,7 +120,7 @@ class ArmRun:
     def _checkpoints(self) -> Path:
         return self.folder.checkpoints(self.arm.name)
 
-    def _begin(self, resume: bool) -> tuple[Bundle, int, bool]:
+    def _begin(self, resume: bool) -> tuple[PerSeed, int, bool]:
         """A fresh start, or the last checkpoint with the records after it forgotten; its step, and whether it
         is fresh.
         """
@@ -138,7 +140,7 @@ class ArmRun:
         template = [jax.eval_shape(self.trainer.start, key) for key in self.seeds.unbundle(keys)]
         return self.seeds.bundle(checkpoint.restore(latest, template)[0]), step, False
 
-    def _save(self, training: Bundle, step: int) -> None:
+    def _save(self, training: PerSeed, step: int) -> None:
         """A checkpoint if one is due; after Ctrl-C always, and then the arm ends with KeyboardInterrupt."""
         stop = self.interrupted()
         if stop or self._due(step, self.experiment.checkpoint_every):
@@ -149,7 +151,7 @@ class ArmRun:
             )
             raise KeyboardInterrupt
 
-    def _compiled(self, what: str, function: Mapped, *arguments: Any) -> Mapped:
+    def _compiled(self, what: str, function: SeedMap, *arguments: Any) -> SeedMap:
         """The function compiled now, with a line that says so."""
         print(f"{self.arm.name}: compiling {what} ...", end=" ", flush=True)
         began = time.perf_counter()
@@ -176,7 +178,7 @@ class ArmRun:
         return step // every > (step - self.chunk_steps) // every or step >= self.total
 
     def _record(
-        self, kind: str, step: int, metrics: Bundle, labels: dict[str, Any] | None = None
+        self, kind: str, step: int, metrics: PerSeed, labels: dict[str, Any] | None = None
     ) -> dict[str, np.ndarray]:
         """Writes a record of metrics by name, one number per seed, and returns them."""
         values = self.seeds.values(metrics)
@@ -213,7 +215,7 @@ class ArmRun:
             }
         )
 
-    def _conclude(self, training: Bundle, step: int, evaluate: Mapped) -> None:
+    def _conclude(self, training: PerSeed, step: int, evaluate: SeedMap) -> None:
         """Replays, protocols, and the final evaluation, whose record says that the arm is done."""
         rounds = -(-self.experiment.final_episodes // self.experiment.evaluation_episodes)
         scores = []
@@ -241,7 +243,7 @@ class ArmRun:
         per_seed = [{name: value[seed] for name, value in means.items()} for seed in range(self.seeds.count)]
         self._record("final", step, self.seeds.bundle(per_seed))
 
-    def _save_replays(self, traces: Bundle, training: Bundle, step: int) -> None:
+    def _save_replays(self, traces: PerSeed, training: PerSeed, step: int) -> None:
         """One file per seed, with what the learner says of its decisions."""
         explain = self.seeds.map(self._explain, 3)(training, traces, self.roots)
         config = to_json(dataclasses.replace(self.experiment, world=self.experiment.world_of(self.arm)))[
@@ -252,7 +254,7 @@ class ArmRun:
             path = self.folder.replay(self.arm.name, seed)
             path.parent.mkdir(exist_ok=True)
             facts = {"experiment": self.experiment.name, "arm": self.arm.name, "seed": seed, "step": step}
-            facts |= {"scale": self.learner.scale, "explained": explained}
+            facts |= {"value_unit": self.learner.value_unit, "explained": explained}
             replay.save(path, to_replay(trace, self.world, config, **facts))
 
     def _explain(self, training: Any, trace: Trace, key: Any) -> dict[str, Any]:

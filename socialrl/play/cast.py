@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 from jax import Array
 
@@ -17,7 +16,8 @@ from socialrl.evaluate import restored
 from socialrl.overrides import apply_to_world
 from socialrl.record import folder
 from socialrl.registry import WORLD
-from socialrl.types import Decision, Learner
+from socialrl.rollout import passive_learner
+from socialrl.types import Learner
 from socialrl_envs import layouts
 from socialrl_envs.errors import SocialRLError, unknown
 from socialrl_envs.presence import SCHEDULES
@@ -79,7 +79,7 @@ def cast(
             raise SocialRLError("no world given", f"known: {', '.join(WORLD.names())}")
         config = configured(WORLD.config(world)(), settings, level)
         built = construct(config.build, "world")
-        return Cast(world=built, config=config, learner=nobody(built.spec), learner_state=())
+        return Cast(world=built, config=config, learner=passive_learner(built.spec), learner_state=())
     experiment, arm, path, seed = _find(agent)
     own = experiment.world_of(arm)
     if world not in (None, WORLD.name_of(own)):
@@ -152,32 +152,6 @@ def _check_same(learnt: WorldSpec, now: WorldSpec, where: str) -> None:
                 f"{where} learnt with {name} {there}, this world has {here}",
                 "leave those settings as they were",
             )
-
-
-def nobody(spec: WorldSpec) -> Learner:
-    """Takes the place of a learner where novices are away: it always takes the first action and thinks
-    nothing.
-    """
-    sources, actions = 1 + len(spec.coplayers), len(spec.actions)
-
-    def act(state: Any, memory: Any, timestep: Any, key: Any, explore: bool) -> tuple[Decision, Any]:
-        batch = timestep.first.shape
-        none = jnp.zeros(batch, jnp.int32)
-        values = jnp.full((*batch, sources, actions), jnp.nan, jnp.float32)
-        return Decision(
-            action=none, source=none, values=values, influence=jnp.full(batch, jnp.nan, jnp.float32)
-        ), memory
-
-    def memory(*batch: int) -> tuple[()]:
-        return ()
-
-    def init(key: Any, unroll: int, worlds: int) -> tuple[()]:
-        return ()
-
-    def update(state: Any, experience: Any, key: Any) -> tuple[Any, dict[str, jax.Array]]:
-        return state, {}
-
-    return Learner(init=init, act=act, update=update, memory=memory)
 
 
 def find_seat(spec: WorldSpec, name: str) -> int:

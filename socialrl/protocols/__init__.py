@@ -5,7 +5,7 @@
 import dataclasses
 
 from socialrl.config import Experiment
-from socialrl.seeds import Bundle, Seeds
+from socialrl.seeds import PerSeed, Seeds
 from socialrl.types import Learner
 from socialrl_envs.types import World
 
@@ -20,5 +20,5 @@ class Study:
     world: World
     learner: Learner
     seeds: Seeds
-    states: Bundle
-    roots: Bundle
+    states: PerSeed
+    roots: PerSeed

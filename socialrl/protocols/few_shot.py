@@ -19,8 +19,8 @@ from jaxtyping import Int32, Key
 from socialrl.evaluation import evaluator
 from socialrl.protocols import Study
 from socialrl.rollout import Rollout, make_rollout
-from socialrl.seeds import Bundle
-from socialrl.types import Experience
+from socialrl.seeds import PerSeed
+from socialrl.types import Experience, FewShot, WarmStart
 from socialrl_envs.errors import SocialRLError
 from socialrl_envs.world import require
 
@@ -52,7 +52,7 @@ class Config:
         check(self.preferences, self.episodes, self.evaluation_episodes)
         require(self.told >= 1, "told", self.told, "at least 1")
 
-    def run(self, study: Study) -> Iterator[tuple[dict[str, Any], Bundle]]:
+    def run(self, study: Study) -> Iterator[tuple[dict[str, Any], PerSeed]]:
         """Yields labels (preference, method, episodes) and a bundle of metrics by name."""
         if "preferences" not in study.world.numbers:
             raise SocialRLError(
@@ -90,7 +90,7 @@ def check(
     require(evaluation_episodes >= 1, "evaluation_episodes", evaluation_episodes, "at least 1")
 
 
-def streams(study: Study, number: int) -> Bundle:
+def streams(study: Study, number: int) -> PerSeed:
     """A key per seed for the stream of that number."""
     return study.seeds.bundle(
         [jax.random.fold_in(root, number) for root in study.seeds.unbundle(study.roots)]
@@ -117,7 +117,7 @@ class Method(NamedTuple):
     so many episodes more. hear(state, key, numbers) -> state: before the first one."""
 
     name: str
-    start: Bundle
+    start: PerSeed
     learn: Learn
     hear: Callable[[Any, Key[Array, ""], dict[str, Array]], Any] | None = None
 
@@ -125,8 +125,9 @@ class Method(NamedTuple):
 def methods(study: Study, rollout: Rollout, told: int) -> Iterator[Method]:
     """What the learner can do about a new task."""
     learner, unroll = study.learner, study.experiment.unroll
-    if learner.adapt is not None:
-        adapt, live = learner.adapt, living(study, rollout)
+    few_shot, warm = learner.capability(FewShot), learner.capability(WarmStart)
+    if few_shot is not None:
+        adapt, live = few_shot.adapt, living(study, rollout)
 
         def learn(
             state: Any, key: Key[Array, ""], numbers: dict[str, Array], episodes: Int32[Array, ""]
@@ -145,9 +146,9 @@ def methods(study: Study, rollout: Rollout, told: int) -> Iterator[Method]:
         yield Method("w given", study.states, learn, hear)
         return
     fresh = study.seeds.map(lambda key: learner.init(key, unroll, 1), 1)(streams(study, STREAM))
-    if learner.transfer is not None:
+    if warm is not None:
         yield Method(
-            "fine-tuned", study.seeds.map(learner.transfer, 2)(study.states, fresh), training(study, rollout)
+            "fine-tuned", study.seeds.map(warm.warm_start, 2)(study.states, fresh), training(study, rollout)
         )
     yield Method("from scratch", fresh, training(study, rollout))
 

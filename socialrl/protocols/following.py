@@ -47,9 +47,8 @@ from jaxtyping import Bool, Float32, Int32, Key
 from socialrl import evaluation
 from socialrl.protocols import Study
 from socialrl.protocols._measures import mean_where
-from socialrl.rollout import Trace, make_rollout
-from socialrl.seeds import Bundle
-from socialrl.types import Decision, Learner, Timestep
+from socialrl.rollout import Trace, make_rollout, passive_learner
+from socialrl.seeds import PerSeed
 from socialrl_envs import registry
 from socialrl_envs.coplayers import planner
 from socialrl_envs.errors import SocialRLError, unknown
@@ -79,7 +78,7 @@ class Config:
         require(self.episodes >= 1, "episodes", self.episodes, "at least 1")
         require(len(self.conditions) > 0, "conditions", self.conditions, "at least one, such as {}")
 
-    def run(self, study: Study) -> Iterator[tuple[dict[str, Any], Bundle]]:
+    def run(self, study: Study) -> Iterator[tuple[dict[str, Any], PerSeed]]:
         """Yields labels and a bundle of measures by name."""
         world, company = study.world, company_of(study.world)
         keys = study.seeds.bundle(
@@ -87,7 +86,7 @@ class Config:
         )
         lived, planned = (
             make_rollout(world, study.learner),
-            make_rollout(with_planners(world), onlooker(world.spec)),
+            make_rollout(with_planners(world), passive_learner(world.spec)),
         )
 
         def evaluate(state: Any, key: Key[Array, ""], numbers: dict[str, Array]) -> dict[str, Array]:
@@ -136,21 +135,6 @@ def with_planners(world: World) -> World:
     planned = copy.copy(world)
     vars(planned)["step"] = step
     return planned
-
-
-def onlooker(spec: WorldSpec) -> Learner:
-    """A learner that is in nobody's way: it has no state, and always chooses action 0."""
-
-    def act(
-        state: Any, memory: Any, timestep: Timestep, key: Key[Array, ""], explore: bool
-    ) -> tuple[Decision, Any]:
-        batch = timestep.prev_action.shape
-        zeros, nothing = jnp.zeros(batch, jnp.int32), jnp.zeros((*batch, 1, len(spec.actions)), jnp.float32)
-        return Decision(
-            action=zeros, source=zeros, values=nothing, influence=jnp.zeros(batch, jnp.float32)
-        ), memory
-
-    return Learner(init=lambda *_: (), act=act, update=lambda state, *_: (state, {}), memory=lambda *_: ())
 
 
 def returns(trace: Trace, best: Trace, spec: WorldSpec) -> dict[str, Array]:

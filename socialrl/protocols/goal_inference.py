@@ -25,7 +25,8 @@ from socialrl.protocols.few_shot import check, streams
 from socialrl.protocols.inverse_rl import measures
 from socialrl.recording import demonstrated
 from socialrl.rollout import make_rollout
-from socialrl.seeds import Bundle
+from socialrl.seeds import PerSeed
+from socialrl.types import GoalInference, RewardInference
 from socialrl_envs import presence
 from socialrl_envs.errors import SocialRLError
 from socialrl_envs.world import require
@@ -51,14 +52,14 @@ class Config:
     def __post_init__(self) -> None:
         check(self.preferences, self.episodes, self.evaluation_episodes)
 
-    def run(self, study: Study) -> Iterator[tuple[dict[str, Any], Bundle]]:
+    def run(self, study: Study) -> Iterator[tuple[dict[str, Any], PerSeed]]:
         """Yields labels and a bundle of measures by name, see `watch`."""
         spec, seeds, learner = study.world.spec, study.seeds, study.learner
         if "preferences" not in study.world.numbers or not spec.coplayers:
             raise SocialRLError(
                 f"goal_inference: nobody has preferences to infer in {spec.name}", "use it with coin_grid"
             )
-        if learner.infer is None:
+        if learner.capability(GoalInference) is None:
             return
         fresh = seeds.map(lambda key: learner.init(key, study.experiment.unroll, 1), 1)(
             streams(study, STREAM + 2)
@@ -98,8 +99,9 @@ class Config:
         for the inferred goal and are paid by the newcomer's preferences; return_newcomer: its own.
         """
         learner, world, seat = study.learner, study.world, study.world.spec.coplayers[0]
-        assert learner.infer is not None
-        assert learner.appraise is not None
+        goals, rewards = learner.capability(GoalInference), learner.capability(RewardInference)
+        assert goals is not None
+        assert rewards is not None
         numbers = {name: jnp.asarray(world.numbers[name]) for name in ("presence", "preferences")}
         always = jnp.array(presence.SCHEDULES["always"], jnp.float32)
         numbers["presence"] = numbers["presence"].at[seat].set(always)
@@ -110,14 +112,18 @@ class Config:
         trace = evaluation.trace(rollout, state, asked_key, self.evaluation_episodes, numbers)
         asked = demonstrated(trace, world, [seat])
 
-        state, logits = learner.infer(state, dataclasses.replace(shown, present=shown.present & seen), asked)
+        state, logits = goals.infer_goal(
+            state, dataclasses.replace(shown, present=shown.present & seen), asked
+        )
         there, flat = asked.present.reshape(-1), logits.reshape(-1, logits.shape[-1])
         nats, right = (
             cloning_loss(flat, asked.action.reshape(-1)),
             jnp.argmax(flat, axis=-1) == asked.action.reshape(-1),
         )
         events = trace.outcome.events[:, :, seat].reshape(-1, len(world.spec.cumulants))
-        inferred = measures(learner.appraise(state, asked)[..., 0].reshape(-1), events, preference, there)
+        inferred = measures(
+            rewards.infer_rewards(state, asked)[..., 0].reshape(-1), events, preference, there
+        )
         paid = numbers | {"preferences": jnp.broadcast_to(preference, numbers["preferences"].shape)}
         acting = evaluation.summarise(
             evaluation.trace(rollout, state, asked_key, self.evaluation_episodes, paid), world.spec

@@ -23,7 +23,8 @@ from socialrl import evaluation
 from socialrl.protocols import Study
 from socialrl.recording import demonstrated
 from socialrl.rollout import make_rollout
-from socialrl.seeds import Bundle
+from socialrl.seeds import PerSeed
+from socialrl.types import RewardInference
 from socialrl_envs import presence
 from socialrl_envs.errors import SocialRLError
 from socialrl_envs.world import require
@@ -48,14 +49,14 @@ class Config:
     def __post_init__(self) -> None:
         require(self.episodes >= 1, "episodes", self.episodes, "at least 1")
 
-    def run(self, study: Study) -> Iterator[tuple[dict[str, Any], Bundle]]:
+    def run(self, study: Study) -> Iterator[tuple[dict[str, Any], PerSeed]]:
         """Yields labels and a bundle of measures by name, see `measures`."""
         spec, seeds = study.world.spec, study.seeds
         if "preferences" not in study.world.numbers or not spec.coplayers:
             raise SocialRLError(
                 f"inverse_rl: nobody has preferences to infer in {spec.name}", "use it with coin_grid"
             )
-        if study.learner.appraise is None:
+        if study.learner.capability(RewardInference) is None:
             return
         keys = seeds.bundle([jax.random.fold_in(root, STREAM) for root in seeds.unbundle(study.roots)])
         found = seeds.map(lambda state, key: self.watch(study, state, key), 2)(study.states, keys)
@@ -72,8 +73,9 @@ class Config:
         rollout = make_rollout(world, study.learner)
         trace = evaluation.trace(rollout, state, key, self.episodes, numbers)
         steps = demonstrated(trace, world, spec.coplayers)
-        assert study.learner.appraise is not None
-        believed = study.learner.appraise(state, steps)
+        inference = study.learner.capability(RewardInference)
+        assert inference is not None
+        believed = inference.infer_rewards(state, steps)
         events, there = (
             trace.outcome.events[:, :, seats].reshape(-1, len(spec.cumulants)),
             steps.present.reshape(-1),

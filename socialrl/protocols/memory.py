@@ -17,14 +17,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from jaxtyping import Bool, Float32, Int32, Key, UInt8
+from jaxtyping import Bool, Float32, Int32, Key, PyTree, UInt8
 
 from socialrl import evaluation
+from socialrl.geometry import egocentric
 from socialrl.protocols import Study
 from socialrl.protocols._measures import BINS, mean_where
 from socialrl.rollout import Trace, make_rollout
-from socialrl.seeds import Bundle
-from socialrl.types import Decision, Learner, Timestep
+from socialrl.seeds import PerSeed
+from socialrl.types import ActOutput, Learner, Timestep
 from socialrl_envs import grid, presence
 from socialrl_envs.errors import SocialRLError
 from socialrl_envs.types import World
@@ -51,7 +52,7 @@ class Config:
         require(self.episodes >= 2, "episodes", self.episodes, "at least 2: one half to fit, one to test")
         require(self.ridge > 0, "ridge", self.ridge, "positive")
 
-    def run(self, study: Study) -> Iterator[tuple[dict[str, Any], Bundle]]:
+    def run(self, study: Study) -> Iterator[tuple[dict[str, Any], PerSeed]]:
         """Yields labels and a bundle of measures by name: read_right, read_right/<bin> of BINS equal parts of
         the time, and guess, the share that guessing gets."""
         if not self.count(study):
@@ -80,27 +81,27 @@ class Config:
             raise SocialRLError(
                 f"memory: {study.world.spec.name} has no hidden order", "probe it in goal_cycle"
             )
-        return len(PRESENCES) if jax.tree.leaves(study.learner.memory(1, 1)) else 0
+        return len(PRESENCES) if jax.tree.leaves(study.learner.initial_carry(1, 1)) else 0
 
 
 def showing_memory(learner: Learner) -> Learner:
-    """The learner, but that its decisions hold its memory (*batch, 1, F) in place of values."""
+    """The learner with its carry after each step, flattened to float32 (*batch, F), as its extras."""
 
     def act(
-        state: Any, memory: Any, timestep: Timestep, key: Key[Array, ""], explore: bool
-    ) -> tuple[Decision, Any]:
-        decision, after = learner.act(state, memory, timestep, key, explore)
-        batch = decision.action.shape
-        flat = jnp.concatenate([leaf.reshape(*batch, 1, -1) for leaf in jax.tree.leaves(after)], axis=-1)
-        return dataclasses.replace(decision, values=flat), after
+        state: PyTree, carry: PyTree, timestep: Timestep, key: Key[Array, ""], explore: bool
+    ) -> ActOutput:
+        acted = learner.act(state, carry, timestep, key, explore)
+        batch = acted.decision.action.shape
+        leaves = [leaf.reshape(*batch, -1) for leaf in jax.tree.leaves(acted.carry)]
+        return acted._replace(extras=jnp.concatenate(leaves, axis=-1))
 
-    return learner._replace(act=act, influence=None)
+    return dataclasses.replace(learner, act=act, capabilities=())
 
 
 def read_right(trace: Trace, world: World, ridge: float) -> dict[str, Array]:
-    """The measures of a trace whose decisions hold memories."""
+    """The measures of a trace whose extras are the carries."""
     there, due, last = tiles_of(trace, world)  # (T, B, M, G, 2), (T, B, M), (T, B, M)
-    memory = trace.decision.values[..., 0, :]
+    memory = trace.extras
     counts = (last >= 0) & trace.alive[..., None]
     target = jnp.take_along_axis(there, due[..., None, None], axis=-2)[..., 0, :]
     half = memory.shape[1] // 2
@@ -143,9 +144,7 @@ def tiles_of(
     states: Any = jax.tree.map(lambda leaf: leaf[:-1], trace.states)
     cells = goal_cells(states.tiles[0], config.goals)
     offset = (cells[None, :, None] - states.position[:, :, seats, None]).astype(jnp.float32)
-    ahead = jnp.array([(-1, 0), (0, 1), (1, 0), (0, -1)], jnp.float32)[states.heading[:, :, seats]]
-    right = jnp.stack([ahead[..., 1], -ahead[..., 0]], axis=-1)
-    there = jnp.einsum("tbmgx,tbmax->tbmga", offset, jnp.stack([ahead, right], axis=-2))
+    there = egocentric(offset, states.heading[:, :, seats])
     place = states.place[:, :, seats].astype(jnp.int32)
     return there, (place + 1) % config.goals, place
 

@@ -24,8 +24,8 @@ from socialrl.protocols import Study
 from socialrl.protocols._measures import measures
 from socialrl.registry import WORLD
 from socialrl.rollout import make_rollout
-from socialrl.seeds import Bundle
-from socialrl.types import Learner
+from socialrl.seeds import PerSeed
+from socialrl.types import Influence, Learner
 from socialrl_envs import presence, registry
 from socialrl_envs.errors import SocialRLError, unknown
 from socialrl_envs.hosting import CoPlayer
@@ -72,7 +72,7 @@ class Config:
                 raise unknown("co-player (companies)", company, registry.coplayer_names())
         require(0 <= self.skill <= 1, "skill", self.skill, "in 0..1")
 
-    def run(self, study: Study) -> Iterator[tuple[dict[str, Any], Bundle]]:
+    def run(self, study: Study) -> Iterator[tuple[dict[str, Any], PerSeed]]:
         """Yields labels and a bundle of measures by name."""
         keys = study.seeds.bundle(
             [jax.random.fold_in(root, STREAM) for root in study.seeds.unbundle(study.roots)]
@@ -157,7 +157,7 @@ def episodes_of(
     ) -> dict[str, Array]:
         rollout = make_rollout(world, learner, stand_ins(world.spec, companies, company))
         trace = evaluation.trace(rollout, state, key, episodes, numbers, explore)
-        return measures(trace, world, influence=learner.influence is not None)
+        return measures(trace, world, influence=learner.capability(Influence) is not None)
 
     return evaluate
 
