@@ -27,8 +27,8 @@ def empty(example: PyTree, capacity: int) -> Buffer:
 
 
 def add(buffer: Buffer, unroll: PyTree) -> Buffer:
-    """The buffer with an unroll, leaves (T, B, ...), written as B rows over the oldest ones; B must divide the
-    capacity.
+    """The buffer with an unroll, leaves (T, B, ...), written as B rows over the oldest ones; B must divide
+    the capacity.
     """
 
     def write(

@@ -1,4 +1,6 @@
-"""Greedy evaluation on held-out levels: returns, shares of the sources that were followed, traces for replays."""
+"""Greedy evaluation on held-out levels: returns, shares of the sources that were followed, traces for
+replays.
+"""
 
 from collections.abc import Callable
 
@@ -21,8 +23,9 @@ Evaluate = Callable[..., tuple[Metrics, Trace]]
 def evaluator(
     rollout: Rollout, spec: WorldSpec, episodes: int, replayed: int = 0, explore: bool = False
 ) -> Evaluate:
-    """(learner_state, key, overrides=None) -> (metrics, trace): means over `episodes` episodes, see `summarise`, and
-    the first `replayed` episodes. The same key gives the same levels, so evaluations of one seed are comparable.
+    """(learner_state, key, overrides=None) -> (metrics, trace): means over `episodes` episodes, see
+    `summarise`, and the first `replayed` episodes. The same key gives the same levels, so evaluations of one
+    seed are comparable.
     """
 
     def evaluate(
@@ -74,9 +77,9 @@ def sources_of(spec: WorldSpec) -> tuple[str, ...]:
 def summarise(trace: Trace, spec: WorldSpec) -> Metrics:
     """Means over the episodes of a trace.
 
-    return: of the novices. return_<agent>: of each co-player, which no learner sees. share/<source>: share of the
-    novices' steps in which that source was followed. events/<cumulant>: sum of the cumulant over an episode, per
-    novice.
+    return: of the novices. return_<agent>: of each co-player, which no learner sees. share/<source>: share of
+    the novices' steps in which that source was followed. events/<cumulant>: sum of the cumulant over an
+    episode, per novice.
     """
     alive = trace.alive.astype(jnp.float32)
     returns = jnp.sum(trace.outcome.reward * alive[..., None], axis=0)

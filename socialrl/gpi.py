@@ -1,11 +1,13 @@
 """Generalised policy improvement over sources of behaviour: which one to act as, and how.
 
-The choice is argmax_a max_j Q_j(s, a), where Q_j(s, a) = Psi_j(s, a) . w_ego is the value to the novice of acting as
-source j (Barreto et al., 2017; Filos et al., 2021); source 0 is the novice itself. Two safeguards against
-over-estimated values of others, and one degree of freedom:
+The choice is argmax_a max_j Q_j(s, a), where Q_j(s, a) = Psi_j(s, a) . w_ego is the value to the novice of
+acting as source j (Barreto et al., 2017; Filos et al., 2021); source 0 is the novice itself. Two safeguards
+against over-estimated values of others, and one degree of freedom:
 
-- support: Q_j is unconstrained at actions that j never takes, so j may only propose actions that it is likely to take;
-- lower confidence bound: another's value is the mean of an ensemble minus a multiple of its standard deviation (after
+- support: Q_j is unconstrained at actions that j never takes, so j may only propose actions that it is likely
+  to take;
+- lower confidence bound: another's value is the mean of an ensemble minus a multiple of its standard
+  deviation (after
   variance-aware policy optimisation, arXiv 2410.23726);
 - temperature: actions are drawn in proportion to exp(value / temperature).
 """
@@ -21,8 +23,8 @@ Following = Literal["gpi", "never", "always"]
 
 
 class Choice(NamedTuple):
-    """The action and the source that it is taken from; the mean (`values`) and the standard deviation (`spread`) over
-    the ensemble of the value of each source's actions.
+    """The action and the source that it is taken from; the mean (`values`) and the standard deviation
+    (`spread`) over the ensemble of the value of each source's actions.
     """
 
     action: Int32[Array, "*batch"]
@@ -44,10 +46,11 @@ def choose(
     """The Choice by generalised policy improvement.
 
     values: by each member of an ensemble, in reward units. logits: of the policy attributed to each source.
-    following: "gpi" compares all sources, "never" uses the novice's own values, "always" those of the others (if there
-    are any). support: source j >= 1 may propose actions with pi_j(a|s) >= support * max_a pi_j(a|s); 0 allows all.
-    lower_confidence_coef: standard deviations subtracted from others' values. temperature: in reward units; 0 takes the
-    best action, and of equally good sources the first. trusted: which sources may propose actions; None: all.
+    following: "gpi" compares all sources, "never" uses the novice's own values, "always" those of the others
+    (if there are any). support: source j >= 1 may propose actions with pi_j(a|s) >= support * max_a
+    pi_j(a|s); 0 allows all. lower_confidence_coef: standard deviations subtracted from others' values.
+    temperature: in reward units; 0 takes the best action, and of equally good sources the first. trusted:
+    which sources may propose actions; None: all.
     """
     mean, spread = jnp.mean(values, axis=-3), jnp.std(values, axis=-3)
     bounded = jnp.where(_others(logits), mean - lower_confidence_coef * spread, mean)

@@ -80,8 +80,9 @@ def predicted_occupancy(
 ) -> Float32[Array, "B novices H W"]:
     """How often each novice expects to visit each cell, discounted by DISCOUNT per step, over AHEAD steps.
 
-    It is simulated: in a copy of the world each novice does what it believes its source would do, by act_as(carry,
-    timestep, source, key) -> (actions, carry), and the co-players act as they do. Leaves (B, ...).
+    It is simulated: in a copy of the world each novice does what it believes its source would do, by
+    act_as(carry, timestep, source, key) -> (actions, carry), and the co-players act as they do. Leaves (B,
+    ...).
     """
     spec, hosted = world.spec, host(world)
     novices = np.array(spec.novices, np.int32)
@@ -177,7 +178,9 @@ def to_replay(
 
 
 def _explained(arrays: Mapping[str, Any], states: State, world: World, longest: int) -> dict[str, Any]:
-    """The arrays of `explanation`, leaves (T, B, ...), as the optional arrays of a Replay. states: leaves (B, T, ...)."""
+    """The arrays of `explanation`, leaves (T, B, ...), as the optional arrays of a Replay. states: leaves (B,
+    T, ...).
+    """
     found: dict[str, np.ndarray] = {}
     leaves = {name: np.swapaxes(np.asarray(value), 0, 1)[:, :longest] for name, value in arrays.items()}
     if "spread" in leaves:
@@ -198,8 +201,8 @@ def _explained(arrays: Mapping[str, Any], states: State, world: World, longest: 
 def demonstrated(trace: Trace, world: World, seats: Sequence[int]) -> Demonstration:
     """The Demonstration of these seats in a trace, leaves (T, B, seats, ...); pure.
 
-    The last step of an episode is `last`, also where the episode was cut off. Padding after it is 0, with `present`
-    False and `last` True.
+    The last step of an episode is `last`, also where the episode was cut off. Padding after it is 0, with
+    `present` False and `last` True.
     """
     which = np.array(seats, np.int32)
     views = jax.vmap(jax.vmap(world.observe))(trace.states)
@@ -224,8 +227,8 @@ def to_demonstrations(
     actors: Sequence[str],
     seed: int,
 ) -> Demonstrations:
-    """Results of `demonstrated` with the same T, leaves (T, B, seats, ...), as one file's content, without steps that
-    are padding in all episodes.
+    """Results of `demonstrated` with the same T, leaves (T, B, seats, ...), as one file's content, without
+    steps that are padding in all episodes.
 
     actors: the name of what acted on each of the seats.
     """

@@ -1,7 +1,8 @@
-"""Rollouts: the learner acts in the novices' seats and hosted co-players in the others, in many worlds at once.
+"""Rollouts: the learner acts in the novices' seats and hosted co-players in the others, in many worlds at
+once.
 
-This is the only file that resets a world. A Transition holds the true successor of its step; the next episode, on
-a level of a pool, begins after that.
+This is the only file that resets a world. A Transition holds the true successor of its step; the next
+episode, on a level of a pool, begins after that.
 """
 
 from collections.abc import Callable, Sequence
@@ -69,7 +70,9 @@ class Trace:
 
 
 class Step(NamedTuple):
-    """One step of B worlds, before any of them is reset: the states after it, and every seat's view of them."""
+    """One step of B worlds, before any of them is reset: the states after it, and every seat's view
+    of them.
+    """
 
     state: State
     outcome: Outcome
@@ -87,8 +90,8 @@ def step_all(
 ) -> Step:
     """One step of B worlds in which hosted co-players choose their actions and other seats take given ones.
 
-    state: leaves (B, ...). hosted: `socialrl_envs.hosting.host(world)`. given: (seats, actions (B, seats)) pairs,
-    which also replace what a hosted co-player chose; a later pair replaces an earlier one.
+    state: leaves (B, ...). hosted: `socialrl_envs.hosting.host(world)`. given: (seats, actions (B, seats))
+    pairs, which also replace what a hosted co-player chose; a later pair replaces an earlier one.
     """
     actions = jax.vmap(hosted)(state, host_keys)
     for seats, chosen in given:
@@ -136,7 +139,9 @@ def ended(outcome: Outcome) -> Bool[Array, " *batch"]:
 def demonstrate(
     before: UInt8[Array, "B N V V C"], present: Bool[Array, "B N"], step: Step, seats: np.ndarray
 ) -> Demonstration:
-    """The Demonstration of these seats' step, leaves (B, seats, ...). before, present: views and presence before it."""
+    """The Demonstration of these seats' step, leaves (B, seats, ...). before, present: views and presence
+    before it.
+    """
     shape = (step.actions.shape[0], seats.shape[0])
     terminated = jnp.broadcast_to(step.outcome.terminated[:, None], shape)
     return Demonstration(
@@ -152,7 +157,9 @@ def demonstrate(
 def relative_positions(
     spec: WorldSpec, position: Int32[Array, "N 2"], heading: Int32[Array, " N"]
 ) -> Float32[Array, "novices coplayers 2"]:
-    """How many cells ahead and to the right of each novice each co-player is, divided by the grid's longer side."""
+    """How many cells ahead and to the right of each novice each co-player is, divided by the grid's longer
+    side.
+    """
     novices, coplayers = np.array(spec.novices, np.int32), np.array(spec.coplayers, np.int32)
     offset = (position[None, coplayers] - position[novices, None]).astype(jnp.float32)
     return egocentric(offset, heading[novices]) / max(spec.height, spec.width)
@@ -190,8 +197,8 @@ class Rollout:
         size: int,
         overrides: Overrides | Callable[[Key[Array, ""]], Overrides] | None = None,
     ) -> Level:
-        """`size` fresh levels. overrides: parameters that all of them have, or a function that draws those of a level
-        from a key.
+        """`size` fresh levels. overrides: parameters that all of them have, or a function that draws those of
+        a level from a key.
         """
 
         def one(key: Key[Array, ""]) -> Level:
@@ -332,7 +339,9 @@ class Rollout:
     def _restart(
         self, done: Bool[Array, " B"], step: Step, levels: Level, key: Key[Array, ""]
     ) -> tuple[State, Array]:
-        """States and views in which worlds whose episode ended begin another; nothing is computed if none did."""
+        """States and views in which worlds whose episode ended begin another; nothing is computed if none
+        did.
+        """
         now = (step.state, step.views)
 
         def some(_: None) -> tuple[State, Array]:
@@ -366,8 +375,8 @@ def influenced(
 def episode_metrics(
     done: Bool[Array, "T B"], returns: Float32[Array, "T B novices"], decision: Decision
 ) -> Metrics:
-    """episodes: how many ended in an unroll. return_sum: the sum of their returns, each the mean over the novices.
-    followed (S,): the share of steps in which each source was followed.
+    """episodes: how many ended in an unroll. return_sum: the sum of their returns, each the mean over the
+    novices. followed (S,): the share of steps in which each source was followed.
     """
     sources = decision.values.shape[-2]
     followed = decision.source[..., None] == jnp.arange(sources)

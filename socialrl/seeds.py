@@ -1,7 +1,8 @@
 """Running several seeds side by side: under one vmap on an accelerator, in one thread per core on a CPU.
 
-A batched matrix product of small networks is slow on a CPU, where separate programs run twice as fast (benchmarks/);
-on a GPU it is the other way round. The numbers of a seed do not depend on which other seeds run.
+A batched matrix product of small networks is slow on a CPU, where separate programs run twice as fast
+(benchmarks/); on a GPU it is the other way round. The numbers of a seed do not depend on which other seeds
+run.
 """
 
 from collections.abc import Callable, Sequence
@@ -46,15 +47,15 @@ class Seeds:
         return {name: np.stack([np.asarray(tree[name]) for tree in trees]) for name in trees[0]}
 
     def map(self, function: Callable[..., Any], per_seed: int, donate: bool = False) -> "SeedMap":
-        """The function of one seed as a function of all; its first `per_seed` arguments differ by seed, the others
-        are shared. donate: the buffers of the first argument are reused for the result.
+        """The function of one seed as a function of all; its first `per_seed` arguments differ by seed, the
+        others are shared. donate: the buffers of the first argument are reused for the result.
         """
         return SeedMap(self, function, per_seed, donate)
 
 
 def _stack(leaves: Sequence[Any]) -> jax.Array:
-    """The leaves along a new leading axis. Keys go through their raw data, because the check of key reuse takes a
-    stacked key for a used one.
+    """The leaves along a new leading axis. Keys go through their raw data, because the check of key reuse
+    takes a stacked key for a used one.
     """
     if isinstance(leaves[0], jax.Array) and jnp.issubdtype(leaves[0].dtype, jax.dtypes.prng_key):
         data = jnp.stack([jax.random.key_data(leaf) for leaf in leaves])

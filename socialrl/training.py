@@ -20,8 +20,8 @@ from socialrl_envs.types import Level
 class Training:
     """All that the future of a seed depends on; restored from a checkpoint, a run goes on bit for bit.
 
-    learner, curriculum: their states. carry: where the parallel worlds stand. levels: the pool. steps: environment
-    steps so far. oldest: the level of the pool that is replaced next.
+    learner, curriculum: their states. carry: where the parallel worlds stand. levels: the pool. steps:
+    environment steps so far. oldest: the level of the pool that is replaced next.
     """
 
     learner: PyTree
@@ -40,8 +40,8 @@ def make_trainer(
     sources: tuple[str, ...],
     curriculum: Curriculum | None = None,
 ) -> "Trainer":
-    """The training functions of one arm of an experiment. sources: names, for the metrics. Without a curriculum all
-    levels have the world's own parameters.
+    """The training functions of one arm of an experiment. sources: names, for the metrics. Without a
+    curriculum all levels have the world's own parameters.
     """
     return Trainer(experiment, learner, rollout, sources, curriculum or constant())
 
@@ -77,8 +77,8 @@ class Trainer:
         )
 
     def chunk(self, training: Training) -> tuple[Training, Metrics]:
-        """A chunk of training and its metrics, see `means`: the curriculum is updated, part of the pool is replaced,
-        then come `experiment.chunk` unrolls, each with an update.
+        """A chunk of training and its metrics, see `means`: the curriculum is updated, part of the pool is
+        replaced, then come `experiment.chunk` unrolls, each with an update.
         """
         test_key, pool_key, updates_key, key = jax.random.split(training.key, 4)
 
@@ -111,8 +111,8 @@ class Trainer:
         return after, means(episodes, metrics, self.sources) | moved
 
     def pretrain(self, training: Training, steps: int) -> tuple[Training, Metrics]:
-        """The training after `steps` (static) gradient steps on recorded demonstrations; no world takes a step. The
-        learner must have the capability Offline.
+        """The training after `steps` (static) gradient steps on recorded demonstrations; no world takes a
+        step. The learner must have the capability Offline.
         """
         offline = self.learner.capability(Offline)
         assert offline is not None
@@ -155,8 +155,9 @@ class Trainer:
 
 
 def means(episodes: Metrics, metrics: Metrics, sources: tuple[str, ...]) -> Metrics:
-    """Scalars by name over a chunk: the mean of every metric of the learner, `return`, the mean over the episodes that
-    ended (NaN if none did), and `share/<source>`, the share of steps in which each source was followed.
+    """Scalars by name over a chunk: the mean of every metric of the learner, `return`, the mean over the
+    episodes that ended (NaN if none did), and `share/<source>`, the share of steps in which each source was
+    followed.
     """
     ended = jnp.sum(episodes["episodes"])
     followed = jnp.mean(episodes["followed"], axis=0)

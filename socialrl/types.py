@@ -3,9 +3,9 @@
 A learner is a core of four pure functions (`Learner`) and any number of optional capabilities, which a caller
 asks for by type: `learner.capability(FewShot)` is a `FewShot` or None.
 
-Axis letters: `T` time, `S` sources of behaviour (the novice itself first, then the co-players in seat order), `A`
-actions, `V` x `V` x `C` one view. `B` is the axis of parallel worlds (num_envs); the axes of the novices and of the
-co-players are called `novices` and `coplayers`. `*batch` stands for any number of leading axes.
+Axis letters: `T` time, `S` sources of behaviour (the novice itself first, then the co-players in seat order),
+`A` actions, `V` x `V` x `C` one view. `B` is the axis of parallel worlds (num_envs); the axes of the novices
+and of the co-players are called `novices` and `coplayers`. `*batch` stands for any number of leading axes.
 """
 
 import dataclasses
@@ -42,8 +42,9 @@ class Timestep:
 class Transition:
     """One step of a novice with its own reward.
 
-    next_obs: the true successor of `timestep.obs`, never the first view of the next episode. terminated: the task
-    ended, so the value of the successor is 0. truncated: the time limit was reached, so it is bootstrapped from.
+    next_obs: the true successor of `timestep.obs`, never the first view of the next episode. terminated: the
+    task ended, so the value of the successor is 0. truncated: the time limit was reached, so it is
+    bootstrapped from.
     """
 
     timestep: Timestep
@@ -58,8 +59,8 @@ class Transition:
 class Demonstration:
     """One step of another seat as a learner may see it: without its reward.
 
-    discount: 0 where the task ended, else 1. last: whether this is the last step of an episode. present: whether
-    the seat was on the grid; the step of an absent seat must not be learnt from.
+    discount: 0 where the task ended, else 1. last: whether this is the last step of an episode. present:
+    whether the seat was on the grid; the step of an absent seat must not be learnt from.
     """
 
     obs: UInt8[Array, "*batch V V C"]
@@ -76,8 +77,8 @@ class Decision:
 
     action: in 0..A-1. source: the source of behaviour that the action was taken from, 0 for the novice's own
     policy, k for co-player k (counted from 1). values: of each action under each source, in the learner's
-    `value_unit`; a learner that only acts for itself has S = 1. influence: KL(pi(.|o) || pi(.|o with the others
-    hidden)) in nats; NaN while training and for learners without the capability `Influence`.
+    `value_unit`; a learner that only acts for itself has S = 1. influence: KL(pi(.|o) || pi(.|o with the
+    others hidden)) in nats; NaN while training and for learners without the capability `Influence`.
     """
 
     action: Int32[Array, "*batch"]
@@ -91,7 +92,9 @@ def decision_of(
     values: Float32[Array, "*batch S A"],
     source: Int32[Array, "*batch"] | None = None,
 ) -> Decision:
-    """The Decision to take this action, by the novice's own policy unless a source is given; influence is NaN."""
+    """The Decision to take this action, by the novice's own policy unless a source is given; influence is
+    NaN.
+    """
     return Decision(
         action=action,
         source=jnp.zeros_like(action) if source is None else source,
@@ -103,8 +106,9 @@ def decision_of(
 class ActOutput(NamedTuple):
     """What `Learner.act` returns.
 
-    decision: leaves (*batch, ...). carry: the recurrent state after the step, shaped as before it. extras: a pytree
-    of the learner's own, leaves (*batch, ...), which it gets back in `Experience.extras`; () if it needs nothing.
+    decision: leaves (*batch, ...). carry: the recurrent state after the step, shaped as before it. extras: a
+    pytree of the learner's own, leaves (*batch, ...), which it gets back in `Experience.extras`; () if it
+    needs nothing.
     """
 
     decision: Decision
@@ -116,11 +120,11 @@ class ActOutput(NamedTuple):
 class Experience:
     """One unroll of B parallel worlds.
 
-    own: the novices' steps, leaves (T, B, novices, ...). others: the co-players' steps, leaves (T, B, coplayers,
-    ...). carry: the novices' recurrent state before the first step, leaves (B, novices, ...). decision, extras: as
-    `act` returned them, leaves (T, B, novices, ...). relative_positions: how many cells ahead and to the right of
-    each novice each co-player stood, divided by the longer side of the grid; a privileged training target that no
-    policy may see.
+    own: the novices' steps, leaves (T, B, novices, ...). others: the co-players' steps, leaves (T, B,
+    coplayers, ...). carry: the novices' recurrent state before the first step, leaves (B, novices, ...).
+    decision, extras: as `act` returned them, leaves (T, B, novices, ...). relative_positions: how many cells
+    ahead and to the right of each novice each co-player stood, divided by the longer side of the grid; a
+    privileged training target that no policy may see.
     """
 
     own: Transition
@@ -145,7 +149,9 @@ class Init(Protocol[State_co]):
 
 @runtime_checkable
 class Act(Protocol[State_contra]):
-    """(state, carry, timestep, key, explore) -> ActOutput, over any batch axes; `explore` is static, True in training."""
+    """(state, carry, timestep, key, explore) -> ActOutput, over any batch axes; `explore` is static, True in
+    training.
+    """
 
     def __call__(
         self, state: State_contra, carry: PyTree, timestep: Timestep, key: Key[Array, ""], explore: bool, /
@@ -170,15 +176,18 @@ class InitialCarry(Protocol):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class FewShot:
-    """adapt(state, experience, key) -> state: adapts to a new task from a few episodes of the novices' own."""
+    """adapt(state, experience, key) -> state: adapts to a new task from a few episodes of the
+    novices' own.
+    """
 
     adapt: Callable[[Any, Experience, Key[Array, ""]], Any]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class WarmStart:
-    """warm_start(trained, fresh) -> state: `fresh`, which `init` may have made for another unroll length or number of
-    worlds, with the knowledge of `trained`; stored experience and the state of the optimiser are not taken over.
+    """warm_start(trained, fresh) -> state: `fresh`, which `init` may have made for another unroll length or
+    number of worlds, with the knowledge of `trained`; stored experience and the state of the optimiser are
+    not taken over.
     """
 
     warm_start: Callable[[Any, Any], Any]
@@ -188,8 +197,8 @@ class WarmStart:
 class Offline:
     """Training on recorded demonstrations before the first step in a world.
 
-    pretrain(state, key, steps) -> (state, metrics): that many gradient steps; `steps` is static. steps: how many
-    the config asks for.
+    pretrain(state, key, steps) -> (state, metrics): that many gradient steps; `steps` is static. steps: how
+    many the config asks for.
     """
 
     pretrain: Callable[[Any, Key[Array, ""], int], tuple[Any, Metrics]]
@@ -198,16 +207,18 @@ class Offline:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Influence:
-    """influence(state, carry, timestep) -> float32 (*batch): KL(pi(.|o) || pi(.|o with the others hidden)) in nats."""
+    """influence(state, carry, timestep) -> float32 (*batch): KL(pi(.|o) || pi(.|o with the others hidden)) in
+    nats.
+    """
 
     influence: Callable[[Any, PyTree, Timestep], Float32[Array, "*batch"]]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Diagnostics:
-    """diagnose(state, carry, timestep, decision) -> arrays by name, leaves (*batch, ...), that a replay shows beside
-    the decision. All are optional: `prediction` (V, V, C), the predicted next view in the units of the view; `spread`
-    (S, A), the standard deviation of an ensemble's values.
+    """diagnose(state, carry, timestep, decision) -> arrays by name, leaves (*batch, ...), that a replay shows
+    beside the decision. All are optional: `prediction` (V, V, C), the predicted next view in the units of the
+    view; `spread` (S, A), the standard deviation of an ensemble's values.
     """
 
     diagnose: Callable[[Any, PyTree, Timestep, Decision], dict[str, Array]]
@@ -215,8 +226,8 @@ class Diagnostics:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ActAs:
-    """act_as(state, carry, timestep, source, key) -> (action, carry): int32 (*batch), an action drawn from the policy
-    that each novice attributes to the source (*batch) in its place.
+    """act_as(state, carry, timestep, source, key) -> (action, carry): int32 (*batch), an action drawn from
+    the policy that each novice attributes to the source (*batch) in its place.
     """
 
     act_as: Callable[
@@ -226,8 +237,8 @@ class ActAs:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class RewardInference:
-    """infer_rewards(state, others) -> float32 (T, B, seats, S): the reward of each step of a Demonstration (T, B,
-    seats, ...) by the preferences that the learner attributes to each source, up to scale and offset.
+    """infer_rewards(state, others) -> float32 (T, B, seats, S): the reward of each step of a Demonstration
+    (T, B, seats, ...) by the preferences that the learner attributes to each source, up to scale and offset.
     """
 
     infer_rewards: Callable[[Any, Demonstration], Float32[Array, "T B seats S"]]
@@ -235,9 +246,9 @@ class RewardInference:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class GoalInference:
-    """infer_goal(state, shown, asked) -> (state, logits): infers the goal of the agent that took the steps `shown`,
-    which the novices pursue from then on; logits (T, B, seats, A) of its policy at the steps `asked`. Both are
-    Demonstrations (T, B, seats, ...).
+    """infer_goal(state, shown, asked) -> (state, logits): infers the goal of the agent that took the steps
+    `shown`, which the novices pursue from then on; logits (T, B, seats, A) of its policy at the steps
+    `asked`. Both are Demonstrations (T, B, seats, ...).
     """
 
     infer_goal: Callable[[Any, Demonstration, Demonstration], tuple[Any, Float32[Array, "T B seats A"]]]
@@ -252,8 +263,8 @@ class Learner(Generic[State]):
     """Four pure functions over a frozen state, and what the learner can do besides.
 
     The state is a pytree of arrays whose structure, shapes and dtypes no function changes. init, act, update,
-    initial_carry: see `Init`, `Act`, `Update`, `InitialCarry`. value_unit: what `Decision.values` are, rewards or
-    logits of a policy. capabilities: at most one of each type.
+    initial_carry: see `Init`, `Act`, `Update`, `InitialCarry`. value_unit: what `Decision.values` are,
+    rewards or logits of a policy. capabilities: at most one of each type.
     """
 
     init: Init[State]

@@ -1,4 +1,6 @@
-"""Curricula, one file each: distributions over the parameters of training levels that may change while training."""
+"""Curricula, one file each: distributions over the parameters of training levels that may change while
+training.
+"""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -15,9 +17,9 @@ Measure = Callable[[Draw, Key[Array, ""]], Float32[Array, " N"]]
 class Curriculum(NamedTuple):
     """Pure functions over a pytree of arrays as state. Evaluation does not use the curriculum.
 
-    init() -> state
-    overrides(state, steps, key) -> the parameters of one training level, after `steps` environment steps
-    update(state, measure, key) -> (state, metrics): once per chunk. measure(draw, key) is the mean return of each
+    init() -> state overrides(state, steps, key) -> the parameters of one training level, after `steps`
+    environment steps update(state, measure, key) -> (state, metrics): once per chunk. measure(draw, key) is
+    the mean return of each
         seat, shape (N,), in greedy episodes on fresh levels whose parameters draw(key) gives
     """
 

@@ -1,8 +1,9 @@
 """Automatic domain randomisation by cultural transmission (Bhoopchand et al., 2023).
 
-Each parameter is drawn from a range. In each chunk one end of one range is tested: on levels with the parameter at
-that end, the cultural transmission is measured, i.e. how much of the experts' return the novices reach beside them
-and keep without them. Above `upper` the range is widened at that end, below `lower` it is narrowed.
+Each parameter is drawn from a range. In each chunk one end of one range is tested: on levels with the
+parameter at that end, the cultural transmission is measured, i.e. how much of the experts' return the novices
+reach beside them and keep without them. Above `upper` the range is widened at that end, below `lower` it is
+narrowed.
 """
 
 import dataclasses
@@ -66,7 +67,9 @@ class Config(Options):
 
 @pytree
 class AdrState:
-    """ends: lowest and highest value of each of the P parameters. turn: which of the 2 P ends is tested next."""
+    """ends: lowest and highest value of each of the P parameters. turn: which of the 2 P ends is
+    tested next.
+    """
 
     ends: Float32[Array, "P 2"]
     turn: Int32[Array, ""]
@@ -128,7 +131,8 @@ class Adr:
     def transmission(
         self, ends: Float32[Array, "P 2"], measure: Measure, key: Key[Array, ""]
     ) -> Float32[Array, ""]:
-        """CT = 1/2 (A_full - A_solo) / E + 1/2 (A_half - A_solo) / E, and 0 where the experts' return E is not positive.
+        """CT = 1/2 (A_full - A_solo) / E + 1/2 (A_half - A_solo) / E, and 0 where the experts' return E is
+        not positive.
 
         A: the novices' mean return beside experts that are present throughout, in the first half, or never.
         """

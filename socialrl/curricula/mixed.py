@@ -1,5 +1,5 @@
-"""Episodes of several kinds: the co-players' presence is drawn per level, and parameters from ranges that move with
-time.
+"""Episodes of several kinds: the co-players' presence is drawn per level, and parameters from ranges that
+move with time.
 """
 
 import dataclasses
@@ -87,7 +87,9 @@ def draw(ramp: Ramp, steps: Int32[Array, ""], key: Key[Array, ""]) -> Float32[Ar
 
 
 def check_param(world: World, name: str) -> None:
-    """Raises SocialRLError unless the world's levels have a parameter of this name: a scalar, or one per seat."""
+    """Raises SocialRLError unless the world's levels have a parameter of this name: a scalar, or one per
+    seat.
+    """
     if name not in world.numbers:
         raise unknown("param", name, world.numbers)
     shape = np.shape(world.numbers[name])
@@ -109,7 +111,9 @@ def for_level(world: World, name: str, value: Float32[Array, ""]) -> Array:
 def mixed_presence(
     world: World, kinds: tuple[tuple[str, float], ...], key: Key[Array, ""]
 ) -> Float32[Array, "N 4"]:
-    """The seats' presence schedules in an episode whose kind is drawn by its share; novices keep their own."""
+    """The seats' presence schedules in an episode whose kind is drawn by its share; novices keep
+    their own.
+    """
     schedules = jnp.array([SCHEDULES[name] for name, _ in kinds], jnp.float32)
     chosen = jax.random.categorical(key, jnp.log(jnp.array([share for _, share in kinds], jnp.float32)))
     return set_presence(world, schedules[chosen])

@@ -1,8 +1,9 @@
-"""The network of the policy-gradient learners: torso, memory, heads for policy, value and auxiliary predictions.
+"""The network of the policy-gradient learners: torso, memory, heads for policy, value and auxiliary
+predictions.
 
-With `mirror` every step is processed twice, as it is and as its mirror image, each copy with a carry of its own; logits
-and values are the means over the copies, mirrored back. Such a policy is equivariant to swapping left and right, whatever
-its weights. Carries have leaves (N, copies, F), copies = 1 without `mirror`.
+With `mirror` every step is processed twice, as it is and as its mirror image, each copy with a carry of its
+own; logits and values are the means over the copies, mirrored back. Such a policy is equivariant to swapping
+left and right, whatever its weights. Carries have leaves (N, copies, F), copies = 1 without `mirror`.
 """
 
 from collections.abc import Callable
@@ -55,7 +56,9 @@ class ActorCritic(nn.Module):
         return _split(carries, 1, self.images.count), self._outputs(_split(x, 1, self.images.count))
 
     def next_outputs(self, carries: Carry, steps: Timestep) -> Outputs:
-        """The Outputs at steps that each follow one of these carries, leaves (T, N, copies, F), in the same episode."""
+        """The Outputs at steps that each follow one of these carries, leaves (T, N, copies, F), in the same
+        episode.
+        """
         obs, _, aux_inputs = _merged(self._inputs(steps), 1)
         x = self.encoder.next_features(_merged(carries, 1), obs, aux_inputs)
         return self._outputs(_split(x, 1, self.images.count))
@@ -67,7 +70,9 @@ class ActorCritic(nn.Module):
         return self.prediction(x, self.images.copies(action, self.images.action))
 
     def attend(self, x: Float32[Array, "T N copies F"]) -> Float32[Array, "T N copies coplayers 2"]:
-        """The predicted position of each co-player: cells ahead and to the right, divided by the grid's longer side."""
+        """The predicted position of each co-player: cells ahead and to the right, divided by the grid's
+        longer side.
+        """
         return self.attention(x)
 
     def init_all(self, carry: Carry, steps: Timestep) -> None:

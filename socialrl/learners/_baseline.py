@@ -1,4 +1,6 @@
-"""Losses, decisions and assembly of the learners that are made of one HeadNetwork: dqn and the simple social ones."""
+"""Losses, decisions and assembly of the learners that are made of one HeadNetwork: dqn and the simple social
+ones.
+"""
 
 from collections.abc import Callable
 from typing import Protocol
@@ -51,7 +53,9 @@ def td_loss(
     reward: Float32[Array, "T N"],
     gamma: float,
 ) -> Losses:
-    """The mean squared error of Q-learning for this reward. next_q: by the target network at the true successors."""
+    """The mean squared error of Q-learning for this reward. next_q: by the target network at the true
+    successors.
+    """
     discount = gamma * steps.continuation
     errors = over_sequences(q_learning_error)(q, steps.action, reward, discount, next_q, next_q)
     td = masked_mean(errors**2, steps.mask)
@@ -74,7 +78,9 @@ def soft_q_loss(
 
 
 def imitation_loss(logits: Float32[Array, "T N A"], steps: Steps) -> Losses:
-    """The mean cross-entropy of the actions taken under a policy, and the share of them that it thinks likeliest."""
+    """The mean cross-entropy of the actions taken under a policy, and the share of them that it thinks
+    likeliest.
+    """
     cloning = masked_mean(over_sequences(cloning_loss)(logits, steps.action), steps.mask)
     right = (jnp.argmax(logits, axis=-1) == steps.action).astype(jnp.float32)
     return cloning, {"loss/cloning": cloning, "cloning_accuracy": masked_mean(right, steps.mask)}

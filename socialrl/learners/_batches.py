@@ -16,11 +16,11 @@ from socialrl_envs.types import WorldSpec
 
 @pytree
 class SequenceBatch:
-    """B sequences of T steps: the novices' with leaves (T, B, novices, ...), and what the co-players showed in the same
-    worlds with leaves (T, L, coplayers, ...), L <= B.
+    """B sequences of T steps: the novices' with leaves (T, B, novices, ...), and what the co-players showed
+    in the same worlds with leaves (T, L, coplayers, ...), L <= B.
 
-    With a demonstration file the others' axis is twice as long: first the co-players of the stream, then the same of
-    the file. Offline there are no own steps: the novices' axis has length 0.
+    With a demonstration file the others' axis is twice as long: first the co-players of the stream, then the
+    same of the file. Offline there are no own steps: the novices' axis has length 0.
     """
 
     own: Transition
@@ -61,8 +61,8 @@ def blank_batch(spec: WorldSpec, unroll_length: int, num_envs: int) -> SequenceB
 
 
 def episode_starts(others: Demonstration) -> Bool[Array, "T B coplayers"]:
-    """Where the others' episodes start in a sequence. The first step counts as a start, because a replayed sequence
-    begins with the initial carry.
+    """Where the others' episodes start in a sequence. The first step counts as a start, because a replayed
+    sequence begins with the initial carry.
     """
     return jnp.concatenate([jnp.ones_like(others.last[:1]), others.last[:-1]])
 
@@ -75,8 +75,8 @@ def with_file(
 
 
 class ViewStore(NamedTuple):
-    """pack: trees with views as they are stored, eight channels to a byte where every channel is 0 or 1. unpack: the
-    inverse.
+    """pack: trees with views as they are stored, eight channels to a byte where every channel is 0 or 1.
+    unpack: the inverse.
     """
 
     pack: Callable[[PyTree], PyTree]

@@ -21,8 +21,8 @@ Sample = Callable[[Key[Array, ""], int, int], PyTree]
 
 
 def sampler(path: str, spec: WorldSpec, pack: Pack) -> Sample:
-    """(key, unroll_length, count) -> sequences of a file: a Demonstration with leaves (unroll_length, count, coplayers,
-    ...), views packed by `pack`.
+    """(key, unroll_length, count) -> sequences of a file: a Demonstration with leaves (unroll_length, count,
+    coplayers, ...), views packed by `pack`.
 
     They are drawn uniformly with replacement. The file is read once, now; compiled programs hold its steps as
     constants. Raises SocialRLError naming the file if it is not one, or not of this world and its co-players.
@@ -53,8 +53,8 @@ def read(path: str, spec: WorldSpec) -> Demonstration:
         raise SocialRLError(
             f"{path}: {len(found.seats)} recorded seats ({', '.join(found.seats)}), "
             f"but the world has {len(names)} co-players ({', '.join(names) or 'none'})",
-            "seat k of the file counts as co-player k: record with --seats, or give the world as many co-players, "
-            'with presence "never" if they should act in the file only',
+            "seat k of the file counts as co-player k: record with --seats, or give the world as many "
+            'co-players, with presence "never" if they should act in the file only',
         )
     if not np.asarray(found.steps.present).any():
         raise SocialRLError(f"{path}: nobody is present in any step", "record seats that are on the grid")
@@ -62,7 +62,8 @@ def read(path: str, spec: WorldSpec) -> Demonstration:
 
 
 def cut(steps: PyTree, unroll_length: int) -> PyTree:
-    """Episodes (T, B, coplayers, ...) as sequences (R, unroll_length, coplayers, ...), each of one episode; in numpy.
+    """Episodes (T, B, coplayers, ...) as sequences (R, unroll_length, coplayers, ...), each of one episode;
+    in numpy.
 
     Padding has `present` False and `last` True; sequences in which nobody is present are left out.
     """

@@ -48,7 +48,9 @@ class HeadNetwork(TorsoNetwork[OffPolicyConfig]):
 
 
 class Outputs(NamedTuple):
-    """Outputs at steps, outputs at their true successors by the target network (no gradient), and features."""
+    """Outputs at steps, outputs at their true successors by the target network (no gradient), and
+    features.
+    """
 
     out: Float32[Array, "T N heads A"]
     next_out: Float32[Array, "T N heads A"]

@@ -1,4 +1,6 @@
-"""What the off-policy learners share: replay buffer, epsilon-greedy exploration, target network, gradient steps."""
+"""What the off-policy learners share: replay buffer, epsilon-greedy exploration, target network, gradient
+steps.
+"""
 
 import dataclasses
 from collections.abc import Callable
@@ -35,8 +37,8 @@ Losses = tuple[Float32[Array, ""], Metrics]  # the loss that is minimised, and m
 
 @pytree
 class OffPolicyState:
-    """params, target: parameters of the online and of the target network. steps: environment steps so far. aux: what
-    the learner keeps besides.
+    """params, target: parameters of the online and of the target network. steps: environment steps so far.
+    aux: what the learner keeps besides.
     """
 
     params: PyTree
@@ -66,9 +68,9 @@ class Decide(Protocol):
 class AgentFns:
     """What one off-policy learner adds to the shared machinery.
 
-    init(key) -> parameters. decide: see `Decide`. loss(params, target, batch, aux) -> Losses. aux: at the start.
-    observe(state, experience) -> aux after one more unroll. social_batch: how many sequences of a gradient step, the
-    first ones, come with the others' steps; None: all.
+    init(key) -> parameters. decide: see `Decide`. loss(params, target, batch, aux) -> Losses. aux: at the
+    start. observe(state, experience) -> aux after one more unroll. social_batch: how many sequences of a
+    gradient step, the first ones, come with the others' steps; None: all.
     """
 
     init: Callable[[Key[Array, ""]], PyTree]
@@ -129,8 +131,8 @@ def over_novices(
 ) -> PyTree:
     """function(carry, obs, first, *arrays) applied to novices with leaves (*batch, ...).
 
-    The function gets N = prod(batch) novices: obs (1, N, V, V, C), first (1, N), other leaves (N, ...); its results
-    (N, ...) are returned with leaves (*batch, ...).
+    The function gets N = prod(batch) novices: obs (1, N, V, V, C), first (1, N), other leaves (N, ...); its
+    results (N, ...) are returned with leaves (*batch, ...).
     """
     batch = timestep.first.shape
     flat = jax.tree.map(lambda x: x.reshape(-1, *x.shape[len(batch) :]), (carry, timestep, arrays))
@@ -195,7 +197,9 @@ class Optimisation:
     def update(
         self, state: OffPolicyState, experience: Experience, key: Key[Array, ""]
     ) -> tuple[OffPolicyState, Metrics]:
-        """The state after one more unroll: it is stored and observed, then come `config.updates` gradient steps."""
+        """The state after one more unroll: it is stored and observed, then come `config.updates` gradient
+        steps.
+        """
         unrolled = SequenceBatch(own=experience.own, others=experience.others)
         stored = replay.add(state.buffer, self.store.pack(unrolled))
         unroll_length, num_envs = experience.own.reward.shape[:2]
@@ -209,7 +213,9 @@ class Optimisation:
         return replace(after, steps=steps), metrics | {"epsilon": epsilon(self.config, state.steps)}
 
     def with_absent_from_file(self, experience: Experience, key: Key[Array, ""]) -> Experience:
-        """The experience with steps of the file in place of those of co-players that were absent throughout."""
+        """The experience with steps of the file in place of those of co-players that were absent
+        throughout.
+        """
         assert self.recorded is not None
         of_file = self.store.unpack(self.recorded(key, *experience.others.action.shape[:2]))
         present = jnp.any(experience.others.present, axis=(0, 1))
@@ -235,8 +241,8 @@ class Optimisation:
         return self.descend(state, jax.random.split(key, steps), demonstrated)
 
     def batch(self, stored: replay.Buffer, key: Key[Array, ""]) -> SequenceBatch:
-        """Sequences of the buffer, the first `social_batch` of them with the others' steps and, if there is a file, with
-        as many of its sequences beside these.
+        """Sequences of the buffer, the first `social_batch` of them with the others' steps and, if there is a
+        file, with as many of its sequences beside these.
         """
         live_key, file_key = jax.random.split(key)
         live = replay.sample(stored, live_key, self.config.batch)

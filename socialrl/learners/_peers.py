@@ -1,8 +1,8 @@
 """How far each other agent is trusted, estimated online from the novices' own rewards.
 
-Another agent is trusted as far as it is predictable (the model of its policy is better than chance) and useful (its
-steps would have paid the novices more than their own do, by their reward model Phi . w), and as far as that reward
-model explains the novices' rewards at all. The rewards of others are never used.
+Another agent is trusted as far as it is predictable (the model of its policy is better than chance) and
+useful (its steps would have paid the novices more than their own do, by their reward model Phi . w), and as
+far as that reward model explains the novices' rewards at all. The rewards of others are never used.
 """
 
 import jax
@@ -22,9 +22,10 @@ LENIENCE = (
 class PeerStats:
     """Running means per step, from 0; divided by their weight they are unbiased.
 
-    reward, reward_square: of the novices' reward and its square. error_square: of the reward model's error. worth:
-    what the steps of each other agent would have paid the novices, by that model. skill: 1 - (nats of its actions under
-    its model) / (nats of a uniform guess). weight, peer_weight: the weights of the novices' and of each other's means.
+    reward, reward_square: of the novices' reward and its square. error_square: of the reward model's error.
+    worth: what the steps of each other agent would have paid the novices, by that model. skill: 1 - (nats of
+    its actions under its model) / (nats of a uniform guess). weight, peer_weight: the weights of the novices'
+    and of each other's means.
     """
 
     reward: Float32[Array, ""]
@@ -62,9 +63,9 @@ def update(
 ) -> PeerStats:
     """The statistics after one more unroll.
 
-    expected: Phi(s, a) . w_ego of the novices' steps; worth: of the others' steps. log_prob: of the others' actions
-    under their models. actions: A. rate: weight of this unroll, 0..1; the statistics of an agent that was absent
-    throughout do not change.
+    expected: Phi(s, a) . w_ego of the novices' steps; worth: of the others' steps. log_prob: of the others'
+    actions under their models. actions: A. rate: weight of this unroll, 0..1; the statistics of an agent that
+    was absent throughout do not change.
     """
     mask = present.astype(jnp.float32)
     count = jnp.sum(mask, axis=(0, 1))
@@ -87,8 +88,8 @@ def update(
 def trust(stats: PeerStats, width: float) -> Float32[Array, " coplayers"]:
     """The trust in each other agent, 0..1: predictable * useful * `reward_model_r2`.
 
-    width: difference in reward per step, in units of the root mean square of the novices' reward, over which trust
-    goes from low to high.
+    width: difference in reward per step, in units of the root mean square of the novices' reward, over which
+    trust goes from low to high.
     """
     weight, peer_weight = jnp.maximum(stats.weight, 1e-8), jnp.maximum(stats.peer_weight, 1e-8)
     scale = jnp.sqrt(stats.reward_square / weight) + 1e-6

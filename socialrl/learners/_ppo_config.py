@@ -49,9 +49,8 @@ class PPOConfig(Options):
     )
     prediction_coef: float = option(0.0, "weight of the auxiliary next-observation loss", low=0)
     predicts: Literal["next", "same"] = option(
-        "next", "the auxiliary head predicts the next, or as a control the same observation",
-        choices=("next", "same"),
-    )  # fmt: skip
+        "next", "which view the auxiliary head predicts; same is a control", choices=("next", "same")
+    )
     predictor: tuple[int, ...] = option((), "sizes of the auxiliary head's hidden layers", low=1)
     attention_coef: float = option(
         0.0, "weight of predicting where co-players are, a target that is seen in training only", low=0

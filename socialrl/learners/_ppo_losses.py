@@ -19,8 +19,9 @@ from socialrl_envs.struct import pytree
 class Trajectory:
     """Steps of novices, leaves (T, *batch, ...).
 
-    old_logits: of the policy that acted. relative_positions: of the co-players (see Experience), NaN for absent ones; no
-    entries unless they are predicted. prior_logits: of a policy to stay close to; P = A, or 0 if there is none.
+    old_logits: of the policy that acted. relative_positions: of the co-players (see Experience), NaN for
+    absent ones; no entries unless they are predicted. prior_logits: of a policy to stay close to; P = A, or 0
+    if there is none.
     """
 
     own: Transition
@@ -31,7 +32,9 @@ class Trajectory:
 
 @pytree
 class Batch:
-    """Sequences to learn from, leaves (T, N, ...), and the carries that they begin with, leaves (N, copies, F)."""
+    """Sequences to learn from, leaves (T, N, ...), and the carries that they begin with, leaves (N, copies,
+    F).
+    """
 
     carry: Carry
     trajectory: Trajectory
@@ -96,8 +99,8 @@ class PPOLosses:
     def attention(
         self, params: PyTree, out: Outputs, positions: Float32[Array, "T N coplayers 2"]
     ) -> Float32[Array, ""]:
-        """The mean absolute error along each axis of the predicted positions of present co-players; positions: NaN for
-        absent ones.
+        """The mean absolute error along each axis of the predicted positions of present co-players;
+        positions: NaN for absent ones.
         """
         predicted = self.net.attend(params, out.features)
         actual = self.net.images.copies(positions, self.net.images.offset)

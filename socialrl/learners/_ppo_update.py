@@ -23,7 +23,9 @@ Progress = tuple[
 
 @pytree
 class Annealing:
-    """What changes in the course of training. lr: as a share of config.lr. entropy_coef: weight of the bonus."""
+    """What changes in the course of training. lr: as a share of config.lr. entropy_coef: weight of
+    the bonus.
+    """
 
     lr: Float32[Array, "*parts"]
     entropy_coef: Float32[Array, "*parts"]
@@ -39,7 +41,9 @@ def annealing(config: PPOConfig, steps: Int32[Array, ""]) -> Annealing:
 
 
 class PPOUpdate:
-    """The functions of the update, over sequences (T, N, ...) of any novices. horizon: longest episode of the world."""
+    """The functions of the update, over sequences (T, N, ...) of any novices. horizon: longest episode of the
+    world.
+    """
 
     def __init__(self, config: PPOConfig, net: ActorCriticFns, losses: PPOLosses, horizon: int):
         self.config, self.net, self.losses, self.horizon = config, net, losses, horizon
@@ -84,8 +88,8 @@ class PPOUpdate:
         return jnp.mean(kl_divergence(trajectory.old_logits[:, :few], out.logits))
 
     def batch(self, params: PyTree, carry: Carry, trajectory: Trajectory) -> tuple[Batch, Float32[Array, ""]]:
-        """A Batch of sequences of `config.bptt_length` steps with carries, advantages and value targets by these
-        parameters, and the share of the targets' variance that the values explain.
+        """A Batch of sequences of `config.bptt_length` steps with carries, advantages and value targets by
+        these parameters, and the share of the targets' variance that the values explain.
         """
         own, config = trajectory.own, self.config
         carries, out = self.net.unroll(params, carry, own.timestep)
@@ -118,8 +122,8 @@ class PPOUpdate:
     ) -> Float32[Array, "T N"]:
         """The values of the true successors; that of a step at which the task ended is arbitrary.
 
-        The value of the next row is that of the successor except at time-outs and at the end of the unroll. A world
-        times out at most once in `horizon` steps, so only a few steps are evaluated again.
+        The value of the next row is that of the successor except at time-outs and at the end of the unroll. A
+        world times out at most once in `horizon` steps, so only a few steps are evaluated again.
         """
         length = value.shape[0]
         cuts = 1 + (length - 1) // self.horizon
@@ -140,7 +144,9 @@ class PPOUpdate:
         return shifted.at[at, who].set(out.value)
 
     def shuffled(self, batch: Batch, key: Key[Array, ""]) -> Batch:
-        """The sequences in random order as minibatches, leaves (minibatches, ...); a remainder is left out."""
+        """The sequences in random order as minibatches, leaves (minibatches, ...); a remainder is
+        left out.
+        """
         count = batch.advantage.shape[1]
         parts = min(self.config.minibatches, count)
         order = jax.random.permutation(key, count)[: count // parts * parts].reshape(parts, -1)

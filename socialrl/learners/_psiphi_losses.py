@@ -1,6 +1,7 @@
 """The losses of psiphi, each with the gradient that it may have.
 
-Axes besides those of the contract: `E` members of the ensemble, `K` cumulants; N sequences, the novices' first.
+Axes besides those of the contract: `E` members of the ensemble, `K` cumulants; N sequences, the novices'
+first.
 """
 
 import dataclasses
@@ -135,8 +136,8 @@ class PsiPhiLosses:
     ) -> Outputs:
         """The Outputs at the novices' sequences, then at the others'.
 
-        With trust, the gradient of the heads of Psi and Phi reaches the torso only in part: on the novices' sequences by
-        `own_share` (the highest trust), on each other sequence by its entry of `others_share`.
+        With trust, the gradient of the heads of Psi and Phi reaches the torso only in part: on the novices'
+        sequences by `own_share` (the highest trust), on each other sequence by its entry of `others_share`.
         """
         obs = jnp.concatenate([own.obs, others.obs], axis=1)
         first = jnp.concatenate([own.first, others.first], axis=1)
@@ -192,8 +193,8 @@ class PsiPhiLosses:
         next_psi: Float32[Array, "T N S A K"],
         trust: Float32[Array, " coplayers"],
     ) -> NamedLosses:
-        """TD errors of successor features on the novices' steps: `successor` of the novice's own, `off_policy` of the
-        others' under their policies, weighted by trust.
+        """TD errors of successor features on the novices' steps: `successor` of the novice's own,
+        `off_policy` of the others' under their policies, weighted by trust.
         """
         frozen, discount = jax.lax.stop_gradient(w), self.config.gamma * own.continuation
         phi_now = jax.lax.stop_gradient(over_sequences(at_action)(phi, own.action))
@@ -220,11 +221,11 @@ class PsiPhiLosses:
         next_psi: Float32[Array, "T L S A K"],
         trust: Float32[Array, " L"],
     ) -> tuple[NamedLosses, NamedLosses]:
-        """Losses on the others' steps, and metrics: `cloning`, `inverse_td` (weighted by trust), and `others`, the TD error
-        of their own successor features.
+        """Losses on the others' steps, and metrics: `cloning`, `inverse_td` (weighted by trust), and
+        `others`, the TD error of their own successor features.
 
-        Sequence n is of co-player n modulo their number, also those of a file. The next action is known within an episode
-        only; a step whose successor it lacks counts for TD only if the task ended with it.
+        Sequence n is of co-player n modulo their number, also those of a file. The next action is known
+        within an episode only; a step whose successor it lacks counts for TD only if the task ended with it.
         """
         n = jnp.arange(others.action.shape[1])
         source = 1 + n % self.coplayers
@@ -253,7 +254,9 @@ class PsiPhiLosses:
     def relabelled(
         self, others: Steps, theirs: Outputs, w: Float32[Array, " K"], trust: Float32[Array, " L"]
     ) -> Float32[Array, ""]:
-        """Q-learning of the novice's values on the others' steps relabelled with the reward Phi . w, weighted by trust."""
+        """Q-learning of the novice's values on the others' steps relabelled with the reward Phi . w, weighted
+        by trust.
+        """
         taken = over_sequences(at_action)(theirs.phi, others.action)
         reward = jax.lax.stop_gradient(taken @ w)
         discount, next_values = self.config.gamma * others.continuation, theirs.next_values

@@ -14,7 +14,8 @@ from socialrl.learners._batches import SequenceBatch, episode_starts
 class Steps(NamedTuple):
     """N sequences of T steps.
 
-    continuation: 0 where the task ended, else 1. mask: whether the step counts; that of an absent seat does not.
+    continuation: 0 where the task ended, else 1. mask: whether the step counts; that of an absent seat does
+    not.
     """
 
     obs: UInt8[Array, "T N V V C"]
@@ -60,6 +61,8 @@ def over_sequences(function: Callable[..., Array]) -> Callable[..., Array]:
 
 
 def masked_mean(x: Float32[Array, "*shape"], mask: Bool[Array, "..."]) -> Float32[Array, ""]:
-    """The mean of x over the entries where the mask, which must broadcast to x, is True; 0 if there are none."""
+    """The mean of x over the entries where the mask, which must broadcast to x, is True; 0 if there
+    are none.
+    """
     weight = jnp.broadcast_to(mask, x.shape).astype(jnp.float32)
     return jnp.sum(x * weight) / jnp.maximum(jnp.sum(weight), 1.0)

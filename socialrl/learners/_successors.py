@@ -1,4 +1,6 @@
-"""The network of learners with successor features: Psi of several behaviours, cumulants Phi, preferences w."""
+"""The network of learners with successor features: Psi of several behaviours, cumulants Phi,
+preferences w.
+"""
 
 import dataclasses
 
@@ -87,7 +89,9 @@ class SuccessorFns(TorsoFns[SuccessorConfig]):
     def step(
         self, params: PyTree, carry: Carry, obs: UInt8[Array, "T N V V C"], first: Bool[Array, "T N"]
     ) -> tuple[Carry, Array, Array, Array]:
-        """The carry after the last step, Psi (T, N, *models, A, K), Phi (T, N, A, K) and features (T, N, F)."""
+        """The carry after the last step, Psi (T, N, *models, A, K), Phi (T, N, A, K) and features
+        (T, N, F).
+        """
         return self.apply(params, carry, obs, first)
 
     def unroll(

@@ -58,7 +58,9 @@ class TorsoNetwork(nn.Module, Generic[ConfigT]):
 
 
 class TorsoFns(Generic[ConfigT]):
-    """The functions of a network that every off-policy learner uses, with the parameters as first argument."""
+    """The functions of a network that every off-policy learner uses, with the parameters as first
+    argument.
+    """
 
     def __init__(self, module: TorsoNetwork[ConfigT]):
         self.config: ConfigT = module.config

@@ -1,10 +1,10 @@
-"""BASIS (Abdulhai, Jaques and Levine, 2022, arXiv 2208.04919): successor features from many tasks, and inference of a
-new agent's goal from a few of its actions.
+"""BASIS (Abdulhai, Jaques and Levine, 2022, arXiv 2208.04919): successor features from many tasks, and
+inference of a new agent's goal from a few of its actions.
 
-Each novice's seat is a task, with preferences w_m and successor features Psi_m of its own over a torso and cumulants
-Phi that all tasks share, learnt from the novices' own rewards. An observed agent is modelled as maximising Phi . w for
-an unknown w with the skills of the tasks, pi(a|s) ~ exp(sharpness * max_m Psi_m(s, a) . w); its w is inferred by
-maximum a posteriori.
+Each novice's seat is a task, with preferences w_m and successor features Psi_m of its own over a torso and
+cumulants Phi that all tasks share, learnt from the novices' own rewards. An observed agent is modelled as
+maximising Phi . w for an unknown w with the skills of the tasks, pi(a|s) ~ exp(sharpness * max_m Psi_m(s, a)
+. w); its w is inferred by maximum a posteriori.
 """
 
 import dataclasses
@@ -107,7 +107,9 @@ class Basis:
         key: Key[Array, ""],
         explore: bool,
     ) -> tuple[Decision, Carry]:
-        """The best action by the novice's own w (or the given goal) over the successor features of all tasks."""
+        """The best action by the novice's own w (or the given goal) over the successor features of
+        all tasks.
+        """
         carry, psi, _, _ = self.net.step(state.params, carry, obs, first)
         goal, task = state.aux, jnp.arange(obs.shape[1]) % self.tasks
         w = jnp.where(goal.given, goal.w, state.params["params"]["w"][task])
@@ -134,8 +136,8 @@ class Basis:
     def infer_goal(
         self, state: OffPolicyState, shown: Demonstration, asked: Demonstration
     ) -> tuple[OffPolicyState, Float32[Array, "T B seats A"]]:
-        """The state with the goal of the agent that took the steps `shown` (those with `present`), and the logits of its
-        policy at the steps `asked`.
+        """The state with the goal of the agent that took the steps `shown` (those with `present`), and the
+        logits of its policy at the steps `asked`.
         """
         psi, tasks = self.net.of_others(state.params, shown)[0], state.params["params"]["w"]
         action, mask = sequences(shown.action), sequences(shown.present)
@@ -150,8 +152,8 @@ class Basis:
         mask: Bool[Array, "T N"],
         tasks: Float32[Array, "tasks K"],
     ) -> Float32[Array, " K"]:
-        """The w that minimises the mean cross-entropy of the actions plus prior_coef |w - mean of the tasks' w|^2: the
-        best of several runs of Adam.
+        """The w that minimises the mean cross-entropy of the actions plus prior_coef |w - mean of the tasks'
+        w|^2: the best of several runs of Adam.
         """
         mean, optimiser = jnp.mean(tasks, axis=0), optax.adam(0.05)
 

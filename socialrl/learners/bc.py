@@ -19,9 +19,7 @@ from socialrl_envs.options import option
 from socialrl_envs.struct import pytree
 from socialrl_envs.types import WorldSpec
 
-TRIALS = (
-    0x7817  # seeds the draw of who is tried between two updates; acting's own stream changes at every step
-)
+TRIALS = 0x7817  # seeds the draw of who is tried; the key of `act` changes at every step, this one at updates
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -30,15 +28,17 @@ class Config(OffPolicyConfig):
 
     epsilon_start: float = option(0.05, "share of random actions at the start of training", low=0, high=1)
     pooled: bool = option(
-        True, "one policy for all co-players; else one for each, and the best paid one is acted by"
+        True, "one policy for all co-players; else one for each, and the best paid is followed"
     )
     trials: float = option(
-        0.25, "share of the novices that try a random co-player's policy until the next update; unless pooled",
-        above=0, high=1,
-    )  # fmt: skip
+        0.25,
+        "share of the novices that try a random policy until the next update; unless pooled",
+        above=0,
+        high=1,
+    )
     trial_steps: int = option(
         2_000,
-        "environment steps over which the reward of imitating each co-player is averaged; unless pooled",
+        "environment steps over which the reward of each policy is averaged; unless pooled",
         low=1,
     )
 
@@ -62,8 +62,8 @@ class Config(OffPolicyConfig):
 
 
 def loss(net: HeadFns, params: PyTree, target: PyTree, batch: SequenceBatch) -> Losses:
-    """The cross-entropy of the co-players' actions, each by its head (or all by the only one), and the auxiliary loss of
-    predicting what they saw next.
+    """The cross-entropy of the co-players' actions, each by its head (or all by the only one), and the
+    auxiliary loss of predicting what they saw next.
     """
     steps = others_steps(batch)
     outputs = net.outputs(params, target, steps)
@@ -81,7 +81,9 @@ class Rewards:
 
 
 class Apart:
-    """One policy for each co-player; which of them to act by is a bandit problem on the novices' own rewards."""
+    """One policy for each co-player; which of them to act by is a bandit problem on the novices'
+    own rewards.
+    """
 
     def __init__(self, net: HeadFns, config: Config):
         self.net, self.config, self.coplayers = net, config, net.heads
@@ -89,8 +91,8 @@ class Apart:
     def choose(
         self, state: OffPolicyState, out: Float32[Array, "N coplayers A"], key: Key[Array, ""], explore: bool
     ) -> Decision:
-        """Acts as the co-player with the highest mean reward, an untried one first; while exploring, some novices try a
-        random one until the next update.
+        """Acts as the co-player with the highest mean reward, an untried one first; while exploring, some
+        novices try a random one until the next update.
         """
         logits = with_self(out)
         rewards: Rewards = state.aux
@@ -105,8 +107,8 @@ class Apart:
         return decision_of(action, logits, source.astype(jnp.int32))
 
     def observe(self, state: OffPolicyState, experience: Experience) -> Rewards:
-        """The Rewards after one more unroll. Random actions count for nobody, and the mean of a co-player that was not
-        imitated does not change.
+        """The Rewards after one more unroll. Random actions count for nobody, and the mean of a co-player
+        that was not imitated does not change.
         """
         source, reward = experience.decision.source, experience.own.reward
         acted = jax.nn.one_hot(source - 1, self.coplayers, dtype=jnp.float32)

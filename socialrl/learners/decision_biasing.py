@@ -1,9 +1,10 @@
 """Decision biasing: a model of others' actions biases the novice's decisions and leaves its values alone.
 
-Najar et al., 2020 (PLOS Biology 18(12)), for one observed choice; arXiv 2604.05777, for gridworlds. Here a policy
-cloned from all co-players is that model: pi(a|s) ~ exp(Q(s, a) / temperature + bias_coef * log pi_others(a|s)), with
-values Q learnt from the novice's own rewards as in dqn. A share of the others' actions counts as random, which bounds
-the bias against actions that they never take. Its counterpart is value_shaping.
+Najar et al., 2020 (PLOS Biology 18(12)), for one observed choice; arXiv 2604.05777, for gridworlds. Here a
+policy cloned from all co-players is that model: pi(a|s) ~ exp(Q(s, a) / temperature + bias_coef * log
+pi_others(a|s)), with values Q learnt from the novice's own rewards as in dqn. A share of the others' actions
+counts as random, which bounds the bias against actions that they never take. Its counterpart is
+value_shaping.
 """
 
 import dataclasses

@@ -1,10 +1,11 @@
 """Inverse reinforcement learning, then reinforcement learning on the inferred reward.
 
-Cascaded supervised inverse RL (Klein et al., 2013) in its maximum-entropy form. Cloning gives a score q whose softmax
-is the policy of the co-players, taken for one agent; the inverse soft Bellman operator (Garg et al., 2021, IQ-Learn)
-turns it into the reward q(s, a) - gamma V(s') of every step seen, the novice's own included; a regression makes it a
-function of (s, a); soft Q-learning on own and demonstrated steps maximises that function. The world's rewards are not
-used. All three are learnt at the same time, and no gradient flows from one to the one before it.
+Cascaded supervised inverse RL (Klein et al., 2013) in its maximum-entropy form. Cloning gives a score q whose
+softmax is the policy of the co-players, taken for one agent; the inverse soft Bellman operator (Garg et al.,
+2021, IQ-Learn) turns it into the reward q(s, a) - gamma V(s') of every step seen, the novice's own included;
+a regression makes it a function of (s, a); soft Q-learning on own and demonstrated steps maximises that
+function. The world's rewards are not used. All three are learnt at the same time, and no gradient flows from
+one to the one before it.
 """
 
 import dataclasses
@@ -44,7 +45,9 @@ class Config(OffPolicyConfig):
         return head_learner(net, self.loss, softmax_policy(self.temperature), "logit")
 
     def loss(self, net: HeadFns, params: PyTree, target: PyTree, batch: SequenceBatch) -> Losses:
-        """The cross-entropy of the demonstrated actions, and the losses of `cascade` on demonstrated and own steps."""
+        """The cross-entropy of the demonstrated actions, and the losses of `cascade` on demonstrated and own
+        steps.
+        """
         others, own = others_steps(batch), own_steps(batch)
         shown, mine = net.outputs(params, target, others), net.outputs(params, target, own)
         losses = imitation_loss(shown.out[:, :, SCORE] / self.temperature, others)
@@ -53,8 +56,8 @@ class Config(OffPolicyConfig):
         return net.with_prediction(losses, params, mine.x, own)
 
     def cascade(self, outputs: Outputs, steps: Steps, suffix: str) -> Losses:
-        """The regression of the reward head on the rewards that the scores imply, plus the soft Bellman error of the
-        values for the reward head. suffix: of the metrics' names.
+        """The regression of the reward head on the rewards that the scores imply, plus the soft Bellman error
+        of the values for the reward head. suffix: of the metrics' names.
         """
 
         def implied(score: Array, action: Array, discount: Array, next_score: Array) -> Array:

@@ -1,6 +1,7 @@
 """KL control: a policy cloned from the co-players is the prior that PPO's policy then stays close to.
 
-max E[sum r] - prior_coef * KL(pi || prior) (Sequence Tutor, Jaques et al., 2017). No reward is used while cloning.
+max E[sum r] - prior_coef * KL(pi || prior) (Sequence Tutor, Jaques et al., 2017). No reward is used while
+cloning.
 """
 
 import dataclasses

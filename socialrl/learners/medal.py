@@ -1,7 +1,8 @@
-"""MEDAL (Bhoopchand et al., 2023): memory, next-observation prediction, and attention to where the others are.
+"""MEDAL (Bhoopchand et al., 2023): memory, next-observation prediction, and attention to where the others
+are.
 
-Its expert drop-out and domain randomisation are a curriculum: `curriculum=adr.Config(...)`, or `mixed.Config(...)` for
-the drop-out alone.
+Its expert drop-out and domain randomisation are a curriculum: `curriculum=adr.Config(...)`, or
+`mixed.Config(...)` for the drop-out alone.
 """
 
 import dataclasses

@@ -1,4 +1,5 @@
-"""Recurrent PPO (Schulman et al., 2017): advantages are recomputed within an update, time-outs are bootstrapped from.
+"""Recurrent PPO (Schulman et al., 2017): advantages are recomputed within an update, time-outs are
+bootstrapped from.
 
 With the auxiliary next-observation head it is `sociapl`, a social learner (Ndousse et al., 2021).
 """
@@ -50,7 +51,9 @@ class Config(PPOConfig):
 
 @pytree
 class PPOState:
-    """params, optimiser: with a leading axis of novices unless they share parameters. steps: environment steps so far."""
+    """params, optimiser: with a leading axis of novices unless they share parameters. steps: environment
+    steps so far.
+    """
 
     params: PyTree
     optimiser: PyTree
@@ -68,7 +71,9 @@ class Extras:
 
 
 class PPO:
-    """The functions of the learner for one world. prior_coef: weight of KL(pi || prior); None if there is no prior."""
+    """The functions of the learner for one world. prior_coef: weight of KL(pi || prior); None if there is no
+    prior.
+    """
 
     def __init__(self, config: PPOConfig, spec: WorldSpec, prior_coef: float | None = None):
         self.config, self.spec = config, spec
@@ -215,8 +220,8 @@ class PPO:
         timestep: Timestep,
         *arrays: PyTree,
     ) -> PyTree:
-        """function(params, carry, timestep, *arrays) of N novices applied to leaves (*batch, ...), whose last batch axis
-        is that of the novices.
+        """function(params, carry, timestep, *arrays) of N novices applied to leaves (*batch, ...), whose last
+        batch axis is that of the novices.
         """
         batch, inputs = timestep.first.shape, (carry, timestep, *arrays)
         if self.config.parameter_sharing:

@@ -1,11 +1,12 @@
-"""PsiPhi-learning (Filos et al., 2021): successor features of all agents over shared cumulants, and generalised policy
-improvement over them.
+"""PsiPhi-learning (Filos et al., 2021): successor features of all agents over shared cumulants, and
+generalised policy improvement over them.
 
-Each other agent k is modelled as soft-optimal for a preference of its own, pi_k(a|s) ~ exp(Psi_k(s, a) . w_k). Cloning
-trains Psi_k and w_k, inverse TD makes the cumulants Phi explain the others' behaviour, the novice's own rewards tie w
-to Phi. A decision compares the values of acting as each source, Psi_j(s, a) . w_ego (see gpi.py). The novice's own
-values have a head of their own, as in dqn. They are also learnt from the others' steps, whose reward is taken to be
-Phi . w_ego, as far as these agents are trusted (see _peers.py): beside agents that are not, the learner is dqn.
+Each other agent k is modelled as soft-optimal for a preference of its own, pi_k(a|s) ~ exp(Psi_k(s, a) .
+w_k). Cloning trains Psi_k and w_k, inverse TD makes the cumulants Phi explain the others' behaviour, the
+novice's own rewards tie w to Phi. A decision compares the values of acting as each source, Psi_j(s, a) .
+w_ego (see gpi.py). The novice's own values have a head of their own, as in dqn. They are also learnt from the
+others' steps, whose reward is taken to be Phi . w_ego, as far as these agents are trusted (see _peers.py):
+beside agents that are not, the learner is dqn.
 """
 
 import dataclasses
@@ -57,7 +58,7 @@ class Config(PsiPhiLossConfig):
 
     following: Following = option(
         "gpi",
-        "gpi acts by generalised policy improvement over all sources, never by the own values, always by others'",
+        "gpi compares acting as each source, never uses the own values, always those of the others",
         choices=("gpi", "never", "always"),
     )
     support: float = option(
@@ -177,14 +178,18 @@ class PsiPhi:
     def own_values(
         self, state: OffPolicyState, by_successors: Float32[Array, "N E A"], x: Float32[Array, "1 N F"]
     ) -> Float32[Array, "N E A"]:
-        """The novices' own values: of their own head, or after few-shot adaptation those of their successor features."""
+        """The novices' own values: of their own head, or after few-shot adaptation those of their successor
+        features.
+        """
         learnt = self.net.values(state.params, x)[0, :, None]
         return jnp.where(jnp.any(state.aux.regression.gram), by_successors, learnt)
 
     def diagnose(
         self, state: OffPolicyState, carry: Carry, timestep: Timestep, decision: Decision
     ) -> dict[str, Array]:
-        """`prediction` with an auxiliary head; with an ensemble `spread`, which is NaN for values of one head."""
+        """`prediction` with an auxiliary head; with an ensemble `spread`, which is NaN for values of one
+        head.
+        """
 
         def found(carry: Carry, obs: Array, first: Array, action: Array) -> dict[str, Array]:
             _, psi, _, x = self.net.step(state.params, carry, obs, first)
@@ -207,7 +212,9 @@ class PsiPhi:
         source: Int32[Array, "*batch"],
         key: Key[Array, ""],
     ) -> tuple[Int32[Array, "*batch"], Carry]:
-        """An action of each novice's source: drawn from pi_k for co-player k, greedy for the novice itself."""
+        """An action of each novice's source: drawn from pi_k for co-player k, greedy for the novice
+        itself.
+        """
 
         def act(carry: Carry, obs: Array, first: Array, source: Array) -> tuple[Array, Carry]:
             carry, psi, _, x = self.net.step(state.params, carry, obs, first)
@@ -233,7 +240,9 @@ class PsiPhi:
         return _peers.trust(aux.peers, self.config.trust_width)
 
     def loss(self, params: PyTree, target: PyTree, batch: SequenceBatch, aux: Aux) -> Losses:
-        """The weighted sum of all losses, see `PsiPhiLosses`, and metrics. Offline all co-players have full trust."""
+        """The weighted sum of all losses, see `PsiPhiLosses`, and metrics. Offline all co-players have full
+        trust.
+        """
         online = batch.own.action.shape[2] > 0
         trust = self.trust(aux) if online else jnp.ones(self.coplayers, jnp.float32)
         total, metrics = self.losses.total(params, target, batch, trust)
@@ -268,8 +277,8 @@ class PsiPhi:
         return replace(aux, peers=stats)
 
     def adapt(self, state: OffPolicyState, experience: Experience, key: Key[Array, ""]) -> OffPolicyState:
-        """The state with w_ego re-learnt by ridge regression of the novices' rewards on the frozen Phi, over all
-        experience since the first adaptation; trust is estimated anew from then on.
+        """The state with w_ego re-learnt by ridge regression of the novices' rewards on the frozen Phi, over
+        all experience since the first adaptation; trust is estimated anew from then on.
         """
         own, aux, size = experience.own, state.aux, self.config.cumulants
         phi = self.net.unroll(state.params, sequences(own.timestep.obs), sequences(own.timestep.first))[1]

@@ -1,5 +1,5 @@
-"""SociAPL (Ndousse et al., 2021): recurrent PPO with the auxiliary loss of predicting its next observation, by which it
-learns from others.
+"""SociAPL (Ndousse et al., 2021): recurrent PPO with the auxiliary loss of predicting its next observation,
+by which it learns from others.
 """
 
 import dataclasses

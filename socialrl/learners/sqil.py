@@ -1,7 +1,7 @@
 """Soft Q imitation learning: soft Q-learning with reward 1 for demonstrated steps and 0 for the novice's own.
 
-Reddy, Dragan and Levine, 2020, arXiv 1905.11108. The world's rewards are not used. Unlike cloning it also returns to
-states that the co-players visited; like pooled cloning it takes all co-players for one.
+Reddy, Dragan and Levine, 2020, arXiv 1905.11108. The world's rewards are not used. Unlike cloning it also
+returns to states that the co-players visited; like pooled cloning it takes all co-players for one.
 """
 
 import dataclasses
@@ -39,7 +39,9 @@ class Config(OffPolicyConfig):
         return head_learner(HeadFns(self, spec), self.loss, softmax_policy(self.temperature), "logit")
 
     def loss(self, net: HeadFns, params: PyTree, target: PyTree, batch: SequenceBatch) -> Losses:
-        """The mean squared soft Bellman error over the demonstrated steps, plus that over the novices' own."""
+        """The mean squared soft Bellman error over the demonstrated steps, plus that over the
+        novices' own.
+        """
         others, own = others_steps(batch), own_steps(batch)
         shown, mine = net.outputs(params, target, others), net.outputs(params, target, own)
 

@@ -1,8 +1,10 @@
-"""Value shaping: others' actions act as a pseudo-reward, and so leave a lasting mark on the novice's own values.
+"""Value shaping: others' actions act as a pseudo-reward, and so leave a lasting mark on the novice's own
+values.
 
-Najar et al., 2020 (PLOS Biology 18(12)), for one observed choice; arXiv 2604.05777, for gridworlds. The rewards of
-others are not seen: their steps are learnt from as if they were the novice's own and had paid `pseudo_reward`, beside
-dqn's learning from the novice's steps and rewards. Its counterpart is decision_biasing.
+Najar et al., 2020 (PLOS Biology 18(12)), for one observed choice; arXiv 2604.05777, for gridworlds. The
+rewards of others are not seen: their steps are learnt from as if they were the novice's own and had paid
+`pseudo_reward`, beside dqn's learning from the novice's steps and rewards. Its counterpart is
+decision_biasing.
 """
 
 import dataclasses

@@ -22,8 +22,9 @@ def advantages(
     """Generalised advantage estimation (Schulman et al., 2016): A_t = delta_t + discount_t lambda A_{t+1},
     delta_t = r_t + discount_t value_t - value_tm1.
 
-    discount_t: gamma, and 0 where the task ended in step t. value_t: of the true successor, also at a time-out.
-    last_t: whether the episode ended in step t, terminated or truncated, so that A_{t+1} belongs to another one.
+    discount_t: gamma, and 0 where the task ended in step t. value_t: of the true successor, also at a
+    time-out. last_t: whether the episode ended in step t, terminated or truncated, so that A_{t+1} belongs to
+    another one.
     """
     delta = r_t + discount_t * value_t - value_tm1
     decay_t = jnp.where(last_t, 0.0, discount_t * lambda_)
@@ -42,7 +43,9 @@ def clipped_surrogate(
     adv_t: Float32[Array, "*batch"],
     clip: float,
 ) -> Float32[Array, "*batch"]:
-    """PPO's loss (Schulman et al., 2017): -min(rho A, clip(rho, 1 - clip, 1 + clip) A), rho = pi(a|s) / pi_old(a|s)."""
+    """PPO's loss (Schulman et al., 2017): -min(rho A, clip(rho, 1 - clip, 1 + clip) A), rho = pi(a|s) /
+    pi_old(a|s).
+    """
     ratio = jnp.exp(log_prob_t - old_log_prob_t)
     return -jnp.minimum(ratio * adv_t, jnp.clip(ratio, 1 - clip, 1 + clip) * adv_t)
 

@@ -24,8 +24,9 @@ def successor_error(
 ) -> Float32[Array, "T K"]:
     """The TD error of successor features, delta_t = Phi(s, a) + discount_t * sg[Psi(s', a')] - Psi(s, a).
 
-    Gradients reach both Psi(s, a) and Phi(s, a): the caller stops one. With Psi stopped it is inverse TD, which
-    finds the cumulants that a demonstrator's behaviour implies; with Phi stopped it is TD learning of Psi.
+    Gradients reach both Psi(s, a) and Phi(s, a): the caller stops one. With Psi stopped it is inverse TD,
+    which finds the cumulants that a demonstrator's behaviour implies; with Phi stopped it is TD learning of
+    Psi.
     """
     return phi_tm1 + discount_t[:, None] * jax.lax.stop_gradient(psi_t) - psi_tm1
 
@@ -33,5 +34,7 @@ def successor_error(
 def expected_successor(
     psi_t: Float32[Array, "T A K"], policy_t: Float32[Array, "T A"]
 ) -> Float32[Array, "T K"]:
-    """The bootstrap of expected SARSA, sum_a pi(a|s') Psi(s', a), which needs no a' and may be learnt off-policy."""
+    """The bootstrap of expected SARSA, sum_a pi(a|s') Psi(s', a), which needs no a' and may be learnt
+    off-policy.
+    """
     return jnp.einsum("ta,tak->tk", policy_t, psi_t)

@@ -40,7 +40,8 @@ class Tower(nn.Module):
 class Prediction(nn.Module):
     """The next view, predicted from features and the action taken.
 
-    obs_shape: (V, V, C). actions: A. hidden: sizes of layers with ReLU before the linear map; none by default.
+    obs_shape: (V, V, C). actions: A. hidden: sizes of layers with ReLU before the linear map; none by
+    default.
     """
 
     obs_shape: tuple[int, int, int]

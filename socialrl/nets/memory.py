@@ -1,4 +1,6 @@
-"""Memory over time (none, GRU or LSTM), reset at the start of an episode; and the encoder: torso, then memory."""
+"""Memory over time (none, GRU or LSTM), reset at the start of an episode; and the encoder: torso, then
+memory.
+"""
 
 from typing import Literal
 
@@ -16,7 +18,9 @@ CELLS: dict[str, tuple[Cell, int, int]] = {"gru": (gru, 1, 3), "lstm": (lstm, 2,
 
 
 def initial_carry(kind: Kind, size: int, *batch: int) -> Carry:
-    """The recurrent state at the start of an episode: zeros (*batch, size), one array per state of the cell."""
+    """The recurrent state at the start of an episode: zeros (*batch, size), one array per state of
+    the cell.
+    """
     states = 0 if kind == "none" else CELLS[kind][1]
     return tuple(jnp.zeros((*batch, size), jnp.float32) for _ in range(states))
 
@@ -41,14 +45,18 @@ class Memory(nn.Module):
     def __call__(
         self, carry: Carry, x: Float32[Array, "T N F"], first: Bool[Array, "T N"]
     ) -> tuple[Carry, Float32[Array, "T N size"]]:
-        """The carry after every step, leaves (T, N, size), and the outputs. Without memory: () and the features."""
+        """The carry after every step, leaves (T, N, size), and the outputs. Without memory: () and the
+        features.
+        """
         if self.kind == "none":
             return (), x
         carries: Carry = recur(self.cell, self.weights, x, first, carry)
         return carries, carries[0]
 
     def next_output(self, carries: Carry, x: Float32[Array, "T N F"]) -> Float32[Array, "T N size"]:
-        """The outputs of one more step after each of these carries, leaves (T, N, size), in the same episode."""
+        """The outputs of one more step after each of these carries, leaves (T, N, size), in the
+        same episode.
+        """
         return x if self.kind == "none" else step(self.cell, self.weights, carries, x)[0]
 
 
@@ -60,7 +68,9 @@ def _orthogonal_gates(key: Key[Array, ""], shape: tuple[int, int]) -> Float32[Ar
 
 
 class Encoder(nn.Module):
-    """Views -> features: torso, then memory. aux_inputs: how many numbers enter the memory besides the view."""
+    """Views -> features: torso, then memory. aux_inputs: how many numbers enter the memory besides
+    the view.
+    """
 
     hidden: tuple[int, ...]
     memory: Kind = "none"
@@ -86,7 +96,9 @@ class Encoder(nn.Module):
         obs: UInt8[Array, "T N V V C"],
         aux_inputs: Float32[Array, "T N aux"] | None = None,
     ) -> Float32[Array, "T N F"]:
-        """The features of views that each follow one of these carries, leaves (T, N, F), in the same episode."""
+        """The features of views that each follow one of these carries, leaves (T, N, F), in the
+        same episode.
+        """
         return self.recurrence.next_output(carries, self._inputs(obs, aux_inputs))
 
     def _inputs(self, obs: Array, aux_inputs: Array | None) -> Float32[Array, "T N inputs"]:

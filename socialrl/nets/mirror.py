@@ -11,7 +11,9 @@ from socialrl_envs.types import WorldSpec
 
 
 def _swapped(names: tuple[str, ...]) -> np.ndarray:
-    """For each name the index of the one with "left" and "right" swapped, or its own index if there is none."""
+    """For each name the index of the one with "left" and "right" swapped, or its own index if there
+    is none.
+    """
     swap = {"left": "right", "right": "left"}
     partners = ["_".join(swap.get(word, word) for word in name.split("_")) for name in names]
     return np.array([names.index(p) if p in names else i for i, p in enumerate(partners)], np.int32)
@@ -20,7 +22,8 @@ def _swapped(names: tuple[str, ...]) -> np.ndarray:
 class Mirror:
     """The reflection of a world that swaps left and right, under which the rules of all worlds are invariant.
 
-    enabled: whether `copies` holds the mirror images, or the originals alone. count: how many copies it makes.
+    enabled: whether `copies` holds the mirror images, or the originals alone. count: how many copies it
+    makes.
     """
 
     def __init__(self, spec: WorldSpec, enabled: bool = True):

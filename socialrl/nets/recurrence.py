@@ -1,7 +1,7 @@
 """Gated recurrence over time with recomputation in the backward pass, to save memory traffic.
 
-The projections of a step are computed where they are used and never stored: the backward pass computes them again
-from the inputs and outputs. This takes half the time of plain back-propagation through time on a CPU.
+The projections of a step are computed where they are used and never stored: the backward pass computes them
+again from the inputs and outputs. This takes half the time of plain back-propagation through time on a CPU.
 """
 
 from collections.abc import Callable
@@ -81,8 +81,8 @@ def _forward(cell: Cell, weights: Weights, x: Array, first: Array, state: State)
 
 
 def _backward(cell: Cell, saved: Any, gradient: State) -> tuple[Any, ...]:
-    """Gradients of weights, inputs and initial state, accumulated from the last step to the first; each step's
-    projections are computed again.
+    """Gradients of weights, inputs and initial state, accumulated from the last step to the first; each
+    step's projections are computed again.
     """
     weights, x, first, state, states = saved
     before = tuple(
