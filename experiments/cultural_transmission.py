@@ -23,19 +23,19 @@ goal_cycle: Experiment = runpy.run_path(str(Path(__file__).with_name("goal_cycle
 PAPER = "Bhoopchand et al. 2023, arXiv 2203.00715"
 STEPS = 1_500_000
 DROP_OUT = (("always", 0.15), ("never", 0.1), ("leaves", 0.3), ("comes_and_goes", 0.45))
-PENALTY = (mixed.Ramp(number="penalty", start=(0.25, 0.25), end=(1.5, 1.5), steps=STEPS * 2 // 3),)
+PENALTY = (mixed.Ramp(param="penalty", start=(0.25, 0.25), end=(1.5, 1.5), steps=STEPS * 2 // 3),)
 COMMON = {
     "hidden": (128,),
     "mirror": True,
-    "refresh": False,
+    "recompute_advantages": False,
     "minibatches": 32,
     "lr_end": 1e-4,
-    "entropy": 0.03,
-    "entropy_end": 0.002,
+    "entropy_coef": 0.03,
+    "entropy_coef_end": 0.002,
     "anneal": STEPS,
 }
 GROWING = adr.Config(
-    ranges=(adr.Range(number="penalty", start=(0.25, 0.25), limits=(0.25, 1.5), step=0.05),),
+    ranges=(adr.Range(param="penalty", start=(0.25, 0.25), limits=(0.25, 1.5), step=0.05),),
     upper=0.3,
     lower=0.1,
 )
@@ -50,8 +50,8 @@ experiment = dataclasses.replace(
         Arm(name="medal", learner=medal.Config(**COMMON)),
         Arm(name="no_memory", learner=medal.Config(**{**COMMON, "memory": "none"})),
         Arm(name="no_drop_out", learner=medal.Config(**COMMON), curriculum=mixed.Config(ramps=PENALTY)),
-        Arm(name="no_attention", learner=medal.Config(**{**COMMON, "attention": 0.0})),
-        Arm(name="no_prediction", learner=medal.Config(**{**COMMON, "prediction": 0.0})),
+        Arm(name="no_attention", learner=medal.Config(**{**COMMON, "attention_coef": 0.0})),
+        Arm(name="no_prediction", learner=medal.Config(**{**COMMON, "prediction_coef": 0.0})),
         Arm(name="adr", learner=medal.Config(**COMMON), curriculum=GROWING),
         Arm(name="alone", learner=medal.Config(**COMMON), curriculum=ALONE),
     ),

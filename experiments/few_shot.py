@@ -25,8 +25,8 @@ experiment = dataclasses.replace(
     name="few_shot",
     question="When preferences change, does following those who already live by the new ones beat learning anew?",
     arms=(
-        Arm(name="psiphi", learner=psiphi.Config(gating=False)),
-        Arm(name="psiphi_no_gpi", learner=psiphi.Config(gating=False, follow="never")),
+        Arm(name="psiphi", learner=psiphi.Config(trust=False)),
+        Arm(name="psiphi_no_gpi", learner=psiphi.Config(trust=False, following="never")),
         Arm(name="dqn", learner=dqn.Config()),
     ),
     steps=16_000,

@@ -76,9 +76,7 @@ def meaning(field: dataclasses.Field[Any]) -> Meaning | None:
 
 def meanings(config: type) -> dict[str, Meaning]:
     """Field -> Meaning, for the fields of a dataclass that have one."""
-    return {
-        field.name: found for field in dataclasses.fields(config) if (found := meaning(field)) is not None
-    }
+    return {field.name: found for field in dataclasses.fields(config) if (found := meaning(field)) is not None}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -13,8 +13,8 @@ from socialrl_envs.worlds import coin_grid
 
 COPLAYERS = (Seat(policy="noisy", skill=0.3), Seat(policy="noisy", skill=0.4))
 WORLD = coin_grid.Config(novices=1, experts=0, coplayers=COPLAYERS, size=6).build()
-DENSITY = adr.Range(number="density", start=(0.2, 0.4), limits=(0.05, 0.5), step=0.1)
-SKILL = adr.Range(number="skill", start=(0.5, 0.5), limits=(0.0, 1.0), step=0.25)
+DENSITY = adr.Range(param="density", start=(0.2, 0.4), limits=(0.05, 0.5), step=0.1)
+SKILL = adr.Range(param="skill", start=(0.5, 0.5), limits=(0.0, 1.0), step=0.25)
 CONFIG = adr.Config(ranges=(DENSITY, SKILL), upper=0.8, lower=0.6)
 
 
@@ -124,15 +124,15 @@ def test_levels_are_drawn_from_the_ranges_as_they_are_now(curriculum):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: adr.Range(number="skill", start=(0.5, 0.2), limits=(0.0, 1.0), step=0.1), "start"),
-        (lambda: adr.Range(number="skill", start=(0.5, 1.2), limits=(0.0, 1.0), step=0.1), "start"),
-        (lambda: adr.Range(number="skill", start=(0.5, 0.6), limits=(0.0, 1.0), step=0.0), "step"),
+        (lambda: adr.Range(param="skill", start=(0.5, 0.2), limits=(0.0, 1.0), step=0.1), "start"),
+        (lambda: adr.Range(param="skill", start=(0.5, 1.2), limits=(0.0, 1.0), step=0.1), "start"),
+        (lambda: adr.Range(param="skill", start=(0.5, 0.6), limits=(0.0, 1.0), step=0.0), "step"),
         (lambda: adr.Config(ranges=()), "ranges"),
         (lambda: adr.Config(ranges=(SKILL,), upper=0.5, lower=0.6), "lower"),
         (lambda: adr.Config(ranges=(SKILL,), presence=(("nevr", 1.0),)), "did you mean 'never'"),
         (
             lambda: adr.Config(
-                ranges=(adr.Range(number="skil", start=(0.0, 1.0), limits=(0.0, 1.0), step=0.1),)
+                ranges=(adr.Range(param="skil", start=(0.0, 1.0), limits=(0.0, 1.0), step=0.1),)
             ).build(WORLD),
             r"unknown number 'skil' \(did you mean 'skill'\?\)",
         ),

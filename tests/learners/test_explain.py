@@ -29,7 +29,7 @@ def moment(learner: Learner) -> tuple[Any, Any, Timestep, Decision]:
     @jax.jit
     def made(key: Any) -> Any:
         init_key, obs_key, action_key, act_key = jax.random.split(key, 4)
-        state, memory = learner.init(init_key, 4, BATCH[0]), learner.memory(*BATCH)
+        state, memory = learner.init(init_key, 4, BATCH[0]), learner.initial_carry(*BATCH)
         timestep = Timestep(
             obs=jax.random.randint(obs_key, (*BATCH, *SPEC.obs_shape), 0, 2, dtype=jnp.uint8),
             prev_action=jax.random.randint(action_key, BATCH, 0, len(SPEC.actions), dtype=jnp.int32),
@@ -43,10 +43,10 @@ def moment(learner: Learner) -> tuple[Any, Any, Timestep, Decision]:
 
 @pytest.mark.parametrize("name", learner_names())
 def test_a_learner_that_predicts_shows_its_prediction(name):
-    learner = small(name, memory="gru", prediction=0.5).build(SPEC)
-    assert learner.explain is not None
+    learner = small(name, memory="gru", prediction_coef=0.5).build(SPEC)
+    assert learner.diagnose is not None
     state, memory, timestep, decision = moment(learner)
-    explain = jax.jit(learner.explain)
+    explain = jax.jit(learner.diagnose)
     found = explain(state, memory, timestep, decision)["prediction"]
     assert found.shape == (*BATCH, *SPEC.obs_shape)
     assert found.dtype == jnp.float32
@@ -54,20 +54,20 @@ def test_a_learner_that_predicts_shows_its_prediction(name):
     assert (explain(state, memory, timestep, other)["prediction"] != found).any()
 
 
-@pytest.mark.parametrize("options", [{"prediction": 0.0}, {"prediction": 0.5, "predicts": "same"}])
+@pytest.mark.parametrize("options", [{"prediction_coef": 0.0}, {"prediction_coef": 0.5, "predicts": "same"}])
 def test_without_a_prediction_of_what_comes_nothing_is_said(options):
     for name in ("ppo", "psiphi", "dqn") if "predicts" not in options else ("ppo",):
         learner = small(name, **options).build(SPEC)
-        assert learner.explain is not None
-        assert learner.explain(*moment(learner)) == {}
+        assert learner.diagnose is not None
+        assert learner.diagnose(*moment(learner)) == {}
 
 
-@pytest.mark.parametrize("shared", [True, False])
-def test_a_mirrored_policy_expects_the_mirrored_view_in_a_mirrored_world(shared):
-    learner = sociapl.Config(mirror=True, shared=shared, hidden=(8,), predictor=(6,)).build(SPEC)
-    assert learner.explain is not None
+@pytest.mark.parametrize("parameter_sharing", [True, False])
+def test_a_mirrored_policy_expects_the_mirrored_view_in_a_mirrored_world(parameter_sharing):
+    learner = sociapl.Config(mirror=True, parameter_sharing=parameter_sharing, hidden=(8,), predictor=(6,)).build(SPEC)
+    assert learner.diagnose is not None
     state, memory, here, decision = moment(learner)
-    mirror, explain = Mirror(SPEC), jax.jit(learner.explain)
+    mirror, explain = Mirror(SPEC), jax.jit(learner.diagnose)
     there = dataclasses.replace(here, obs=mirror.view(here.obs), prev_action=mirror.action(here.prev_action))
     mirrored = dataclasses.replace(decision, action=mirror.action(decision.action))
     one = explain(state, memory, here, decision)["prediction"]
@@ -78,7 +78,7 @@ def test_a_mirrored_policy_expects_the_mirrored_view_in_a_mirrored_world(shared)
 
 def test_psiphi_acts_as_it_believes_a_source_would():
     """Itself without luck, as it does without the others; another by the softmax of that one's own values."""
-    learner = small("psiphi", follow="never", w_std=30.0).build(SPEC)
+    learner = small("psiphi", following="never", w_std=30.0).build(SPEC)
     follow = learner.follow
     assert follow is not None
     state, memory, timestep, alone = moment(learner)
@@ -93,7 +93,7 @@ def test_psiphi_acts_as_it_believes_a_source_would():
 
     assert (over_keys(0) == np.asarray(alone.action)).all()
     network = Net(
-        small("psiphi", follow="never", w_std=30.0), SPEC, (1, 1 + len(SPEC.coplayers)), valued=True
+        small("psiphi", following="never", w_std=30.0), SPEC, (1, 1 + len(SPEC.coplayers)), valued=True
     )
     psi: Any = network.apply(state.params, (), timestep.obs[:1, 0][None], jnp.ones((1, 1), bool))[1]
     expected = jax.nn.softmax(psi[0, 0, 0, 1] @ state.params["params"]["w"][1])

@@ -84,9 +84,9 @@ def test_compiled_and_eager_agree(name):
 
     last = jax.tree.map(lambda leaf: leaf[-1], experience.own.timestep)
     there, _ = jax.jit(of.learner.act, static_argnums=4)(
-        state, experience.memory, last, jax.random.key(6), False
+        state, experience.carry, last, jax.random.key(6), False
     )
-    here, _ = of.learner.act(state, experience.memory, last, jax.random.key(6), False)
+    here, _ = of.learner.act(state, experience.carry, last, jax.random.key(6), False)
     np.testing.assert_array_equal(there.action, here.action)
     np.testing.assert_allclose(there.values, here.values, rtol=1e-4, atol=1e-5)
 
@@ -96,21 +96,21 @@ def test_greedy_acting_needs_no_luck(name):
     of = lab(name)
     state, carry, _, _ = train(of, 2)
     act = jax.jit(of.learner.act, static_argnums=4)
-    one, two = (act(state, carry.memory, carry.timestep, jax.random.key(seed), False)[0] for seed in (1, 2))
+    one, two = (act(state, carry.carry, carry.timestep, jax.random.key(seed), False)[0] for seed in (1, 2))
     assert same(one, two)
 
 
 def with_memory(name, **wanted):
     """The lab of a learner with a memory, beside one wanderer."""
     missing = set(wanted) - options_of(name)
-    assert not missing, f"{name} must have the switches of the shared torso: {missing}"
+    assert not missing, f"{name} must have the switches of the parameter_sharing torso: {missing}"
     return lab(name, novices=1, coplayers=WANDERER, **wanted)
 
 
 def keeps_shapes_and_has_heads(before, state, carry, metrics, prediction):
     assert ("loss/prediction" in metrics) == prediction
-    assert jax.tree.leaves(carry.memory)
-    assert all(leaf.shape[:2] == (WORLDS, 1) for leaf in jax.tree.leaves(carry.memory))
+    assert jax.tree.leaves(carry.carry)
+    assert all(leaf.shape[:2] == (WORLDS, 1) for leaf in jax.tree.leaves(carry.carry))
     assert shapes(before) == shapes(state)
     heads = [jax.tree_util.keystr(path) for path, _ in jax.tree_util.tree_leaves_with_path(state)]
     assert any("prediction" in head for head in heads) == prediction
@@ -118,18 +118,18 @@ def keeps_shapes_and_has_heads(before, state, carry, metrics, prediction):
 
 @every_learner
 def test_with_a_gru_and_the_auxiliary_head_it_learns(name):
-    of = with_memory(name, memory="gru", prediction=0.5)
+    of = with_memory(name, memory="gru", prediction_coef=0.5)
     before, _, _ = of.begin(jax.random.key(0))
     state, carry, _, metrics = train(of, 2)
     assert all(np.isfinite(value) for value in metrics.values())
-    assert all(np.any(leaf != 0) for leaf in jax.tree.leaves(carry.memory))
+    assert all(np.any(leaf != 0) for leaf in jax.tree.leaves(carry.carry))
     keeps_shapes_and_has_heads(before, state, carry, metrics, prediction=True)
 
 
 @every_learner
 def test_with_an_lstm_and_no_auxiliary_head_it_builds(name):
     """Traced alone: it is the same code on the same `Memory`, whose numbers tests/nets checks for both kinds."""
-    of = with_memory(name, memory="lstm", prediction=0.0)
+    of = with_memory(name, memory="lstm", prediction_coef=0.0)
     before, _, _ = jax.eval_shape(of.begin, jax.random.key(0))
     state, carry, _, metrics = jax.eval_shape(lambda: train(of, 1))
     keeps_shapes_and_has_heads(before, state, carry, metrics, prediction=False)
@@ -215,7 +215,7 @@ def test_what_is_known_moves_to_other_unrolls_and_its_experience_stays(name):
     last = jax.tree.map(lambda leaf: leaf[-1], experience.own.timestep)
     act = jax.jit(of.learner.act, static_argnums=4)
     decisions = [
-        act(state, experience.memory, last, jax.random.key(1), False)[0] for state in (trained, moved, fresh)
+        act(state, experience.carry, last, jax.random.key(1), False)[0] for state in (trained, moved, fresh)
     ]
     assert same(decisions[0], decisions[1])
     assert not same(decisions[0], decisions[2])
@@ -231,7 +231,7 @@ def test_configs_refuse_what_cannot_work(name):
         "lr": 0.0,
         "batch": 0,
         "updates": 0,
-        "prediction": -1.0,
+        "prediction_coef": -1.0,
     }
     for key, value in wrong.items():
         if key in known:

@@ -23,14 +23,14 @@ from tests.corridor import Corridor
 from tests.learners.lab import same
 
 B, T, GAMMA = 6, 10, 0.9
-CONFIG = ppo.Config(hidden=(8,), gamma=GAMMA, gae_lambda=0.8, epochs=1, minibatches=1, lr=1e-2, entropy=0.02)
+CONFIG = ppo.Config(hidden=(8,), gamma=GAMMA, gae_lambda=0.8, epochs=1, minibatches=1, lr=1e-2, entropy_coef=0.02)
 WORLD = Corridor(coplayers=1, novices=2, length=4, horizon=4, slippery=True)
 
 
 @functools.cache
-def lived(memory="gru", mirror=False, shared=True):
+def lived(memory="gru", mirror=False, parameter_sharing=True):
     """(PPO, its state, an Experience) of the second unroll; all that follows learns from such experience."""
-    made = ppo.PPO(dataclasses.replace(CONFIG, memory=memory, mirror=mirror, shared=shared), WORLD.spec)
+    made = ppo.PPO(dataclasses.replace(CONFIG, memory=memory, mirror=mirror, parameter_sharing=parameter_sharing), WORLD.spec)
     rollout = make_rollout(WORLD, made.learner())
 
     @jax.jit
@@ -52,7 +52,7 @@ def updater(**options):
 def updated(state, experience, seed=1, **options):
     """(state, metrics as numbers) after an update with these options."""
     with jax.debug_key_reuse(
-        options.get("shared", True)
+        options.get("parameter_sharing", True)
     ):  # the check takes a mapped scan over keys for a reuse
         after, metrics = updater(**options)(state, experience, jax.random.key(seed))
     return after, {name: float(value) for name, value in metrics.items()}
@@ -65,7 +65,7 @@ def close(a, b, rtol=1e-3, atol=1e-5):
 def sequences(experience):
     """Steps and memories of B worlds x M novices as N sequences."""
     own = jax.tree.map(lambda x: x.reshape(T, -1, *x.shape[3:]), experience.own)
-    return own, jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), experience.memory)
+    return own, jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), experience.carry)
 
 
 def as_lived(experience, where=None):
@@ -126,7 +126,7 @@ def test_previous_action_and_reward_are_inputs_only_if_wanted():
         assert (np.abs(after - before)[0][~first].max(-1) > 1e-6).all()
     shifted = dataclasses.replace(own.timestep, prev_action=(own.timestep.prev_action + 1) % 3)
     np.testing.assert_array_equal(unroll(state.params, start, shifted)[1].logits[0][first], before[0][first])
-    plain = ppo.PPO(dataclasses.replace(CONFIG, previous=False), WORLD.spec)
+    plain = ppo.PPO(dataclasses.replace(CONFIG, use_prev_action_reward=False), WORLD.spec)
     unroll, params = jax.jit(plain.unroll), plain.init_params(jax.random.key(0))
     assert same(unroll(params, start, own.timestep), unroll(params, start, shifted))
 
@@ -135,17 +135,17 @@ def test_the_order_of_worlds_does_not_matter():
     _, state, experience = lived()
     order = jnp.array([3, 0, 5, 1, 4, 2])
     mixed = jax.tree.map(lambda x: x[:, order], dataclasses.replace(experience, memory=()))
-    mixed = dataclasses.replace(mixed, memory=jax.tree.map(lambda x: x[order], experience.memory))
+    mixed = dataclasses.replace(mixed, memory=jax.tree.map(lambda x: x[order], experience.carry))
     (one, metrics), (other, others) = updated(state, experience), updated(state, mixed)
     close(one, other)
     close(metrics, others)
     assert not same(one.params, state.params)
 
 
-def batch_of(segment=0):
+def batch_of(bptt_length=0):
     """(Batch, explained variance) that the parameters of `lived` make of its experience."""
     _, state, experience = lived()
-    made = ppo.PPO(dataclasses.replace(CONFIG, segment=segment), WORLD.spec)
+    made = ppo.PPO(dataclasses.replace(CONFIG, bptt_length=segment), WORLD.spec)
     steps, memory = as_lived(experience)
     return made, state, *jax.jit(made.batch)(state.params, memory, steps)
 
@@ -178,14 +178,14 @@ def test_segments_cut_gradients_only():
 
 
 def test_segments_must_divide_the_unroll():
-    made = ppo.PPO(dataclasses.replace(CONFIG, segment=4), WORLD.spec)
+    made = ppo.PPO(dataclasses.replace(CONFIG, bptt_length=4), WORLD.spec)
     with pytest.raises(SocialRLError, match="segment: 4"):
         made.init(jax.random.key(0), T, B)
 
 
 def test_refreshing_makes_no_difference_in_the_first_epoch():
     _, state, experience = lived()
-    (one, metrics), (other, others) = updated(state, experience), updated(state, experience, refresh=False)
+    (one, metrics), (other, others) = updated(state, experience), updated(state, experience, recompute_advantages=False)
     close(one, other)
     close(metrics, others)
 
@@ -295,13 +295,13 @@ def test_minibatches_share_out_the_sequences():
 
 
 def test_with_parameters_of_its_own_a_novice_learns_from_itself_alone():
-    _, state, experience = lived(shared=False)
+    _, state, experience = lived(parameter_sharing=False)
     own = experience.own
     changed = dataclasses.replace(
         own, reward=own.reward.at[:, :, 1].add(jnp.arange(T, dtype=jnp.float32)[:, None])
     )
     changed = dataclasses.replace(experience, own=changed)
-    after, other = (updated(state, one, shared=False)[0] for one in (experience, changed))
+    after, other = (updated(state, one, parameter_sharing=False)[0] for one in (experience, changed))
     mine, mine_too = (jax.tree.map(lambda x: x[0], (one.params, one.optimiser)) for one in (after, other))
     assert same(mine, mine_too)
     theirs, theirs_too = (jax.tree.map(lambda x: x[1], one.params) for one in (after, other))
@@ -322,7 +322,7 @@ def test_shared_parameters_learn_from_both():
 
 
 def test_the_entropy_bonus_falls_with_the_steps():
-    made = ppo.PPO(dataclasses.replace(CONFIG, entropy=0.1, entropy_end=0.02, anneal=400), WORLD.spec)
+    made = ppo.PPO(dataclasses.replace(CONFIG, entropy_coef=0.1, entropy_coef_end=0.02, anneal=400), WORLD.spec)
     weights = [float(made.pace(jnp.int32(steps)).entropy) for steps in (0, 100, 400, 4000)]
     np.testing.assert_allclose(weights, [0.1, 0.08, 0.02, 0.02], rtol=1e-5)
     _, state, experience = lived()
@@ -396,13 +396,13 @@ NOVICE, OTHERS = (3, 4), ((1, 4), (3, 2), (4, 7))  # two up; two to the left; on
 )
 def test_whereabouts_are_cells_ahead_and_to_the_right(heading, ahead_and_right):
     experience = beginning(heading)
-    np.testing.assert_allclose(8 * experience.whereabouts[0, 0, 0], ahead_and_right)
+    np.testing.assert_allclose(8 * experience.relative_positions[0, 0, 0], ahead_and_right)
 
 
 @functools.cache
 def watcher():
     world = Corridor(coplayers=3, novices=1, length=8, horizon=4)
-    made = ppo.PPO(dataclasses.replace(CONFIG, attention=1.0), world.spec)
+    made = ppo.PPO(dataclasses.replace(CONFIG, attention_coef=1.0), world.spec)
     rollout = make_rollout(world, made.learner())
 
     @jax.jit
@@ -428,13 +428,13 @@ def test_attention_is_the_mean_distance_to_those_who_are_there():
     """The last co-player is absent in odd steps: where it is then does not count."""
     _, made, state, _ = watcher()
     experience = beginning(0)
-    where = made.whereabouts(experience)
+    where = made.relative_positions(experience)
     absent = ~np.asarray(experience.others.present)[:, 0]
     assert absent.tolist() == [[False] * 3, [False, False, True], [False] * 3]
     np.testing.assert_array_equal(np.isnan(where[:, 0, 0]).all(-1), absent)
 
     own = jax.tree.map(lambda x: x[:, :, 0], experience.own)
-    memory = jax.tree.map(lambda x: x[:, 0], experience.memory)
+    memory = jax.tree.map(lambda x: x[:, 0], experience.carry)
     _, out = jax.jit(made.unroll)(state.params, memory, own.timestep)
     loss = jax.jit(made.attention_loss)
     believed = np.asarray(made.apply(state.params, out.features, method="attend"))[:, 0, 0]
@@ -444,9 +444,9 @@ def test_attention_is_the_mean_distance_to_those_who_are_there():
     )
 
     def moved(step):
-        far = experience.whereabouts.at[step, 0, 0, 2].add(5.0)
+        far = experience.relative_positions.at[step, 0, 0, 2].add(5.0)
         return loss(
-            state.params, out, made.whereabouts(dataclasses.replace(experience, whereabouts=far))[:, :, 0]
+            state.params, out, made.relative_positions(dataclasses.replace(experience, relative_positions=far))[:, :, 0]
         )
 
     assert same(moved(1), loss(state.params, out, where[:, :, 0]))
@@ -457,7 +457,7 @@ def test_with_nobody_there_attention_costs_nothing():
     _, made, state, _ = watcher()
     experience = beginning(0)
     nobody = dataclasses.replace(experience.others, present=jnp.zeros_like(experience.others.present))
-    where = made.whereabouts(dataclasses.replace(experience, others=nobody))[:, :, 0]
+    where = made.relative_positions(dataclasses.replace(experience, others=nobody))[:, :, 0]
     features = jnp.ones((3, 1, 1, 8), jnp.float32)
     out = dataclasses.replace(
         ppo.Outputs(logits=jnp.zeros((3, 1, 3)), value=jnp.zeros((3, 1)), features=features)
@@ -481,7 +481,7 @@ def test_influence_is_0_where_nobody_is_seen_and_above_0_where_somebody_is():
         key, begin_key = jax.random.split(key)
         rollout = make_rollout(world, made.learner())
         carry = rollout.begin(rollout.pool(key, 64), begin_key, 64)
-        return carry.timestep, made.influence(state, carry.memory, carry.timestep)
+        return carry.timestep, made.influence(state, carry.carry, carry.timestep)
 
     timestep, influence = look(state, jax.random.key(1))
     influence, seen = np.asarray(influence), np.asarray(timestep.obs)[..., others].any((-1, -2, -3))
@@ -508,9 +508,9 @@ def test_influence_is_0_where_nobody_is_seen_and_above_0_where_somebody_is():
         ("clip", 0.0),
         ("epochs", 0),
         ("minibatches", 0),
-        ("segment", -1),
+        ("bptt_length", -1),
         ("kl_target", -0.1),
-        ("attention", -1.0),
+        ("attention_coef", -1.0),
         ("anneal", 0),
     ],
 )

@@ -125,7 +125,7 @@ def in_the_mirror(lived, mirror=None):
 def mirrored(request):
     """(PPO with a mirrored policy, random parameters far from their initial ones)."""
     config = ppo.Config(
-        hidden=(8,), memory=request.param, mirror=True, prediction=1.0, attention=1.0, heads=(6,)
+        hidden=(8,), memory=request.param, mirror=True, prediction_coef=1.0, attention_coef=1.0, heads=(6,)
     )
     made = ppo.PPO(config, SPEC)
     params = jax.jit(made.init_params)(jax.random.key(1))
