@@ -278,7 +278,7 @@ def program(function: Callable[..., PyTree], inputs: tuple[PyTree, ...]) -> tupl
     """The function as a traced program: its text without addresses in memory, and the bits of its
     constants.
     """
-    jaxpr = jax.make_jaxpr(function)(*inputs)
+    jaxpr = jax.make_jaxpr(lambda *inputs: function(*inputs))(*inputs)  # a new lambda is traced anew
     constants = [raw(jnp.asarray(constant)).tobytes() for constant in jaxpr.consts]
     return re.sub(r"0x[0-9a-f]+", "", str(jaxpr)), constants
 

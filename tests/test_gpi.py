@@ -9,7 +9,7 @@ from socialrl.gpi import choose
 from tests.chains import GAMMA, optimal, random_chain, successor_features, values
 
 POLICIES = 4
-chosen = jax.jit(choose, static_argnames=("follow", "support", "caution", "temperature"))
+chosen = jax.jit(choose, static_argnames=("following", "support", "lower_confidence_coef", "temperature"))
 
 
 def decide(worth, logits, support, **options):
@@ -111,7 +111,11 @@ def test_an_ensemble_of_identical_members_reduces_conservative_to_plain_gpi(caut
     worth, logits = (jax.random.normal(jax.random.key(seed), (200, 3, 4)) for seed in (0, 1))
     plain = chosen(worth[:, None], logits, jax.random.key(0), support=0.2)
     same = chosen(
-        jnp.repeat(worth[:, None], 4, axis=1), logits, jax.random.key(0), support=0.2, lower_confidence_coef=caution
+        jnp.repeat(worth[:, None], 4, axis=1),
+        logits,
+        jax.random.key(0),
+        support=0.2,
+        lower_confidence_coef=caution,
     )
     np.testing.assert_array_equal(same.action, plain.action)
     np.testing.assert_array_equal(same.source, plain.source)
@@ -124,13 +128,17 @@ def test_the_cautious_follow_only_where_even_the_pessimist_gains():
     members = f32(
         [[own, sure, [0.0, 8.0]], [own, sure, [0.0, 0.0]]]
     )  # the second other is worth 4, give or take 4
-    choices = [chosen(members, jnp.zeros((3, 2)), jax.random.key(0), lower_confidence_coef=c) for c in (0.0, 0.5, 1.0, 2.0)]
+    choices = [
+        chosen(members, jnp.zeros((3, 2)), jax.random.key(0), lower_confidence_coef=c)
+        for c in (0.0, 0.5, 1.0, 2.0)
+    ]
     assert [int(choice.source) for choice in choices] == [2, 1, 1, 1]
     np.testing.assert_allclose(choices[0].values, [own, sure, unsure])
     np.testing.assert_allclose(choices[0].spread, [[0, 0], [0, 0], [0, 4]])
     doubtful = f32([[own, [0.0, 6.0]], [own, [0.0, 0.0]]])
     assert [
-        int(chosen(doubtful, jnp.zeros((2, 2)), jax.random.key(0), lower_confidence_coef=c).source) for c in (0.0, 1.0)
+        int(chosen(doubtful, jnp.zeros((2, 2)), jax.random.key(0), lower_confidence_coef=c).source)
+        for c in (0.0, 1.0)
     ] == [1, 0]
 
 

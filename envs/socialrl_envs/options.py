@@ -20,21 +20,23 @@ META = "socialrl"  # the key of a field's metadata under which its Meaning stand
 class Meaning:
     """What a field means and which values it takes: low <= value <= high, above < value < below, or a choice.
 
-    Bounds hold for every entry of a tuple. choices: the allowed values, or a function that returns them (for names
-    that are discovered late). words: the bound in words where these are clearer than the numbers.
+    Bounds hold for every entry of a tuple. choices: the allowed values, or a function that returns them (for
+    names that are discovered late). words: the bound in words where these are clearer than the numbers.
     """
 
     help: str
-    low: float | None = None
-    high: float | None = None
-    above: float | None = None
-    below: float | None = None
+    low: int | float | None = None
+    high: int | float | None = None
+    above: int | float | None = None
+    below: int | float | None = None
     choices: tuple[Any, ...] | Callable[[], Iterable[Any]] | None = None
     words: str = ""
 
     @property
     def bound(self) -> str:
-        """The allowed values in words, e.g. "in 0..1", "above 0", "one of none, gru, lstm"; "" if any will do."""
+        """The allowed values in words, e.g. "in 0..1", "above 0", "one of none, gru, lstm"; "" if any will
+        do.
+        """
         if self.words:
             return self.words
         if self.choices is not None:
@@ -49,7 +51,9 @@ class Meaning:
         return tuple(self.choices() if callable(self.choices) else self.choices or ())
 
     def takes(self, value: Any) -> bool:
-        """Whether the value, or every entry of a tuple, is within the bounds. None and text have no bounds."""
+        """Whether the value, or every entry of a tuple, is within the bounds. None and text have no
+        bounds.
+        """
         if isinstance(value, tuple | list):
             return all(self.takes(entry) for entry in value)
         if self.choices is not None:
@@ -65,7 +69,9 @@ class Meaning:
 
 
 def option(default: Any = dataclasses.MISSING, help: str = "", **bounds: Any) -> Any:
-    """A dataclass field with this default (none: the field is required), meaning, and bounds as in `Meaning`."""
+    """A dataclass field with this default (none: the field is required), meaning, and bounds as in
+    `Meaning`.
+    """
     return dataclasses.field(default=default, metadata={META: Meaning(help=help, **bounds)})
 
 
@@ -76,14 +82,17 @@ def meaning(field: dataclasses.Field[Any]) -> Meaning | None:
 
 def meanings(config: type) -> dict[str, Meaning]:
     """Field -> Meaning, for the fields of a dataclass that have one."""
-    return {field.name: found for field in dataclasses.fields(config) if (found := meaning(field)) is not None}
+    return {
+        field.name: found for field in dataclasses.fields(config) if (found := meaning(field)) is not None
+    }
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Options:
     """Base of every config: values out of the bounds of their fields raise SocialRLError that names the key.
 
-    A subclass with rules about several fields extends `__post_init__` and calls super().__post_init__() first.
+    A subclass with rules about several fields extends `__post_init__` and calls super().__post_init__()
+    first.
     """
 
     def __post_init__(self) -> None:
@@ -98,3 +107,10 @@ def require(condition: bool, key: str, value: Any, bound: str) -> None:
     """Raises SocialRLError naming the key, the value and its bound, unless the condition holds."""
     if not condition:
         raise SocialRLError(f"{key}: {value!r}", f"it must be {bound}")
+
+
+def param(help: str, **bounds: Any) -> Any:
+    """A required field of a world's Params: an array that a curriculum may vary, with its meaning and
+    bounds.
+    """
+    return option(help=help, **bounds)

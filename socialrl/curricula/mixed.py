@@ -91,11 +91,11 @@ def check_param(world: World, name: str) -> None:
     seat.
     """
     if name not in world.numbers:
-        raise unknown("param", name, world.numbers)
+        raise unknown("parameter", name, world.numbers)
     shape = np.shape(world.numbers[name])
     if shape not in ((), (len(world.spec.seats),)):
         raise SocialRLError(
-            f"param: {name!r} has shape {shape}",
+            f"parameter {name!r} has shape {shape}",
             "a curriculum varies scalars, or parameters with one value per seat",
         )
 

@@ -3,7 +3,7 @@ ones.
 """
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -35,6 +35,7 @@ from socialrl.types import (
 )
 
 
+@runtime_checkable
 class Choose(Protocol):
     """(state, out, key, explore) -> the Decision of N novices by the outputs of the network at one step."""
 

@@ -4,7 +4,7 @@ steps.
 
 import dataclasses
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -49,6 +49,7 @@ class OffPolicyState:
     aux: PyTree
 
 
+@runtime_checkable
 class Decide(Protocol):
     """(state, carry, obs, first, key, explore) -> (Decision, carry) of N novices at one step; T is 1."""
 

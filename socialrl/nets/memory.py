@@ -13,7 +13,7 @@ from socialrl.nets.recurrence import Cell, Weights, gru, lstm, recur, step
 from socialrl.nets.torso import Torso
 
 Kind = Literal["none", "gru", "lstm"]
-Carry = tuple[Float32[Array, "*batch F"], ...]  # the recurrent state, the output first; () without memory
+Carry = tuple[Float32[Array, "..."], ...]  # the recurrent state, the output first; () without memory
 CELLS: dict[str, tuple[Cell, int, int]] = {"gru": (gru, 1, 3), "lstm": (lstm, 2, 4)}  # cell, states, gates
 
 

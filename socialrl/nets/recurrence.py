@@ -15,7 +15,7 @@ from jaxtyping import Bool, Float32
 
 from socialrl_envs.struct import pytree
 
-State = tuple[Float32[Array, "*batch H"], ...]  # the state of a cell, the output first
+State = tuple[Float32[Array, "..."], ...]  # (*batch, H) each, the output first
 Cell = Callable[[State, Array, Array], State]
 """(state, projected input (*batch, G), projected output (*batch, G)) -> the state after the step."""
 

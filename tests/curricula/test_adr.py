@@ -111,7 +111,7 @@ def test_levels_are_drawn_from_the_ranges_as_they_are_now(curriculum):
     state = curriculum.init()
     for score in (0.9, 0.9, 0.9, 0.9):
         state, _ = updated(curriculum, state, transmitting(score))
-    draw = jax.jit(jax.vmap(lambda key: curriculum.numbers(state, jnp.int32(0), key)))
+    draw = jax.jit(jax.vmap(lambda key: curriculum.overrides(state, jnp.int32(0), key)))
     numbers = jax.device_get(draw(jax.random.split(jax.random.key(0), 2000)))
     for values, (low, high) in ((numbers["density"], (0.1, 0.5)), (numbers["skill"][:, 2], (0.25, 0.75))):
         assert low <= values.min() < low + 0.01 * (high - low)
@@ -134,7 +134,7 @@ def test_levels_are_drawn_from_the_ranges_as_they_are_now(curriculum):
             lambda: adr.Config(
                 ranges=(adr.Range(param="skil", start=(0.0, 1.0), limits=(0.0, 1.0), step=0.1),)
             ).build(WORLD),
-            r"unknown number 'skil' \(did you mean 'skill'\?\)",
+            r"unknown parameter 'skil' \(did you mean 'skill'\?\)",
         ),
         (lambda: adr.Config(ranges=(DENSITY,)).build(coin_grid.Config(experts=0).build()), "experts"),
     ],

@@ -24,7 +24,7 @@ DRAWS = 3000
 def drawn(config, steps=0, count=DRAWS):
     """What `count` levels override, after so many env steps, as numpy."""
     curriculum = config.build(WORLD)
-    draw = jax.jit(jax.vmap(lambda key: curriculum.numbers(curriculum.init(), jnp.int32(steps), key)))
+    draw = jax.jit(jax.vmap(lambda key: curriculum.overrides(curriculum.init(), jnp.int32(steps), key)))
     return jax.device_get(draw(jax.random.split(jax.random.key(0), count)))
 
 
@@ -125,7 +125,7 @@ def test_a_level_carries_what_was_drawn():
     curriculum = mixed.Config(
         presence=(("never", 1.0),), ramps=(mixed.Ramp(param="skill", start=(0.9, 0.9), end=(0.9, 0.9)),)
     )
-    numbers = curriculum.build(WORLD).numbers((), jnp.int32(0), jax.random.key(0))
+    numbers = curriculum.build(WORLD).overrides((), jnp.int32(0), jax.random.key(0))
     level = jax.jit(WORLD.sample_level)(jax.random.key(1), numbers)
     np.testing.assert_allclose(level.numbers["skill"], [0.7, 0.9, 0.9], rtol=1e-6)
     state = WORLD.reset(level, jax.random.key(2))
@@ -140,7 +140,7 @@ def test_it_does_not_change_by_being_measured():
             state,
             {},
         )
-    assert constant().numbers((), jnp.int32(5), jax.random.key(0)) == {}
+    assert constant().overrides((), jnp.int32(5), jax.random.key(0)) == {}
 
 
 @pytest.mark.parametrize(
@@ -165,7 +165,7 @@ def test_what_cannot_be_is_refused(make, message):
 
 def test_numbers_that_the_world_lacks_are_named():
     ramp = mixed.Ramp(param="densty", start=(0.0, 1.0), end=(0.0, 1.0))
-    with pytest.raises(SocialRLError, match=r"unknown number 'densty' \(did you mean 'density'\?\)"):
+    with pytest.raises(SocialRLError, match=r"unknown parameter 'densty' \(did you mean 'density'\?\)"):
         mixed.Config(ramps=(ramp,)).build(WORLD)
     with pytest.raises(SocialRLError, match=r"'presence' has shape"):
         mixed.Config(ramps=(dataclasses.replace(ramp, param="presence"),)).build(WORLD)

@@ -9,6 +9,7 @@ import pytest
 
 from socialrl.learners._batches import SequenceBatch
 from socialrl.learners.basis import Basis
+from socialrl.types import GoalInference, RewardInference
 from tests.learners.lab import lab, same, small, train
 
 
@@ -22,14 +23,14 @@ def trained():
 
 @pytest.fixture(scope="module")
 def infer(trained):
-    return jax.jit(trained[0].learner.infer)
+    return jax.jit(trained[0].learner.capability(GoalInference).infer_goal)
 
 
 def test_a_goal_is_read_off_the_actions_of_who_follows_it(trained, infer):
     _, parts, state, others = trained
     mean = jnp.mean(state.params["params"]["w"], axis=0)
     wanted = mean + jax.random.normal(jax.random.key(0), mean.shape)
-    psi = parts.net.watched(state.params, others)[0]
+    psi = parts.net.of_others(state.params, others)[0]
     action = jnp.argmax(parts.policy(psi, wanted), axis=-1).astype(jnp.int32).reshape(others.action.shape)
     shown = dataclasses.replace(others, action=action, present=jnp.ones_like(others.present))
     after, logits = infer(state, shown, shown)
@@ -53,7 +54,7 @@ def test_all_novices_act_for_an_inferred_goal(trained, infer):
     seen = jax.tree.map(lambda leaf: leaf[:, :1].repeat(2, axis=1), carry.timestep)  # both see the same
     after, _ = infer(state, others, others)
     values = [
-        of.learner.act(s, carry.carry, seen, jax.random.key(1), False)[0].values for s in (state, after)
+        of.learner.act(s, carry.carry, seen, jax.random.key(1), False).decision.values for s in (state, after)
     ]
     assert not np.allclose(values[0][:, 0], values[0][:, 1])  # two tasks, two opinions
     np.testing.assert_allclose(values[1][:, 0], values[1][:, 1], rtol=1e-5)
@@ -62,10 +63,13 @@ def test_all_novices_act_for_an_inferred_goal(trained, infer):
 def test_what_a_step_is_worth_is_phi_times_the_goal(trained, infer):
     of, parts, state, others = trained
     after, _ = infer(state, others, others)
-    phi = parts.net.watched(state.params, others)[1].reshape(*others.action.shape, 5, 3)
+    phi = parts.net.of_others(state.params, others)[1].reshape(*others.action.shape, 5, 3)
     done = jnp.take_along_axis(phi, others.action[..., None, None], axis=-2)[..., 0, :]
     np.testing.assert_allclose(
-        of.learner.appraise(after, others)[..., 0], done @ after.aux.w, rtol=1e-4, atol=1e-6
+        of.learner.capability(RewardInference).infer_rewards(after, others)[..., 0],
+        done @ after.aux.w,
+        rtol=1e-4,
+        atol=1e-6,
     )
 
 
@@ -76,9 +80,9 @@ def test_a_task_teaches_its_own_preferences_alone(trained):
     first = dataclasses.replace(rows.own, reward=rows.own.reward.at[:, :, 0].add(1.0))
     gradient = jax.jit(
         jax.grad(
-            lambda p, own: parts.loss(p, state.target, SequenceBatch(own=own, others=rows.others), state.aux)[1][
-                "loss/reward"
-            ]
+            lambda p, own: parts.loss(p, state.target, SequenceBatch(own=own, others=rows.others), state.aux)[
+                1
+            ]["loss/reward"]
         )
     )
     plain, paid = (gradient(state.params, own)["params"] for own in (rows.own, first))

@@ -19,7 +19,7 @@ from socialrl.learners._batches import SequenceBatch, with_file
 from socialrl.learners.psiphi import PsiPhi
 from socialrl.record import checkpoint, folder
 from socialrl.record.demonstrations import read_demonstrations, write_demonstrations
-from socialrl.types import Demonstration
+from socialrl.types import Demonstration, Offline
 from socialrl_envs.errors import SocialRLError
 from socialrl_envs.types import Seat
 from socialrl_envs.worlds import coin_grid
@@ -48,7 +48,7 @@ def taught(file):
     """(lab, state at first, state after the offline phase, metrics of its last steps) of a psiphi."""
     of = lab("psiphi", novices=1, coplayers=AWAY, demonstrations=file, offline=STEPS, **OPTIONS)
     first = of.learner.init(jax.random.key(0), UNROLL, WORLDS)
-    learn = jax.jit(lambda state, key: of.learner.pretrain(state, key, STEPS // 2))
+    learn = jax.jit(lambda state, key: of.learner.capability(Offline).pretrain(state, key, STEPS // 2))
     state, _ = learn(first, jax.random.key(1))
     state, metrics = learn(state, jax.random.key(2))
     return of, first, state, metrics
@@ -121,7 +121,7 @@ def test_each_models_its_own_seat(taught, file):
     steps = read_demonstrations(file).steps
     parts = PsiPhi(small("psiphi", **OPTIONS), of.world.spec)
     obs = steps.obs.reshape(steps.obs.shape[0], -1, *of.world.spec.obs_shape)
-    psi = parts.net.apply(state.params, (), obs, jnp.zeros(obs.shape[:2], bool))[1].reshape(
+    psi = parts.net.step(state.params, (), obs, jnp.zeros(obs.shape[:2], bool))[1].reshape(
         *steps.action.shape, 3, 5, 3
     )
     logits = jnp.einsum("tbksac,sc->tbksa", psi, state.params["params"]["w"])
@@ -138,7 +138,11 @@ def live():
     there = tuple(dataclasses.replace(seat, presence="always") for seat in AWAY)
     of = lab("psiphi", novices=1, coplayers=there)
     state, _, experience, _ = train(of, 1)
-    return PsiPhi(small("psiphi"), of.world.spec), state, SequenceBatch(own=experience.own, others=experience.others)
+    return (
+        PsiPhi(small("psiphi"), of.world.spec),
+        state,
+        SequenceBatch(own=experience.own, others=experience.others),
+    )
 
 
 def test_the_seats_of_a_file_are_the_same_co_players_once_more(live):
@@ -165,7 +169,7 @@ def test_a_step_teaches_the_model_of_whose_it_is(live, seat):
 @pytest.mark.parametrize("name", ["psiphi", "bc"])
 def test_online_learning_continuation_beside_the_file(file, name):
     of = lab(name, novices=1, coplayers=AWAY, demonstrations=file)
-    assert of.learner.pretrain is None
+    assert of.learner.capability(Offline) is None
     before, _, _ = of.begin(jax.random.key(0))
     state, _, _, metrics = train(of, 2)
     assert shapes(state) == shapes(before)
@@ -193,7 +197,9 @@ def test_memory_and_the_auxiliary_head_learn_offline_too(file):
         trust=True,
     )
     state = of.learner.init(jax.random.key(0), UNROLL, WORLDS)
-    after, metrics = jax.jit(lambda state, key: of.learner.pretrain(state, key, 4))(state, jax.random.key(1))
+    after, metrics = jax.jit(lambda state, key: of.learner.capability(Offline).pretrain(state, key, 4))(
+        state, jax.random.key(1)
+    )
     assert all(np.isfinite(value) for value in metrics.values())
     heads = [
         tree["params"]["prediction"]["SmallDense_0"]["Dense_0"]["kernel"]

@@ -200,7 +200,9 @@ def expert(world, state, seat, key):
 def learnt(world: type[Probe], updates: int = 80, **options: Any) -> tuple[Any, Any, Any]:
     """(PPO, its state after the updates, a Trace of greedy episodes)."""
     built = world()
-    made = ppo.PPO(ppo.Config(**(COMMON | {"memory": "none", "use_prev_action_reward": False} | options)), built.spec)
+    made = ppo.PPO(
+        ppo.Config(**(COMMON | {"memory": "none", "use_prev_action_reward": False} | options)), built.spec
+    )
     rollout = make_rollout(built, made.learner(), {"expert_0": expert} if built.peers else None)
     unroll = 2 * built.horizon
 

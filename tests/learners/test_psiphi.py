@@ -9,10 +9,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from socialrl.learners._network import Net, others_steps
 from socialrl.learners._batches import SequenceBatch
+from socialrl.learners._heads import HeadFns
+from socialrl.learners._psiphi_losses import Outputs
+from socialrl.learners._sequences import others_steps
 from socialrl.learners.dqn import own_loss
-from socialrl.learners.psiphi import PsiPhi, Read
+from socialrl.learners.psiphi import PsiPhi
 from tests.learners.lab import Scrambled, lab, same, small, train
 
 # loss -> what of (own values, own psi, the others' psi, phi, own w, the others' w) it may teach
@@ -85,7 +87,8 @@ def test_each_loss_teaches_what_it_should_and_nothing_else(trained, gradients, l
 
 def test_every_loss_has_a_weight_and_a_test(gradients, parts):
     assert set(gradients) == set(REACH)
-    assert all(hasattr(parts.config, name) for name in gradients)
+    assert {f"{name}_coef" for name in gradients} <= {f.name for f in dataclasses.fields(parts.config)}
+    assert set(gradients) | {"prediction"} == set(parts.losses.coefs)
 
 
 def test_strangers_do_not_shape_what_is_shared(trained):
@@ -111,7 +114,7 @@ def test_beside_strangers_it_learns_as_dqn_does(trained):
     """Torso and own values get the very gradient that dqn would give them on the same steps."""
     of, state, experience = trained
     rows, spec = SequenceBatch(own=experience.own, others=experience.others), of.world.spec
-    lone = Net(small("dqn"), spec)
+    lone = HeadFns(small("dqn"), spec)
 
     def as_dqn(tree):
         inner = tree["params"]
@@ -141,7 +144,7 @@ def test_anothers_steps_count_for_ones_own_values_as_far_as_its_gate_is_open(tra
 
     def of_gates(*gates, values=values):
         gate = jnp.tile(jnp.array(gates, jnp.float32), n // 2)
-        return float(parts.losses.relabelled(steps, Read(psi, phi, x, values, psi, ahead), w, gate))
+        return float(parts.losses.relabelled(steps, Outputs(psi, phi, x, values, psi, ahead), w, gate))
 
     assert of_gates(0.0, 0.0) == 0
     np.testing.assert_allclose(of_gates(0.5, 1.0), 0.5 * of_gates(1.0, 0.0) + of_gates(0.0, 1.0), rtol=1e-5)
@@ -232,7 +235,7 @@ def test_adapt_finds_a_preference_exactly_if_rewards_are_linear_in_phi(trained):
     own = experience.own
     time = own.reward.shape[0]
     flat = own.timestep.obs.reshape(time, -1, *of.world.spec.obs_shape)
-    phi = parts.net.apply(state.params, (), flat, own.timestep.first.reshape(time, -1))[2]
+    phi = parts.net.step(state.params, (), flat, own.timestep.first.reshape(time, -1))[2]
     taken = jnp.take_along_axis(phi, own.action.reshape(time, -1)[..., None, None], axis=2)[:, :, 0]
     reward = (taken @ truth).reshape(own.reward.shape)
     paid = dataclasses.replace(experience, own=dataclasses.replace(own, reward=reward))
@@ -244,10 +247,9 @@ def test_adapt_finds_a_preference_exactly_if_rewards_are_linear_in_phi(trained):
     kept = {name: leaf for name, leaf in after.params["params"].items() if name != "w"}
     assert same(kept, {name: leaf for name, leaf in state.params["params"].items() if name != "w"})
     key, timestep = jax.random.key(1), jax.tree.map(lambda leaf: leaf[0], own.timestep)
-    values = of.learner.act(after, of.learner.initial_carry(*timestep.first.shape), timestep, key, explore=False)[
-        0
-    ].values[..., 0, :]
-    psi = parts.net.apply(after.params, (), flat[:1], own.timestep.first.reshape(time, -1)[:1])[1][0, :, 0, 0]
+    carry = of.learner.initial_carry(*timestep.first.shape)
+    values = of.learner.act(after, carry, timestep, key, False).decision.values[..., 0, :]
+    psi = parts.net.step(after.params, (), flat[:1], own.timestep.first.reshape(time, -1)[:1])[1][0, :, 0, 0]
     np.testing.assert_allclose(
         values.reshape(-1, 5), psi @ after.params["params"]["w"][0], rtol=1e-4, atol=1e-5
     )

@@ -13,7 +13,7 @@ import pytest
 from socialrl.config import Arm, Experiment, from_json, to_json
 from socialrl.learners import dqn, psiphi
 from socialrl.protocols import Study, following
-from socialrl.rollout import make_rollout
+from socialrl.rollout import make_rollout, passive_learner
 from socialrl.seeds import Seeds
 from socialrl.types import Learner
 from socialrl_envs import Level, SocialRLError
@@ -49,7 +49,7 @@ def trace():
     changes.
     """
     world = WORLD.build()
-    rollout = make_rollout(world, following.onlooker(world.spec))
+    rollout = make_rollout(world, passive_learner(world.spec))
     level = world.level(Level.from_ascii("\n".join(LEVEL)))
     levels = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (EPISODES, *leaf.shape)), level)
     return jax.jit(lambda key: rollout.episodes((), levels, key, False))(jax.random.key(0))
@@ -232,7 +232,7 @@ def test_labels_name_the_condition():
 
 
 def test_an_onlooker_is_a_learner():
-    assert isinstance(following.onlooker(WORLD.build().spec), Learner)
+    assert isinstance(passive_learner(WORLD.build().spec), Learner)
 
 
 @pytest.mark.parametrize(
