@@ -162,7 +162,7 @@ def shapes(tree: PyTree) -> list[tuple[str, tuple[int, ...], Any, bool]]:
     ]
 
 
-def raw(leaf: Array) -> np.ndarray:
+def raw(leaf: Array | np.ndarray) -> np.ndarray:
     """The bits of a leaf, PRNG keys included."""
     return np.asarray(jax.random.key_data(leaf) if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key) else leaf)
 

@@ -112,7 +112,7 @@ def test_without_rewards_ones_own_preferences_and_values_stay_as_they_were(taugh
     )
     assert same(*own)
     assert not same(after["w"][1:], before["w"][1:])
-    assert same((state.buffer, state.steps, state.aux), (first.buffer, first.steps, first.extra))
+    assert same((state.buffer, state.steps, state.aux), (first.buffer, first.steps, first.aux))
 
 
 def test_each_models_its_own_seat(taught, file):
@@ -182,7 +182,7 @@ def test_who_is_away_is_judged_by_the_file(file):
     state, _, _, _ = train(of, 1)
     assert np.all(np.asarray(state.aux.peers.peer_weight) > 0)
     strangers = lab("psiphi", novices=1, coplayers=AWAY, trust=True)
-    assert not np.any(np.asarray(train(strangers, 1)[0].extra.peers.peer_weight))
+    assert not np.any(np.asarray(train(strangers, 1)[0].aux.peers.peer_weight))
 
 
 def test_memory_and_the_auxiliary_head_learn_offline_too(file):

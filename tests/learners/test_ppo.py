@@ -186,7 +186,7 @@ def test_segments_cut_gradients_only():
 
 def test_segments_must_divide_the_unroll():
     made = ppo.PPO(dataclasses.replace(CONFIG, bptt_length=4), WORLD.spec)
-    with pytest.raises(SocialRLError, match="segment: 4"):
+    with pytest.raises(SocialRLError, match="bptt_length: 4"):
         made.init(jax.random.key(0), T, B)
 
 

@@ -95,7 +95,7 @@ def test_strangers_do_not_shape_what_is_shared(trained):
     """With gating, whoever is not known to be useful is still modelled, but teaches neither torso nor Phi;
     and without anybody who is, the torso is that of a learner of one's own values."""
     assert not np.any(
-        np.asarray(trained[1].extra.peers.peer_weight)
+        np.asarray(trained[1].aux.peers.peer_weight)
     )  # nobody was judged: that learner has no gates
     closed = of_each_loss(PsiPhi(small("psiphi", trust=True), trained[0].world.spec), trained)
     torso = {name: np.asarray(tree["encoder"]["torso"]["Dense_0"]["kernel"]) for name, tree in closed.items()}
