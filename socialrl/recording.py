@@ -15,7 +15,8 @@ from socialrl.record.demonstrations import Demonstrations
 from socialrl.record.folder import versions
 from socialrl.record.replay import AHEAD, DISCOUNT, Replay
 from socialrl.record.resimulation import checksums, fields
-from socialrl.rollout import Step, Trace, demonstrate, ended, next_timestep, step_all
+from socialrl.rollout import Trace
+from socialrl.stepping import Step, demonstrate, ended, next_timestep, step_all
 from socialrl.types import ActAs, Demonstration, Diagnostics, Learner, Timestep, ValueUnit
 from socialrl_envs.hosting import host
 from socialrl_envs.struct import replace

@@ -5,8 +5,7 @@ This is the only file that resets a world. A Transition holds the true successor
 episode, on a level of a pool, begins after that.
 """
 
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -14,11 +13,18 @@ import numpy as np
 from jax import Array
 from jaxtyping import Bool, Float32, Int32, Key, PyTree, UInt8, UInt32
 
-from socialrl.geometry import egocentric
+from socialrl.stepping import (
+    Step,
+    demonstrate,
+    ended,
+    first_timestep,
+    next_timestep,
+    relative_positions,
+    step_all,
+)
 from socialrl.types import (
     ActOutput,
     Decision,
-    Demonstration,
     Experience,
     Influence,
     Learner,
@@ -26,14 +32,10 @@ from socialrl.types import (
     Overrides,
     Timestep,
     Transition,
-    decision_of,
 )
 from socialrl_envs.hosting import CoPlayer, host
 from socialrl_envs.struct import pytree, replace
-from socialrl_envs.types import Level, Outcome, State, World, WorldSpec
-
-Hosted = Callable[[State, Key[Array, ""]], Int32[Array, " N"]]
-Given = tuple[Sequence[int] | np.ndarray, Int32[Array, "B _"]]  # seats, and the action of each in every world
+from socialrl_envs.types import Level, Outcome, State, World
 
 
 @pytree
@@ -67,102 +69,6 @@ class Trace:
     reset_key: UInt32[Array, "B 2"]
     step_key: UInt32[Array, "T B 2"]
     extras: PyTree = ()
-
-
-class Step(NamedTuple):
-    """One step of B worlds, before any of them is reset: the states after it, and every seat's view
-    of them.
-    """
-
-    state: State
-    outcome: Outcome
-    views: UInt8[Array, "B N V V C"]
-    actions: Int32[Array, "B N"]
-
-
-def step_all(
-    world: World,
-    hosted: Hosted,
-    state: State,
-    given: Sequence[Given],
-    host_keys: Key[Array, " B"],
-    step_keys: Key[Array, " B"],
-) -> Step:
-    """One step of B worlds in which hosted co-players choose their actions and other seats take given ones.
-
-    state: leaves (B, ...). hosted: `socialrl_envs.hosting.host(world)`. given: (seats, actions (B, seats))
-    pairs, which also replace what a hosted co-player chose; a later pair replaces an earlier one.
-    """
-    actions = jax.vmap(hosted)(state, host_keys)
-    for seats, chosen in given:
-        actions = actions.at[:, np.asarray(seats, np.int32)].set(chosen)
-    after, outcome = jax.vmap(world.step)(state, actions, step_keys)
-    return Step(after, outcome, jax.vmap(world.observe)(after), actions)
-
-
-def first_timestep(views: UInt8[Array, "B N V V C"], novices: np.ndarray) -> Timestep:
-    """The novices' Timestep at the start of an episode, leaves (B, novices, ...)."""
-    batch = (views.shape[0], novices.shape[0])
-    return Timestep(
-        obs=views[:, novices],
-        prev_action=jnp.zeros(batch, jnp.int32),
-        prev_reward=jnp.zeros(batch, jnp.float32),
-        first=jnp.ones(batch, bool),
-    )
-
-
-def next_timestep(
-    step: Step,
-    novices: np.ndarray,
-    views: UInt8[Array, "B N V V C"] | None = None,
-    reset: Bool[Array, " B"] | None = None,
-) -> Timestep:
-    """The novices' Timestep after a step, leaves (B, novices, ...).
-
-    reset: the worlds that began another episode after it, whose views (of all worlds) are then `views`.
-    """
-    batch = (step.actions.shape[0], novices.shape[0])
-    first = jnp.zeros(batch, bool) if reset is None else jnp.broadcast_to(reset[:, None], batch)
-    return Timestep(
-        obs=(step.views if views is None else views)[:, novices],
-        prev_action=jnp.where(first, 0, step.actions[:, novices]),
-        prev_reward=jnp.where(first, 0.0, step.outcome.reward[:, novices]),
-        first=first,
-    )
-
-
-def ended(outcome: Outcome) -> Bool[Array, " *batch"]:
-    """Whether the episode ended with this step, in either way."""
-    return outcome.terminated | outcome.truncated
-
-
-def demonstrate(
-    before: UInt8[Array, "B N V V C"], present: Bool[Array, "B N"], step: Step, seats: np.ndarray
-) -> Demonstration:
-    """The Demonstration of these seats' step, leaves (B, seats, ...). before, present: views and presence
-    before it.
-    """
-    shape = (step.actions.shape[0], seats.shape[0])
-    terminated = jnp.broadcast_to(step.outcome.terminated[:, None], shape)
-    return Demonstration(
-        obs=before[:, seats],
-        action=step.actions[:, seats],
-        next_obs=step.views[:, seats],
-        discount=jnp.where(terminated, 0.0, 1.0).astype(jnp.float32),
-        last=jnp.broadcast_to(ended(step.outcome)[:, None], shape),
-        present=present[:, seats],
-    )
-
-
-def relative_positions(
-    spec: WorldSpec, position: Int32[Array, "N 2"], heading: Int32[Array, " N"]
-) -> Float32[Array, "novices coplayers 2"]:
-    """How many cells ahead and to the right of each novice each co-player is, divided by the grid's longer
-    side.
-    """
-    novices, coplayers = np.array(spec.novices, np.int32), np.array(spec.coplayers, np.int32)
-    offset = (position[None, coplayers] - position[novices, None]).astype(jnp.float32)
-    return egocentric(offset, heading[novices]) / max(spec.height, spec.width)
 
 
 def take(tree: PyTree, index: Int32[Array, " rows"]) -> PyTree:
@@ -385,22 +291,3 @@ def episode_metrics(
         "return_sum": jnp.sum(jnp.where(done[..., None], returns, 0.0)) / returns.shape[-1],
         "followed": jnp.mean(followed.astype(jnp.float32), axis=(0, 1, 2)),
     }
-
-
-def passive_learner(spec: WorldSpec) -> Learner[tuple[()]]:
-    """A learner without state that always takes action 0 and learns nothing; its values are NaN."""
-    sources, actions = 1 + len(spec.coplayers), len(spec.actions)
-
-    def act(
-        state: tuple[()], carry: PyTree, timestep: Timestep, key: Key[Array, ""], explore: bool
-    ) -> ActOutput:
-        batch = timestep.first.shape
-        values = jnp.full((*batch, sources, actions), jnp.nan, jnp.float32)
-        return ActOutput(decision_of(jnp.zeros(batch, jnp.int32), values), carry, ())
-
-    return Learner(
-        init=lambda key, unroll_length, num_envs: (),
-        act=act,
-        update=lambda state, experience, key: (state, {}),
-        initial_carry=lambda *batch: (),
-    )

@@ -13,6 +13,7 @@ from socialrl.curricula import Curriculum, adr, mixed
 from socialrl.learners import bc, dqn
 from socialrl.types import (
     ActAs,
+    ActOutput,
     Diagnostics,
     FewShot,
     GoalInference,
@@ -58,7 +59,7 @@ class Toy:
     def build(self, spec):
         parts = {
             "init": lambda key, unroll_length, num_envs: {"bias": jax.random.normal(key, (3,))},
-            "act": lambda *inputs: conformance.ActOutput(*act(*inputs), ()),
+            "act": lambda *inputs: ActOutput(*act(*inputs), ()),
             "update": update,
             "initial_carry": lambda *batch: jnp.zeros(batch, jnp.int32),
         } | dict(self.functions)
@@ -70,7 +71,7 @@ def acting(change):
 
     def changed(*inputs):
         decision, carry = act(*inputs)
-        return conformance.ActOutput(change(decision), carry, ())
+        return ActOutput(change(decision), carry, ())
 
     return Toy(functions=(("act", changed),))
 
@@ -92,7 +93,7 @@ def impure(state, experience, key):
 def batch_wide(*inputs):
     decision, carry = act(*inputs)
     mean = jnp.mean(inputs[2].obs.astype(jnp.float32)) + decision.values
-    return conformance.ActOutput(dataclasses.replace(decision, values=mean), carry, ())
+    return ActOutput(dataclasses.replace(decision, values=mean), carry, ())
 
 
 def envious(state, experience, key):

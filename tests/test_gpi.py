@@ -106,8 +106,8 @@ def test_one_source_is_greedy():
     assert (action.dtype, source.dtype) == (jnp.int32, jnp.int32)
 
 
-@pytest.mark.parametrize("caution", [0.0, 0.5, 3.0])
-def test_an_ensemble_of_identical_members_reduces_conservative_to_plain_gpi(caution):
+@pytest.mark.parametrize("coef", [0.0, 0.5, 3.0])
+def test_an_ensemble_of_identical_members_reduces_conservative_to_plain_gpi(coef):
     worth, logits = (jax.random.normal(jax.random.key(seed), (200, 3, 4)) for seed in (0, 1))
     plain = chosen(worth[:, None], logits, jax.random.key(0), support=0.2)
     same = chosen(
@@ -115,7 +115,7 @@ def test_an_ensemble_of_identical_members_reduces_conservative_to_plain_gpi(caut
         logits,
         jax.random.key(0),
         support=0.2,
-        lower_confidence_coef=caution,
+        lower_confidence_coef=coef,
     )
     np.testing.assert_array_equal(same.action, plain.action)
     np.testing.assert_array_equal(same.source, plain.source)

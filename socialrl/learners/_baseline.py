@@ -92,9 +92,7 @@ def both(one: Losses, other: Losses, coef: float = 1.0) -> Losses:
     return one[0] + coef * other[0], one[1] | other[1]
 
 
-def drawn(
-    logits: Float32[Array, "*batch A"], key: Key[Array, ""], explore: bool
-) -> Int32[Array, "*batch"]:
+def drawn(logits: Float32[Array, "*batch A"], key: Key[Array, ""], explore: bool) -> Int32[Array, "*batch"]:
     """Actions of a softmax policy: drawn while exploring, else the likeliest."""
     action = jax.random.categorical(key, logits) if explore else jnp.argmax(logits, axis=-1)
     return action.astype(jnp.int32)

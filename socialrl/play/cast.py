@@ -14,9 +14,9 @@ from socialrl.coerce import construct
 from socialrl.config import Arm, Experiment, load_experiment, world_to_json
 from socialrl.evaluate import restored
 from socialrl.overrides import apply_to_world
+from socialrl.passive import passive_learner
 from socialrl.record import folder
 from socialrl.registry import WORLD
-from socialrl.rollout import passive_learner
 from socialrl.types import Learner
 from socialrl_envs import layouts
 from socialrl_envs.errors import SocialRLError, unknown

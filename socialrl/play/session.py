@@ -16,7 +16,8 @@ from socialrl.play.cast import Cast
 from socialrl.record.demonstrations import Demonstrations
 from socialrl.record.replay import Replay
 from socialrl.recording import demonstrated, explanation, to_demonstrations, to_replay
-from socialrl.rollout import Trace, first_timestep, influenced, next_timestep, step_all
+from socialrl.rollout import Trace, influenced
+from socialrl.stepping import first_timestep, next_timestep, step_all
 from socialrl.types import Decision, Timestep
 from socialrl_envs.hosting import host
 from socialrl_envs.struct import pytree

@@ -45,9 +45,10 @@ from jax import Array
 from jaxtyping import Bool, Float32, Int32, Key
 
 from socialrl import evaluation
+from socialrl.passive import passive_learner
 from socialrl.protocols import Study
 from socialrl.protocols._measures import mean_where
-from socialrl.rollout import Trace, make_rollout, passive_learner
+from socialrl.rollout import Trace, make_rollout
 from socialrl.seeds import PerSeed
 from socialrl_envs import registry
 from socialrl_envs.coplayers import planner

@@ -12,8 +12,9 @@ import pytest
 
 from socialrl.config import Arm, Experiment, from_json, to_json
 from socialrl.learners import dqn, psiphi
+from socialrl.passive import passive_learner
 from socialrl.protocols import Study, following
-from socialrl.rollout import make_rollout, passive_learner
+from socialrl.rollout import make_rollout
 from socialrl.seeds import Seeds
 from socialrl.types import Learner
 from socialrl_envs import Level, SocialRLError
