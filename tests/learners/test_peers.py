@@ -1,4 +1,4 @@
-"""Company gating: who counts, told from one's own rewards and what can be seen."""
+"""Trust in other agents, estimated from the own rewards and from what can be seen of theirs."""
 
 import jax
 import jax.numpy as jnp

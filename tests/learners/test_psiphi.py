@@ -33,7 +33,7 @@ REACH = {
 
 @pytest.fixture(scope="module")
 def trained():
-    """(lab, state, experience) of a psiphi without gates that has learnt a little."""
+    """(lab, state, experience) of a psiphi without trust weights that has learnt a little."""
     of = lab("psiphi", trust=False)
     state, _, experience, _ = train(of, 4)
     return of, state, experience
@@ -92,11 +92,11 @@ def test_every_loss_has_a_weight_and_a_test(gradients, parts):
 
 
 def test_strangers_do_not_shape_what_is_shared(trained):
-    """With gating, whoever is not known to be useful is still modelled, but teaches neither torso nor Phi;
+    """With trust weights, an agent that is not known to be useful is still modelled, but teaches neither torso nor Phi;
     and without anybody who is, the torso is that of a learner of one's own values."""
     assert not np.any(
         np.asarray(trained[1].aux.peers.peer_weight)
-    )  # nobody was judged: that learner has no gates
+    )  # nobody was judged: that learner has no trust weights
     closed = of_each_loss(PsiPhi(small("psiphi", trust=True), trained[0].world.spec), trained)
     torso = {name: np.asarray(tree["encoder"]["torso"]["Dense_0"]["kernel"]) for name, tree in closed.items()}
     phi = {name: np.asarray(tree["phi"]["Dense_0"]["kernel"]) for name, tree in closed.items()}
@@ -142,17 +142,19 @@ def test_anothers_steps_count_for_ones_own_values_as_far_as_its_gate_is_open(tra
     phi, w = jax.random.normal(keys[2], (time, n, 5, 3)), jnp.array([1.0, -2.0, 0.5])
     psi, x = jnp.zeros((time, n, 1, 3, 5, 3)), jnp.zeros((time, n, 8))
 
-    def of_gates(*gates, values=values):
-        gate = jnp.tile(jnp.array(gates, jnp.float32), n // 2)
+    def with_trust(*trust, values=values):
+        gate = jnp.tile(jnp.array(trust, jnp.float32), n // 2)
         return float(parts.losses.relabelled(steps, Outputs(psi, phi, x, values, psi, ahead), w, gate))
 
-    assert of_gates(0.0, 0.0) == 0
-    np.testing.assert_allclose(of_gates(0.5, 1.0), 0.5 * of_gates(1.0, 0.0) + of_gates(0.0, 1.0), rtol=1e-5)
+    assert with_trust(0.0, 0.0) == 0
+    np.testing.assert_allclose(
+        with_trust(0.5, 1.0), 0.5 * with_trust(1.0, 0.0) + with_trust(0.0, 1.0), rtol=1e-5
+    )
     t = jnp.arange(time)[:, None], jnp.arange(n)[None]
     paid = jnp.einsum("tnk,k->tn", phi[(*t, steps.action)], w)
     right = paid + parts.config.gamma * steps.continuation * jnp.max(ahead, axis=-1)
     told = values.at[(*t, steps.action)].set(right)  # the values of who knows: no error is left
-    assert of_gates(1.0, 1.0, values=told) < 1e-10
+    assert with_trust(1.0, 1.0, values=told) < 1e-10
 
 
 @pytest.fixture(scope="module")
@@ -257,7 +259,7 @@ def test_adapt_finds_a_preference_exactly_if_rewards_are_linear_in_phi(trained):
     np.testing.assert_allclose(twice.params["params"]["w"], after.params["params"]["w"], rtol=0.01, atol=0.01)
 
 
-def test_an_ensemble_with_gates_learns_judges_and_sees_no_ones_rewards():
+def test_an_ensemble_with_trust_weights_learns_and_sees_no_rewards_of_others():
     options = {"trust": True, "trust_steps": 50, "ensemble": 2, "lower_confidence_coef": 1.0}
     of = lab("psiphi", **options)
     state, _, _, metrics = train(of, 4)
