@@ -46,7 +46,7 @@ class Probe:
     company = False
 
     def __init__(self) -> None:
-        seats = (Seat(), Seat(policy="wanderer")) if self.peers else (Seat(),)
+        seats = (Seat(), Seat(policy="wanderer")) if self.company else (Seat(),)
         self.numbers: dict[str, Any] = {}
         self.spec = WorldSpec(
             name=self.name,
@@ -90,7 +90,7 @@ class Probe:
     def observe(self, state: State) -> Any:
         cue, one, zero = cue_of(state), jnp.int32(1), jnp.int32(0)
         shown = self.shows_cue(state.time)
-        went = state.position[-1, 0] if self.peers else jnp.int32(-1)
+        went = state.position[-1, 0] if self.company else jnp.int32(-1)
         planes = [
             shown & (cue == 0),
             shown & (cue == 1),
@@ -203,7 +203,7 @@ def learnt(world: type[Probe], updates: int = 80, **options: Any) -> tuple[Any, 
     made = ppo.PPO(
         ppo.Config(**(COMMON | {"memory": "none", "use_prev_action_reward": False} | options)), built.spec
     )
-    rollout = make_rollout(built, made.learner(), {"expert_0": expert} if built.peers else None)
+    rollout = make_rollout(built, made.learner(), {"expert_0": expert} if built.company else None)
     unroll = 2 * built.horizon
 
     @jax.jit

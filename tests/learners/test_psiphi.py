@@ -92,8 +92,9 @@ def test_every_loss_has_a_weight_and_a_test(gradients, parts):
 
 
 def test_strangers_do_not_shape_what_is_shared(trained):
-    """With trust weights, an agent that is not known to be useful is still modelled, but teaches neither torso nor Phi;
-    and without anybody who is, the torso is that of a learner of one's own values."""
+    """With trust weights, an agent that is not known to be useful is still modelled, but teaches neither
+    torso nor Phi; and without anybody who is, the torso is that of a learner of one's own values.
+    """
     assert not np.any(
         np.asarray(trained[1].aux.peers.peer_weight)
     )  # nobody was judged: that learner has no trust weights
