@@ -54,12 +54,12 @@ PEER_SIZE = {
     "FC_DIM_SIZE": WIDTH,
 }
 PEER_NEEDS = ("jaxmarl==0.2.0", "distrax", "hydra-core", "jaxtyping", "pyyaml")
-SAME: dict[str, Any] = {"heads": (WIDTH,), "previous": False}  # JaxMARL's network
+SAME: dict[str, Any] = {"heads": (WIDTH,), "use_prev_action_reward": False}  # JaxMARL's network
 OURS: dict[str, dict[str, Any]] = {
     "socialrl, memories anew each epoch": SAME,
-    "socialrl": SAME | {"refresh": False},
-    "socialrl, segments of 16": SAME | {"refresh": False, "segment": 16},
-    "socialrl, default heads": {"refresh": False},
+    "socialrl": SAME | {"recompute_advantages": False},
+    "socialrl, segments of 16": SAME | {"recompute_advantages": False, "bptt_length": 16},
+    "socialrl, default heads": {"recompute_advantages": False},
 }
 
 

@@ -24,8 +24,8 @@ COMPANY = {
 }
 LEARNERS = {
     "psiphi": psiphi.Config(),
-    "ungated": psiphi.Config(gating=False),
-    "cautious": psiphi.Config(gating=False, ensemble=3, caution=1.0),
+    "ungated": psiphi.Config(trust=False),
+    "cautious": psiphi.Config(trust=False, ensemble=3, lower_confidence_coef=1.0),
     "dqn": dqn.Config(),
 }
 STUDY, VARIANCE = "preliminary study", "arXiv 2410.23726"

@@ -17,10 +17,10 @@ PSIPHI = "Filos et al. 2021, arXiv 2102.12560"
 HEURISTICS = "arXiv 2604.05777"
 LEARNERS = {
     "psiphi": psiphi.Config(),
-    "psiphi_ungated": psiphi.Config(gating=False),
-    "psiphi_no_gpi": psiphi.Config(gating=False, follow="never"),
-    "psiphi_no_inverse_td": psiphi.Config(gating=False, inverse_td=0.0),
-    "psiphi_no_cloning": psiphi.Config(gating=False, cloning=0.0),
+    "psiphi_ungated": psiphi.Config(trust=False),
+    "psiphi_no_gpi": psiphi.Config(trust=False, following="never"),
+    "psiphi_no_inverse_td": psiphi.Config(trust=False, inverse_td_coef=0.0),
+    "psiphi_no_cloning": psiphi.Config(trust=False, cloning_coef=0.0),
     "dqn": dqn.Config(),
     "bc": bc.Config(),
     "bc_per_agent": bc.Config(pooled=False),

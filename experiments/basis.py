@@ -49,7 +49,7 @@ experiment = Experiment(
     ),
     arms=(
         Arm(name="basis", learner=basis.Config()),
-        Arm(name="values_only", learner=basis.Config(successor=0.0)),
+        Arm(name="values_only", learner=basis.Config(successor_coef=0.0)),
     ),
     seeds=5,
     steps=48_000,

@@ -20,7 +20,7 @@ STEPS = 1_500_000
 PENALTY = growing_penalty(STEPS * 2 // 3)
 COMMON = learner(STEPS)
 GROWING = adr.Config(
-    ranges=(adr.Range(number="penalty", start=(0.25, 0.25), limits=(0.25, 1.5), step=0.05),),
+    ranges=(adr.Range(param="penalty", start=(0.25, 0.25), limits=(0.25, 1.5), step=0.05),),
     upper=0.3,
     lower=0.1,
 )
@@ -37,8 +37,8 @@ experiment = Experiment(
         Arm(name="medal", learner=medal.Config(**COMMON)),
         Arm(name="no_memory", learner=medal.Config(**{**COMMON, "memory": "none"})),
         Arm(name="no_drop_out", learner=medal.Config(**COMMON), curriculum=mixed.Config(ramps=PENALTY)),
-        Arm(name="no_attention", learner=medal.Config(**{**COMMON, "attention": 0.0})),
-        Arm(name="no_prediction", learner=medal.Config(**{**COMMON, "prediction": 0.0})),
+        Arm(name="no_attention", learner=medal.Config(**{**COMMON, "attention_coef": 0.0})),
+        Arm(name="no_prediction", learner=medal.Config(**{**COMMON, "prediction_coef": 0.0})),
         Arm(name="adr", learner=medal.Config(**COMMON), curriculum=GROWING),
         Arm(name="alone", learner=medal.Config(**COMMON), curriculum=ALONE),
     ),

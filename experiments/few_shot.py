@@ -21,8 +21,8 @@ experiment = Experiment(
     ),
     world=WORLD,
     arms=(
-        Arm(name="psiphi", learner=psiphi.Config(gating=False)),
-        Arm(name="psiphi_no_gpi", learner=psiphi.Config(gating=False, follow="never")),
+        Arm(name="psiphi", learner=psiphi.Config(trust=False)),
+        Arm(name="psiphi_no_gpi", learner=psiphi.Config(trust=False, following="never")),
         Arm(name="dqn", learner=dqn.Config()),
     ),
     seeds=5,

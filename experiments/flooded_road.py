@@ -37,7 +37,7 @@ OFF_POLICY: dict[str, Any] = {
     "capacity": 40_000,
     "epsilon_steps": 30_000,
 }
-ON_POLICY = ppo.Config(hidden=(128,), epochs=4, entropy=0.03, anneal=80_000)
+ON_POLICY = ppo.Config(hidden=(128,), epochs=4, entropy_coef=0.03, anneal=80_000)
 LEARNERS = {
     "psiphi": (psiphi.Config(**OFF_POLICY), WORLD),
     "dqn": (dqn.Config(**OFF_POLICY), WORLD),
@@ -90,7 +90,7 @@ experiment = Experiment(
                 arm=f"psiphi_{percent}",
                 value=0.1,
                 below=True,
-                measure="events/drowned",
+                measure="cumulants/drowned",
                 labels=FLOODED,
             ),
         )

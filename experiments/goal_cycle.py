@@ -19,11 +19,11 @@ from socialrl.learners import ppo, sociapl
 
 COMMON: dict[str, Any] = {
     "hidden": (128,),
-    "segment": 25,
-    "refresh": False,
+    "bptt_length": 25,
+    "recompute_advantages": False,
     "minibatches": 32,
-    "entropy": 0.05,
-    "entropy_end": 0.02,
+    "entropy_coef": 0.05,
+    "entropy_coef_end": 0.02,
     "anneal": 2_000_000,
 }
 PAPER = "Ndousse et al. 2021, arXiv 2010.00581"

@@ -24,7 +24,7 @@ from socialrl.learners import psiphi
 from socialrl.protocols import inverse_rl
 
 FOUND = (("protocol", "inverse_rl"), ("agent", "all"))
-OPEN: dict[str, Any] = {"gating": False, "reward": 1.0}
+OPEN: dict[str, Any] = {"trust": False, "reward_coef": 1.0}
 PSIPHI = "Filos et al., 2021, arXiv 2102.12560"
 
 experiment = Experiment(
@@ -33,11 +33,16 @@ experiment = Experiment(
     world=WORLD,
     arms=(
         Arm(name="psiphi", learner=psiphi.Config(**OPEN)),
-        Arm(name="no_inverse_td", learner=psiphi.Config(inverse_td=0.0, **OPEN)),
+        Arm(name="no_inverse_td", learner=psiphi.Config(inverse_td_coef=0.0, **OPEN)),
         Arm(
             name="watching_only",
             learner=psiphi.Config(
-                gating=False, reward=0.0, td=0.0, vicarious=0.0, successor=0.0, off_policy=0.0
+                trust=False,
+                reward_coef=0.0,
+                td_coef=0.0,
+                relabelled_coef=0.0,
+                successor_coef=0.0,
+                off_policy_coef=0.0,
             ),
         ),
     ),

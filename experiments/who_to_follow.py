@@ -36,8 +36,8 @@ MIXES = {
 }
 LEARNERS = {
     "psiphi": psiphi.Config(),
-    "psiphi_ungated": psiphi.Config(gating=False),
-    "psiphi_no_gpi": psiphi.Config(gating=False, follow="never"),
+    "psiphi_ungated": psiphi.Config(trust=False),
+    "psiphi_no_gpi": psiphi.Config(trust=False, following="never"),
     "dqn": dqn.Config(),
 }
 GOOD, BAD = ("equal", "overlapping", "each_kind", "no_equal"), ("opposite", "wanderers")

@@ -13,7 +13,7 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float32, Key, PyTree
 
-from socialrl.types import Decision, Learner, LearnerConfig, Timestep
+from socialrl.types import ActOutput, Decision, Influence, Learner, LearnerConfig, Timestep
 from socialrl_envs.errors import SocialRLError
 from socialrl_envs.types import WorldSpec
 
@@ -39,7 +39,7 @@ class Acting:
 
     def blank(self, *batch: int) -> PyTree:
         """The learner's carry at the start of an episode, leaves (*batch, ...)."""
-        one = jax.tree.map(lambda x: x[0, self.novice], self.learner.memory(1, self.novices))
+        one = jax.tree.map(lambda x: x[0, self.novice], self.learner.initial_carry(1, self.novices))
         return jax.tree.map(lambda x: jnp.broadcast_to(x, (*batch, *x.shape)), one)
 
     def act(
@@ -52,16 +52,18 @@ class Acting:
     ) -> tuple[Decision, PyTree]:
         """Decisions and carries of N agents, leaves (N, ...)."""
         seen = jax.tree.map(self._beside, (memory, timestep))
-        return jax.tree.map(self._own, self.learner.act(self.state(leaves), *seen, key, explore))
+        acted = self.learner.act(self.state(leaves), *seen, key, explore)
+        return jax.tree.map(self._own, (acted.decision, acted.carry))
 
     def influence(
         self, leaves: Mapping[str, Array], memory: PyTree, timestep: Timestep
     ) -> Float32[Array, " N"]:
         """KL(pi(.|o) || pi(.|o with the others hidden)) in nats; NaN for a learner that does not tell."""
-        if self.learner.influence is None:
+        capability = self.learner.capability(Influence)
+        if capability is None:
             return jnp.full(timestep.first.shape, jnp.nan, jnp.float32)
         seen = jax.tree.map(self._beside, (memory, timestep))
-        return self._own(self.learner.influence(self.state(leaves), *seen))
+        return self._own(capability.influence(self.state(leaves), *seen))
 
     def state(self, leaves: Mapping[str, Array]) -> PyTree:
         """The learner's state; what acting does not read is 0."""
@@ -82,11 +84,11 @@ class Acting:
 
         def act(
             state: Any, memory: Any, timestep: Timestep, key: Key[Array, ""], explore: bool
-        ) -> tuple[Decision, Any]:
+        ) -> ActOutput:
             batch = timestep.first.shape
             memory, timestep = flat((memory, timestep), len(batch))
             after = self.act(state, memory, timestep, key, explore)
-            return jax.tree.map(lambda x: x.reshape(*batch, *x.shape[1:]), after)
+            return ActOutput(*jax.tree.map(lambda x: x.reshape(*batch, *x.shape[1:]), after), ())
 
         def influence(state: Any, memory: Any, timestep: Timestep) -> Array:
             batch = timestep.first.shape
@@ -97,9 +99,9 @@ class Acting:
             init=_does_not_learn,
             act=act,
             update=_does_not_learn,
-            memory=self.blank,
-            influence=None if self.learner.influence is None else influence,
-            scale=self.learner.scale,
+            initial_carry=self.blank,
+            value_unit=self.learner.value_unit,
+            capabilities=(Influence(influence=influence),) if self.learner.capability(Influence) else (),
         )
 
     def _beside(self, leaf: Array) -> Array:

@@ -17,7 +17,7 @@ from socialrl.acting import Acting, fitted, leaves_by_path, leaves_read, templat
 from socialrl.assemble import assemble
 from socialrl.coerce import build, coerce
 from socialrl.config import Arm, Experiment, load_experiment, to_json
-from socialrl.learners._offpolicy import OffPolicyConfig
+from socialrl.learners._config import OffPolicyConfig
 from socialrl.record import agent_file, folder
 from socialrl.record.agent_file import AgentFacts
 from socialrl.registry import LEARNER, WORLD

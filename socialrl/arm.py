@@ -20,7 +20,8 @@ from socialrl.record.labels import Offline
 from socialrl.record.metrics import Records
 from socialrl.recording import explanation, to_replay
 from socialrl.rollout import Trace
-from socialrl.seeds import Bundle, Mapped, Seeds
+from socialrl.seeds import PerSeed, SeedMap, Seeds
+from socialrl.types import Offline
 from socialrl_envs.errors import SocialRLError
 
 TRAIN = 1  # folded into a seed's key for training; evaluation folds in evaluation.HELD_OUT
@@ -51,6 +52,7 @@ class ArmRun:
         self.assembly = assemble(experiment, arm)
         self.world, self.learner = self.assembly.world, self.assembly.learner
         self.rollout, self.trainer = self.assembly.rollout, self.assembly.trainer
+        self.offline = self.learner.capability(Offline)
         self.seeds = Seeds(experiment.seeds)
         self.roots = self.seeds.bundle(root_keys(experiment))
         self.chunk_steps, self.total = experiment.chunk_steps, experiment.total_steps
@@ -62,13 +64,13 @@ class ArmRun:
             self._say(f"{self.arm.name}: done already")
             return
         training, step, fresh = self._begin(resume)
-        if self.learner.offline and fresh:
-            training = self._pretrain(training)
+        if self.offline and fresh:
+            training = self._pretrain(training, self.offline.steps)
         train = self._compiled("training", self.seeds.map(self.trainer.chunk, 1, donate=True), training)
         evaluate = self._compiled("evaluation", self.seeds.map(self._evaluate, 2), training, self.roots)
         if fresh:
             self._record("eval", 0, self.seeds.split(evaluate(training, self.roots))[0])
-            if self.learner.offline:
+            if self.offline:
                 checkpoint.save(self._checkpoints / "0", self.seeds.unbundle(training))
         with self._bar(self.total, self.arm.name, " env-steps", step) as bar:
             while step < self.total:
@@ -81,13 +83,13 @@ class ArmRun:
                 self._save(training, step)
         self._conclude(training, step, evaluate)
 
-    def _pretrain(self, training: Bundle) -> Bundle:
+    def _pretrain(self, training: PerSeed, steps: int) -> PerSeed:
         """The training states after the gradient steps on recorded demonstrations, in chunks of equal size.
 
         Nothing is saved in between: a run that is interrupted here begins again.
         """
-        chunks = -(-self.learner.offline // OFFLINE_CHUNK)
-        size = -(-self.learner.offline // chunks)
+        chunks = -(-steps // OFFLINE_CHUNK)
+        size = -(-steps // chunks)
         program = self.seeds.map(lambda training: self.trainer.pretrain(training, size), 1, donate=True)
         pretrain = self._compiled("pretraining", program, training)
         with self._bar(chunks * size, f"{self.arm.name}, offline", " gradient steps") as bar:
@@ -103,7 +105,7 @@ class ArmRun:
                     raise KeyboardInterrupt
         return training
 
-    def _chunk(self, train: Mapped, training: Bundle, step: int) -> Bundle:
+    def _chunk(self, train: SeedMap, training: PerSeed, step: int) -> PerSeed:
         """The next chunk of updates, recorded; raises SocialRLError if a loss is not finite."""
         began = time.perf_counter()
         training, metrics = self.seeds.split(train(training))
@@ -122,7 +124,7 @@ class ArmRun:
     def _checkpoints(self) -> Path:
         return self.folder.checkpoints(self.arm.name)
 
-    def _begin(self, resume: bool) -> tuple[Bundle, int, bool]:
+    def _begin(self, resume: bool) -> tuple[PerSeed, int, bool]:
         """The training states to begin with, their step, and whether they are fresh.
 
         On a resume they are those of the last checkpoint, and the records after it are removed.
@@ -143,7 +145,7 @@ class ArmRun:
         restored, _ = self.assembly.restored(self.folder.path, self._checkpoints)
         return self.seeds.bundle(restored), step, False
 
-    def _save(self, training: Bundle, step: int) -> None:
+    def _save(self, training: PerSeed, step: int) -> None:
         """Writes a checkpoint if one is due; after Ctrl-C writes one anyhow and raises KeyboardInterrupt."""
         stop = self.interrupted()
         if stop or self._due(step, self.experiment.checkpoint_every):
@@ -154,7 +156,7 @@ class ArmRun:
             )
             raise KeyboardInterrupt
 
-    def _compiled(self, what: str, function: Mapped, *arguments: Any) -> Mapped:
+    def _compiled(self, what: str, function: SeedMap, *arguments: Any) -> SeedMap:
         """The function, compiled for these arguments; the time is printed."""
         self._say(f"{self.arm.name}: compiling {what} ...", end=" ")
         began = time.perf_counter()
@@ -187,7 +189,7 @@ class ArmRun:
         return step // every > (step - self.chunk_steps) // every or step >= self.total
 
     def _record(
-        self, kind: str, step: int, metrics: Bundle, labels: dict[str, Any] | None = None
+        self, kind: str, step: int, metrics: PerSeed, labels: dict[str, Any] | None = None
     ) -> dict[str, np.ndarray]:
         """Writes a record of metrics, one number per name and seed, and returns the arrays by name."""
         values = self.seeds.values(metrics)
@@ -225,7 +227,7 @@ class ArmRun:
             }
         )
 
-    def _conclude(self, training: Bundle, step: int, evaluate: Mapped) -> None:
+    def _conclude(self, training: PerSeed, step: int, evaluate: SeedMap) -> None:
         """Writes replays, runs the protocols, and records the final evaluation: then the arm is done."""
         rounds = -(-self.experiment.final_episodes // self.experiment.evaluation_episodes)
         scores = []
@@ -245,7 +247,7 @@ class ArmRun:
         per_seed = [{name: value[seed] for name, value in means.items()} for seed in range(self.seeds.count)]
         self._record("final", step, self.seeds.bundle(per_seed))
 
-    def _save_replays(self, traces: Bundle, training: Bundle, step: int) -> None:
+    def _save_replays(self, traces: PerSeed, training: PerSeed, step: int) -> None:
         """Writes one replay per seed, with the learner's diagnostics of its decisions."""
         explain = self.seeds.map(self._explain, 3)(training, traces, self.roots)
         config = to_json(dataclasses.replace(self.experiment, world=self.experiment.world_of(self.arm)))[
@@ -256,7 +258,7 @@ class ArmRun:
             path = self.folder.replay(self.arm.name, seed)
             path.parent.mkdir(exist_ok=True)
             facts = {"experiment": self.experiment.name, "arm": self.arm.name, "seed": seed, "step": step}
-            facts |= {"scale": self.learner.scale, "explained": explained}
+            facts |= {"value_unit": self.learner.value_unit, "explained": explained}
             replay.save(path, to_replay(trace, self.world, config, **facts))
 
     def _explain(self, training: Any, trace: Trace, key: Any) -> dict[str, Any]:

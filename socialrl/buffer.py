@@ -1,27 +1,25 @@
-"""A ring of unrolls, uint8 views included, from which off-policy learners draw sequences."""
-
-from typing import Any
+"""Replay buffer: a ring of unrolls, uint8 views included, from which off-policy learners draw sequences."""
 
 import jax
 import jax.numpy as jnp
 from jax import Array
-from jaxtyping import Int32, Key, PyTree
+from jaxtyping import Int32, Key, PyTree, Shaped
 
 from socialrl_envs.struct import pytree
 
 
 @pytree
 class Buffer:
-    """data: every leaf (capacity, T, ...), one row per world and unroll. added: rows written since the start."""
+    """data: leaves (capacity, T, ...), one row per world and unroll. added: rows written so far."""
 
     data: PyTree
     added: Int32[Array, ""]
 
 
 def empty(example: PyTree, capacity: int) -> Buffer:
-    """A buffer for `capacity` rows like those of `example`, whose leaves are (T, B, ...)."""
+    """An empty buffer of `capacity` rows for unrolls like `example`, leaves (T, B, ...)."""
 
-    def room(leaf: Any) -> Array:
+    def room(leaf: Shaped[Array, "T B *rest"]) -> Shaped[Array, "capacity T *rest"]:
         time, _, *rest = leaf.shape
         return jnp.zeros((capacity, time, *rest), leaf.dtype)
 
@@ -29,9 +27,13 @@ def empty(example: PyTree, capacity: int) -> Buffer:
 
 
 def add(buffer: Buffer, unroll: PyTree) -> Buffer:
-    """Writes an unroll with leaves (T, B, ...) as B rows over the oldest ones; B must divide the capacity."""
+    """The buffer with an unroll, leaves (T, B, ...), written as B rows over the oldest ones; B must divide
+    the capacity.
+    """
 
-    def write(store: Array, leaf: Array) -> Array:
+    def write(
+        store: Shaped[Array, "capacity T *rest"], leaf: Shaped[Array, "T B *rest"]
+    ) -> Shaped[Array, "capacity T *rest"]:
         rows = jnp.swapaxes(leaf, 0, 1)
         start = (buffer.added % store.shape[0], *(0,) * (store.ndim - 1))
         return jax.lax.dynamic_update_slice(store, rows, start)
@@ -41,7 +43,7 @@ def add(buffer: Buffer, unroll: PyTree) -> Buffer:
 
 
 def sample(buffer: Buffer, key: Key[Array, ""], rows: int) -> PyTree:
-    """`rows` rows drawn uniformly with replacement from what is there; leaves (T, rows, ...)."""
+    """`rows` rows drawn uniformly with replacement from those written; leaves (T, rows, ...)."""
     capacity = jax.tree.leaves(buffer.data)[0].shape[0]
     index = jax.random.randint(key, (rows,), 0, jnp.minimum(buffer.added, capacity))
     return jax.tree.map(lambda store: jnp.swapaxes(store[index], 0, 1), buffer.data)

@@ -1,75 +1,89 @@
-"""How good is it? Greedy episodes on held-out levels: returns, whom it followed, and traces for replays."""
+"""Greedy evaluation on held-out levels: returns, shares of the sources that were followed, traces for
+replays.
+"""
 
 from collections.abc import Callable
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax import Array
-from jaxtyping import Key
+from jaxtyping import Key, PyTree
 
 from socialrl.rollout import Rollout, Trace
+from socialrl.types import Metrics, Overrides
 from socialrl_envs.types import WorldSpec
 
-HELD_OUT = 0x5EED  # folded into a seed's key: evaluation never shares a stream, and so a level, with training
+HELD_OUT = (
+    0x5EED  # folded into a seed's key, so that evaluation shares no random stream and no level with training
+)
+
+Evaluate = Callable[..., tuple[Metrics, Trace]]
 
 
 def evaluator(
     rollout: Rollout, spec: WorldSpec, episodes: int, replayed: int = 0, explore: bool = False
-) -> Callable[..., tuple[dict[str, Array], Trace]]:
-    """(learner_state, key, numbers=None) -> metrics by name, means over `episodes` episodes, and the first
-    `replayed` of them.
-
-    key: the same key gives the same levels, so that evaluations of one seed are comparable.
+) -> Evaluate:
+    """(learner_state, key, overrides=None) -> (metrics, trace): means over `episodes` episodes, see
+    `summarise`, and the first `replayed` episodes. The same key gives the same levels, so evaluations of one
+    seed are comparable.
     """
 
     def evaluate(
-        learner_state: Any, key: Key[Array, ""], numbers: dict[str, Array] | None = None
-    ) -> tuple[dict[str, Array], Trace]:
-        whole = trace(rollout, learner_state, key, episodes, numbers, explore)
+        learner_state: PyTree, key: Key[Array, ""], overrides: Overrides | None = None
+    ) -> tuple[Metrics, Trace]:
+        whole = trace(rollout, learner_state, key, episodes, overrides, explore)
         return summarise(whole, spec), first_episodes(whole, replayed)
 
     return evaluate
 
 
 def first_episodes(trace: Trace, count: int) -> Trace:
-    """The first episodes of a trace."""
-    rest = {
-        name: getattr(trace, name)
-        for name in ("states", "actions", "outcome", "decision", "alive", "step_key")
-    }
-    cut = jax.tree.map(lambda leaf: leaf[:, :count], rest)
-    return Trace(**cut, reset_key=trace.reset_key[:count])
+    """The first `count` episodes of a trace."""
+
+    def cut(tree: PyTree) -> PyTree:
+        return jax.tree.map(lambda leaf: leaf[:, :count], tree)
+
+    return Trace(
+        states=cut(trace.states),
+        actions=cut(trace.actions),
+        outcome=cut(trace.outcome),
+        decision=cut(trace.decision),
+        extras=cut(trace.extras),
+        alive=cut(trace.alive),
+        reset_key=trace.reset_key[:count],
+        step_key=cut(trace.step_key),
+    )
 
 
 def trace(
     rollout: Rollout,
-    learner_state: Any,
+    learner_state: PyTree,
     key: Key[Array, ""],
     episodes: int,
-    numbers: dict[str, Array] | None = None,
+    overrides: Overrides | None = None,
     explore: bool = False,
 ) -> Trace:
-    """Episodes on held-out levels of the seed whose key this is."""
+    """`episodes` episodes on held-out levels, those of the seed whose root key this is."""
     levels_key, episodes_key = jax.random.split(jax.random.fold_in(key, HELD_OUT))
-    return rollout.episodes(learner_state, rollout.pool(levels_key, episodes, numbers), episodes_key, explore)
+    levels = rollout.pool(levels_key, episodes, overrides)
+    return rollout.episodes(learner_state, levels, episodes_key, explore)
 
 
 def sources_of(spec: WorldSpec) -> tuple[str, ...]:
-    """Names of the sources of behaviour: self, then the co-players in seat order."""
+    """The names of the sources of behaviour: "self", then the co-players in seat order."""
     return ("self", *(spec.agents[seat] for seat in spec.coplayers))
 
 
-def summarise(trace: Trace, spec: WorldSpec) -> dict[str, Array]:
+def summarise(trace: Trace, spec: WorldSpec) -> Metrics:
     """Means over the episodes of a trace.
 
-    return: of the novices. return_<agent>: of every co-player, which only the experimenter sees.
-    share/<source>: share of the novices' steps on which that source was followed. events/<cumulant>: how
-    often it happened to a novice, per episode.
+    return: of the novices. return_<agent>: of each co-player, which no learner sees. share/<source>: share of
+    the novices' steps in which that source was followed. cumulants/<name>: sum of the cumulant over an
+    episode, per novice.
     """
     alive = trace.alive.astype(jnp.float32)
     returns = jnp.sum(trace.outcome.reward * alive[..., None], axis=0)
-    events = jnp.sum(trace.outcome.events * alive[..., None, None], axis=0)
+    cumulants = jnp.sum(trace.outcome.cumulants * alive[..., None, None], axis=0)
     novices = jnp.array(spec.novices)
     result = {"return": jnp.mean(returns[:, novices])}
     result |= {f"return_{spec.agents[seat]}": jnp.mean(returns[:, seat]) for seat in spec.coplayers}
@@ -78,5 +92,5 @@ def summarise(trace: Trace, spec: WorldSpec) -> dict[str, Array]:
         followed = (trace.decision.source == number).astype(jnp.float32)
         result[f"share/{source}"] = jnp.sum(followed * alive[..., None]) / steps
     for number, cumulant in enumerate(spec.cumulants):
-        result[f"events/{cumulant}"] = jnp.mean(events[:, novices, number])
+        result[f"cumulants/{cumulant}"] = jnp.mean(cumulants[:, novices, number])
     return result

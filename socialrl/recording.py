@@ -1,6 +1,5 @@
-"""From a trace on the device to a replay, or to demonstrations, on the disk."""
+"""Traces on the device as replays, or as demonstrations, on the disk."""
 
-import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -9,53 +8,58 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from jaxtyping import Float32, Key, UInt8
+from jaxtyping import Float32, Int32, Key, PyTree, UInt8
 
 from socialrl.evaluation import sources_of
 from socialrl.record.demonstrations import Demonstrations
 from socialrl.record.folder import versions
 from socialrl.record.replay import AHEAD, DISCOUNT, Replay
 from socialrl.record.resimulation import checksums, fields
-from socialrl.rollout import Trace, demonstrate
-from socialrl.types import Demonstration, Learner, Scale, Timestep
+from socialrl.rollout import Trace
+from socialrl.stepping import CoPlayers, Step, begin_coplayers, demonstrate, ended, next_timestep, step_all
+from socialrl.types import ActAs, Demonstration, Diagnostics, Learner, Timestep, ValueUnit
 from socialrl_envs.hosting import host
 from socialrl_envs.picture import order_notes
-from socialrl_envs.picture_adapter import movement_of, picture_of, view_of
+from socialrl_envs.struct import replace
 from socialrl_envs.types import State, World
+
+Policy = Callable[[PyTree, Timestep, Int32[Array, "B novices"], Key[Array, ""]], tuple[Array, PyTree]]
 
 
 def explanation(
-    world: World, learner: Learner, learner_state: Any, trace: Trace, key: Key[Array, ""]
+    world: World, learner: Learner, learner_state: PyTree, trace: Trace, key: Key[Array, ""]
 ) -> dict[str, Array]:
-    """What the learner says of the decisions of a trace besides them, leaves (T, B, M, ...); pure, may be
-    traced.
+    """Arrays by name, leaves (T, B, novices, ...), that a replay shows beside the decisions of a trace; pure.
 
-    What `Learner.explain` gives, and `occupancy` (..., H, W) where there are sources to follow, see
-    `foresight`.
+    Those of `Diagnostics.diagnose`, and for learners with `ActAs` the `occupancy` (..., H, W), see
+    `predicted_occupancy`.
     """
-    act_key, ahead_key = jax.random.split(key)
+    act_key, occupancy_key = jax.random.split(key)
     novices = np.array(world.spec.novices, np.int32)
-    timesteps = _timesteps(jax.vmap(jax.vmap(world.observe))(trace.states)[:-1, :, novices], trace, novices)
-    times, worlds = trace.alive.shape
+    views = jax.vmap(jax.vmap(world.observe))(trace.states)[:-1, :, novices]
+    timesteps = _timesteps(views, trace, novices)
+    times, num_envs = trace.alive.shape
 
-    def remember(memory: Any, now: tuple[Timestep, Array]) -> tuple[Any, Any]:
-        return learner.act(learner_state, memory, *now, False)[1], memory
+    def remember(carry: PyTree, now: tuple[Timestep, Array]) -> tuple[PyTree, PyTree]:
+        return learner.act(learner_state, carry, *now, False).carry, carry
 
-    blank = learner.memory(worlds, len(novices))
-    _, memories = jax.lax.scan(remember, blank, (timesteps, jax.random.split(act_key, times)))
-    lived = (memories, timesteps, trace.decision, jax.tree.map(lambda leaf: leaf[:-1], trace.states))
-    memory, timestep, decision, state = jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), lived)
-    found = (
-        {} if learner.explain is None else dict(learner.explain(learner_state, memory, timestep, decision))
-    )
-    if learner.follow is not None:
-        follow = partial(learner.follow, learner_state)
-        found["occupancy"] = foresight(world, follow, state, memory, timestep, decision.source, ahead_key)
-    return {name: leaf.reshape(times, worlds, *leaf.shape[1:]) for name, leaf in found.items()}
+    initial = learner.initial_carry(num_envs, len(novices))
+    _, carries = jax.lax.scan(remember, initial, (timesteps, jax.random.split(act_key, times)))
+    steps = (carries, timesteps, trace.decision, jax.tree.map(lambda leaf: leaf[:-1], trace.states))
+    carry, timestep, decision, state = jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), steps)
+    found: dict[str, Array] = {}
+    if (diagnostics := learner.capability(Diagnostics)) is not None:
+        found |= diagnostics.diagnose(learner_state, carry, timestep, decision)
+    if (acting := learner.capability(ActAs)) is not None:
+        policy = partial(acting.act_as, learner_state)
+        found["occupancy"] = predicted_occupancy(
+            world, policy, state, carry, timestep, decision.source, occupancy_key
+        )
+    return {name: leaf.reshape(times, num_envs, *leaf.shape[1:]) for name, leaf in found.items()}
 
 
-def _timesteps(obs: UInt8[Array, "T B M V V C"], trace: Trace, novices: np.ndarray) -> Timestep:
-    """What the novices knew at every step, from what they saw."""
+def _timesteps(obs: UInt8[Array, "T B novices V V C"], trace: Trace, novices: np.ndarray) -> Timestep:
+    """The novices' Timestep at every step of a trace, leaves (T, B, novices, ...)."""
 
     def before(leaf: Array) -> Array:
         return jnp.concatenate([jnp.zeros_like(leaf[:1]), leaf[:-1]])
@@ -67,46 +71,44 @@ def _timesteps(obs: UInt8[Array, "T B M V V C"], trace: Trace, novices: np.ndarr
     )
 
 
-def foresight(
+def predicted_occupancy(
     world: World,
-    follow: Callable[..., Any],
+    act_as: Policy,
     state: State,
-    memory: Any,
+    carry: PyTree,
     timestep: Timestep,
-    source: Array,
+    source: Int32[Array, "B novices"],
     key: Key[Array, ""],
-) -> Float32[Array, "B M H W"]:
-    """Where the novices expect to go: how often each cell is visited, discounted by DISCOUNT a step, in a
-    copy of the world that goes on for AHEAD steps in which each novice does what it believes its source would
-    do, and the others what they do.
+) -> Float32[Array, "B novices H W"]:
+    """How often each novice expects to visit each cell, discounted by DISCOUNT per step, over AHEAD steps.
 
-    follow(memory, timestep, source, key) -> (actions, memory) of the novices; leaves (B, ...).
+    It is simulated: in a copy of the world each novice does what it believes its source would do, by
+    act_as(carry, timestep, source, key) -> (actions, carry), and the co-players act as they do (one with
+    a memory from an empty one). Leaves (B, ...).
     """
-    spec, hosted = world.spec, host(world)
+    spec, hosts = world.spec, host(world)
     novices = np.array(spec.novices, np.int32)
-    worlds = source.shape[0]
+    num_envs = source.shape[0]
 
-    def cells(state: State, weight: Float32[Array, " B"]) -> Float32[Array, "B M H W"]:
-        row, column = state.position[:, novices, 0], state.position[:, novices, 1]
+    def cells(state: State, weight: Float32[Array, " B"]) -> Float32[Array, "B novices H W"]:
+        row, column = state.seats.position[:, novices, 0], state.seats.position[:, novices, 1]
         at = jax.nn.one_hot(row * spec.width + column, spec.height * spec.width, dtype=jnp.float32)
-        there = weight[:, None] * state.present[:, novices].astype(jnp.float32)
-        return (there[..., None] * at).reshape(*at.shape[:2], spec.height, spec.width)
+        visited = weight[:, None] * state.seats.present[:, novices].astype(jnp.float32)
+        return (visited[..., None] * at).reshape(*at.shape[:2], spec.height, spec.width)
 
-    def step(carry: Any, key: Array) -> tuple[Any, None]:
-        state, memory, timestep, weight, heat = carry
-        follow_key, host_key, step_key = jax.random.split(key, 3)
-        own, memory = follow(memory, timestep, source, follow_key)
-        actions = jax.vmap(hosted)(state, jax.random.split(host_key, worlds)).at[:, novices].set(own)
-        state, outcome = jax.vmap(world.step)(state, actions, jax.random.split(step_key, worlds))
-        seen = jax.vmap(world.observe)(state)[:, novices]
-        rewards = outcome.reward[:, novices]
-        timestep = Timestep(obs=seen, prev_action=own, prev_reward=rewards, first=jnp.zeros(own.shape, bool))
-        weight, ended = DISCOUNT * weight, outcome.terminated | outcome.truncated
-        heat += cells(state, weight)
-        return (state, memory, timestep, jnp.where(ended, 0.0, weight), heat), None
+    def step(now: PyTree, key: Key[Array, ""]) -> tuple[PyTree, None]:
+        state, coplayers, carry, timestep, weight, visits = now
+        act_key, host_key, step_key = jax.random.split(key, 3)
+        own, carry = act_as(carry, timestep, source, act_key)
+        keys = jax.random.split(host_key, num_envs), jax.random.split(step_key, num_envs)
+        taken = step_all(hosts, state, coplayers, [(novices, own)], *keys)
+        weight = DISCOUNT * weight
+        visits += cells(taken.state, weight)
+        weight = jnp.where(ended(taken.outcome), 0.0, weight)
+        return (taken.state, taken.coplayers, carry, next_timestep(taken, novices), weight, visits), None
 
-    weight = jnp.ones(worlds, jnp.float32)
-    begin = (state, memory, timestep, weight, cells(state, weight))
+    weight = jnp.ones(num_envs, jnp.float32)
+    begin = (state, begin_coplayers(hosts, num_envs), carry, timestep, weight, cells(state, weight))
     return jax.lax.scan(step, begin, jax.random.split(key, AHEAD))[0][-1]
 
 
@@ -119,19 +121,19 @@ def to_replay(
     arm: str,
     seed: int,
     step: int,
-    scale: Scale = "reward",
+    value_unit: ValueUnit = "reward",
     explained: Mapping[str, Any] | None = None,
 ) -> Replay:
-    """The episodes of a trace, leaves (T, B, ...), as a replay with one episode per world.
+    """The episodes of a trace, leaves (T, B, ...), as a Replay with one episode per world.
 
-    scale: what the values of its decisions are. explained: what `explanation` said of the same trace.
+    value_unit: what the decisions' values are. explained: the arrays of `explanation` for the same trace.
     """
     spec = world.spec
     by_episode = jax.tree.map(
         lambda leaf: np.swapaxes(np.asarray(leaf), 0, 1), (trace.states, trace.outcome, trace.decision)
     )
     states, outcome, decision = by_episode
-    preferences = states.numbers.get("preferences")
+    preferences = states.level.params.named().get("preferences")
     length = np.asarray(trace.alive).sum(axis=0).astype(np.int32)
     longest = int(length.max())
     during, after = slice(0, longest), slice(0, longest + 1)
@@ -162,79 +164,82 @@ def to_replay(
         source=decision.source[:, during].astype(np.int8),
         values=decision.values[:, during].astype(np.float32),
         influence=decision.influence[:, during].astype(np.float32),
-        tiles=states.tiles[:, after],
-        position=states.position[:, after].astype(np.uint8),
-        heading=states.heading[:, after].astype(np.uint8),
-        present=states.present[:, after],
+        tiles=states.level.tiles[:, after],
+        position=states.seats.position[:, after].astype(np.uint8),
+        heading=states.seats.heading[:, after].astype(np.uint8),
+        present=states.seats.present[:, after],
         reset_key=np.asarray(trace.reset_key),
         step_key=np.swapaxes(np.asarray(trace.step_key), 0, 1)[:, during],
         start={name: leaf[:, 0] for name, leaf in by_field.items()},
         checksum=np.stack(
             [checksums({name: leaf[e] for name, leaf in by_field.items()}) for e in range(len(length))]
         ),
-        value_unit=scale,
+        value_unit=value_unit,
         **_pictured(world, states, after),
-        **_extras(explained or {}, states, world, longest),
+        **_explained(explained or {}, states, world, longest),
     )
 
 
 def _pictured(world: World, states: State, states_kept: slice) -> dict[str, Any]:
     """What a replay needs to be drawn, from states with leaves (B, T, ...): fields of a Replay."""
     kept = jax.tree.map(lambda leaf: leaf[:, states_kept], states)
-    places = np.ndindex(kept.tiles.shape[:2])
-    pictures = [picture_of(world, jax.tree.map(lambda leaf, at=at: leaf[at], kept)) for at in places]
+    places = np.ndindex(kept.level.tiles.shape[:2])
+    pictures = [world.picture(jax.tree.map(lambda leaf, at=at: leaf[at], kept)) for at in places]
     found: dict[str, Any] = {
-        "movement": movement_of(world),
-        "view": view_of(world),
+        "movement": world.spec.movement,
+        "view": world.spec.view,
         "colours": pictures[0].seat_colours(),
     }
     if any(p.notes is not None and (p.notes != order_notes(p.tiles)).any() for p in pictures):
         notes = [order_notes(p.tiles) if p.notes is None else p.notes for p in pictures]
-        found["notes"] = np.stack(notes).reshape(kept.tiles.shape)
+        found["notes"] = np.stack(notes).reshape(kept.level.tiles.shape)
     if any(p.kinds is not None and p.kinds.any() for p in pictures):
         kinds = [np.zeros_like(p.tiles) if p.kinds is None else p.kinds for p in pictures]
-        found["kinds"] = np.stack(kinds).reshape(kept.tiles.shape)
+        found["kinds"] = np.stack(kinds).reshape(kept.level.tiles.shape)
     return found
 
 
-def _extras(explained: Mapping[str, Any], states: State, world: World, longest: int) -> dict[str, Any]:
+def _explained(arrays: Mapping[str, Any], states: State, world: World, longest: int) -> dict[str, Any]:
     """What `explanation` gave, leaves (T, B, ...), as the optional arrays of a replay. states: leaves (B, T,
     ...).
     """
-    extras: dict[str, Any] = {}
-    arrays = {name: np.swapaxes(np.asarray(value), 0, 1)[:, :longest] for name, value in explained.items()}
-    if "spread" in arrays:
-        extras["spread"] = arrays["spread"].astype(np.float32)
-    if "occupancy" in arrays:
-        share = arrays["occupancy"].astype(np.float32)
+    found: dict[str, np.ndarray] = {}
+    leaves = {name: np.swapaxes(np.asarray(value), 0, 1)[:, :longest] for name, value in arrays.items()}
+    if "spread" in leaves:
+        found["spread"] = leaves["spread"].astype(np.float32)
+    if "occupancy" in leaves:
+        share = leaves["occupancy"].astype(np.float32)
         most = np.maximum(share.max(axis=(-2, -1), keepdims=True), np.float32(1e-9))
-        extras["occupancy"] = np.rint(255 * np.clip(share / most, 0, 1)).astype(np.uint8)
-    if "prediction" in arrays:
-        scale, novices = 255 // world.spec.highest, list(world.spec.novices)
+        found["occupancy"] = np.rint(255 * np.clip(share / most, 0, 1)).astype(np.uint8)
+    if "prediction" in leaves:
+        brightest, novices = 255 // world.spec.highest, list(world.spec.novices)
         next_states = jax.tree.map(lambda leaf: leaf[:, 1 : longest + 1], states)
         views = np.asarray(jax.jit(jax.vmap(jax.vmap(world.observe)))(next_states))[:, :, novices]
-        extras["observed"] = (views * np.uint8(scale)).astype(np.uint8)
-        extras["prediction"] = np.rint(np.clip(arrays["prediction"] * scale, 0, 255)).astype(np.uint8)
-    return extras
+        found["observed"] = (views * np.uint8(brightest)).astype(np.uint8)
+        found["prediction"] = np.rint(np.clip(leaves["prediction"] * brightest, 0, 255)).astype(np.uint8)
+    return found
 
 
 def demonstrated(trace: Trace, world: World, seats: Sequence[int]) -> Demonstration:
-    """What could be seen of the steps of these seats, leaves (T, B, K, ...); pure, may be traced.
+    """The Demonstration of these seats in a trace, leaves (T, B, seats, ...); pure.
 
-    An episode's last step is `last`, also where it was cut off. What follows it is 0, with `present` False
-    and `last` True.
+    The last step of an episode is `last`, also where the episode was cut off. Padding after it is 0, with
+    `present` False and `last` True.
     """
     which = np.array(seats, np.int32)
     views = jax.vmap(jax.vmap(world.observe))(trace.states)
-    seen = jax.vmap(partial(demonstrate, seats=which))(
-        views[:-1], views[1:], trace.actions, trace.states.present[:-1], trace.outcome
+
+    after = jax.tree.map(lambda leaf: leaf[1:], trace.states)
+    step = Step(
+        after, trace.outcome, views[1:], trace.actions, CoPlayers(memory=(), reward=trace.outcome.reward)
     )
+    seen = jax.vmap(partial(demonstrate, seats=which))(views[:-1], trace.states.seats.present[:-1], step)
     alive = trace.alive[..., None]
-    goes_on = jnp.concatenate([alive[1:], jnp.zeros_like(alive[:1])])
+    going_on = jnp.concatenate([alive[1:], jnp.zeros_like(alive[:1])])
     seen = jax.tree.map(
         lambda leaf: leaf * alive.reshape(*alive.shape, *(1,) * (leaf.ndim - 3)).astype(leaf.dtype), seen
     )
-    return dataclasses.replace(seen, last=seen.last | ~goes_on)
+    return replace(seen, last=seen.last | ~going_on)
 
 
 def to_demonstrations(
@@ -246,10 +251,10 @@ def to_demonstrations(
     actors: Sequence[str],
     seed: int,
 ) -> Demonstrations:
-    """Parts of `demonstrated`, leaves (T, B, K, ...) with the same T, as one; without steps that are padding
-    for all.
+    """Results of `demonstrated` with the same T, leaves (T, B, seats, ...), as one file's content, without
+    steps that are padding in all episodes.
 
-    actors: what acted on each of the seats.
+    actors: the name of what acted on each of the seats.
     """
     spec = world.spec
     longest = max(int(np.argmax(np.asarray(part.last[..., 0]), axis=0).max()) + 1 for part in parts)

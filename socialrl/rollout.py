@@ -1,13 +1,11 @@
-"""Many worlds at once: seats are driven by the learner or as hosted co-players, and finished episodes start
-anew from a pool.
+"""Rollouts: the learner acts in the novices' seats and hosted co-players in the others, in many worlds at
+once.
 
-Only this file resets a world. A Transition carries the observation that really followed, and *then* the next
-episode starts.
+This is the only file that resets a world. A Transition holds the true successor of its step; the next
+episode, on a level of a pool, begins after that.
 """
 
-import dataclasses
 from collections.abc import Callable
-from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -15,35 +13,55 @@ import numpy as np
 from jax import Array
 from jaxtyping import Bool, Float32, Int32, Key, PyTree, UInt8, UInt32
 
-from socialrl.types import Decision, Demonstration, Experience, Learner, Timestep, Transition
-from socialrl_envs.hosting import CoPlayer, host
-from socialrl_envs.struct import pytree
+from socialrl.stepping import (
+    CoPlayers,
+    Step,
+    begin_coplayers,
+    demonstrate,
+    ended,
+    first_timestep,
+    next_timestep,
+    relative_positions,
+    step_all,
+)
+from socialrl.types import (
+    ActOutput,
+    Decision,
+    Experience,
+    Influence,
+    Learner,
+    Metrics,
+    Overrides,
+    Timestep,
+    Transition,
+)
+from socialrl_envs.hosting import Functions, host
+from socialrl_envs.struct import pytree, replace
 from socialrl_envs.types import Level, Outcome, State, World
-
-Numbers = dict[str, Array]
 
 
 @pytree
 class Carry:
     """Where B parallel worlds stand between two unrolls.
 
-    timestep, memory: the novices', leaves (B, M, ...). views: what every seat sees now. returns: reward of
-    the episode so far.
+    timestep, carry: input and recurrent state of the novices, leaves (B, novices, ...). views: of every seat.
+    returns: the rewards of the episode so far, summed. coplayers: what the hosted ones keep.
     """
 
     state: State
     timestep: Timestep
-    memory: PyTree
+    carry: PyTree
+    coplayers: CoPlayers
     views: UInt8[Array, "B N V V C"]
     returns: Float32[Array, "B N"]
 
 
 @pytree
 class Trace:
-    """Whole episodes side by side, from the reset on; leaves (T, B, ...), `states` (T + 1, B, ...).
+    """B whole episodes side by side, leaves (T, B, ...); `states` (T + 1, B, ...) from the reset on.
 
-    alive: whether the episode was still going on before the step; what follows its end is padding.
-    reset_key, step_key: raw PRNG keys of the world's reset (B, 2) and steps (T, B, 2), uint32.
+    alive: whether the episode was not over before the step; what follows its end is padding. extras: those of
+    `act`. reset_key, step_key: raw PRNG keys of the world's reset and steps.
     """
 
     states: State
@@ -53,285 +71,224 @@ class Trace:
     alive: Bool[Array, "T B"]
     reset_key: UInt32[Array, "B 2"]
     step_key: UInt32[Array, "T B 2"]
+    extras: PyTree = ()
 
 
-class Rollout(NamedTuple):
-    """What make_rollout returns; all pure.
-
-    pool(key, size, numbers) -> levels; `numbers` overrides some of the world's, or draws what each level
-    overrides from a key
-    begin(levels, key, worlds) -> Carry
-    unroll(learner_state, carry, levels, key, steps, explore) -> (Carry, Experience, metrics)
-    episodes(learner_state, levels, key, explore) -> Trace; one episode on each level, nothing starts anew
-    """
-
-    pool: Callable[..., Level]
-    begin: Callable[..., Carry]
-    unroll: Callable[..., tuple[Carry, Experience, dict[str, Array]]]
-    episodes: Callable[..., Trace]
-
-
-class Step(NamedTuple):
-    """One step of B worlds before anything starts anew."""
-
-    state: State
-    outcome: Outcome
-    views: Array
-    actions: Array
-    decision: Decision
-    memory: PyTree
-
-
-def take(tree: PyTree, index: Array) -> PyTree:
-    """Rows of every leaf."""
+def take(tree: PyTree, index: Int32[Array, " rows"]) -> PyTree:
+    """The rows with these indices, of every leaf."""
     return jax.tree.map(lambda leaf: leaf[index], tree)
 
 
-def pick(flags: Array, yes: PyTree, no: PyTree) -> PyTree:
-    """Leaf by leaf, row by row, `yes` where the flag of the row is set."""
+def pick(flags: Bool[Array, " B"], yes: PyTree, no: PyTree) -> PyTree:
+    """For each row of the leaves that of `yes` where the flag is set, else that of `no`."""
     return jax.tree.map(lambda a, b: jnp.where(flags.reshape(-1, *(1,) * (a.ndim - 1)), a, b), yes, no)
 
 
-def first_timestep(views: Array, novices: np.ndarray) -> Timestep:
-    """The novices' first timestep of an episode; views (B, N, V, V, C)."""
-    batch = (views.shape[0], novices.shape[0])
-    return Timestep(
-        obs=views[:, novices],
-        prev_action=jnp.zeros(batch, jnp.int32),
-        prev_reward=jnp.zeros(batch, jnp.float32),
-        first=jnp.ones(batch, bool),
-    )
+def make_rollout(world: World, learner: Learner, functions: Functions | None = None) -> "Rollout":
+    """The rollout functions of a learner in the novices' seats of a world.
 
-
-def demonstrate(
-    before: Array, after: Array, actions: Array, present: Array, outcome: Outcome, seats: np.ndarray
-) -> Demonstration:
-    """What can be seen of these seats' step: views (B, N, ...), actions (B, N). Their rewards stay behind."""
-    shape = (actions.shape[0], seats.shape[0])
-    ended = jnp.broadcast_to(outcome.terminated[:, None], shape)
-    return Demonstration(
-        obs=before[:, seats],
-        action=actions[:, seats],
-        next_obs=after[:, seats],
-        discount=jnp.where(ended, 0.0, 1.0).astype(jnp.float32),
-        last=jnp.broadcast_to((outcome.terminated | outcome.truncated)[:, None], shape),
-        present=present[:, seats],
-    )
-
-
-def make_rollout(world: World, learner: Learner, functions: dict[str, CoPlayer] | None = None) -> Rollout:
-    """The rollout of a learner in the novices' seats of a world; `functions` hand in policies for co-players
-    by agent name.
+    functions: policies by agent name that take the place of those of the co-players' seats.
     """
-    return _Maker(world, learner, functions).rollout()
+    return Rollout(world, learner, functions)
 
 
-class _Maker:
-    """The functions of a Rollout, over one world and one learner."""
+class Rollout:
+    """Pure functions over one world and one learner: `pool`, `begin`, `unroll` and `episodes`."""
 
-    def __init__(self, world: World, learner: Learner, functions: dict[str, CoPlayer] | None):
-        self.world, self.learner, self.hosted = world, learner, host(world, functions)
+    def __init__(self, world: World, learner: Learner, functions: Functions | None = None):
+        self.world, self.learner, self.host = world, learner, host(world, functions)
         self.novices = np.array(world.spec.novices, np.int32)
         self.coplayers = np.array(world.spec.coplayers, np.int32)
 
-    def rollout(self) -> Rollout:
-        """The functions, bundled."""
-        return Rollout(pool=self.pool, begin=self.begin, unroll=self.unroll, episodes=self.episodes)
-
     def pool(
-        self, key: Key[Array, ""], size: int, numbers: Numbers | Callable[[Array], Numbers] | None = None
+        self,
+        key: Key[Array, ""],
+        size: int,
+        overrides: Overrides | Callable[[Key[Array, ""]], Overrides] | None = None,
     ) -> Level:
-        """`size` fresh levels."""
+        """`size` fresh levels. overrides: parameters that all of them have, or a function that draws those of
+        a level from a key.
+        """
 
         def one(key: Key[Array, ""]) -> Level:
-            if not callable(numbers):
-                return self.world.sample_level(key, numbers)
-            numbers_key, level_key = jax.random.split(key)
-            return self.world.sample_level(level_key, numbers(numbers_key))
+            if not callable(overrides):
+                return self.world.sample_level(key, overrides)
+            overrides_key, level_key = jax.random.split(key)
+            return self.world.sample_level(level_key, overrides(overrides_key))
 
         return jax.vmap(one)(jax.random.split(key, size))
 
-    def reset(self, levels: Level, keys: Key[Array, " B"]) -> tuple[State, Array]:
-        """The start of an episode on each level, and what all seats see."""
-        state = jax.vmap(self.world.reset)(levels, keys)
-        return state, jax.vmap(self.world.observe)(state)
-
-    def fresh(self, levels: Level, key: Key[Array, ""], worlds: int) -> tuple[State, Array]:
-        """Starts on levels drawn from the pool, each world its own draw, so that no level is favoured."""
-        index_key, reset_key = jax.random.split(key)
-        index = jax.random.randint(index_key, (worlds,), 0, jax.tree.leaves(levels)[0].shape[0])
-        return self.reset(take(levels, index), jax.random.split(reset_key, worlds))
-
-    def carry(self, state: State, views: Array) -> Carry:
-        """The start of an episode in every world."""
-        worlds = views.shape[0]
-        return Carry(
-            state=state,
-            timestep=first_timestep(views, self.novices),
-            memory=self.learner.memory(worlds, len(self.novices)),
-            views=views,
-            returns=jnp.zeros((worlds, len(self.world.spec.seats)), jnp.float32),
-        )
-
-    def begin(self, levels: Level, key: Key[Array, ""], worlds: int) -> Carry:
-        """`worlds` parallel worlds at the start of an episode."""
-        return self.carry(*self.fresh(levels, key, worlds))
-
-    def step(
-        self,
-        learner_state: Any,
-        carry: Carry,
-        key: Key[Array, ""],
-        step_keys: Key[Array, " B"],
-        explore: bool,
-    ) -> Step:
-        """Everybody acts, every world steps."""
-        act_key, host_key = jax.random.split(key)
-        decision, memory = self.learner.act(learner_state, carry.memory, carry.timestep, act_key, explore)
-        actions = jax.vmap(self.hosted)(carry.state, jax.random.split(host_key, carry.views.shape[0]))
-        actions = actions.at[:, self.novices].set(decision.action)
-        state, outcome = jax.vmap(self.world.step)(carry.state, actions, step_keys)
-        views = jax.vmap(self.world.observe)(state)
-        return Step(state, outcome, views, actions, decision, memory)
-
-    def influenced(self, learner_state: Any, before: Carry, now: Step) -> Step:
-        """The step, its decision with the others' influence on it where the learner can tell."""
-        if self.learner.influence is None:
-            return now
-        influence = self.learner.influence(learner_state, before.memory, before.timestep)
-        return now._replace(decision=dataclasses.replace(now.decision, influence=influence))
-
-    def restart(
-        self, done: Array, state: State, views: Array, levels: Level, key: Key[Array, ""]
-    ) -> tuple[State, Array]:
-        """Worlds whose episode ended start anew; a step in which none ended costs nothing."""
-
-        def some(_: None) -> tuple[State, Array]:
-            return pick(done, self.fresh(levels, key, done.shape[0]), (state, views))
-
-        return jax.lax.cond(jnp.any(done), some, lambda _: (state, views), None)
-
-    def seen(self, carry: Carry, now: Step) -> tuple[Transition, Demonstration]:
-        """What a learner may know of a step: its own transition, and the others' demonstrations."""
-        shape = now.decision.action.shape
-        own = Transition(
-            timestep=carry.timestep,
-            action=now.decision.action,
-            reward=now.outcome.reward[:, self.novices],
-            next_obs=now.views[:, self.novices],
-            terminated=jnp.broadcast_to(now.outcome.terminated[:, None], shape),
-            truncated=jnp.broadcast_to(now.outcome.truncated[:, None], shape),
-        )
-        others = demonstrate(
-            carry.views, now.views, now.actions, carry.state.present, now.outcome, self.coplayers
-        )
-        return own, others
-
-    def whereabouts(
-        self, position: Int32[Array, "N 2"], heading: Int32[Array, " N"]
-    ) -> Float32[Array, "M K 2"]:
-        """Cells ahead and to the right of each novice at which the co-players stand, by the length of the
-        grid.
-        """
-        offset = (position[None, self.coplayers] - position[self.novices, None]).astype(jnp.float32)
-        ahead = jnp.array([(-1, 0), (0, 1), (1, 0), (0, -1)], jnp.float32)[heading[self.novices]]
-        right = jnp.stack([ahead[:, 1], -ahead[:, 0]], axis=-1)
-        length = max(self.world.spec.height, self.world.spec.width)
-        return jnp.einsum("mkx,max->mka", offset, jnp.stack([ahead, right], axis=1)) / length
-
-    def next_carry(self, carry: Carry, now: Step, state: State, views: Array, done: Array) -> Carry:
-        """Where the worlds stand after a step, those that ended at the start of a new episode."""
-        shape = now.decision.action.shape
-        timestep = Timestep(
-            obs=views[:, self.novices],
-            prev_action=jnp.where(done[:, None], 0, now.decision.action),
-            prev_reward=jnp.where(done[:, None], 0.0, now.outcome.reward[:, self.novices]),
-            first=jnp.broadcast_to(done[:, None], shape),
-        )
-        returns = jnp.where(done[:, None], 0.0, carry.returns + now.outcome.reward)
-        return Carry(state=state, timestep=timestep, memory=now.memory, views=views, returns=returns)
+    def begin(self, levels: Level, key: Key[Array, ""], num_envs: int) -> Carry:
+        """`num_envs` parallel worlds at the start of an episode, each on a level drawn from the pool."""
+        return self._carry(*self._drawn(levels, key, num_envs))
 
     def unroll(
         self,
-        learner_state: Any,
+        learner_state: PyTree,
         carry: Carry,
         levels: Level,
         key: Key[Array, ""],
         steps: int,
         explore: bool = True,
-    ) -> tuple[Carry, Experience, dict[str, Array]]:
-        """`steps` steps of every world; finished episodes start anew on levels of the pool."""
+    ) -> tuple[Carry, Experience, Metrics]:
+        """`steps` steps of every world; a world whose episode ends begins another one on a level of the pool.
 
-        def body(carry: Carry, key: Key[Array, ""]) -> tuple[Carry, Any]:
+        Returns where the worlds stand then, the learner's Experience, and `episode_metrics`.
+        """
+
+        def body(carry: Carry, key: Key[Array, ""]) -> tuple[Carry, PyTree]:
             policy_key, step_key, restart_key = jax.random.split(key, 3)
-            now = self.step(
-                learner_state, carry, policy_key, jax.random.split(step_key, carry.views.shape[0]), explore
+            step_keys = jax.random.split(step_key, carry.views.shape[0])
+            acted, step = self._step(learner_state, carry, policy_key, step_keys, explore)
+            done = ended(step.outcome)
+            state, views = self._restart(done, step, levels, restart_key)
+            returns = carry.returns + step.outcome.reward
+            after = Carry(
+                state=state,
+                timestep=next_timestep(step, self.novices, views, done),
+                carry=acted.carry,
+                coplayers=step.coplayers,
+                views=views,
+                returns=jnp.where(done[:, None], 0.0, returns),
             )
-            done = now.outcome.terminated | now.outcome.truncated
-            state, views = self.restart(done, now.state, now.views, levels, restart_key)
-            returns = (carry.returns + now.outcome.reward)[:, self.novices]
-            there = jax.vmap(self.whereabouts)(carry.state.position, carry.state.heading)
-            return self.next_carry(carry, now, state, views, done), (
-                *self.seen(carry, now),
-                now.decision,
-                there,
-                done,
-                returns,
+            positions = jax.vmap(lambda *at: relative_positions(self.world.spec, *at))(
+                carry.state.seats.position, carry.state.seats.heading
             )
+            others = demonstrate(carry.views, carry.state.seats.present, step, self.coplayers)
+            seen = (self._transition(carry, acted, step), others, acted.decision, acted.extras, positions)
+            return after, (seen, done, returns[:, self.novices])
 
-        after, (own, others, decision, there, done, returns) = jax.lax.scan(
-            body, carry, jax.random.split(key, steps)
-        )
+        after, (seen, done, returns) = jax.lax.scan(body, carry, jax.random.split(key, steps))
+        own, others, decision, extras, positions = seen
         experience = Experience(
-            own=own, others=others, memory=carry.memory, decision=decision, whereabouts=there
+            own=own,
+            others=others,
+            carry=carry.carry,
+            decision=decision,
+            extras=extras,
+            relative_positions=positions,
         )
         return after, experience, episode_metrics(done, returns, decision)
 
     def episodes(
-        self, learner_state: Any, levels: Level, key: Key[Array, ""], explore: bool = False
+        self, learner_state: PyTree, levels: Level, key: Key[Array, ""], explore: bool = False
     ) -> Trace:
-        """One episode on each level, with all that a replay needs; greedy unless `explore`."""
-        worlds = jax.tree.leaves(levels)[0].shape[0]
+        """One whole episode on each level, as a replay needs it; greedy unless `explore`."""
+        num_envs = jax.tree.leaves(levels)[0].shape[0]
         reset_key, policy_key, worlds_key = jax.random.split(key, 3)
-        reset_keys = jax.random.split(reset_key, worlds)
-        state, views = self.reset(levels, reset_keys)
+        reset_keys = jax.random.split(reset_key, num_envs)
+        state, views = self._reset(levels, reset_keys)
         horizon = self.world.spec.horizon
 
-        def body(carry: tuple[Carry, Array], keys: tuple[Array, Array]) -> tuple[tuple[Carry, Array], Any]:
+        def body(carry: tuple[Carry, Array], keys: tuple[Array, Array]) -> tuple[tuple[Carry, Array], PyTree]:
             before, alive = carry
-            step_keys = jax.random.split(keys[1], worlds)
-            now = self.influenced(
-                learner_state, before, self.step(learner_state, before, keys[0], step_keys, explore)
+            step_keys = jax.random.split(keys[1], num_envs)
+            acted, step = self._step(learner_state, before, keys[0], step_keys, explore)
+            after = Carry(
+                state=step.state,
+                timestep=next_timestep(step, self.novices),
+                carry=acted.carry,
+                coplayers=step.coplayers,
+                views=step.views,
+                returns=before.returns + step.outcome.reward,
             )
-            done = now.outcome.terminated | now.outcome.truncated
-            after = self.next_carry(before, now, now.state, now.views, jnp.zeros_like(done))
-            record = (
-                now.state,
-                now.actions,
-                now.outcome,
-                now.decision,
-                alive,
-                jax.random.key_data(step_keys),
-            )
-            return (after, alive & ~done), record
+            decision = influenced(self.learner, learner_state, before.carry, before.timestep, acted.decision)
+            record = (step.state, step.actions, step.outcome, decision, acted.extras, alive)
+            return (after, alive & ~ended(step.outcome)), (*record, jax.random.key_data(step_keys))
 
-        begin = (self.carry(state, views), jnp.ones(worlds, bool))
+        begin = (self._carry(state, views), jnp.ones(num_envs, bool))
         keys = (jax.random.split(policy_key, horizon), jax.random.split(worlds_key, horizon))
-        _, (states, actions, outcome, decision, alive, step_key) = jax.lax.scan(body, begin, keys)
+        _, (states, actions, outcome, decision, extras, alive, step_key) = jax.lax.scan(body, begin, keys)
         return Trace(
             states=jax.tree.map(lambda first, rest: jnp.concatenate([first[None], rest]), state, states),
             actions=actions,
             outcome=outcome,
             decision=decision,
+            extras=extras,
             alive=alive,
             reset_key=jax.random.key_data(reset_keys),
             step_key=step_key,
         )
 
+    def _reset(self, levels: Level, keys: Key[Array, " B"]) -> tuple[State, Array]:
+        """The start of an episode on each level, and every seat's view of it."""
+        state = jax.vmap(self.world.reset)(levels, keys)
+        return state, jax.vmap(self.world.observe)(state)
 
-def episode_metrics(done: Array, returns: Array, decision: Decision) -> dict[str, Array]:
-    """Sums over an unroll; done (T, B), returns (T, B, M): episodes that ended, their return, steps per
-    source followed.
+    def _drawn(self, levels: Level, key: Key[Array, ""], num_envs: int) -> tuple[State, Array]:
+        """Starts on levels drawn from the pool. Each world draws for itself, so that no level is favoured."""
+        index_key, reset_key = jax.random.split(key)
+        index = jax.random.randint(index_key, (num_envs,), 0, jax.tree.leaves(levels)[0].shape[0])
+        return self._reset(take(levels, index), jax.random.split(reset_key, num_envs))
+
+    def _carry(self, state: State, views: UInt8[Array, "B N V V C"]) -> Carry:
+        """The Carry at the start of an episode in every world."""
+        num_envs = views.shape[0]
+        return Carry(
+            state=state,
+            timestep=first_timestep(views, self.novices),
+            carry=self.learner.initial_carry(num_envs, len(self.novices)),
+            coplayers=begin_coplayers(self.host, num_envs),
+            views=views,
+            returns=jnp.zeros((num_envs, len(self.world.spec.seats)), jnp.float32),
+        )
+
+    def _step(
+        self,
+        learner_state: PyTree,
+        carry: Carry,
+        key: Key[Array, ""],
+        step_keys: Key[Array, " B"],
+        explore: bool,
+    ) -> tuple[ActOutput, Step]:
+        """The novices' decisions, and the step that every world takes with them."""
+        act_key, host_key = jax.random.split(key)
+        acted = self.learner.act(learner_state, carry.carry, carry.timestep, act_key, explore)
+        host_keys = jax.random.split(host_key, carry.views.shape[0])
+        given = [(self.novices, acted.decision.action)]
+        return acted, step_all(self.host, carry.state, carry.coplayers, given, host_keys, step_keys)
+
+    def _restart(
+        self, done: Bool[Array, " B"], step: Step, levels: Level, key: Key[Array, ""]
+    ) -> tuple[State, Array]:
+        """States and views in which worlds whose episode ended begin another; nothing is computed if none
+        did.
+        """
+        now = (step.state, step.views)
+
+        def some(_: None) -> tuple[State, Array]:
+            return pick(done, self._drawn(levels, key, done.shape[0]), now)
+
+        return jax.lax.cond(jnp.any(done), some, lambda _: now, None)
+
+    def _transition(self, carry: Carry, acted: ActOutput, step: Step) -> Transition:
+        """The novices' own Transition, leaves (B, novices, ...)."""
+        shape = acted.decision.action.shape
+        return Transition(
+            timestep=carry.timestep,
+            action=acted.decision.action,
+            reward=step.outcome.reward[:, self.novices],
+            next_obs=step.views[:, self.novices],
+            terminated=jnp.broadcast_to(step.outcome.terminated[:, None], shape),
+            truncated=jnp.broadcast_to(step.outcome.truncated[:, None], shape),
+        )
+
+
+def influenced(
+    learner: Learner, learner_state: PyTree, carry: PyTree, timestep: Timestep, decision: Decision
+) -> Decision:
+    """The decision with the influence of the others on it, if the learner can tell."""
+    capability = learner.capability(Influence)
+    if capability is None:
+        return decision
+    return replace(decision, influence=capability.influence(learner_state, carry, timestep))
+
+
+def episode_metrics(
+    done: Bool[Array, "T B"], returns: Float32[Array, "T B novices"], decision: Decision
+) -> Metrics:
+    """episodes: how many ended in an unroll. return_sum: the sum of their returns, each the mean over the
+    novices. followed (S,): the share of steps in which each source was followed.
     """
     sources = decision.values.shape[-2]
     followed = decision.source[..., None] == jnp.arange(sources)

@@ -1,9 +1,7 @@
 """Training one arm: pure functions that start a seed and take it through a chunk of updates."""
 
-import dataclasses
 import math
 from collections.abc import Callable
-from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -11,18 +9,19 @@ from jax import Array
 from jaxtyping import Float32, Int32, Key, PyTree
 
 from socialrl.config import Experiment
-from socialrl.curricula import Curriculum, Numbers, constant
+from socialrl.curricula import Curriculum, constant
 from socialrl.rollout import Carry, Rollout
-from socialrl.types import Learner
-from socialrl_envs.struct import pytree
+from socialrl.types import Learner, Metrics, Offline, Overrides
+from socialrl_envs.struct import pytree, replace
 from socialrl_envs.types import Level
 
 
 @pytree
 class Training:
-    """Everything that a seed's future depends on: saved in a checkpoint, it makes a resumed run bit-equal.
+    """All that the future of a seed depends on; restored from a checkpoint, a run goes on bit for bit.
 
-    levels: the pool. steps: env steps so far. oldest: where the pool is refreshed next.
+    learner, curriculum: their states. carry: where the parallel worlds stand. levels: the pool. steps:
+    environment steps so far. oldest: the level of the pool that is replaced next.
     """
 
     learner: PyTree
@@ -34,31 +33,21 @@ class Training:
     key: Key[Array, ""]
 
 
-class Trainer(NamedTuple):
-    """start(key) -> Training; chunk(training) -> (training, metrics): means over the chunk, scalars by name.
-
-    pretrain(training, steps) -> (training, metrics): so many gradient steps (static) on recorded
-    demonstrations alone.
-    """
-
-    start: Callable[[Key[Array, ""]], Training]
-    chunk: Callable[[Training], tuple[Training, dict[str, Array]]]
-    pretrain: Callable[[Training, int], tuple[Training, dict[str, Array]]]
-
-
 def make_trainer(
     experiment: Experiment,
     learner: Learner,
     rollout: Rollout,
     sources: tuple[str, ...],
     curriculum: Curriculum | None = None,
-) -> Trainer:
-    """The trainer of one arm of an experiment."""
-    return _Maker(experiment, learner, rollout, sources, curriculum or constant()).trainer()
+) -> "Trainer":
+    """The training functions of one arm of an experiment. sources: names, for the metrics. Without a
+    curriculum all levels have the world's own parameters.
+    """
+    return Trainer(experiment, learner, rollout, sources, curriculum or constant())
 
 
-class _Maker:
-    """The functions of a Trainer."""
+class Trainer:
+    """Pure functions over the Training of one seed: `start`, `chunk` and `pretrain`."""
 
     def __init__(
         self,
@@ -71,19 +60,15 @@ class _Maker:
         self.experiment, self.learner, self.rollout = experiment, learner, rollout
         self.sources, self.curriculum = sources, curriculum
 
-    def trainer(self) -> Trainer:
-        """The functions, bundled."""
-        return Trainer(start=self.start, chunk=self.chunk, pretrain=self.pretrain)
-
     def start(self, key: Key[Array, ""]) -> Training:
         """A seed before its first step."""
-        worlds, unroll = self.experiment.num_envs, self.experiment.unroll_length
+        num_envs, unroll_length = self.experiment.num_envs, self.experiment.unroll_length
         init_key, pool_key, begin_key, key = jax.random.split(key, 4)
         curriculum, none = self.curriculum.init(), jnp.int32(0)
-        levels = self.fresh_levels(curriculum, none, pool_key, self.experiment.num_levels)
+        levels = self._fresh_levels(curriculum, none, pool_key, self.experiment.num_levels)
         return Training(
-            learner=self.learner.init(init_key, unroll, worlds),
-            carry=self.rollout.begin(levels, begin_key, worlds),
+            learner=self.learner.init(init_key, unroll_length, num_envs),
+            carry=self.rollout.begin(levels, begin_key, num_envs),
             levels=levels,
             curriculum=curriculum,
             steps=none,
@@ -91,25 +76,19 @@ class _Maker:
             key=key,
         )
 
-    def fresh_levels(
-        self, curriculum: PyTree, steps: Int32[Array, ""], key: Key[Array, ""], count: int
-    ) -> Level:
-        """Levels with numbers as the curriculum has them now."""
-        return self.rollout.pool(
-            key, count, lambda level_key: self.curriculum.numbers(curriculum, steps, level_key)
-        )
-
-    def chunk(self, training: Training) -> tuple[Training, dict[str, Array]]:
-        """The curriculum moves, part of the pool is drawn anew, then come the updates."""
+    def chunk(self, training: Training) -> tuple[Training, Metrics]:
+        """A chunk of training and its metrics, see `means`: the curriculum is updated, part of the pool is
+        replaced, then come `experiment.chunk` unrolls, each with an update.
+        """
         test_key, pool_key, updates_key, key = jax.random.split(training.key, 4)
 
-        def measure(draw: Callable[[Key[Array, ""]], Numbers], key: Key[Array, ""]) -> Float32[Array, " N"]:
-            return self.mean_returns(training.learner, draw, key)
+        def measure(draw: Callable[[Key[Array, ""]], Overrides], key: Key[Array, ""]) -> Float32[Array, " N"]:
+            return self._mean_returns(training.learner, draw, key)
 
         curriculum, moved = self.curriculum.update(training.curriculum, measure, test_key)
-        levels, oldest = self.refreshed(training, curriculum, pool_key)
+        levels, oldest = self._refreshed(training, curriculum, pool_key)
 
-        def update(state: tuple[Any, Carry], update_key: Key[Array, ""]) -> tuple[tuple[Any, Carry], Any]:
+        def update(state: tuple[PyTree, Carry], update_key: Key[Array, ""]) -> tuple[PyTree, PyTree]:
             unroll_key, learn_key = jax.random.split(update_key)
             learner_state, carry = state
             carry, experience, episodes = self.rollout.unroll(
@@ -131,32 +110,43 @@ class _Maker:
         )
         return after, means(episodes, metrics, self.sources) | moved
 
-    def pretrain(self, training: Training, steps: int) -> tuple[Training, dict[str, Array]]:
-        """Demonstrations are learnt from; no world moves on."""
-        assert self.learner.pretrain is not None
+    def pretrain(self, training: Training, steps: int) -> tuple[Training, Metrics]:
+        """The training after `steps` (static) gradient steps on recorded demonstrations; no world takes a
+        step. The learner must have the capability Offline.
+        """
+        offline = self.learner.capability(Offline)
+        assert offline is not None
         now_key, key = jax.random.split(training.key)
-        learner, metrics = self.learner.pretrain(training.learner, now_key, steps)
-        return dataclasses.replace(training, learner=learner, key=key), metrics
+        learner, metrics = offline.pretrain(training.learner, now_key, steps)
+        return replace(training, learner=learner, key=key), metrics
 
-    def refreshed(
+    def _fresh_levels(
+        self, curriculum: PyTree, steps: Int32[Array, ""], key: Key[Array, ""], count: int
+    ) -> Level:
+        """Levels with parameters as the curriculum draws them now."""
+        return self.rollout.pool(
+            key, count, lambda level_key: self.curriculum.overrides(curriculum, steps, level_key)
+        )
+
+    def _refreshed(
         self, training: Training, curriculum: PyTree, key: Key[Array, ""]
     ) -> tuple[Level, Int32[Array, ""]]:
-        """The pool with its oldest levels replaced, and where the oldest are then."""
+        """The pool with its oldest levels replaced, and the index of the oldest one then."""
         size = self.experiment.num_levels
         count = math.ceil(self.experiment.level_refresh * size)
         if count == 0:
             return training.levels, training.oldest
-        fresh = self.fresh_levels(curriculum, training.steps, key, count)
+        fresh = self._fresh_levels(curriculum, training.steps, key, count)
         if count == size:
             return fresh, training.oldest
         places = (training.oldest + jnp.arange(count, dtype=jnp.int32)) % size
         levels = jax.tree.map(lambda old, new: old.at[places].set(new), training.levels, fresh)
         return levels, (training.oldest + count) % size
 
-    def mean_returns(
-        self, learner_state: Any, draw: Callable[[Key[Array, ""]], Numbers], key: Key[Array, ""]
+    def _mean_returns(
+        self, learner_state: PyTree, draw: Callable[[Key[Array, ""]], Overrides], key: Key[Array, ""]
     ) -> Float32[Array, " N"]:
-        """Every seat's mean return in greedy episodes on fresh levels."""
+        """The mean return of each seat in greedy episodes on fresh levels with drawn parameters."""
         levels_key, episodes_key = jax.random.split(key)
         levels = self.rollout.pool(levels_key, self.experiment.evaluation_episodes, draw)
         trace = self.rollout.episodes(learner_state, levels, episodes_key)
@@ -164,10 +154,11 @@ class _Maker:
         return jnp.mean(jnp.sum(rewards, axis=0), axis=0)
 
 
-def means(
-    episodes: dict[str, Array], metrics: dict[str, Array], sources: tuple[str, ...]
-) -> dict[str, Array]:
-    """One number per name for a chunk; `return` is NaN where no episode ended in it."""
+def means(episodes: Metrics, metrics: Metrics, sources: tuple[str, ...]) -> Metrics:
+    """Scalars by name over a chunk: the mean of every metric of the learner, `return`, the mean over the
+    episodes that ended (NaN if none did), and `share/<source>`, the share of steps in which each source was
+    followed.
+    """
     ended = jnp.sum(episodes["episodes"])
     followed = jnp.mean(episodes["followed"], axis=0)
     return {

@@ -1,26 +1,35 @@
-"""What flows between a rollout and a learner, and what a learner is.
+"""The data that a rollout hands to a learner, and the contract of a learner.
 
-Axis letters: `B` parallel worlds, `T` time, `M` novices, `K` co-players, `S` sources of behaviour (self
-first, then the co-players in seat order), `A` actions, `V` x `V` x `C` one view.
+A learner is a core of four pure functions (`Learner`) and any number of optional capabilities, which a caller
+asks for by type: `learner.capability(FewShot)` is a `FewShot` or None.
+
+Axis letters: `T` time, `S` sources of behaviour (the novice itself first, then the co-players in seat order),
+`A` actions, `V` x `V` x `C` one view. `B` is the axis of parallel worlds (num_envs); the axes of the novices
+and of the co-players are called `novices` and `coplayers`. `*batch` stands for any number of leading axes.
 """
 
+import dataclasses
 from collections.abc import Callable
-from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
+from typing import Any, Generic, Literal, NamedTuple, Protocol, TypeVar, runtime_checkable
 
+import jax.numpy as jnp
 from jax import Array
-from jaxtyping import Bool, Float32, Int32, PyTree, UInt8
+from jaxtyping import Bool, Float32, Int32, Key, PyTree, UInt8
 
 from socialrl_envs.struct import pytree
 from socialrl_envs.types import WorldSpec
 
-Scale = Literal["reward", "logit"]
+ValueUnit = Literal["reward", "logit"]
+Metrics = dict[str, Array]  # float32 scalars by name
+Overrides = dict[str, Array]  # parameters of a level that take the place of the world's own, by name
 
 
 @pytree
 class Timestep:
-    """What a novice knows when it acts.
+    """The input of a novice's policy at one step.
 
-    first: a new episode starts here, so memory must be forgotten; the previous action and reward are 0 then.
+    obs: its view, uint8. prev_action, prev_reward: of the step before in the same episode, 0 at its start.
+    first: whether this is the first step of an episode, at which a recurrent policy resets its carry.
     """
 
     obs: UInt8[Array, "*batch V V C"]
@@ -31,9 +40,11 @@ class Timestep:
 
 @pytree
 class Transition:
-    """A novice's own experience of one step. `next_obs` is what really followed, never a reset frame.
+    """One step of a novice with its own reward.
 
-    terminated: the episode ended and has no future. truncated: time ran out; bootstrap through it.
+    next_obs: the true successor of `timestep.obs`, never the first view of the next episode. terminated: the
+    task ended, so the value of the successor is 0. truncated: the time limit was reached, so it is
+    bootstrapped from.
     """
 
     timestep: Timestep
@@ -46,11 +57,10 @@ class Transition:
 
 @pytree
 class Demonstration:
-    """What can be seen of another seat's step: everything but its reward.
+    """One step of another seat as a learner may see it: without its reward.
 
-    discount: 0 where the task ended for good, else 1. last: the episode ends here, so the next step is of
-    another one.
-    present: whether that seat was on the grid (an absent one demonstrates nothing).
+    discount: 0 where the task ended, else 1. last: whether this is the last step of an episode. present:
+    whether the seat was on the grid; the step of an absent seat must not be learnt from.
     """
 
     obs: UInt8[Array, "*batch V V C"]
@@ -63,13 +73,12 @@ class Demonstration:
 
 @pytree
 class Decision:
-    """Every step's decision. source: 0 = own policy, k = as co-player k would act (its number among the
-    co-players, from 1).
+    """What a novice decided at one step; replays keep it.
 
-    values: what each source thought each action worth to the novice, in reward units (logits for a policy
-    without values).
-    influence: KL(pi(.|o) || pi(.|o with the others hidden)) in nats; NaN while training, and where the
-        learner has no stochastic policy.
+    action: in 0..A-1. source: the source of behaviour that the action was taken from, 0 for the novice's own
+    policy, k for co-player k (counted from 1). values: of each action under each source, in the learner's
+    `value_unit`; a learner that only acts for itself has S = 1. influence: KL(pi(.|o) || pi(.|o with the
+    others hidden)) in nats; NaN while training and for learners without the capability `Influence`.
     """
 
     action: Int32[Array, "*batch"]
@@ -78,73 +87,202 @@ class Decision:
     influence: Float32[Array, "*batch"]
 
 
+def decision_of(
+    action: Int32[Array, "*batch"],
+    values: Float32[Array, "*batch S A"],
+    source: Int32[Array, "*batch"] | None = None,
+) -> Decision:
+    """The Decision to take this action, by the novice's own policy unless a source is given; influence is
+    NaN.
+    """
+    return Decision(
+        action=action,
+        source=jnp.zeros_like(action) if source is None else source,
+        values=values,
+        influence=jnp.full(action.shape, jnp.nan, jnp.float32),
+    )
+
+
+class ActOutput(NamedTuple):
+    """What `Learner.act` returns.
+
+    decision: leaves (*batch, ...). carry: the recurrent state after the step, shaped as before it. extras: a
+    pytree of the learner's own, leaves (*batch, ...), which it gets back in `Experience.extras`; () if it
+    needs nothing.
+    """
+
+    decision: Decision
+    carry: PyTree
+    extras: PyTree
+
+
 @pytree
 class Experience:
-    """One unroll of many worlds: own steps (T, B, M, ...), the others' steps (T, B, K, ...), and the memory
-    it began with.
+    """One unroll of B parallel worlds.
 
-    whereabouts: cells ahead and to the right of each novice at which the co-players stood, by the length of
-        the grid; a privileged target for learning, which no policy may see.
+    own: the novices' steps, leaves (T, B, novices, ...). others: the co-players' steps, leaves (T, B,
+    coplayers, ...). carry: the novices' recurrent state before the first step, leaves (B, novices, ...).
+    decision, extras: as `act` returned them, leaves (T, B, novices, ...). relative_positions: how many cells
+    ahead and to the right of each novice each co-player stood, divided by the longer side of the grid; a
+    privileged training target that no policy may see.
     """
 
     own: Transition
     others: Demonstration
-    memory: PyTree
+    carry: PyTree
     decision: Decision
-    whereabouts: Float32[Array, "T B M K 2"]
+    extras: PyTree
+    relative_positions: Float32[Array, "T B novices coplayers 2"]
 
 
-class Learner(NamedTuple):
-    """Three pure functions over a frozen state, and the memory that an episode starts with.
+State = TypeVar("State")
+State_co = TypeVar("State_co", covariant=True)
+State_contra = TypeVar("State_contra", contravariant=True)
 
-    init(key, unroll, worlds) -> state; it will be updated with unrolls of `unroll` steps in `worlds` parallel
-    worlds
-    act(state, memory, timestep, key, explore) -> (Decision, memory); `explore` is static: True while training
-    update(state, experience, key) -> (state, metrics); metrics are scalars by name
-    memory(*batch) -> the memory of a batch of novices at the start of an episode
-    adapt(state, experience, key) -> state: few-shot learning on a new task from own experience, or None if
-        the learner has nothing better than `update`
-    transfer(trained, fresh) -> state: what `trained` knows in a state that `init` made for other unrolls or
-        worlds; its experience stays behind
-    influence(state, memory, timestep) -> KL(pi(.|o) || pi(.|o with the others hidden)) of every novice,
-        float32 (*batch), or None if the learner has no stochastic policy; evaluation writes it into the
-        decisions
-    explain(state, memory, timestep, decision) -> arrays by name, leaves (*batch, ...), of what a replay shows
-        besides the decision, none of them a must: `prediction` (V, V, C) of the next observation in the units
-        of the view, `spread` (S, A) of an ensemble about the values. Asked of recorded episodes alone
-    follow(state, memory, timestep, source, key) -> (action, memory): an action as each novice believes that
-        source would act, or None if there is but itself; for recorded episodes, to tell where the novice
-        expects to go
-    pretrain(state, key, steps) -> (state, metrics): so many gradient steps (static) on recorded
-        demonstrations alone, before the first step in a world, or None
-    offline: how many of these there shall be
-    appraise(state, others) -> what every step of a Demonstration (T, B, L, ...), of any seats, is worth to
-        each source by the preferences that it is believed to have, float32 (T, B, L, S), up to scale and
-        offset; or None if it believes nothing
-    infer(state, shown, asked) -> (state, logits): whoever took the steps of a Demonstration `shown` (T, B, L,
-        ...) is taken for one agent with a goal of its own, for which the novices act from then on; logits (T,
-        B, L, A) of its policy at the steps of `asked`; or None
-    scale: what the values of its decisions are, worths in units of reward or logits of a policy
+
+@runtime_checkable
+class Init(Protocol[State_co]):
+    """(key, unroll_length, num_envs) -> a fresh state, to be updated with unrolls of that shape."""
+
+    def __call__(self, key: Key[Array, ""], unroll_length: int, num_envs: int, /) -> State_co: ...
+
+
+@runtime_checkable
+class Act(Protocol[State_contra]):
+    """(state, carry, timestep, key, explore) -> ActOutput, over any batch axes; `explore` is static, True in
+    training.
     """
 
-    init: Callable[..., Any]
-    act: Callable[..., tuple[Decision, Any]]
-    update: Callable[..., tuple[Any, dict[str, Array]]]
-    memory: Callable[..., Any]
-    adapt: Callable[..., Any] | None = None
-    transfer: Callable[..., Any] | None = None
-    influence: Callable[..., Array] | None = None
-    explain: Callable[..., dict[str, Array]] | None = None
-    follow: Callable[..., tuple[Array, Any]] | None = None
-    pretrain: Callable[..., tuple[Any, dict[str, Array]]] | None = None
-    offline: int = 0
-    appraise: Callable[..., Array] | None = None
-    infer: Callable[..., tuple[Any, Array]] | None = None
-    scale: Scale = "reward"
+    def __call__(
+        self, state: State_contra, carry: PyTree, timestep: Timestep, key: Key[Array, ""], explore: bool, /
+    ) -> ActOutput: ...
+
+
+@runtime_checkable
+class Update(Protocol[State]):
+    """(state, experience, key) -> (state of the same structure, metrics)."""
+
+    def __call__(
+        self, state: State, experience: Experience, key: Key[Array, ""], /
+    ) -> tuple[State, Metrics]: ...
+
+
+@runtime_checkable
+class InitialCarry(Protocol):
+    """(*batch) -> the recurrent state at the start of an episode, leaves (*batch, ...); () without memory."""
+
+    def __call__(self, *batch: int) -> PyTree: ...
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FewShot:
+    """adapt(state, experience, key) -> state: adapts to a new task from a few episodes of the
+    novices' own.
+    """
+
+    adapt: Callable[[Any, Experience, Key[Array, ""]], Any]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class WarmStart:
+    """warm_start(trained, fresh) -> state: `fresh`, which `init` may have made for another unroll length or
+    number of worlds, with the knowledge of `trained`; stored experience and the state of the optimiser are
+    not taken over.
+    """
+
+    warm_start: Callable[[Any, Any], Any]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Offline:
+    """Training on recorded demonstrations before the first step in a world.
+
+    pretrain(state, key, steps) -> (state, metrics): that many gradient steps; `steps` is static. steps: how
+    many the config asks for.
+    """
+
+    pretrain: Callable[[Any, Key[Array, ""], int], tuple[Any, Metrics]]
+    steps: int
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Influence:
+    """influence(state, carry, timestep) -> float32 (*batch): KL(pi(.|o) || pi(.|o with the others hidden)) in
+    nats.
+    """
+
+    influence: Callable[[Any, PyTree, Timestep], Float32[Array, "*batch"]]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Diagnostics:
+    """diagnose(state, carry, timestep, decision) -> arrays by name, leaves (*batch, ...), that a replay shows
+    beside the decision. All are optional: `prediction` (V, V, C), the predicted next view in the units of the
+    view; `spread` (S, A), the standard deviation of an ensemble's values.
+    """
+
+    diagnose: Callable[[Any, PyTree, Timestep, Decision], dict[str, Array]]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ActAs:
+    """act_as(state, carry, timestep, source, key) -> (action, carry): int32 (*batch), an action drawn from
+    the policy that each novice attributes to the source (*batch) in its place.
+    """
+
+    act_as: Callable[
+        [Any, PyTree, Timestep, Int32[Array, "*batch"], Key[Array, ""]], tuple[Int32[Array, "*batch"], PyTree]
+    ]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RewardInference:
+    """infer_rewards(state, others) -> float32 (T, B, seats, S): the reward of each step of a Demonstration
+    (T, B, seats, ...) by the preferences that the learner attributes to each source, up to scale and offset.
+    """
+
+    infer_rewards: Callable[[Any, Demonstration], Float32[Array, "T B seats S"]]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class GoalInference:
+    """infer_goal(state, shown, asked) -> (state, logits): infers the goal of the agent that took the steps
+    `shown`, which the novices pursue from then on; logits (T, B, seats, A) of its policy at the steps
+    `asked`. Both are Demonstrations (T, B, seats, ...).
+    """
+
+    infer_goal: Callable[[Any, Demonstration, Demonstration], tuple[Any, Float32[Array, "T B seats A"]]]
+
+
+Capability = FewShot | WarmStart | Offline | Influence | Diagnostics | ActAs | RewardInference | GoalInference
+CapabilityT = TypeVar("CapabilityT")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Learner(Generic[State]):
+    """Four pure functions over a frozen state, and what the learner can do besides.
+
+    The state is a pytree of arrays whose structure, shapes and dtypes no function changes. init, act, update,
+    initial_carry: see `Init`, `Act`, `Update`, `InitialCarry`. value_unit: what `Decision.values` are,
+    rewards or logits of a policy. capabilities: at most one of each type.
+    """
+
+    init: Init[State]
+    act: Act[State]
+    update: Update[State]
+    initial_carry: InitialCarry
+    value_unit: ValueUnit = "reward"
+    capabilities: tuple[Capability, ...] = ()
+
+    def capability(self, kind: type[CapabilityT]) -> CapabilityT | None:
+        """The learner's capability of this type, or None if it has none."""
+        return next((one for one in self.capabilities if isinstance(one, kind)), None)
 
 
 @runtime_checkable
 class LearnerConfig(Protocol):
-    """A learner file's `Config`: frozen, checked at construction."""
+    """The `Config` of a learner: a frozen dataclass whose values are checked when it is made."""
 
-    def build(self, spec: WorldSpec) -> Learner: ...
+    def build(self, spec: WorldSpec) -> Learner[Any]:
+        """The learner for a world; raises SocialRLError if it cannot learn there."""
+        ...

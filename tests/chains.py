@@ -42,7 +42,9 @@ def successor_features(chain: Chain, phi: np.ndarray) -> np.ndarray:
 
 
 def occupancy(chain: Chain, steps: int) -> np.ndarray:
-    """Discounted visits (S, A, S*A) after starting with (s, a): by running the chain forward, step by step."""
+    """Discounted visits (S, A, S*A) after starting with (s, a): by running the chain forward, step
+    by step.
+    """
     states, actions = chain.ends.shape
     total = np.zeros((states, actions, states * actions))
     now = np.eye(states * actions).reshape(states, actions, states, actions)

@@ -1,8 +1,5 @@
-"""A world for tests: a corridor whose right end is the goal, so that tasks really end, and views that say
-where and when.
-
-Everything about a step can be read off two views: position, time and level. With `slippery`, moves fail at
-random.
+"""A world for tests: a corridor whose right end is the goal, so that tasks end, with views that tell
+position, time, level and seat. With `slippery`, moves fail at random.
 """
 
 import dataclasses
@@ -12,18 +9,18 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from socialrl.types import Decision, Learner
+from socialrl.types import ActOutput, Learner, decision_of
 from socialrl_envs.types import Level, Outcome, Seat, State, WorldSpec
 
 LEFT, RIGHT, STAY = 0, 1, 2
 
 
 class Corridor:
-    """Seats walk along `length` cells; the task ends when the first seat is at the last one, time runs out at
-    `horizon`.
+    """Seats walk along `length` cells; the task ends when the first seat is at the last cell, and is cut off
+    at `horizon`.
 
-    Reward: 1 per step to the right, for every seat times 1 + its number. A seat is absent in odd steps if it
-    is the last one.
+    Reward: 1 per step to the right, times 1 + the number of the seat. The last seat is absent in odd steps,
+    unless all seats are novices.
     """
 
     name = "corridor"
@@ -110,28 +107,20 @@ class Corridor:
 
 
 def walker(spec: WorldSpec, right: float = 0.7) -> Learner:
-    """Walks right with this probability, else left. Its memory counts the steps of the episode, forgotten at
-    `first`; the count, the previous action and the previous reward that it saw are in its decision's values.
+    """A learner that walks right with this probability, else left, and does not learn. Its carry counts the
+    steps of the episode, from 0 at `first`; the count, the previous action and the previous reward are the
+    decision's values.
     """
 
-    def act(state: Any, memory: Array, timestep: Any, key: Any, explore: bool) -> tuple[Decision, Array]:
-        count = jnp.where(timestep.first, 0, memory) + 1
+    def act(state: Any, carry: Array, timestep: Any, key: Any, explore: bool) -> ActOutput:
+        count = jnp.where(timestep.first, 0, carry) + 1
         action = jnp.where(jax.random.uniform(key, count.shape) < right, RIGHT, LEFT).astype(jnp.int32)
-        seen = jnp.stack(
-            [count.astype(jnp.float32), timestep.prev_action.astype(jnp.float32), timestep.prev_reward],
-            axis=-1,
-        )
-        nothing = jnp.full(count.shape, jnp.nan, jnp.float32)
-        return Decision(
-            action=action, source=jnp.zeros_like(action), values=seen[..., None, :], influence=nothing
-        ), count
-
-    def update(state: Any, experience: Any, key: Any) -> tuple[Any, dict[str, Array]]:
-        return state, {}
+        seen = (count.astype(jnp.float32), timestep.prev_action.astype(jnp.float32), timestep.prev_reward)
+        return ActOutput(decision_of(action, jnp.stack(seen, axis=-1)[..., None, :]), count, ())
 
     return Learner(
-        init=lambda key, unroll, worlds: (),
+        init=lambda key, unroll_length, num_envs: (),
         act=act,
-        update=update,
-        memory=lambda *batch: jnp.zeros(batch, jnp.int32),
+        update=lambda state, experience, key: (state, {}),
+        initial_carry=lambda *batch: jnp.zeros(batch, jnp.int32),
     )

@@ -30,7 +30,7 @@ TINY = {
     "learner.updates": "1",
     "learner.batch": "2",
     "learner.capacity": "24",
-    "learner.segment": "0",
+    "learner.bptt_length": "0",
     "learner.minibatches": "1",
 }
 

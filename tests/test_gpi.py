@@ -9,7 +9,7 @@ from socialrl.gpi import choose
 from tests.chains import GAMMA, optimal, random_chain, successor_features, values
 
 POLICIES = 4
-chosen = jax.jit(choose, static_argnames=("follow", "support", "caution", "temperature"))
+chosen = jax.jit(choose, static_argnames=("following", "support", "lower_confidence_coef", "temperature"))
 
 
 def decide(worth, logits, support, **options):
@@ -106,12 +106,16 @@ def test_one_source_is_greedy():
     assert (action.dtype, source.dtype) == (jnp.int32, jnp.int32)
 
 
-@pytest.mark.parametrize("caution", [0.0, 0.5, 3.0])
-def test_an_ensemble_of_identical_members_reduces_conservative_to_plain_gpi(caution):
+@pytest.mark.parametrize("coef", [0.0, 0.5, 3.0])
+def test_an_ensemble_of_identical_members_reduces_conservative_to_plain_gpi(coef):
     worth, logits = (jax.random.normal(jax.random.key(seed), (200, 3, 4)) for seed in (0, 1))
     plain = chosen(worth[:, None], logits, jax.random.key(0), support=0.2)
     same = chosen(
-        jnp.repeat(worth[:, None], 4, axis=1), logits, jax.random.key(0), support=0.2, caution=caution
+        jnp.repeat(worth[:, None], 4, axis=1),
+        logits,
+        jax.random.key(0),
+        support=0.2,
+        lower_confidence_coef=coef,
     )
     np.testing.assert_array_equal(same.action, plain.action)
     np.testing.assert_array_equal(same.source, plain.source)
@@ -124,30 +128,34 @@ def test_the_cautious_follow_only_where_even_the_pessimist_gains():
     members = f32(
         [[own, sure, [0.0, 8.0]], [own, sure, [0.0, 0.0]]]
     )  # the second other is worth 4, give or take 4
-    choices = [chosen(members, jnp.zeros((3, 2)), jax.random.key(0), caution=c) for c in (0.0, 0.5, 1.0, 2.0)]
+    choices = [
+        chosen(members, jnp.zeros((3, 2)), jax.random.key(0), lower_confidence_coef=c)
+        for c in (0.0, 0.5, 1.0, 2.0)
+    ]
     assert [int(choice.source) for choice in choices] == [2, 1, 1, 1]
     np.testing.assert_allclose(choices[0].values, [own, sure, unsure])
     np.testing.assert_allclose(choices[0].spread, [[0, 0], [0, 0], [0, 4]])
     doubtful = f32([[own, [0.0, 6.0]], [own, [0.0, 0.0]]])
     assert [
-        int(chosen(doubtful, jnp.zeros((2, 2)), jax.random.key(0), caution=c).source) for c in (0.0, 1.0)
+        int(chosen(doubtful, jnp.zeros((2, 2)), jax.random.key(0), lower_confidence_coef=c).source)
+        for c in (0.0, 1.0)
     ] == [1, 0]
 
 
 def test_ones_own_doubts_cost_nothing():
     members = f32([[[9.0, 0.0], [0.0, 4.0]], [[1.0, 0.0], [0.0, 4.0]]])  # oneself: 5, give or take 4
-    assert int(chosen(members, jnp.zeros((2, 2)), jax.random.key(0), caution=3.0).source) == 0
+    assert int(chosen(members, jnp.zeros((2, 2)), jax.random.key(0), lower_confidence_coef=3.0).source) == 0
 
 
 def test_never_and_always_are_the_ends():
     worth, logits = (jax.random.normal(jax.random.key(seed), (100, 3, 4)) for seed in (0, 1))
-    action, source = decide(worth, logits, 0.2, follow="never")
+    action, source = decide(worth, logits, 0.2, following="never")
     np.testing.assert_array_equal(source, 0)
     np.testing.assert_array_equal(action, jnp.argmax(worth[:, 0], axis=-1))
-    action, source = decide(worth, logits, 0.0, follow="always")
+    action, source = decide(worth, logits, 0.0, following="always")
     assert set(np.unique(source)) == {1, 2}
     np.testing.assert_array_equal(action, jnp.argmax(jnp.max(worth[:, 1:], axis=1), axis=-1))
-    assert decide(worth[:, :1], logits[:, :1], 0.2, follow="always")[1].sum() == 0  # there is nobody else
+    assert decide(worth[:, :1], logits[:, :1], 0.2, following="always")[1].sum() == 0  # there is nobody else
 
 
 def test_a_temperature_draws_in_proportion():
@@ -163,8 +171,8 @@ def test_a_temperature_draws_in_proportion():
 
 def test_who_is_not_heard_is_not_followed():
     worth, logits = (jax.random.normal(jax.random.key(seed), (100, 3, 4)) for seed in (0, 1))
-    _, source = decide(worth, logits, 0.2, heard=jnp.array([True, False, True]))
+    _, source = decide(worth, logits, 0.2, trusted=jnp.array([True, False, True]))
     assert set(np.unique(source)) == {0, 2}
-    alone = decide(worth, logits, 0.2, heard=jnp.array([True, False, False]))
-    for one, other in zip(alone, decide(worth, logits, 0.2, follow="never"), strict=True):
+    alone = decide(worth, logits, 0.2, trusted=jnp.array([True, False, False]))
+    for one, other in zip(alone, decide(worth, logits, 0.2, following="never"), strict=True):
         np.testing.assert_array_equal(one, other)

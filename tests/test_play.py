@@ -143,10 +143,10 @@ def test_a_trained_novice_acts_beside_a_person(trained):
 
 def test_a_replay_holds_what_trained_novices_say_of_their_decisions():
     who = coins()
-    learner = psiphi.Config(hidden=(8,), batch=2, updates=1, capacity=200, ensemble=2, prediction=1.0).build(
-        who.spec
-    )
-    start = jax.jit(functools.partial(learner.init, unroll=2, worlds=1))(jax.random.key(0))
+    learner = psiphi.Config(
+        hidden=(8,), batch=2, updates=1, capacity=200, ensemble=2, prediction_coef=1.0
+    ).build(who.spec)
+    start = jax.jit(lambda key: learner.init(key, 2, 1))(jax.random.key(0))
     who = dataclasses.replace(who, learner=learner, learner_state=start, agent="psiphi")
     beside, instead = Session(who, 1, seed=2), Session(who, 0, seed=2)
     for session in (beside, instead):

@@ -1,4 +1,8 @@
-"""What a learner says of recorded decisions: asked with the memory of its step, and where it expects to go."""
+"""What a learner says of recorded decisions: asked with the memory of its step, and where it
+expects to go.
+"""
+
+import dataclasses
 
 import jax
 import jax.numpy as jnp
@@ -8,6 +12,7 @@ import pytest
 from socialrl.record.replay import AHEAD, DISCOUNT
 from socialrl.recording import explanation
 from socialrl.rollout import make_rollout
+from socialrl.types import ActAs, Diagnostics
 from tests.corridor import LEFT, RIGHT, STAY, Corridor, walker
 
 WORLDS = 3
@@ -30,7 +35,8 @@ def explained():
     def follow(state, memory, timestep, source, key):
         return jnp.where(memory % 2 == source, RIGHT, STAY).astype(jnp.int32), memory + 2
 
-    learner = walker(world.spec, right=0.4)._replace(explain=explain, follow=follow)
+    capabilities = (Diagnostics(diagnose=explain), ActAs(act_as=follow))
+    learner = dataclasses.replace(walker(world.spec, right=0.4), capabilities=capabilities)
     rollout = make_rollout(world, learner)
 
     @jax.jit

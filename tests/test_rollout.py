@@ -1,4 +1,6 @@
-"""Rollouts: what really followed a step, where episodes begin and end, and what a learner may see of others."""
+"""Rollouts: what really followed a step, where episodes begin and end, and what a learner may see
+of others.
+"""
 
 import dataclasses
 

@@ -112,7 +112,7 @@ def test_records_are_complete_and_per_seed(whole):
         for record in mine:
             assert all(len(values) == TINY.seeds for values in record["values"].values())
         final = next(r["values"] for r in mine if r["kind"] == "final")
-        assert {"return", "return_expert_0", "share/self", "events/red", "events/green"} <= set(final)
+        assert {"return", "return_expert_0", "share/self", "cumulants/red", "cumulants/green"} <= set(final)
         np.testing.assert_allclose(final["share/self"], 1.0)
         losses = [r["values"] for r in mine if r["kind"] == "train"]
         assert all(

@@ -1,4 +1,6 @@
-"""Seeds side by side: in threads or under vmap the same numbers, and nobody's numbers depend on a neighbour."""
+"""Seeds side by side: in threads or under vmap the same numbers, and nobody's numbers depend on a
+neighbour.
+"""
 
 import jax
 import jax.numpy as jnp

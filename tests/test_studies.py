@@ -38,7 +38,7 @@ TINY = Experiment(
     replay_episodes=1,
     protocols=(social.Config(episodes=3, policies=("greedy",), companies=("wanderer",), transfer=()),),
     curriculum=adr.Config(
-        ranges=(adr.Range(number="skill", start=(1.0, 1.0), limits=(0.5, 1.0), step=0.1),)
+        ranges=(adr.Range(param="skill", start=(1.0, 1.0), limits=(0.5, 1.0), step=0.1),)
     ),  # it has a state
 )
 

@@ -45,7 +45,7 @@ EXPERIMENT = Experiment(
     checkpoint_every=8,
 )
 CHUNK = EXPERIMENT.chunk_steps
-RAMP = mixed.Ramp(number="skill", start=(0.0, 0.1), end=(0.8, 0.9), steps=4 * CHUNK)
+RAMP = mixed.Ramp(param="skill", start=(0.0, 0.1), end=(0.8, 0.9), steps=4 * CHUNK)
 
 
 @functools.cache
@@ -112,7 +112,7 @@ def schooled():
     world = WORLD.build()
     learner = TINY.build(world.spec)
     rollout = make_rollout(world, learner)
-    ranges = (adr.Range(number="density", start=(0.1, 0.2), limits=(0.0, 0.4), step=0.05),)
+    ranges = (adr.Range(param="density", start=(0.1, 0.2), limits=(0.0, 0.4), step=0.05),)
     curriculum = adr.Config(ranges=ranges, lower=-10.0, upper=-10.0).build(
         world
     )  # widened, unless far below chance

@@ -1,34 +1,37 @@
-"""What a curriculum is: what the numbers of training's levels are drawn from, and how that changes. One file
-each.
+"""Curricula, one file each: distributions over the parameters of training levels that may change while
+training.
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from jax import Array
-from jaxtyping import Float32, Int32, Key
+from jaxtyping import Float32, Int32, Key, PyTree
 
-Numbers = dict[str, Array]  # overrides some of a world's numbers
-Measure = Callable[[Callable[[Key[Array, ""]], Numbers], Key[Array, ""]], Float32[Array, " N"]]
+from socialrl.types import Overrides
+
+Draw = Callable[[Key[Array, ""]], Overrides]
+Measure = Callable[[Draw, Key[Array, ""]], Float32[Array, " N"]]
 
 
 class Curriculum(NamedTuple):
-    """Pure functions over a state of arrays; evaluation never sees any of it.
+    """Pure functions over a pytree of arrays as state. Evaluation does not use the curriculum.
 
-    init() -> state
-    numbers(state, steps, key) -> what one level of the pool overrides, after `steps` env steps of training
-    update(state, measure, key) -> (state, metrics by name), once per chunk; measure(draw, key) -> every
-        seat's mean return, shape (N,), in greedy episodes on fresh levels whose numbers are drawn by
-        draw(key)
+    init() -> state overrides(state, steps, key) -> the parameters of one training level, after `steps`
+    environment steps update(state, measure, key) -> (state, metrics): once per chunk. measure(draw, key) is
+    the mean return of each
+        seat, shape (N,), in greedy episodes on fresh levels whose parameters draw(key) gives
     """
 
-    init: Callable[[], Any]
-    numbers: Callable[[Any, Int32[Array, ""], Key[Array, ""]], Numbers]
-    update: Callable[[Any, Measure, Key[Array, ""]], tuple[Any, dict[str, Array]]]
+    init: Callable[[], PyTree]
+    overrides: Callable[[PyTree, Int32[Array, ""], Key[Array, ""]], Overrides]
+    update: Callable[[PyTree, Measure, Key[Array, ""]], tuple[PyTree, dict[str, Array]]]
 
 
 def constant() -> Curriculum:
-    """Every level has the world's own numbers."""
+    """The curriculum in which every level has the world's own parameters."""
     return Curriculum(
-        init=lambda: (), numbers=lambda state, steps, key: {}, update=lambda state, measure, key: (state, {})
+        init=lambda: (),
+        overrides=lambda state, steps, key: {},
+        update=lambda state, measure, key: (state, {}),
     )

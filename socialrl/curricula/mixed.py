@@ -1,115 +1,109 @@
-"""Episodes of several kinds: who is there and for how long, and numbers that vary from level to level and
-with time.
+"""Episodes of several kinds: the co-players' presence is drawn per level, and parameters from ranges that
+move with time.
 """
 
 import dataclasses
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from jaxtyping import Float32, Int32, Key
+from jaxtyping import Float32, Int32, Key, PyTree
 
-from socialrl.curricula import Curriculum, Numbers
+from socialrl.curricula import Curriculum
+from socialrl.types import Overrides
 from socialrl_envs.errors import SocialRLError, unknown
+from socialrl_envs.options import Options, option, require
 from socialrl_envs.presence import SCHEDULES
 from socialrl_envs.types import World
-from socialrl_envs.world import require
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Ramp:
-    """A number that is drawn uniformly for each level, from a range that moves.
+class Ramp(Options):
+    """A parameter drawn uniformly for each level, from a range that moves linearly with training."""
 
-    number: a number of the world, e.g. penalty; one per seat (skill) is set for all co-players alike.
-    start: lowest and highest value at first.
-    end: and in the end.
-    steps: env steps from the first to the second, linearly.
-    """
-
-    number: str
-    start: tuple[float, float]
-    end: tuple[float, float]
-    steps: int = 1
+    param: str = option(
+        help="parameter of the world's levels, e.g. penalty; one per seat is set for all co-players"
+    )
+    start: tuple[float, float] = option(help="lowest and highest value at the start of training")
+    end: tuple[float, float] = option(help="lowest and highest value after `steps` environment steps")
+    steps: int = option(1, "environment steps over which the range moves from `start` to `end`", low=1)
 
     def __post_init__(self) -> None:
-        for key in ("start", "end"):
-            require(
-                getattr(self, key)[0] <= getattr(self, key)[1],
-                key,
-                getattr(self, key),
-                "the lowest, then the highest",
-            )
-        require(self.steps >= 1, "steps", self.steps, "at least 1")
+        super().__post_init__()
+        for key, (low, high) in (("start", self.start), ("end", self.end)):
+            require(low <= high, key, (low, high), "the lowest, then the highest value")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Config:
-    """Options of mixed.
+class Config(Options):
+    """Options of mixed."""
 
-    presence: kinds of episodes and their shares, each kind a schedule: always, never, first_half,
-        some_episodes, comes_and_goes, leaves (each at a random step); empty leaves co-players to their own
-        schedules.
-    ramps: numbers that vary.
-    """
-
-    presence: tuple[tuple[str, float], ...] = ()
-    ramps: tuple[Ramp, ...] = ()
+    presence: tuple[tuple[str, float], ...] = option(
+        (), "schedules of the co-players' presence and the share of episodes of each; empty keeps their own"
+    )
+    ramps: tuple[Ramp, ...] = option((), "parameters that are drawn for each level, with their ranges")
 
     def __post_init__(self) -> None:
-        for name, share in self.presence:
-            if name not in SCHEDULES:
-                raise unknown("presence", name, SCHEDULES)
-            require(share >= 0, "presence", share, "a share, at least 0")
-        require(
-            not self.presence or sum(s for _, s in self.presence) > 0,
-            "presence",
-            self.presence,
-            "shares above 0 in all",
-        )
+        super().__post_init__()
+        check_presence(self.presence)
 
     def build(self, world: World) -> Curriculum:
-        """The curriculum for this world; raises SocialRLError for a number that it does not have."""
+        """The curriculum for this world; raises SocialRLError for a parameter that its levels do not have."""
         for ramp in self.ramps:
-            check_number(world, ramp.number)
+            check_param(world, ramp.param)
 
-        def numbers(state: Any, steps: Int32[Array, ""], key: Key[Array, ""]) -> Numbers:
+        def overrides(state: PyTree, steps: Int32[Array, ""], key: Key[Array, ""]) -> Overrides:
             presence_key, *keys = jax.random.split(key, 1 + len(self.ramps))
             drawn = {
-                ramp.number: for_level(world, ramp.number, draw(ramp, steps, k))
-                for ramp, k in zip(self.ramps, keys, strict=True)
+                ramp.param: for_level(world, ramp.param, draw(ramp, steps, ramp_key))
+                for ramp, ramp_key in zip(self.ramps, keys, strict=True)
             }
-            return drawn | (
-                {"presence": mixed_presence(world, self.presence, presence_key)} if self.presence else {}
-            )
+            if self.presence:
+                drawn["presence"] = mixed_presence(world, self.presence, presence_key)
+            return drawn
 
-        return Curriculum(init=lambda: (), numbers=numbers, update=lambda state, measure, key: (state, {}))
+        return Curriculum(
+            init=lambda: (), overrides=overrides, update=lambda state, measure, key: (state, {})
+        )
+
+
+def check_presence(presence: tuple[tuple[str, float], ...]) -> None:
+    """Raises SocialRLError unless these are known schedules with shares that can be drawn by."""
+    for name, share in presence:
+        if name not in SCHEDULES:
+            raise unknown("presence", name, SCHEDULES)
+        require(share >= 0, "presence", share, "a share, at least 0")
+    total = sum(share for _, share in presence)
+    require(not presence or total > 0, "presence", presence, "shares above 0 in all")
 
 
 def draw(ramp: Ramp, steps: Int32[Array, ""], key: Key[Array, ""]) -> Float32[Array, ""]:
-    """A value of the ramp's number after so many env steps."""
+    """A value of the ramp's parameter after so many environment steps."""
     progress = jnp.minimum(steps.astype(jnp.float32) / ramp.steps, 1.0)
     start, end = jnp.array(ramp.start, jnp.float32), jnp.array(ramp.end, jnp.float32)
     low, high = start + progress * (end - start)
     return low + jax.random.uniform(key) * (high - low)
 
 
-def check_number(world: World, name: str) -> None:
-    """Raises SocialRLError unless the world has a number of this name, one for all or one per seat."""
-    if name not in world.numbers:
-        raise unknown("number", name, world.numbers)
-    shape = np.shape(world.numbers[name])
+def check_param(world: World, name: str) -> None:
+    """Raises SocialRLError unless the world's levels have a parameter of this name: a scalar, or one per
+    seat.
+    """
+    own = world.params.named()
+    if name not in own:
+        raise unknown("parameter", name, own)
+    shape = np.shape(own[name])
     if shape not in ((), (len(world.spec.seats),)):
         raise SocialRLError(
-            f"number {name!r} has shape {shape}",
-            "a curriculum varies those that are one for all or one per seat",
+            f"parameter {name!r} has shape {shape}",
+            "a curriculum varies scalars, or parameters with one value per seat",
         )
 
 
 def for_level(world: World, name: str, value: Float32[Array, ""]) -> Array:
-    """The number as a level holds it; one per seat is set for the co-players."""
-    usual = jnp.asarray(world.numbers[name])
+    """The parameter as a level holds it; one per seat is set for the co-players only."""
+    usual = jnp.asarray(world.params.named()[name])
     if usual.ndim == 0:
         return value
     return usual.at[jnp.array(world.spec.coplayers, jnp.int32)].set(value)
@@ -118,13 +112,15 @@ def for_level(world: World, name: str, value: Float32[Array, ""]) -> Array:
 def mixed_presence(
     world: World, kinds: tuple[tuple[str, float], ...], key: Key[Array, ""]
 ) -> Float32[Array, "N 4"]:
-    """The schedules of an episode whose kind is drawn by its share; novices keep their own."""
+    """The seats' presence schedules in an episode whose kind is drawn by its share; novices keep
+    their own.
+    """
     schedules = jnp.array([SCHEDULES[name] for name, _ in kinds], jnp.float32)
     chosen = jax.random.categorical(key, jnp.log(jnp.array([share for _, share in kinds], jnp.float32)))
     return set_presence(world, schedules[chosen])
 
 
 def set_presence(world: World, schedule: Float32[Array, " 4"]) -> Float32[Array, "N 4"]:
-    """All seats' schedules with the co-players' replaced by this one."""
-    usual = jnp.asarray(world.numbers["presence"])
+    """The seats' presence schedules with this one for every co-player."""
+    usual = world.params.presence
     return usual.at[jnp.array(world.spec.coplayers, jnp.int32)].set(schedule)

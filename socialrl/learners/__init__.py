@@ -1,1 +1,3 @@
-"""Learners, one file each: `Config.build(spec) -> Learner`."""
+"""Learners, one file each: `Config.build(spec) -> Learner`. Files whose name begins with "_" are shared
+parts.
+"""

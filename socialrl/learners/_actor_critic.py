@@ -1,7 +1,12 @@
-"""The network of the policy-gradient learners: torso, memory, heads for policy, value and the auxiliary
+"""The network of the policy-gradient learners: torso, memory, heads for policy, value and auxiliary
 predictions.
+
+With `mirror` every step is processed twice, as it is and as its mirror image, each copy with a carry of its
+own; logits and values are the means over the copies, mirrored back. Such a policy is equivariant to swapping
+left and right, whatever its weights. Carries have leaves (N, copies, F), copies = 1 without `mirror`.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import flax.linen as nn
@@ -9,121 +14,160 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from jaxtyping import Float32
+from jaxtyping import Bool, Float32, Int32, Key, PyTree, UInt8
 
+from socialrl.learners._ppo_config import PPOConfig
 from socialrl.nets.heads import Prediction, SmallDense, Tower
-from socialrl.nets.memory import Encoder, blank
+from socialrl.nets.memory import Carry, Encoder, initial_carry
 from socialrl.nets.mirror import Mirror
 from socialrl.types import Timestep
-from socialrl_envs.struct import pytree
+from socialrl_envs.struct import pytree, replace
 from socialrl_envs.types import WorldSpec
 
 
 @pytree
 class Outputs:
-    """What the network says of each step. features: (T, N, D, F), one per look, see ActorCritic."""
+    """Logits of the policy, value in reward units, and features of each copy."""
 
     logits: Float32[Array, "T N A"]
     value: Float32[Array, "T N"]
-    features: Float32[Array, "T N D F"]
+    features: Float32[Array, "T N copies F"]
 
 
 class ActorCritic(nn.Module):
-    """Looks at each step D times: once, or with `mirror` also at its mirror image, with a memory of its own.
+    """The flax module; `ActorCriticFns` has its functions with the parameters as first argument."""
 
-    Logits and values are the mean of what is read off each look, turned back: such a policy does in a
-    mirrored world the mirrored thing, whatever its weights. Memories have leaves (N, D, F).
-    """
-
-    config: Any
+    config: PPOConfig
     spec: WorldSpec
 
     def setup(self) -> None:
         config, actions = self.config, len(self.spec.actions)
-        self.images = Mirror(self.spec)
-        self.encoder = Encoder(config.hidden, config.memory, actions + 1 if config.previous else 0)
+        self.images = Mirror(self.spec, config.mirror)
+        aux_inputs = actions + 1 if config.use_prev_action_reward else 0
+        self.encoder = Encoder(config.hidden, config.memory, aux_inputs)
         self.policy = Tower(config.heads, actions, 0.01)
         self.critic = Tower(config.heads, 1, 1.0)
         self.prediction = Prediction(self.spec.obs_shape, actions, config.predictor)
         self.attention = SmallDense((max(len(self.spec.coplayers), 1), 2))
 
-    def unroll(self, memory: Any, steps: Timestep) -> tuple[Any, Outputs]:
-        """Steps (T, N) -> the memories after each, leaves (T, N, D, F), and what is said of them."""
-        looks = self._looks(steps)
-        memories, x = self.encoder.unroll(_flat(memory, 0), *_flat(looks, 1))
-        return _split(memories, 1, self.looks), self._read(_split(x, 1, self.looks))
+    def unroll(self, carry: Carry, steps: Timestep) -> tuple[Carry, Outputs]:
+        """The carry after each step, leaves (T, N, copies, F), and the Outputs."""
+        carries, x = self.encoder.unroll(_merged(carry, 0), *_merged(self._inputs(steps), 1))
+        return _split(carries, 1, self.images.count), self._outputs(_split(x, 1, self.images.count))
 
-    def ahead(self, memories: Any, steps: Timestep) -> Outputs:
-        """What is said of steps (T, N), each of which follows its memory, leaves (T, N, D, F), in the same
+    def next_outputs(self, carries: Carry, steps: Timestep) -> Outputs:
+        """The Outputs at steps that each follow one of these carries, leaves (T, N, copies, F), in the same
         episode.
         """
-        obs, _, told = _flat(self._looks(steps), 1)
-        return self._read(_split(self.encoder.ahead(_flat(memories, 1), obs, told), 1, self.looks))
+        obs, _, aux_inputs = _merged(self._inputs(steps), 1)
+        x = self.encoder.next_features(_merged(carries, 1), obs, aux_inputs)
+        return self._outputs(_split(x, 1, self.images.count))
 
-    def predict(self, x: Float32[Array, "T N D F"], action: Array) -> Float32[Array, "T N D V V C"]:
-        """What each look expects to be seen after the action (T, N)."""
-        return self.prediction(x, self._images(action, self.images.action))
+    def predict(
+        self, x: Float32[Array, "T N copies F"], action: Int32[Array, "T N"]
+    ) -> Float32[Array, "T N copies V V C"]:
+        """The predicted view after the action, as each copy sees it."""
+        return self.prediction(x, self.images.copies(action, self.images.action))
 
-    def attend(self, x: Float32[Array, "T N D F"]) -> Float32[Array, "T N D K 2"]:
-        """Where each look believes the co-players to be: cells ahead and to the right, by the length of the
-        grid.
+    def attend(self, x: Float32[Array, "T N copies F"]) -> Float32[Array, "T N copies coplayers 2"]:
+        """The predicted position of each co-player: cells ahead and to the right, divided by the grid's
+        longer side.
         """
         return self.attention(x)
 
-    def everything(self, memory: Any, steps: Timestep) -> Any:
-        """Touches every parameter, for `init`."""
-        memories, out = self.unroll(memory, steps)
-        if self.config.prediction > 0:
+    def init_all(self, carry: Carry, steps: Timestep) -> None:
+        """Uses every parameter once, so that `init` makes them all."""
+        _, out = self.unroll(carry, steps)
+        if self.config.prediction_coef > 0:
             self.predict(out.features, steps.prev_action)
-        if self.config.attention > 0:
+        if self.config.attention_coef > 0:
             self.attend(out.features)
-        return memories, out
 
-    @property
-    def looks(self) -> int:
-        """D."""
-        return 2 if self.config.mirror else 1
-
-    def _images(self, x: Array, turn: Any) -> Array:
-        """x (T, N, ...) and its mirror image as (T, N, D, ...)."""
-        return jnp.stack([x, turn(x)] if self.config.mirror else [x], axis=2)
-
-    def _looks(self, steps: Timestep) -> tuple[Array, Array, Array | None]:
-        """Views, starts and what else is known, (T, N, D, ...)."""
-        obs, told = self._images(steps.obs, self.images.view), None
-        first = self._images(steps.first, lambda x: x)
-        if self.config.previous:
-            action = self._images(steps.prev_action, self.images.action)
+    def _inputs(
+        self, steps: Timestep
+    ) -> tuple[
+        UInt8[Array, "T N copies V V C"],
+        Bool[Array, "T N copies"],
+        Float32[Array, "T N copies aux"] | None,
+    ]:
+        """Views, starts of episodes, and the auxiliary inputs, of each copy."""
+        images, aux_inputs = self.images, None
+        obs, first = images.copies(steps.obs, images.view), images.copies(steps.first, images.same)
+        if self.config.use_prev_action_reward:
+            action = images.copies(steps.prev_action, images.action)
             actions = jax.nn.one_hot(jnp.where(first, -1, action), len(self.spec.actions), dtype=jnp.float32)
-            reward = self._images(steps.prev_reward, lambda x: x)[..., None]
-            told = jnp.concatenate([actions, reward], axis=-1)
-        return obs, first, told
+            reward = images.copies(steps.prev_reward, images.same)[..., None]
+            aux_inputs = jnp.concatenate([actions, reward], axis=-1)
+        return obs, first, aux_inputs
 
-    def _read(self, x: Float32[Array, "T N D F"]) -> Outputs:
-        logits, value = self.policy(x), self.critic(x)[..., 0]
-        if self.config.mirror:
-            logits = jnp.stack([logits[:, :, 0], self.images.table(logits[:, :, 1])], axis=2)
+    def _outputs(self, x: Float32[Array, "T N copies F"]) -> Outputs:
+        """The Outputs of features."""
+        logits = self.images.restored(self.policy(x), self.images.table)
+        value = self.critic(x)[..., 0]
         return Outputs(logits=jnp.mean(logits, axis=2), value=jnp.mean(value, axis=2), features=x)
 
 
-def _flat(tree: Any, axis: int) -> Any:
-    """Axes `axis` (N) and `axis + 1` (D) as one."""
+class ActorCriticFns:
+    """The functions of an ActorCritic with the parameters as first argument."""
+
+    def __init__(self, config: PPOConfig, spec: WorldSpec):
+        self.module, self.config, self.spec = ActorCritic(config, spec), config, spec
+        self.apply: Callable[..., Any] = (
+            self.module.apply
+        )  # flax knows no types: the methods below state them
+        self.images = Mirror(spec, config.mirror)
+
+    def initial_carry(self, *batch: int) -> Carry:
+        """The carry at the start of an episode, leaves (*batch, copies, F)."""
+        return initial_carry(self.config.memory, self.config.hidden[-1], *batch, self.images.count)
+
+    def init(self, key: Key[Array, ""]) -> PyTree:
+        """Fresh parameters."""
+        blank = Timestep(
+            obs=jnp.zeros((1, 1, *self.spec.obs_shape), jnp.uint8),
+            prev_action=jnp.zeros((1, 1), jnp.int32),
+            prev_reward=jnp.zeros((1, 1), jnp.float32),
+            first=jnp.ones((1, 1), bool),
+        )
+        return self.module.init(key, self.initial_carry(1), blank, method=self.module.init_all)
+
+    def unroll(self, params: PyTree, carry: Carry, steps: Timestep) -> tuple[Carry, Outputs]:
+        """The carry after each step (T, N), leaves (T, N, copies, F), and the Outputs."""
+        return self.apply(params, carry, steps, method=self.module.unroll)
+
+    def step(self, params: PyTree, carry: Carry, timestep: Timestep) -> tuple[Carry, Outputs]:
+        """The carry after one step (N,) and the Outputs, whose T is 1."""
+        carries, out = self.unroll(params, carry, jax.tree.map(lambda x: x[None], timestep))
+        return jax.tree.map(lambda x: x[0], carries), out
+
+    def next_outputs(self, params: PyTree, carries: Carry, steps: Timestep) -> Outputs:
+        """The Outputs at steps that each follow one of these carries in the same episode."""
+        return self.apply(params, carries, steps, method=self.module.next_outputs)
+
+    def predict(
+        self, params: PyTree, x: Float32[Array, "T N copies F"], action: Int32[Array, "T N"]
+    ) -> Float32[Array, "T N copies V V C"]:
+        """The predicted view after the action, as each copy sees it."""
+        return self.apply(params, x, action, method=self.module.predict)
+
+    def attend(
+        self, params: PyTree, x: Float32[Array, "T N copies F"]
+    ) -> Float32[Array, "T N copies coplayers 2"]:
+        """The predicted position of each co-player, as each copy sees it."""
+        return self.apply(params, x, method=self.module.attend)
+
+
+def _merged(tree: PyTree, axis: int) -> PyTree:
+    """The leaves with the axes `axis` (N) and `axis + 1` (copies) as one."""
     return jax.tree.map(lambda x: x.reshape(*x.shape[:axis], -1, *x.shape[axis + 2 :]), tree)
 
 
-def _split(tree: Any, axis: int, looks: int) -> Any:
-    """The inverse of `_flat`."""
-    return jax.tree.map(lambda x: x.reshape(*x.shape[:axis], -1, looks, *x.shape[axis + 1 :]), tree)
+def _split(tree: PyTree, axis: int, copies: int) -> PyTree:
+    """The inverse of `_merged`."""
+    return jax.tree.map(lambda x: x.reshape(*x.shape[:axis], -1, copies, *x.shape[axis + 1 :]), tree)
 
 
-def blank_memory(config: Any, *batch: int) -> Any:
-    """The memory at the start of an episode, leaves (*batch, D, F)."""
-    return blank(config.memory, config.hidden[-1], *batch, 2 if config.mirror else 1)
-
-
-def hide_others(steps: Timestep, spec: WorldSpec) -> Timestep:
-    """The steps with the channels in which others are seen set to 0."""
+def hide_others(timestep: Timestep, spec: WorldSpec) -> Timestep:
+    """The timestep with the channels of the view that show other agents set to 0."""
     kept = np.array([channel not in spec.channels_of_others for channel in spec.channels], np.uint8)
-    return Timestep(
-        obs=steps.obs * kept, prev_action=steps.prev_action, prev_reward=steps.prev_reward, first=steps.first
-    )
+    return replace(timestep, obs=timestep.obs * kept)

@@ -1,94 +1,125 @@
-"""The network of learners with successor features: a torso, Psi of several behaviours, the cumulants Phi, and
+"""The network of learners with successor features: Psi of several behaviours, cumulants Phi,
 preferences w.
 """
 
-from typing import Any
+import dataclasses
 
 import flax.linen as nn
 import jax
-import jax.numpy as jnp
 from jax import Array
-from jaxtyping import Float32, PyTree
+from jaxtyping import Bool, Float32, PyTree, UInt8
 
-from socialrl.learners._applied import Applied
-from socialrl.learners._offpolicy import starts_of
+from socialrl.learners._batches import episode_starts
+from socialrl.learners._config import OffPolicyConfig
 from socialrl.learners._sequences import sequences
-from socialrl.nets.heads import Prediction, SmallDense
-from socialrl.nets.memory import Encoder
+from socialrl.learners._torso import TorsoFns, TorsoNetwork
+from socialrl.nets.heads import SmallDense
+from socialrl.nets.memory import Carry
 from socialrl.types import Demonstration
+from socialrl_envs.options import option
 from socialrl_envs.types import WorldSpec
 
 
-class Network(nn.Module):
-    """obs -> psi (T, N, *models, A, K) and phi (T, N, A, K); w (S, K) are parameters of their own.
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SuccessorConfig(OffPolicyConfig):
+    """Options of every learner with successor features."""
 
-    config: has hidden, memory, cumulants, phi_gain, w_std, prediction. models: whose psi there are, S of them
-    last. valued: whether there is a head of own values.
+    cumulants: int = option(8, "number of cumulants, the size of Phi", low=1)
+    phi_gain: float = option(0.1, "scale of Phi and Psi at the start of training", above=0)
+    w_std: float = option(0.3, "standard deviation of every preference w at the start of training", above=0)
+    reward_coef: float = option(3.0, "weight of predicting the own reward by Phi . w", low=0)
+    td_coef: float = option(1.0, "weight of TD learning of the own values", low=0)
+    successor_coef: float = option(1.0, "weight of TD learning of the own successor features", low=0)
+    phi_penalty_coef: float = option(
+        1.0, "weight of mean Phi^2, which keeps Phi and Psi from diverging where no w constrains them", low=0
+    )
+
+
+class SuccessorNetwork(TorsoNetwork[SuccessorConfig]):
+    """Views -> Psi (T, N, *models, A, K) and Phi (T, N, A, K); w (S, K) is a parameter of its own.
+
+    models: leading axes of Psi; the last one is S. valued: whether there is a head of own values.
     """
 
-    config: Any
-    spec: WorldSpec
-    models: tuple[int, ...]
-    valued: bool
+    models: tuple[int, ...] = ()
+    valued: bool = False
 
     def setup(self) -> None:
+        super().setup()
         actions, cumulants = len(self.spec.actions), self.config.cumulants
-        self.encoder = Encoder(self.config.hidden, self.config.memory)
         self.psi = SmallDense((*self.models, actions, cumulants), self.config.phi_gain)
         self.phi = SmallDense((actions, cumulants), self.config.phi_gain)
         self.w = self.param("w", nn.initializers.normal(self.config.w_std), (self.models[-1], cumulants))
         self.value = SmallDense((actions,), 0.1)
-        self.prediction = Prediction(self.spec.obs_shape, actions)
 
-    def __call__(self, memory: Any, obs: Array, first: Array) -> tuple[Any, Array, Array, Array]:
-        """The memory after the last step, psi, phi and features (T, N, F)."""
-        memory, x, _ = self.encoder(memory, obs, first)
-        return memory, *self.heads(x), x
+    def __call__(
+        self, carry: Carry, obs: UInt8[Array, "T N V V C"], first: Bool[Array, "T N"]
+    ) -> tuple[Carry, Array, Array, Array]:
+        """The carry after the last step, Psi, Phi and features."""
+        carry, x = self.features(carry, obs, first)
+        return carry, *self.successors(x), x
 
-    def heads(self, x: Float32[Array, "T N F"]) -> tuple[Array, Array]:
-        """psi and phi of features."""
+    def successors(
+        self, x: Float32[Array, "T N F"]
+    ) -> tuple[Float32[Array, "T N *models A K"], Float32[Array, "T N A K"]]:
+        """Psi and Phi of features."""
         return self.psi(x), self.phi(x)
 
     def values(self, x: Float32[Array, "T N F"]) -> Float32[Array, "T N A"]:
         """Own values of features."""
         return self.value(x)
 
-    def ahead(self, memory: Any, obs: Array, first: Array, next_obs: Array) -> Float32[Array, "T N F"]:
-        """Features of the true successors."""
-        features = self.encoder(memory, obs, first, next_obs)[2]
-        assert features is not None  # it was asked for
-        return features
-
-    def predict(self, x: Array, action: Array) -> Array:
-        """The next observation, (T, N, V, V, C)."""
-        return self.prediction(x, action)
-
-    def everything(self, memory: Any, obs: Array, first: Array) -> Any:
-        """Touches every parameter, for `init`."""
-        _, psi, phi, x = self(memory, obs, first)
+    def init_all(self, carry: Carry, obs: UInt8[Array, "T N V V C"], first: Bool[Array, "T N"]) -> None:
+        """Uses every parameter once, so that `init` makes them all."""
+        super().init_all(carry, obs, first)
+        x = self(carry, obs, first)[-1]
         if self.valued:
             self.values(x)
-        if self.config.prediction > 0:
-            self.predict(x, jnp.zeros(x.shape[:-1], jnp.int32))
-        return psi, phi
 
 
-class Net(Applied):
-    """The network of a learner, applied."""
+class SuccessorFns(TorsoFns[SuccessorConfig]):
+    """The functions of a SuccessorNetwork with the parameters as first argument."""
 
-    def __init__(self, config: Any, spec: WorldSpec, models: tuple[int, ...], valued: bool = False):
-        super().__init__(Network(config, spec, models, valued), config, spec)
+    def __init__(
+        self, config: SuccessorConfig, spec: WorldSpec, models: tuple[int, ...], valued: bool = False
+    ):
+        self.module = SuccessorNetwork(config, spec, models, valued)
+        super().__init__(self.module)
 
-    def of(self, params: PyTree, obs: Array, first: Array) -> tuple[Array, Array, Array]:
-        """psi, phi and features of sequences (T, N, ...) that begin with a blank memory."""
-        return self.apply(params, self.blank(obs.shape[1]), obs, first)[1:]
+    def step(
+        self, params: PyTree, carry: Carry, obs: UInt8[Array, "T N V V C"], first: Bool[Array, "T N"]
+    ) -> tuple[Carry, Array, Array, Array]:
+        """The carry after the last step, Psi (T, N, *models, A, K), Phi (T, N, A, K) and features
+        (T, N, F).
+        """
+        return self.apply(params, carry, obs, first)
 
-    def watched(self, params: PyTree, others: Demonstration) -> tuple[Array, Array]:
-        """psi and phi at what the others saw, (T, N, ...) with N = B * L."""
-        return self.of(params, sequences(others.obs), sequences(starts_of(others)))[:2]
+    def unroll(
+        self, params: PyTree, obs: UInt8[Array, "T N V V C"], first: Bool[Array, "T N"]
+    ) -> tuple[Array, Array, Array]:
+        """Psi, Phi and features of sequences that begin with the initial carry."""
+        return self.step(params, self.initial_carry(obs.shape[1]), obs, first)[1:]
 
-    def ahead(self, params: PyTree, obs: Array, first: Array, next_obs: Array) -> Float32[Array, "T N F"]:
-        """Features of the true successors; nothing is learnt through them."""
-        return jax.lax.stop_gradient(
-            self.call("ahead", params, self.blank(obs.shape[1]), obs, first, next_obs)
-        )
+    def of_others(self, params: PyTree, others: Demonstration) -> tuple[Array, Array]:
+        """Psi and Phi at the views of a Demonstration (T, B, seats, ...), N = B * seats."""
+        return self.unroll(params, sequences(others.obs), sequences(episode_starts(others)))[:2]
+
+    def successors(self, params: PyTree, x: Float32[Array, "T N F"]) -> tuple[Array, Array]:
+        """Psi and Phi of features."""
+        return self.apply(params, x, method=self.module.successors)
+
+    def values(self, params: PyTree, x: Float32[Array, "T N F"]) -> Float32[Array, "T N A"]:
+        """Own values of features."""
+        return self.apply(params, x, method=self.module.values)
+
+    def next_features(
+        self,
+        params: PyTree,
+        obs: UInt8[Array, "T N V V C"],
+        first: Bool[Array, "T N"],
+        next_obs: UInt8[Array, "T N V V C"],
+    ) -> Float32[Array, "T N F"]:
+        """Features of the true successors of sequences that begin with the initial carry; no gradient."""
+        arguments = (self.initial_carry(obs.shape[1]), obs, first, next_obs)
+        x: Array = self.apply(params, *arguments, method=self.module.next_features)
+        return jax.lax.stop_gradient(x)

@@ -1,206 +1,232 @@
-"""BASIS: many tasks teach what matters and how to get it; a newcomer's goal is then read off a few of its
-actions.
+"""BASIS (Abdulhai, Jaques and Levine, 2022, arXiv 2208.04919): successor features from many tasks, and
+inference of a new agent's goal from a few of its actions.
 
-After Abdulhai, Jaques and Levine (2022, arXiv 2208.04919). Every novice's seat is a task, with preferences
-w_m and successor features Psi_m of its own over a torso and cumulants Phi that all share, learnt from own
-rewards. Whoever is watched later on is taken for somebody who wants Phi . w for an unknown w and knows what
-the tasks know: pi(a|s) ~ exp(sharpness * max_m Psi_m(s, a) . w). Its w is the likeliest one.
+Each novice's seat is a task, with preferences w_m and successor features Psi_m of its own over a torso and
+cumulants Phi that all tasks share, learnt from the novices' own rewards. An observed agent is modelled as
+maximising Phi . w for an unknown w with the skills of the tasks, pi(a|s) ~ exp(sharpness * max_m Psi_m(s, a)
+. w); its w is inferred by maximum a posteriori.
 """
 
 import dataclasses
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
 import optax
 from jax import Array
-from jaxtyping import Bool, Float32, Key, PyTree
+from jaxtyping import Bool, Float32, Key, PyTree, UInt8
 
-from socialrl.learners._network import own_steps
-from socialrl.learners._offpolicy import OffPolicyConfig, OffPolicyState, Parts, Rows, build
-from socialrl.learners._sequences import over_sequences, sequences
-from socialrl.learners._successors import Net
+from socialrl.learners._batches import SequenceBatch
+from socialrl.learners._config import check_roster
+from socialrl.learners._offpolicy import (
+    AgentFns,
+    Losses,
+    OffPolicyState,
+    off_policy_learner,
+    over_novices,
+)
+from socialrl.learners._sequences import Steps, masked_mean, over_sequences, own_steps, sequences
+from socialrl.learners._successors import SuccessorConfig, SuccessorFns
 from socialrl.losses.policy import cloning_loss
 from socialrl.losses.successor import at_action, successor_error
 from socialrl.losses.td import q_learning_error
-from socialrl.types import Decision, Demonstration, Learner
-from socialrl_envs.struct import pytree
+from socialrl.nets.memory import Carry
+from socialrl.types import (
+    Capability,
+    Decision,
+    Demonstration,
+    Diagnostics,
+    GoalInference,
+    Learner,
+    RewardInference,
+    Timestep,
+    decision_of,
+)
+from socialrl_envs.options import option
+from socialrl_envs.struct import pytree, replace
 from socialrl_envs.types import WorldSpec
-from socialrl_envs.world import require
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Config(OffPolicyConfig):
-    """Options of basis, besides those of every off-policy learner.
+class Config(SuccessorConfig):
+    """Options of basis, besides those of every learner with successor features."""
 
-    cumulants: size of Phi.
-    reward: weight of predicting each task's reward by Phi . w_m.
-    td: weight of TD learning of each task's own values.
-    successor: weight of TD learning of every task's successor features, on the steps of all.
-    phi_penalty: weight of mean Phi^2.
-    phi_gain: scale of Phi and Psi at the start.
-    w_std: standard deviation of every w at the start.
-    sharpness: of the choices of whoever is watched, per unit of reward.
-    prior: weight of an inferred w's squared distance from the mean of the tasks', beside the mean surprise at
-    a step in nats.
-    fit_steps: gradient steps in which a w is inferred.
-    starts: random w from which that begins, besides each task's and their mean; the likeliest of what is
-    found is taken.
-    """
+    from_demonstrations: ClassVar[bool] = False  # it learns from rewards; `infer_goal` is for observed agents
 
-    takes: ClassVar[
-        tuple[str, ...]
-    ] = ()  # it is taught by rewards; whoever is watched is inferred apart, see `infer`
+    reward_coef: float = option(10.0, "weight of predicting each task's reward by Phi . w_m", low=0)
+    sharpness: float = option(
+        5.0, "how strictly an observed agent is taken to prefer better actions, per unit of reward", above=0
+    )
+    prior_coef: float = option(
+        0.01, "weight of an inferred w's squared distance from the mean of the tasks' w", low=0
+    )
+    fit_steps: int = option(200, "gradient steps of the inference of a w", low=1)
+    starts: int = option(
+        16, "random starting points of that inference, besides each task's w and their mean", low=0
+    )
 
-    cumulants: int = 8
-    reward: float = 10.0
-    td: float = 1.0
-    successor: float = 1.0
-    phi_penalty: float = 1.0
-    phi_gain: float = 0.1
-    w_std: float = 0.3
-    sharpness: float = 5.0
-    prior: float = 0.01
-    fit_steps: int = 200
-    starts: int = 16
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        for key in ("cumulants", "fit_steps"):
-            require(getattr(self, key) >= 1, key, getattr(self, key), "at least 1")
-        require(self.starts >= 0, "starts", self.starts, "at least 0")
-        for key in ("reward", "td", "successor", "phi_penalty", "prior"):
-            require(getattr(self, key) >= 0, key, getattr(self, key), "a weight, at least 0")
-        for key in ("phi_gain", "w_std", "sharpness"):
-            require(getattr(self, key) > 0, key, getattr(self, key), "positive")
-
-    def build(self, spec: WorldSpec) -> Learner:
-        """The learner for this world; it needs a novice."""
-        require(len(spec.novices) > 0, "novices", 0, "at least 1 for a learner")
+    def build(self, spec: WorldSpec) -> Learner[OffPolicyState]:
+        """The learner for this world; raises SocialRLError if it has no novice."""
+        check_roster(spec)
         return Basis(self, spec).learner()
 
 
 @pytree
 class Goal:
-    """What the novices want instead of their tasks, if `given`: w (K,)."""
+    """The preference that the novices pursue in place of their tasks', if `given`."""
 
     w: Float32[Array, " K"]
     given: Bool[Array, ""]
 
 
 class Basis:
-    """The parts of the learner: network, decision, loss, goal inference."""
+    """The functions of the learner for one world."""
 
     def __init__(self, config: Config, spec: WorldSpec):
         self.config, self.spec, self.tasks = config, spec, len(spec.novices)
-        self.net = Net(config, spec, (self.tasks,))
+        self.net = SuccessorFns(config, spec, (self.tasks,))
 
-    def learner(self) -> Learner:
-        """The functions of a learner."""
+    def learner(self) -> Learner[OffPolicyState]:
+        """The Learner of these functions."""
         goal = Goal(w=jnp.zeros(self.config.cumulants, jnp.float32), given=jnp.array(False))
-        parts = Parts(
-            init=self.net.init,
-            decide=self.decide,
-            loss=self.loss,
-            extra=goal,
-            observe=lambda state, _: state.extra,
+        agent = AgentFns(init=self.net.init, decide=self.decide, loss=self.loss, aux=goal)
+        capabilities: tuple[Capability, ...] = (
+            RewardInference(infer_rewards=self.infer_rewards),
+            GoalInference(infer_goal=self.infer_goal),
         )
-        parts = parts._replace(explain=self.explain, appraise=self.appraise)
-        return build(self.config, self.spec, parts)._replace(infer=self.infer)
+        if self.config.prediction_coef > 0:
+            capabilities = (*capabilities, Diagnostics(diagnose=self.diagnose))
+        return off_policy_learner(self.config, self.spec, agent, capabilities=capabilities)
 
     def decide(
-        self, state: OffPolicyState, memory: Any, obs: Array, first: Array, key: Key[Array, ""], explore: bool
-    ) -> tuple[Decision, Any]:
-        """What is best by the novice's own w, whichever task's successor features know the way."""
-        memory, psi, _, _ = self.net.apply(state.params, memory, obs, first)
-        goal, task = state.extra, jnp.arange(obs.shape[1]) % self.tasks
+        self,
+        state: OffPolicyState,
+        carry: Carry,
+        obs: UInt8[Array, "1 N V V C"],
+        first: Bool[Array, "1 N"],
+        key: Key[Array, ""],
+        explore: bool,
+    ) -> tuple[Decision, Carry]:
+        """The best action by the novice's own w (or the given goal) over the successor features of
+        all tasks.
+        """
+        carry, psi, _, _ = self.net.step(state.params, carry, obs, first)
+        goal, task = state.aux, jnp.arange(obs.shape[1]) % self.tasks
         w = jnp.where(goal.given, goal.w, state.params["params"]["w"][task])
         values = jnp.max(jnp.einsum("nmak,nk->nma", psi[0], w), axis=1)
-        action = jnp.argmax(values, axis=-1).astype(jnp.int32)
-        unused = jnp.full(action.shape, jnp.nan, jnp.float32)
-        return Decision(
-            action=action, source=jnp.zeros_like(action), values=values[:, None], influence=unused
-        ), memory
+        return decision_of(jnp.argmax(values, axis=-1).astype(jnp.int32), values[:, None]), carry
 
-    def explain(
-        self, state: OffPolicyState, memory: Any, obs: Array, first: Array, decision: Decision
+    def diagnose(
+        self, state: OffPolicyState, carry: Carry, timestep: Timestep, decision: Decision
     ) -> dict[str, Array]:
-        """What the auxiliary head expects to be seen next."""
-        return self.net.expected(
-            state.params, self.net.apply(state.params, memory, obs, first)[3], decision.action
-        )
+        """`prediction`, the predicted next view."""
 
-    def appraise(self, state: OffPolicyState, others: Demonstration) -> Float32[Array, "T B L S"]:
-        """Phi(s, a) . w of every step, for the goal that was inferred last, if one was."""
-        phi = self.net.watched(state.params, others)[1]
-        done = over_sequences(at_action)(phi, sequences(others.action))
-        return (done @ state.extra.w).reshape(*others.action.shape, 1)
+        def found(carry: Carry, obs: Array, first: Array, action: Array) -> dict[str, Array]:
+            x = self.net.step(state.params, carry, obs, first)[3]
+            return {"prediction": self.net.predict(state.params, x, action[None])[0]}
 
-    def infer(
+        return over_novices(found, carry, timestep, decision.action)
+
+    def infer_rewards(self, state: OffPolicyState, others: Demonstration) -> Float32[Array, "T B seats 1"]:
+        """Phi(s, a) . w of every step for the goal that was inferred last; 0 before the first."""
+        phi = self.net.of_others(state.params, others)[1]
+        taken = over_sequences(at_action)(phi, sequences(others.action))
+        return (taken @ state.aux.w).reshape(*others.action.shape, 1)
+
+    def infer_goal(
         self, state: OffPolicyState, shown: Demonstration, asked: Demonstration
-    ) -> tuple[OffPolicyState, Array]:
-        """The likeliest goal of whoever took the steps of `shown`, given to the novices, and the logits (T,
-        B, L, A) of its policy at the steps of `asked`. Leaves (T, B, L, ...); steps in which nobody is
-        present show nothing."""
-        psi, tasks = self.net.watched(state.params, shown)[0], state.params["params"]["w"]
-        action, mean = shown.action.reshape(psi.shape[:2]), jnp.mean(tasks, axis=0)
-        there = shown.present.reshape(psi.shape[:2]).astype(jnp.float32)
+    ) -> tuple[OffPolicyState, Float32[Array, "T B seats A"]]:
+        """The state with the goal of the agent that took the steps `shown` (those with `present`), and the
+        logits of its policy at the steps `asked`.
+        """
+        psi, tasks = self.net.of_others(state.params, shown)[0], state.params["params"]["w"]
+        action, mask = sequences(shown.action), sequences(shown.present)
+        w = self.likeliest(psi, action, mask, tasks)
+        logits = self.policy(self.net.of_others(state.params, asked)[0], w).reshape(*asked.action.shape, -1)
+        return replace(state, aux=Goal(w=w, given=jnp.array(True))), logits
 
-        def surprise(w: Float32[Array, " K"]) -> Float32[Array, ""]:
+    def likeliest(
+        self,
+        psi: Float32[Array, "T N tasks A K"],
+        action: Array,
+        mask: Bool[Array, "T N"],
+        tasks: Float32[Array, "tasks K"],
+    ) -> Float32[Array, " K"]:
+        """The w that minimises the mean cross-entropy of the actions plus prior_coef |w - mean of the tasks'
+        w|^2: the best of several runs of Adam.
+        """
+        mean, optimiser = jnp.mean(tasks, axis=0), optax.adam(0.05)
+
+        def objective(w: Float32[Array, " K"]) -> Float32[Array, ""]:
             nats = over_sequences(cloning_loss)(self.policy(psi, w), action)
-            return jnp.sum(there * nats) / jnp.maximum(jnp.sum(there), 1.0) + self.config.prior * jnp.sum(
-                (w - mean) ** 2
-            )
+            return masked_mean(nats, mask) + self.config.prior_coef * jnp.sum((w - mean) ** 2)
 
-        optimiser = optax.adam(0.05)
-
-        def step(carry: Any, _: None) -> tuple[Any, None]:
+        def step(carry: PyTree, _: None) -> tuple[PyTree, None]:
             w, opt_state = carry
-            updates, opt_state = optimiser.update(jax.grad(surprise)(w), opt_state)
+            updates, opt_state = optimiser.update(jax.grad(objective)(w), opt_state)
             return (optax.apply_updates(w, updates), opt_state), None
 
         def fit(w: Float32[Array, " K"]) -> tuple[Array, Array]:
             (w, _), _ = jax.lax.scan(step, (w, optimiser.init(w)), length=self.config.fit_steps)
-            return w, surprise(w)
+            return w, objective(w)
 
-        draws = mean + jnp.std(tasks) * jax.random.normal(jax.random.key(0), (self.config.starts, len(mean)))
-        goals, nats = jax.vmap(fit)(jnp.concatenate([mean[None], tasks, draws]))
-        w = goals[jnp.argmin(nats)]
-        logits = self.policy(self.net.watched(state.params, asked)[0], w).reshape(*asked.action.shape, -1)
-        return dataclasses.replace(state, extra=Goal(w=w, given=jnp.array(True))), logits
+        noise = jax.random.normal(jax.random.key(0), (self.config.starts, len(mean)))
+        draws = mean + jnp.std(tasks) * noise
+        goals, losses = jax.vmap(fit)(jnp.concatenate([mean[None], tasks, draws]))
+        return goals[jnp.argmin(losses)]
 
-    def policy(self, psi: Float32[Array, "T N M A K"], w: Float32[Array, " K"]) -> Float32[Array, "T N A"]:
-        """Logits of somebody who wants Phi . w and knows what the tasks know."""
+    def policy(
+        self, psi: Float32[Array, "T N tasks A K"], w: Float32[Array, " K"]
+    ) -> Float32[Array, "T N A"]:
+        """Logits of an agent that maximises Phi . w with the skills of the tasks."""
         return self.config.sharpness * jnp.max(psi @ w, axis=2)
 
-    def loss(self, params: PyTree, target: PyTree, rows: Rows, extra: Goal) -> tuple[Array, dict[str, Array]]:
-        """All losses on the novices' steps, weighted and summed, and each by name."""
-        own, every, steps = rows.own, params["params"]["w"], own_steps(rows)
-        action, reward, discount = steps.action, sequences(own.reward), self.config.gamma * steps.goes_on
-        n = jnp.arange(action.shape[1])
+    def loss(self, params: PyTree, target: PyTree, batch: SequenceBatch, aux: Goal) -> Losses:
+        """The weighted sum of the losses on the novices' steps, and metrics: each loss by name, and more."""
+        config, steps, w = self.config, own_steps(batch), params["params"]["w"]
+        reward, discount = sequences(batch.own.reward), config.gamma * steps.continuation
+        n = jnp.arange(steps.action.shape[1])
         task = n % self.tasks
-        psi, phi, x = self.net.of(params, steps.obs, steps.first)
-        features = self.net.ahead(target, steps.obs, steps.first, steps.next_obs)
-        ahead = self.net.call("heads", target, features)[0]
-        phi_now, frozen = over_sequences(at_action)(phi, action), jax.lax.stop_gradient(every)
+        psi, phi, x = self.net.unroll(params, steps.obs, steps.first)
+        next_x = self.net.next_features(target, steps.obs, steps.first, steps.next_obs)
+        next_psi = self.net.successors(target, next_x)[0]
+        phi_now, frozen = over_sequences(at_action)(phi, steps.action), jax.lax.stop_gradient(w)
 
-        mine, mine_ahead = (jnp.einsum("tnak,nk->tna", y[:, n, task], frozen[task]) for y in (psi, ahead))
-        td = over_sequences(q_learning_error)(mine, action, reward, discount, mine_ahead, mine_ahead)
-
-        def successor(psi: Array, ahead: Array, w: Array) -> Array:
-            now, best = over_sequences(at_action)(psi, action), jnp.argmax(ahead @ w, axis=-1)
-            bootstrap = over_sequences(at_action)(ahead, best)
-            error = over_sequences(successor_error)(now, jax.lax.stop_gradient(phi_now), discount, bootstrap)
-            return jnp.mean(error**2)
-
+        mine, next_mine = (jnp.einsum("tnak,nk->tna", y[:, n, task], frozen[task]) for y in (psi, next_psi))
+        td = over_sequences(q_learning_error)(mine, steps.action, reward, discount, next_mine, next_mine)
+        successor = self.successor_loss(steps, psi, phi_now, next_psi, frozen, discount)
         losses = {
-            "reward": jnp.mean((jnp.einsum("tnk,nk->tn", phi_now, every[task]) - reward) ** 2),
+            "reward": jnp.mean((jnp.einsum("tnk,nk->tn", phi_now, w[task]) - reward) ** 2),
             "td": jnp.mean(td**2),
-            "successor": jnp.mean(jax.vmap(successor, in_axes=(2, 2, 0))(psi, ahead, frozen)),
+            "successor": successor,
             "phi_penalty": jnp.mean(phi**2),
         }
-        if self.config.prediction > 0:
-            losses["prediction"] = self.net.prediction_error(params, x, action, steps.next_obs, steps.there)
-        total = jnp.sum(jnp.stack([getattr(self.config, name) * value for name, value in losses.items()]))
+        coefs = [config.reward_coef, config.td_coef, config.successor_coef, config.phi_penalty_coef]
+        if config.prediction_coef > 0:
+            losses["prediction"] = self.net.prediction_error(params, x, steps)
+            coefs.append(config.prediction_coef)
+        weighted = [coef * value for coef, value in zip(coefs, losses.values(), strict=True)]
         metrics = {"reward_error": losses["reward"] / (jnp.var(reward) + 1e-6), "value": jnp.mean(mine)}
+        total = jnp.sum(jnp.stack(weighted))
         return total, metrics | {f"loss/{name}": value for name, value in losses.items()}
+
+    def successor_loss(
+        self,
+        steps: Steps,
+        psi: Float32[Array, "T N tasks A K"],
+        phi_now: Float32[Array, "T N K"],
+        next_psi: Float32[Array, "T N tasks A K"],
+        w: Float32[Array, "tasks K"],
+        discount: Float32[Array, "T N"],
+    ) -> Float32[Array, ""]:
+        """The mean squared TD error of every task's successor features on the steps of all tasks."""
+
+        def of_task(psi: Array, next_psi: Array, w: Array) -> Float32[Array, ""]:
+            psi_now = over_sequences(at_action)(psi, steps.action)
+            bootstrap = over_sequences(at_action)(next_psi, jnp.argmax(next_psi @ w, axis=-1))
+            error = over_sequences(successor_error)(
+                psi_now, jax.lax.stop_gradient(phi_now), discount, bootstrap
+            )
+            return jnp.mean(error**2)
+
+        return jnp.mean(jax.vmap(of_task, in_axes=(2, 2, 0))(psi, next_psi, w))

@@ -1,140 +1,147 @@
-"""Behavioural cloning: imitates what co-players do, pooled or each apart, and learns no goal. The control
-without goals.
-"""
+"""Behavioural cloning of the co-players, pooled or of each apart. The control without goals."""
 
 import dataclasses
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax import Array
-from jaxtyping import Float32, Key, PyTree
+from jaxtyping import Float32, Int32, Key, PyTree
 
-from socialrl.learners._network import (
-    Losses,
-    Net,
-    by_softmax,
-    check_roster,
-    decided,
-    drawn,
-    imitation_loss,
-    network_learner,
-    others_steps,
-)
-from socialrl.learners._offpolicy import OffPolicyConfig, OffPolicyState, Rows
-from socialrl.types import Decision, Experience, Learner
+from socialrl.learners._baseline import drawn, head_learner, imitation_loss, softmax_policy
+from socialrl.learners._batches import SequenceBatch
+from socialrl.learners._config import OffPolicyConfig, check_roster
+from socialrl.learners._heads import HeadFns
+from socialrl.learners._offpolicy import Losses, OffPolicyState, over_novices
+from socialrl.learners._sequences import others_steps
+from socialrl.nets.memory import Carry
+from socialrl.types import ActAs, Decision, Experience, Learner, Timestep, decision_of
+from socialrl_envs.options import option
 from socialrl_envs.struct import pytree
 from socialrl_envs.types import WorldSpec
-from socialrl_envs.world import require
 
-TRIALS = 0x7817  # whose turn it is to be tried between two updates; a stream of its own, as acting's changes at every step
+TRIALS = 0x7817  # seeds the draw of who is tried; the key of `act` changes at every step, this one at updates
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(OffPolicyConfig):
-    """Options of bc, besides those of every off-policy learner; gamma and the target network go unused.
+    """Options of bc, besides those of every off-policy learner; gamma and the target network are not used."""
 
-    prediction: weight of predicting what each co-player saw next.
-    pooled: one policy for what all co-players do. Otherwise one for each: the novice acts as the co-player
-        that it was paid most for imitating, by its own rewards. No reward is looked at for anything else.
-    trials: share of the novices that, from one update to the next, try a co-player drawn at random; unless
-    pooled.
-    trial_steps: env steps over which it is judged what imitating a co-player pays; unless pooled.
-    """
+    epsilon_start: float = option(0.05, "share of random actions at the start of training", low=0, high=1)
+    pooled: bool = option(
+        True, "one policy for all co-players; else one for each, and the best paid is followed"
+    )
+    trials: float = option(
+        0.25,
+        "share of the novices that try a random policy until the next update; unless pooled",
+        above=0,
+        high=1,
+    )
+    trial_steps: int = option(
+        2_000,
+        "environment steps over which the reward of each policy is averaged; unless pooled",
+        low=1,
+    )
 
-    epsilon_start: float = 0.05
-    pooled: bool = True
-    trials: float = 0.25
-    trial_steps: int = 2_000
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require(0 < self.trials <= 1, "trials", self.trials, "a share, above 0, at most 1")
-        require(self.trial_steps >= 1, "trial_steps", self.trial_steps, "at least 1")
-
-    def build(self, spec: WorldSpec) -> Learner:
-        """The learner for this world; it needs a novice and somebody to imitate."""
+    def build(self, spec: WorldSpec) -> Learner[OffPolicyState]:
+        """The learner for this world; raises SocialRLError unless it has a novice and a co-player."""
         check_roster(spec, "bc imitates co-players")
         if self.pooled:
-            return network_learner(Net(self, spec), loss, by_softmax(), "logit")
-        net, nothing = Net(self, spec, len(spec.coplayers)), jnp.zeros(len(spec.coplayers), jnp.float32)
-        apart, extra = Apart(net), Paid(total=nothing, weight=nothing)
-        return network_learner(
-            net, loss, apart.choose, "logit", extra=extra, observe=apart.observe, follow=apart.follow
+            return head_learner(HeadFns(self, spec), loss, softmax_policy(), "logit")
+        net = HeadFns(self, spec, len(spec.coplayers))
+        none = jnp.zeros(len(spec.coplayers), jnp.float32)
+        apart = Apart(net, self)
+        return head_learner(
+            net,
+            loss,
+            apart.choose,
+            "logit",
+            aux=Rewards(total=none, weight=none),
+            observe=apart.observe,
+            capabilities=(ActAs(act_as=apart.act_as),),
         )
 
 
-def loss(net: Net, params: PyTree, target: PyTree, rows: Rows) -> Losses:
-    """Cross-entropy of the co-players' actions given what they saw, each by its head; the auxiliary head
-    predicts what they saw next."""
-    steps = others_steps(rows)
-    read = net.read(params, target, steps)
-    seat = jnp.arange(steps.action.shape[1]) % rows.others.action.shape[2]
-    logits = read.out[:, jnp.arange(len(seat)), seat % net.heads]
-    return net.with_prediction(imitation_loss(logits, steps), params, read.x, steps)
+def loss(net: HeadFns, params: PyTree, target: PyTree, batch: SequenceBatch) -> Losses:
+    """The cross-entropy of the co-players' actions, each by its head (or all by the only one), and the
+    auxiliary loss of predicting what they saw next.
+    """
+    steps = others_steps(batch)
+    outputs = net.outputs(params, target, steps)
+    seat = jnp.arange(steps.action.shape[1]) % batch.others.action.shape[2]
+    logits = outputs.out[:, jnp.arange(len(seat)), seat % net.heads]
+    return net.with_prediction(imitation_loss(logits, steps), params, outputs.x, steps)
 
 
 @pytree
-class Paid:
-    """What the novices were paid per step while they acted as each co-player: a running mean, and the weight
-    that it has.
-    """
+class Rewards:
+    """Running sum of the novices' reward per step while they acted as each co-player, and its weight."""
 
-    total: Float32[Array, " K"]
-    weight: Float32[Array, " K"]
+    total: Float32[Array, " coplayers"]
+    weight: Float32[Array, " coplayers"]
 
 
 class Apart:
-    """One policy per co-player, and whose to act by: a bandit on one's own rewards."""
+    """One policy for each co-player; which of them to act by is a bandit problem on the novices'
+    own rewards.
+    """
 
-    def __init__(self, net: Net):
-        self.net, self.config, self.others = net, net.config, net.heads
+    def __init__(self, net: HeadFns, config: Config):
+        self.net, self.config, self.coplayers = net, config, net.heads
 
     def choose(
-        self, state: OffPolicyState, out: Float32[Array, "N K A"], key: Key[Array, ""], explore: bool
+        self, state: OffPolicyState, out: Float32[Array, "N coplayers A"], key: Key[Array, ""], explore: bool
     ) -> Decision:
-        """Acts as whoever paid best so far, the untried first; while exploring, some try others, until the
-        next update.
+        """Acts as the co-player with the highest mean reward, an untried one first; while exploring, some
+        novices try a random one until the next update.
         """
         logits = with_self(out)
-        paid: Paid = state.extra
-        best = jnp.argmax(jnp.where(paid.weight > 0, paid.total / jnp.maximum(paid.weight, 1e-8), jnp.inf))
-        source = 1 + jnp.broadcast_to(best, logits.shape[:1])
+        rewards: Rewards = state.aux
+        means = jnp.where(rewards.weight > 0, rewards.total / jnp.maximum(rewards.weight, 1e-8), jnp.inf)
+        source = 1 + jnp.broadcast_to(jnp.argmax(means), logits.shape[:1])
         if explore:
             trial_key, who_key = jax.random.split(jax.random.fold_in(jax.random.key(TRIALS), state.steps))
-            other = jax.random.randint(who_key, source.shape, 1, 1 + self.others)
-            source = jnp.where(
-                jax.random.uniform(trial_key, source.shape) < self.config.trials, other, source
-            )
-        return decided(drawn(of_source(logits, source), key, explore), logits, source)
+            other = jax.random.randint(who_key, source.shape, 1, 1 + self.coplayers)
+            trial = jax.random.uniform(trial_key, source.shape) < self.config.trials
+            source = jnp.where(trial, other, source)
+        action = drawn(of_source(logits, source), key, explore)
+        return decision_of(action, logits, source.astype(jnp.int32))
 
-    def observe(self, state: OffPolicyState, experience: Experience) -> Paid:
-        """The means, one unroll later. Random actions are nobody's, and whoever was not imitated is judged as
-        before.
+    def observe(self, state: OffPolicyState, experience: Experience) -> Rewards:
+        """The Rewards after one more unroll. Random actions count for nobody, and the mean of a co-player
+        that was not imitated does not change.
         """
         source, reward = experience.decision.source, experience.own.reward
-        acted = jax.nn.one_hot(source - 1, self.others, dtype=jnp.float32)
+        acted = jax.nn.one_hot(source - 1, self.coplayers, dtype=jnp.float32)
         steps = jnp.sum(acted, axis=(0, 1, 2))
         mean = jnp.sum(acted * reward[..., None], axis=(0, 1, 2)) / jnp.maximum(steps, 1.0)
         rate = jnp.minimum(1.0, steps / (reward.shape[2] * self.config.trial_steps))
-        paid: Paid = state.extra
-        return Paid(
-            total=paid.total + rate * (mean - paid.total), weight=paid.weight + rate * (1 - paid.weight)
+        old: Rewards = state.aux
+        return Rewards(
+            total=old.total + rate * (mean - old.total), weight=old.weight + rate * (1 - old.weight)
         )
 
-    def follow(
-        self, state: OffPolicyState, memory: Any, obs: Array, first: Array, source: Array, key: Key[Array, ""]
-    ) -> tuple[Array, Any]:
-        """An action as that source would act: a co-player by its policy, oneself at random."""
-        memory, out, _ = self.net.apply(state.params, memory, obs, first)
-        return drawn(of_source(with_self(out[0]), source), key, explore=True).astype(jnp.int32), memory
+    def act_as(
+        self,
+        state: OffPolicyState,
+        carry: Carry,
+        timestep: Timestep,
+        source: Int32[Array, "*batch"],
+        key: Key[Array, ""],
+    ) -> tuple[Int32[Array, "*batch"], Carry]:
+        """An action drawn from the policy of each novice's source; as itself a novice acts at random."""
+
+        def act(carry: Carry, obs: Array, first: Array, source: Array) -> tuple[Array, Carry]:
+            carry, out, _ = self.net.step(state.params, carry, obs, first)
+            return drawn(of_source(with_self(out[0]), source), key, explore=True), carry
+
+        return over_novices(act, carry, timestep, source)
 
 
-def with_self(out: Float32[Array, "N K A"]) -> Float32[Array, "N S A"]:
-    """The logits of all sources: one has no policy of one's own and would act at random."""
+def with_self(out: Float32[Array, "N coplayers A"]) -> Float32[Array, "N S A"]:
+    """The logits of all sources; those of the novice itself, which has no policy of its own, are 0."""
     return jnp.concatenate([jnp.zeros_like(out[:, :1]), out], axis=1)
 
 
-def of_source(logits: Float32[Array, "N S A"], source: Array) -> Float32[Array, "N A"]:
-    """Those of one source each."""
+def of_source(logits: Float32[Array, "N S A"], source: Int32[Array, " N"]) -> Float32[Array, "N A"]:
+    """The logits of each novice's source."""
     return jnp.take_along_axis(logits, source[:, None, None], axis=1)[:, 0]

@@ -1,10 +1,10 @@
-"""Decision biasing: what others would do tips one's own decisions, and leaves one's own values alone.
+"""Decision biasing: a model of others' actions biases the novice's decisions and leaves its values alone.
 
 Najar et al., 2020 (PLOS Biology 18(12)), for one observed choice; arXiv 2604.05777, for gridworlds. Here a
-policy cloned from all co-players says what they would do: pi(a|s) ~ exp(Q(s, a) / temperature + bias * log
-pi_others(a|s)), with values Q learnt from one's own rewards as in dqn. A share of the others' actions is held
-for lapses, so that no habit of theirs, however strict, weighs more than what one knows to pay. Its
-counterpart is value_shaping.
+policy cloned from all co-players is that model: pi(a|s) ~ exp(Q(s, a) / temperature + bias_coef * log
+pi_others(a|s)), with values Q learnt from the novice's own rewards as in dqn. A share of the others' actions
+counts as random, which bounds the bias against actions that they never take. Its counterpart is
+value_shaping.
 """
 
 import dataclasses
@@ -14,67 +14,50 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float32, Key, PyTree
 
-from socialrl.learners._network import (
-    Losses,
-    Net,
-    both,
-    check_roster,
-    decided,
-    drawn,
-    imitation_loss,
-    network_learner,
-    others_steps,
-)
-from socialrl.learners._offpolicy import OffPolicyConfig, OffPolicyState, Rows
+from socialrl.learners._baseline import both, drawn, head_learner, imitation_loss
+from socialrl.learners._batches import SequenceBatch
+from socialrl.learners._config import OffPolicyConfig, check_roster
+from socialrl.learners._heads import HeadFns
+from socialrl.learners._offpolicy import Losses, OffPolicyState
+from socialrl.learners._sequences import others_steps
 from socialrl.learners.dqn import own_loss
-from socialrl.types import Decision, Learner
+from socialrl.types import Decision, Learner, decision_of
+from socialrl_envs.options import option
 from socialrl_envs.types import WorldSpec
-from socialrl_envs.world import require
 
 VALUE, SOCIAL = 0, 1  # heads
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(OffPolicyConfig):
-    """Options of decision_biasing, besides those of every off-policy learner.
+    """Options of decision_biasing, besides those of every off-policy learner."""
 
-    bias: weight of the others' log-probabilities in a decision.
-    temperature: difference in value, in reward units, that weighs as much as a factor of e in these
-    probabilities if bias is 1.
-    lapse: share of the others' actions that are thought to be random, which bounds their log-probabilities.
-    cloning: weight of imitating the co-players, pooled, by a head of its own on the shared torso.
-    """
+    bias_coef: float = option(1.0, "weight of the others' log-probabilities in a decision", low=0)
+    temperature: float = option(
+        0.1,
+        "difference in value that weighs as much as a difference of 1 in logits, in reward units",
+        above=0,
+    )
+    lapse: float = option(0.05, "share of the others' actions that counts as random", above=0, high=1)
+    cloning_coef: float = option(1.0, "weight of cloning the co-players, pooled", low=0)
 
-    bias: float = 1.0
-    temperature: float = 0.1
-    lapse: float = 0.05
-    cloning: float = 1.0
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        for key in ("bias", "cloning"):
-            require(getattr(self, key) >= 0, key, getattr(self, key), "at least 0")
-        require(0 < self.lapse <= 1, "lapse", self.lapse, "a share above 0, at most 1")
-        require(self.temperature > 0, "temperature", self.temperature, "positive")
-
-    def build(self, spec: WorldSpec) -> Learner:
-        """The learner for this world; it needs a novice and somebody to watch."""
+    def build(self, spec: WorldSpec) -> Learner[OffPolicyState]:
+        """The learner for this world; raises SocialRLError unless it has a novice and a co-player."""
         check_roster(spec, "decision_biasing watches co-players")
+        return head_learner(HeadFns(self, spec, heads=2), self.loss, self.choose)
 
-        def choose(
-            state: OffPolicyState, out: Float32[Array, "N H A"], key: Key[Array, ""], explore: bool
-        ) -> Decision:
-            values = out[:, VALUE]
-            habit = (1 - self.lapse) * jax.nn.softmax(out[:, SOCIAL]) + self.lapse / len(spec.actions)
-            preference = values / self.temperature + self.bias * jnp.log(habit)
-            return decided(drawn(preference, key, explore), values[:, None])
+    def choose(
+        self, state: OffPolicyState, out: Float32[Array, "N heads A"], key: Key[Array, ""], explore: bool
+    ) -> Decision:
+        """The biased decision; its values are the novice's own."""
+        values = out[:, VALUE]
+        habit = (1 - self.lapse) * jax.nn.softmax(out[:, SOCIAL]) + self.lapse / values.shape[-1]
+        logits = values / self.temperature + self.bias_coef * jnp.log(habit)
+        return decision_of(drawn(logits, key, explore), values[:, None])
 
-        return network_learner(Net(self, spec, heads=2), loss, choose)
-
-
-def loss(net: Net, params: PyTree, target: PyTree, rows: Rows) -> Losses:
-    """Squared error of Q-learning on one's own steps, and cross-entropy of what the others did."""
-    steps = others_steps(rows)
-    shown = net.read(params, target, steps)
-    cloning = imitation_loss(shown.out[:, :, SOCIAL], steps)
-    return both(own_loss(net, params, target, rows), cloning, net.config.cloning)
+    def loss(self, net: HeadFns, params: PyTree, target: PyTree, batch: SequenceBatch) -> Losses:
+        """The loss of Q-learning on the novices' steps, and the cross-entropy of the others' actions."""
+        steps = others_steps(batch)
+        shown = net.outputs(params, target, steps)
+        cloning = imitation_loss(shown.out[:, :, SOCIAL], steps)
+        return both(own_loss(net, params, target, batch), cloning, self.cloning_coef)

@@ -1,5 +1,5 @@
-"""DQN: learns from its own rewards alone, with psiphi's torso, buffer and target network. The control without
-others.
+"""DQN (Mnih et al., 2015): learns from its own rewards only. The control
+without social learning; torso, buffer and target network are those of psiphi.
 """
 
 import dataclasses
@@ -7,9 +7,12 @@ from typing import ClassVar
 
 from jaxtyping import PyTree
 
-from socialrl.learners._network import Losses, Net, check_roster, network_learner, own_steps, td_loss
-from socialrl.learners._offpolicy import OffPolicyConfig, Rows
-from socialrl.learners._sequences import sequences
+from socialrl.learners._baseline import head_learner, td_loss
+from socialrl.learners._batches import SequenceBatch
+from socialrl.learners._config import OffPolicyConfig, check_roster
+from socialrl.learners._heads import HeadFns
+from socialrl.learners._offpolicy import Losses, OffPolicyState
+from socialrl.learners._sequences import own_steps, sequences
 from socialrl.types import Learner
 from socialrl_envs.types import WorldSpec
 
@@ -18,19 +21,18 @@ from socialrl_envs.types import WorldSpec
 class Config(OffPolicyConfig):
     """Options of dqn: those of every off-policy learner."""
 
-    takes: ClassVar[tuple[str, ...]] = ()  # it learns from nobody, and so not from a file either
+    from_demonstrations: ClassVar[bool] = False
 
-    def build(self, spec: WorldSpec) -> Learner:
-        """The learner for this world; it needs a novice."""
+    def build(self, spec: WorldSpec) -> Learner[OffPolicyState]:
+        """The learner for this world; raises SocialRLError if it has no novice."""
         check_roster(spec)
-        return network_learner(Net(self, spec), own_loss)
+        return head_learner(HeadFns(self, spec), own_loss)
 
 
-def own_loss(net: Net, params: PyTree, target: PyTree, rows: Rows) -> Losses:
-    """Squared error of Q-learning, by the first head, on the novices' own steps."""
-    steps = own_steps(rows)
-    read = net.read(params, target, steps)
-    losses = td_loss(
-        read.out[:, :, 0], read.ahead[:, :, 0], steps, sequences(rows.own.reward), net.config.gamma
-    )
-    return net.with_prediction(losses, params, read.x, steps)
+def own_loss(net: HeadFns, params: PyTree, target: PyTree, batch: SequenceBatch) -> Losses:
+    """The mean squared error of Q-learning, by the first head, on the novices' own steps."""
+    steps = own_steps(batch)
+    outputs = net.outputs(params, target, steps)
+    q, next_q = outputs.out[:, :, 0], outputs.next_out[:, :, 0]
+    losses = td_loss(q, next_q, steps, sequences(batch.own.reward), net.config.gamma)
+    return net.with_prediction(losses, params, outputs.x, steps)

@@ -1,136 +1,142 @@
-"""Imitate first, then improve: a policy cloned from the co-players is the prior that PPO's policy stays near
-to.
+"""KL control: a policy cloned from the co-players is the prior that PPO's policy then stays close to.
 
-max E[sum r] - c KL(pi || prior) (Sequence Tutor, Jaques et al., 2017). Nobody's reward is seen while cloning.
+max E[sum r] - prior_coef * KL(pi || prior) (Sequence Tutor, Jaques et al., 2017). No reward is used while
+cloning.
 """
 
 import dataclasses
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import optax
 from jax import Array
-from jaxtyping import Float32, Key, PyTree
+from jaxtyping import Bool, Float32, Key, PyTree, UInt8
 
 from socialrl.learners import ppo
-from socialrl.learners._actor_critic import Outputs, blank_memory
-from socialrl.losses.policy import cloning_loss, kl_divergence
-from socialrl.types import Demonstration, Experience, Learner, Timestep
-from socialrl_envs.struct import pytree
+from socialrl.learners._baseline import imitation_loss
+from socialrl.learners._batches import SequenceBatch
+from socialrl.learners._config import check_roster
+from socialrl.learners._sequences import Steps, others_steps, sequences
+from socialrl.types import Experience, Learner, Metrics, Timestep, WarmStart
+from socialrl_envs.options import option, require
+from socialrl_envs.struct import pytree, replace
 from socialrl_envs.types import WorldSpec
-from socialrl_envs.world import require
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(ppo.Config):
-    """Options of kl_control, besides those of ppo.
+    """Options of kl_control, besides those of ppo."""
 
-    previous: off, for what an imitated co-player was paid is not known.
-    cloning_steps: env steps in which the co-players are imitated, before anything is learnt from rewards.
-    prior: weight of KL(pi || prior) from then on, the c of the formula.
-    """
-
-    previous: bool = False
-    cloning_steps: int = 500_000
-    prior: float = 0.1
+    use_prev_action_reward: bool = option(
+        False, "the previous action and reward are inputs; off, for those of a cloned co-player are not seen"
+    )
+    cloning_steps: int = option(
+        500_000, "environment steps of cloning, before anything is learnt from rewards", low=1
+    )
+    prior_coef: float = option(0.1, "weight of KL(pi || prior) after cloning", low=0)
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require(not self.previous, "previous", self.previous, "off: what a co-player was paid is not known")
-        require(self.shared, "shared", self.shared, "on: there is one prior")
-        require(self.cloning_steps >= 1, "cloning_steps", self.cloning_steps, "at least 1")
-        require(self.prior >= 0, "prior", self.prior, "a weight, at least 0")
+        shown = self.use_prev_action_reward
+        require(not shown, "use_prev_action_reward", shown, "off: the rewards of a co-player are not seen")
+        require(self.parameter_sharing, "parameter_sharing", False, "on: there is one prior")
 
     def build(self, spec: WorldSpec) -> Learner:
-        """The learner for this world; it needs a novice and somebody to imitate."""
-        require(len(spec.novices) > 0, "novices", 0, "at least 1 for a learner")
-        require(len(spec.coplayers) > 0, "experts", 0, "at least 1: the prior is cloned from co-players")
+        """The learner for this world; raises SocialRLError unless it has a novice and a co-player."""
+        check_roster(spec, "the prior is cloned from co-players")
         return KLControl(self, spec).learner()
 
 
 @pytree
 class KLState(ppo.PPOState):
-    """prior: the parameters as they were when cloning ended."""
+    """prior: the parameters at the end of cloning."""
 
     prior: PyTree
 
 
-class KLControl(ppo.PPO):
-    """PPO with a first phase of cloning, and a prior ever after."""
+class KLControl:
+    """The functions of the learner for one world: those of PPO with a first phase of cloning."""
 
-    config: Config
+    def __init__(self, config: Config, spec: WorldSpec):
+        self.config, self.ppo = config, ppo.PPO(config, spec, config.prior_coef)
+        self.net, self.optimiser = self.ppo.net, self.ppo.updates.optimiser
 
-    def init(self, key: Key[Array, ""], unroll: int, worlds: int) -> KLState:
-        """Fresh parameters."""
-        fresh = super().init(key, unroll, worlds)
+    def learner(self) -> Learner[KLState]:
+        """The Learner of these functions."""
+        return Learner(
+            init=self.init,
+            act=self.ppo.act,
+            update=self.update,
+            initial_carry=self.net.initial_carry,
+            value_unit="logit",
+            capabilities=(*self.ppo.capabilities(), WarmStart(warm_start=self.warm_start)),
+        )
+
+    def init(self, key: Key[Array, ""], unroll_length: int, num_envs: int) -> KLState:
+        """The state with fresh parameters."""
+        fresh = self.ppo.init(key, unroll_length, num_envs)
         return KLState(params=fresh.params, optimiser=fresh.optimiser, steps=fresh.steps, prior=fresh.params)
 
-    def update(self, state: Any, experience: Experience, key: Key[Array, ""]) -> tuple[Any, dict[str, Array]]:
-        """Cloning at first, then PPO."""
-        improved = jax.eval_shape(super().update, state, experience, key)[1]
+    def update(self, state: KLState, experience: Experience, key: Key[Array, ""]) -> tuple[KLState, Metrics]:
+        """The state after cloning on the unroll, or after `config.cloning_steps` after PPO's update."""
+        improved = jax.eval_shape(self.improve, state, experience, key)[1]
         blank = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), improved)
 
-        def clone(state: KLState) -> tuple[KLState, dict[str, Array]]:
+        def clone(state: KLState) -> tuple[KLState, Metrics]:
             state, metrics = self.clone(state, experience, key)
             return state, blank | metrics
 
-        def improve(state: KLState) -> tuple[Any, dict[str, Array]]:
-            after, metrics = super(KLControl, self).update(state, experience, key)
+        def improve(state: KLState) -> tuple[KLState, Metrics]:
+            after, metrics = self.improve(state, experience, key)
             return after, metrics | {"loss/cloning": jnp.float32(0), "cloning_accuracy": jnp.float32(0)}
 
         return jax.lax.cond(state.steps < self.config.cloning_steps, clone, improve, state)
 
-    def clone(
-        self, state: KLState, experience: Experience, key: Key[Array, ""]
-    ) -> tuple[KLState, dict[str, Array]]:
-        """Gradient steps on what present co-players did, in minibatches of their sequences."""
-        demonstrations = jax.tree.map(lambda x: x.reshape(x.shape[0], -1, *x.shape[3:]), experience.others)
-        first = jnp.repeat(experience.own.timestep.first[:, :, 0], experience.others.action.shape[2], axis=1)
+    def improve(self, state: KLState, experience: Experience, key: Key[Array, ""]) -> tuple[KLState, Metrics]:
+        """PPO's update, close to the prior."""
+        return self.ppo.update_near(state, experience, key, self.prior_logits(state, experience))
+
+    def clone(self, state: KLState, experience: Experience, key: Key[Array, ""]) -> tuple[KLState, Metrics]:
+        """Gradient steps on the steps of present co-players, in minibatches of their sequences."""
+        others = experience.others
+        first = jnp.repeat(experience.own.timestep.first[:, :, 0], others.action.shape[2], axis=1)
+        steps = others_steps(SequenceBatch(own=experience.own, others=others))._replace(first=first)
         count = first.shape[1]
         parts = min(self.config.minibatches, count)
         order = jax.random.permutation(key, count)[: count // parts * parts].reshape(parts, -1)
 
-        def one(carry: tuple[PyTree, PyTree], who: Array) -> tuple[tuple[PyTree, PyTree], dict[str, Array]]:
+        def one(carry: tuple[PyTree, PyTree], who: Array) -> tuple[tuple[PyTree, PyTree], Metrics]:
             params, optimiser = carry
-            some = jax.tree.map(lambda x: x[:, who], (demonstrations, first))
-            grads, metrics = jax.grad(self.cloning, has_aux=True)(params, *some)
+            part = jax.tree.map(lambda x: x[:, who], steps)
+            grads, metrics = jax.grad(self.cloning, has_aux=True)(params, part)
             updates, optimiser = self.optimiser.update(grads, optimiser, params)
             return (optax.apply_updates(params, updates), optimiser), metrics
 
         (params, optimiser), metrics = jax.lax.scan(one, (state.params, state.optimiser), order)
-        steps = state.steps + jnp.int32(experience.own.reward.shape[0] * experience.own.reward.shape[1])
-        after = KLState(params=params, optimiser=optimiser, steps=steps, prior=params)
+        unroll_length, num_envs, _ = experience.own.reward.shape
+        done = state.steps + jnp.int32(unroll_length * num_envs)
+        after = KLState(params=params, optimiser=optimiser, steps=done, prior=params)
         return after, jax.tree.map(jnp.mean, metrics)
 
-    def cloning(
-        self, params: PyTree, shown: Demonstration, first: Array
-    ) -> tuple[Float32[Array, ""], dict[str, Array]]:
-        """Cross-entropy of what was done given what was seen; an unroll begins without memory."""
-        _, out = self.unroll(params, blank_memory(self.config, first.shape[1]), _seen(shown.obs, first))
-        weight = shown.present.astype(jnp.float32)
-        per_step = jax.vmap(cloning_loss, in_axes=1, out_axes=1)(out.logits, shown.action)
-        right = (jnp.argmax(out.logits, axis=-1) == shown.action).astype(jnp.float32)
-        loss, accuracy = (jnp.sum(weight * x) / jnp.maximum(jnp.sum(weight), 1.0) for x in (per_step, right))
-        return loss, {"loss/cloning": loss, "cloning_accuracy": accuracy}
+    def cloning(self, params: PyTree, steps: Steps) -> tuple[Float32[Array, ""], Metrics]:
+        """The mean cross-entropy of the actions of sequences that begin with the initial carry."""
+        carry = self.net.initial_carry(steps.first.shape[1])
+        _, out = self.net.unroll(params, carry, _timesteps(steps.obs, steps.first))
+        return imitation_loss(out.logits, steps)
 
-    def prior_logits(self, state: Any, experience: Experience) -> Float32[Array, "T B M A"]:
-        """The prior's, which begins an unroll without memory."""
-        steps, shape = experience.own.timestep, experience.own.reward.shape
-        flat = jax.tree.map(lambda x: x.reshape(shape[0], -1, *x.shape[3:]), steps)
-        _, out = self.unroll(state.prior, blank_memory(self.config, shape[1] * shape[2]), flat)
+    def prior_logits(self, state: KLState, experience: Experience) -> Float32[Array, "T B novices A"]:
+        """The logits of the prior at the novices' steps; it begins an unroll with the initial carry."""
+        shape = experience.own.reward.shape
+        steps = jax.tree.map(sequences, experience.own.timestep)
+        _, out = self.net.unroll(state.prior, self.net.initial_carry(shape[1] * shape[2]), steps)
         return out.logits.reshape(*shape, -1)
 
-    def auxiliary(self, params: PyTree, out: Outputs, lived: ppo.Lived) -> dict[str, tuple[float, Array]]:
-        """Those of ppo, and the distance from the prior."""
-        distance = jnp.mean(kl_divergence(out.logits, lived.prior_logits))
-        return super().auxiliary(params, out, lived) | {"prior": (self.config.prior, distance)}
-
-    def transfer(self, trained: Any, fresh: Any) -> Any:
-        """The parameters and the prior; the optimiser starts anew."""
-        return dataclasses.replace(super().transfer(trained, fresh), prior=trained.prior)
+    def warm_start(self, trained: KLState, fresh: KLState) -> KLState:
+        """`fresh` with the parameters, the prior and the step count of `trained`; its optimiser stays."""
+        return replace(fresh, params=trained.params, steps=trained.steps, prior=trained.prior)
 
 
-def _seen(obs: Array, first: Array) -> Timestep:
-    nothing = jnp.zeros(first.shape, jnp.float32)
-    return Timestep(obs=obs, prev_action=nothing.astype(jnp.int32), prev_reward=nothing, first=first)
+def _timesteps(obs: UInt8[Array, "T N V V C"], first: Bool[Array, "T N"]) -> Timestep:
+    """Timesteps without previous actions and rewards."""
+    none = jnp.zeros(first.shape, jnp.float32)
+    return Timestep(obs=obs, prev_action=none.astype(jnp.int32), prev_reward=none, first=first)

@@ -1,1 +1,1 @@
-"""Losses of one sequence each, with their equations; no networks inside."""
+"""Losses of one sequence each, with their equations. They take arrays, not networks."""

@@ -7,7 +7,7 @@ from jaxtyping import Bool, Float32, Int32
 
 
 def cloning_loss(logits_t: Float32[Array, "T A"], a_t: Int32[Array, " T"]) -> Float32[Array, " T"]:
-    """-log softmax(logits_t)[a_t]: behavioural cloning, in nats."""
+    """Behavioural cloning, in nats: -log softmax(logits_t)[a_t]."""
     return -jnp.take_along_axis(jax.nn.log_softmax(logits_t), a_t[:, None], axis=1)[:, 0]
 
 
@@ -22,18 +22,19 @@ def advantages(
     """Generalised advantage estimation (Schulman et al., 2016): A_t = delta_t + discount_t lambda A_{t+1},
     delta_t = r_t + discount_t value_t - value_tm1.
 
-    discount_t: gamma, 0 where the task ended in step t. value_t: of the true successor, also at a time-out.
-    last_t: the episode ended in step t, by end or by time-out, so that A_{t+1} belongs to another one.
+    discount_t: gamma, and 0 where the task ended in step t. value_t: of the true successor, also at a
+    time-out. last_t: whether the episode ended in step t, terminated or truncated, so that A_{t+1} belongs to
+    another one.
     """
     delta = r_t + discount_t * value_t - value_tm1
-    carries_on = jnp.where(last_t, 0.0, discount_t * lambda_)
+    decay_t = jnp.where(last_t, 0.0, discount_t * lambda_)
 
     def back(later: Array, inputs: tuple[Array, Array]) -> tuple[Array, Array]:
-        delta_t, carry_t = inputs
-        now = delta_t + carry_t * later
+        delta_t, decay = inputs
+        now = delta_t + decay * later
         return now, now
 
-    return jax.lax.scan(back, jnp.zeros((), jnp.float32), (delta, carries_on), reverse=True)[1]
+    return jax.lax.scan(back, jnp.zeros((), jnp.float32), (delta, decay_t), reverse=True)[1]
 
 
 def clipped_surrogate(
@@ -42,15 +43,15 @@ def clipped_surrogate(
     adv_t: Float32[Array, "*batch"],
     clip: float,
 ) -> Float32[Array, "*batch"]:
-    """-min(rho A, clip(rho, 1 - clip, 1 + clip) A) with rho = pi(a|s) / pi_old(a|s): PPO's loss (Schulman et
-    al., 2017).
+    """PPO's loss (Schulman et al., 2017): -min(rho A, clip(rho, 1 - clip, 1 + clip) A), rho = pi(a|s) /
+    pi_old(a|s).
     """
     ratio = jnp.exp(log_prob_t - old_log_prob_t)
     return -jnp.minimum(ratio * adv_t, jnp.clip(ratio, 1 - clip, 1 + clip) * adv_t)
 
 
 def entropy(logits_t: Float32[Array, "*batch A"]) -> Float32[Array, "*batch"]:
-    """-sum_a pi(a|s) log pi(a|s), in nats."""
+    """The entropy of softmax(logits), -sum_a pi(a|s) log pi(a|s), in nats."""
     log_pi = jax.nn.log_softmax(logits_t)
     return -jnp.sum(jnp.exp(log_pi) * log_pi, axis=-1)
 

@@ -12,7 +12,7 @@ from jaxtyping import Float32, Int32
 
 
 def at_action(field: Float32[Array, "T A K"], action: Int32[Array, " T"]) -> Float32[Array, "T K"]:
-    """field_t(a_t) for every step."""
+    """The entries of the action taken, field_t(a_t)."""
     return jnp.take_along_axis(field, action[:, None, None], axis=1)[:, 0]
 
 
@@ -22,11 +22,11 @@ def successor_error(
     discount_t: Float32[Array, " T"],
     psi_t: Float32[Array, "T K"],
 ) -> Float32[Array, "T K"]:
-    """delta_t = Phi(s, a) + discount_t * sg[Psi(s', a')] - Psi(s, a).
+    """The TD error of successor features, delta_t = Phi(s, a) + discount_t * sg[Psi(s', a')] - Psi(s, a).
 
-    Gradients reach both Psi(s, a) and Phi(s, a): stop the one that is not to learn. With Psi stopped it is
-    inverse TD, which finds the cumulants that a demonstrator's behaviour implies; with Phi stopped it is TD
-    learning of Psi.
+    Gradients reach both Psi(s, a) and Phi(s, a): the caller stops one. With Psi stopped it is inverse TD,
+    which finds the cumulants that a demonstrator's behaviour implies; with Phi stopped it is TD learning of
+    Psi.
     """
     return phi_tm1 + discount_t[:, None] * jax.lax.stop_gradient(psi_t) - psi_tm1
 
@@ -34,7 +34,7 @@ def successor_error(
 def expected_successor(
     psi_t: Float32[Array, "T A K"], policy_t: Float32[Array, "T A"]
 ) -> Float32[Array, "T K"]:
-    """sum_a pi(a|s') Psi(s', a): the bootstrap of expected SARSA, which needs no a' and may be learnt
+    """The bootstrap of expected SARSA, sum_a pi(a|s') Psi(s', a), which needs no a' and may be learnt
     off-policy.
     """
     return jnp.einsum("ta,tak->tk", policy_t, psi_t)

@@ -1,1 +1,1 @@
-"""The torso that every learner shares, its memory, and heads."""
+"""Network parts that the learners share: torso, recurrent memory, heads, left-right symmetry."""

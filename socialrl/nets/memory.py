@@ -1,32 +1,32 @@
-"""Memory over time: none, gru or lstm; forgets at the start of an episode."""
+"""Memory over time (none, GRU or LSTM), reset at the start of an episode; and the encoder: torso, then
+memory.
+"""
 
-from typing import Any, Literal
+from typing import Literal
 
 import flax.linen as nn
 import jax.numpy as jnp
 from jax import Array
-from jaxtyping import Bool, Float32
+from jaxtyping import Bool, Float32, Key, UInt8
 
 from socialrl.nets.recurrence import Cell, Weights, gru, lstm, recur, step
 from socialrl.nets.torso import Torso
 
 Kind = Literal["none", "gru", "lstm"]
-CELLS: dict[str, tuple[Cell, int, int]] = {
-    "gru": (gru, 1, 3),
-    "lstm": (lstm, 2, 4),
-}  # the cell, states carried, gates
+Carry = tuple[Float32[Array, "..."], ...]  # the recurrent state, the output first; () without memory
+CELLS: dict[str, tuple[Cell, int, int]] = {"gru": (gru, 1, 3), "lstm": (lstm, 2, 4)}  # cell, states, gates
 
 
-def blank(kind: Kind, size: int, *batch: int) -> Any:
-    """The memory at the start of an episode: the states (*batch, size) that are carried, the output first."""
+def initial_carry(kind: Kind, size: int, *batch: int) -> Carry:
+    """The recurrent state at the start of an episode: zeros (*batch, size), one array per state of
+    the cell.
+    """
     states = 0 if kind == "none" else CELLS[kind][1]
     return tuple(jnp.zeros((*batch, size), jnp.float32) for _ in range(states))
 
 
 class Memory(nn.Module):
-    """What is remembered after every step, and what it would be one step ahead. features: F, what the inputs
-    have.
-    """
+    """Recurrence over features. kind: of the cell. size: of its output. features: F, the number of inputs."""
 
     kind: Kind
     size: int
@@ -43,64 +43,65 @@ class Memory(nn.Module):
             )
 
     def __call__(
-        self, memory: Any, x: Float32[Array, "T N F"], first: Bool[Array, "T N"]
-    ) -> tuple[Any, Array]:
-        """Features -> the memories after every step, leaves (T, N, size), and the outputs (T, N, size).
-
-        Without memory the memories are () and the outputs the features themselves.
+        self, carry: Carry, x: Float32[Array, "T N F"], first: Bool[Array, "T N"]
+    ) -> tuple[Carry, Float32[Array, "T N size"]]:
+        """The carry after every step, leaves (T, N, size), and the outputs. Without memory: () and the
+        features.
         """
         if self.kind == "none":
             return (), x
-        memories: Any = recur(self.cell, self.weights, x, first, memory)
-        return memories, memories[0]
+        carries: Carry = recur(self.cell, self.weights, x, first, carry)
+        return carries, carries[0]
 
-    def ahead(self, memories: Any, x: Float32[Array, "T N F"]) -> Array:
-        """The outputs of one more step from each of these memories, in the same episode."""
-        return x if self.kind == "none" else step(self.cell, self.weights, memories, x)[0]
+    def next_output(self, carries: Carry, x: Float32[Array, "T N F"]) -> Float32[Array, "T N size"]:
+        """The outputs of one more step after each of these carries, leaves (T, N, size), in the
+        same episode.
+        """
+        return x if self.kind == "none" else step(self.cell, self.weights, carries, x)[0]
 
 
-def _orthogonal_gates(key: Any, shape: tuple[int, int]) -> Array:
-    """An orthogonal matrix per gate."""
+def _orthogonal_gates(key: Key[Array, ""], shape: tuple[int, int]) -> Float32[Array, "H G"]:
+    """Recurrent weights with an orthogonal matrix for each gate."""
     size = shape[0]
-    return (
-        nn.initializers.orthogonal()(key, (shape[1] // size, size, size), jnp.float32)
-        .swapaxes(0, 1)
-        .reshape(shape)
-    )
+    matrices = nn.initializers.orthogonal()(key, (shape[1] // size, size, size), jnp.float32)
+    return matrices.swapaxes(0, 1).reshape(shape)
 
 
 class Encoder(nn.Module):
-    """Torso, then memory: the body of every learner. told: how many numbers are known besides the view."""
+    """Views -> features: torso, then memory. aux_inputs: how many numbers enter the memory besides
+    the view.
+    """
 
     hidden: tuple[int, ...]
     memory: Kind = "none"
-    told: int = 0
+    aux_inputs: int = 0
 
     def setup(self) -> None:
         self.torso = Torso(self.hidden)
-        self.recurrence = Memory(self.memory, self.hidden[-1], self.hidden[-1] + self.told)
+        self.recurrence = Memory(self.memory, self.hidden[-1], self.hidden[-1] + self.aux_inputs)
 
-    def __call__(
-        self, memory: Any, obs: Array, first: Array, peek: Array | None = None, told: Array | None = None
-    ) -> tuple[Any, Array, Array | None]:
-        """obs, peek (T, N, V, V, C), first (T, N) -> memory after the last step, features (T, N, F), those of
-        `peek` or None.
+    def unroll(
+        self,
+        carry: Carry,
+        obs: UInt8[Array, "T N V V C"],
+        first: Bool[Array, "T N"],
+        aux_inputs: Float32[Array, "T N aux"] | None = None,
+    ) -> tuple[Carry, Float32[Array, "T N F"]]:
+        """The carry after every step, leaves (T, N, F), and the features."""
+        return self.recurrence(carry, self._inputs(obs, aux_inputs), first)
 
-        peek: the true successors, each seen with the memory of its own step. told: what else is known, (T, N,
-        told).
+    def next_features(
+        self,
+        carries: Carry,
+        obs: UInt8[Array, "T N V V C"],
+        aux_inputs: Float32[Array, "T N aux"] | None = None,
+    ) -> Float32[Array, "T N F"]:
+        """The features of views that each follow one of these carries, leaves (T, N, F), in the
+        same episode.
         """
-        memories, x = self.unroll(memory, obs, first, told)
-        after = tuple(part[-1] for part in memories)
-        return after, x, None if peek is None else self.ahead(memories, peek)
+        return self.recurrence.next_output(carries, self._inputs(obs, aux_inputs))
 
-    def unroll(self, memory: Any, obs: Array, first: Array, told: Array | None = None) -> tuple[Any, Array]:
-        """The memories after every step, leaves (T, N, F), and the features."""
-        return self.recurrence(memory, self._seen(obs, told), first)
-
-    def ahead(self, memories: Any, obs: Array, told: Array | None = None) -> Array:
-        """Features of what is seen one step after each of these memories."""
-        return self.recurrence.ahead(memories, self._seen(obs, told))
-
-    def _seen(self, obs: Array, told: Array | None) -> Array:
+    def _inputs(self, obs: Array, aux_inputs: Array | None) -> Float32[Array, "T N inputs"]:
+        """The inputs of the memory: the features of the torso, and what is known besides."""
         x = self.torso(obs)
-        return x if told is None else jnp.concatenate([x, told], axis=-1)
+        return x if aux_inputs is None else jnp.concatenate([x, aux_inputs], axis=-1)

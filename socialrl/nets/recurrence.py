@@ -1,8 +1,7 @@
-"""Gated recurrence over time, for processors that compute faster than they read.
+"""Gated recurrence over time with recomputation in the backward pass, to save memory traffic.
 
-A step's projections are made where they are used and never stored: the backward pass makes them again, from
-the inputs and the outputs alone. Both passes touch a small part of the memory that the plain way needs, and
-take half its time on a CPU.
+The projections of a step are computed where they are used and never stored: the backward pass computes them
+again from the inputs and outputs. This takes half the time of plain back-propagation through time on a CPU.
 """
 
 from collections.abc import Callable
@@ -16,15 +15,14 @@ from jaxtyping import Bool, Float32
 
 from socialrl_envs.struct import pytree
 
-State = tuple[Array, ...]  # what is carried, the output first; (*batch, H) each
-Cell = Callable[
-    [State, Array, Array], State
-]  # (state, projected input (*batch, G), projected output (*batch, G)) -> state
+State = tuple[Float32[Array, "..."], ...]  # (*batch, H) each, the output first
+Cell = Callable[[State, Array, Array], State]
+"""(state, projected input (*batch, G), projected output (*batch, G)) -> the state after the step."""
 
 
 @pytree
 class Weights:
-    """Projections of the input and of the last output to the gates, G columns."""
+    """Projections of the input and of the last output to the G gate inputs."""
 
     inputs: Float32[Array, "F G"]
     recurrent: Float32[Array, "H G"]
@@ -46,7 +44,7 @@ def gru(state: State, x: Float32[Array, "*batch G"], recurrent: Float32[Array, "
 def lstm(state: State, x: Float32[Array, "*batch G"], recurrent: Float32[Array, "*batch G"]) -> State:
     """Long short-term memory (Hochreiter and Schmidhuber, 1997); G = 4 H: input, forget, candidate, output.
 
-    The forget gate is open by 1 at the start (Jozefowicz et al., 2015).
+    1 is added to the input of the forget gate (Jozefowicz et al., 2015).
     """
     _, c = state
     i, f, g, o = jnp.split(x + recurrent, 4, axis=-1)
@@ -55,12 +53,12 @@ def lstm(state: State, x: Float32[Array, "*batch G"], recurrent: Float32[Array, 
 
 
 def step(cell: Cell, weights: Weights, state: State, x: Float32[Array, "*batch F"]) -> State:
-    """The state after one more input."""
+    """The state after one step."""
     return cell(state, x @ weights.inputs + weights.bias, state[0] @ weights.recurrent)
 
 
 def forget(first: Bool[Array, " N"], state: State) -> State:
-    """Zeros where an episode starts."""
+    """The state, set to 0 where an episode starts."""
     return tuple(jnp.where(first[:, None], 0.0, part) for part in state)
 
 
@@ -68,7 +66,7 @@ def forget(first: Bool[Array, " N"], state: State) -> State:
 def recur(
     cell: Cell, weights: Weights, x: Float32[Array, "T N F"], first: Bool[Array, "T N"], state: State
 ) -> State:
-    """The states after every step, (T, N, H) each; the state is forgotten before a step that is `first`."""
+    """The states after every step, (T, N, H) each; the state is set to 0 before a step that is `first`."""
 
     def one(state: State, inputs: tuple[Array, Array]) -> tuple[State, State]:
         after = step(cell, weights, forget(inputs[1], state), inputs[0])
@@ -83,8 +81,8 @@ def _forward(cell: Cell, weights: Weights, x: Array, first: Array, state: State)
 
 
 def _backward(cell: Cell, saved: Any, gradient: State) -> tuple[Any, ...]:
-    """Step by step from the last: its projections once more, then what flows into weights, input and the
-    state before.
+    """Gradients of weights, inputs and initial state, accumulated from the last step to the first; each
+    step's projections are computed again.
     """
     weights, x, first, state, states = saved
     before = tuple(

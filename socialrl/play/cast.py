@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 from jax import Array
 
@@ -13,10 +12,11 @@ from socialrl.agents import check_seed, find_arm, load_policy, parse_address
 from socialrl.coerce import construct
 from socialrl.config import load_experiment, world_to_json
 from socialrl.overrides import apply_to_world
+from socialrl.passive import passive_learner
 from socialrl.record import folder
 from socialrl.registry import WORLD
 from socialrl.studies import restored
-from socialrl.types import Decision, Learner
+from socialrl.types import Learner
 from socialrl_envs import layouts
 from socialrl_envs.errors import SocialRLError, unknown
 from socialrl_envs.presence import SCHEDULES
@@ -78,7 +78,7 @@ def cast(
             raise SocialRLError("no world given", f"known: {', '.join(WORLD.names())}")
         config = configured(WORLD.config(world)(), settings, level)
         built = construct(config.build, "world")
-        return Cast(world=built, config=config, learner=nobody(built.spec), learner_state=())
+        return Cast(world=built, config=config, learner=passive_learner(built.spec), learner_state=())
     if Path(agent).is_file():
         return _of_file(Path(agent), world, settings, level)
     return _of_run(agent, world, settings, level)
@@ -156,30 +156,6 @@ def _check_same(learnt: WorldSpec, now: WorldSpec, where: str) -> None:
                 f"{where} learnt with {name} {there}, this world has {here}",
                 "leave those settings as they were",
             )
-
-
-def nobody(spec: WorldSpec) -> Learner:
-    """A learner that always takes the first action; it stands in where the novices are absent."""
-    sources, actions = 1 + len(spec.coplayers), len(spec.actions)
-
-    def act(state: Any, memory: Any, timestep: Any, key: Any, explore: bool) -> tuple[Decision, Any]:
-        batch = timestep.first.shape
-        none = jnp.zeros(batch, jnp.int32)
-        values = jnp.full((*batch, sources, actions), jnp.nan, jnp.float32)
-        return Decision(
-            action=none, source=none, values=values, influence=jnp.full(batch, jnp.nan, jnp.float32)
-        ), memory
-
-    def memory(*batch: int) -> tuple[()]:
-        return ()
-
-    def init(key: Any, unroll: int, worlds: int) -> tuple[()]:
-        return ()
-
-    def update(state: Any, experience: Any, key: Any) -> tuple[Any, dict[str, jax.Array]]:
-        return state, {}
-
-    return Learner(init=init, act=act, update=update, memory=memory)
 
 
 def find_seat(spec: WorldSpec, name: str) -> int:

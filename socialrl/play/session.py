@@ -14,7 +14,8 @@ from socialrl.play.cast import Cast
 from socialrl.record.demonstrations import Demonstrations
 from socialrl.record.replay import Replay
 from socialrl.recording import demonstrated, explanation, to_demonstrations, to_replay
-from socialrl.rollout import Trace, first_timestep
+from socialrl.rollout import Trace, influenced
+from socialrl.stepping import CoPlayers, begin_coplayers, first_timestep, next_timestep, step_all
 from socialrl.types import Decision, Timestep
 from socialrl_envs.hosting import host
 from socialrl_envs.struct import pytree
@@ -29,7 +30,8 @@ class Moment:
 
     state: State
     timestep: Timestep
-    memory: Any
+    carry: Any
+    coplayers: CoPlayers
 
 
 @pytree
@@ -183,7 +185,7 @@ class Session:
         trace = self.trace()
         arm = f"a person as {self.spec.agents[self.seat]}"
         facts = {"experiment": self.spec.name, "arm": arm, "seed": self.seed, "step": self.cast.step}
-        said = {"scale": self.cast.learner.scale, "explained": self._explained(trace)}
+        said = {"value_unit": self.cast.learner.value_unit, "explained": self._explained(trace)}
         return to_replay(jax.device_get(trace), self.world, self.cast.world_json, **facts, **said)
 
     def demonstrations(self) -> Demonstrations:
@@ -209,7 +211,7 @@ class _Game:
     def __init__(self, cast: Cast, seat: int):
         self.world, self.learner, self.seat = cast.world, cast.learner, seat
         self.novices = np.array(cast.spec.novices, np.int32)
-        self.hosted, self.overrides = host(cast.world), cast.overrides(seat)
+        self.host, self.overrides = host(cast.world), cast.overrides(seat)
         self.begin, self.act = jax.jit(self._first), jax.jit(self._next)
         self.explain = jax.jit(partial(explanation, cast.world, cast.learner))
 
@@ -218,34 +220,29 @@ class _Game:
         state = self.world.reset(self.world.sample_level(level_key, self.overrides), reset_key)
         state = jax.tree.map(lambda leaf: jnp.asarray(leaf)[None], state)
         timestep = first_timestep(jax.vmap(self.world.observe)(state), self.novices)
-        memory = self.learner.memory(1, len(self.novices))
-        return Moment(state=state, timestep=timestep, memory=memory), jax.random.key_data(reset_key)[None]
+        carry = self.learner.initial_carry(1, len(self.novices))
+        coplayers = begin_coplayers(self.host, 1)
+        start = Moment(state=state, timestep=timestep, carry=carry, coplayers=coplayers)
+        return start, jax.random.key_data(reset_key)[None]
 
     def _next(
         self, learner_state: Any, moment: Moment, action: Int32[Array, ""], key: Key[Array, ""]
     ) -> tuple[Moment, Lived]:
         act_key, host_key, step_key = jax.random.split(key, 3)
-        decision, memory = self.learner.act(learner_state, moment.memory, moment.timestep, act_key, False)
-        if self.learner.influence is not None:
-            influence = self.learner.influence(learner_state, moment.memory, moment.timestep)
-            decision = dataclasses.replace(decision, influence=influence)
-        actions = self.hosted(jax.tree.map(lambda leaf: leaf[0], moment.state), host_key)
-        actions = actions.at[self.novices].set(decision.action[0]).at[self.seat].set(action)[None]
-        state, outcome = jax.vmap(self.world.step, in_axes=(0, 0, None))(moment.state, actions, step_key)
-        timestep = Timestep(
-            obs=jax.vmap(self.world.observe)(state)[:, self.novices],
-            prev_action=actions[:, self.novices],
-            prev_reward=outcome.reward[:, self.novices],
-            first=jnp.zeros((1, len(self.novices)), bool),
-        )
+        acted = self.learner.act(learner_state, moment.carry, moment.timestep, act_key, False)
+        decision = influenced(self.learner, learner_state, moment.carry, moment.timestep, acted.decision)
+        given = [(self.novices, decision.action), ((self.seat,), action[None, None])]
+        step = step_all(self.host, moment.state, moment.coplayers, given, host_key[None], step_key[None])
         lived = Lived(
-            state=state,
-            actions=actions,
-            outcome=outcome,
+            state=step.state,
+            actions=step.actions,
+            outcome=step.outcome,
             decision=self._with_person(decision, action),
             step_key=jax.random.key_data(step_key)[None],
         )
-        return Moment(state=state, timestep=timestep, memory=memory), lived
+        timestep = next_timestep(step, self.novices)
+        after = Moment(state=step.state, timestep=timestep, carry=acted.carry, coplayers=step.coplayers)
+        return after, lived
 
     def _with_person(self, decision: Decision, action: Int32[Array, ""]) -> Decision:
         """The novices' decisions, with the person's action, and no values, if that seat is a novice's."""

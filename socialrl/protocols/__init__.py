@@ -13,7 +13,7 @@ from jaxtyping import PyTree
 
 from socialrl.config import Experiment
 from socialrl.record.labels import Labels
-from socialrl.seeds import Bundle, Seeds
+from socialrl.seeds import PerSeed, Seeds
 from socialrl.types import Learner
 from socialrl_envs.types import World
 
@@ -34,10 +34,10 @@ class Study:
     world: World
     learner: Learner
     seeds: Seeds
-    states: Bundle
-    roots: Bundle
+    states: PerSeed
+    roots: PerSeed
 
-    def keys(self, stream: int) -> Bundle:
+    def keys(self, stream: int) -> PerSeed:
         """The keys of the stream of that number, one per seed."""
         return self.seeds.bundle(
             [jax.random.fold_in(root, stream) for root in self.seeds.unbundle(self.roots)]

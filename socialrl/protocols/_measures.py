@@ -136,7 +136,9 @@ def recovers_order(seen: Visits, goals: int) -> Bool[Array, "B M"]:
 
 def departed(trace: Trace, world: World) -> Bool[Array, "T B"]:
     """Whether, before each step, no co-player is present but one has been."""
-    present = jnp.any(trace.states.seats.present[:-1][:, :, np.array(world.spec.coplayers, np.int32)], axis=-1)
+    present = jnp.any(
+        trace.states.seats.present[:-1][:, :, np.array(world.spec.coplayers, np.int32)], axis=-1
+    )
     return ~present & (jnp.cumsum(present, axis=0, dtype=jnp.int32) > 0)
 
 

@@ -9,8 +9,8 @@ from jaxtyping import Float32, Shaped
 
 from socialrl_envs import presence
 from socialrl_envs.errors import SocialRLError
-from socialrl_envs.types import World
 from socialrl_envs.options import require
+from socialrl_envs.types import World
 
 Overrides = dict[str, Array]  # by the name of the parameter
 

@@ -8,14 +8,13 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 from jax import Array
-from jaxtyping import Bool, Int32, Key, PyTree
+from jaxtyping import Bool, Int32, Key
 
-from socialrl.types import Decision, Learner, Timestep
 from socialrl_envs.coplayers import planner
 from socialrl_envs.errors import SocialRLError
 from socialrl_envs.hosting import find_policy
 from socialrl_envs.planning.pursuit import TIE, first_action_values
-from socialrl_envs.types import Outcome, Policy, State, World, WorldSpec
+from socialrl_envs.types import Outcome, Policy, State, World
 
 
 def with_planners(world: World) -> World:
@@ -31,20 +30,6 @@ def with_planners(world: World) -> World:
     planned = copy.copy(world)
     vars(planned)["step"] = step
     return planned
-
-
-def idle_learner(spec: WorldSpec) -> Learner:
-    """A learner without state that always chooses action 0."""
-
-    def act(
-        state: PyTree, carry: PyTree, timestep: Timestep, key: Key[Array, ""], explore: bool
-    ) -> tuple[Decision, PyTree]:
-        batch = timestep.prev_action.shape
-        zeros, values = jnp.zeros(batch, jnp.int32), jnp.zeros((*batch, 1, len(spec.actions)), jnp.float32)
-        influence = jnp.zeros(batch, jnp.float32)
-        return Decision(action=zeros, source=zeros, values=values, influence=influence), carry
-
-    return Learner(init=lambda *_: (), act=act, update=lambda state, *_: (state, {}), memory=lambda *_: ())
 
 
 def best_actions(world: World, state: State) -> Bool[Array, "M A"]:

@@ -28,8 +28,8 @@ from socialrl.protocols._overrides import (
 )
 from socialrl.record import labels
 from socialrl.rollout import Rollout, make_rollout
-from socialrl.seeds import Bundle
-from socialrl.types import Experience, Learner
+from socialrl.seeds import PerSeed
+from socialrl.types import Experience, FewShot, Learner, WarmStart
 from socialrl_envs.options import Options, option, require
 
 STREAM = 0xFE3  # of keys for the episodes on the new task (plus those already done), and for new parameters
@@ -61,7 +61,7 @@ class Config(Options):
         """Methods x tasks x shots."""
         return len(method_names(study.learner)) * len(self.tasks(study)) * len(self.shots)
 
-    def run(self, study: Study) -> Iterator[tuple[labels.FewShot, Bundle]]:
+    def run(self, study: Study) -> Iterator[tuple[labels.FewShot, PerSeed]]:
         """Yields labels and the metrics of `evaluation.summarise`."""
         tasks, seeds, world = self.tasks(study), study.seeds, study.world
         rollout = make_rollout(world, study.learner)
@@ -111,50 +111,49 @@ class Method(NamedTuple):
     """
 
     name: str
-    start: Bundle
+    start: PerSeed
     learn: Learn
     prepare: Prepare | None = None
 
 
 def method_names(learner: Learner) -> tuple[str, ...]:
     """The names of a learner's methods, in the order of `methods`."""
-    if learner.adapt is not None:
+    if learner.capability(FewShot) is not None:
         return "w re-learnt", "w given"
-    return ("from scratch",) if learner.transfer is None else ("fine-tuned", "from scratch")
+    return ("from scratch",) if learner.capability(WarmStart) is None else ("fine-tuned", "from scratch")
 
 
 def methods(study: Study, rollout: Rollout, relabelled: int) -> Iterator[Method]:
     """The methods that the learner allows. relabelled: episodes that `w given` learns from first."""
     learner, unroll = study.learner, study.experiment.unroll_length
-    if learner.adapt is not None:
-        learn, prepare = adapting(study, rollout, relabelled)
+    few_shot, warm = learner.capability(FewShot), learner.capability(WarmStart)
+    if few_shot is not None:
+        learn, prepare = adapting(few_shot, playing(study, rollout), relabelled)
         yield Method("w re-learnt", study.states, learn)
         yield Method("w given", study.states, learn, prepare)
         return
     fresh = study.seeds.map(lambda key: learner.init(key, unroll, 1), 1)(study.keys(STREAM))
-    if learner.transfer is not None:
-        start = study.seeds.map(learner.transfer, 2)(study.states, fresh)
+    if warm is not None:
+        start = study.seeds.map(warm.warm_start, 2)(study.states, fresh)
         yield Method("fine-tuned", start, training(study, rollout))
     yield Method("from scratch", fresh, training(study, rollout))
 
 
-def adapting(study: Study, rollout: Rollout, relabelled: int) -> tuple[Learn, Prepare]:
+def adapting(few_shot: FewShot, play: Play, relabelled: int) -> tuple[Learn, Prepare]:
     """Few-shot learning one episode at a time, and from `relabelled` episodes together."""
-    adapt, play = study.learner.adapt, playing(study, rollout)
-    assert adapt is not None
 
     def learn(
         state: LearnerState, key: Key[Array, ""], overrides: Overrides, episodes: Int32[Array, ""]
     ) -> LearnerState:
         def episode(number: Int32[Array, ""], state: LearnerState) -> LearnerState:
             play_key, adapt_key = jax.random.split(jax.random.fold_in(key, number))
-            return adapt(state, play(state, play_key, overrides, 1), adapt_key)
+            return few_shot.adapt(state, play(state, play_key, overrides, 1), adapt_key)
 
         return jax.lax.fori_loop(0, episodes, episode, state)
 
     def prepare(state: LearnerState, key: Key[Array, ""], overrides: Overrides) -> LearnerState:
         play_key, adapt_key = jax.random.split(key)
-        return adapt(state, play(state, play_key, overrides, relabelled), adapt_key)
+        return few_shot.adapt(state, play(state, play_key, overrides, relabelled), adapt_key)
 
     return learn, prepare
 

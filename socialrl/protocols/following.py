@@ -19,7 +19,7 @@ and over all kinds: share and precision of following any co-player, good (of all
 mean share of actions that are in A*, which is the precision of a random action), and recall = P(action taken
 in A* | own action not in A*, some co-player useful). A measure over no steps is NaN.
 
-return, events/<cumulant>: of the novices, per episode. planner_return: of planners in the novices' seats, on
+return, cumulants/<cumulant>: of the novices, per episode. planner_return: of planners in the novices' seats, on
 the same levels beside the same company; regret = planner_return - return. The planner goes for one goal after
 the other and
 ignores the other seats, so it is competent, not optimal: where several seats want the same, the regret may be
@@ -40,14 +40,15 @@ from jax import Array
 from jaxtyping import Bool, Int32, Key, PyTree
 
 from socialrl import evaluation
+from socialrl.passive import passive_learner
 from socialrl.protocols import LearnerState, Study
 from socialrl.protocols._company import company_of, kinds
 from socialrl.protocols._measures import mean_where
 from socialrl.protocols._overrides import Overrides, parameter
-from socialrl.protocols._planners import best_actions, coplayers_in_place, idle_learner, with_planners
+from socialrl.protocols._planners import best_actions, coplayers_in_place, with_planners
 from socialrl.record import labels
 from socialrl.rollout import Trace, make_rollout
-from socialrl.seeds import Bundle
+from socialrl.seeds import PerSeed
 from socialrl_envs.errors import SocialRLError, unknown
 from socialrl_envs.options import Options, option, require
 from socialrl_envs.types import State, World, WorldSpec
@@ -78,11 +79,11 @@ class Config(Options):
             overrides_of(study.world, condition)
         return len(self.conditions)
 
-    def run(self, study: Study) -> Iterator[tuple[labels.Following, Bundle]]:
+    def run(self, study: Study) -> Iterator[tuple[labels.Following, PerSeed]]:
         """Yields labels and the measures of the module's docstring."""
         world, company, keys = study.world, company_of(study.world), study.keys(STREAM)
         learned = make_rollout(world, study.learner)
-        planned = make_rollout(with_planners(world), idle_learner(world.spec))
+        planned = make_rollout(with_planners(world), passive_learner(world.spec))
 
         def evaluate(state: LearnerState, key: Key[Array, ""], overrides: Overrides) -> dict[str, Array]:
             trace = evaluation.trace(learned, state, key, self.episodes, overrides)
@@ -117,10 +118,10 @@ def overrides_of(world: World, condition: dict[str, float]) -> Overrides:
 
 
 def returns(trace: Trace, best: Trace, spec: WorldSpec) -> dict[str, Array]:
-    """return, planner_return, regret, and events/<cumulant>. best: the trace of the planners."""
+    """return, planner_return, regret, and cumulants/<cumulant>. best: the trace of the planners."""
     own, planner = evaluation.summarise(trace, spec), evaluation.summarise(best, spec)["return"]
-    events = {name: value for name, value in own.items() if name.startswith("events/")}
-    return {"return": own["return"], "planner_return": planner, "regret": planner - own["return"]} | events
+    happened = {name: value for name, value in own.items() if name.startswith("cumulants/")}
+    return {"return": own["return"], "planner_return": planner, "regret": planner - own["return"]} | happened
 
 
 def measures(trace: Trace, world: World, key: Key[Array, ""]) -> dict[str, Array]:

@@ -23,8 +23,8 @@ from socialrl.protocols.inverse_rl import measures
 from socialrl.record import labels
 from socialrl.recording import demonstrated
 from socialrl.rollout import make_rollout
-from socialrl.seeds import Bundle
-from socialrl.types import Demonstration
+from socialrl.seeds import PerSeed
+from socialrl.types import Demonstration, GoalInference, RewardInference
 from socialrl_envs.errors import SocialRLError
 from socialrl_envs.options import Options, option
 
@@ -57,7 +57,7 @@ class Config(Options):
     def count(self, study: Study) -> int:
         """Newcomers x two methods x shots; 0 if the learner infers no goals."""
         newcomers = self.newcomers(study)
-        return 0 if study.learner.infer is None else 2 * len(newcomers) * len(self.shots)
+        return 0 if study.learner.capability(GoalInference) is None else 2 * len(newcomers) * len(self.shots)
 
     def newcomers(self, study: Study) -> Preferences:
         """The newcomers' preferences; raises SocialRLError if they do not fit the world."""
@@ -71,7 +71,7 @@ class Config(Options):
         cumulants = parameter(study.world, "preferences").shape[1]
         return (1.0,) * cumulants, (-1.0,) * cumulants
 
-    def run(self, study: Study) -> Iterator[tuple[labels.GoalInference, Bundle]]:
+    def run(self, study: Study) -> Iterator[tuple[labels.GoalInference, PerSeed]]:
         """Yields labels and the measures of `measured`."""
         if not self.count(study):
             return
@@ -107,8 +107,9 @@ class Config(Options):
         preferences. return_newcomer: the newcomer's own.
         """
         learner, world, seat = study.learner, study.world, study.world.spec.coplayers[0]
-        assert learner.infer is not None
-        assert learner.appraise is not None
+        goals, appraisal = learner.capability(GoalInference), learner.capability(RewardInference)
+        assert goals is not None
+        assert appraisal is not None
         overrides = {
             "presence": scheduled(world, "always", [seat]),
             "preferences": with_preferences(world, preference, [seat]),
@@ -119,10 +120,12 @@ class Config(Options):
         trace = evaluation.trace(rollout, state, held_out_key, self.episodes, overrides)
         held_out = demonstrated(trace, world, [seat])
         shown = dataclasses.replace(shown, present=shown.present & seen)
-        state, logits = learner.infer(state, shown, held_out)
+        state, logits = goals.infer_goal(state, shown, held_out)
         mask = held_out.present.reshape(-1)
         cumulants = trace.outcome.cumulants[:, :, seat].reshape(-1, len(world.spec.cumulants))
-        rewards = measures(learner.appraise(state, held_out)[..., 0].reshape(-1), cumulants, preference, mask)
+        rewards = measures(
+            appraisal.infer_rewards(state, held_out)[..., 0].reshape(-1), cumulants, preference, mask
+        )
         paid = paid_by(preference, overrides)
         acting = evaluation.summarise(
             evaluation.trace(rollout, state, held_out_key, self.episodes, paid), world.spec

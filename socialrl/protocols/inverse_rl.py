@@ -21,7 +21,7 @@ from socialrl.protocols._overrides import check_preferences, parameter, schedule
 from socialrl.record import labels
 from socialrl.recording import demonstrated
 from socialrl.rollout import make_rollout
-from socialrl.seeds import Bundle
+from socialrl.seeds import PerSeed
 from socialrl_envs.errors import SocialRLError
 from socialrl_envs.options import Options, option
 
@@ -44,9 +44,9 @@ class Config(Options):
         check_preferences(study.world, (), "inverse_rl")
         if not study.world.spec.coplayers:
             raise SocialRLError("inverse_rl: nobody has preferences to infer", "add experts to the world")
-        return 0 if study.learner.appraise is None else len(study.world.spec.coplayers) + 1
+        return 0 if study.learner.capability(RewardInference) is None else len(study.world.spec.coplayers) + 1
 
-    def run(self, study: Study) -> Iterator[tuple[labels.InverseRL, Bundle]]:
+    def run(self, study: Study) -> Iterator[tuple[labels.InverseRL, PerSeed]]:
         """Yields labels and the measures of `measures`; of a co-player also found/<cumulant> and
         true/<cumulant>.
         """
@@ -60,13 +60,13 @@ class Config(Options):
 
     def measured(self, study: Study, state: LearnerState, key: Key[Array, ""]) -> dict[str, dict[str, Array]]:
         """Measures by co-player, and their means under ALL, of one seed."""
-        world, spec, appraise = study.world, study.world.spec, study.learner.appraise
-        assert appraise is not None
+        world, spec, inference = study.world, study.world.spec, study.learner.capability(RewardInference)
+        assert inference is not None
         preferences = jnp.asarray(parameter(world, "preferences"))
         overrides = {"presence": scheduled(world, "always", spec.coplayers), "preferences": preferences}
         trace = evaluation.trace(make_rollout(world, study.learner), state, key, self.episodes, overrides)
         steps = demonstrated(trace, world, spec.coplayers)
-        inferred, mask = appraise(state, steps), steps.present.reshape(-1)
+        inferred, mask = inference.infer_rewards(state, steps), steps.present.reshape(-1)
         cumulants = trace.outcome.cumulants[:, :, np.array(spec.coplayers)].reshape(-1, len(spec.cumulants))
         found = {}
         for number, seat in enumerate(spec.coplayers):

@@ -18,18 +18,18 @@ from jax import Array
 from jaxtyping import Bool, Float32, Int32, Key, PyTree, UInt8
 
 from socialrl import evaluation
+from socialrl.geometry import egocentric
 from socialrl.protocols import LearnerState, Study
 from socialrl.protocols._measures import BINS, HiddenOrder, mean_where
 from socialrl.protocols._overrides import Overrides, scheduled
 from socialrl.record import labels
 from socialrl.rollout import Trace, make_rollout
-from socialrl.seeds import Bundle
-from socialrl.types import Decision, Learner, Timestep
+from socialrl.seeds import PerSeed
+from socialrl.types import ActOutput, Learner, Timestep
 from socialrl_envs import grid
 from socialrl_envs.errors import SocialRLError
 from socialrl_envs.options import Options, option
-from socialrl_envs.types import World
-from socialrl_envs.types import State
+from socialrl_envs.types import State, World
 
 STREAM = 0x4E40  # of keys, so that the levels are new
 
@@ -54,9 +54,9 @@ class Config(Options):
             raise SocialRLError(
                 f"memory: {study.world.spec.name} has no hidden order", "probe it in goal_cycle"
             )
-        return len(labels.PRESENCES) if jax.tree.leaves(study.learner.memory(1, 1)) else 0
+        return len(labels.PRESENCES) if jax.tree.leaves(study.learner.initial_carry(1, 1)) else 0
 
-    def run(self, study: Study) -> Iterator[tuple[labels.Memory, Bundle]]:
+    def run(self, study: Study) -> Iterator[tuple[labels.Memory, PerSeed]]:
         """Yields labels and the measures of `probe`."""
         if not self.count(study):
             return
@@ -73,28 +73,28 @@ class Config(Options):
 
 
 def exposing_carry(learner: Learner) -> Learner:
-    """The learner, with its carry, flattened to (*batch, 1, F), in place of the values of its decisions."""
+    """The learner with its carry after each step, flattened to float32 (*batch, F), as its extras."""
 
     def act(
         state: LearnerState, carry: PyTree, timestep: Timestep, key: Key[Array, ""], explore: bool
-    ) -> tuple[Decision, PyTree]:
-        decision, after = learner.act(state, carry, timestep, key, explore)
-        batch = decision.action.shape
-        flat = jnp.concatenate([leaf.reshape(*batch, 1, -1) for leaf in jax.tree.leaves(after)], axis=-1)
-        return dataclasses.replace(decision, values=flat), after
+    ) -> ActOutput:
+        acted = learner.act(state, carry, timestep, key, explore)
+        batch = acted.decision.action.shape
+        leaves = [leaf.reshape(*batch, -1) for leaf in jax.tree.leaves(acted.carry)]
+        return acted._replace(extras=jnp.concatenate(leaves, axis=-1))
 
-    return learner._replace(act=act, influence=None)
+    return dataclasses.replace(learner, act=act, capabilities=())
 
 
 def probe(trace: Trace, world: World, ridge: float) -> dict[str, Array]:
-    """Scalars by name, of a trace whose decisions hold carries.
+    """Scalars by name, of a trace whose extras are the carries.
 
     read_right: share of the tested steps on which the reading is right; read_right/<bin>: the same in BINS
     equal parts
     of the time. guess: the share for a guess.
     """
     goals, due, last = goal_positions(trace, world)  # (T, B, M, G, 2), (T, B, M), (T, B, M)
-    carry = trace.decision.values[..., 0, :]
+    carry = trace.extras
     mask = (last >= 0) & trace.alive[..., None]
     target = jnp.take_along_axis(goals, due[..., None, None], axis=-2)[..., 0, :]
     half = carry.shape[1] // 2
@@ -137,9 +137,7 @@ def goal_positions(
     states: State = jax.tree.map(lambda leaf: leaf[:-1], trace.states)
     cells = goal_cells(states.level.tiles[0], count)
     offset = (cells[None, :, None] - states.seats.position[:, :, seats, None]).astype(jnp.float32)
-    ahead = jnp.array([(-1, 0), (0, 1), (1, 0), (0, -1)], jnp.float32)[states.seats.heading[:, :, seats]]
-    right = jnp.stack([ahead[..., 1], -ahead[..., 0]], axis=-1)
-    positions = jnp.einsum("tbmgx,tbmax->tbmga", offset, jnp.stack([ahead, right], axis=-2))
+    positions = egocentric(offset, states.seats.heading[:, :, seats])
     last = states.task.place[:, :, seats].astype(jnp.int32)
     return positions, (last + 1) % count, last
 

@@ -25,13 +25,12 @@ from socialrl.record import labels
 from socialrl.record.labels import HOME, PRESENCES, TRAINED
 from socialrl.registry import WORLD
 from socialrl.rollout import make_rollout
-from socialrl.seeds import Bundle
-from socialrl.types import Learner
+from socialrl.seeds import PerSeed
+from socialrl.types import Influence, Learner
 from socialrl_envs import registry
 from socialrl_envs.errors import SocialRLError, unknown
-from socialrl_envs.types import CoPlayer
 from socialrl_envs.options import Options, option, require
-from socialrl_envs.types import State, World, WorldSpec
+from socialrl_envs.types import CoPlayer, State, World, WorldSpec
 
 STREAM = 0x50C1A  # of keys, so that the levels differ from those of the experiment's own evaluations
 POLICIES = ("greedy", "sampled")
@@ -77,7 +76,7 @@ class Config(Options):
         worlds = self.worlds(study).items()
         return sum(len(self.policies_in(name)) * len(self.conditions(name, world)) for name, world in worlds)
 
-    def run(self, study: Study) -> Iterator[tuple[labels.Social, Bundle]]:
+    def run(self, study: Study) -> Iterator[tuple[labels.Social, PerSeed]]:
         """Yields labels and the measures of `_measures.measures`."""
         keys = study.keys(STREAM)
         for name, world in self.worlds(study).items():
@@ -149,7 +148,7 @@ def program_of(
     ) -> dict[str, Array]:
         rollout = make_rollout(world, learner, stand_ins(world.spec, companies, company))
         trace = evaluation.trace(rollout, state, key, episodes, overrides, explore)
-        return measures(trace, world, influence=learner.influence is not None)
+        return measures(trace, world, influence=learner.capability(Influence) is not None)
 
     return evaluate
 

@@ -21,8 +21,8 @@ import numpy as np
 from jaxtyping import Shaped
 
 from socialrl.record.atomic import open_atomic
-from socialrl_envs.safe_json import Json, read_json
 from socialrl_envs.errors import SocialRLError
+from socialrl_envs.safe_json import Json, read_json
 
 MAX_BYTES = 2**30  # of all arrays together, uncompressed
 MAX_HEADER = 2**22

@@ -20,8 +20,8 @@ import orbax.checkpoint as ocp
 from jaxtyping import PyTree, Shaped
 
 from socialrl.record.atomic import write_text
-from socialrl_envs.safe_json import read_json
 from socialrl_envs.errors import SocialRLError
+from socialrl_envs.safe_json import read_json
 
 FORMAT, VERSION = "socialrl-checkpoint", 1
 KEY_KINDS = {

@@ -17,9 +17,9 @@ import numpy as np
 from jaxtyping import Int32
 
 from socialrl.record import archive, schema
-from socialrl_envs.safe_json import Json
 from socialrl.types import Demonstration
 from socialrl_envs.errors import SocialRLError
+from socialrl_envs.safe_json import Json
 from socialrl_envs.types import WorldSpec
 
 FORMAT, VERSION, READABLE = "socialrl-demonstrations", 1, (1,)

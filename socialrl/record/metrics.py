@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from socialrl.record.atomic import write_text
-from socialrl_envs.safe_json import Json, read_json
 from socialrl_envs.errors import SocialRLError
+from socialrl_envs.safe_json import Json, read_json
 
 
 def plain(value: object) -> Json:

@@ -17,9 +17,9 @@ from jaxtyping import Bool, Float32, Int8, Int32, Shaped, UInt8, UInt32
 
 from socialrl.record import archive, filmstrip
 from socialrl.record import replay_format as form
-from socialrl_envs.safe_json import Json
 from socialrl_envs.errors import SocialRLError
 from socialrl_envs.picture import Picture
+from socialrl_envs.safe_json import Json
 from socialrl_envs.sprites import Colour
 from socialrl_envs.visibility import Movement, ViewSpec
 

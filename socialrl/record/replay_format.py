@@ -17,9 +17,9 @@ import numpy as np
 from socialrl.record import schema
 from socialrl.record.archive import Arrays, Kind, Layout
 from socialrl.record.replay_versions import table_of, upgraded
-from socialrl_envs.safe_json import Json
 from socialrl_envs.errors import SocialRLError, nearest
 from socialrl_envs.picture import HIDDEN, KINDS
+from socialrl_envs.safe_json import Json
 from socialrl_envs.visibility import Movement, ViewKind, ViewSpec
 
 FORMAT, VERSION, READABLE = "socialrl-replay", 4, (1, 2, 3, 4)

@@ -12,8 +12,8 @@ import numpy as np
 from jaxtyping import Bool, Shaped
 
 from socialrl.record.archive import Kind, Layout
-from socialrl_envs.safe_json import Json
 from socialrl_envs.errors import SocialRLError, nearest
+from socialrl_envs.safe_json import Json
 from socialrl_envs.sprites import Real
 
 MAX_NAME = 200  # characters

@@ -12,8 +12,8 @@ from jaxtyping import Float, Int
 
 from socialrl.config import read_run_config
 from socialrl.record import labels
-from socialrl_envs.safe_json import read_json
 from socialrl_envs.errors import SocialRLError
+from socialrl_envs.safe_json import read_json
 
 JsonObject = dict[str, Any]
 L = TypeVar("L", bound=labels.Labels)

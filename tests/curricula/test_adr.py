@@ -13,8 +13,8 @@ from socialrl_envs.worlds import coin_grid
 
 COPLAYERS = (Seat(policy="noisy", skill=0.3), Seat(policy="noisy", skill=0.4))
 WORLD = coin_grid.Config(novices=1, experts=0, coplayers=COPLAYERS, size=6).build()
-DENSITY = adr.Range(number="density", start=(0.2, 0.4), limits=(0.05, 0.5), step=0.1)
-SKILL = adr.Range(number="skill", start=(0.5, 0.5), limits=(0.0, 1.0), step=0.25)
+DENSITY = adr.Range(param="density", start=(0.2, 0.4), limits=(0.05, 0.5), step=0.1)
+SKILL = adr.Range(param="skill", start=(0.5, 0.5), limits=(0.0, 1.0), step=0.25)
 CONFIG = adr.Config(ranges=(DENSITY, SKILL), upper=0.8, lower=0.6)
 
 
@@ -111,7 +111,7 @@ def test_levels_are_drawn_from_the_ranges_as_they_are_now(curriculum):
     state = curriculum.init()
     for score in (0.9, 0.9, 0.9, 0.9):
         state, _ = updated(curriculum, state, transmitting(score))
-    draw = jax.jit(jax.vmap(lambda key: curriculum.numbers(state, jnp.int32(0), key)))
+    draw = jax.jit(jax.vmap(lambda key: curriculum.overrides(state, jnp.int32(0), key)))
     numbers = jax.device_get(draw(jax.random.split(jax.random.key(0), 2000)))
     for values, (low, high) in ((numbers["density"], (0.1, 0.5)), (numbers["skill"][:, 2], (0.25, 0.75))):
         assert low <= values.min() < low + 0.01 * (high - low)
@@ -124,17 +124,17 @@ def test_levels_are_drawn_from_the_ranges_as_they_are_now(curriculum):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: adr.Range(number="skill", start=(0.5, 0.2), limits=(0.0, 1.0), step=0.1), "start"),
-        (lambda: adr.Range(number="skill", start=(0.5, 1.2), limits=(0.0, 1.0), step=0.1), "start"),
-        (lambda: adr.Range(number="skill", start=(0.5, 0.6), limits=(0.0, 1.0), step=0.0), "step"),
+        (lambda: adr.Range(param="skill", start=(0.5, 0.2), limits=(0.0, 1.0), step=0.1), "start"),
+        (lambda: adr.Range(param="skill", start=(0.5, 1.2), limits=(0.0, 1.0), step=0.1), "start"),
+        (lambda: adr.Range(param="skill", start=(0.5, 0.6), limits=(0.0, 1.0), step=0.0), "step"),
         (lambda: adr.Config(ranges=()), "ranges"),
         (lambda: adr.Config(ranges=(SKILL,), upper=0.5, lower=0.6), "lower"),
         (lambda: adr.Config(ranges=(SKILL,), presence=(("nevr", 1.0),)), "did you mean 'never'"),
         (
             lambda: adr.Config(
-                ranges=(adr.Range(number="skil", start=(0.0, 1.0), limits=(0.0, 1.0), step=0.1),)
+                ranges=(adr.Range(param="skil", start=(0.0, 1.0), limits=(0.0, 1.0), step=0.1),)
             ).build(WORLD),
-            r"unknown number 'skil' \(did you mean 'skill'\?\)",
+            r"unknown parameter 'skil' \(did you mean 'skill'\?\)",
         ),
         (lambda: adr.Config(ranges=(DENSITY,)).build(coin_grid.Config(experts=0).build()), "experts"),
     ],

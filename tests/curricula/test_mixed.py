@@ -24,7 +24,7 @@ DRAWS = 3000
 def drawn(config, steps=0, count=DRAWS):
     """What `count` levels override, after so many env steps, as numpy."""
     curriculum = config.build(WORLD)
-    draw = jax.jit(jax.vmap(lambda key: curriculum.numbers(curriculum.init(), jnp.int32(steps), key)))
+    draw = jax.jit(jax.vmap(lambda key: curriculum.overrides(curriculum.init(), jnp.int32(steps), key)))
     return jax.device_get(draw(jax.random.split(jax.random.key(0), count)))
 
 
@@ -94,7 +94,7 @@ def test_who_leaves_is_gone_for_good_from_a_random_step_on(schedules):
     [(0, 0.0, 0.2), (250, 0.1, 0.4), (500, 0.2, 0.6), (1000, 0.4, 1.0), (9000, 0.4, 1.0)],
 )
 def test_a_ramp_draws_evenly_from_a_range_that_moves(steps, low, high):
-    ramp = mixed.Ramp(number="density", start=(0.0, 0.2), end=(0.4, 1.0), steps=1000)
+    ramp = mixed.Ramp(param="density", start=(0.0, 0.2), end=(0.4, 1.0), steps=1000)
     values = drawn(mixed.Config(ramps=(ramp,)), steps=steps)["density"]
     assert values.shape == (DRAWS,)
     share = (values - low) / (high - low)
@@ -105,7 +105,7 @@ def test_a_ramp_draws_evenly_from_a_range_that_moves(steps, low, high):
 
 
 def test_a_number_per_seat_is_that_of_all_coplayers():
-    ramp = mixed.Ramp(number="skill", start=(0.5, 1.0), end=(0.5, 1.0))
+    ramp = mixed.Ramp(param="skill", start=(0.5, 1.0), end=(0.5, 1.0))
     skill = drawn(mixed.Config(ramps=(ramp,)), count=100)["skill"]
     np.testing.assert_array_equal(skill[:, 0], np.full(100, 0.7, np.float32))
     np.testing.assert_array_equal(skill[:, 1], skill[:, 2])
@@ -114,7 +114,7 @@ def test_a_number_per_seat_is_that_of_all_coplayers():
 
 
 def test_ramps_are_drawn_apart_and_only_what_is_named_is_overridden():
-    both = tuple(mixed.Ramp(number=name, start=(0.0, 1.0), end=(0.0, 1.0)) for name in ("density", "skill"))
+    both = tuple(mixed.Ramp(param=name, start=(0.0, 1.0), end=(0.0, 1.0)) for name in ("density", "skill"))
     numbers = drawn(mixed.Config(ramps=both))
     assert set(numbers) == {"density", "skill"}
     assert abs(np.corrcoef(numbers["density"], numbers["skill"][:, 1])[0, 1]) < 0.1
@@ -123,9 +123,9 @@ def test_ramps_are_drawn_apart_and_only_what_is_named_is_overridden():
 
 def test_a_level_carries_what_was_drawn():
     curriculum = mixed.Config(
-        presence=(("never", 1.0),), ramps=(mixed.Ramp(number="skill", start=(0.9, 0.9), end=(0.9, 0.9)),)
+        presence=(("never", 1.0),), ramps=(mixed.Ramp(param="skill", start=(0.9, 0.9), end=(0.9, 0.9)),)
     )
-    numbers = curriculum.build(WORLD).numbers((), jnp.int32(0), jax.random.key(0))
+    numbers = curriculum.build(WORLD).overrides((), jnp.int32(0), jax.random.key(0))
     level = jax.jit(WORLD.sample_level)(jax.random.key(1), numbers)
     np.testing.assert_allclose(level.numbers["skill"], [0.7, 0.9, 0.9], rtol=1e-6)
     state = WORLD.reset(level, jax.random.key(2))
@@ -140,7 +140,7 @@ def test_it_does_not_change_by_being_measured():
             state,
             {},
         )
-    assert constant().numbers((), jnp.int32(5), jax.random.key(0)) == {}
+    assert constant().overrides((), jnp.int32(5), jax.random.key(0)) == {}
 
 
 @pytest.mark.parametrize(
@@ -153,9 +153,9 @@ def test_it_does_not_change_by_being_measured():
         (lambda: mixed.Config(presence=(("leave", 1.0),)), r"did you mean 'leaves'\?"),
         (lambda: mixed.Config(presence=(("always", -1.0),)), "presence: -1.0"),
         (lambda: mixed.Config(presence=(("always", 0.0),)), "shares above 0"),
-        (lambda: mixed.Ramp(number="skill", start=(1.0, 0.0), end=(0.0, 1.0)), "start"),
-        (lambda: mixed.Ramp(number="skill", start=(0.0, 1.0), end=(1.0, 0.0)), "end"),
-        (lambda: mixed.Ramp(number="skill", start=(0.0, 1.0), end=(0.0, 1.0), steps=0), "steps"),
+        (lambda: mixed.Ramp(param="skill", start=(1.0, 0.0), end=(0.0, 1.0)), "start"),
+        (lambda: mixed.Ramp(param="skill", start=(0.0, 1.0), end=(1.0, 0.0)), "end"),
+        (lambda: mixed.Ramp(param="skill", start=(0.0, 1.0), end=(0.0, 1.0), steps=0), "steps"),
     ],
 )
 def test_what_cannot_be_is_refused(make, message):
@@ -164,8 +164,8 @@ def test_what_cannot_be_is_refused(make, message):
 
 
 def test_numbers_that_the_world_lacks_are_named():
-    ramp = mixed.Ramp(number="densty", start=(0.0, 1.0), end=(0.0, 1.0))
-    with pytest.raises(SocialRLError, match=r"unknown number 'densty' \(did you mean 'density'\?\)"):
+    ramp = mixed.Ramp(param="densty", start=(0.0, 1.0), end=(0.0, 1.0))
+    with pytest.raises(SocialRLError, match=r"unknown parameter 'densty' \(did you mean 'density'\?\)"):
         mixed.Config(ramps=(ramp,)).build(WORLD)
     with pytest.raises(SocialRLError, match=r"'presence' has shape"):
-        mixed.Config(ramps=(dataclasses.replace(ramp, number="presence"),)).build(WORLD)
+        mixed.Config(ramps=(dataclasses.replace(ramp, param="presence"),)).build(WORLD)

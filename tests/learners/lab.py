@@ -7,21 +7,22 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
+from socialrl.conformance import same, shapes
 from socialrl.registry import learner_config
 from socialrl.rollout import Rollout, make_rollout
 from socialrl.types import Learner
 from socialrl_envs.types import Outcome, Seat, State
 from socialrl_envs.worlds.coin_grid import CoinGrid, Config
 
+__all__ = ["same", "shapes"]
 WORLDS, UNROLL = 3, 4
 SMALL = {"hidden": (8,), "cumulants": 3, "batch": 2, "updates": 2, "capacity": 48, "epsilon_steps": 24}
 PAIR = (Seat(policy="wanderer"), Seat(policy="wanderer"))
 
 
 class Scrambled(CoinGrid):
-    """The same world, except that the co-players are paid anything at all."""
+    """The same world with other rewards for the co-players."""
 
     def step(self, state: State, actions: Any, key: Any) -> tuple[State, Outcome]:
         after, outcome = super().step(state, actions, key)
@@ -34,7 +35,7 @@ class Scrambled(CoinGrid):
 
 
 class Paid(CoinGrid):
-    """The same world, except that the novices are paid twice as much."""
+    """The same world with twice the rewards for the novices."""
 
     def step(self, state: State, actions: Any, key: Any) -> tuple[State, Outcome]:
         after, outcome = super().step(state, actions, key)
@@ -43,8 +44,9 @@ class Paid(CoinGrid):
 
 
 class Lab(NamedTuple):
-    """begin(key) -> (learner state, carry, levels). cycle(state, carry, levels, key) -> one unroll and
-    update: (state, carry, experience, metrics), compiled."""
+    """A learner in a world, compiled. begin(key) -> (learner state, carry, levels). cycle(state, carry,
+    levels, key) -> (state, carry, experience, metrics) after one unroll and update.
+    """
 
     world: CoinGrid
     learner: Learner
@@ -61,7 +63,7 @@ def small(name: str, **options: Any) -> Any:
 
 
 class Apprentice(NamedTuple):
-    """A learner, begin(key) and update(...), compiled; whatever the world pays, they are the same."""
+    """A learner, begin(key) and update(...), compiled; they do not depend on the rewards of the world."""
 
     learner: Learner
     begin: Callable[..., Any]
@@ -70,7 +72,7 @@ class Apprentice(NamedTuple):
 
 @functools.cache
 def apprentice(config: Config, learner_config: Any) -> Apprentice:
-    """The parts of a lab that do not look at rewards."""
+    """The parts of a lab that do not depend on rewards."""
     built = CoinGrid(config)
     learner = learner_config.build(built.spec)
     rollout = make_rollout(built, learner)
@@ -92,8 +94,9 @@ def lab(
     world: type[CoinGrid] = CoinGrid,
     **options: Any,
 ) -> Lab:
-    """The lab of a learner; the same arguments give the same, compiled one. Updates are compiled apart from
-    the world, so that equal experience gives equal bits."""
+    """The lab of a learner, cached. Updates are compiled apart from the world, so that equal experience gives
+    equal bits.
+    """
     config = Config(novices=novices, experts=0, coplayers=coplayers, size=5, colours=2, coins=1, horizon=6)
     learner, begin, update = apprentice(config, small(name, **options))
     built = world(config)
@@ -113,30 +116,10 @@ def lab(
 
 
 def train(of: Lab, cycles: int, seed: int = 0) -> Any:
-    """(state, carry, experience, metrics) after some cycles."""
+    """(state, carry, experience, metrics) after that many cycles."""
     begin_key, *keys = jax.random.split(jax.random.key(seed), cycles + 1)
     state, carry, levels = of.begin(begin_key)
     experience, metrics = None, {}
     for key in keys:
         state, carry, experience, metrics = of.cycle(state, carry, levels, key)
     return state, carry, experience, metrics
-
-
-def raw(leaf: Any) -> np.ndarray:
-    """The bits of a leaf, PRNG keys included."""
-    return np.asarray(jax.random.key_data(leaf) if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key) else leaf)
-
-
-def same(a: Any, b: Any) -> bool:
-    """Whether two trees are equal bit for bit."""
-    pairs = zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True)
-    return jax.tree.structure(a) == jax.tree.structure(b) and all(
-        raw(x).tobytes() == raw(y).tobytes() for x, y in pairs
-    )
-
-
-def shapes(tree: Any) -> Any:
-    """Structure, shapes and dtypes of a tree."""
-    return jax.tree.structure(tree), [
-        (leaf.shape, leaf.dtype, leaf.weak_type) for leaf in jax.tree.leaves(tree)
-    ]

@@ -15,10 +15,11 @@ import numpy as np
 import pytest
 
 from socialrl.learners import bc, decision_biasing, inverse_rl, sqil, value_shaping
-from socialrl.learners._network import Net, others_steps, own_steps
-from socialrl.learners._offpolicy import Rows
+from socialrl.learners._batches import SequenceBatch
+from socialrl.learners._heads import HeadFns
+from socialrl.learners._sequences import others_steps, own_steps
 from socialrl.registry import learner_config
-from socialrl.types import Demonstration, Experience, Timestep, Transition
+from socialrl.types import ActAs, Demonstration, Experience, Timestep, Transition
 from socialrl_envs.types import Seat, WorldSpec
 from tests.learners.lab import Paid, Scrambled, lab, same, small, train
 
@@ -77,10 +78,11 @@ def lesson(
         cue_key, act_key, learn_key = jax.random.split(key, 3)
         cue = jax.random.randint(cue_key, (UNROLL, WORLDS, 1), 0, CUES, dtype=jnp.int32)
         others = jnp.broadcast_to(cue, (UNROLL, WORLDS, len(shown)))
-        timestep, memory = seen(cue), learner.memory(WORLDS, 1)
-        decision = jax.vmap(lambda timestep, key: learner.act(state, memory, timestep, key, True)[0])(
+        timestep, carry = seen(cue), learner.initial_carry(WORLDS, 1)
+        acted = jax.vmap(lambda timestep, key: learner.act(state, carry, timestep, key, True))(
             timestep, jax.random.split(act_key, UNROLL)
         )
+        decision = acted.decision
         reward = jnp.zeros(cue.shape, jnp.float32)
         if paid is not None:
             reward = (decision.action == (cue + paid) % ACTIONS).astype(jnp.float32)
@@ -101,9 +103,14 @@ def lesson(
             last=there,
             present=there,
         )
-        whereabouts = jnp.zeros((UNROLL, WORLDS, 1, len(shown), 2), jnp.float32)
+        positions = jnp.zeros((UNROLL, WORLDS, 1, len(shown), 2), jnp.float32)
         experience = Experience(
-            own=own, others=demonstration, memory=memory, decision=decision, whereabouts=whereabouts
+            own=own,
+            others=demonstration,
+            carry=carry,
+            decision=decision,
+            extras=acted.extras,
+            relative_positions=positions,
         )
         return learner.update(state, experience, learn_key)[0], None
 
@@ -114,7 +121,7 @@ def lesson(
             unroll, learner.init(init_key, UNROLL, WORLDS), jax.random.split(rounds_key, rounds)
         )
         cues = jnp.arange(CUES, dtype=jnp.int32)
-        return state, learner.act(state, learner.memory(CUES), seen(cues), act_key, False)[0]
+        return state, learner.act(state, learner.initial_carry(CUES), seen(cues), act_key, False).decision
 
     return taught(jax.random.key(0))
 
@@ -160,7 +167,7 @@ def test_shaping_leaves_its_mark_on_the_values_and_biasing_does_not():
     worth = {}
     for name, options in (
         ("decision_biasing", {}),
-        ("value_shaping", {"pseudo_reward": 0.5, "shaping": 1.0}),
+        ("value_shaping", {"pseudo_reward": 0.5, "shaping_coef": 1.0}),
     ):
         _, decision = lesson(name, paid=None, rounds=600, **ALWAYS, **options)
         assert right(decision, 1) == 1
@@ -171,7 +178,7 @@ def test_shaping_leaves_its_mark_on_the_values_and_biasing_does_not():
 
 
 @pytest.mark.parametrize(
-    ("name", "options"), [("decision_biasing", {"bias": 0.0}), ("value_shaping", {"shaping": 0.0})]
+    ("name", "options"), [("decision_biasing", {"bias_coef": 0.0}), ("value_shaping", {"shaping_coef": 0.0})]
 )
 def test_without_its_social_term_it_is_a_dqn(name, options):
     """That acts by its own values, and these are the rewards."""
@@ -188,15 +195,15 @@ def test_bc_per_agent_acts_as_the_co_player_that_pays(paid):
     assert right(decision, paid) == 1
     np.testing.assert_array_equal(decision.source, 1 + shown.index(paid))
     np.testing.assert_array_equal(decision.values[:, 0], 0)
-    paid_by = np.asarray(state.extra.total / state.extra.weight)
+    paid_by = np.asarray(state.aux.total / state.aux.weight)
     assert paid_by[shown.index(paid)] > 0.7
     assert np.max(np.delete(paid_by, shown.index(paid))) < 0.3
 
 
 def test_bc_per_agent_follows_each_as_it_acts():
     learner = small("bc", pooled=False).build(spec_of(3))
-    follow = learner.follow
-    assert follow is not None
+    acting = learner.capability(ActAs)
+    assert acting is not None
     state = learner.init(jax.random.key(0), UNROLL, WORLDS)
     params = jax.tree.map(lambda leaf: leaf, state.params)
     bias = 20.0 * jax.nn.one_hot(
@@ -210,7 +217,7 @@ def test_bc_per_agent_follows_each_as_it_acts():
         obs=obs, prev_action=nothing.astype(jnp.int32), prev_reward=nothing, first=jnp.ones(3, bool)
     )
     sources = jnp.array([2, 3, 1], jnp.int32)
-    action, _ = follow(state, learner.memory(3), timestep, sources, jax.random.key(1))
+    action, _ = acting.act_as(state, learner.initial_carry(3), timestep, sources, jax.random.key(1))
     np.testing.assert_array_equal(action, [0, 5, 4])
 
 
@@ -220,21 +227,21 @@ def test_bc_per_agent_sees_no_ones_rewards_but_its_own():
     assert same(state, other[0])
     assert same(metrics, other[3])
     better = train(lab("bc", world=Paid, pooled=False), 4)[0]
-    assert not same(state.extra, better.extra)
+    assert not same(state.aux, better.aux)
 
 
 @pytest.fixture(scope="module")
 def rows():
     """What a novice pair lived through beside two co-players."""
     experience = train(lab("bc"), 2)[2]
-    return Rows(own=experience.own, others=experience.others)
+    return SequenceBatch(own=experience.own, others=experience.others)
 
 
 def test_seats_of_a_file_are_the_same_co_players_once_more(rows):
     """The others' steps may come twice, those of the stream and those of a file: each teaches its own
     co-player's policy.
     """
-    net = Net(small("bc", pooled=False), lab("bc").world.spec, heads=2)
+    net = HeadFns(small("bc", pooled=False), lab("bc").world.spec, heads=2)
     params = net.init(jax.random.key(0))
     twice = dataclasses.replace(
         rows, others=jax.tree.map(lambda x: jnp.concatenate([x, x], axis=2), rows.others)
@@ -255,10 +262,11 @@ HEADS = {bc: 1, sqil: 1, inverse_rl: 3, decision_biasing: 2, value_shaping: 1}
 )
 def test_offline_there_are_no_own_steps(rows, learner, heads, memory):
     """The losses on demonstrations alone are finite, and what is shown is learnt."""
-    net = Net(learner.Config(hidden=(8,), prediction=0.5, memory=memory), lab("bc").world.spec, heads)
+    config = learner.Config(hidden=(8,), prediction_coef=0.5, memory=memory)
+    net, loss = HeadFns(config, lab("bc").world.spec, heads), bc.loss if learner is bc else config.loss
     params = net.init(jax.random.key(0))
     alone = dataclasses.replace(rows, own=jax.tree.map(lambda x: x[:, :, :0], rows.own))
-    descend = jax.value_and_grad(functools.partial(learner.loss, net), has_aux=True)
+    descend = jax.value_and_grad(functools.partial(loss, net), has_aux=True)
     (total, metrics), gradient = jax.jit(descend)(params, params, alone)
     assert np.isfinite(total)
     assert all(np.isfinite(value) for value in metrics.values())
@@ -272,6 +280,6 @@ def test_steps_lie_side_by_side_as_sequences(rows):
     assert own.action.shape == (time, batch * novices)
     np.testing.assert_array_equal(own.action[:, 1], rows.own.action[:, 0, 1])
     np.testing.assert_array_equal(others.obs[:, 2], rows.others.obs[:, 1, 0])
-    np.testing.assert_array_equal(own.goes_on, np.where(rows.own.terminated, 0, 1).reshape(time, -1))
+    np.testing.assert_array_equal(own.continuation, np.where(rows.own.terminated, 0, 1).reshape(time, -1))
     assert others.first[0].all()
-    assert own.there.all()
+    assert own.mask.all()

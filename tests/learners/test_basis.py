@@ -7,29 +7,30 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from socialrl.learners._offpolicy import Rows
+from socialrl.learners._batches import SequenceBatch
 from socialrl.learners.basis import Basis
+from socialrl.types import GoalInference, RewardInference
 from tests.learners.lab import lab, same, small, train
 
 
 @pytest.fixture(scope="module")
 def trained():
     """(lab, parts, state, the co-players' steps) of a basis with two tasks that has learnt a little."""
-    of = lab("basis", prior=0.0)  # its cumulants are small yet: a prior would say more than what is seen
+    of = lab("basis", prior_coef=0.0)  # its cumulants are small yet: a prior would say more than what is seen
     state, _, experience, _ = train(of, 2)
-    return of, Basis(small("basis", prior=0.0), of.world.spec), state, experience.others
+    return of, Basis(small("basis", prior_coef=0.0), of.world.spec), state, experience.others
 
 
 @pytest.fixture(scope="module")
 def infer(trained):
-    return jax.jit(trained[0].learner.infer)
+    return jax.jit(trained[0].learner.capability(GoalInference).infer_goal)
 
 
 def test_a_goal_is_read_off_the_actions_of_who_follows_it(trained, infer):
     _, parts, state, others = trained
     mean = jnp.mean(state.params["params"]["w"], axis=0)
     wanted = mean + jax.random.normal(jax.random.key(0), mean.shape)
-    psi = parts.net.watched(state.params, others)[0]
+    psi = parts.net.of_others(state.params, others)[0]
     action = jnp.argmax(parts.policy(psi, wanted), axis=-1).astype(jnp.int32).reshape(others.action.shape)
     shown = dataclasses.replace(others, action=action, present=jnp.ones_like(others.present))
     after, logits = infer(state, shown, shown)
@@ -37,14 +38,14 @@ def test_a_goal_is_read_off_the_actions_of_who_follows_it(trained, infer):
     hit = np.asarray(jnp.argmax(logits, axis=-1) == action).mean()
     assert hit >= 0.8
     assert hit > np.asarray(jnp.argmax(before, axis=-1) == action).mean()
-    assert after.extra.given
+    assert after.aux.given
     assert same(after.params, state.params)  # Phi and Psi are not taught by it
 
 
 def test_who_was_never_seen_is_taken_for_the_mean_of_the_tasks(trained, infer):
     _, _, state, others = trained
     after, _ = infer(state, dataclasses.replace(others, present=jnp.zeros_like(others.present)), others)
-    np.testing.assert_allclose(after.extra.w, jnp.mean(state.params["params"]["w"], axis=0), atol=1e-4)
+    np.testing.assert_allclose(after.aux.w, jnp.mean(state.params["params"]["w"], axis=0), atol=1e-4)
 
 
 def test_all_novices_act_for_an_inferred_goal(trained, infer):
@@ -53,7 +54,7 @@ def test_all_novices_act_for_an_inferred_goal(trained, infer):
     seen = jax.tree.map(lambda leaf: leaf[:, :1].repeat(2, axis=1), carry.timestep)  # both see the same
     after, _ = infer(state, others, others)
     values = [
-        of.learner.act(s, carry.memory, seen, jax.random.key(1), False)[0].values for s in (state, after)
+        of.learner.act(s, carry.carry, seen, jax.random.key(1), False).decision.values for s in (state, after)
     ]
     assert not np.allclose(values[0][:, 0], values[0][:, 1])  # two tasks, two opinions
     np.testing.assert_allclose(values[1][:, 0], values[1][:, 1], rtol=1e-5)
@@ -62,10 +63,13 @@ def test_all_novices_act_for_an_inferred_goal(trained, infer):
 def test_what_a_step_is_worth_is_phi_times_the_goal(trained, infer):
     of, parts, state, others = trained
     after, _ = infer(state, others, others)
-    phi = parts.net.watched(state.params, others)[1].reshape(*others.action.shape, 5, 3)
+    phi = parts.net.of_others(state.params, others)[1].reshape(*others.action.shape, 5, 3)
     done = jnp.take_along_axis(phi, others.action[..., None, None], axis=-2)[..., 0, :]
     np.testing.assert_allclose(
-        of.learner.appraise(after, others)[..., 0], done @ after.extra.w, rtol=1e-4, atol=1e-6
+        of.learner.capability(RewardInference).infer_rewards(after, others)[..., 0],
+        done @ after.aux.w,
+        rtol=1e-4,
+        atol=1e-6,
     )
 
 
@@ -76,9 +80,9 @@ def test_a_task_teaches_its_own_preferences_alone(trained):
     first = dataclasses.replace(rows.own, reward=rows.own.reward.at[:, :, 0].add(1.0))
     gradient = jax.jit(
         jax.grad(
-            lambda p, own: parts.loss(p, state.target, Rows(own=own, others=rows.others), state.extra)[1][
-                "loss/reward"
-            ]
+            lambda p, own: parts.loss(p, state.target, SequenceBatch(own=own, others=rows.others), state.aux)[
+                1
+            ]["loss/reward"]
         )
     )
     plain, paid = (gradient(state.params, own)["params"] for own in (rows.own, first))

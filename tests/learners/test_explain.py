@@ -1,6 +1,4 @@
-"""What learners say of recorded decisions: what they expect to be seen next, and what another would do in
-their place.
-"""
+"""The capabilities that explain recorded decisions: predictions of the next view, and acting as another."""
 
 import dataclasses
 from typing import Any
@@ -11,10 +9,10 @@ import numpy as np
 import pytest
 
 from socialrl.learners import sociapl
-from socialrl.learners._successors import Net
+from socialrl.learners._successors import SuccessorFns
 from socialrl.nets.mirror import Mirror
 from socialrl.registry import learner_names
-from socialrl.types import Decision, Learner, Timestep
+from socialrl.types import ActAs, Decision, Diagnostics, Learner, Timestep
 from socialrl_envs.worlds.goal_cycle import Config as GoalCycle
 from tests.learners.lab import small
 
@@ -24,29 +22,30 @@ POLICIES = {"bc", "inverse_rl", "kl_control", "medal", "ppo", "sociapl", "sqil"}
 
 
 def moment(learner: Learner) -> tuple[Any, Any, Timestep, Decision]:
-    """A fresh state, memory, what is seen by chance, and what is decided then."""
+    """A fresh state, a carry, a random timestep, and the decision then."""
 
     @jax.jit
     def made(key: Any) -> Any:
         init_key, obs_key, action_key, act_key = jax.random.split(key, 4)
-        state, memory = learner.init(init_key, 4, BATCH[0]), learner.memory(*BATCH)
+        state, carry = learner.init(init_key, 4, BATCH[0]), learner.initial_carry(*BATCH)
         timestep = Timestep(
             obs=jax.random.randint(obs_key, (*BATCH, *SPEC.obs_shape), 0, 2, dtype=jnp.uint8),
             prev_action=jax.random.randint(action_key, BATCH, 0, len(SPEC.actions), dtype=jnp.int32),
             prev_reward=jnp.ones(BATCH, jnp.float32),
             first=jnp.zeros(BATCH, bool),
         )
-        return state, memory, timestep, learner.act(state, memory, timestep, act_key, False)[0]
+        return state, carry, timestep, learner.act(state, carry, timestep, act_key, False).decision
 
     return made(jax.random.key(0))
 
 
 @pytest.mark.parametrize("name", learner_names())
 def test_a_learner_that_predicts_shows_its_prediction(name):
-    learner = small(name, memory="gru", prediction=0.5).build(SPEC)
-    assert learner.explain is not None
+    learner = small(name, memory="gru", prediction_coef=0.5).build(SPEC)
+    diagnostics = learner.capability(Diagnostics)
+    assert diagnostics is not None
     state, memory, timestep, decision = moment(learner)
-    explain = jax.jit(learner.explain)
+    explain = jax.jit(diagnostics.diagnose)
     found = explain(state, memory, timestep, decision)["prediction"]
     assert found.shape == (*BATCH, *SPEC.obs_shape)
     assert found.dtype == jnp.float32
@@ -54,20 +53,22 @@ def test_a_learner_that_predicts_shows_its_prediction(name):
     assert (explain(state, memory, timestep, other)["prediction"] != found).any()
 
 
-@pytest.mark.parametrize("options", [{"prediction": 0.0}, {"prediction": 0.5, "predicts": "same"}])
+@pytest.mark.parametrize("options", [{"prediction_coef": 0.0}, {"prediction_coef": 0.5, "predicts": "same"}])
 def test_without_a_prediction_of_what_comes_nothing_is_said(options):
     for name in ("ppo", "psiphi", "dqn") if "predicts" not in options else ("ppo",):
         learner = small(name, **options).build(SPEC)
-        assert learner.explain is not None
-        assert learner.explain(*moment(learner)) == {}
+        assert learner.capability(Diagnostics) is None
 
 
-@pytest.mark.parametrize("shared", [True, False])
-def test_a_mirrored_policy_expects_the_mirrored_view_in_a_mirrored_world(shared):
-    learner = sociapl.Config(mirror=True, shared=shared, hidden=(8,), predictor=(6,)).build(SPEC)
-    assert learner.explain is not None
+@pytest.mark.parametrize("parameter_sharing", [True, False])
+def test_a_mirrored_policy_expects_the_mirrored_view_in_a_mirrored_world(parameter_sharing):
+    learner = sociapl.Config(
+        mirror=True, parameter_sharing=parameter_sharing, hidden=(8,), predictor=(6,)
+    ).build(SPEC)
+    diagnostics = learner.capability(Diagnostics)
+    assert diagnostics is not None
     state, memory, here, decision = moment(learner)
-    mirror, explain = Mirror(SPEC), jax.jit(learner.explain)
+    mirror, explain = Mirror(SPEC), jax.jit(diagnostics.diagnose)
     there = dataclasses.replace(here, obs=mirror.view(here.obs), prev_action=mirror.action(here.prev_action))
     mirrored = dataclasses.replace(decision, action=mirror.action(decision.action))
     one = explain(state, memory, here, decision)["prediction"]
@@ -78,24 +79,26 @@ def test_a_mirrored_policy_expects_the_mirrored_view_in_a_mirrored_world(shared)
 
 def test_psiphi_acts_as_it_believes_a_source_would():
     """Itself without luck, as it does without the others; another by the softmax of that one's own values."""
-    learner = small("psiphi", follow="never", w_std=30.0).build(SPEC)
-    follow = learner.follow
-    assert follow is not None
+    learner = small("psiphi", following="never", w_std=30.0).build(SPEC)
+    acting = learner.capability(ActAs)
+    assert acting is not None
     state, memory, timestep, alone = moment(learner)
 
     @jax.jit
     def draws(source: Any) -> Any:
         keys = jax.random.split(jax.random.key(1), 500)
-        return jax.vmap(lambda key: follow(state, memory, timestep, jnp.full(BATCH, source), key)[0])(keys)
+        return jax.vmap(lambda key: acting.act_as(state, memory, timestep, jnp.full(BATCH, source), key)[0])(
+            keys
+        )
 
     def over_keys(source: int) -> np.ndarray:
         return np.asarray(draws(jnp.int32(source)))
 
     assert (over_keys(0) == np.asarray(alone.action)).all()
-    network = Net(
-        small("psiphi", follow="never", w_std=30.0), SPEC, (1, 1 + len(SPEC.coplayers)), valued=True
+    network = SuccessorFns(
+        small("psiphi", following="never", w_std=30.0), SPEC, (1, 1 + len(SPEC.coplayers)), valued=True
     )
-    psi: Any = network.apply(state.params, (), timestep.obs[:1, 0][None], jnp.ones((1, 1), bool))[1]
+    psi: Any = network.step(state.params, (), timestep.obs[:1, 0][None], jnp.ones((1, 1), bool))[1]
     expected = jax.nn.softmax(psi[0, 0, 0, 1] @ state.params["params"]["w"][1])
     shares = np.mean(over_keys(1)[:, 0, 0, None] == np.arange(len(SPEC.actions)), axis=0)
     np.testing.assert_allclose(shares, expected, atol=0.08)
@@ -104,4 +107,4 @@ def test_psiphi_acts_as_it_believes_a_source_would():
 
 @pytest.mark.parametrize("name", learner_names())
 def test_what_the_values_are(name):
-    assert small(name).build(SPEC).scale == ("logit" if name in POLICIES else "reward")
+    assert small(name).build(SPEC).value_unit == ("logit" if name in POLICIES else "reward")

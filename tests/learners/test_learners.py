@@ -1,18 +1,20 @@
-"""What every learner must keep, over all there are: a new file in socialrl/learners/ is tested by existing."""
+"""Every learner keeps the contract: a new file in socialrl/learners/ is tested by existing."""
 
 import dataclasses
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from socialrl.conformance import check_learner
 from socialrl.registry import learner_config, learner_names
 from socialrl_envs.errors import SocialRLError
+from socialrl_envs.options import meaning
 from socialrl_envs.types import Seat
-from tests.learners.lab import UNROLL, WORLDS, Paid, Scrambled, lab, same, shapes, small, train
+from socialrl_envs.worlds.coin_grid import CoinGrid
+from socialrl_envs.worlds.coin_grid import Config as World
+from tests.learners.lab import WORLDS, Paid, Scrambled, lab, same, shapes, small, train
 
-BY_ITSELF = {"basis", "dqn", "medal", "ppo", "sociapl"}  # learners that have no use for demonstrations
 every_learner = pytest.mark.parametrize("name", learner_names())
 WANDERER = (Seat(policy="wanderer"),)
 
@@ -26,54 +28,21 @@ def test_the_learners_are_there():
 
 
 @every_learner
-def test_decisions_have_the_shapes_of_the_contract(name):
-    of = lab(name)
-    _, _, experience, _ = train(of, 1)
-    decision, batch, actions = experience.decision, (UNROLL, WORLDS, 2), len(of.world.spec.actions)
-    sources = decision.values.shape[-2]
-    assert 1 <= sources <= 1 + len(of.world.spec.coplayers)
-    assert decision.values.shape == (*batch, sources, actions)
-    assert decision.action.shape == decision.source.shape == decision.influence.shape == batch
-    assert (decision.action.dtype, decision.source.dtype) == (jnp.int32, jnp.int32)
-    assert (decision.values.dtype, decision.influence.dtype) == (jnp.float32, jnp.float32)
-    assert np.all((decision.action >= 0) & (decision.action < actions))
-    assert np.all((decision.source >= 0) & (decision.source < sources))
-    assert np.all(np.isfinite(decision.values))
-    np.testing.assert_array_equal(decision.action, experience.own.action)
+def test_it_conforms(name):
+    check_learner(small(name))
 
 
-@every_learner
-def test_an_update_keeps_the_state_in_shape_and_reports_finite_scalars(name):
-    of = lab(name)
-    state, carry, _ = of.begin(jax.random.key(0))
-    after, carry_after, _, metrics = train(of, 3)
-    assert shapes(after) == shapes(
-        state
-    )  # so it can be scanned, donated and restored; weak types would recompile
-    assert shapes(carry_after) == shapes(carry)
-    assert metrics
-    for value in metrics.values():
-        assert value.shape == ()
-        assert value.dtype == jnp.float32
-        assert np.isfinite(value)
-    assert any(key.startswith("loss/") for key in metrics)
-    assert not same(after, state)
-
-
-@every_learner
-def test_a_key_decides_everything(name):
-    of = lab(name)
-    assert same(train(of, 3, seed=1), train(of, 3, seed=1))
-    first, second = train(of, 1, seed=1), train(of, 1, seed=2)
-    assert not same(first[2].decision.action, second[2].decision.action)
-    assert not same(first[0], second[0])
+@pytest.mark.parametrize("name", ["psiphi", "bc", "ppo"])
+def test_it_conforms_with_all_capabilities(name):
+    """With the options that add capabilities or change their state."""
+    options = {"prediction_coef": 0.5, "ensemble": 2, "pooled": False, "memory": "gru", "mirror": True}
+    with jax.debug_key_reuse(name != "ppo"):  # the check takes a mapped scan over keys for a reuse
+        check_learner(small(name, **options, parameter_sharing=False))
 
 
 @every_learner
 def test_compiled_and_eager_agree(name):
-    """Up to the rounding of fused operations, which Adam's division can carry into the parameters but not
-    far.
-    """
+    """Up to the rounding of fused operations, which Adam's division amplifies a little in the parameters."""
     of = lab(name)
     state, _, experience, _ = train(of, 2)
     compiled, metrics = jax.jit(of.learner.update)(state, experience, jax.random.key(5))
@@ -83,21 +52,27 @@ def test_compiled_and_eager_agree(name):
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-2, atol=2e-4), compiled, eager)
 
     last = jax.tree.map(lambda leaf: leaf[-1], experience.own.timestep)
-    there, _ = jax.jit(of.learner.act, static_argnums=4)(
-        state, experience.memory, last, jax.random.key(6), False
-    )
-    here, _ = of.learner.act(state, experience.memory, last, jax.random.key(6), False)
-    np.testing.assert_array_equal(there.action, here.action)
-    np.testing.assert_allclose(there.values, here.values, rtol=1e-4, atol=1e-5)
+    inputs = (state, experience.carry, last, jax.random.key(6), False)
+    compiled = jax.jit(of.learner.act, static_argnums=4)(*inputs).decision
+    eager = of.learner.act(*inputs[:3], jax.random.key(6), False).decision
+    np.testing.assert_array_equal(compiled.action, eager.action)
+    np.testing.assert_allclose(compiled.values, eager.values, rtol=1e-4, atol=1e-5)
 
 
 @every_learner
-def test_greedy_acting_needs_no_luck(name):
+def test_greedy_actions_do_not_depend_on_the_key(name):
     of = lab(name)
     state, carry, _, _ = train(of, 2)
     act = jax.jit(of.learner.act, static_argnums=4)
-    one, two = (act(state, carry.memory, carry.timestep, jax.random.key(seed), False)[0] for seed in (1, 2))
+    one, two = (act(state, carry.carry, carry.timestep, jax.random.key(seed), False) for seed in (1, 2))
     assert same(one, two)
+
+
+@every_learner
+def test_exploration_and_parameters_depend_on_the_key(name):
+    first, second = train(lab(name), 1, seed=1), train(lab(name), 1, seed=2)
+    assert not same(first[2].decision.action, second[2].decision.action)
+    assert not same(first[0], second[0])
 
 
 def with_memory(name, **wanted):
@@ -109,8 +84,8 @@ def with_memory(name, **wanted):
 
 def keeps_shapes_and_has_heads(before, state, carry, metrics, prediction):
     assert ("loss/prediction" in metrics) == prediction
-    assert jax.tree.leaves(carry.memory)
-    assert all(leaf.shape[:2] == (WORLDS, 1) for leaf in jax.tree.leaves(carry.memory))
+    assert jax.tree.leaves(carry.carry)
+    assert all(leaf.shape[:2] == (WORLDS, 1) for leaf in jax.tree.leaves(carry.carry))
     assert shapes(before) == shapes(state)
     heads = [jax.tree_util.keystr(path) for path, _ in jax.tree_util.tree_leaves_with_path(state)]
     assert any("prediction" in head for head in heads) == prediction
@@ -118,25 +93,27 @@ def keeps_shapes_and_has_heads(before, state, carry, metrics, prediction):
 
 @every_learner
 def test_with_a_gru_and_the_auxiliary_head_it_learns(name):
-    of = with_memory(name, memory="gru", prediction=0.5)
+    of = with_memory(name, memory="gru", prediction_coef=0.5)
     before, _, _ = of.begin(jax.random.key(0))
     state, carry, _, metrics = train(of, 2)
     assert all(np.isfinite(value) for value in metrics.values())
-    assert all(np.any(leaf != 0) for leaf in jax.tree.leaves(carry.memory))
+    assert all(np.any(leaf != 0) for leaf in jax.tree.leaves(carry.carry))
     keeps_shapes_and_has_heads(before, state, carry, metrics, prediction=True)
 
 
 @every_learner
 def test_with_an_lstm_and_no_auxiliary_head_it_builds(name):
-    """Traced alone: it is the same code on the same `Memory`, whose numbers tests/nets checks for both kinds."""
-    of = with_memory(name, memory="lstm", prediction=0.0)
+    """Only traced: it is the same code on the same `Memory`, whose numbers tests/nets checks for
+    both kinds.
+    """
+    of = with_memory(name, memory="lstm", prediction_coef=0.0)
     before, _, _ = jax.eval_shape(of.begin, jax.random.key(0))
     state, carry, _, metrics = jax.eval_shape(lambda: train(of, 1))
     keeps_shapes_and_has_heads(before, state, carry, metrics, prediction=False)
 
 
 @every_learner
-def test_alone_it_learns_or_says_why_not(name):
+def test_without_co_players_it_learns_or_is_refused(name):
     try:
         of = lab(name, novices=1, coplayers=())
     except SocialRLError as error:
@@ -149,76 +126,20 @@ def test_alone_it_learns_or_says_why_not(name):
 
 @every_learner
 def test_without_a_novice_it_is_refused(name):
-    from socialrl_envs.worlds.coin_grid import Config
-
     with pytest.raises(SocialRLError, match="novices"):
-        small(name).build(Config(novices=0, experts=1, size=5).build().spec)
-
-
-@every_learner
-def test_no_one_sees_anothers_reward(name):
-    """Contract 3: co-players that are paid anything at all leave every update bit for bit as it was."""
-    honest, lying = lab(name), lab(name, world=Scrambled)
-    one, two = train(honest, 7), train(lying, 7)  # ends in the middle of an episode
-    assert not same(
-        one[1].returns[:, 2:], two[1].returns[:, 2:]
-    )  # they were paid otherwise, in this very episode
-    np.testing.assert_array_equal(one[1].returns[:, :2], two[1].returns[:, :2])
-    assert same(one[0], two[0])
-    assert same(one[2], two[2])
-    assert same(one[3], two[3])
+        small(name).build(World(novices=0, experts=1, size=5).build().spec)
 
 
 @pytest.mark.parametrize("name", ["psiphi", "dqn"])
-def test_ones_own_reward_does_matter(name):
-    """That the test above can fail: the novices' own pay does change what is learnt."""
-    assert not same(train(lab(name), 6)[0].params, train(lab(name, world=Paid), 6)[0].params)
-
-
-@every_learner
-def test_the_absent_demonstrate_nothing(name):
-    """Whatever is recorded of a seat that is not there leaves the update as it was; once it is there, it may
-    matter.
+def test_no_one_sees_anothers_reward_but_its_own_matters(name):
+    """Over more than one episode, and with the control that the novices' own rewards change what is
+    learnt.
     """
-    of = lab(name)
-    state, _, experience, _ = train(of, 2)
-    others = experience.others
-    key_obs, key_action = jax.random.split(jax.random.key(3))
-    ghosts = {
-        "obs": jax.random.randint(key_obs, others.obs.shape, 0, 2).astype(jnp.uint8),
-        "next_obs": others.obs,
-        "action": jax.random.randint(key_action, others.action.shape, 0, 5, dtype=jnp.int32),
-    }
-    update = jax.jit(of.learner.update)
-
-    def learnt(present, **changes):
-        seen = dataclasses.replace(others, present=jnp.full(others.present.shape, present), **changes)
-        fresh = dataclasses.replace(state.buffer, added=jnp.int32(0)) if hasattr(state, "buffer") else None
-        start = state if fresh is None else dataclasses.replace(state, buffer=fresh)
-        after, metrics = update(start, dataclasses.replace(experience, others=seen), jax.random.key(4))
-        return after.params, metrics
-
-    assert same(learnt(False), learnt(False, **ghosts))
-    if name not in BY_ITSELF:
-        assert not same(learnt(True), learnt(True, **ghosts))
-
-
-@every_learner
-def test_what_is_known_moves_to_other_unrolls_and_its_experience_stays(name):
-    of = lab(name)
-    if of.learner.transfer is None:
-        return
-    trained, _, experience, _ = train(of, 2)
-    fresh = jax.jit(of.learner.init, static_argnums=(1, 2))(jax.random.key(9), 2 * UNROLL, 1)
-    moved = of.learner.transfer(trained, fresh)
-    assert shapes(moved) == shapes(fresh)
-    last = jax.tree.map(lambda leaf: leaf[-1], experience.own.timestep)
-    act = jax.jit(of.learner.act, static_argnums=4)
-    decisions = [
-        act(state, experience.memory, last, jax.random.key(1), False)[0] for state in (trained, moved, fresh)
-    ]
-    assert same(decisions[0], decisions[1])
-    assert not same(decisions[0], decisions[2])
+    honest, lying, paid = (train(lab(name, world=world), 7) for world in (CoinGrid, Scrambled, Paid))
+    assert not same(honest[1].returns[:, 2:], lying[1].returns[:, 2:])
+    np.testing.assert_array_equal(honest[1].returns[:, :2], lying[1].returns[:, :2])
+    assert same((honest[0], honest[2], honest[3]), (lying[0], lying[2], lying[3]))
+    assert not same(honest[0].params, paid[0].params)
 
 
 @every_learner
@@ -231,11 +152,19 @@ def test_configs_refuse_what_cannot_work(name):
         "lr": 0.0,
         "batch": 0,
         "updates": 0,
-        "prediction": -1.0,
+        "prediction_coef": -1.0,
     }
     for key, value in wrong.items():
-        if key in known:
-            with pytest.raises(
-                Exception, match=key
-            ):  # SocialRLError, or beartype's where the type itself is wrong
+        if key in known:  # SocialRLError, or beartype's error where the type itself is wrong
+            with pytest.raises(Exception, match=key):
                 small(name, **{key: value})
+
+
+@every_learner
+def test_every_option_has_a_plain_meaning(name):
+    """One line that ends in no full stop, for --help."""
+    for field in dataclasses.fields(learner_config(name)):
+        found = meaning(field)
+        assert found is not None, field.name
+        assert 10 < len(found.help) <= 100, field.name
+        assert not found.help.endswith("."), field.name

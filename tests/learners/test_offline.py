@@ -15,11 +15,11 @@ import socialrl.runs
 from socialrl.cli import main
 from socialrl.config import Arm, Experiment, to_json
 from socialrl.learners import _demonstrations, bc, dqn, psiphi
-from socialrl.learners._offpolicy import Rows, with_file
+from socialrl.learners._batches import SequenceBatch, with_file
 from socialrl.learners.psiphi import PsiPhi
 from socialrl.record import checkpoint, folder
 from socialrl.record.demonstrations import read_demonstrations, write_demonstrations
-from socialrl.types import Demonstration
+from socialrl.types import Demonstration, Offline
 from socialrl_envs.errors import SocialRLError
 from socialrl_envs.types import Seat
 from socialrl_envs.worlds import coin_grid
@@ -48,7 +48,7 @@ def taught(file):
     """(lab, state at first, state after the offline phase, metrics of its last steps) of a psiphi."""
     of = lab("psiphi", novices=1, coplayers=AWAY, demonstrations=file, offline=STEPS, **OPTIONS)
     first = of.learner.init(jax.random.key(0), UNROLL, WORLDS)
-    learn = jax.jit(lambda state, key: of.learner.pretrain(state, key, STEPS // 2))
+    learn = jax.jit(lambda state, key: of.learner.capability(Offline).pretrain(state, key, STEPS // 2))
     state, _ = learn(first, jax.random.key(1))
     state, metrics = learn(state, jax.random.key(2))
     return of, first, state, metrics
@@ -112,7 +112,7 @@ def test_without_rewards_ones_own_preferences_and_values_stay_as_they_were(taugh
     )
     assert same(*own)
     assert not same(after["w"][1:], before["w"][1:])
-    assert same((state.buffer, state.steps, state.extra), (first.buffer, first.steps, first.extra))
+    assert same((state.buffer, state.steps, state.aux), (first.buffer, first.steps, first.aux))
 
 
 def test_each_models_its_own_seat(taught, file):
@@ -121,7 +121,7 @@ def test_each_models_its_own_seat(taught, file):
     steps = read_demonstrations(file).steps
     parts = PsiPhi(small("psiphi", **OPTIONS), of.world.spec)
     obs = steps.obs.reshape(steps.obs.shape[0], -1, *of.world.spec.obs_shape)
-    psi = parts.net.apply(state.params, (), obs, jnp.zeros(obs.shape[:2], bool))[1].reshape(
+    psi = parts.net.step(state.params, (), obs, jnp.zeros(obs.shape[:2], bool))[1].reshape(
         *steps.action.shape, 3, 5, 3
     )
     logits = jnp.einsum("tbksac,sc->tbksa", psi, state.params["params"]["w"])
@@ -138,14 +138,18 @@ def live():
     there = tuple(dataclasses.replace(seat, presence="always") for seat in AWAY)
     of = lab("psiphi", novices=1, coplayers=there)
     state, _, experience, _ = train(of, 1)
-    return PsiPhi(small("psiphi"), of.world.spec), state, Rows(own=experience.own, others=experience.others)
+    return (
+        PsiPhi(small("psiphi"), of.world.spec),
+        state,
+        SequenceBatch(own=experience.own, others=experience.others),
+    )
 
 
 def test_the_seats_of_a_file_are_the_same_co_players_once_more(live):
     parts, state, rows = live
     twice = dataclasses.replace(rows, others=jax.tree.map(with_file, rows.others, rows.others))
     losses = jax.jit(parts.loss)
-    once, both = (losses(state.params, state.target, of, state.extra)[1] for of in (rows, twice))
+    once, both = (losses(state.params, state.target, of, state.aux)[1] for of in (rows, twice))
     for name in ("loss/cloning", "loss/inverse_td", "loss/others", "loss/reward", "cloning_accuracy"):
         np.testing.assert_allclose(both[name], once[name], rtol=1e-5, err_msg=name)
 
@@ -156,16 +160,16 @@ def test_a_step_teaches_the_model_of_whose_it_is(live, seat):
     others: Demonstration = jax.tree.map(with_file, rows.others, rows.others)
     others = dataclasses.replace(others, present=others.present & (jnp.arange(4) == seat))
     one = dataclasses.replace(rows, others=others)
-    learn = jax.grad(lambda params: parts.loss(params, state.target, one, state.extra)[1]["loss/cloning"])
+    learn = jax.grad(lambda params: parts.loss(params, state.target, one, state.aux)[1]["loss/cloning"])
     gradient = jax.jit(learn)(state.params)
     taught = np.any(np.asarray(gradient["params"]["w"]) != 0, axis=1)
     np.testing.assert_array_equal(taught, [False, seat % 2 == 0, seat % 2 == 1])
 
 
 @pytest.mark.parametrize("name", ["psiphi", "bc"])
-def test_online_learning_goes_on_beside_the_file(file, name):
+def test_online_learning_continuation_beside_the_file(file, name):
     of = lab(name, novices=1, coplayers=AWAY, demonstrations=file)
-    assert of.learner.pretrain is None
+    assert of.learner.capability(Offline) is None
     before, _, _ = of.begin(jax.random.key(0))
     state, _, _, metrics = train(of, 2)
     assert shapes(state) == shapes(before)
@@ -174,11 +178,11 @@ def test_online_learning_goes_on_beside_the_file(file, name):
 
 
 def test_who_is_away_is_judged_by_the_file(file):
-    of = lab("psiphi", novices=1, coplayers=AWAY, demonstrations=file, gating=True)
+    of = lab("psiphi", novices=1, coplayers=AWAY, demonstrations=file, trust=True)
     state, _, _, _ = train(of, 1)
-    assert np.all(np.asarray(state.extra.company.weights) > 0)
-    strangers = lab("psiphi", novices=1, coplayers=AWAY, gating=True)
-    assert not np.any(np.asarray(train(strangers, 1)[0].extra.company.weights))
+    assert np.all(np.asarray(state.aux.peers.peer_weight) > 0)
+    strangers = lab("psiphi", novices=1, coplayers=AWAY, trust=True)
+    assert not np.any(np.asarray(train(strangers, 1)[0].aux.peers.peer_weight))
 
 
 def test_memory_and_the_auxiliary_head_learn_offline_too(file):
@@ -189,11 +193,13 @@ def test_memory_and_the_auxiliary_head_learn_offline_too(file):
         demonstrations=file,
         offline=4,
         memory="gru",
-        prediction=0.5,
-        gating=True,
+        prediction_coef=0.5,
+        trust=True,
     )
     state = of.learner.init(jax.random.key(0), UNROLL, WORLDS)
-    after, metrics = jax.jit(lambda state, key: of.learner.pretrain(state, key, 4))(state, jax.random.key(1))
+    after, metrics = jax.jit(lambda state, key: of.learner.capability(Offline).pretrain(state, key, 4))(
+        state, jax.random.key(1)
+    )
     assert all(np.isfinite(value) for value in metrics.values())
     heads = [
         tree["params"]["prediction"]["SmallDense_0"]["Dense_0"]["kernel"]
@@ -258,7 +264,7 @@ def tiny(file):
     )
 
 
-def test_a_run_begins_offline_and_goes_on_exactly_after_an_interruption(file, tmp_path, monkeypatch):
+def test_a_run_begins_offline_and_continuation_exactly_after_an_interruption(file, tmp_path, monkeypatch):
     experiment = tiny(file)
     with folder.create(to_json(experiment), out=tmp_path / "whole") as opened:
         socialrl.runs.run(experiment, opened)

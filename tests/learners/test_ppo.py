@@ -15,7 +15,9 @@ import pytest
 
 import socialrl_envs
 from socialrl.learners import ppo, sociapl
-from socialrl.learners._actor_critic import hide_others
+from socialrl.learners._actor_critic import Outputs, hide_others
+from socialrl.learners._ppo_losses import Trajectory
+from socialrl.learners._ppo_update import annealing
 from socialrl.losses.prediction import prediction_loss
 from socialrl.rollout import make_rollout
 from socialrl_envs.errors import SocialRLError
@@ -23,14 +25,19 @@ from tests.corridor import Corridor
 from tests.learners.lab import same
 
 B, T, GAMMA = 6, 10, 0.9
-CONFIG = ppo.Config(hidden=(8,), gamma=GAMMA, gae_lambda=0.8, epochs=1, minibatches=1, lr=1e-2, entropy=0.02)
+CONFIG = ppo.Config(
+    hidden=(8,), gamma=GAMMA, gae_lambda=0.8, epochs=1, minibatches=1, lr=1e-2, entropy_coef=0.02
+)
 WORLD = Corridor(coplayers=1, novices=2, length=4, horizon=4, slippery=True)
 
 
 @functools.cache
-def lived(memory="gru", mirror=False, shared=True):
+def lived(memory="gru", mirror=False, parameter_sharing=True):
     """(PPO, its state, an Experience) of the second unroll; all that follows learns from such experience."""
-    made = ppo.PPO(dataclasses.replace(CONFIG, memory=memory, mirror=mirror, shared=shared), WORLD.spec)
+    made = ppo.PPO(
+        dataclasses.replace(CONFIG, memory=memory, mirror=mirror, parameter_sharing=parameter_sharing),
+        WORLD.spec,
+    )
     rollout = make_rollout(WORLD, made.learner())
 
     @jax.jit
@@ -52,7 +59,7 @@ def updater(**options):
 def updated(state, experience, seed=1, **options):
     """(state, metrics as numbers) after an update with these options."""
     with jax.debug_key_reuse(
-        options.get("shared", True)
+        options.get("parameter_sharing", True)
     ):  # the check takes a mapped scan over keys for a reuse
         after, metrics = updater(**options)(state, experience, jax.random.key(seed))
     return after, {name: float(value) for name, value in metrics.items()}
@@ -65,15 +72,15 @@ def close(a, b, rtol=1e-3, atol=1e-5):
 def sequences(experience):
     """Steps and memories of B worlds x M novices as N sequences."""
     own = jax.tree.map(lambda x: x.reshape(T, -1, *x.shape[3:]), experience.own)
-    return own, jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), experience.memory)
+    return own, jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), experience.carry)
 
 
 def as_lived(experience, where=None):
     own, memory = sequences(experience)
     count, none = own.reward.shape[1], jnp.zeros((*own.reward.shape, 0), jnp.float32)
-    logits = experience.decision.values.reshape(T, count, -1)
+    logits = experience.extras.logits.reshape(T, count, -1)
     where = jnp.zeros((T, count, 0, 2), jnp.float32) if where is None else where
-    return ppo.Lived(own=own, old_logits=logits, where=where, prior_logits=none), memory
+    return Trajectory(own=own, old_logits=logits, relative_positions=where, prior_logits=none), memory
 
 
 def ended(own):
@@ -100,7 +107,7 @@ def test_what_was_thought_when_acting_is_thought_again(memory, mirror):
     """
     made, state, experience = lived(memory, mirror)
     own, start = sequences(experience)
-    _, out = jax.jit(made.unroll)(state.params, start, own.timestep)
+    _, out = jax.jit(made.net.unroll)(state.params, start, own.timestep)
     np.testing.assert_allclose(
         out.logits, experience.decision.values.reshape(T, 2 * B, -1), rtol=1e-4, atol=1e-5
     )
@@ -115,7 +122,7 @@ def test_previous_action_and_reward_are_inputs_only_if_wanted():
     """They change what is thought, but not at the start of an episode."""
     made, state, experience = lived()
     own, start = sequences(experience)
-    unroll = jax.jit(made.unroll)
+    unroll = jax.jit(made.net.unroll)
     before = unroll(state.params, start, own.timestep)[1].logits
     first = np.asarray(own.timestep.first[0])
     for other in (
@@ -126,28 +133,28 @@ def test_previous_action_and_reward_are_inputs_only_if_wanted():
         assert (np.abs(after - before)[0][~first].max(-1) > 1e-6).all()
     shifted = dataclasses.replace(own.timestep, prev_action=(own.timestep.prev_action + 1) % 3)
     np.testing.assert_array_equal(unroll(state.params, start, shifted)[1].logits[0][first], before[0][first])
-    plain = ppo.PPO(dataclasses.replace(CONFIG, previous=False), WORLD.spec)
-    unroll, params = jax.jit(plain.unroll), plain.init_params(jax.random.key(0))
+    plain = ppo.PPO(dataclasses.replace(CONFIG, use_prev_action_reward=False), WORLD.spec)
+    unroll, params = jax.jit(plain.net.unroll), plain.net.init(jax.random.key(0))
     assert same(unroll(params, start, own.timestep), unroll(params, start, shifted))
 
 
 def test_the_order_of_worlds_does_not_matter():
     _, state, experience = lived()
     order = jnp.array([3, 0, 5, 1, 4, 2])
-    mixed = jax.tree.map(lambda x: x[:, order], dataclasses.replace(experience, memory=()))
-    mixed = dataclasses.replace(mixed, memory=jax.tree.map(lambda x: x[order], experience.memory))
+    mixed = jax.tree.map(lambda x: x[:, order], dataclasses.replace(experience, carry=()))
+    mixed = dataclasses.replace(mixed, carry=jax.tree.map(lambda x: x[order], experience.carry))
     (one, metrics), (other, others) = updated(state, experience), updated(state, mixed)
     close(one, other)
     close(metrics, others)
     assert not same(one.params, state.params)
 
 
-def batch_of(segment=0):
+def batch_of(bptt_length=0):
     """(Batch, explained variance) that the parameters of `lived` make of its experience."""
     _, state, experience = lived()
-    made = ppo.PPO(dataclasses.replace(CONFIG, segment=segment), WORLD.spec)
+    made = ppo.PPO(dataclasses.replace(CONFIG, bptt_length=bptt_length), WORLD.spec)
     steps, memory = as_lived(experience)
-    return made, state, *jax.jit(made.batch)(state.params, memory, steps)
+    return made, state, *jax.jit(made.updates.batch)(state.params, memory, steps)
 
 
 def test_a_segment_of_the_whole_unroll_is_no_segment():
@@ -165,11 +172,11 @@ def test_segments_cut_gradients_only():
     np.testing.assert_array_equal(again[0], whole.advantage)
     np.testing.assert_array_equal(again[1], whole.target)
     assert explained == explained_too
-    memories, _ = jax.jit(made.unroll)(state.params, whole.memory, whole.lived.own.timestep)
-    expected = jax.tree.map(lambda begin, later: jnp.concatenate([begin, later[4]]), whole.memory, memories)
-    close(cut.memory, expected)
+    memories, _ = jax.jit(made.net.unroll)(state.params, whole.carry, whole.trajectory.own.timestep)
+    expected = jax.tree.map(lambda begin, later: jnp.concatenate([begin, later[4]]), whole.carry, memories)
+    close(cut.carry, expected)
     (one, metrics), (other, others) = (
-        jax.jit(jax.grad(learner.loss, has_aux=True))(state.params, batch, jnp.float32(0.02))
+        jax.jit(jax.grad(learner.losses.total, has_aux=True))(state.params, batch, jnp.float32(0.02))
         for learner, batch in ((made, whole), (cutting, cut))
     )
     close(metrics, others)
@@ -178,14 +185,17 @@ def test_segments_cut_gradients_only():
 
 
 def test_segments_must_divide_the_unroll():
-    made = ppo.PPO(dataclasses.replace(CONFIG, segment=4), WORLD.spec)
-    with pytest.raises(SocialRLError, match="segment: 4"):
+    made = ppo.PPO(dataclasses.replace(CONFIG, bptt_length=4), WORLD.spec)
+    with pytest.raises(SocialRLError, match="bptt_length: 4"):
         made.init(jax.random.key(0), T, B)
 
 
 def test_refreshing_makes_no_difference_in_the_first_epoch():
     _, state, experience = lived()
-    (one, metrics), (other, others) = updated(state, experience), updated(state, experience, refresh=False)
+    (one, metrics), (other, others) = (
+        updated(state, experience),
+        updated(state, experience, recompute_advantages=False),
+    )
     close(one, other)
     close(metrics, others)
 
@@ -197,9 +207,9 @@ def test_values_of_successors_are_those_that_a_further_step_would_have(memory):
     """
     made, state, experience = lived(memory)
     own, start = sequences(experience)
-    unroll = jax.jit(made.unroll)
+    unroll = jax.jit(made.net.unroll)
     memories, out = unroll(state.params, start, own.timestep)
-    found = np.asarray(jax.jit(made.next_values)(state.params, memories, out.value, own))
+    found = np.asarray(jax.jit(made.updates.next_values)(state.params, memories, out.value, own))
     after = dataclasses.replace(
         own.timestep,
         obs=own.next_obs,
@@ -223,12 +233,12 @@ def test_the_end_of_a_task_has_no_future_and_a_time_out_has():
     _, _, experience = lived()
     own, _ = sequences(experience)
     made, *_ = lived()
-    memories, out = jax.jit(made.unroll)(state.params, batch.memory, own.timestep)
+    memories, out = jax.jit(made.net.unroll)(state.params, batch.carry, own.timestep)
     gone, late = np.asarray(own.terminated), np.asarray(own.truncated)
     alone = np.asarray(own.reward - out.value)
     np.testing.assert_allclose(batch.advantage[gone], alone[gone], rtol=1e-4, atol=1e-5)
     assert (np.abs(batch.advantage - alone)[late] > 1e-4).all()
-    onward = alone + GAMMA * np.asarray(made.next_values(state.params, memories, out.value, own))
+    onward = alone + GAMMA * np.asarray(made.updates.next_values(state.params, memories, out.value, own))
     np.testing.assert_allclose(
         batch.advantage[late], onward[late], rtol=1e-4, atol=1e-5
     )  # and nothing of the next episode
@@ -238,11 +248,11 @@ def test_the_end_of_a_task_has_no_future_and_a_time_out_has():
 def test_each_number_that_is_logged_is_what_it_says():
     """From old logits that are far away, so that ratios are clipped; numpy instead of the losses."""
     made, state, batch, explained = batch_of()
-    steps = batch.lived
+    steps = batch.trajectory
     old = steps.old_logits + jax.random.normal(jax.random.key(3), steps.old_logits.shape)
-    batch = dataclasses.replace(batch, lived=dataclasses.replace(steps, old_logits=old))
-    _, out = jax.jit(made.unroll)(state.params, batch.memory, steps.own.timestep)
-    total, metrics = jax.jit(made.loss)(state.params, batch, jnp.float32(0.02))
+    batch = dataclasses.replace(batch, trajectory=dataclasses.replace(steps, old_logits=old))
+    _, out = jax.jit(made.net.unroll)(state.params, batch.carry, steps.own.timestep)
+    total, metrics = jax.jit(made.losses.total)(state.params, batch, jnp.float32(0.02))
 
     log_new, log_old = (np.asarray(jax.nn.log_softmax(x), np.float64) for x in (out.logits, old))
     action = np.asarray(steps.own.action)[..., None]
@@ -261,7 +271,7 @@ def test_each_number_that_is_logged_is_what_it_says():
     assert set(metrics) == set(expected)
     for name, number in expected.items():
         np.testing.assert_allclose(metrics[name], number, rtol=1e-4, atol=1e-6, err_msg=name)
-    whole = expected["loss/policy"] + CONFIG.value * expected["loss/value"] - 0.02 * expected["entropy"]
+    whole = expected["loss/policy"] + CONFIG.value_coef * expected["loss/value"] - 0.02 * expected["entropy"]
     np.testing.assert_allclose(total, whole, rtol=1e-4)
     np.testing.assert_allclose(explained, 1 - (target - value).var() / target.var(), rtol=1e-4)
 
@@ -283,25 +293,25 @@ def test_minibatches_share_out_the_sequences():
     """12 sequences, 5 minibatches of 2: each gradient step sees two of them, none twice."""
     made, _, batch, _ = batch_of()
     made = ppo.PPO(dataclasses.replace(CONFIG, minibatches=5), WORLD.spec)
-    parts = jax.jit(made.shuffled)(batch, jax.random.key(0))
+    parts = jax.jit(made.updates.shuffled)(batch, jax.random.key(0))
     assert parts.advantage.shape == (5, T, 2)
     columns = np.moveaxis(np.asarray(parts.advantage), 1, 0).reshape(T, 10)
     whole = np.asarray(batch.advantage)
     places = [int(np.argmax((whole == column[:, None]).all(0))) for column in columns.T]
     assert len(set(places)) == 10
     np.testing.assert_array_equal(columns, whole[:, places])
-    memory = jax.tree.leaves(parts.memory)[0].reshape(10, 1, -1)
-    np.testing.assert_array_equal(memory, jax.tree.leaves(batch.memory)[0][np.array(places)])
+    memory = jax.tree.leaves(parts.carry)[0].reshape(10, 1, -1)
+    np.testing.assert_array_equal(memory, jax.tree.leaves(batch.carry)[0][np.array(places)])
 
 
 def test_with_parameters_of_its_own_a_novice_learns_from_itself_alone():
-    _, state, experience = lived(shared=False)
+    _, state, experience = lived(parameter_sharing=False)
     own = experience.own
     changed = dataclasses.replace(
         own, reward=own.reward.at[:, :, 1].add(jnp.arange(T, dtype=jnp.float32)[:, None])
     )
     changed = dataclasses.replace(experience, own=changed)
-    after, other = (updated(state, one, shared=False)[0] for one in (experience, changed))
+    after, other = (updated(state, one, parameter_sharing=False)[0] for one in (experience, changed))
     mine, mine_too = (jax.tree.map(lambda x: x[0], (one.params, one.optimiser)) for one in (after, other))
     assert same(mine, mine_too)
     theirs, theirs_too = (jax.tree.map(lambda x: x[1], one.params) for one in (after, other))
@@ -322,8 +332,8 @@ def test_shared_parameters_learn_from_both():
 
 
 def test_the_entropy_bonus_falls_with_the_steps():
-    made = ppo.PPO(dataclasses.replace(CONFIG, entropy=0.1, entropy_end=0.02, anneal=400), WORLD.spec)
-    weights = [float(made.pace(jnp.int32(steps)).entropy) for steps in (0, 100, 400, 4000)]
+    config = dataclasses.replace(CONFIG, entropy_coef=0.1, entropy_coef_end=0.02, anneal=400)
+    weights = [float(annealing(config, jnp.int32(steps)).entropy_coef) for steps in (0, 100, 400, 4000)]
     np.testing.assert_allclose(weights, [0.1, 0.08, 0.02, 0.02], rtol=1e-5)
     _, state, experience = lived()
     after, metrics = updated(state, experience)
@@ -333,7 +343,7 @@ def test_the_entropy_bonus_falls_with_the_steps():
 
 def test_the_learning_rate_falls_with_the_steps_and_nothing_moves_at_none():
     config = dataclasses.replace(CONFIG, lr=1e-3, lr_end=0.0, anneal=400)
-    shares = [float(ppo.PPO(config, WORLD.spec).pace(jnp.int32(steps)).lr) for steps in (0, 100, 400, 4000)]
+    shares = [float(annealing(config, jnp.int32(steps)).lr) for steps in (0, 100, 400, 4000)]
     np.testing.assert_allclose(shares, [1.0, 0.75, 0.0, 0.0], atol=1e-6)
     _, state, experience = lived()
     late = dataclasses.replace(state, steps=jnp.int32(400))
@@ -351,11 +361,11 @@ def test_the_learning_rate_falls_with_the_steps_and_nothing_moves_at_none():
 def test_the_prediction_is_of_the_true_successor_and_never_of_a_reset_frame(predicts, of_successors):
     """With the features held, frames at the start of an episode change the loss of the control only."""
     made = ppo.PPO(sociapl.Config(hidden=(8,), predicts=predicts), WORLD.spec)
-    params = made.init_params(jax.random.key(1))
+    params = made.net.init(jax.random.key(1))
     _, _, experience = lived()
     own, memory = sequences(experience)
-    _, out = jax.jit(made.unroll)(params, memory, own.timestep)
-    loss = jax.jit(made.prediction_loss)
+    _, out = jax.jit(made.net.unroll)(params, memory, own.timestep)
+    loss = jax.jit(made.losses.prediction)
     first = own.timestep.first[..., None, None, None]
     elsewhere = dataclasses.replace(
         own.timestep, obs=jnp.where(first, own.timestep.obs + jnp.uint8(3), own.timestep.obs)
@@ -396,13 +406,13 @@ NOVICE, OTHERS = (3, 4), ((1, 4), (3, 2), (4, 7))  # two up; two to the left; on
 )
 def test_whereabouts_are_cells_ahead_and_to_the_right(heading, ahead_and_right):
     experience = beginning(heading)
-    np.testing.assert_allclose(8 * experience.whereabouts[0, 0, 0], ahead_and_right)
+    np.testing.assert_allclose(8 * experience.relative_positions[0, 0, 0], ahead_and_right)
 
 
 @functools.cache
 def watcher():
     world = Corridor(coplayers=3, novices=1, length=8, horizon=4)
-    made = ppo.PPO(dataclasses.replace(CONFIG, attention=1.0), world.spec)
+    made = ppo.PPO(dataclasses.replace(CONFIG, attention_coef=1.0), world.spec)
     rollout = make_rollout(world, made.learner())
 
     @jax.jit
@@ -428,25 +438,27 @@ def test_attention_is_the_mean_distance_to_those_who_are_there():
     """The last co-player is absent in odd steps: where it is then does not count."""
     _, made, state, _ = watcher()
     experience = beginning(0)
-    where = made.whereabouts(experience)
+    where = made.positions(experience)
     absent = ~np.asarray(experience.others.present)[:, 0]
     assert absent.tolist() == [[False] * 3, [False, False, True], [False] * 3]
     np.testing.assert_array_equal(np.isnan(where[:, 0, 0]).all(-1), absent)
 
     own = jax.tree.map(lambda x: x[:, :, 0], experience.own)
-    memory = jax.tree.map(lambda x: x[:, 0], experience.memory)
-    _, out = jax.jit(made.unroll)(state.params, memory, own.timestep)
-    loss = jax.jit(made.attention_loss)
-    believed = np.asarray(made.apply(state.params, out.features, method="attend"))[:, 0, 0]
+    memory = jax.tree.map(lambda x: x[:, 0], experience.carry)
+    _, out = jax.jit(made.net.unroll)(state.params, memory, own.timestep)
+    loss = jax.jit(made.losses.attention)
+    believed = np.asarray(made.net.attend(state.params, out.features))[:, 0, 0]
     there = np.asarray(where)[:, 0, 0]
     np.testing.assert_allclose(
         loss(state.params, out, where[:, :, 0]), np.nanmean(np.abs(believed - there)), rtol=1e-5
     )
 
     def moved(step):
-        far = experience.whereabouts.at[step, 0, 0, 2].add(5.0)
+        far = experience.relative_positions.at[step, 0, 0, 2].add(5.0)
         return loss(
-            state.params, out, made.whereabouts(dataclasses.replace(experience, whereabouts=far))[:, :, 0]
+            state.params,
+            out,
+            made.positions(dataclasses.replace(experience, relative_positions=far))[:, :, 0],
         )
 
     assert same(moved(1), loss(state.params, out, where[:, :, 0]))
@@ -457,12 +469,12 @@ def test_with_nobody_there_attention_costs_nothing():
     _, made, state, _ = watcher()
     experience = beginning(0)
     nobody = dataclasses.replace(experience.others, present=jnp.zeros_like(experience.others.present))
-    where = made.whereabouts(dataclasses.replace(experience, others=nobody))[:, :, 0]
+    where = made.positions(dataclasses.replace(experience, others=nobody))[:, :, 0]
     features = jnp.ones((3, 1, 1, 8), jnp.float32)
     out = dataclasses.replace(
-        ppo.Outputs(logits=jnp.zeros((3, 1, 3)), value=jnp.zeros((3, 1)), features=features)
+        Outputs(logits=jnp.zeros((3, 1, 3)), value=jnp.zeros((3, 1)), features=features)
     )
-    loss, grads = jax.jit(jax.value_and_grad(made.attention_loss))(state.params, out, where)
+    loss, grads = jax.jit(jax.value_and_grad(made.losses.attention))(state.params, out, where)
     assert loss == 0
     assert not any(np.any(leaf) for leaf in jax.tree.leaves(grads))
 
@@ -481,7 +493,7 @@ def test_influence_is_0_where_nobody_is_seen_and_above_0_where_somebody_is():
         key, begin_key = jax.random.split(key)
         rollout = make_rollout(world, made.learner())
         carry = rollout.begin(rollout.pool(key, 64), begin_key, 64)
-        return carry.timestep, made.influence(state, carry.memory, carry.timestep)
+        return carry.timestep, made.influence(state, carry.carry, carry.timestep)
 
     timestep, influence = look(state, jax.random.key(1))
     influence, seen = np.asarray(influence), np.asarray(timestep.obs)[..., others].any((-1, -2, -3))
@@ -508,9 +520,9 @@ def test_influence_is_0_where_nobody_is_seen_and_above_0_where_somebody_is():
         ("clip", 0.0),
         ("epochs", 0),
         ("minibatches", 0),
-        ("segment", -1),
+        ("bptt_length", -1),
         ("kl_target", -0.1),
-        ("attention", -1.0),
+        ("attention_coef", -1.0),
         ("anneal", 0),
     ],
 )

@@ -27,8 +27,8 @@ COMMON = {
     "lr": 1e-2,
     "epochs": 2,
     "minibatches": 1,
-    "entropy": 0.01,
-    "entropy_end": 0.01,
+    "entropy_coef": 0.01,
+    "entropy_coef_end": 0.01,
 }
 
 
@@ -200,7 +200,9 @@ def expert(world, state, seat, key):
 def learnt(world: type[Probe], updates: int = 80, **options: Any) -> tuple[Any, Any, Any]:
     """(PPO, its state after the updates, a Trace of greedy episodes)."""
     built = world()
-    made = ppo.PPO(ppo.Config(**(COMMON | {"memory": "none", "previous": False} | options)), built.spec)
+    made = ppo.PPO(
+        ppo.Config(**(COMMON | {"memory": "none", "use_prev_action_reward": False} | options)), built.spec
+    )
     rollout = make_rollout(built, made.learner(), {"expert_0": expert} if built.company else None)
     unroll = 2 * built.horizon
 
@@ -273,7 +275,7 @@ def test_without_memory_it_cannot_recall():
 def test_with_previous_action_and_reward_it_repeats_what_paid():
     """At best half in the first step and all in the others; without them, half of all. Which action to repeat
     depends on both together, so a layer is needed after them."""
-    assert mean_return(Trial, previous=True, heads=(16,)) > 0.93 * 3.5
+    assert mean_return(Trial, use_prev_action_reward=True, heads=(16,)) > 0.93 * 3.5
     assert mean_return(Trial) < 0.65 * 4
 
 

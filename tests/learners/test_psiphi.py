@@ -9,17 +9,19 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from socialrl.learners._network import Net, others_steps
-from socialrl.learners._offpolicy import Rows
+from socialrl.learners._batches import SequenceBatch
+from socialrl.learners._heads import HeadFns
+from socialrl.learners._psiphi_losses import Outputs
+from socialrl.learners._sequences import others_steps
 from socialrl.learners.dqn import own_loss
-from socialrl.learners.psiphi import PsiPhi, Read
+from socialrl.learners.psiphi import PsiPhi
 from tests.learners.lab import Scrambled, lab, same, small, train
 
 # loss -> what of (own values, own psi, the others' psi, phi, own w, the others' w) it may teach
 REACH = {
     "reward": (0, 0, 0, 1, 1, 0),
     "td": (1, 0, 0, 0, 0, 0),
-    "vicarious": (1, 0, 0, 0, 0, 0),
+    "relabelled": (1, 0, 0, 0, 0, 0),
     "successor": (0, 1, 0, 0, 0, 0),
     "cloning": (0, 0, 1, 0, 0, 1),
     "inverse_td": (0, 0, 0, 1, 0, 0),
@@ -31,15 +33,15 @@ REACH = {
 
 @pytest.fixture(scope="module")
 def trained():
-    """(lab, state, experience) of a psiphi without gates that has learnt a little."""
-    of = lab("psiphi", gating=False)
+    """(lab, state, experience) of a psiphi without trust weights that has learnt a little."""
+    of = lab("psiphi", trust=False)
     state, _, experience, _ = train(of, 4)
     return of, state, experience
 
 
 @pytest.fixture(scope="module")
 def parts(trained):
-    return PsiPhi(small("psiphi", gating=False), trained[0].world.spec)
+    return PsiPhi(small("psiphi", trust=False), trained[0].world.spec)
 
 
 @pytest.fixture(scope="module")
@@ -50,12 +52,12 @@ def gradients(trained, parts):
 
 def of_each_loss(parts, trained):
     _, state, experience = trained
-    rows = Rows(own=experience.own, others=experience.others)
+    rows = SequenceBatch(own=experience.own, others=experience.others)
 
     @jax.jit
     def all_of_them(params):
         def losses(params):
-            metrics = parts.loss(params, state.target, rows, state.extra)[1]
+            metrics = parts.loss(params, state.target, rows, state.aux)[1]
             return {
                 name.removeprefix("loss/"): value
                 for name, value in metrics.items()
@@ -85,19 +87,21 @@ def test_each_loss_teaches_what_it_should_and_nothing_else(trained, gradients, l
 
 def test_every_loss_has_a_weight_and_a_test(gradients, parts):
     assert set(gradients) == set(REACH)
-    assert all(hasattr(parts.config, name) for name in gradients)
+    assert {f"{name}_coef" for name in gradients} <= {f.name for f in dataclasses.fields(parts.config)}
+    assert set(gradients) | {"prediction"} == set(parts.losses.coefs)
 
 
 def test_strangers_do_not_shape_what_is_shared(trained):
-    """With gating, whoever is not known to be useful is still modelled, but teaches neither torso nor Phi;
-    and without anybody who is, the torso is that of a learner of one's own values."""
+    """With trust weights, an agent that is not known to be useful is still modelled, but teaches neither
+    torso nor Phi; and without anybody who is, the torso is that of a learner of one's own values.
+    """
     assert not np.any(
-        np.asarray(trained[1].extra.company.weights)
-    )  # nobody was judged: that learner has no gates
-    closed = of_each_loss(PsiPhi(small("psiphi", gating=True), trained[0].world.spec), trained)
+        np.asarray(trained[1].aux.peers.peer_weight)
+    )  # nobody was judged: that learner has no trust weights
+    closed = of_each_loss(PsiPhi(small("psiphi", trust=True), trained[0].world.spec), trained)
     torso = {name: np.asarray(tree["encoder"]["torso"]["Dense_0"]["kernel"]) for name, tree in closed.items()}
     phi = {name: np.asarray(tree["phi"]["Dense_0"]["kernel"]) for name, tree in closed.items()}
-    for name in ("cloning", "inverse_td", "others", "off_policy", "vicarious"):
+    for name in ("cloning", "inverse_td", "others", "off_policy", "relabelled"):
         assert not np.any(torso[name]), name
         assert not np.any(phi[name]), name
     for name in ("reward", "successor", "phi_penalty"):
@@ -110,16 +114,16 @@ def test_strangers_do_not_shape_what_is_shared(trained):
 def test_beside_strangers_it_learns_as_dqn_does(trained):
     """Torso and own values get the very gradient that dqn would give them on the same steps."""
     of, state, experience = trained
-    rows, spec = Rows(own=experience.own, others=experience.others), of.world.spec
-    lone = Net(small("dqn"), spec)
+    rows, spec = SequenceBatch(own=experience.own, others=experience.others), of.world.spec
+    lone = HeadFns(small("dqn"), spec)
 
     def as_dqn(tree):
         inner = tree["params"]
         return {"params": {"encoder": inner["encoder"], "head": inner["value"]}}
 
-    closed = PsiPhi(small("psiphi", gating=True), spec)
+    closed = PsiPhi(small("psiphi", trust=True), spec)
     ours = as_dqn(
-        jax.jit(jax.grad(closed.loss, has_aux=True))(state.params, state.target, rows, state.extra)[0]
+        jax.jit(jax.grad(closed.loss, has_aux=True))(state.params, state.target, rows, state.aux)[0]
     )
     theirs = jax.jit(jax.grad(lambda *trees: own_loss(lone, *trees, rows), has_aux=True))(
         as_dqn(state.params), as_dqn(state.target)
@@ -132,24 +136,26 @@ def test_beside_strangers_it_learns_as_dqn_does(trained):
 
 def test_anothers_steps_count_for_ones_own_values_as_far_as_its_gate_is_open(trained, parts):
     experience = trained[2]
-    steps = others_steps(Rows(own=experience.own, others=experience.others))
+    steps = others_steps(SequenceBatch(own=experience.own, others=experience.others))
     time, n = steps.action.shape
     keys = jax.random.split(jax.random.key(0), 3)
     values, ahead = (jax.random.normal(key, (time, n, 5)) for key in keys[:2])
     phi, w = jax.random.normal(keys[2], (time, n, 5, 3)), jnp.array([1.0, -2.0, 0.5])
     psi, x = jnp.zeros((time, n, 1, 3, 5, 3)), jnp.zeros((time, n, 8))
 
-    def of_gates(*gates, values=values):
-        gate = jnp.tile(jnp.array(gates, jnp.float32), n // 2)
-        return float(parts.vicarious_loss(steps, Read(psi, phi, x, values, psi, ahead), w, gate))
+    def with_trust(*trust, values=values):
+        gate = jnp.tile(jnp.array(trust, jnp.float32), n // 2)
+        return float(parts.losses.relabelled(steps, Outputs(psi, phi, x, values, psi, ahead), w, gate))
 
-    assert of_gates(0.0, 0.0) == 0
-    np.testing.assert_allclose(of_gates(0.5, 1.0), 0.5 * of_gates(1.0, 0.0) + of_gates(0.0, 1.0), rtol=1e-5)
+    assert with_trust(0.0, 0.0) == 0
+    np.testing.assert_allclose(
+        with_trust(0.5, 1.0), 0.5 * with_trust(1.0, 0.0) + with_trust(0.0, 1.0), rtol=1e-5
+    )
     t = jnp.arange(time)[:, None], jnp.arange(n)[None]
     paid = jnp.einsum("tnk,k->tn", phi[(*t, steps.action)], w)
-    right = paid + parts.config.gamma * steps.goes_on * jnp.max(ahead, axis=-1)
+    right = paid + parts.config.gamma * steps.continuation * jnp.max(ahead, axis=-1)
     told = values.at[(*t, steps.action)].set(right)  # the values of who knows: no error is left
-    assert of_gates(1.0, 1.0, values=told) < 1e-10
+    assert with_trust(1.0, 1.0, values=told) < 1e-10
 
 
 @pytest.fixture(scope="module")
@@ -171,8 +177,8 @@ def social(trained, parts):
     )
 
     def losses(others):
-        steps = others_steps(Rows(own=experience.own, others=others))
-        return parts.social_losses(steps, w, psi, phi, ahead, jnp.ones(n, jnp.float32))[0]
+        steps = others_steps(SequenceBatch(own=experience.own, others=others))
+        return parts.losses.social(steps, w, psi, phi, ahead, jnp.ones(n, jnp.float32))[0]
 
     return others, jax.jit(losses)
 
@@ -232,22 +238,21 @@ def test_adapt_finds_a_preference_exactly_if_rewards_are_linear_in_phi(trained):
     own = experience.own
     time = own.reward.shape[0]
     flat = own.timestep.obs.reshape(time, -1, *of.world.spec.obs_shape)
-    phi = parts.net.apply(state.params, (), flat, own.timestep.first.reshape(time, -1))[2]
+    phi = parts.net.step(state.params, (), flat, own.timestep.first.reshape(time, -1))[2]
     taken = jnp.take_along_axis(phi, own.action.reshape(time, -1)[..., None, None], axis=2)[:, :, 0]
     reward = (taken @ truth).reshape(own.reward.shape)
     paid = dataclasses.replace(experience, own=dataclasses.replace(own, reward=reward))
     adapt = jax.jit(parts.adapt)
-    fresh = dataclasses.replace(state, extra=jax.tree.map(jnp.zeros_like, state.extra))
+    fresh = dataclasses.replace(state, aux=jax.tree.map(jnp.zeros_like, state.aux))
     after = adapt(fresh, paid, jax.random.key(0))
     np.testing.assert_allclose(after.params["params"]["w"][0], truth, rtol=0.02, atol=0.02)
     np.testing.assert_array_equal(after.params["params"]["w"][1:], state.params["params"]["w"][1:])
     kept = {name: leaf for name, leaf in after.params["params"].items() if name != "w"}
     assert same(kept, {name: leaf for name, leaf in state.params["params"].items() if name != "w"})
     key, timestep = jax.random.key(1), jax.tree.map(lambda leaf: leaf[0], own.timestep)
-    values = of.learner.act(after, of.learner.memory(*timestep.first.shape), timestep, key, explore=False)[
-        0
-    ].values[..., 0, :]
-    psi = parts.net.apply(after.params, (), flat[:1], own.timestep.first.reshape(time, -1)[:1])[1][0, :, 0, 0]
+    carry = of.learner.initial_carry(*timestep.first.shape)
+    values = of.learner.act(after, carry, timestep, key, False).decision.values[..., 0, :]
+    psi = parts.net.step(after.params, (), flat[:1], own.timestep.first.reshape(time, -1)[:1])[1][0, :, 0, 0]
     np.testing.assert_allclose(
         values.reshape(-1, 5), psi @ after.params["params"]["w"][0], rtol=1e-4, atol=1e-5
     )
@@ -255,13 +260,13 @@ def test_adapt_finds_a_preference_exactly_if_rewards_are_linear_in_phi(trained):
     np.testing.assert_allclose(twice.params["params"]["w"], after.params["params"]["w"], rtol=0.01, atol=0.01)
 
 
-def test_an_ensemble_with_gates_learns_judges_and_sees_no_ones_rewards():
-    options = {"gating": True, "gate_steps": 50, "ensemble": 2, "caution": 1.0}
+def test_an_ensemble_with_trust_weights_learns_and_sees_no_rewards_of_others():
+    options = {"trust": True, "trust_steps": 50, "ensemble": 2, "lower_confidence_coef": 1.0}
     of = lab("psiphi", **options)
     state, _, _, metrics = train(of, 4)
     assert all(np.isfinite(value) for value in metrics.values())
-    assert {"gate/1", "gate/2"} <= set(metrics)
-    assert np.all(np.asarray(state.extra.company.weights) > 0)
+    assert {"trust/1", "trust/2"} <= set(metrics)
+    assert np.all(np.asarray(state.aux.peers.peer_weight) > 0)
     other, _, _, _ = train(lab("psiphi", world=Scrambled, **options), 4)
     assert same(state, other)
     members = np.asarray(state.params["params"]["psi"]["Dense_0"]["kernel"]).reshape(-1, 2, 3, 5, 3)

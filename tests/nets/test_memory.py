@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from socialrl.nets.memory import Encoder, Memory, blank
+from socialrl.nets.memory import Encoder, Memory, initial_carry
 from socialrl.nets.recurrence import Weights, gru, lstm, recur
 
 T, N, F, SIZE = 6, 3, 4, 5
@@ -18,12 +18,15 @@ def cell(request):
     """(kind, run): `run(memory, x, first, peek)`, compiled, with fixed parameters."""
     net = Memory(request.param, SIZE, F)
     params = net.init(
-        jax.random.key(0), blank(request.param, SIZE, N), jnp.zeros((T, N, F)), jnp.zeros((T, N), bool)
+        jax.random.key(0),
+        initial_carry(request.param, SIZE, N),
+        jnp.zeros((T, N, F)),
+        jnp.zeros((T, N), bool),
     )
 
     def run(memory, x, first, peek):
         memories, out = net.apply(params, memory, x, first)
-        ahead = None if peek is None else net.apply(params, memories, peek, method=Memory.ahead)
+        ahead = None if peek is None else net.apply(params, memories, peek, method=Memory.next_output)
         return tuple(part[-1] for part in memories), out, ahead
 
     return request.param, jax.jit(run)
@@ -40,17 +43,17 @@ def close(a, b):
 
 def junk(kind, seed=9):
     keys = iter(jax.random.split(jax.random.key(seed), 2))
-    return jax.tree.map(lambda x: jax.random.normal(next(keys), x.shape), blank(kind, SIZE, N))
+    return jax.tree.map(lambda x: jax.random.normal(next(keys), x.shape), initial_carry(kind, SIZE, N))
 
 
 def test_a_new_episode_forgets_everything(cell):
     kind, run = cell
     x, peek = inputs()
     _, out, _ = run(junk(kind), x, FIRST, peek)
-    _, alone, _ = run(blank(kind, SIZE, N), x, FIRST, peek)
+    _, alone, _ = run(initial_carry(kind, SIZE, N), x, FIRST, peek)
     close(out, alone)  # what was carried in did not matter: the first step forgot it
     changed = x.at[:3, 1].set(7.0)
-    _, after, _ = run(blank(kind, SIZE, N), changed, FIRST, peek)
+    _, after, _ = run(initial_carry(kind, SIZE, N), changed, FIRST, peek)
     close(after[3:, 1], out[3:, 1])
     assert not np.allclose(after[2, 1], out[2, 1])
 
@@ -58,8 +61,8 @@ def test_a_new_episode_forgets_everything(cell):
 def test_within_an_episode_it_remembers(cell):
     kind, run = cell
     x, peek = inputs()
-    _, out, _ = run(blank(kind, SIZE, N), x, FIRST, peek)
-    _, other, _ = run(blank(kind, SIZE, N), x.at[0, 0].add(1.0), FIRST, peek)
+    _, out, _ = run(initial_carry(kind, SIZE, N), x, FIRST, peek)
+    _, other, _ = run(initial_carry(kind, SIZE, N), x.at[0, 0].add(1.0), FIRST, peek)
     assert np.all(np.abs(out[:, 0] - other[:, 0]).max(-1) > 0)
     _, carried, _ = run(junk(kind), x, jnp.zeros((T, N), bool), peek)
     assert not np.allclose(carried[0], out[0])
@@ -69,38 +72,38 @@ def test_peek_is_what_a_real_step_would_bring(cell):
     """At step t it must equal running x_0 .. x_t and then the peeked features, in the same episode."""
     kind, run = cell
     x, peek = inputs()
-    _, _, ahead = run(blank(kind, SIZE, N), x, FIRST, peek)
+    _, _, ahead = run(initial_carry(kind, SIZE, N), x, FIRST, peek)
     for t in range(T - 1):
         stepped = x.at[t + 1].set(peek[t])
-        _, out, _ = run(blank(kind, SIZE, N), stepped, FIRST.at[t + 1].set(False), peek)
+        _, out, _ = run(initial_carry(kind, SIZE, N), stepped, FIRST.at[t + 1].set(False), peek)
         close(ahead[t], out[t + 1])
 
 
 def test_peeking_changes_nothing_else(cell):
     kind, run = cell
     x, peek = inputs()
-    memory, out, nothing = run(blank(kind, SIZE, N), x, FIRST, None)
+    memory, out, nothing = run(initial_carry(kind, SIZE, N), x, FIRST, None)
     assert nothing is None
-    close((memory, out), run(blank(kind, SIZE, N), x, FIRST, peek)[:2])
+    close((memory, out), run(initial_carry(kind, SIZE, N), x, FIRST, peek)[:2])
 
 
 def test_one_by_one_is_all_at_once(cell):
     kind, run = cell
     x, peek = inputs()
-    memory, out, _ = run(blank(kind, SIZE, N), x, FIRST, peek)
+    memory, out, _ = run(initial_carry(kind, SIZE, N), x, FIRST, peek)
     half = slice(0, 3), slice(3, 6)
-    first, early, _ = run(blank(kind, SIZE, N), *(y[half[0]] for y in (x, FIRST, peek)))
+    first, early, _ = run(initial_carry(kind, SIZE, N), *(y[half[0]] for y in (x, FIRST, peek)))
     second, late, _ = run(first, *(y[half[1]] for y in (x, FIRST, peek)))
     close((second, jnp.concatenate([early, late])), (memory, out))
     assert out.shape == (T, N, SIZE)
-    assert jax.tree.map(jnp.shape, memory) == jax.tree.map(jnp.shape, blank(kind, SIZE, N))
+    assert jax.tree.map(jnp.shape, memory) == jax.tree.map(jnp.shape, initial_carry(kind, SIZE, N))
 
 
 def test_without_memory_features_pass_through():
     x, peek = inputs()
-    assert blank("none", SIZE, N) == ()
+    assert initial_carry("none", SIZE, N) == ()
     memory, out = Memory("none", SIZE, F).apply({}, (), x, FIRST)
-    ahead = Memory("none", SIZE, F).apply({}, (), peek, method=Memory.ahead)
+    ahead = Memory("none", SIZE, F).apply({}, (), peek, method=Memory.next_output)
     assert memory == ()
     np.testing.assert_array_equal(out, x)
     np.testing.assert_array_equal(ahead, peek)
@@ -112,16 +115,21 @@ def test_without_memory_time_is_one_more_batch_axis():
     obs, next_obs = (
         jax.random.bernoulli(k, 0.5, (T, N, 3, 3, 2)).astype(jnp.uint8) for k in (obs_key, next_key)
     )
-    params = net.init(jax.random.key(0), (), obs, FIRST)
-    run = jax.jit(lambda *arguments: net.apply(params, (), *arguments))
-    _, x, ahead = run(obs, FIRST, next_obs)
+    params = net.init(jax.random.key(0), (), obs, FIRST, method=Encoder.unroll)
+
+    @jax.jit
+    def run(obs, first, next_obs):
+        carries, x = net.apply(params, (), obs, first, method=Encoder.unroll)
+        return x, net.apply(params, carries, next_obs, method=Encoder.next_features)
+
+    x, ahead = run(obs, FIRST, next_obs)
 
     def flat(y):
         return y.reshape(1, T * N, *y.shape[2:])
 
-    _, x_flat, ahead_flat = run(flat(obs), flat(FIRST), flat(next_obs))
+    x_flat, ahead_flat = run(flat(obs), flat(FIRST), flat(next_obs))
     close((x_flat, ahead_flat), (flat(x), flat(ahead)))
-    close(run(next_obs, FIRST, None)[1], ahead)
+    close(run(next_obs, FIRST, obs)[0], ahead)
 
 
 @pytest.mark.parametrize(("step", "states", "gates"), [(gru, 1, 3), (lstm, 2, 4)])

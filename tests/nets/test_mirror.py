@@ -12,7 +12,7 @@ import pytest
 
 import socialrl_envs
 from socialrl.learners import ppo
-from socialrl.learners._actor_critic import ActorCritic, blank_memory
+from socialrl.learners._ppo_losses import Batch, Trajectory
 from socialrl.nets.mirror import Mirror
 from socialrl.types import Timestep, Transition
 from socialrl_envs.types import Level
@@ -104,7 +104,7 @@ def lives(key, spec=SPEC, time=T):
     )
     where = jax.random.normal(keys[5], (*batch, 2, 2)).at[1, 0, 1].set(jnp.nan)
     old_logits, none = jax.random.normal(keys[6], (*batch, actions)), jnp.zeros((*batch, 0), jnp.float32)
-    return ppo.Lived(own=own, old_logits=old_logits, where=where, prior_logits=none)
+    return Trajectory(own=own, old_logits=old_logits, relative_positions=where, prior_logits=none)
 
 
 def in_the_mirror(lived, mirror=None):
@@ -117,18 +117,20 @@ def in_the_mirror(lived, mirror=None):
     own = dataclasses.replace(
         own, timestep=step, action=mirror.action(own.action), next_obs=mirror.view(own.next_obs)
     )
-    where = lived.where * jnp.array([1.0, -1.0])
-    return dataclasses.replace(lived, own=own, old_logits=mirror.table(lived.old_logits), where=where)
+    where = mirror.offset(lived.relative_positions)
+    return dataclasses.replace(
+        lived, own=own, old_logits=mirror.table(lived.old_logits), relative_positions=where
+    )
 
 
 @pytest.fixture(scope="module", params=["gru", "lstm", "none"])
 def mirrored(request):
     """(PPO with a mirrored policy, random parameters far from their initial ones)."""
     config = ppo.Config(
-        hidden=(8,), memory=request.param, mirror=True, prediction=1.0, attention=1.0, heads=(6,)
+        hidden=(8,), memory=request.param, mirror=True, prediction_coef=1.0, attention_coef=1.0, heads=(6,)
     )
     made = ppo.PPO(config, SPEC)
-    params = jax.jit(made.init_params)(jax.random.key(1))
+    params = jax.jit(made.net.init)(jax.random.key(1))
     leaves, tree = jax.tree.flatten(params)
     keys = jax.random.split(jax.random.key(2), len(leaves))
     moved = [leaf + 0.3 * jax.random.normal(key, leaf.shape) for leaf, key in zip(leaves, keys, strict=True)]
@@ -138,8 +140,8 @@ def mirrored(request):
 def test_a_mirrored_policy_does_the_mirrored_thing_whatever_its_weights(mirrored):
     made, params = mirrored
     lived, mirror = lives(jax.random.key(3)), Mirror(SPEC)
-    blank = blank_memory(made.config, N)
-    unroll = jax.jit(made.unroll)
+    blank = made.net.initial_carry(N)
+    unroll = jax.jit(made.net.unroll)
     memories, out = unroll(params, blank, lived.own.timestep)
     images, other = unroll(params, blank, in_the_mirror(lived).own.timestep)
     np.testing.assert_allclose(other.logits, mirror.table(out.logits), rtol=1e-4, atol=1e-6)
@@ -155,11 +157,11 @@ def test_a_mirrored_policy_does_the_mirrored_thing_whatever_its_weights(mirrored
 def test_looking_ahead_is_mirrored_too(mirrored):
     made, params = mirrored
     lived = lives(jax.random.key(4), time=4)
-    ahead = jax.jit(lambda memories, steps: made.apply(params, memories, steps, method=ActorCritic.ahead))
-    unroll = jax.jit(made.unroll)
+    ahead = jax.jit(lambda carries, steps: made.net.next_outputs(params, carries, steps))
+    unroll = jax.jit(made.net.unroll)
 
     def after(lived):
-        memories, _ = unroll(params, blank_memory(made.config, N), lived.own.timestep)
+        memories, _ = unroll(params, made.net.initial_carry(N), lived.own.timestep)
         return ahead(memories, dataclasses.replace(lived.own.timestep, obs=lived.own.next_obs))
 
     one, other = after(lived), after(in_the_mirror(lived))
@@ -170,14 +172,12 @@ def test_looking_ahead_is_mirrored_too(mirrored):
 def test_what_is_learnt_in_the_mirrored_world_is_the_same(mirrored):
     """Loss and gradient, the auxiliary heads' included, of steps and of their mirror images."""
     made, params = mirrored
-    grad = jax.jit(jax.grad(made.loss, has_aux=True))
+    grad = jax.jit(jax.grad(made.losses.total, has_aux=True))
     lived = lives(jax.random.key(5))
     advantage, target = jax.random.normal(jax.random.key(6), (2, T, N))
 
     def learnt(lived):
-        batch = ppo.Batch(
-            memory=blank_memory(made.config, N), lived=lived, advantage=advantage, target=target
-        )
+        batch = Batch(carry=made.net.initial_carry(N), trajectory=lived, advantage=advantage, target=target)
         return grad(params, batch, jnp.float32(0.1))
 
     (one, metrics), (other, other_metrics) = learnt(lived), learnt(in_the_mirror(lived))
@@ -189,9 +189,9 @@ def test_what_is_learnt_in_the_mirrored_world_is_the_same(mirrored):
 
 def test_a_plain_policy_is_not_mirrored():
     made = ppo.PPO(ppo.Config(hidden=(8,)), SPEC)
-    params, lived = made.init_params(jax.random.key(1)), lives(jax.random.key(3))
-    unroll = jax.jit(made.unroll)
+    params, lived = made.net.init(jax.random.key(1)), lives(jax.random.key(3))
+    unroll = jax.jit(made.net.unroll)
     one, other = (
-        unroll(params, blank_memory(made.config, N), x.own.timestep)[1] for x in (lived, in_the_mirror(lived))
+        unroll(params, made.net.initial_carry(N), x.own.timestep)[1] for x in (lived, in_the_mirror(lived))
     )
     assert not np.allclose(other.value, one.value, atol=1e-3)

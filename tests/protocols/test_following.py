@@ -12,6 +12,7 @@ import pytest
 
 from socialrl.config import Arm, Experiment, from_json, to_json
 from socialrl.learners import dqn, psiphi
+from socialrl.passive import passive_learner
 from socialrl.protocols import Study, _company, _planners, following
 from socialrl.record.labels import Following
 from socialrl.rollout import make_rollout
@@ -50,7 +51,7 @@ def trace():
     changes.
     """
     world = WORLD.build()
-    rollout = make_rollout(world, _planners.idle_learner(world.spec))
+    rollout = make_rollout(world, passive_learner(world.spec))
     level = world.level(Level.from_ascii("\n".join(LEVEL)))
     levels = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (EPISODES, *leaf.shape)), level)
     return jax.jit(lambda key: rollout.episodes((), levels, key, False))(jax.random.key(0))
@@ -224,7 +225,7 @@ def test_conditions_are_numbers_of_the_level_and_dqn_follows_no_one():
     assert np.isnan(wet["precision"]).all()
     assert (wet["planner_return"] == 1).all()  # a local knows, and takes the way around
     assert (dry["planner_return"] == 1).all()
-    assert (dry["events/drowned"] == 0).all()
+    assert (dry["cumulants/drowned"] == 0).all()
     assert (dry["useful/reckless"] > 0.99).all()
     assert (wet["useful/reckless"] < wet["useful/equal"]).all()
 
@@ -235,7 +236,7 @@ def test_labels_name_the_condition():
 
 
 def test_an_onlooker_is_a_learner():
-    assert isinstance(_planners.idle_learner(WORLD.build().spec), Learner)
+    assert isinstance(passive_learner(WORLD.build().spec), Learner)
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,7 @@ def test_an_event_that_never_happens_is_worth_nothing():
 @pytest.fixture(scope="module")
 def watched():
     """Records of a psiphi that has watched a planner who likes green alone."""
-    trained = study(psiphi.Config(gating=False, hidden=(32,), capacity=2_000, batch=4), 3)
+    trained = study(psiphi.Config(trust=False, hidden=(32,), capacity=2_000, batch=4), 3)
     records = [
         (labels, trained.seeds.values(values))
         for labels, values in inverse_rl.Config(episodes=16).run(trained)

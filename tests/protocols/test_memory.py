@@ -38,10 +38,8 @@ def lived(goals=3):
 
 
 def holding(trace, memories):
-    """The trace with these in its decisions, (T, B, M, F)."""
-    return dataclasses.replace(
-        trace, decision=dataclasses.replace(trace.decision, values=memories[..., None, :])
-    )
+    """The trace with these carries (T, B, novices, F) as its extras."""
+    return dataclasses.replace(trace, extras=memories)
 
 
 @pytest.mark.parametrize("goals", [3, 4])

@@ -190,7 +190,7 @@ def test_measures_of_a_trace_add_up():
     found = measure(trace)
     summary = jax.jit(lambda trace: evaluation.summarise(trace, world.spec))(trace)
     np.testing.assert_allclose(found["return"], summary["return"], rtol=1e-6)
-    np.testing.assert_allclose(found["penalties"], summary["events/wrong_goal"], rtol=1e-6)
+    np.testing.assert_allclose(found["penalties"], summary["cumulants/wrong_goal"], rtol=1e-6)
     experts = (summary["return_expert_0"] + summary["return_expert_1"]) / 2
     np.testing.assert_allclose(found["return_coplayers"], experts, rtol=1e-6)
     assert experts > found["return"]

@@ -110,8 +110,8 @@ def full_run(folder: Path, seeds: int = 5, points: int = 31, arms: tuple[str, ..
                 lines.append(_record(arm, "eval", step, {"return": grown, **blend}))
         others = {
             "return_expert_0": rng.normal(12, 1, seeds),
-            "events/red": rng.normal(6, 1, seeds),
-            "events/blue": rng.normal(1, 0.3, seeds),
+            "cumulants/red": rng.normal(6, 1, seeds),
+            "cumulants/blue": rng.normal(1, 0.3, seeds),
         }
         lines.append(_record(arm, "final", 30_000, {"return": tops, **others, **shares}))
         lines += _transfer(arm, rng, seeds)

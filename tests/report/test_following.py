@@ -76,7 +76,7 @@ def flooded_run(folder):
             "arm": arm,
             "value": 0.2,
             "below": True,
-            "measure": "events/drowned",
+            "measure": "cumulants/drowned",
         }
         | {"labels": [["protocol", "following"], ["condition", "flood 1"]]}
         for arm in ("x_5", "x_50")
@@ -84,7 +84,7 @@ def flooded_run(folder):
     lines = []
     for arm, share in drowned.items():
         spread = (share + np.linspace(-0.01, 0.01, 5)).clip(0, 1).tolist()
-        lines += [record(arm, "flood 0"), record(arm, "flood 1", **{"events/drowned": spread})]
+        lines += [record(arm, "flood 0"), record(arm, "flood 1", **{"cumulants/drowned": spread})]
     return write_run(
         folder, lines, experiment={"name": "floods", "question": "?", "arms": arms, "claims": claims}
     )

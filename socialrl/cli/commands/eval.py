@@ -50,9 +50,9 @@ def command(arguments: list[str]) -> None:
     use_plugins(options)
     from socialrl.coerce import construct
     from socialrl.config import load_experiment
-    from socialrl.studies import evaluate, protocol_of
     from socialrl.record import folder
     from socialrl.runs import finish
+    from socialrl.studies import evaluate, protocol_of
 
     with folder.resume(options.run) as opened:
         experiment = load_experiment(options.run)

@@ -21,7 +21,7 @@ examples:
   socialrl run experiments/coin_grid.py
   socialrl run experiments/coin_grid.py --help                 every setting of it, with its meaning
   socialrl run experiments/coin_grid.py --seeds 3 --arms psiphi,dqn
-  socialrl run experiments/coin_grid.py --world.size 7 --learner.lr 3e-4 --psiphi.learner.follow never
+  socialrl run experiments/coin_grid.py --world.size 7 --learner.lr 3e-4 --psiphi.learner.following never
   socialrl run experiments/coin_grid.py --resume               goes on with its latest run
   socialrl run --resume runs/coin_grid/003                     goes on with that run
   socialrl run --resume runs/mine/001 --plugin mine.py         allows the code that the run comes from

@@ -21,7 +21,7 @@ from socialrl.report.statistics import interval
 from socialrl.report.tables import NONE, SHARE
 
 FLOODED = "flood 1"  # the condition under which survival is shown
-DROWNED = "events/drowned"
+DROWNED = "cumulants/drowned"
 KINDS = (
     "equal",
     "overlapping",

@@ -1,25 +1,25 @@
-"""Company gating: who counts, told from one's own rewards and what can be seen."""
+"""Trust in other agents, estimated from the own rewards and from what can be seen of theirs."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from socialrl.learners._company import gates, judge, strangers
+from socialrl.learners._peers import init, trust, update
 
 SHAPE, ACTIONS = (10, 4), 5
 
 
 def lived(worth, likelihood, own=0.1, present=None, times=20, foreseen=1.0):
-    """The company after so many unrolls in which another's step was always worth that much and its action
+    """The stats after so many unrolls in which another's step was always worth that much and its action
     that likely; half of one's own steps pay twice `own`, the others nothing, and `foreseen` is the share of
     that difference that is expected."""
-    company = strangers(len(worth))
+    stats = init(len(worth))
     there = jnp.ones((*SHAPE, len(worth)), bool) if present is None else present
     reward = jnp.full((*SHAPE, 1), 2 * own, jnp.float32).at[::2].set(0.0)
     for _ in range(times):
-        company = judge(
-            company,
+        stats = update(
+            stats,
             reward=reward,
             expected=own + foreseen * (reward - own),
             worth=jnp.broadcast_to(jnp.array(worth, jnp.float32), there.shape),
@@ -28,7 +28,7 @@ def lived(worth, likelihood, own=0.1, present=None, times=20, foreseen=1.0):
             actions=ACTIONS,
             rate=0.1,
         )
-    return company
+    return stats
 
 
 @pytest.mark.parametrize(
@@ -43,20 +43,20 @@ def lived(worth, likelihood, own=0.1, present=None, times=20, foreseen=1.0):
     ],
 )
 def test_only_the_predictable_and_useful_count(worth, likelihood, counts):
-    [gate] = np.asarray(gates(lived([worth], [likelihood]), 0.1))
+    [gate] = np.asarray(trust(lived([worth], [likelihood]), 0.1))
     assert gate > 0.5 if counts else gate < 0.05
 
 
 def test_each_is_judged_apart_and_strangers_do_not_count():
-    np.testing.assert_allclose(gates(strangers(3), 0.1), 0)
-    good, bad, random = np.asarray(gates(lived([0.5, -0.5, 0.05], [0.8, 0.8, 0.2]), 0.1))
+    np.testing.assert_allclose(trust(init(3), 0.1), 0)
+    good, bad, random = np.asarray(trust(lived([0.5, -0.5, 0.05], [0.8, 0.8, 0.2]), 0.1))
     assert good > 0.95
     assert bad < 0.01
     assert random < 0.05
 
 
 def test_whoever_earns_more_by_itself_stops_listening():
-    listening = [float(gates(lived([0.3], [0.8], own=own), 0.1)[0]) for own in (0.05, 0.2, 0.3, 1.2)]
+    listening = [float(trust(lived([0.3], [0.8], own=own), 0.1)[0]) for own in (0.05, 0.2, 0.3, 1.2)]
     assert listening == sorted(listening, reverse=True)
     assert listening[0] > 0.95
     assert listening[2] == pytest.approx(float(jax.nn.sigmoid(2.0)), abs=0.01)
@@ -66,13 +66,13 @@ def test_whoever_earns_more_by_itself_stops_listening():
 def test_the_first_unroll_is_judged_as_it_was():
     """Running means are unbiased from the start."""
     once, often = lived([0.3], [0.5], times=1), lived([0.3], [0.5], times=50)
-    np.testing.assert_allclose(gates(once, 0.1), gates(often, 0.1), rtol=1e-4)
+    np.testing.assert_allclose(trust(once, 0.1), trust(often, 0.1), rtol=1e-4)
 
 
 def test_the_absent_are_judged_as_before():
     before = lived([0.5, 0.5], [0.8, 0.8])
     there = jnp.zeros((*SHAPE, 2), bool).at[..., 0].set(True)
-    after = judge(
+    after = update(
         before,
         reward=jnp.full((*SHAPE, 1), 0.1, jnp.float32),
         expected=jnp.full((*SHAPE, 1), 0.1, jnp.float32),
@@ -82,7 +82,7 @@ def test_the_absent_are_judged_as_before():
         actions=ACTIONS,
         rate=0.5,
     )
-    for name in ("worth", "skill", "weights"):
+    for name in ("worth", "skill", "peer_weight"):
         was, now = getattr(before, name), getattr(after, name)
         assert now[0] != was[0]
         assert now[1] == was[1]
@@ -90,16 +90,16 @@ def test_the_absent_are_judged_as_before():
 
 
 def test_the_scale_of_rewards_does_not_matter():
-    small, large = (gates(lived([0.3 * scale], [0.5], own=0.25 * scale), 0.1) for scale in (0.01, 100.0))
+    small, large = (trust(lived([0.3 * scale], [0.5], own=0.25 * scale), 0.1) for scale in (0.01, 100.0))
     np.testing.assert_allclose(small, large, rtol=1e-2)
 
 
 def test_nobody_counts_before_one_knows_what_pays():
-    trust = [
-        float(gates(lived([0.5], [0.8], foreseen=foreseen), 0.1)[0]) for foreseen in (-1.0, 0.0, 0.5, 1.0)
+    found = [
+        float(trust(lived([0.5], [0.8], foreseen=foreseen), 0.1)[0]) for foreseen in (-1.0, 0.0, 0.5, 1.0)
     ]
-    np.testing.assert_allclose(trust[:2], 0, atol=1e-4)
-    assert trust[2] == pytest.approx(
-        0.75 * trust[3], abs=0.01
+    np.testing.assert_allclose(found[:2], 0, atol=1e-4)
+    assert found[2] == pytest.approx(
+        0.75 * found[3], abs=0.01
     )  # half of the way is three quarters of the variance
-    assert trust[3] > 0.95
+    assert found[3] > 0.95

@@ -1,0 +1,116 @@
+"""The rule that a learner's capabilities do what they say."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from socialrl.conformance._compare import expect, expect_finite, expect_same_shapes, named, same
+from socialrl.conformance._subject import UNROLL_LENGTH, Subject
+from socialrl.types import (
+    ActAs,
+    Diagnostics,
+    FewShot,
+    GoalInference,
+    Influence,
+    Offline,
+    RewardInference,
+    WarmStart,
+)
+
+
+def capabilities_work(subject: Subject) -> None:
+    """Every capability does what it says, with the shapes of the contract; there is at most one of
+    each type.
+    """
+    kinds = [type(one) for one in subject.learner.capabilities]
+    assert len(kinds) == len(set(kinds)), f"two capabilities of one type: {[kind.__name__ for kind in kinds]}"
+    for kind, check in CAPABILITIES.items():
+        capability = subject.learner.capability(kind)
+        if capability is not None:
+            named(kind.__name__, "does not work", lambda c=capability, check=check: check(subject, c))
+    unknown = set(kinds) - set(CAPABILITIES)
+    assert not unknown, f"unknown capabilities: {', '.join(kind.__name__ for kind in unknown)}"
+
+
+def _few_shot(subject: Subject, capability: FewShot) -> None:
+    state, _, experience, _ = subject.trained
+    expect_same_shapes(state, jax.jit(capability.adapt)(state, experience, jax.random.key(5)), "state")
+
+
+def _warm_start(subject: Subject, capability: WarmStart) -> None:
+    trained = subject.trained[0]
+    fresh = subject.init(jax.random.key(9), 2 * UNROLL_LENGTH, 1)
+    moved = capability.warm_start(trained, fresh)
+    expect_same_shapes(fresh, moved, "state")
+    one, two = subject.decided(trained).decision, subject.decided(moved).decision
+    assert same(one.values, two.values), "the decisions are not those of the trained state"
+
+
+def _offline(subject: Subject, capability: Offline) -> None:
+    state = subject.fresh[0]
+    after, metrics = jax.jit(lambda state, key: capability.pretrain(state, key, 2))(state, jax.random.key(5))
+    expect_same_shapes(state, after, "state")
+    expect_finite(metrics)
+    assert capability.steps > 0, f"steps is {capability.steps}"
+
+
+def _influence(subject: Subject, capability: Influence) -> None:
+    state, carry, _, _ = subject.trained
+    found = jax.jit(capability.influence)(state, carry.carry, carry.timestep)
+    expect(found, subject.batch, jnp.float32, "influence")
+    assert np.all(np.isfinite(found)), "influence is not finite"
+    assert np.all(found >= -1e-5), f"influence is negative: {found.min()}"
+
+
+def _diagnostics(subject: Subject, capability: Diagnostics) -> None:
+    state, carry, _, _ = subject.trained
+    decision = subject.decided(state).decision
+    found = jax.jit(capability.diagnose)(state, carry.carry, carry.timestep, decision)
+    known = {"prediction": subject.world.spec.obs_shape, "spread": decision.values.shape[2:]}
+    for name, array in found.items():
+        assert name in known, f"{name} is not one of {', '.join(known)}"
+        expect(array, (*subject.batch, *known[name]), jnp.float32, name)
+
+
+def _act_as(subject: Subject, capability: ActAs) -> None:
+    state, carry, _, _ = subject.trained
+    for source in range(subject.decided(state).decision.values.shape[2]):
+        whose = jnp.full(subject.batch, source, jnp.int32)
+        action, after = jax.jit(capability.act_as)(
+            state, carry.carry, carry.timestep, whose, jax.random.key(5)
+        )
+        expect(action, subject.batch, jnp.int32, "action")
+        assert np.all((action >= 0) & (action < len(subject.world.spec.actions))), "action is out of range"
+        expect_same_shapes(carry.carry, after, "carry")
+
+
+def _reward_inference(subject: Subject, capability: RewardInference) -> None:
+    state, _, experience, _ = subject.trained
+    found = jax.jit(capability.infer_rewards)(state, experience.others)
+    shape = experience.others.action.shape
+    assert found.shape[:-1] == shape, f"infer_rewards is {found.shape}, not {(*shape, 'S')}"
+    expect(found, found.shape, jnp.float32, "infer_rewards")
+    assert np.all(np.isfinite(found)), "infer_rewards is not finite"
+
+
+def _goal_inference(subject: Subject, capability: GoalInference) -> None:
+    state, _, experience, _ = subject.trained
+    after, logits = jax.jit(capability.infer_goal)(state, experience.others, experience.others)
+    expect_same_shapes(state, after, "state")
+    shape = (*experience.others.action.shape, len(subject.world.spec.actions))
+    expect(logits, shape, jnp.float32, "logits")
+
+
+CAPABILITIES: dict[type, Callable[[Subject, Any], None]] = {
+    FewShot: _few_shot,
+    WarmStart: _warm_start,
+    Offline: _offline,
+    Influence: _influence,
+    Diagnostics: _diagnostics,
+    ActAs: _act_as,
+    RewardInference: _reward_inference,
+    GoalInference: _goal_inference,
+}

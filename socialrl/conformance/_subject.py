@@ -1,0 +1,88 @@
+"""What the rules of a learner share: a small world, and a learner in it with its states and experience."""
+
+from functools import cached_property
+from typing import Any
+
+import jax
+from jax import Array
+from jaxtyping import Key, PyTree
+
+from socialrl.rollout import Carry, Rollout, make_rollout
+from socialrl.types import (
+    ActOutput,
+    Experience,
+    Learner,
+    Metrics,
+)
+from socialrl_envs.types import Seat, World
+from socialrl_envs.worlds import coin_grid, goal_cycle
+
+NUM_ENVS, UNROLL_LENGTH, UPDATES = 3, 4, 4  # they end amid an episode of 6 steps
+
+
+def learner_world() -> World:
+    """The world in which learners are checked: two novices and two wanderers in a tiny coin_grid."""
+    wanderers = (Seat(policy="wanderer"), Seat(policy="wanderer"))
+    config = coin_grid.Config(
+        novices=2, experts=0, coplayers=wanderers, size=5, colours=2, coins=1, horizon=6
+    )
+    return config.build()
+
+
+def curriculum_world() -> World:
+    """The world in which curricula are checked: one novice and one expert in a small goal_cycle."""
+    world: Any = goal_cycle.Config(novices=1, experts=1, size=7, horizon=6).build()
+    return world
+
+
+class Subject:
+    """A learner in a world, with what the rules share: states, experience and compiled functions."""
+
+    def __init__(self, learner: Learner, world: World | None = None):
+        self.learner, self.world = learner, world or learner_world()
+        self.rollout = make_rollout(self.world, learner)
+        self.act = jax.jit(learner.act, static_argnums=4)
+        self.update = jax.jit(learner.update)
+        self.init = jax.jit(learner.init, static_argnums=(1, 2))
+
+    @cached_property
+    def fresh(self) -> tuple[PyTree, Carry, PyTree]:
+        """(learner's state, Carry, levels) before the first step."""
+
+        @jax.jit
+        def begin(key: Key[Array, ""]) -> tuple[Carry, PyTree]:
+            pool_key, begin_key = jax.random.split(key)
+            levels = self.rollout.pool(pool_key, 8)
+            return self.rollout.begin(levels, begin_key, NUM_ENVS), levels
+
+        state = self.init(jax.random.key(0), UNROLL_LENGTH, NUM_ENVS)
+        return state, *begin(jax.random.key(1))
+
+    @cached_property
+    def trained(self) -> tuple[PyTree, Carry, Experience, Metrics]:
+        """(learner's state, Carry, last Experience, last metrics) after UPDATES updates."""
+        return self.train(self.rollout)
+
+    def train(self, rollout: Rollout) -> tuple[PyTree, Carry, Experience, Metrics]:
+        """The same in the world of another rollout."""
+        state, carry, levels = self.fresh
+        unroll = jax.jit(
+            lambda state, carry, key: rollout.unroll(state, carry, levels, key, UNROLL_LENGTH)[:2]
+        )
+        experience, metrics = None, {}
+        for number in range(UPDATES):
+            unroll_key, learn_key = jax.random.split(jax.random.fold_in(jax.random.key(2), number))
+            carry, experience = unroll(state, carry, unroll_key)
+            state, metrics = self.update(state, experience, learn_key)
+        assert experience is not None
+        return state, carry, experience, metrics
+
+    @property
+    def batch(self) -> tuple[int, int]:
+        """The batch axes of the novices: (worlds, novices)."""
+        return NUM_ENVS, len(self.world.spec.novices)
+
+    def decided(self, state: PyTree, explore: bool = False) -> ActOutput:
+        """What the learner does in this state at the end of the checked experience."""
+        _, carry, _, _ = self.trained
+        return self.act(state, carry.carry, carry.timestep, jax.random.key(3), explore)

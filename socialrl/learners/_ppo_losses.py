@@ -1,0 +1,114 @@
+"""The loss of PPO on a minibatch: clipped surrogate, value, entropy bonus, and auxiliary losses."""
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+from jaxtyping import Float32, Int32, PyTree
+
+from socialrl.learners._actor_critic import ActorCriticFns, Outputs
+from socialrl.learners._ppo_config import PPOConfig
+from socialrl.learners._sequences import masked_mean
+from socialrl.losses.policy import clipped_surrogate, entropy, kl_divergence
+from socialrl.losses.prediction import prediction_loss
+from socialrl.nets.memory import Carry
+from socialrl.types import Metrics, Transition
+from socialrl_envs.struct import pytree
+
+
+@pytree
+class Trajectory:
+    """Steps of novices, leaves (T, *batch, ...).
+
+    old_logits: of the policy that acted. relative_positions: of the co-players (see Experience), NaN for
+    absent ones; no entries unless they are predicted. prior_logits: of a policy to stay close to; P = A, or 0
+    if there is none.
+    """
+
+    own: Transition
+    old_logits: Float32[Array, "T *batch A"]
+    relative_positions: Float32[Array, "T *batch coplayers 2"]
+    prior_logits: Float32[Array, "T *batch P"]
+
+
+@pytree
+class Batch:
+    """Sequences to learn from, leaves (T, N, ...), and the carries that they begin with, leaves (N, copies,
+    F).
+    """
+
+    carry: Carry
+    trajectory: Trajectory
+    advantage: Float32[Array, "*parts T N"]
+    target: Float32[Array, "*parts T N"]
+
+
+class PPOLosses:
+    """The losses for one network. prior_coef: weight of KL(pi || prior); None if there is no prior."""
+
+    def __init__(self, config: PPOConfig, net: ActorCriticFns, prior_coef: float | None = None):
+        self.config, self.net, self.prior_coef = config, net, prior_coef
+
+    def total(
+        self, params: PyTree, batch: Batch, entropy_coef: Float32[Array, ""]
+    ) -> tuple[Float32[Array, ""], Metrics]:
+        """The weighted sum of all losses on a minibatch, and metrics."""
+        config, own, old_logits = self.config, batch.trajectory.own, batch.trajectory.old_logits
+        _, out = self.net.unroll(params, batch.carry, own.timestep)
+        log_prob, old_log_prob = (log_prob_of(logits, own.action) for logits in (out.logits, old_logits))
+        normalised = (batch.advantage - jnp.mean(batch.advantage)) / (jnp.std(batch.advantage) + 1e-8)
+        surrogate = jnp.mean(clipped_surrogate(log_prob, old_log_prob, normalised, config.clip))
+        value_loss = 0.5 * jnp.mean((out.value - batch.target) ** 2)
+        mean_entropy = jnp.mean(entropy(out.logits))
+        clipped = jnp.abs(jnp.exp(log_prob - old_log_prob) - 1) > config.clip
+        metrics = {
+            "loss/policy": surrogate,
+            "loss/value": value_loss,
+            "entropy": mean_entropy,
+            "kl": jnp.mean(kl_divergence(old_logits, out.logits)),
+            "clipped": jnp.mean(clipped.astype(jnp.float32)),
+            "value": jnp.mean(out.value),
+        }
+        total = surrogate + config.value_coef * value_loss - entropy_coef * mean_entropy
+        for name, (coef, loss) in self.auxiliary(params, out, batch.trajectory).items():
+            metrics[f"loss/{name}"] = loss
+            total += coef * loss
+        return total, metrics
+
+    def auxiliary(
+        self, params: PyTree, out: Outputs, trajectory: Trajectory
+    ) -> dict[str, tuple[float, Float32[Array, ""]]]:
+        """(weight, loss) of each auxiliary loss by name."""
+        config, losses = self.config, {}
+        if config.prediction_coef > 0:
+            losses["prediction"] = (config.prediction_coef, self.prediction(params, out, trajectory.own))
+        if config.attention_coef > 0:
+            attention = self.attention(params, out, trajectory.relative_positions)
+            losses["attention"] = (config.attention_coef, attention)
+        if self.prior_coef is not None:
+            distance = jnp.mean(kl_divergence(out.logits, trajectory.prior_logits))
+            losses["prior"] = (self.prior_coef, distance)
+        return losses
+
+    def prediction(self, params: PyTree, out: Outputs, own: Transition) -> Float32[Array, ""]:
+        """The mean error over the copies of the predicted next view, or as a control of the same view."""
+        predicted = self.net.predict(params, out.features, own.action)
+        seen = own.next_obs if self.config.predicts == "next" else own.timestep.obs
+        seen = self.net.images.copies(seen, self.net.images.view)
+        return jnp.mean(jax.vmap(jax.vmap(prediction_loss, in_axes=1), in_axes=1)(predicted, seen))
+
+    def attention(
+        self, params: PyTree, out: Outputs, positions: Float32[Array, "T N coplayers 2"]
+    ) -> Float32[Array, ""]:
+        """The mean absolute error along each axis of the predicted positions of present co-players;
+        positions: NaN for absent ones.
+        """
+        predicted = self.net.attend(params, out.features)
+        actual = self.net.images.copies(positions, self.net.images.offset)
+        present = ~jnp.isnan(actual)
+        errors = jnp.where(present, jnp.abs(predicted - jnp.where(present, actual, 0.0)), 0.0)
+        return masked_mean(errors, present)
+
+
+def log_prob_of(logits: Float32[Array, "T N A"], action: Int32[Array, "T N"]) -> Float32[Array, "T N"]:
+    """The log-probability of each action under softmax(logits)."""
+    return jnp.take_along_axis(jax.nn.log_softmax(logits), action[..., None], axis=-1)[..., 0]

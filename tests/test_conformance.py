@@ -1,0 +1,258 @@
+"""The conformance checks catch learners and curricula that break the contract, one rule each, by name."""
+
+import dataclasses
+import itertools
+
+import jax
+import jax.numpy as jnp
+import pytest
+
+from socialrl import conformance
+from socialrl.conformance import check_curriculum, check_learner, own_rewards_matter
+from socialrl.curricula import Curriculum, adr, mixed
+from socialrl.learners import bc, dqn
+from socialrl.types import (
+    ActAs,
+    ActOutput,
+    Diagnostics,
+    FewShot,
+    GoalInference,
+    Influence,
+    Learner,
+    Offline,
+    RewardInference,
+    WarmStart,
+    decision_of,
+)
+from tests.corridor import Corridor
+
+WORLD = Corridor(coplayers=1, novices=2)
+COUNTER = itertools.count()
+
+
+def act(state, carry, timestep, key, explore):
+    """Half of the actions are drawn at random while exploring."""
+    batch = timestep.first.shape
+    values = jnp.broadcast_to(state["bias"], (*batch, 1, 3)) + timestep.obs[..., 0, 0, :1, None].astype(
+        jnp.float32
+    )
+    drawn = jax.random.randint(key, batch, 0, 3, dtype=jnp.int32)
+    greedy = jnp.argmax(values[..., 0, :], axis=-1).astype(jnp.int32)
+    return decision_of(drawn if explore else greedy, values), carry + 1
+
+
+def update(state, experience, key):
+    """Counts the novices' reward and what present others did."""
+    others = experience.others
+    shown = jnp.mean(jnp.where(others.present, others.action, 0).astype(jnp.float32))
+    paid = jnp.mean(experience.own.reward)
+    return {"bias": state["bias"] + jnp.stack([paid, shown, paid])}, {"loss/toy": paid}
+
+
+@dataclasses.dataclass(frozen=True)
+class Toy:
+    """A learner that keeps the contract, or with other functions one that does not."""
+
+    functions: tuple = ()
+    capabilities: tuple = ()
+
+    def build(self, spec):
+        parts = {
+            "init": lambda key, unroll_length, num_envs: {"bias": jax.random.normal(key, (3,))},
+            "act": lambda *inputs: ActOutput(*act(*inputs), ()),
+            "update": update,
+            "initial_carry": lambda *batch: jnp.zeros(batch, jnp.int32),
+        } | dict(self.functions)
+        return Learner(**parts, capabilities=self.capabilities)
+
+
+def acting(change):
+    """A Toy whose decisions are changed."""
+
+    def changed(*inputs):
+        decision, carry = act(*inputs)
+        return ActOutput(change(decision), carry, ())
+
+    return Toy(functions=(("act", changed),))
+
+
+def updating(function):
+    """A Toy with another update."""
+    return Toy(functions=(("update", function),))
+
+
+def with_metric(value):
+    return updating(lambda state, experience, key: (update(state, experience, key)[0], {"loss/toy": value}))
+
+
+def impure(state, experience, key):
+    after, metrics = update(state, experience, key)
+    return {"bias": after["bias"] + next(COUNTER)}, metrics
+
+
+def batch_wide(*inputs):
+    decision, carry = act(*inputs)
+    mean = jnp.mean(inputs[2].obs.astype(jnp.float32)) + decision.values
+    return ActOutput(dataclasses.replace(decision, values=mean), carry, ())
+
+
+def envious(state, experience, key):
+    after, metrics = update(state, experience, key)
+    seen = getattr(experience.others, "reward", jnp.zeros(1, jnp.float32))
+    return {"bias": after["bias"] + jnp.sum(seen)}, metrics
+
+
+def credulous(state, experience, key):
+    after, metrics = update(state, experience, key)
+    return {"bias": after["bias"] + jnp.mean(experience.others.action.astype(jnp.float32))}, metrics
+
+
+BROKEN = {
+    "decisions_in_shape": [
+        (acting(lambda d: dataclasses.replace(d, action=d.action + 3)), "not within 0..2"),
+        (acting(lambda d: dataclasses.replace(d, source=d.source - 1)), "decision.source is not within"),
+        (acting(lambda d: dataclasses.replace(d, values=d.values * jnp.nan)), "not finite"),
+        (acting(lambda d: dataclasses.replace(d, values=d.values[..., :2])), "decision.values is"),
+    ],
+    "carry_in_shape": [
+        (
+            Toy(functions=(("initial_carry", lambda *batch: jnp.zeros(batch[::-1], jnp.int32)),)),
+            "initial_carry",
+        )
+    ],
+    "state_keeps_its_structure": [
+        (updating(lambda state, experience, key: (state, {"loss/toy": jnp.float32(0)})), "the same"),
+        (
+            updating(lambda s, e, k: ({"bias": s["bias"], "more": k}, update(s, e, k)[1])),
+            "structure of state",
+        ),
+    ],
+    "metrics_finite": [
+        (with_metric(jnp.float32(jnp.inf)), "metric loss/toy is inf"),
+        (with_metric(jnp.zeros(2, jnp.float32)), "metric loss/toy is (2,)"),
+        (updating(lambda s, e, k: (update(s, e, k)[0], {})), "no metric loss/"),
+    ],
+    "one_key_one_result": [(updating(impure), "update is another program")],
+    "batch_equals_loop": [(Toy(functions=(("act", batch_wide),)), "the values of world")],
+    "others_rewards_unseen": [(updating(envious), "uses the rewards of others")],
+    "absent_ignored": [(updating(credulous), "absent seats are learnt from")],
+}
+CASES = [(rule, config, words) for rule, cases in BROKEN.items() for config, words in cases]
+
+
+def test_a_learner_that_keeps_the_contract_passes():
+    check_learner(Toy(), WORLD)
+
+
+@pytest.mark.parametrize(("rule", "config", "words"), CASES, ids=[f"{c[0]}-{c[2]}" for c in CASES])
+def test_a_learner_that_breaks_a_rule_is_named_with_the_rule(rule, config, words):
+    with pytest.raises(AssertionError) as error:
+        check_learner(config, WORLD)
+    assert str(error.value).startswith(f"Toy: {rule}: "), error.value
+    assert words in str(error.value)
+
+
+def test_every_rule_has_a_learner_that_breaks_it():
+    assert {rule.__name__ for rule in conformance.LEARNER_RULES} == {*BROKEN, "capabilities_work"}
+
+
+def test_a_learner_that_cannot_be_built_is_named():
+    with pytest.raises(AssertionError, match=r"^bc: build: SocialRLError: experts: 0"):
+        check_learner(bc.Config(), Corridor(coplayers=0))
+
+
+WRONG = [
+    (FewShot(adapt=lambda state, experience, key: {"bias": state["bias"][:2]}), "state"),
+    (WarmStart(warm_start=lambda trained, fresh: fresh), "decisions are not those of the trained state"),
+    (Offline(pretrain=lambda state, key, steps: (state, {"loss/toy": jnp.float32(jnp.nan)}), steps=1), "nan"),
+    (Influence(influence=lambda state, carry, timestep: -jnp.ones(timestep.first.shape)), "negative"),
+    (Diagnostics(diagnose=lambda *_: {"mood": jnp.zeros(1)}), "mood is not one of prediction, spread"),
+    (ActAs(act_as=lambda state, carry, timestep, source, key: (source + 9, carry)), "out of range"),
+    (RewardInference(infer_rewards=lambda state, others: others.discount[0]), "infer_rewards is"),
+    (GoalInference(infer_goal=lambda state, shown, asked: (state, asked.discount)), "logits is"),
+]
+
+
+@pytest.mark.parametrize(("capability", "words"), WRONG, ids=[type(one).__name__ for one, _ in WRONG])
+def test_a_capability_that_does_not_work_is_named(capability, words):
+    with pytest.raises(AssertionError) as error:
+        check_learner(Toy(capabilities=(capability,)), WORLD)
+    assert str(error.value).startswith(f"Toy: capabilities_work: {type(capability).__name__}: "), error.value
+    assert words in str(error.value)
+
+
+def test_two_capabilities_of_one_type_are_refused():
+    warm = WarmStart(warm_start=lambda trained, fresh: trained)
+    with pytest.raises(AssertionError, match="two capabilities of one type"):
+        check_learner(Toy(capabilities=(warm, warm)), WORLD)
+
+
+@pytest.mark.parametrize(
+    ("config", "matter"), [(dqn.Config(hidden=(8,), batch=2), True), (bc.Config(hidden=(8,), batch=2), False)]
+)
+def test_own_rewards_matter_to_learners_of_rewards_only(config, matter):
+    world = conformance.learner_world()
+    assert own_rewards_matter(conformance.Subject(config.build(world.spec), world)) == matter
+
+
+DENSITY = adr.Range(param="density", start=(0.2, 0.4), limits=(0.05, 0.5), step=0.1)
+RAMP = mixed.Ramp(param="skill", start=(0.0, 0.1), end=(0.8, 0.9), steps=100)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [adr.Config(ranges=(DENSITY,)), mixed.Config(), mixed.Config(presence=(("always", 1.0),), ramps=(RAMP,))],
+)
+def test_built_in_curricula_pass(config):
+    check_curriculum(config)
+
+
+@dataclasses.dataclass(frozen=True)
+class Course:
+    """A curriculum with these functions."""
+
+    overrides: object = lambda state, steps, key: {}
+    update: object = lambda state, measure, key: (state, {})
+
+    def build(self, world):
+        return Curriculum(
+            init=lambda: {"level": jnp.float32(0)}, overrides=self.overrides, update=self.update
+        )
+
+
+DRAWS, KEEPS = "overrides_fit_the_world", "update_keeps_the_state"
+FAULTS = [
+    (
+        "overrides_fit_the_world",
+        Course(overrides=lambda *_: {"gravity": jnp.float32(1)}),
+        "no parameter gravity",
+    ),
+    (DRAWS, Course(overrides=lambda *_: {"penalty": jnp.zeros(2)}), "penalty is (2,)"),
+    (
+        "overrides_are_pure",
+        Course(overrides=lambda *_: {"penalty": jnp.float32(next(COUNTER))}),
+        "two results",
+    ),
+    (
+        "update_keeps_the_state",
+        Course(update=lambda s, m, k: ({"level": jnp.int32(1)}, {})),
+        "state['level']",
+    ),
+    (
+        "update_keeps_the_state",
+        Course(update=lambda s, m, k: (s, {"a": jnp.float32(jnp.nan)})),
+        "metric a is nan",
+    ),
+]
+
+
+@pytest.mark.parametrize(("rule", "config", "words"), FAULTS, ids=[fault[2] for fault in FAULTS])
+def test_a_curriculum_that_breaks_a_rule_is_named_with_the_rule(rule, config, words):
+    with pytest.raises(AssertionError) as error:
+        check_curriculum(config)
+    assert str(error.value).startswith(f"Course: {rule}: "), error.value
+    assert words in str(error.value)
+
+
+def test_every_rule_of_curricula_has_one_that_breaks_it():
+    assert {rule.__name__ for rule in conformance.CURRICULUM_RULES} == {fault[0] for fault in FAULTS}
