@@ -21,7 +21,7 @@ from socialrl_envs.types import Level, Outcome, Seat, State, WorldSpec
 
 WORLDS, GAMMA = 32, 0.8
 COMMON = {
-    "value": 0.5,
+    "value_coef": 0.5,
     "hidden": (16,),
     "gamma": GAMMA,
     "lr": 1e-2,
@@ -243,7 +243,7 @@ def values(world, **options):
         prev_reward=jnp.zeros((built.horizon, 1), jnp.float32),
         first=jnp.zeros((built.horizon, 1), bool),
     )
-    return np.asarray(made.unroll(state.params, (), timestep)[1].value)[:, 0]
+    return np.asarray(made.net.unroll(state.params, (), timestep)[1].value)[:, 0]
 
 
 def test_the_value_of_a_constant_reward_is_that_of_all_the_future():
