@@ -5,7 +5,8 @@ world.
     python benchmarks/env_throughput.py --world coin_grid --parallel 1024 --set size=13 --set observation=partial
 
     python benchmarks/env_throughput.py --target --against
-    python benchmarks/env_throughput.py --target --parallel 1024 4096 16384 65536 262144 --threads 1     # on a GPU
+    # on a GPU
+    python benchmarks/env_throughput.py --target --parallel 1024 4096 16384 65536 262144 --threads 1
 
 Random actions; the views of all seats are written out at every step; episodes that end start anew on a level
 drawn from a pool, as in training (the reset runs only in steps in which some episode ends). The first call

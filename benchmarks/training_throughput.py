@@ -142,7 +142,7 @@ class Bench:
         spec = self.world.spec
         actions = jax.random.randint(action_key, (len(spec.seats),), 0, len(spec.actions), dtype=jnp.int32)
         after, outcome = self.world.step(state, actions, step_key)
-        return self.world.observe(after), outcome.reward, after.tiles
+        return self.world.observe(after), outcome.reward, after.level.tiles
 
     def update_seconds(self) -> float:
         """Learning alone: what is learnt from one and the same unroll."""

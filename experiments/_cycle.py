@@ -38,18 +38,18 @@ def learner(steps: int) -> dict[str, Any]:
     return {
         "hidden": (128,),
         "mirror": True,
-        "refresh": False,
+        "recompute_advantages": False,
         "minibatches": 32,
         "lr_end": 1e-4,
-        "entropy": 0.03,
-        "entropy_end": 0.002,
+        "entropy_coef": 0.03,
+        "entropy_coef_end": 0.002,
         "anneal": steps,
     }
 
 
 def growing_penalty(steps: int) -> tuple[mixed.Ramp, ...]:
     """A penalty that grows from 0.25 to 1.5 over so many steps, so that mistakes are cheap at first."""
-    return (mixed.Ramp(number="penalty", start=(0.25, 0.25), end=(1.5, 1.5), steps=steps),)
+    return (mixed.Ramp(param="penalty", start=(0.25, 0.25), end=(1.5, 1.5), steps=steps),)
 
 
 def aims(arm: str, alone: str) -> tuple[Claim, ...]:

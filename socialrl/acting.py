@@ -51,8 +51,8 @@ class Acting:
         explore: bool,
     ) -> tuple[Decision, PyTree]:
         """Decisions and carries of N agents, leaves (N, ...)."""
-        seen = jax.tree.map(self._beside, (memory, timestep))
-        acted = self.learner.act(self.state(leaves), *seen, key, explore)
+        carry, seen = jax.tree.map(self._beside, (memory, timestep))
+        acted = self.learner.act(self.state(leaves), carry, seen, key, explore)
         return jax.tree.map(self._own, (acted.decision, acted.carry))
 
     def influence(
@@ -62,8 +62,8 @@ class Acting:
         capability = self.learner.capability(Influence)
         if capability is None:
             return jnp.full(timestep.first.shape, jnp.nan, jnp.float32)
-        seen = jax.tree.map(self._beside, (memory, timestep))
-        return self._own(capability.influence(self.state(leaves), *seen))
+        carry, seen = jax.tree.map(self._beside, (memory, timestep))
+        return self._own(capability.influence(self.state(leaves), carry, seen))
 
     def state(self, leaves: Mapping[str, Array]) -> PyTree:
         """The learner's state; what acting does not read is 0."""
@@ -82,9 +82,7 @@ class Acting:
         def flat(tree: PyTree, axes: int) -> PyTree:
             return jax.tree.map(lambda x: x.reshape(-1, *x.shape[axes:]), tree)
 
-        def act(
-            state: Any, memory: Any, timestep: Timestep, key: Key[Array, ""], explore: bool
-        ) -> ActOutput:
+        def act(state: Any, memory: Any, timestep: Timestep, key: Key[Array, ""], explore: bool) -> ActOutput:
             batch = timestep.first.shape
             memory, timestep = flat((memory, timestep), len(batch))
             after = self.act(state, memory, timestep, key, explore)

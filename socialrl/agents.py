@@ -28,7 +28,12 @@ from socialrl_envs.types import WorldSpec
 
 Storage = Literal["float32", "float16"]
 Values = np.ndarray | np.generic | Array  # checked when they are used, and not by their type
-FACTS = ("obs_shape", "channels", "actions")  # what a world must have in common with the one learnt in
+FACTS = (
+    "movement",
+    "obs_shape",
+    "channels",
+    "actions",
+)  # what a world must have in common with the one learnt in
 
 
 class Step(NamedTuple):

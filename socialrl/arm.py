@@ -15,8 +15,8 @@ from socialrl import evaluation
 from socialrl.assemble import assemble, root_keys
 from socialrl.config import Arm, Experiment, to_json
 from socialrl.record import checkpoint, replay
+from socialrl.record import labels as schemas
 from socialrl.record.folder import RunFolder
-from socialrl.record.labels import Offline
 from socialrl.record.metrics import Records
 from socialrl.recording import explanation, to_replay
 from socialrl.rollout import Trace
@@ -95,8 +95,8 @@ class ArmRun:
         with self._bar(chunks * size, f"{self.arm.name}, offline", " gradient steps") as bar:
             for chunk in range(chunks):
                 training, metrics = self.seeds.split(pretrain(training))
-                labels = Offline((chunk + 1) * size).to_json()
-                values = self._record(Offline.kind, 0, metrics, labels)
+                told = schemas.Offline((chunk + 1) * size).to_json()
+                values = self._record(schemas.Offline.kind, 0, metrics, told)
                 self._check_finite(0, values)
                 bar.update(size * self.experiment.seeds)
                 if self.interrupted():

@@ -1,4 +1,6 @@
-"""All checks, as a contributor and the automatic build run them: `python -m tests`. Arguments go to pytest."""
+"""All checks, as a contributor and the automatic build run them: `python -m tests`. Arguments go to
+pytest.
+"""
 
 import os
 import shutil

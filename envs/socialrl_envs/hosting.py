@@ -87,7 +87,9 @@ def host(world: World, functions: Functions | None = None) -> Host:
 
 
 def find_policy(name: str) -> CoPlayer | Policy:
-    """What a Seat's `policy` names: a co-player, a function of the user's own, or the file of an exported agent."""
+    """What a Seat's `policy` names: a co-player, a function of the user's own, or the file of an exported
+    agent.
+    """
     found = registry.coplayer(name)
     return found if isinstance(found, Policy) else found.act
 

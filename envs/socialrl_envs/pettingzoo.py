@@ -114,7 +114,7 @@ class WorldEnv(pettingzoo.ParallelEnv[str, np.ndarray, Any]):
     ignored.
     """
 
-    metadata: dict[str, Any] = {
+    metadata: dict[str, Any] = {  # noqa: RUF012  PettingZoo's name and type
         "render_modes": list(RENDER_MODES),
         "is_parallelizable": True,
         "render_fps": RENDER_FPS,

@@ -18,7 +18,7 @@ from socialrl.types import Learner
 from socialrl_envs.types import World
 
 LearnerState = PyTree  # its structure is the learner's own affair
-Conditions = Iterator[tuple[Labels, Bundle]]  # the labels of each condition, and its measures
+Conditions = Iterator[tuple[Labels, PerSeed]]  # the labels of each condition, and its measures
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -22,6 +22,7 @@ from socialrl.record import labels
 from socialrl.recording import demonstrated
 from socialrl.rollout import make_rollout
 from socialrl.seeds import PerSeed
+from socialrl.types import RewardInference
 from socialrl_envs.errors import SocialRLError
 from socialrl_envs.options import Options, option
 

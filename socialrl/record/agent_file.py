@@ -105,7 +105,9 @@ def load(path: str | Path) -> tuple[AgentFacts, dict[str, np.ndarray]]:
         schema.check_header(found.header, HEADER, FORMAT, READABLE, KIND, str(path))
         arrays = found.arrays(found.layout())
         _check(found.header, arrays, str(path))
-    values = {field.name: found.header[field.name] for field in dataclasses.fields(AgentFacts)}
+        header = found.header
+    assert isinstance(header, dict)  # by its check
+    values: dict[str, Any] = {field.name: header[field.name] for field in dataclasses.fields(AgentFacts)}
     return AgentFacts(**values), {name.removeprefix(PREFIX): array for name, array in arrays.items()}
 
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from socialrl_envs.safe_json import MAX_DEPTH, depth, read_json
 from socialrl_envs.errors import SocialRLError
+from socialrl_envs.safe_json import MAX_DEPTH, depth, read_json
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),

@@ -104,7 +104,9 @@ def test_the_inferred_reward_by_hand():
 
 @pytest.mark.parametrize("temperature", [0.1, 1.0])
 def test_the_reward_behind_soft_values_is_found_again(temperature):
-    """On a random deterministic chain, solved by soft value iteration; and there the soft Bellman error is 0."""
+    """On a random deterministic chain, solved by soft value iteration; and there the soft Bellman error
+    is 0.
+    """
     rng, gamma, states, actions = np.random.default_rng(0), 0.9, 6, 3
     reward, after = rng.normal(size=(states, actions)), rng.integers(states, size=(states, actions))
     ended = (rng.uniform(size=(states, actions)) < 0.2).astype(float)

@@ -1,9 +1,9 @@
 """A panel of the viewer: what the step that is shown brought to each seat."""
 
 import pygame
-from socialrl.viewer.panel import Panel
 
 from socialrl.viewer.paint import Brush
+from socialrl.viewer.panel import Panel
 from socialrl.viewer.scene import Scene
 
 

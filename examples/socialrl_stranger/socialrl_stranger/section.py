@@ -1,8 +1,7 @@
 """A section of the report: the return of each arm with and without exploration."""
 
-from socialrl.report.section import Body, Context, ReportSection
-
 from socialrl.report.markup import table
+from socialrl.report.section import Body, Context, ReportSection
 
 
 def render(context: Context) -> Body | None:
