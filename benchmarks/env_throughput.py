@@ -2,7 +2,7 @@
 world.
 
     python benchmarks/env_throughput.py
-    python benchmarks/env_throughput.py --world coin_grid --parallel 1024 --set size=13 --set observation=partial
+    python benchmarks/env_throughput.py --world coin_grid --parallel 1024 --set size=13 --set view=5
 
     python benchmarks/env_throughput.py --target --against
     # on a GPU
@@ -280,7 +280,8 @@ def main(arguments: list[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 2
     device = jax.devices()[0]
-    machine = f"{device.device_kind} x{jax.device_count()}, {os.cpu_count()} cores, load average {os.getloadavg()[0]:.1f}"
+    load = f"load average {os.getloadavg()[0]:.1f}"
+    machine = f"{device.device_kind} x{jax.device_count()}, {os.cpu_count()} cores, {load}"
     print(f"jax {jax.__version__}, {machine} at the end")
     print(table(measured))
     if args.against:

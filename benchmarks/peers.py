@@ -1,7 +1,7 @@
 """Agent-steps per second of one of JaxMARL's environments, as JSON; `env_throughput.py --against` runs it
 beside ours.
 
-    uv run --no-project --with jaxmarl==0.2.0 python benchmarks/peers.py storm_2p --worlds 1024 --seconds 3 --threads 2
+    uv run --no-project --with jaxmarl==0.2.0 python benchmarks/peers.py storm_2p --worlds 1024 --threads 2
 
 Random actions, `step` as it comes (it resets by itself), the observations of all agents written out at every
 step.

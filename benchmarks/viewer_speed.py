@@ -34,7 +34,8 @@ def main() -> None:
         path = Path(folder) / "long.npz"
         save(path, make_replay((options.steps,), influence=influence))
         print(
-            f"{options.steps:,} steps, 4 seats: {path.stat().st_size / options.steps / 4:.1f} bytes per step and seat"
+            f"{options.steps:,} steps, 4 seats: "
+            f"{path.stat().st_size / options.steps / 4:.1f} bytes per step and seat"
         )
         began = time.perf_counter()
         replay = load(path)

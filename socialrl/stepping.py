@@ -23,8 +23,9 @@ Given = tuple[Sequence[int] | np.ndarray, Int32[Array, "B _"]]  # seats, and the
 
 @pytree
 class CoPlayers:
-    """What hosted co-players keep between two steps. memory: of each that has one, leaves (B, ...). reward: every
-    seat's of the step before, of which a policy is given its own.
+    """What hosted co-players keep between two steps.
+
+    memory: of each that has one, leaves (B, ...). reward: of the step before, by seat.
     """
 
     memory: PyTree

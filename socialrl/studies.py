@@ -22,8 +22,8 @@ def evaluate(
     """Runs the protocol for these arms and records the results in the place of earlier ones, arm by arm.
 
     The records of an arm are written whole or not at all. arms: names; empty takes all. seeds: how many of
-    the run's seeds, from the first. Raises SocialRLError for an unknown arm, one without a checkpoint, a world
-    in which an arm cannot act, or if no arm has what the protocol measures, all before anything is computed.
+    the run's seeds, from the first. Raises SocialRLError for an unknown arm, one without a checkpoint, a
+    world in which an arm cannot act, or if no arm has what the protocol measures: all before it computes.
     """
     records = Records(folder.metrics)
     studies = {arm.name: restored(experiment, arm, folder, seeds) for arm in chosen(experiment, arms)}

@@ -35,7 +35,7 @@ class Seat(Options):
 
     policy: Annotated[str, COPLAYER] = option(
         "learner",
-        "learner for a novice, else a co-player: its name, file.py:function, module:function, or an agent's file",
+        "learner for a novice, else a co-player: a name, file.py:function, module:function, an agent's file",
     )
     skill: float = option(1.0, "probability that a `noisy` co-player does what it intends", low=0, high=1)
     preferences: tuple[float, ...] | None = option(

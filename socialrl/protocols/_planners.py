@@ -55,7 +55,7 @@ def coplayers_in_place(world: World, state: State, key: Key[Array, ""]) -> Int32
         seats, policy = state.seats, find_policy(world.spec.seats[seat].policy)
         if isinstance(policy, Policy):
             raise SocialRLError(
-                f"following: {world.spec.agents[seat]} has a memory, so what it would do elsewhere is not known",
+                f"following: {world.spec.agents[seat]} has a memory; what it would do elsewhere is unknown",
                 "use scripted co-players",
             )
         position = seats.position.at[seat].set(seats.position[novice])

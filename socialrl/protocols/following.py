@@ -19,7 +19,7 @@ and over all kinds: share and precision of following any co-player, good (of all
 mean share of actions that are in A*, which is the precision of a random action), and recall = P(action taken
 in A* | own action not in A*, some co-player useful). A measure over no steps is NaN.
 
-return, cumulants/<cumulant>: of the novices, per episode. planner_return: of planners in the novices' seats, on
+return, cumulants/<name>: of the novices, per episode. planner_return: of planners in the novices' seats, on
 the same levels beside the same company; regret = planner_return - return. The planner goes for one goal after
 the other and
 ignores the other seats, so it is competent, not optimal: where several seats want the same, the regret may be

@@ -27,4 +27,4 @@ class Config(Options):
             progress = jnp.minimum(steps.astype(jnp.float32) / self.steps, 1.0)
             return {"density": jax.random.uniform(key) * progress * self.limit}
 
-        return Curriculum(init=lambda: (), numbers=draw, update=lambda state, measure, key: (state, {}))
+        return Curriculum(init=lambda: (), overrides=draw, update=lambda state, measure, key: (state, {}))

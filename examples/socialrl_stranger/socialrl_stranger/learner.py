@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float32, Key
 
-from socialrl.types import Decision, Experience, Learner, Timestep
+from socialrl.types import ActOutput, Experience, Learner, Timestep, decision_of
 from socialrl_envs.options import Options, option
 from socialrl_envs.types import WorldSpec
 
@@ -29,16 +29,17 @@ class Config(Options):
         def init(key: Key[Array, ""], unroll_length: int, num_envs: int) -> Means:
             return jnp.zeros(actions, jnp.float32)
 
-        def act(state: Means, carry: Any, timestep: Timestep, key: Key[Array, ""], explore: bool) -> Any:
+        def act(
+            state: Means, carry: Any, timestep: Timestep, key: Key[Array, ""], explore: bool
+        ) -> ActOutput:
             batch = timestep.first.shape
             random_key, action_key = jax.random.split(key)
             best = jnp.full(batch, jnp.argmax(state), jnp.int32)
             drawn = jax.random.randint(action_key, batch, 0, actions, dtype=jnp.int32)
             at_random = jax.random.uniform(random_key, batch) < (self.epsilon if explore else 0.0)
-            values = jnp.full((*batch, 1 + len(spec.coplayers), actions), jnp.nan).at[..., 0, :].set(state)
-            source, influence = jnp.zeros(batch, jnp.int32), jnp.full(batch, jnp.nan, jnp.float32)
+            values = jnp.full((*batch, 1 + len(spec.coplayers), actions), jnp.float32(jnp.nan))
             action = jnp.where(at_random, drawn, best)
-            return Decision(action=action, source=source, values=values, influence=influence), carry
+            return ActOutput(decision_of(action, values.at[..., 0, :].set(state)), carry, ())
 
         def update(
             state: Means, experience: Experience, key: Key[Array, ""]
@@ -49,4 +50,4 @@ class Config(Options):
             after = jnp.where(count > 0, state + self.rate * (mean - state), state)
             return after, {"loss/change": jnp.abs(after - state).mean()}
 
-        return Learner(init=init, act=act, update=update, memory=lambda *batch: ())
+        return Learner(init=init, act=act, update=update, initial_carry=lambda *batch: ())

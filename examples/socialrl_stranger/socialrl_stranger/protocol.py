@@ -1,21 +1,29 @@
 """Returns on held-out levels, greedily and with the learner's own exploration."""
 
 import dataclasses
-from collections.abc import Iterator
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from socialrl.evaluation import evaluator
-from socialrl.protocols import Study
+from socialrl.protocols import Conditions, Study
+from socialrl.record.labels import Labels
 from socialrl.rollout import make_rollout
-from socialrl.seeds import Bundle
 from socialrl_envs.options import Options, option
+
+
+@dataclasses.dataclass(frozen=True)
+class Exploring(Labels):
+    """policy: exploring or greedy."""
+
+    kind: ClassVar[str] = "exploring"
+
+    policy: str
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(Options):
     """Settings of exploring."""
 
-    kind: ClassVar[str] = "exploring"
+    kind: ClassVar[str] = Exploring.kind
     needs: ClassVar[str] = "any learner"
 
     episodes: int = option(64, "episodes per seed and condition", low=1)
@@ -24,10 +32,10 @@ class Config(Options):
         """The number of conditions."""
         return 2
 
-    def run(self, study: Study) -> Iterator[tuple[dict[str, Any], Bundle]]:
+    def run(self, study: Study) -> Conditions:
         """Yields labels and metrics, one number per seed, of each condition."""
         rollout = make_rollout(study.world, study.learner)
         for explore in (False, True):
             evaluate = evaluator(rollout, study.world.spec, self.episodes, explore=explore)
             score = study.seeds.map(lambda state, key, evaluate=evaluate: evaluate(state, key)[0], 2)
-            yield {"policy": "exploring" if explore else "greedy"}, score(study.states, study.roots)
+            yield Exploring("exploring" if explore else "greedy"), score(study.states, study.roots)

@@ -4,11 +4,13 @@ import dataclasses
 
 import jax.numpy as jnp
 from jax import Array
-from jaxtyping import Int32, Key
+from jaxtyping import Key
 
-from socialrl_envs import grid
+from socialrl_envs.movement import Moves
 from socialrl_envs.options import option
-from socialrl_envs.types import Outcome, State
+from socialrl_envs.roster import Roster
+from socialrl_envs.task import Effects
+from socialrl_envs.types import State
 from socialrl_envs.worlds import coin_grid
 
 
@@ -19,9 +21,9 @@ class Config(coin_grid.Config):
     respawn: bool = option(False, "whether a taken coin comes back on another cell")
     left: int = option(0, "coins on the grid at which the episode ends", low=0)
 
-    def build(self) -> "CoinRush":
-        """The world of these settings."""
-        return CoinRush(self)
+    def make_task(self, roster: Roster) -> "CoinRush":
+        """The task of these settings."""
+        return CoinRush(self, roster)
 
 
 class CoinRush(coin_grid.CoinGrid):
@@ -29,9 +31,8 @@ class CoinRush(coin_grid.CoinGrid):
 
     name = "coin_rush"
 
-    def step(self, state: State, actions: Int32[Array, " N"], key: Key[Array, ""]) -> tuple[State, Outcome]:
-        """The next state, and its outcome; `terminated` when at most `left` coins lie on the grid."""
-        after, outcome = super().step(state, actions, key)
-        terminated = jnp.sum(after.tiles >= grid.COIN) <= self.config.left
-        truncated = outcome.truncated & ~terminated
-        return after, dataclasses.replace(outcome, terminated=terminated, truncated=truncated)
+    def step(self, state: State, moves: Moves, key: Key[Array, ""]) -> Effects:
+        """As in coin_grid; `terminated` when at most `left` coins lie on the grid."""
+        effects = super().step(state, moves, key)
+        coins = jnp.isin(effects.level.tiles, jnp.array(self.tiles, jnp.uint8))
+        return dataclasses.replace(effects, terminated=jnp.sum(coins) <= self.config.left)

@@ -23,7 +23,7 @@ examples:
   socialrl eval runs/goal_cycle/001 --out numbers.json          where the numbers of `social` are written
   socialrl eval runs/goal_cycle/001 --protocol memory           does the carry hold the hidden order?
   socialrl eval runs/coin_grid/001 --protocol few_shot          how fast are new tasks learnt?
-  socialrl eval runs/mine/001 --plugin mine.py                  allows the code that the run's world comes from
+  socialrl eval runs/mine/001 --plugin mine.py                  allows the code of the run's world
 
 settings:
   They are those of the protocol as the experiment lists it in `protocols` (then `socialrl run` measures it at
