@@ -99,7 +99,7 @@ def make_replay(steps: tuple[int, ...] = (40, 25), seed: int = 0, novices: int =
         "novices": tuple(range(novices)),
         "sources": sources,
         "source_seats": (None, *range(novices, seats)),
-        "actions": grid.COMPASS_MOVES,
+        "actions": grid.CARDINAL_MOVES,
         "cumulants": ("red", "green", "blue"),
         "channels": ("wall", "red", "green", "blue", "others"),
         "obs_shape": (7, 7, 5),
