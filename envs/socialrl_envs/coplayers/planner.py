@@ -1,4 +1,4 @@
-"""The expert: walks a shortest path to what pays it best, by distance and reward, and goes around what costs
+"""The expert: walks a shortest path to what pays it best, and goes around what costs it."""
 it.
 """
 

@@ -1,6 +1,4 @@
-"""A planner that ignores costs: it takes the shortest path to what pays it, over every bridge, flooded or
-not.
-"""
+"""A planner that ignores costs: it takes every bridge, flooded or not."""
 
 import jax.numpy as jnp
 from jax import Array
