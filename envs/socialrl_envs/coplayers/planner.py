@@ -1,6 +1,4 @@
 """The expert: walks a shortest path to what pays it best, and goes around what costs it."""
-it.
-"""
 
 from jax import Array
 from jaxtyping import Int32, Key
