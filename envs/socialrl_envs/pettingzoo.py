@@ -36,6 +36,7 @@ from socialrl_envs import grid, hosting, registry
 from socialrl_envs.errors import SocialRLError, unknown
 from socialrl_envs.hosting import Episode
 from socialrl_envs.types import CoPlayer, Outcome, Policy, State, World
+from socialrl_envs.window import Window
 
 RENDER_MODES = ("human", "rgb_array", "ansi")
 RENDER_FPS = 8
@@ -159,7 +160,7 @@ class WorldEnv(pettingzoo.ParallelEnv[str, np.ndarray, Any]):
         self._key: Array | None = None
         self._episode: Episode | None = None
         self._recipe: _Recipe | None = None
-        self._window: _Window | None = None
+        self._window: Window | None = None
         self._reset, self._step = _compile(world, hosted, self.functions)
 
     def observation_space(self, agent: str) -> spaces.Box:
@@ -256,9 +257,19 @@ class WorldEnv(pettingzoo.ParallelEnv[str, np.ndarray, Any]):
         pixels = render.draw(self.world.picture(self.world_state, seat))
         if self.render_mode == "rgb_array":
             return pixels
-        self._window = self._window or _Window(str(self), pixels.shape)
-        self._window.show(pixels)
+        self._window = self._window or Window(str(self), pixels.shape)
+        self._window.show(pixels, RENDER_FPS)
         return None
+
+    def _repr_png_(self) -> bytes | None:
+        """The current state as a notebook shows it; None before the first reset."""
+        from socialrl_envs import render
+
+        return (
+            None
+            if self._episode is None
+            else render.to_png(render.draw_state(self.world, self._episode.state))
+        )
 
     def close(self) -> None:
         """Closes the window, if there is one."""
@@ -335,29 +346,6 @@ class CheckedActions(wrappers.AssertOutOfBoundsWrapper):
         if not (action is None and (self.terminations[agent] or self.truncations[agent])):
             check_action(agent, action, self.action_space(agent))
         super().step(action)
-
-
-class _Window:
-    """A pygame window that shows one picture after another; pygame is imported here alone."""
-
-    def __init__(self, title: str, shape: tuple[int, ...]):
-        import pygame
-
-        self._pygame = pygame
-        pygame.display.init()
-        pygame.display.set_caption(title)
-        self._screen = pygame.display.set_mode((shape[1], shape[0]))
-        self._clock = pygame.time.Clock()
-
-    def show(self, pixels: UInt8[np.ndarray, "h w 3"]) -> None:
-        """Draws the picture, handles the window's cumulants, and waits for the next frame."""
-        self._pygame.event.pump()
-        self._screen.blit(self._pygame.surfarray.make_surface(np.transpose(pixels, (1, 0, 2))), (0, 0))
-        self._pygame.display.flip()
-        self._clock.tick(RENDER_FPS)
-
-    def close(self) -> None:
-        self._pygame.display.quit()
 
 
 def parallel_env(
