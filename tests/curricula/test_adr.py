@@ -78,7 +78,7 @@ def test_the_tested_number_is_at_its_end_and_the_others_vary_within_their_ranges
         density = [one["density"] for one in draws]
         assert 0.2 - 1e-6 <= min(density) <= max(density) <= 0.4 + 1e-6
         assert len(np.unique(density)) == (1 if number == "density" else 4)
-        assert all(one["skill"][0] == WORLD.numbers["skill"][0] for one in draws)
+        assert all(one["skill"][0] == WORLD.params.skill[0] for one in draws)
         np.testing.assert_array_equal(after.ends, state.ends)
         state = after
 

@@ -135,7 +135,7 @@ def test_no_one_sees_anothers_reward_but_its_own_matters(name):
     """Over more than one episode, and with the control that the novices' own rewards change what is
     learnt.
     """
-    honest, lying, paid = (train(lab(name, world=world), 7) for world in (CoinGrid, Scrambled, Paid))
+    honest, lying, paid = (train(lab(name, task=task), 7) for task in (CoinGrid, Scrambled, Paid))
     assert not same(honest[1].returns[:, 2:], lying[1].returns[:, 2:])
     np.testing.assert_array_equal(honest[1].returns[:, :2], lying[1].returns[:, :2])
     assert same((honest[0], honest[2], honest[3]), (lying[0], lying[2], lying[3]))

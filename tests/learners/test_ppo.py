@@ -43,7 +43,7 @@ def lived(memory="gru", mirror=False, parameter_sharing=True):
     @jax.jit
     def live(key):
         init_key, pool_key, begin_key, first_key, second_key = jax.random.split(key, 5)
-        state, levels = made.init(init_key, T, B), rollout.pool(pool_key, 4, {"id": jnp.float32(2)})
+        state, levels = made.init(init_key, T, B), rollout.pool(pool_key, 4, {"mark": jnp.float32(2)})
         state = dataclasses.replace(state, params=jax.tree.map(lambda x: 1.5 * x, state.params))
         carry, _, _ = rollout.unroll(state, rollout.begin(levels, begin_key, B), levels, first_key, T)
         return state, rollout.unroll(state, carry, levels, second_key, T)[1]

@@ -267,7 +267,7 @@ def test_an_ensemble_with_trust_weights_learns_and_sees_no_rewards_of_others():
     assert all(np.isfinite(value) for value in metrics.values())
     assert {"trust/1", "trust/2"} <= set(metrics)
     assert np.all(np.asarray(state.aux.peers.peer_weight) > 0)
-    other, _, _, _ = train(lab("psiphi", world=Scrambled, **options), 4)
+    other, _, _, _ = train(lab("psiphi", task=Scrambled, **options), 4)
     assert same(state, other)
     members = np.asarray(state.params["params"]["psi"]["Dense_0"]["kernel"]).reshape(-1, 2, 3, 5, 3)
     assert not same(members[:, 0], members[:, 1])
