@@ -1,6 +1,4 @@
-"""What a learner says of recorded decisions: asked with the memory of its step, and where it
-expects to go.
-"""
+"""Tests of the explanation of recorded decisions: diagnostics with the carry of the step, expected paths."""
 
 import dataclasses
 

@@ -1,6 +1,4 @@
-"""Rollouts: what really followed a step, where episodes begin and end, and what a learner may see
-of others.
-"""
+"""Tests of rollouts: true successors, where episodes begin and end, and what a learner sees of others."""
 
 import dataclasses
 

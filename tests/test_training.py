@@ -1,6 +1,4 @@
-"""What carries a seed through its chunks: the pool that is refreshed in part, the curriculum, bit-equal
-resumption, NaN.
-"""
+"""Tests of training in chunks: partial refresh of the pool, the curriculum, bit-equal resumption, NaN."""
 
 import dataclasses
 import functools

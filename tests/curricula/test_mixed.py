@@ -1,4 +1,4 @@
-"""Episodes of several kinds: their shares, when co-players leave, numbers that vary and how that changes."""
+"""Tests of the mixed curriculum: shares of presence schedules, times of leaving, and ramps of parameters."""
 
 import dataclasses
 
@@ -104,7 +104,7 @@ def test_a_ramp_draws_evenly_from_a_range_that_moves(steps, low, high):
     assert chi_square(counts, DRAWS / 10) < 27.9  # 9 degrees of freedom, 99.9 % quantile
 
 
-def test_a_number_per_seat_is_that_of_all_coplayers():
+def test_a_parameter_per_seat_is_that_of_all_coplayers():
     ramp = mixed.Ramp(param="skill", start=(0.5, 1.0), end=(0.5, 1.0))
     skill = drawn(mixed.Config(ramps=(ramp,)), count=100)["skill"]
     np.testing.assert_array_equal(skill[:, 0], np.full(100, 0.7, np.float32))

@@ -1,4 +1,4 @@
-"""Small learners in a small world, compiled once per setting and shared by the tests."""
+"""Small learners in a small coin_grid, compiled once per setting and shared by the tests."""
 
 import dataclasses
 import functools

@@ -1,8 +1,8 @@
-"""bc per agent, sqil, inverse_rl, decision_biasing, value_shaping: what each looks at, and that it does what
-it is named for.
+"""Tests of bc per agent, sqil, inverse_rl, decision_biasing and value_shaping: the data that each uses, and
+the behaviour that it learns.
 
-The lesson: a cue is seen, one action follows, and that was the episode. Co-players show what they do at each
-cue.
+The task, called lesson: episodes of one step in which a cue is seen and one action follows. Co-players
+demonstrate their action at each cue.
 """
 
 import dataclasses

@@ -1,5 +1,5 @@
-"""Learning from a demonstration file: what is cut from it, whose steps they count as, what it teaches, and
-what is refused.
+"""Tests of learning from a demonstration file: how sequences are cut from it, which seat they are assigned
+to, what is learnt, and which files are refused.
 """
 
 import contextlib

@@ -1,8 +1,8 @@
-"""PPO's update: what must not change it, and what each of its numbers is, on a corridor where tasks end and
-time runs out.
+"""Tests of PPO's update: its invariances, and its losses and metrics against direct computations, in a
+corridor whose episodes both terminate and are truncated.
 
-Two unrolls of 10 steps in episodes of at most 4: the second begins amid episodes, and time runs out more than
-once in it.
+Two unrolls of 10 steps in episodes of at most 4: the second begins within episodes and holds several
+truncations.
 """
 
 import dataclasses

@@ -1,9 +1,8 @@
-"""Probe worlds: each can be solved by ppo only if one part of it works, so that a failure says where the bug
-is.
+"""Probe worlds, each of which ppo solves only if one part of it works, so that a failure locates the bug.
 
-Constant reward: values and time-outs. Reward by observation: the policy gradient. Delayed reward: advantages
-through time. A cue that is gone when it is needed: memory. What pays is found out by trying: previous action
-and reward. A door that only the co-player knows: watching it.
+Constant: values and truncation. Signal: the policy gradient. Delayed: advantages over several steps. Recall:
+memory of a cue that is shown only at the start. Trial: the previous action and reward as inputs. Doors:
+observation of a co-player that knows which door pays.
 """
 
 import dataclasses

@@ -1,5 +1,5 @@
-"""psiphi: which loss may teach what, what an episode's end and an absence hide, and goals learnt from few
-rewards.
+"""Tests of psiphi: which parameters each loss trains, masks at the end of an episode and for absent seats,
+and adaptation of preferences from few rewards.
 """
 
 import dataclasses

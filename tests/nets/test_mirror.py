@@ -1,5 +1,5 @@
-"""Left and right swapped: of views, actions and tables, of real worlds, and of policies that are made of
-both.
+"""Tests of Mirror, which swaps left and right: of views, actions and tables, of worlds, and of policies that
+are equivariant to it.
 """
 
 import dataclasses
@@ -107,7 +107,7 @@ def lives(key, spec=SPEC, time=T):
 
 
 def in_the_mirror(lived, mirror=None):
-    """The same steps, lived in the mirrored world."""
+    """The mirror image of these steps."""
     mirror = mirror or Mirror(SPEC)
     own = lived.own
     step = dataclasses.replace(
