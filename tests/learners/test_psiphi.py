@@ -112,7 +112,7 @@ def test_strangers_do_not_shape_what_is_shared(trained):
 
 
 def test_beside_strangers_it_learns_as_dqn_does(trained):
-    """Torso and own values get the very gradient that dqn would give them on the same steps."""
+    """Torso and own values get the gradient that dqn gives them on the same steps."""
     of, state, experience = trained
     rows, spec = SequenceBatch(own=experience.own, others=experience.others), of.world.spec
     lone = HeadFns(small("dqn"), spec)
