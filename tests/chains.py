@@ -1,4 +1,4 @@
-"""Tabular chains, small enough to be solved exactly: the truth that losses and decisions are held against."""
+"""Tabular chains with exact solutions, against which losses and decisions are tested."""
 
 from typing import NamedTuple
 

@@ -1,4 +1,4 @@
-"""The conformance checks catch learners and curricula that break the contract, one rule each, by name."""
+"""Tests of the conformance checks: each rule catches a learner or curriculum that breaks it, by name."""
 
 import dataclasses
 import itertools

@@ -1,6 +1,4 @@
-"""What a learner says of recorded decisions: asked with the memory of its step, and where it
-expects to go.
-"""
+"""Tests of the explanation of recorded decisions: diagnostics with the carry of the step, expected paths."""
 
 import dataclasses
 
@@ -66,7 +64,7 @@ def test_where_it_expects_to_go(explained):
     assert AHEAD > 6
     for t in range(6):
         for world in range(WORLDS):
-            here = column = int(trace.states.position[t, world, 0, 1])
+            here = column = int(trace.states.seats.position[t, world, 0, 1])
             expected, going = np.zeros(5), here < 4
             expected[here] = 1.0
             for ahead in range(1, 6 - t + 1):

@@ -1,6 +1,4 @@
-"""Rollouts: what really followed a step, where episodes begin and end, and what a learner may see
-of others.
-"""
+"""Tests of rollouts: true successors, where episodes begin and end, and what a learner sees of others."""
 
 import dataclasses
 
@@ -146,7 +144,7 @@ def test_levels_are_drawn_from_the_pool_uniformly_however_long_their_episodes_ar
         level_key, begin_key, unroll_key = jax.random.split(key, 3)
 
         def level(number):
-            drawn = world.sample_level(level_key, {"id": number.astype(jnp.float32)})
+            drawn = world.sample_level(level_key, {"mark": number.astype(jnp.float32)})
             return dataclasses.replace(drawn, position=drawn.position.at[:, 1].set(number % 4))
 
         levels = jax.vmap(level)(jnp.arange(8, dtype=jnp.int32))
@@ -181,8 +179,7 @@ def test_episodes_can_be_stepped_again_by_hand_from_their_keys(traced):
     step, reset = jax.jit(world.step), jax.jit(world.reset)
     for episode in range(6):
         start = jax.tree.map(lambda leaf, e=episode: leaf[0, e], trace.states)
-        level = world.sample_level(jax.random.key(0), {"id": jnp.asarray(start.numbers["id"])})
-        state = reset(level, jax.random.wrap_key_data(trace.reset_key[episode]))
+        state = reset(start.level, jax.random.wrap_key_data(trace.reset_key[episode]))
         for t in range(world.spec.horizon):
             recorded = jax.tree.map(lambda leaf, t=t, e=episode: leaf[t, e], trace.states)
             jax.tree.map(np.testing.assert_array_equal, state, recorded)

@@ -1,6 +1,4 @@
-"""What carries a seed through its chunks: the pool that is refreshed in part, the curriculum, bit-equal
-resumption, NaN.
-"""
+"""Tests of training in chunks: partial refresh of the pool, the curriculum, bit-equal resumption, NaN."""
 
 import dataclasses
 import functools
@@ -68,7 +66,7 @@ def trained(refresh, chunks=5):
 
 def skills(training):
     """What was drawn for each level of the pool: it tells them apart."""
-    return np.asarray(training.levels.numbers["skill"])[:, 1]
+    return np.asarray(training.levels.params.skill)[:, 1]
 
 
 @pytest.mark.parametrize(
@@ -89,21 +87,21 @@ def test_the_oldest_share_of_the_pool_is_replaced_and_nothing_else(refresh, plac
         assert {i for i in range(8) if skills(before)[i] != skills(after)[i]} == replaced
 
 
-def test_fresh_levels_have_the_numbers_that_the_curriculum_has_by_then():
+def test_fresh_levels_have_the_parameters_that_the_curriculum_has_by_then():
     for number, (before, after) in enumerate(zip(trained(0.25), trained(0.25)[1:], strict=False)):
         assert before.steps == number * CHUNK
         fresh = skills(after)[skills(before) != skills(after)]
         low = 0.8 * min(number / 4, 1)
         assert (fresh >= low - 1e-6).all()
         assert (fresh <= low + 0.1 + 1e-6).all()
-    np.testing.assert_array_equal(after.levels.numbers["density"], np.full(8, WORLD.density, np.float32))
+    np.testing.assert_array_equal(after.levels.params.density, np.full(8, WORLD.density, np.float32))
 
 
 def test_training_is_on_levels_of_the_pool():
     """Episodes of four steps in chunks of four: whoever plays began on a level that was in the pool."""
     for before, after in zip(trained(1.0), trained(1.0)[1:], strict=False):
         known = {*skills(before).tolist(), *skills(after).tolist()}
-        assert set(np.asarray(after.carry.state.numbers["skill"])[:, 1].tolist()) <= known
+        assert set(np.asarray(after.carry.state.level.params.skill)[:, 1].tolist()) <= known
 
 
 @functools.cache
@@ -141,7 +139,7 @@ def test_going_on_from_a_checkpoint_is_going_on(tmp_path):
         [metrics["adr/density_low"], metrics["adr/density_high"]], [0.05, 0.25], rtol=1e-5
     )
     assert not same(second.learner.params, first.learner.params)
-    assert (second.levels.numbers["density"] != np.float32(WORLD.density)).all()
+    assert (second.levels.params.density != np.float32(WORLD.density)).all()
 
 
 def test_evaluation_knows_no_curriculum():
@@ -154,11 +152,11 @@ def test_evaluation_knows_no_curriculum():
         return training.levels, evaluation.trace(rollout, training.learner, test_key, 6).states
 
     levels, states = look(jax.random.key(0))
-    for name, own in world.numbers.items():
-        shown = np.asarray(states.numbers[name])
+    for name, own in world.params.named().items():
+        shown = np.asarray(states.level.params.named()[name])
         np.testing.assert_array_equal(shown, np.broadcast_to(own, shown.shape), err_msg=name)
     for name in ("density", "presence"):  # whereas the pool does
-        assert (np.asarray(levels.numbers[name]) != world.numbers[name]).any()
+        assert (np.asarray(levels.params.named()[name]) != world.params.named()[name]).any()
 
 
 def test_a_loss_of_ppo_that_is_not_finite_stops_the_run_and_keeps_the_checkpoint(tmp_path):

@@ -1,4 +1,4 @@
-"""Toy worlds and learners: files that are discovered like real ones, for tests of what holds configs."""
+"""Toy worlds and learners as files that the registry discovers, for tests of configs."""
 
 import importlib.util
 import sys

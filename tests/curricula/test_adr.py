@@ -1,4 +1,4 @@
-"""Automatic domain randomisation: what it measures, which end of which range it moves and how far."""
+"""Tests of automatic domain randomisation: its measure, and which end of which range moves by how much."""
 
 import jax
 import jax.numpy as jnp
@@ -19,7 +19,7 @@ CONFIG = adr.Config(ranges=(DENSITY, SKILL), upper=0.8, lower=0.6)
 
 
 class Fake:
-    """Stands in for episodes: `measure` answers by who is there, and keeps what was drawn."""
+    """A `measure` without episodes: returns depend on who is present, and the draws are recorded."""
 
     def __init__(self, full, half, solo, experts):
         self.returns = {"always": full, "first_half": half, "never": solo}
@@ -65,7 +65,7 @@ def test_experts_that_earn_nothing_transmit_nothing(curriculum, experts):
     assert metrics["adr/cultural_transmission"] == 0.0
 
 
-def test_the_tested_number_is_at_its_end_and_the_others_vary_within_their_ranges(curriculum):
+def test_the_tested_parameter_is_at_its_end_and_the_others_vary_within_their_ranges(curriculum):
     state = curriculum.init()
     for number, value in ((("density"), 0.2), ("density", 0.4), ("skill", 0.5), ("skill", 0.5)):
         draws = []
@@ -78,7 +78,7 @@ def test_the_tested_number_is_at_its_end_and_the_others_vary_within_their_ranges
         density = [one["density"] for one in draws]
         assert 0.2 - 1e-6 <= min(density) <= max(density) <= 0.4 + 1e-6
         assert len(np.unique(density)) == (1 if number == "density" else 4)
-        assert all(one["skill"][0] == WORLD.numbers["skill"][0] for one in draws)
+        assert all(one["skill"][0] == WORLD.params.skill[0] for one in draws)
         np.testing.assert_array_equal(after.ends, state.ends)
         state = after
 

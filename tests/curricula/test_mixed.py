@@ -1,4 +1,4 @@
-"""Episodes of several kinds: their shares, when co-players leave, numbers that vary and how that changes."""
+"""Tests of the mixed curriculum: shares of presence schedules, times of leaving, and ramps of parameters."""
 
 import dataclasses
 
@@ -104,7 +104,7 @@ def test_a_ramp_draws_evenly_from_a_range_that_moves(steps, low, high):
     assert chi_square(counts, DRAWS / 10) < 27.9  # 9 degrees of freedom, 99.9 % quantile
 
 
-def test_a_number_per_seat_is_that_of_all_coplayers():
+def test_a_parameter_per_seat_is_that_of_all_coplayers():
     ramp = mixed.Ramp(param="skill", start=(0.5, 1.0), end=(0.5, 1.0))
     skill = drawn(mixed.Config(ramps=(ramp,)), count=100)["skill"]
     np.testing.assert_array_equal(skill[:, 0], np.full(100, 0.7, np.float32))
@@ -127,10 +127,10 @@ def test_a_level_carries_what_was_drawn():
     )
     numbers = curriculum.build(WORLD).overrides((), jnp.int32(0), jax.random.key(0))
     level = jax.jit(WORLD.sample_level)(jax.random.key(1), numbers)
-    np.testing.assert_allclose(level.numbers["skill"], [0.7, 0.9, 0.9], rtol=1e-6)
+    np.testing.assert_allclose(level.params.skill, [0.7, 0.9, 0.9], rtol=1e-6)
     state = WORLD.reset(level, jax.random.key(2))
-    assert state.present.tolist() == [True, False, False]
-    assert set(level.numbers) == set(WORLD.numbers)
+    assert state.seats.present.tolist() == [True, False, False]
+    assert jax.tree.map(jnp.shape, level.params) == jax.tree.map(jnp.shape, WORLD.params)
 
 
 def test_it_does_not_change_by_being_measured():
@@ -163,7 +163,7 @@ def test_what_cannot_be_is_refused(make, message):
         make()
 
 
-def test_numbers_that_the_world_lacks_are_named():
+def test_parameters_that_the_world_lacks_are_named():
     ramp = mixed.Ramp(param="densty", start=(0.0, 1.0), end=(0.0, 1.0))
     with pytest.raises(SocialRLError, match=r"unknown parameter 'densty' \(did you mean 'density'\?\)"):
         mixed.Config(ramps=(ramp,)).build(WORLD)

@@ -1,4 +1,4 @@
-"""Small learners in a small world, compiled once per setting and shared by the tests."""
+"""Small learners in a small coin_grid, compiled once per setting and shared by the tests."""
 
 import dataclasses
 import functools
@@ -12,7 +12,12 @@ from socialrl.conformance import same, shapes
 from socialrl.registry import learner_config
 from socialrl.rollout import Rollout, make_rollout
 from socialrl.types import Learner
-from socialrl_envs.types import Outcome, Seat, State
+from socialrl_envs.composed import GridWorld
+from socialrl_envs.movement import Moves
+from socialrl_envs.options import option
+from socialrl_envs.roster import Roster
+from socialrl_envs.task import Effects
+from socialrl_envs.types import Seat, State
 from socialrl_envs.worlds.coin_grid import CoinGrid, Config
 
 __all__ = ["same", "shapes"]
@@ -22,25 +27,33 @@ PAIR = (Seat(policy="wanderer"), Seat(policy="wanderer"))
 
 
 class Scrambled(CoinGrid):
-    """The same world with other rewards for the co-players."""
+    """The same task with other rewards for the co-players."""
 
-    def step(self, state: State, actions: Any, key: Any) -> tuple[State, Outcome]:
-        after, outcome = super().step(state, actions, key)
-        others = jnp.array([seat.role == "coplayer" for seat in self.spec.seats])
-        wild = (
-            100.0 * jnp.sin(jnp.arange(len(others), dtype=jnp.float32) + after.time.astype(jnp.float32))
-            - outcome.reward[::-1]
-        )
-        return after, dataclasses.replace(outcome, reward=jnp.where(others, wild, outcome.reward))
+    def step(self, state: State, moves: Moves, key: Any) -> Effects:
+        effects = super().step(state, moves, key)
+        others = jnp.array([seat.role == "coplayer" for seat in self.roster.seats])
+        wave = jnp.arange(len(others), dtype=jnp.float32) + (state.time + 1).astype(jnp.float32)
+        wild = 100.0 * jnp.sin(wave) - effects.reward[::-1]
+        return dataclasses.replace(effects, reward=jnp.where(others, wild, effects.reward))
 
 
 class Paid(CoinGrid):
-    """The same world with twice the rewards for the novices."""
+    """The same task with twice the rewards for the novices."""
 
-    def step(self, state: State, actions: Any, key: Any) -> tuple[State, Outcome]:
-        after, outcome = super().step(state, actions, key)
-        novices = jnp.array([seat.role == "novice" for seat in self.spec.seats])
-        return after, dataclasses.replace(outcome, reward=jnp.where(novices, 2.0, 1.0) * outcome.reward)
+    def step(self, state: State, moves: Moves, key: Any) -> Effects:
+        effects = super().step(state, moves, key)
+        novices = jnp.array([seat.role == "novice" for seat in self.roster.seats])
+        return dataclasses.replace(effects, reward=jnp.where(novices, 2.0, 1.0) * effects.reward)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TaskConfig(Config):
+    """Options of coin_grid with a variant of its task."""
+
+    task: type[CoinGrid] = option(CoinGrid, "the task")
+
+    def make_task(self, roster: Roster) -> CoinGrid:
+        return self.task(self, roster)
 
 
 class Lab(NamedTuple):
@@ -48,7 +61,7 @@ class Lab(NamedTuple):
     levels, key) -> (state, carry, experience, metrics) after one unroll and update.
     """
 
-    world: CoinGrid
+    world: GridWorld
     learner: Learner
     rollout: Rollout
     begin: Callable[..., Any]
@@ -73,7 +86,7 @@ class Apprentice(NamedTuple):
 @functools.cache
 def apprentice(config: Config, learner_config: Any) -> Apprentice:
     """The parts of a lab that do not depend on rewards."""
-    built = CoinGrid(config)
+    built = config.build()
     learner = learner_config.build(built.spec)
     rollout = make_rollout(built, learner)
 
@@ -91,15 +104,17 @@ def lab(
     name: str,
     novices: int = 2,
     coplayers: tuple[Seat, ...] = PAIR,
-    world: type[CoinGrid] = CoinGrid,
+    task: type[CoinGrid] = CoinGrid,
     **options: Any,
 ) -> Lab:
     """The lab of a learner, cached. Updates are compiled apart from the world, so that equal experience gives
     equal bits.
     """
-    config = Config(novices=novices, experts=0, coplayers=coplayers, size=5, colours=2, coins=1, horizon=6)
+    config = TaskConfig(
+        novices=novices, experts=0, coplayers=coplayers, size=5, colours=2, coins=1, horizon=6
+    )
     learner, begin, update = apprentice(config, small(name, **options))
-    built = world(config)
+    built = dataclasses.replace(config, task=task).build()
     rollout = make_rollout(built, learner)
 
     @jax.jit

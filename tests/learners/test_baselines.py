@@ -1,8 +1,8 @@
-"""bc per agent, sqil, inverse_rl, decision_biasing, value_shaping: what each looks at, and that it does what
-it is named for.
+"""Tests of bc per agent, sqil, inverse_rl, decision_biasing and value_shaping: the data that each uses, and
+the behaviour that it learns.
 
-The lesson: a cue is seen, one action follows, and that was the episode. Co-players show what they do at each
-cue.
+The task, called lesson: episodes of one step in which a cue is seen and one action follows. Co-players
+demonstrate their action at each cue.
 """
 
 import dataclasses
@@ -22,6 +22,7 @@ from socialrl.registry import learner_config
 from socialrl.types import ActAs, Demonstration, Experience, Timestep, Transition
 from socialrl_envs.types import Seat, WorldSpec
 from tests.learners.lab import Paid, Scrambled, lab, same, small, train
+from tests.scratch_world import scratch_spec
 
 IMITATORS, SOCIAL = ("bc", "sqil", "inverse_rl"), ("decision_biasing", "value_shaping")
 CUES, ACTIONS, WORLDS, UNROLL = 4, 6, 4, 2
@@ -39,18 +40,8 @@ OPTIONS = {
 def spec_of(coplayers: int) -> WorldSpec:
     """Where the lesson takes place."""
     seats = (Seat(), *(Seat(policy="wanderer"),) * coplayers)
-    return WorldSpec(
-        name="lesson",
-        seats=seats,
-        agents=tuple(f"{seat.role}_{i}" for i, seat in enumerate(seats)),
-        height=1,
-        width=1,
-        obs_shape=(1, 1, CUES),
-        channels=tuple(f"cue {i}" for i in range(CUES)),
-        actions=tuple(f"action {i}" for i in range(ACTIONS)),
-        cumulants=("paid",),
-        horizon=1,
-    )
+    cues, actions = (f"cue {i}" for i in range(CUES)), (f"action {i}" for i in range(ACTIONS))
+    return scratch_spec("lesson", seats, tuple(cues), tuple(actions), horizon=1)
 
 
 @functools.cache
@@ -139,7 +130,7 @@ def test_imitators_do_as_they_were_shown_whatever_pays(name):
 
 @pytest.mark.parametrize("name", IMITATORS)
 def test_imitators_do_not_look_at_any_reward(name):
-    assert same(train(lab(name), 3)[0].params, train(lab(name, world=Paid), 3)[0].params)
+    assert same(train(lab(name), 3)[0].params, train(lab(name, task=Paid), 3)[0].params)
 
 
 RARELY, ALWAYS = ({"epsilon_start": share, "epsilon_end": share} for share in (0.02, 1.0))  # random actions
@@ -223,10 +214,10 @@ def test_bc_per_agent_follows_each_as_it_acts():
 
 def test_bc_per_agent_sees_no_ones_rewards_but_its_own():
     state, _, _, metrics = train(lab("bc", pooled=False), 4)
-    other = train(lab("bc", world=Scrambled, pooled=False), 4)
+    other = train(lab("bc", task=Scrambled, pooled=False), 4)
     assert same(state, other[0])
     assert same(metrics, other[3])
-    better = train(lab("bc", world=Paid, pooled=False), 4)[0]
+    better = train(lab("bc", task=Paid, pooled=False), 4)[0]
     assert not same(state.aux, better.aux)
 
 

@@ -1,4 +1,4 @@
-"""basis: tasks that share cumulants, and goals that are inferred from actions."""
+"""Tests of basis: tasks that share cumulants, and goals that are inferred from actions."""
 
 import dataclasses
 

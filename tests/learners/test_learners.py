@@ -1,4 +1,4 @@
-"""Every learner keeps the contract: a new file in socialrl/learners/ is tested by existing."""
+"""Tests of every learner in socialrl/learners/, new files included: the contract, memory, errors, options."""
 
 import dataclasses
 
@@ -9,7 +9,7 @@ import pytest
 from socialrl.conformance import check_learner
 from socialrl.registry import learner_config, learner_names
 from socialrl_envs.errors import SocialRLError
-from socialrl_envs.options import meaning
+from socialrl_envs.options import meanings
 from socialrl_envs.types import Seat
 from socialrl_envs.worlds.coin_grid import CoinGrid
 from socialrl_envs.worlds.coin_grid import Config as World
@@ -103,9 +103,7 @@ def test_with_a_gru_and_the_auxiliary_head_it_learns(name):
 
 @every_learner
 def test_with_an_lstm_and_no_auxiliary_head_it_builds(name):
-    """Only traced: it is the same code on the same `Memory`, whose numbers tests/nets checks for
-    both kinds.
-    """
+    """Only traced: the code is that of the GRU, and tests/nets checks the values of both kinds of memory."""
     of = with_memory(name, memory="lstm", prediction_coef=0.0)
     before, _, _ = jax.eval_shape(of.begin, jax.random.key(0))
     state, carry, _, metrics = jax.eval_shape(lambda: train(of, 1))
@@ -135,7 +133,7 @@ def test_no_one_sees_anothers_reward_but_its_own_matters(name):
     """Over more than one episode, and with the control that the novices' own rewards change what is
     learnt.
     """
-    honest, lying, paid = (train(lab(name, world=world), 7) for world in (CoinGrid, Scrambled, Paid))
+    honest, lying, paid = (train(lab(name, task=task), 7) for task in (CoinGrid, Scrambled, Paid))
     assert not same(honest[1].returns[:, 2:], lying[1].returns[:, 2:])
     np.testing.assert_array_equal(honest[1].returns[:, :2], lying[1].returns[:, :2])
     assert same((honest[0], honest[2], honest[3]), (lying[0], lying[2], lying[3]))
@@ -161,10 +159,7 @@ def test_configs_refuse_what_cannot_work(name):
 
 
 @every_learner
-def test_every_option_has_a_plain_meaning(name):
-    """One line that ends in no full stop, for --help."""
-    for field in dataclasses.fields(learner_config(name)):
-        found = meaning(field)
-        assert found is not None, field.name
-        assert 10 < len(found.help) <= 100, field.name
-        assert not found.help.endswith("."), field.name
+def test_every_option_has_a_short_meaning(name):
+    """Of a length that suits --help; tests/test_meanings.py checks the rest."""
+    for option, found in meanings(learner_config(name)).items():
+        assert 10 < len(found.help) <= 100, option

@@ -1,5 +1,5 @@
-"""Learning from a demonstration file: what is cut from it, whose steps they count as, what it teaches, and
-what is refused.
+"""Tests of learning from a demonstration file: how sequences are cut from it, which seat they are assigned
+to, what is learnt, and which files are refused.
 """
 
 import contextlib
@@ -34,7 +34,7 @@ STEPS = 500
 
 @pytest.fixture(scope="module")
 def file(tmp_path_factory):
-    """Of a 5 x 5 world in which one planner likes red, the other green."""
+    """Path of demonstrations in a 5 x 5 world of two planners, who prefer red and green."""
     path = tmp_path_factory.mktemp("demonstrations") / "both.npz"
     experts = [{"policy": "planner", "preferences": list(taste)} for taste in TASTES]
     world = {"experts": experts, "size": 5, "colours": 2, "coins": 1, "horizon": 6}
@@ -116,7 +116,7 @@ def test_without_rewards_ones_own_preferences_and_values_stay_as_they_were(taugh
 
 
 def test_each_models_its_own_seat(taught, file):
-    """What one likes is worth more by its own preference than by the other's."""
+    """The coins that a planner prefers are worth more by its own inferred preference than by the other's."""
     of, _, state, _ = taught
     steps = read_demonstrations(file).steps
     parts = PsiPhi(small("psiphi", **OPTIONS), of.world.spec)
@@ -134,7 +134,7 @@ def test_each_models_its_own_seat(taught, file):
 
 @pytest.fixture(scope="module")
 def live():
-    """(parts, params, rows) of a stream with two co-players who are there."""
+    """(parts, params, rows) of experience with two co-players who are present."""
     there = tuple(dataclasses.replace(seat, presence="always") for seat in AWAY)
     of = lab("psiphi", novices=1, coplayers=there)
     state, _, experience, _ = train(of, 1)

@@ -1,8 +1,8 @@
-"""PPO's update: what must not change it, and what each of its numbers is, on a corridor where tasks end and
-time runs out.
+"""Tests of PPO's update: its invariances, and its losses and metrics against direct computations, in a
+corridor whose episodes both terminate and are truncated.
 
-Two unrolls of 10 steps in episodes of at most 4: the second begins amid episodes, and time runs out more than
-once in it.
+Two unrolls of 10 steps in episodes of at most 4: the second begins within episodes and holds several
+truncations.
 """
 
 import dataclasses
@@ -33,7 +33,7 @@ WORLD = Corridor(coplayers=1, novices=2, length=4, horizon=4, slippery=True)
 
 @functools.cache
 def lived(memory="gru", mirror=False, parameter_sharing=True):
-    """(PPO, its state, an Experience) of the second unroll; all that follows learns from such experience."""
+    """(PPO, its state, the Experience of the second unroll), on which the tests run their updates."""
     made = ppo.PPO(
         dataclasses.replace(CONFIG, memory=memory, mirror=mirror, parameter_sharing=parameter_sharing),
         WORLD.spec,
@@ -43,7 +43,7 @@ def lived(memory="gru", mirror=False, parameter_sharing=True):
     @jax.jit
     def live(key):
         init_key, pool_key, begin_key, first_key, second_key = jax.random.split(key, 5)
-        state, levels = made.init(init_key, T, B), rollout.pool(pool_key, 4, {"id": jnp.float32(2)})
+        state, levels = made.init(init_key, T, B), rollout.pool(pool_key, 4, {"mark": jnp.float32(2)})
         state = dataclasses.replace(state, params=jax.tree.map(lambda x: 1.5 * x, state.params))
         carry, _, _ = rollout.unroll(state, rollout.begin(levels, begin_key, B), levels, first_key, T)
         return state, rollout.unroll(state, carry, levels, second_key, T)[1]
@@ -119,7 +119,7 @@ def test_what_was_thought_when_acting_is_thought_again(memory, mirror):
 
 
 def test_previous_action_and_reward_are_inputs_only_if_wanted():
-    """They change what is thought, but not at the start of an episode."""
+    """They change the outputs, but not at the start of an episode."""
     made, state, experience = lived()
     own, start = sequences(experience)
     unroll = jax.jit(made.net.unroll)
@@ -277,7 +277,7 @@ def test_each_number_that_is_logged_is_what_it_says():
 
 
 def test_an_update_stops_once_the_policy_has_moved_far_enough():
-    """The first step moves it; all that would follow is left out, parameters and optimiser alike."""
+    """The first gradient step exceeds the limit; later ones change neither parameters nor optimiser."""
     _, state, experience = lived()
     once, metrics = updated(state, experience, lr=0.1)
     stopped, early = updated(state, experience, lr=0.1, epochs=4, kl_target=1e-5)
@@ -379,7 +379,7 @@ def test_the_prediction_is_of_the_true_successor_and_never_of_a_reset_frame(pred
 
 
 def test_who_knows_the_rules_predicts_all_steps_those_at_the_ends_too():
-    """Position, time, level, seat: what follows is known exactly, if it is the true successor."""
+    """The next view (position, time, level, seat) is known exactly, if it is the true successor."""
     _, _, experience = lived()
     own, _ = sequences(experience)
     time = own.timestep.obs.astype(jnp.float32).at[..., 1].add(1.0)
@@ -426,7 +426,7 @@ def watcher():
 
 @functools.cache
 def beginning(heading):
-    """Three steps from a level in which the novice looks that way."""
+    """Three steps from a level in which the novice has this heading."""
     world, _, state, live = watcher()
     level = world.sample_level(jax.random.key(0))
     position = jnp.array([NOVICE, *OTHERS], jnp.int32)
@@ -435,7 +435,7 @@ def beginning(heading):
 
 
 def test_attention_is_the_mean_distance_to_those_who_are_there():
-    """The last co-player is absent in odd steps: where it is then does not count."""
+    """The last co-player is absent in odd steps; its position then is masked."""
     _, made, state, _ = watcher()
     experience = beginning(0)
     where = made.positions(experience)

@@ -1,9 +1,8 @@
-"""Probe worlds: each can be solved by ppo only if one part of it works, so that a failure says where the bug
-is.
+"""Probe worlds, each of which ppo solves only if one part of it works, so that a failure locates the bug.
 
-Constant reward: values and time-outs. Reward by observation: the policy gradient. Delayed reward: advantages
-through time. A cue that is gone when it is needed: memory. What pays is found out by trying: previous action
-and reward. A door that only the co-player knows: watching it.
+Constant: values and truncation. Signal: the policy gradient. Delayed: advantages over several steps. Recall:
+memory of a cue that is shown only at the start. Trial: the previous action and reward as inputs. Doors:
+observation of a co-player that knows which door pays.
 """
 
 import dataclasses
@@ -17,7 +16,8 @@ import pytest
 
 from socialrl.learners import ppo
 from socialrl.rollout import make_rollout
-from socialrl_envs.types import Level, Outcome, Seat, State, WorldSpec
+from socialrl_envs.types import Level, Outcome, Seat, State
+from tests.scratch_world import ScratchWorld, scratch_spec
 
 WORLDS, GAMMA = 32, 0.8
 COMMON = {
@@ -32,65 +32,49 @@ COMMON = {
 }
 
 
-class Probe:
-    """A world without space. Every level has a cue, 0 or 1; `position` holds (first action, last action) of
-    each seat.
+class Probe(ScratchWorld):
+    """A world of one cell. Every level is marked with a cue, 0 or 1; `state.task` holds (first action, last
+    action) of each seat.
 
     What is seen, (1, 1, 6): [cue is 0, cue is 1, always 1, time, the other went to door 0, to door 1].
     """
 
-    name = "probe"
-    config: Any = None
     horizon = 3
     terminates = True
     company = False
+    shows_time = True
 
     def __init__(self) -> None:
         seats = (Seat(), Seat(policy="wanderer")) if self.company else (Seat(),)
-        self.numbers: dict[str, Any] = {}
-        self.spec = WorldSpec(
-            name=self.name,
-            seats=seats,
-            agents=("novice_0", "expert_0")[: len(seats)],
-            height=1,
-            width=1,
-            obs_shape=(1, 1, 6),
-            channels=("cue_0", "cue_1", "one", "time", "other_0", "other_1"),
-            actions=("a", "b"),
-            cumulants=("pay",),
-            horizon=self.horizon,
-            channels_of_others=("other_0", "other_1"),
+        others = ("other_0", "other_1")
+        channels = ("cue_0", "cue_1", "one", "time", *others)
+        super().__init__(
+            scratch_spec("probe", seats, channels, ("a", "b"), self.horizon, channels_of_others=others)
         )
 
-    def sample_level(self, key: Any, numbers: dict[str, Any] | None = None) -> Level:
-        seats = len(self.spec.seats)
-        return Level(
-            tiles=jnp.zeros((1, 1), jnp.uint8),
-            position=jnp.full((seats, 2), -1, jnp.int32),
-            heading=jnp.zeros(seats, jnp.int32),
-            numbers={"cue": jax.random.bernoulli(key).astype(jnp.float32)} | (numbers or {}),
-        )
+    def draw_mark(self, key: Any) -> Any:
+        return jax.random.bernoulli(key)
 
     def reset(self, level: Level, key: Any) -> State:
-        fields = {name: getattr(level, name) for name in ("tiles", "position", "heading", "numbers")}
-        return State(**fields, present=jnp.ones(len(self.spec.seats), bool), time=jnp.int32(0))
+        nothing = jnp.full((len(self.spec.seats), 2), -1, jnp.int32)
+        return dataclasses.replace(super().reset(level, key), task=nothing)
 
     def step(self, state: State, actions: Any, key: Any) -> tuple[State, Outcome]:
-        first = jnp.where(state.time == 0, actions, state.position[:, 0])
-        after = dataclasses.replace(state, position=jnp.stack([first, actions], axis=1), time=state.time + 1)
+        first = jnp.where(state.time == 0, actions, state.task[:, 0])
+        after = dataclasses.replace(state, task=jnp.stack([first, actions], axis=1), time=state.time + 1)
         reward, over = self.pay(after), after.time >= self.horizon
         outcome = Outcome(
             reward=jnp.broadcast_to(reward.astype(jnp.float32), actions.shape),
             terminated=over & self.terminates,
             truncated=over & (not self.terminates),
-            events=jnp.zeros((len(actions), 1), jnp.float32),
+            cumulants=jnp.zeros((len(actions), 1), jnp.float32),
         )
         return after, outcome
 
     def observe(self, state: State) -> Any:
         cue, one, zero = cue_of(state), jnp.int32(1), jnp.int32(0)
         shown = self.shows_cue(state.time)
-        went = state.position[-1, 0] if self.company else jnp.int32(-1)
+        went = state.task[-1, 0] if self.company else jnp.int32(-1)
         planes = [
             shown & (cue == 0),
             shown & (cue == 1),
@@ -102,24 +86,18 @@ class Probe:
         seen = jnp.stack([plane.astype(jnp.uint8) for plane in planes])
         return jnp.broadcast_to(seen, (len(self.spec.seats), 1, 1, 6))
 
-    shows_time = True
-
     def shows_cue(self, time: Any) -> Any:
+        """Whether the cue is seen at this time."""
         return jnp.array(False)
 
     def pay(self, after: State) -> Any:
         """What the step that led here is worth."""
         raise NotImplementedError
 
-    def solid(self, tiles: Any) -> Any:
-        return jnp.zeros(tiles.shape, bool)
-
-    def appeal(self, state: State) -> Any:
-        return jnp.zeros((len(self.spec.seats), 1, 1), jnp.float32)
-
 
 def cue_of(state):
-    return state.numbers["cue"].astype(jnp.int32)
+    """The cue of the level, 0 or 1."""
+    return state.level.params.mark.astype(jnp.int32)
 
 
 class Constant(Probe):
@@ -144,7 +122,7 @@ class Signal(Probe):
         return jnp.array(True)
 
     def pay(self, after):
-        return after.position[0, 1] == cue_of(after)
+        return after.task[0, 1] == cue_of(after)
 
 
 class Delayed(Probe):
@@ -153,7 +131,7 @@ class Delayed(Probe):
     horizon = 5
 
     def pay(self, after):
-        return (after.time >= self.horizon) & (after.position[0, 0] == 1)
+        return (after.time >= self.horizon) & (after.task[0, 0] == 1)
 
 
 class Recall(Probe):
@@ -163,7 +141,7 @@ class Recall(Probe):
         return time == 0
 
     def pay(self, after):
-        return (after.time >= self.horizon) & (after.position[0, 1] == cue_of(after))
+        return (after.time >= self.horizon) & (after.task[0, 1] == cue_of(after))
 
 
 class Trial(Probe):
@@ -172,7 +150,7 @@ class Trial(Probe):
     horizon, shows_time = 4, False
 
     def pay(self, after):
-        return after.position[0, 1] == cue_of(after)
+        return after.task[0, 1] == cue_of(after)
 
 
 class Doors(Probe):
@@ -183,7 +161,7 @@ class Doors(Probe):
     horizon, company = 2, True
 
     def pay(self, after):
-        return (after.time >= self.horizon) & (after.position[0, 1] == cue_of(after))
+        return (after.time >= self.horizon) & (after.task[0, 1] == cue_of(after))
 
 
 class Alone(Doors):
@@ -203,7 +181,7 @@ def learnt(world: type[Probe], updates: int = 80, **options: Any) -> tuple[Any, 
     made = ppo.PPO(
         ppo.Config(**(COMMON | {"memory": "none", "use_prev_action_reward": False} | options)), built.spec
     )
-    rollout = make_rollout(built, made.learner(), {"expert_0": expert} if built.company else None)
+    rollout = make_rollout(built, made.learner(), {"coplayer_1": expert} if built.company else None)
     unroll = 2 * built.horizon
 
     @jax.jit

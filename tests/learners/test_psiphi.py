@@ -1,5 +1,5 @@
-"""psiphi: which loss may teach what, what an episode's end and an absence hide, and goals learnt from few
-rewards.
+"""Tests of psiphi: which parameters each loss trains, masks at the end of an episode and for absent seats,
+and adaptation of preferences from few rewards.
 """
 
 import dataclasses
@@ -112,7 +112,7 @@ def test_strangers_do_not_shape_what_is_shared(trained):
 
 
 def test_beside_strangers_it_learns_as_dqn_does(trained):
-    """Torso and own values get the very gradient that dqn would give them on the same steps."""
+    """Torso and own values get the gradient that dqn gives them on the same steps."""
     of, state, experience = trained
     rows, spec = SequenceBatch(own=experience.own, others=experience.others), of.world.spec
     lone = HeadFns(small("dqn"), spec)
@@ -267,7 +267,7 @@ def test_an_ensemble_with_trust_weights_learns_and_sees_no_rewards_of_others():
     assert all(np.isfinite(value) for value in metrics.values())
     assert {"trust/1", "trust/2"} <= set(metrics)
     assert np.all(np.asarray(state.aux.peers.peer_weight) > 0)
-    other, _, _, _ = train(lab("psiphi", world=Scrambled, **options), 4)
+    other, _, _, _ = train(lab("psiphi", task=Scrambled, **options), 4)
     assert same(state, other)
     members = np.asarray(state.params["params"]["psi"]["Dense_0"]["kernel"]).reshape(-1, 2, 3, 5, 3)
     assert not same(members[:, 0], members[:, 1])

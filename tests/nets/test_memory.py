@@ -1,4 +1,4 @@
-"""Memory: forgets at the start of an episode, looks ahead as if it really stepped, or is not there at all."""
+"""Tests of Memory: reset at the start of an episode, looking ahead equals stepping, `none` has none."""
 
 import jax
 import jax.numpy as jnp

@@ -1,5 +1,5 @@
-"""Left and right swapped: of views, actions and tables, of real worlds, and of policies that are made of
-both.
+"""Tests of Mirror, which swaps left and right: of views, actions and tables, of worlds, and of policies that
+are equivariant to it.
 """
 
 import dataclasses
@@ -15,7 +15,6 @@ from socialrl.learners import ppo
 from socialrl.learners._ppo_losses import Batch, Trajectory
 from socialrl.nets.mirror import Mirror
 from socialrl.types import Timestep, Transition
-from socialrl_envs.types import Level
 
 FACING = ("goal_cycle", "goal_search", "goal_sequence")
 T, N = 5, 3
@@ -46,9 +45,7 @@ def reflected(world, level):
     """The level with its columns reversed: where everything stands, and who looks left or right."""
     position = level.position.at[:, 1].set(world.spec.width - 1 - level.position[:, 1])
     heading = jnp.where(level.heading % 2 == 1, 4 - level.heading, level.heading)
-    return world.prepare(
-        Level(tiles=level.tiles[:, ::-1], position=position, heading=heading, numbers=level.numbers)
-    )
+    return level.edit(tiles=level.tiles[:, ::-1], position=position, heading=heading)
 
 
 @pytest.mark.parametrize("name", FACING)
@@ -67,7 +64,9 @@ def test_a_mirrored_world_is_seen_in_the_mirror_and_pays_alike(name):
 
         def step(state, time):
             action_key, step_key = jax.random.split(jax.random.fold_in(play_key, time))
-            drawn = jax.random.choice(action_key, jnp.array([0, 1, 2, 2, 2], jnp.int32), state.present.shape)
+            drawn = jax.random.choice(
+                action_key, jnp.array([0, 1, 2, 2, 2], jnp.int32), state.seats.present.shape
+            )
             after, outcome = world.step(state, mirror.action(drawn) if other else drawn, step_key)
             return after, (world.observe(state), outcome.reward)
 
@@ -108,7 +107,7 @@ def lives(key, spec=SPEC, time=T):
 
 
 def in_the_mirror(lived, mirror=None):
-    """The same steps, lived in the mirrored world."""
+    """The mirror image of these steps."""
     mirror = mirror or Mirror(SPEC)
     own = lived.own
     step = dataclasses.replace(
