@@ -21,7 +21,7 @@ from socialrl.types import ActAs, Demonstration, Diagnostics, Learner, Timestep,
 from socialrl_envs.hosting import host
 from socialrl_envs.picture import order_notes
 from socialrl_envs.struct import replace
-from socialrl_envs.types import State, World
+from socialrl_envs.types import Outcome, State, World
 
 Policy = Callable[[PyTree, Timestep, Int32[Array, "B novices"], Key[Array, ""]], tuple[Array, PyTree]]
 
@@ -229,11 +229,16 @@ def demonstrated(trace: Trace, world: World, seats: Sequence[int]) -> Demonstrat
     which = np.array(seats, np.int32)
     views = jax.vmap(jax.vmap(world.observe))(trace.states)
 
+    def one(
+        before: Array, present: Array, state: State, outcome: Outcome, views: Array, actions: Array
+    ) -> Demonstration:
+        step = Step(state, outcome, views, actions, CoPlayers(memory=(), reward=outcome.reward))
+        return demonstrate(before, present, step, which)
+
     after = jax.tree.map(lambda leaf: leaf[1:], trace.states)
-    step = Step(
-        after, trace.outcome, views[1:], trace.actions, CoPlayers(memory=(), reward=trace.outcome.reward)
+    seen = jax.vmap(one)(
+        views[:-1], trace.states.seats.present[:-1], after, trace.outcome, views[1:], trace.actions
     )
-    seen = jax.vmap(partial(demonstrate, seats=which))(views[:-1], trace.states.seats.present[:-1], step)
     alive = trace.alive[..., None]
     going_on = jnp.concatenate([alive[1:], jnp.zeros_like(alive[:1])])
     seen = jax.tree.map(

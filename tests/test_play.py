@@ -92,8 +92,8 @@ def test_a_person_acts_in_its_seat_and_the_others_as_they_do():
         before = session.state
         session.act(action)
         step = (0, 0) if action == 4 else ((-1, 0), (0, 1), (1, 0), (0, -1))[action]
-        target = before.position[0] + step
-        expected = target if set(target.tolist()) <= {1, 2, 3} else before.position[0]
+        target = before.seats.position[0] + step
+        expected = target if set(target.tolist()) <= {1, 2, 3} else before.seats.position[0]
         np.testing.assert_array_equal(session.state.seats.position[0], expected)
     assert session.ended
     assert not session.terminated

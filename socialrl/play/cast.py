@@ -17,7 +17,7 @@ from socialrl.record import folder
 from socialrl.registry import WORLD
 from socialrl.studies import restored
 from socialrl.types import Learner
-from socialrl_envs import layouts
+from socialrl_envs.configs import read_level
 from socialrl_envs.errors import SocialRLError, unknown
 from socialrl_envs.presence import SCHEDULES
 from socialrl_envs.types import World, WorldSpec
@@ -140,7 +140,7 @@ def world_of(target: str) -> Any:
 def configured(config: Any, settings: Sequence[str], level: Path | None = None) -> Any:
     """A world's Config with overrides; a level sets the size as well."""
     if level is not None:
-        rows = layouts.read_level(str(level)).tiles.shape[0]
+        rows = read_level(str(level)).tiles.shape[0]
         name = str(level) if level.suffix == ".txt" or level.parent != Path() else f"./{level}"
         config = construct(lambda: dataclasses.replace(config, layout=name, size=rows), str(level))
     return apply_to_world(config, settings)
