@@ -86,7 +86,8 @@ class Acting:
             batch = timestep.first.shape
             memory, timestep = flat((memory, timestep), len(batch))
             after = self.act(state, memory, timestep, key, explore)
-            return ActOutput(*jax.tree.map(lambda x: x.reshape(*batch, *x.shape[1:]), after), ())
+            decision, memory = jax.tree.map(lambda x: x.reshape(*batch, *x.shape[1:]), after)
+            return ActOutput(decision, memory, ())
 
         def influence(state: Any, memory: Any, timestep: Timestep) -> Array:
             batch = timestep.first.shape

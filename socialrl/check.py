@@ -181,11 +181,14 @@ def _results(subject: str, checks: Checks) -> Iterator[Result]:
 
 
 def _one_line(error: Exception) -> str:
-    """What went wrong, with the innermost line of the user's own code."""
-    text = " ".join(str(error).split())[:400]
-    if isinstance(error, AssertionError | SocialRLError) and text:
-        return text
-    return f"{type(error).__name__}: {text}{plugins.place_of(error)}"
+    """What went wrong, with the innermost line of the user's own code if that raised an error of another
+    kind.
+    """
+    text, cause = " ".join(str(error).split())[:400], error.__cause__ or error
+    if not isinstance(error, AssertionError | SocialRLError) or not text:
+        text = f"{type(error).__name__}: {text}"
+    told = isinstance(cause, AssertionError | SocialRLError) and str(cause)
+    return text if told or not isinstance(cause, Exception) else f"{text}{plugins.place_of(cause)}"
 
 
 # --- what is demanded: of a Config class or function, in a world (None: the check's own)

@@ -25,7 +25,7 @@ HORIZON = 6
 SMALL = {"hidden": (8,), "batch": 2, "updates": 1, "capacity": 40}
 ARMS = (
     Arm(name="psiphi", learner=psiphi.Config(memory="gru", cumulants=3, **SMALL)),
-    Arm(name="ppo", learner=ppo.Config(memory="lstm", hidden=(8,), shared=False)),
+    Arm(name="ppo", learner=ppo.Config(memory="lstm", hidden=(8,), parameter_sharing=False)),
     Arm(name="bc", learner=bc.Config(memory="gru", pooled=False, **SMALL)),
     Arm(name="idle", learner=dqn.Config(**SMALL)),
 )

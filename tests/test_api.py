@@ -92,7 +92,7 @@ def test_seeds_begin_with_the_first_seed():
     assert [jax.random.key_data(key).tolist() for key in roots] == [
         jax.random.key_data(jax.random.key(seed)).tolist() for seed in (1000, 1001)
     ]
-    with pytest.raises(SocialRLError, match="first_seed: expected an int of at least 0, got -1"):
+    with pytest.raises(SocialRLError, match=r"first_seed: -1 \(it must be 0 or more\)"):
         socialrl.run(TINY, first_seed=-1)
 
 
@@ -163,7 +163,7 @@ def test_what_evaluate_refuses(run):
         with pytest.raises(SocialRLError, match="episodes: 0"):
             socialrl.evaluate(agent, WORLD, protocol, episodes=0)
     with pytest.raises(SocialRLError, match="a loaded agent acts, and does not learn"):
-        socialrl.evaluate(agent, WORLD, few_shot.Config(preferences=((1.0, -1.0),), episodes=(0, 1)))
+        socialrl.evaluate(agent, WORLD, few_shot.Config(preferences=((1.0, -1.0),), shots=(0, 1), episodes=2))
     with pytest.raises(SocialRLError, match="it has no novice"):
         socialrl.evaluate(agent, dataclasses.replace(WORLD, novices=0))
 
@@ -177,7 +177,7 @@ def test_what_is_not_there_is_refused(tmp_path, run, exported):
         socialrl.load_agent(exported, arm="dqn")
     with pytest.raises(SocialRLError, match="holds a run already"):
         socialrl.run(TINY, run.path)
-    broken = dataclasses.replace(TINY, arms=(Arm(name="p", learner=psiphi.Config(follow="always")),))
+    broken = dataclasses.replace(TINY, arms=(Arm(name="p", learner=psiphi.Config(following="always")),))
     alone = dataclasses.replace(broken, world=dataclasses.replace(WORLD, novices=0))
     with pytest.raises(SocialRLError, match=r"^p\.learner\.novices"):
         socialrl.run(alone, tmp_path / "none")

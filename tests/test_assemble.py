@@ -65,11 +65,7 @@ def test_a_checkpoint_comes_back_and_the_template_is_what_it_holds(tmp_path):
             "b.learner",
         ),
         (
-            {
-                "curriculum": mixed.Config(
-                    ramps=(mixed.Ramp(number="none", start=(0.0, 1.0), end=(0.0, 1.0)),)
-                )
-            },
+            {"curriculum": mixed.Config(ramps=(mixed.Ramp(param="none", start=(0.0, 1.0), end=(0.0, 1.0)),))},
             "curriculum",
         ),
     ],

@@ -92,9 +92,9 @@ def test_a_person_acts_in_its_seat_and_the_others_as_they_do():
         before = session.state
         session.act(action)
         step = (0, 0) if action == 4 else ((-1, 0), (0, 1), (1, 0), (0, -1))[action]
-        target = before.position[0] + step
-        expected = target if set(target.tolist()) <= {1, 2, 3} else before.position[0]
-        np.testing.assert_array_equal(session.state.position[0], expected)
+        target = before.seats.position[0] + step
+        expected = target if set(target.tolist()) <= {1, 2, 3} else before.seats.position[0]
+        np.testing.assert_array_equal(session.state.seats.position[0], expected)
     assert session.ended
     assert not session.terminated
     session.act(0)
@@ -107,7 +107,7 @@ def test_a_person_acts_in_its_seat_and_the_others_as_they_do():
 def test_novices_are_away_if_nobody_acts_for_them():
     session = Session(coins(), 1, seed=1)
     session.act(4)
-    assert session.state.present.tolist() == [False, True]
+    assert session.state.seats.present.tolist() == [False, True]
     assert session.followed(0) is None
 
 
@@ -131,7 +131,7 @@ def test_a_trained_novice_acts_beside_a_person(trained):
     for _ in range(3):
         beside.act(4)
         instead.act(4)
-    assert beside.state.present.all()
+    assert beside.state.seats.present.all()
     assert beside.followed(0) in (0, None)
     decided = beside.trace().decision
     np.testing.assert_array_equal(decided.action[:, 0, 0], beside.trace().actions[:, 0, 0])
@@ -348,12 +348,12 @@ def test_a_drawn_level_is_where_all_episodes_begin(tmp_path):
     level = tmp_path / "level.txt"
     level.write_text("######\n#A.r.#\n#....#\n#.B..#\n#...g#\n######\n")
     session = Session(cast("coin_grid", None, ["--world.experts", "1", "--world.colours", "2"], level), 0, 1)
-    first = session.state.tiles
+    first = session.state.level.tiles
     session.act(1)
     session.begin()
     assert first.shape == (6, 6)
-    np.testing.assert_array_equal(session.state.tiles, first)
-    assert session.state.position[0].tolist() == [1, 1]
+    np.testing.assert_array_equal(session.state.level.tiles, first)
+    assert session.state.seats.position[0].tolist() == [1, 1]
 
 
 # What is refused.

@@ -55,7 +55,7 @@ def mine(in_tmp, toys):
 def run(mine, monkeypatch):
     """A run folder of mine.py, which nothing in this process may execute any more."""
     fake = types.SimpleNamespace(run=lambda *a, **k: None, finish=lambda *a: None)
-    monkeypatch.setitem(sys.modules, "socialrl.run", fake)
+    monkeypatch.setitem(sys.modules, "socialrl.runs", fake)
     assert main(["run", "mine.py", "--out", "run"]) == 0
     plugins.forget()
     (mine / "executed").unlink()

@@ -74,9 +74,15 @@ def test_help_shows_settings_and_their_meaning(folder):
 
 
 def test_check_passes_for_each(folder):
-    shown = command(folder, ["check", "coin_rush", "pacer", "bandit", "more_walls"])
-    assert "FAIL" not in shown
-    assert shown.count("pass  ") == 7
+    shown = command(folder, ["check", "coin_rush", "pacer", "bandit", "more_walls", "exploring"])
+    assert shown.splitlines() == [
+        "pass  world coin_rush: builds with its defaults",
+        "pass  world coin_rush: keeps the contract of worlds",
+        "pass  co-player pacer: keeps the contract of co-players",
+        "pass  learner bandit: keeps the contract of learners",
+        "pass  curriculum more_walls: keeps the contract of curricula",
+        "pass  protocol exploring: keeps the contract of protocols",
+    ]
 
 
 def test_run_resume_eval_report_and_view(folder):
@@ -90,6 +96,10 @@ def test_run_resume_eval_report_and_view(folder):
     kinds = {json.loads(line)["kind"] for line in (folder / "run" / "metrics.jsonl").read_text().splitlines()}
     assert {"train", "eval", "final", "exploring"} <= kinds
     command(folder, ["report", "run"])
-    assert "exploring" in (folder / "run" / "report.html").read_text()
+    page = (folder / "run" / "report.html").read_text()
+    section = page.partition('<section id="exploring">')[2].partition("</section>")[0]
+    assert "<h2>Exploration</h2>" in section
+    assert "bandit" in section
+    assert "greedy" in section
     command(folder, ["view", "run", "--export", "step.png"])
     assert (folder / "step.png").stat().st_size > 1000

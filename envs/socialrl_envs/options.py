@@ -81,10 +81,20 @@ def meaning(field: dataclasses.Field[Any]) -> Meaning | None:
 
 
 def meanings(config: type) -> dict[str, Meaning]:
-    """Field -> Meaning, for the fields of a dataclass that have one."""
-    return {
-        field.name: found for field in dataclasses.fields(config) if (found := meaning(field)) is not None
-    }
+    """Field -> Meaning, for the fields of a dataclass that have one. A field that only gives another default,
+    `size: int = 7`, keeps the Meaning that a base class declares.
+    """
+    found = {field.name: _declared(config, field.name) for field in dataclasses.fields(config)}
+    return {name: what for name, what in found.items() if what is not None}
+
+
+def _declared(config: type, name: str) -> Meaning | None:
+    """The Meaning of a field in the first class that declares one."""
+    for cls in config.__mro__:
+        field = cls.__dict__.get("__dataclass_fields__", {}).get(name)
+        if field is not None and meaning(field) is not None:
+            return meaning(field)
+    return None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -42,6 +42,13 @@ class BigBasket(Basket):
         require(self.depth <= self.size, "depth", self.depth, f"1..{self.size}, the size")
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SmallBasket(Basket):
+    """Another default for a field, which keeps its meaning and bounds."""
+
+    size: int = 6
+
+
 @pytest.mark.parametrize(
     ("given", "told"),
     [
@@ -87,6 +94,9 @@ def test_a_subclass_inherits_options_replaces_them_and_adds_rules():
     assert meanings(BigBasket)["size"].low == 10
     assert meanings(BigBasket)["rate"] == meanings(Basket)["rate"]
     assert "plain" not in meanings(Basket)
+    assert meanings(SmallBasket)["size"] == meanings(Basket)["size"]
+    with pytest.raises(SocialRLError, match=r"size: 300 \(it must be in 5\.\.64\)"):
+        SmallBasket(size=300)
     for given, told in (({"size": 9}, "in 10..64"), ({"count": 0}, "count: 0"), ({"depth": 21}, "depth: 21")):
         with pytest.raises(SocialRLError) as error:
             BigBasket(**given)

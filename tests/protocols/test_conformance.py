@@ -13,6 +13,7 @@ from socialrl.learners import dqn
 from socialrl.protocols import social
 from socialrl.record.labels import Labels, Memory
 from socialrl.registry import PROTOCOL
+from socialrl.types import FewShot, GoalInference, RewardInference
 from socialrl_envs import SocialRLError
 from socialrl_envs.options import Options, option
 from socialrl_envs.worlds import coin_grid
@@ -111,7 +112,7 @@ class Random(Good):
 
 class Overwriting(Good):
     def run(self, study):
-        study.world.numbers["skill"] = study.world.numbers["skill"] * 0
+        study.world.params = study.world.params.with_overrides({"skill": study.world.params.skill * 0})
         yield from super().run(study)
 
 
@@ -160,7 +161,6 @@ def test_each_fault_is_named(broken, fault):
 
 def test_the_studies_have_what_protocols_ask_for():
     learners = [study.learner for study in studies()]
-    assert any(learner.adapt is not None for learner in learners)
-    assert any(learner.appraise is not None for learner in learners)
-    assert any(learner.infer is not None for learner in learners)
-    assert any(jax.tree.leaves(learner.memory(1, 1)) for learner in learners)
+    for kind in (FewShot, RewardInference, GoalInference):
+        assert any(learner.capability(kind) is not None for learner in learners), kind
+    assert any(jax.tree.leaves(learner.initial_carry(1, 1)) for learner in learners)

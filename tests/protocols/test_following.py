@@ -151,7 +151,12 @@ def test_co_players_are_asked_in_the_novices_place():
     state = state_of(world, ["######", "#...r#", "#....#", "#....#", "#gBA.#", "######"])
     action = _planners.coplayers_in_place(world, state, jax.random.key(0))
     assert world.spec.actions[int(action[0, 0])] == "left"
-    moved = dataclasses.replace(state, position=state.position.at[0].set(jnp.array([1, 1], jnp.int32)))
+    moved = dataclasses.replace(
+        state,
+        seats=dataclasses.replace(
+            state.seats, position=state.seats.position.at[0].set(jnp.array([1, 1], jnp.int32))
+        ),
+    )
     assert (
         world.spec.actions[int(_planners.coplayers_in_place(world, moved, jax.random.key(0))[0, 0])] == "down"
     )

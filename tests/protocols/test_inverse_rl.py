@@ -2,6 +2,8 @@
 found.
 """
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -10,6 +12,7 @@ import pytest
 from socialrl.learners import dqn, psiphi
 from socialrl.protocols import inverse_rl
 from socialrl_envs import SocialRLError
+from socialrl_envs.worlds import goal_cycle
 from tests.protocols.test_few_shot import study
 
 
@@ -94,7 +97,7 @@ def test_who_infers_nothing_has_no_records():
 
 
 def test_worlds_without_preferences_are_refused():
-    trained = study(dqn.Config(hidden=(8,)), 0)
-    trained.world.numbers.pop("preferences")
+    world = goal_cycle.Config(size=7, experts=1).build()
+    trained = dataclasses.replace(study(dqn.Config(hidden=(8,)), 0), world=world)
     with pytest.raises(SocialRLError, match="nobody has preferences"):
         list(inverse_rl.Config().run(trained))

@@ -66,12 +66,12 @@ def test_tiles_lie_where_a_novice_sees_them():
     world, trace = lived()
     there, _, _ = memory.goal_positions(trace, world)
     states = trace.states
-    went = (states.position[1:-1] != states.position[:-2]).any(-1)[:, :, 0]
+    went = (states.seats.position[1:-1] != states.seats.position[:-2]).any(-1)[:, :, 0]
     nearer = np.asarray(there[:-1] - there[1:])[np.asarray(went)]
     np.testing.assert_allclose(nearer[..., 0], 1)
     np.testing.assert_allclose(nearer[..., 1], 0)
     left = np.asarray(trace.actions[:-1, :, 0] == 0) & np.asarray(
-        (states.heading[1:-1] != states.heading[:-2])[:, :, 0]
+        (states.seats.heading[1:-1] != states.seats.heading[:-2])[:, :, 0]
     )
     ahead, right = np.moveaxis(np.asarray(there), -1, 0)
     np.testing.assert_allclose(

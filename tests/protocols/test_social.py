@@ -150,7 +150,7 @@ def test_company_is_there_as_the_condition_says_and_never_is_never_seen():
     for presence, there in {"full": range(12), "half": range(6), "never": range(0)}.items():
         world, trace = traced("trained", presence)
         expected = np.isin(np.arange(12), list(there))
-        present = np.asarray(trace.states.present)[:-1]
+        present = np.asarray(trace.states.seats.present)[:-1]
         assert (present[:, :, 1:] == expected[:, None, None]).all()
         assert present[:, :, 0].all()
         views = np.asarray(jax.jit(jax.vmap(jax.vmap(world.observe)))(trace.states))[:-1, :, 0]
@@ -163,8 +163,10 @@ def test_all_conditions_share_their_levels():
     _, first = traced("trained", "full")
     for company, presence in [("trained", "never"), ("wanderer", "full"), ("anti_expert", "half")]:
         _, other = traced(company, presence)
-        for name in ("tiles", "position", "heading"):
-            np.testing.assert_array_equal(getattr(first.states, name)[0], getattr(other.states, name)[0])
+        one, two = (jax.tree.map(lambda leaf: leaf[0], trace.states) for trace in (first, other))
+        np.testing.assert_array_equal(one.level.tiles, two.level.tiles)
+        np.testing.assert_array_equal(one.seats.position, two.seats.position)
+        np.testing.assert_array_equal(one.seats.heading, two.seats.heading)
 
 
 def test_a_company_acts_as_its_policy_does():

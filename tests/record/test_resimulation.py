@@ -55,7 +55,8 @@ def test_other_rules_are_found_out(replay):
         verdict = resimulate(dataclasses.replace(replay, world=world))
         assert verdict.same is False
         assert "shown as recorded" in verdict.text
-    without = {name: value for name, value in replay.start.items() if name != "place"}
+    without = {name: value for name, value in replay.start.items() if name != "task.place"}
+    assert len(without) == len(replay.start) - 1
     assert resimulate(dataclasses.replace(replay, start=without)).same is False
 
 

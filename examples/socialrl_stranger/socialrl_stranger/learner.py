@@ -37,9 +37,9 @@ class Config(Options):
             best = jnp.full(batch, jnp.argmax(state), jnp.int32)
             drawn = jax.random.randint(action_key, batch, 0, actions, dtype=jnp.int32)
             at_random = jax.random.uniform(random_key, batch) < (self.epsilon if explore else 0.0)
-            values = jnp.full((*batch, 1 + len(spec.coplayers), actions), jnp.float32(jnp.nan))
+            values = jnp.broadcast_to(state, (*batch, 1, actions))
             action = jnp.where(at_random, drawn, best)
-            return ActOutput(decision_of(action, values.at[..., 0, :].set(state)), carry, ())
+            return ActOutput(decision_of(action, values), carry, ())
 
         def update(
             state: Means, experience: Experience, key: Key[Array, ""]
