@@ -31,7 +31,7 @@ OTHERS = """\
 
 - [Experiments](experiments.md): one question each, what the literature claims and what was found here.
 - [Demonstrations](demonstrations.md): the file format of recorded behaviour, to write and to learn from.
-- [Code of your own](howto/plugins.md): worlds, learners and the like in a file or a package, and which code is run.
+- [Code of your own](howto/plugins.md): worlds and learners in a file or a package, and which code is run.
 """
 SNIPPETS = """With PettingZoo (`socialrl/{name}_v0` in its registry; for Gymnasium it is
 `socialrl_envs.gym:socialrl/{name}-v0`):
