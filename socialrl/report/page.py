@@ -87,7 +87,8 @@ def header(study: Study) -> Markup:
     seeds = " / ".join(dict.fromkeys(map(seeds_of, study.runs)))
     devices = dict.fromkeys(run.device for run in study.runs if run.device)
     scales = dict.fromkeys(str(run.experiment["scale"]) for run in study.runs if run.experiment.get("scale"))
-    facts = [*scales, f"{len(study.arms)} arms", seeds, *devices]
+    arms = "1 arm" if len(study.arms) == 1 else f"{len(study.arms)} arms"
+    facts = [*scales, arms, seeds, *devices]
     return tag(
         "header",
         tag("h1", study.title),
@@ -100,6 +101,8 @@ def header(study: Study) -> Markup:
 def seeds_of(run: Run) -> str:
     """The seeds of a run in words, e.g. "5 seeds (1000 to 1004)"."""
     count = run.experiment.get("seeds", "?")
-    if not isinstance(count, int) or count < 2:
+    if count == 1:
+        return f"1 seed ({run.first_seed})"
+    if not isinstance(count, int):
         return f"{count} seeds"
     return f"{count} seeds ({run.first_seed} to {run.first_seed + count - 1})"
