@@ -37,7 +37,7 @@ class Acting:
         """The number of novices in the world in which it learnt."""
         return len(self.spec.novices)
 
-    def blank(self, *batch: int) -> PyTree:
+    def initial_carry(self, *batch: int) -> PyTree:
         """The learner's carry at the start of an episode, leaves (*batch, ...)."""
         one = jax.tree.map(lambda x: x[0, self.novice], self.learner.initial_carry(1, self.novices))
         return jax.tree.map(lambda x: jnp.broadcast_to(x, (*batch, *x.shape)), one)
@@ -98,7 +98,7 @@ class Acting:
             init=_does_not_learn,
             act=act,
             update=_does_not_learn,
-            initial_carry=self.blank,
+            initial_carry=self.initial_carry,
             value_unit=self.learner.value_unit,
             capabilities=(Influence(influence=influence),) if self.learner.capability(Influence) else (),
         )
@@ -138,7 +138,7 @@ def leaves_read(config: LearnerConfig, spec: WorldSpec, template: PyTree, novice
         return greedy, exploring, one.influence(leaves, memory, timestep)
 
     leaves = leaves_by_path(template)
-    memory, timestep = jax.eval_shape(lambda: (acting().blank(1), _first_timestep(spec)))
+    memory, timestep = jax.eval_shape(lambda: (acting().initial_carry(1), _first_timestep(spec)))
     closed = jax.make_jaxpr(everything)(leaves, memory, timestep, jax.random.key(0))
     used = _inputs_read(closed.jaxpr, [True] * len(closed.jaxpr.outvars))
     return frozenset(name for name, is_used in zip(sorted(leaves), used, strict=False) if is_used)

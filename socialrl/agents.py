@@ -155,7 +155,7 @@ class Agent:
 
     def initial_carry(self) -> AgentCarry:
         """What the agent keeps before its first step."""
-        return AgentCarry(memory=self.acting.blank(), action=jnp.int32(0))
+        return AgentCarry(memory=self.acting.initial_carry(), action=jnp.int32(0))
 
     def apply(
         self,
@@ -187,7 +187,7 @@ class Agent:
 
     def _blank(self, count: int) -> AgentCarry:
         """The carries of so many agents, leaves (count, ...)."""
-        return AgentCarry(memory=self.acting.blank(count), action=jnp.zeros(count, jnp.int32))
+        return AgentCarry(memory=self.acting.initial_carry(count), action=jnp.zeros(count, jnp.int32))
 
     def _step(
         self,

@@ -95,8 +95,8 @@ class ArmRun:
         with self._bar(chunks * size, f"{self.arm.name}, offline", " gradient steps") as bar:
             for chunk in range(chunks):
                 training, metrics = self.seeds.split(pretrain(training))
-                told = schemas.Offline((chunk + 1) * size).to_json()
-                values = self._record(schemas.Offline.kind, 0, metrics, told)
+                labels = schemas.Offline((chunk + 1) * size).to_json()
+                values = self._record(schemas.Offline.kind, 0, metrics, labels)
                 self._check_finite(0, values)
                 bar.update(size * self.experiment.seeds)
                 if self.interrupted():

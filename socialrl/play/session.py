@@ -35,7 +35,7 @@ class Moment:
 
 
 @pytree
-class Lived:
+class PlayedStep:
     """One step as a Trace holds it; leaves (1, ...). state: the state after it."""
 
     state: State
@@ -49,7 +49,7 @@ class Episode(NamedTuple):
     """An episode on the host: its first state, its steps, and the raw key of its reset."""
 
     first: State
-    steps: list[Lived]
+    steps: list[PlayedStep]
     reset_key: np.ndarray
 
 
@@ -152,10 +152,10 @@ class Session:
             return
         with jax.debug_key_reuse(False):
             key = jax.random.fold_in(self._key, 1 + self.t)
-            self._moment, lived = self._game.act(
+            self._moment, played = self._game.act(
                 self.cast.learner_state, self._moment, jnp.int32(action), key
             )
-        self._episode.steps.append(jax.device_get(lived))
+        self._episode.steps.append(jax.device_get(played))
 
     def trace(self) -> Trace:
         """All episodes with steps, side by side; leaves (T, B, ...). There must be one."""
@@ -164,7 +164,7 @@ class Session:
         padded = [
             (*episode.steps, *[episode.steps[-1]] * (longest - len(episode.steps))) for episode in episodes
         ]
-        lived = _beside([_stack(steps) for steps in padded])
+        played = _beside([_stack(steps) for steps in padded])
         states = [
             _stack([e.first, *(step.state for step in steps)])
             for e, steps in zip(episodes, padded, strict=True)
@@ -172,12 +172,12 @@ class Session:
         lengths = np.array([len(episode.steps) for episode in episodes], np.int32)
         return Trace(
             states=_beside(states),
-            actions=lived.actions,
-            outcome=lived.outcome,
-            decision=lived.decision,
+            actions=played.actions,
+            outcome=played.outcome,
+            decision=played.decision,
             alive=jnp.asarray(np.arange(longest)[:, None] < lengths),
             reset_key=jnp.concatenate([episode.reset_key for episode in episodes]),
-            step_key=lived.step_key,
+            step_key=played.step_key,
         )
 
     def replay(self) -> Replay:
@@ -227,13 +227,13 @@ class _Game:
 
     def _next(
         self, learner_state: Any, moment: Moment, action: Int32[Array, ""], key: Key[Array, ""]
-    ) -> tuple[Moment, Lived]:
+    ) -> tuple[Moment, PlayedStep]:
         act_key, host_key, step_key = jax.random.split(key, 3)
         acted = self.learner.act(learner_state, moment.carry, moment.timestep, act_key, False)
         decision = influenced(self.learner, learner_state, moment.carry, moment.timestep, acted.decision)
         given = [(self.novices, decision.action), ((self.seat,), action[None, None])]
         step = step_all(self.host, moment.state, moment.coplayers, given, host_key[None], step_key[None])
-        lived = Lived(
+        played = PlayedStep(
             state=step.state,
             actions=step.actions,
             outcome=step.outcome,
@@ -242,7 +242,7 @@ class _Game:
         )
         timestep = next_timestep(step, self.novices)
         after = Moment(state=step.state, timestep=timestep, carry=acted.carry, coplayers=step.coplayers)
-        return after, lived
+        return after, played
 
     def _with_person(self, decision: Decision, action: Int32[Array, ""]) -> Decision:
         """The novices' decisions, with the person's action, and no values, if that seat is a novice's."""
