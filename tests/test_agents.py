@@ -17,7 +17,9 @@ from socialrl.config import Arm, Experiment, to_json
 from socialrl.learners import bc, dqn, ppo, psiphi
 from socialrl.record import agent_file, archive, checkpoint, folder
 from socialrl.registry import LEARNER
+from socialrl_envs import hosting
 from socialrl_envs.errors import SocialRLError
+from socialrl_envs.types import Seat
 from socialrl_envs.worlds import coin_grid
 from tests.learners.lab import same, small
 
@@ -138,6 +140,25 @@ def test_as_a_co_player_it_does_the_same(exported):
         wanted, _, other = agent.apply(other, *now, jax.random.key(0))
         assert (action.shape, action.dtype, int(action)) == ((), jnp.int32, int(wanted))
         assert same(carry, other)
+
+
+@pytest.mark.parametrize("named", [True, False], ids=["by its file", "as a function"])
+def test_hosted_in_an_experts_seat_it_does_what_it_does_alone(exported, named):
+    """It keeps its memory and gets its own reward."""
+    agent = load_policy(exported)
+    experts = (Seat(policy=str(exported)),) if named else 1
+    world = dataclasses.replace(EXPERIMENT.world, novices=1, experts=experts).build()
+    host = hosting.host(world, None if named else {"expert_0": agent})
+    level_key, reset_key, *keys = jax.random.split(jax.random.key(3), 2 + HORIZON)
+    episode = hosting.begin(host, world.sample_level(level_key), reset_key)
+    agent.reset(seed=0)
+    for key in keys:
+        view, reward = np.asarray(world.observe(episode.state))[1], float(episode.reward[1])
+        host_key, _ = jax.random.split(jax.random.clone(key))
+        actions, _ = host.act(episode.memory, episode.state, episode.reward, host_key)
+        assert int(actions[1]) == int(agent.act(view, reward=reward).action)
+        driven = np.array([False, True])
+        episode, _ = hosting.advance(host, episode, jnp.array([4, 0], jnp.int32), driven, key)
 
 
 def test_first_forgets_one_row_and_reset_all(exported):

@@ -85,7 +85,7 @@ def test_check_passes_for_each(folder):
     ]
 
 
-def test_run_resume_eval_report_and_view(folder):
+def test_run_resume_eval_report_view_export_and_record(folder):
     command(folder, ["run", "package/experiment.py", "--out", "run", *TINY])
     written = json.loads((folder / "run" / "config.json").read_text())["experiment"]
     assert written["world"]["name"] == "coin_rush"
@@ -103,3 +103,7 @@ def test_run_resume_eval_report_and_view(folder):
     assert "greedy" in section
     command(folder, ["view", "run", "--export", "step.png"])
     assert (folder / "step.png").stat().st_size > 1000
+    command(folder, ["export", "run:bandit:0", "agent.npz"])
+    command(folder, ["record", "run:bandit", "--out", "steps.npz", "--episodes", "2"])
+    assert (folder / "agent.npz").exists()
+    assert (folder / "steps.npz").exists()
