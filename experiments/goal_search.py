@@ -6,6 +6,8 @@ has the same learner and never meets experts. The learner is recurrent PPO with 
 The size is for two CPU cores; on a GPU: --world.size 13 --world.horizon 250 --steps 40000000 --num_envs 1024.
 """
 
+import dataclasses
+
 from _cycle import NEVER, learner, lengths
 from socialrl.config import Arm, Claim, Experiment
 from socialrl.curricula import mixed
@@ -13,7 +15,7 @@ from socialrl.learners import ppo
 from socialrl_envs.worlds import goal_search
 
 STEPS = 4_000_000
-LEARNER = ppo.Config(**(learner(STEPS) | {"hidden": (96,)}))
+LEARNER = dataclasses.replace(ppo.Config(**learner(STEPS)), hidden=(96,))
 
 experiment = Experiment(
     name="goal_search",

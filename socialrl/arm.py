@@ -9,6 +9,8 @@ from typing import Any
 
 import jax
 import numpy as np
+from jax import Array
+from jaxtyping import Key, PyTree
 from tqdm.auto import tqdm
 
 from socialrl import evaluation
@@ -21,6 +23,7 @@ from socialrl.record.metrics import Records
 from socialrl.recording import explanation, to_replay
 from socialrl.rollout import Trace
 from socialrl.seeds import PerSeed, SeedMap, Seeds
+from socialrl.training import Training
 from socialrl.types import Offline
 from socialrl_envs.errors import SocialRLError
 
@@ -115,7 +118,7 @@ class ArmRun:
         self._time(step + self.chunk_steps, seconds)
         return training
 
-    def _evaluate(self, training: Any, key: Any) -> Any:
+    def _evaluate(self, training: Training, key: Key[Array, ""]) -> Any:
         """Mean metrics of greedy episodes, and a trace of the first of them."""
         episodes, replayed = self.experiment.evaluation_episodes, self.experiment.replay_episodes
         return evaluation.evaluator(self.rollout, self.world.spec, episodes, replayed)(training.learner, key)
@@ -156,7 +159,7 @@ class ArmRun:
             )
             raise KeyboardInterrupt
 
-    def _compiled(self, what: str, function: SeedMap, *arguments: Any) -> SeedMap:
+    def _compiled(self, what: str, function: SeedMap, *arguments: PyTree) -> SeedMap:
         """The function, compiled for these arguments; the time is printed."""
         self._say(f"{self.arm.name}: compiling {what} ...", end=" ")
         began = time.perf_counter()
@@ -261,7 +264,7 @@ class ArmRun:
             facts |= {"value_unit": self.learner.value_unit, "explained": explained}
             replay.save(path, to_replay(trace, self.world, config, **facts))
 
-    def _explain(self, training: Any, trace: Trace, key: Any) -> dict[str, Any]:
+    def _explain(self, training: Training, trace: Trace, key: Key[Array, ""]) -> dict[str, Any]:
         """The learner's diagnostics of the decisions of a trace."""
         return explanation(
             self.world, self.learner, training.learner, trace, jax.random.fold_in(key, EXPLAIN)

@@ -31,7 +31,7 @@ def fields_of(cls: type) -> dict[str, Any]:
     return {field.name: hints[field.name] for field in dataclasses.fields(cls) if field.init}
 
 
-def describe(annotation: Any) -> str:
+def describe(annotation: object) -> str:
     """An annotation in words, e.g. "int or None", "a list of float", "one of 'gru', 'lstm'"."""
     if kind := kind_of(annotation):
         return f"a {kind.word}"
@@ -53,7 +53,7 @@ def describe(annotation: Any) -> str:
     )
 
 
-def kind_of(annotation: Any) -> ConfigKind | None:
+def kind_of(annotation: object) -> ConfigKind | None:
     """The family of configs that `Annotated[Any, kind]` stands for, else None."""
     kind = _marked(annotation)
     return kind if isinstance(kind, ConfigKind) and typing.get_args(annotation)[0] is Any else None
@@ -70,13 +70,13 @@ def named_field(cls: type) -> tuple[str, Kind] | None:
     return None
 
 
-def _marked(annotation: Any) -> Kind | None:
+def _marked(annotation: object) -> Kind | None:
     if typing.get_origin(annotation) is not typing.Annotated:
         return None
     return next((extra for extra in typing.get_args(annotation)[1:] if isinstance(extra, Kind)), None)
 
 
-def coerce(annotation: Any, value: Any, path: str) -> Any:
+def coerce(annotation: object, value: object, path: str) -> Any:
     """The value as its annotation wants it.
 
     value: what JSON holds (dict, list, str, int, float, bool, None), or an object that is of the right type
@@ -152,22 +152,23 @@ def join(path: str, key: str) -> str:
     return f"{path}.{key}" if path else key
 
 
-def _wrong(annotation: Any, value: Any, path: str) -> NoReturn:
+def _wrong(annotation: object, value: object, path: str) -> NoReturn:
     raise WrongTypeError(f"{path}: expected {describe(annotation)}, got {value!r}")
 
 
-def _freeze(value: Any) -> Any:
+def _freeze(value: object) -> Any:
     return tuple(map(_freeze, value)) if isinstance(value, list | tuple) else value
 
 
-def _int(annotation: Any, value: Any, path: str) -> int:
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not number or not math.isfinite(value) or int(value) != value:
-        _wrong(annotation, value, path)
+def _int(annotation: object, value: object, path: str) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return _wrong(annotation, value, path)
+    if not math.isfinite(value) or int(value) != value:
+        return _wrong(annotation, value, path)
     return int(value)
 
 
-def _float(annotation: Any, value: Any, path: str) -> float:
+def _float(annotation: object, value: object, path: str) -> float:
     if isinstance(value, str) and value in _NON_FINITE:
         return float(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
@@ -175,11 +176,11 @@ def _float(annotation: Any, value: Any, path: str) -> float:
     return float(value)
 
 
-def _exactly(annotation: Any, value: Any, path: str) -> Any:
+def _exactly(annotation: type, value: object, path: str) -> Any:
     return value if isinstance(value, annotation) else _wrong(annotation, value, path)
 
 
-def _tuple(annotation: Any, value: Any, path: str) -> tuple[Any, ...]:
+def _tuple(annotation: object, value: object, path: str) -> tuple[Any, ...]:
     args = typing.get_args(annotation)
     if not isinstance(value, list | tuple):
         return _wrong(annotation, value, path)
@@ -196,7 +197,7 @@ def _tuple(annotation: Any, value: Any, path: str) -> tuple[Any, ...]:
     )
 
 
-def _dict(annotation: Any, value: Any, path: str) -> dict[Any, Any]:
+def _dict(annotation: object, value: object, path: str) -> dict[Any, Any]:
     if not isinstance(value, Mapping):
         return _wrong(annotation, value, path)
     of_key, of_value = typing.get_args(annotation) or (Any, Any)
@@ -217,7 +218,7 @@ _READERS: dict[Any, Callable[[Any, Any, str], Any]] = {
 }
 
 
-def _dataclass(annotation: type, value: Any, path: str) -> Any:
+def _dataclass(annotation: type, value: object, path: str) -> Any:
     if isinstance(value, annotation):
         return value
     if not isinstance(value, Mapping):
@@ -230,7 +231,7 @@ def _dataclass(annotation: type, value: Any, path: str) -> Any:
     return built
 
 
-def _kind(kind: ConfigKind, value: Any, path: str) -> Any:
+def _kind(kind: ConfigKind, value: object, path: str) -> Any:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return value
     fields = {"name": value} if isinstance(value, str) else value
@@ -245,7 +246,7 @@ def _kind(kind: ConfigKind, value: Any, path: str) -> Any:
     return build(cls, {key: item for key, item in fields.items() if key not in ("name", PLUGIN)}, path)
 
 
-def check_source(kind: Kind, name: str, recorded: Any) -> None:
+def check_source(kind: Kind, name: str, recorded: object) -> None:
     """Raises SocialRLError if the code of a saved name is not there, may not be run, or differs from the
     recorded.
     """
@@ -265,7 +266,7 @@ def check_source(kind: Kind, name: str, recorded: Any) -> None:
         raise SocialRLError(changed, "use it as it is now: --accept-changes")
 
 
-def _union(annotation: Any, value: Any, path: str) -> Any:
+def _union(annotation: object, value: object, path: str) -> Any:
     """The value by the member of exactly its type, else by the first that takes it.
 
     Raises the error that is deepest inside the value if none takes it.

@@ -26,7 +26,7 @@ RENAMED = {
 _FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
 
-def _check_name(what: str, name: Any) -> None:
+def _check_name(what: str, name: object) -> None:
     if not isinstance(name, str) or not _FILE_NAME.fullmatch(name):
         raise SocialRLError(
             f"{what} {name!r} cannot name a file",
@@ -34,7 +34,7 @@ def _check_name(what: str, name: Any) -> None:
         )
 
 
-def _check_config(what: str, config: Any) -> None:
+def _check_config(what: str, config: object) -> None:
     """Raises SocialRLError unless it is an instance of a dataclass whose annotations are all fields."""
     if not dataclasses.is_dataclass(config) or isinstance(config, type):
         raise SocialRLError(
@@ -217,12 +217,12 @@ def to_json(experiment: Experiment) -> dict[str, Any]:
     return _plain_fields(experiment, "")
 
 
-def world_to_json(config: Any) -> dict[str, Any]:
+def world_to_json(config: object) -> dict[str, Any]:
     """A world's Config as JSON values, its name among them, as `to_json` has it under `world`."""
     return _plain(Annotated[Any, WORLD], config, "world")
 
 
-def from_json(data: Any) -> Experiment:
+def from_json(data: object) -> Experiment:
     """The experiment that `to_json` wrote. Every type is checked, and no code is imported that may not be.
 
     Raises SocialRLError naming the dotted key, and the nearest spelling (unknown key) or the expected type
@@ -241,12 +241,12 @@ def renamings() -> str:
     return ", ".join(f"{old} -> {new}" for old, new in RENAMED.items())
 
 
-def _plain_fields(value: Any, path: str) -> dict[str, Any]:
+def _plain_fields(value: object, path: str) -> dict[str, Any]:
     annotations = fields_of(type(value))
     return {name: _plain(kind, getattr(value, name), join(path, name)) for name, kind in annotations.items()}
 
 
-def _plain(annotation: Any, value: Any, path: str) -> Any:
+def _plain(annotation: object, value: object, path: str) -> Any:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         kind = _kind_in(annotation)
         return _plain_config(kind, value, path) if kind else _plain_named(value, path)
@@ -266,13 +266,13 @@ def _plain(annotation: Any, value: Any, path: str) -> Any:
     )
 
 
-def _kind_in(annotation: Any) -> ConfigKind | None:
+def _kind_in(annotation: object) -> ConfigKind | None:
     """The family of configs of an annotation, or of a member of a union."""
     members = (annotation, *typing.get_args(annotation))
     return next((kind for member in members if (kind := kind_of(member))), None)
 
 
-def _entry(annotation: Any) -> Any:
+def _entry(annotation: object) -> Any:
     """The annotation of the entries of a tuple (all alike) or a dict; None if it does not say."""
     for member in (annotation, *typing.get_args(annotation)):
         args = typing.get_args(member)
@@ -283,7 +283,7 @@ def _entry(annotation: Any) -> Any:
     return None
 
 
-def _plain_config(kind: ConfigKind, value: Any, path: str) -> dict[str, Any]:
+def _plain_config(kind: ConfigKind, value: object, path: str) -> dict[str, Any]:
     other = next((other for other in CONFIGS if other.holds(type(value))), kind)
     if other is not kind:
         raise SocialRLError(
@@ -300,7 +300,7 @@ def _plain_config(kind: ConfigKind, value: Any, path: str) -> dict[str, Any]:
     return {"name": name, **_source(kind, name), **_plain_fields(value, path)}
 
 
-def _plain_named(value: Any, path: str) -> dict[str, Any]:
+def _plain_named(value: object, path: str) -> dict[str, Any]:
     """The fields of a dataclass, with the source of the code that a field names, such as a seat's policy."""
     fields, named = _plain_fields(value, path), named_field(type(value))
     if named is None:

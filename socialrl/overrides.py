@@ -66,7 +66,7 @@ def apply(experiment: Experiment, tokens: Sequence[str]) -> Experiment:
     return experiment
 
 
-def apply_to_world(config: Any, tokens: Sequence[str]) -> Any:
+def apply_to_world(config: object, tokens: Sequence[str]) -> Any:
     """A world's Config with overrides of its keys, `--world.size 9`; raises SocialRLError as `apply` does."""
     for key, text in parse(tokens):
         head, _, rest = key.partition(".")
@@ -78,7 +78,7 @@ def apply_to_world(config: Any, tokens: Sequence[str]) -> Any:
     return config
 
 
-def read(annotation: Any, text: str, path: str) -> Any:
+def read(annotation: object, text: str, path: str) -> Any:
     """The value of a text on the command line: as JSON or a Python literal, as text, or as a list `a,b`."""
     readings: list[Any] = []
     for attempt in (_literal, str, _listed):
@@ -213,7 +213,7 @@ def _everywhere(experiment: Experiment, part: str, rest: str, text: str, path: s
     """Sets a learner's or a world's key wherever it exists; an error if it exists nowhere."""
     missing: list[UnknownKeyError] = []
 
-    def attempt(held: Any) -> Any:
+    def attempt(held: object) -> Any:
         try:
             return _set(held, rest.split("."), text, path) if rest else read(_PARTS[part], text, path)
         except UnknownKeyError as error:
@@ -250,7 +250,7 @@ def _replace_arms(experiment: Experiment, changed: dict[str, Arm], path: str) ->
     return construct(lambda: dataclasses.replace(experiment, arms=arms), path)
 
 
-def _set(held: Any, steps: Sequence[str], text: str, path: str) -> Any:
+def _set(held: object, steps: Sequence[str], text: str, path: str) -> Any:
     """`held` with the value at a path of field names, tuple indices and dict keys replaced."""
     step, *rest = steps
     get, put, annotation = _open(held, step, path)
@@ -258,7 +258,7 @@ def _set(held: Any, steps: Sequence[str], text: str, path: str) -> Any:
     return construct(lambda: put(value), path, whole=False)
 
 
-def _open(held: Any, step: str, path: str) -> tuple[Callable[[], Any], Callable[[Any], Any], Any]:
+def _open(held: object, step: str, path: str) -> tuple[Callable[[], Any], Callable[[Any], Any], Any]:
     """How to read and to replace one part of a dataclass, tuple or dict, and the type that the part has."""
     if dataclasses.is_dataclass(held) and not isinstance(held, type):
         known = fields_of(type(held))

@@ -116,7 +116,7 @@ class Run:
         )
 
 
-def text(label: Any) -> str:
+def text(label: object) -> str:
     """A label's value as text."""
     return label if isinstance(label, str) else json.dumps(label)
 

@@ -6,7 +6,6 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 from socialrl.arm import ArmRun
 from socialrl.config import Experiment
@@ -35,7 +34,7 @@ def _interrupts() -> Iterator[Callable[[], bool]]:
     """A function that tells whether Ctrl-C was pressed; the second Ctrl-C stops at once."""
     flag = []
 
-    def note(*_: Any) -> None:
+    def note(*_: object) -> None:
         flag.append(True)
         signal.signal(signal.SIGINT, signal.default_int_handler)
         print("\nstopping after this chunk; Ctrl-C again stops at once", file=sys.stderr)

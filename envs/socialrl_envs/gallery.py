@@ -10,9 +10,9 @@ import argparse
 import dataclasses
 import inspect
 import re
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import jax
 import numpy as np
@@ -93,7 +93,7 @@ def picture(world: World, state: State, cell: int = CELL) -> UInt8[np.ndarray, "
     return np.concatenate([whole, np.full((len(whole), GAP, 3), 255, np.uint8), part], axis=1)
 
 
-def sees_all(world: Any, state: Any) -> bool:
+def sees_all(world: World, state: State) -> bool:
     """Whether the first seat has the whole grid in view."""
     seen = world.picture(state, 0).visible
     return seen is None or bool(seen.all())
@@ -186,7 +186,7 @@ def write(out: Path) -> list[Path]:
     return [*texts, *pictures]
 
 
-def _list(words: Any) -> str:
+def _list(words: Iterable[str]) -> str:
     return ", ".join(f"`{word}`" for word in words)
 
 

@@ -3,7 +3,7 @@
 import jax
 import jax.numpy as jnp
 from jax import Array
-from jaxtyping import Bool, Float32, Int32, UInt8
+from jaxtyping import Bool, Float32, Int32, Integer, Shaped, UInt8
 
 from socialrl_envs.tiles import (  # noqa: F401  the alphabet, without jax: of this module too
     BRIDGE,
@@ -35,8 +35,8 @@ def same_cell(a: Int32[Array, "*#x 2"], b: Int32[Array, "*#x 2"]) -> Bool[Array,
     return jnp.all(a == b, axis=-1)
 
 
-def at(field: Array, position: Int32[Array, "N 2"]) -> Array:
-    """The field's value under every position, shape (N,)."""
+def at(field: Shaped[Array, "H W"], position: Int32[Array, "N 2"]) -> Shaped[Array, " N"]:
+    """The field's value at every position."""
     return field[position[:, 0], position[:, 1]]
 
 
@@ -65,7 +65,7 @@ def move(
     if priority is None:
         return wanted
 
-    def one(turn: Array, now: Array) -> Array:
+    def one(turn: Int32[Array, ""], now: Int32[Array, "N 2"]) -> Int32[Array, "N 2"]:
         seat = jnp.argmax(priority == turn)
         others = present & (jnp.arange(len(present)) != seat)
         taken = jnp.any(others & same_cell(now, wanted[seat][None]))
@@ -107,7 +107,10 @@ def choose_cell(
 
 
 def put(
-    tiles: UInt8[Array, "H W"], cell: Int32[Array, " 2"], tile: Array, when: Bool[Array, ""]
+    tiles: UInt8[Array, "H W"],
+    cell: Int32[Array, " 2"],
+    tile: Integer[Array, ""] | int,
+    when: Bool[Array, ""],
 ) -> UInt8[Array, "H W"]:
     """The tiles with `tile` at `cell`, if `when`."""
     here = stamp(cell[None], *tiles.shape)[0]

@@ -45,7 +45,7 @@ class NoviceEnv(gymnasium.Env[np.ndarray, np.integer]):
         observations, infos = self.env.reset(seed=seed)
         return observations[self.agent], infos[self.agent]
 
-    def step(self, action: Any) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
+    def step(self, action: object) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
         """One step; raises SocialRLError for an action out of its space, or after the episode's end."""
         observations, rewards, terminated, truncated, infos = self.env.step({self.agent: action})
         one = self.agent

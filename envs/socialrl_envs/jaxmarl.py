@@ -18,25 +18,27 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from jaxtyping import Bool
+from jaxtyping import Bool, Key, PyTree, Shaped, UInt32
 
 from socialrl_envs import hosting
 from socialrl_envs.errors import SocialRLError
 from socialrl_envs.hosting import Episode
 from socialrl_envs.types import CoPlayer, Level, Policy, World
 
+RawKey = Key[Array, ""] | UInt32[Array, " words"]  # of jax.random.key, or of jax.random.PRNGKey
+
 
 class Discrete:
     """The actions 0..n-1."""
 
-    def __init__(self, num_categories: int, dtype: Any = jnp.int32):
+    def __init__(self, num_categories: int, dtype: type = jnp.int32):
         self.n, self.shape, self.dtype = num_categories, (), dtype
 
-    def sample(self, rng: Array) -> Array:
+    def sample(self, rng: RawKey) -> Shaped[Array, "..."]:
         """A uniformly drawn action."""
         return jax.random.randint(rng, self.shape, 0, self.n).astype(self.dtype)
 
-    def contains(self, x: Array) -> Array:
+    def contains(self, x: Shaped[Array, "*batch"]) -> Bool[Array, "*batch"]:
         """Whether x is an action."""
         return (x >= 0) & (x < self.n)
 
@@ -44,14 +46,14 @@ class Discrete:
 class Box:
     """Arrays of a shape and dtype with entries from low to high, both included."""
 
-    def __init__(self, low: int, high: int, shape: tuple[int, ...], dtype: Any = jnp.float32):
+    def __init__(self, low: int, high: int, shape: tuple[int, ...], dtype: type = jnp.float32):
         self.low, self.high, self.shape, self.dtype = low, high, shape, dtype
 
-    def sample(self, rng: Array) -> Array:
+    def sample(self, rng: RawKey) -> Shaped[Array, "..."]:
         """A uniformly drawn array."""
         return jax.random.randint(rng, self.shape, self.low, self.high + 1).astype(self.dtype)
 
-    def contains(self, x: Array) -> Array:
+    def contains(self, x: Shaped[Array, "..."]) -> Bool[Array, ""]:
         """Whether all entries are within the bounds."""
         return jnp.all((x >= self.low) & (x <= self.high))
 
@@ -119,7 +121,7 @@ class JaxMarlEnv:
         """Discrete, as in `world.spec.actions`."""
         return self.action_spaces[agent]
 
-    def reset(self, key: Array) -> tuple[dict[str, Array], Episode]:
+    def reset(self, key: RawKey) -> tuple[dict[str, Array], Episode]:
         """A new level and a new episode: (observations, state)."""
         level_key, state_key = jax.random.split(_typed(key))
         if self.levels is None:
@@ -131,7 +133,7 @@ class JaxMarlEnv:
         return self.get_obs(state), state
 
     def step(
-        self, key: Array, state: Episode, actions: dict[str, Array], reset_state: Episode | None = None
+        self, key: RawKey, state: Episode, actions: dict[str, Array], reset_state: Episode | None = None
     ) -> tuple[dict[str, Array], Episode, dict[str, Array], dict[str, Array], dict[str, Any]]:
         """One step, and if it ends the episode the next one begins (in `reset_state`, if given).
 
@@ -143,13 +145,13 @@ class JaxMarlEnv:
             self.reset(reset_key) if reset_state is None else (self.get_obs(reset_state), reset_state)
         )
 
-        def either(new: Any, old: Any) -> Any:
+        def either(new: PyTree, old: PyTree) -> PyTree:
             return jax.tree.map(lambda x, y: jnp.where(dones["__all__"], x, y), new, old)
 
         return either(fresh_obs, obs), either(fresh, after), rewards, dones, infos
 
     def step_env(
-        self, key: Array, state: Episode, actions: dict[str, Array]
+        self, key: RawKey, state: Episode, actions: dict[str, Array]
     ) -> tuple[dict[str, Array], Episode, dict[str, Array], dict[str, Array], dict[str, Any]]:
         """One step without any reset; returns as `step`."""
         given = jnp.stack(
@@ -182,10 +184,10 @@ class JaxMarlEnv:
         """Every action can always be taken."""
         return {agent: jnp.ones(len(self.world.spec.actions), bool) for agent in self.agents}
 
-    def _by_agent(self, values: Array) -> dict[str, Array]:
+    def _by_agent(self, values: Shaped[Array, "N ..."]) -> dict[str, Array]:
         return {agent: values[seat] for agent, seat in zip(self.agents, self.seats, strict=True)}
 
 
-def _typed(key: Array) -> Array:
+def _typed(key: RawKey) -> Key[Array, ""]:
     """The key as one of `jax.random.key`."""
     return key if jnp.issubdtype(key.dtype, jax.dtypes.prng_key) else jax.random.wrap_key_data(key)

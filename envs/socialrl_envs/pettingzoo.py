@@ -341,7 +341,7 @@ def check_action(agent: str, action: Any, space: spaces.Space) -> int:
 class CheckedActions(wrappers.AssertOutOfBoundsWrapper):
     """PettingZoo's AssertOutOfBoundsWrapper with an error that names the agent and the bound."""
 
-    def step(self, action: Any) -> None:
+    def step(self, action: object) -> None:
         agent = self.agent_selection
         if not (action is None and (self.terminations[agent] or self.truncations[agent])):
             check_action(agent, action, self.action_space(agent))
@@ -356,7 +356,7 @@ def parallel_env(
     functions: Mapping[str, CoPlayer | Policy] | None = None,
     render_seat: str | None = None,
     max_cycles: int | None = None,
-    **config: Any,
+    **config: object,
 ) -> WorldEnv:
     """The world of that name as a ParallelEnv; config: its options, as for `socialrl_envs.make`.
 

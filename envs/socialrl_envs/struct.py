@@ -1,6 +1,7 @@
 """Frozen, keyword-only dataclasses that are JAX pytrees."""
 
 import dataclasses
+from collections.abc import Iterable
 from typing import Any, TypeVar, dataclass_transform
 
 import jax
@@ -25,14 +26,14 @@ def pytree(cls: type[T]) -> type[T]:
     leaves = tuple(field.name for field in fields if not field.metadata.get("static"))
     statics = tuple(field.name for field in fields if field.metadata.get("static"))
 
-    def flatten(tree: Any) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    def flatten(tree: object) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
         return tuple(getattr(tree, name) for name in leaves), tuple(getattr(tree, name) for name in statics)
 
-    def flatten_with_keys(tree: Any) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    def flatten_with_keys(tree: object) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
         children, aux = flatten(tree)
         return tuple(zip(map(jax.tree_util.GetAttrKey, leaves), children, strict=True)), aux
 
-    def unflatten(aux: tuple[Any, ...], children: Any) -> Any:
+    def unflatten(aux: tuple[Any, ...], children: Iterable[object]) -> Any:
         tree = object.__new__(frozen)
         for name, value in zip((*leaves, *statics), (*children, *aux), strict=True):
             object.__setattr__(tree, name, value)

@@ -14,7 +14,6 @@ import os
 import sys
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from socialrl.cli.parsing import make_parser
 
@@ -96,7 +95,7 @@ def _run(arguments: list[str]) -> int:
 def _warn(usual: Callable[..., None]) -> Callable[..., None]:
     """How warnings are shown: one about a plug-in in one line, any other as usual."""
 
-    def show(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
+    def show(message: Warning | str, category: type[Warning], *place: object, **more: object) -> None:
         if category.__name__ == "PluginWarning":
             print(f"socialrl: warning: {' '.join(str(message).split())}", file=sys.stderr)
         else:

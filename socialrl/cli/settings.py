@@ -116,11 +116,13 @@ def _held(experiment: "Experiment", part: str, arm: "Arm") -> Any:
     return parts.get(part, arm.learner)
 
 
-def _has(config: Any, name: str) -> bool:
-    return config is not None and any(field.name == name for field in dataclasses.fields(config))
+def _has(config: object, name: str) -> bool:
+    return dataclasses.is_dataclass(config) and any(
+        field.name == name for field in dataclasses.fields(config)
+    )
 
 
-def _show(value: Any) -> str:
+def _show(value: object) -> str:
     """A setting's value in one line; of a part, such as a seat or a protocol, what is not its default."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         held = {
@@ -134,7 +136,7 @@ def _show(value: Any) -> str:
     return str(value)
 
 
-def _name(config: Any) -> str:
+def _name(config: object) -> str:
     """What a config is called: that of a kind by its name, an experiment by its own, anything else by its
     class.
     """

@@ -45,7 +45,7 @@ def open_room(
 RING = ((-1, -1), (-1, 0), (-1, 1), (0, 1), (1, 1), (1, 0), (1, -1), (0, -1))
 
 
-def _keeps_floor_connected(solid: Bool[Array, "H W"], cell: Array) -> Bool[Array, ""]:
+def _keeps_floor_connected(solid: Bool[Array, "H W"], cell: Int32[Array, " 2"]) -> Bool[Array, ""]:
     """Whether a wall on this floor cell leaves its floor neighbours connected to one another around it.
 
     The floor cells of the ring must form at most one run that holds edge neighbours (corners alone do not
@@ -68,7 +68,7 @@ def cluttered(
     room = border(height, width, size)
     target = jnp.floor(density * jnp.sum(~room, dtype=jnp.float32)).astype(jnp.int32)
 
-    def one(i: Array, carry: tuple[Array, Array]) -> tuple[Array, Array]:
+    def one(i: Int32[Array, ""], carry: tuple[Array, Array]) -> tuple[Array, Array]:
         solid, count = carry
         cell = jnp.stack([order[i] // (width - 2) + 1, order[i] % (width - 2) + 1])
         ok = (count < target) & ~room[cell[0], cell[1]] & _keeps_floor_connected(solid, cell)
@@ -159,7 +159,7 @@ def _walk_through(
     scores = jax.random.uniform(turn_key, (2 * most, len(grid.DELTAS)))
     delta = jnp.array(grid.DELTAS, jnp.int32)
 
-    def one(i: Array, carry: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
+    def one(i: Int32[Array, ""], carry: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
         solid, entered_from, here = carry
         cell = jnp.stack([here // stride, here % stride])
         near = cell + delta

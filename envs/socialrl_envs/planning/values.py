@@ -5,14 +5,14 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 from jax import Array
-from jaxtyping import Bool, Float32, Int32
+from jaxtyping import Bool, Float32, Int32, Shaped
 
 from socialrl_envs import grid
 
 DISCOUNT = 0.95  # per step of the way, so that of two equal goals the nearer one is worth more
 
 
-def shifted(field: Array, delta: tuple[int, int], fill: float | int) -> Array:
+def shifted(field: Shaped[Array, "H W"], delta: tuple[int, int], fill: float | int) -> Shaped[Array, "H W"]:
     """The field shifted by a step: result[r, c] = field[r + dr, c + dc], `fill` beyond the edges."""
     padded = jnp.pad(field, 1, constant_values=fill)
     height, width = field.shape
@@ -53,7 +53,9 @@ def turning_values(
     return jnp.stack([discount * jnp.roll(value, 1, axis=0), discount * jnp.roll(value, -1, axis=0), forward])
 
 
-def _relaxed(improved: Callable[[Array], Array], solid: Bool[Array, "H W"], start: Array) -> Array:
+def _relaxed(
+    improved: Callable[[Array], Array], solid: Bool[Array, "H W"], start: Float32[Array, "*headings H W"]
+) -> Float32[Array, "*headings H W"]:
     """The fixed point of V = max(improved(V), 0), 0 in walls; at most V.size rounds."""
 
     def sweep(carry: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
@@ -79,7 +81,7 @@ def cardinal_state_values(
     cost = jnp.where(solid, 0.0, gain)
     onward = jnp.where(solid | (gain > 0), 0.0, discount).astype(jnp.float32)
 
-    def improved(value: Array) -> Array:
+    def improved(value: Float32[Array, "H W"]) -> Float32[Array, "H W"]:
         entering = cost + onward * value
         up, right, down, left = (shifted(entering, delta, 0.0) for delta in grid.DELTAS)
         return jnp.maximum(jnp.maximum(up, right), jnp.maximum(down, left))
@@ -92,7 +94,7 @@ def turning_state_values(
 ) -> Float32[Array, "4 H W"]:
     """V(h, c): `cardinal_state_values` for seats that turn, from each heading and cell; turns cost time."""
 
-    def improved(value: Array) -> Array:
+    def improved(value: Float32[Array, "4 H W"]) -> Float32[Array, "4 H W"]:
         return jnp.max(turning_values(gain, solid, value, discount), axis=0)
 
     return _relaxed(improved, solid, jnp.zeros((4, *gain.shape), jnp.float32))

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 from jax import Array
-from jaxtyping import Bool, Int32, UInt8, UInt32
+from jaxtyping import Bool, Int32, PyTree, UInt8, UInt32
 
 # bits from one word's start to the next one's; words are 32 long and overlap, so that a view lies within one
 WORD = 16
@@ -44,7 +44,7 @@ def bitmaps(planes: Bool[Array, "P S S"], view: int) -> UInt32[Array, "2 S words
     return packed.transpose(0, 2, 3, 1)
 
 
-def _mirrored(words: Array, view: int) -> Array:
+def _mirrored(words: UInt32[Array, "N V P"], view: int) -> UInt32[Array, "N V P"]:
     """The lowest `view` bits in the opposite order."""
     for shift, mask in ((1, 0x55555555), (2, 0x33333333), (4, 0x0F0F0F0F), (8, 0x00FF00FF)):
         words = ((words >> shift) & jnp.uint32(mask)) | ((words & jnp.uint32(mask)) << shift)
@@ -172,7 +172,7 @@ def _bytes(words: list[UInt32[Array, "B N V"]], width: int, count: int) -> UInt8
     return ((word >> bit) & jnp.uint32(1)).astype(jnp.uint8)
 
 
-def _apart(anybody: Bool[Array, ""], make: Callable[..., Any], *given: Any) -> Any:
+def _apart(anybody: Bool[Array, ""], make: Callable[..., PyTree], *given: PyTree) -> PyTree:
     """make(*given), and zeros unless `anybody` is there: a branch, because what goes into it and what comes
     out of it is put into memory. XLA on a CPU would otherwise make one loop of it all, over the few channels
     of a cell, and find out every word anew for each of its bits: several times slower."""
