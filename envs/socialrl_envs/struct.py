@@ -10,16 +10,16 @@ T = TypeVar("T")
 
 
 def static(**kwargs: Any) -> Any:
-    """A field that is part of the tree's structure: hashable, known while tracing."""
+    """A dataclass field that belongs to the tree's structure: hashable, and not traced."""
     return dataclasses.field(metadata={"static": True}, **kwargs)
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(dataclasses.field, static))
 def pytree(cls: type[T]) -> type[T]:
-    """Class decorator: a frozen, keyword-only dataclass, registered as a pytree node.
+    """The class as a frozen, keyword-only dataclass that is registered as a pytree node; a class decorator.
 
-    JAX fills trees with batches, shapes and sentinels too, so a tree is rebuilt without calling `__init__`
-    and its checks.
+    Since JAX also fills trees with shapes and placeholders, a tree is rebuilt without calling `__init__`,
+    whose checks these would fail.
     """
     frozen = dataclasses.dataclass(frozen=True, kw_only=True)(cls)
     fields: list[dataclasses.Field[Any]] = list(dataclasses.fields(frozen))  # pyright: ignore[reportArgumentType]
