@@ -1,4 +1,4 @@
-"""Plain values checked against type annotations: the reader of saved configs and command-line overrides."""
+"""Conversion of plain values to annotated types, for saved configs and command-line overrides."""
 
 import dataclasses
 import math
@@ -15,8 +15,8 @@ from socialrl_envs.errors import SocialRLError, nearest
 from socialrl_envs.plugins import NotAllowedError, Source
 
 T = TypeVar("T")
-PLUGIN = "plugin"  # the key beside a saved name under which the source of its code stands
-_KEY_FIRST = re.compile(r"([a-z_][a-z0-9_.]*): ")  # an error of a Config that begins with its key
+PLUGIN = "plugin"  # the key of the source of a plug-in's code, next to its saved name
+_KEY_FIRST = re.compile(r"([a-z_][a-z0-9_.]*): ")  # the message of a Config's error begins with its key
 _NON_FINITE = {"inf", "-inf", "nan"}
 
 
@@ -26,7 +26,7 @@ class WrongTypeError(SocialRLError):
 
 @cache
 def fields_of(cls: type) -> dict[str, Any]:
-    """Field name -> annotation, of every field that the constructor of a dataclass takes."""
+    """The annotations of the fields that a dataclass's constructor takes, by name."""
     hints = typing.get_type_hints(cls, include_extras=True)
     return {field.name: hints[field.name] for field in dataclasses.fields(cls) if field.init}
 
@@ -54,15 +54,13 @@ def describe(annotation: object) -> str:
 
 
 def kind_of(annotation: object) -> ConfigKind | None:
-    """The family of configs that `Annotated[Any, kind]` stands for, else None."""
+    """The kind of config in `Annotated[Any, kind]`; None for any other annotation."""
     kind = _marked(annotation)
     return kind if isinstance(kind, ConfigKind) and typing.get_args(annotation)[0] is Any else None
 
 
 def named_field(cls: type) -> tuple[str, Kind] | None:
-    """The first field of a dataclass that holds a name of a kind, `Annotated[str, kind]`, and that kind; else
-    None.
-    """
+    """(field, kind) of the first field of a dataclass that is `Annotated[str, kind]`, else None."""
     for name, annotation in fields_of(cls).items():
         kind = _marked(annotation)
         if kind is not None and typing.get_args(annotation)[0] is str:
@@ -77,15 +75,15 @@ def _marked(annotation: object) -> Kind | None:
 
 
 def coerce(annotation: object, value: object, path: str) -> Any:
-    """The value as its annotation wants it.
+    """The value, converted to the type of its annotation.
 
-    value: what JSON holds (dict, list, str, int, float, bool, None), or an object that is of the right type
-    already. Lists become tuples, dicts become dataclasses, whole floats become int where an int is wanted;
-    nothing else changes type. A `ConfigKind` is read from {"name": ..., **fields}, or from the name alone;
-    the source of a plug-in's code may stand under "plugin".
+    value: JSON (dict, list, str, int, float, bool, None), or an object that is of the type already. Lists
+    become tuples, dicts become dataclasses, and whole floats become int where an int is expected; no other
+    value changes its type. A config of a kind is read from {"name": ..., **fields} or from its name alone;
+    the key "plugin" may hold the source of a plug-in's code.
 
-    Raises SocialRLError that names the dotted `path`, the expected type and the value, or the nearest
-    spelling of a key.
+    Raises SocialRLError that names the dotted `path`, the expected type and the value, or the known key that
+    is nearest to an unknown one.
     """
     if kind := kind_of(annotation):
         return _kind(kind, value, path)
@@ -112,7 +110,7 @@ def coerce(annotation: object, value: object, path: str) -> Any:
 
 
 def build(cls: type, fields: Mapping[str, Any], path: str) -> Any:
-    """The dataclass of these fields, checked; errors of its own checks begin with the dotted path."""
+    """An instance of a dataclass from values of its fields; errors begin with the dotted path."""
     known = fields_of(cls)
     for key in fields:
         if key not in known:
@@ -128,11 +126,10 @@ def build(cls: type, fields: Mapping[str, Any], path: str) -> Any:
 
 
 def construct(make: Callable[[], T], path: str, whole: bool = True) -> T:
-    """What `make` returns; a ValueError or TypeError becomes a SocialRLError that begins with the dotted
-    path.
+    """The result of `make`, whose ValueError or TypeError becomes a SocialRLError with the dotted path.
 
-    whole: the path is that of the constructed object, so that an error `size: 3` is about `<path>.size`; else
-    the path is that of the one field that was changed.
+    whole: whether the path is that of the constructed object, so that an error `size: 3` concerns
+    `<path>.size`; otherwise it is that of the one field that was changed.
     """
     try:
         return make()
@@ -148,7 +145,7 @@ def construct(make: Callable[[], T], path: str, whole: bool = True) -> T:
 
 
 def join(path: str, key: str) -> str:
-    """A dotted path, one key longer."""
+    """The dotted path of a key under a path, which may be empty."""
     return f"{path}.{key}" if path else key
 
 
@@ -247,9 +244,7 @@ def _kind(kind: ConfigKind, value: object, path: str) -> Any:
 
 
 def check_source(kind: Kind, name: str, recorded: object) -> None:
-    """Raises SocialRLError if the code of a saved name is not there, may not be run, or differs from the
-    recorded.
-    """
+    """Raises SocialRLError if the code of a name is missing, may not be run, or is not as recorded."""
     source = Source.from_json(recorded)
     try:
         now = kind.source(name)
@@ -267,9 +262,9 @@ def check_source(kind: Kind, name: str, recorded: object) -> None:
 
 
 def _union(annotation: object, value: object, path: str) -> Any:
-    """The value by the member of exactly its type, else by the first that takes it.
+    """The value, converted to the member that is its own type, else to the first that accepts it.
 
-    Raises the error that is deepest inside the value if none takes it.
+    If none does, raises the first error about a part of the value, or one about the whole.
     """
     members = typing.get_args(annotation)
     for member in members:

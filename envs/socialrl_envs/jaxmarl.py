@@ -135,7 +135,7 @@ class JaxMarlEnv:
     def step(
         self, key: RawKey, state: Episode, actions: dict[str, Array], reset_state: Episode | None = None
     ) -> tuple[dict[str, Array], Episode, dict[str, Array], dict[str, Array], dict[str, Any]]:
-        """(observations, state, rewards, dones with "__all__", infos) after one step; see the class for infos.
+        """(observations, state, rewards, dones, infos) after one step; dones have "__all__" too.
 
         If the step ends the episode, observations and state are those of the start of the next one:
         `reset_state`, or a new episode where that is None.

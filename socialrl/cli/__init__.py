@@ -1,9 +1,9 @@
 """The command line: run, eval, view, play, record, report, check, list.
 
-Each command imports what it needs when it is called, so `--help` is instant.
+Each command imports what it needs when it is called, so that `--help` is fast.
 
 commands/    one file per command
-parsing.py   from words to options and settings
+parsing.py   parsers, and the split of arguments into options and settings
 settings.py  settings as text
 machine.py   devices, and packages of extras
 """
@@ -45,9 +45,9 @@ COMMANDS = {  # as `--help` lists them, each a file of commands/
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs one command; returns the exit code.
+    """The exit code of a command, which is run.
 
-    0: done. 1: a check failed. 2: an error of the user's, told in one line. 130: Ctrl-C.
+    0: done. 1: a check failed. 2: an error that the user caused, printed in one line. 130: Ctrl-C.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
@@ -56,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             code = _run(arguments)
         sys.stdout.flush()
         return code
-    except BrokenPipeError:  # the reader, `| head` say, has had enough
+    except BrokenPipeError:  # the reader, such as `| head`, has closed the pipe
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except KeyboardInterrupt as stop:
@@ -72,7 +72,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: list[str]) -> int:
-    """The command's own exit code; its file is imported now."""
+    """The exit code of a command, whose module is imported and run."""
     if not arguments or arguments[0] in ("-h", "--help"):
         print(_parser().format_help(), end="")
         return 0
@@ -88,12 +88,12 @@ def _run(arguments: list[str]) -> int:
         raise unknown("command", name, COMMANDS)
     try:
         return importlib.import_module(f"socialrl.cli.commands.{name}").command(rest) or 0
-    except SystemExit as leave:  # argparse's way to end after --help
+    except SystemExit as leave:  # raised by argparse after --help
         return int(leave.code or 0)
 
 
 def _warn(usual: Callable[..., None]) -> Callable[..., None]:
-    """How warnings are shown: one about a plug-in in one line, any other as usual."""
+    """A function that shows warnings: those about plug-ins in one line, others by `usual`."""
 
     def show(message: Warning | str, category: type[Warning], *place: object, **more: object) -> None:
         if category.__name__ == "PluginWarning":

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 from jax.typing import ArrayLike
-from jaxtyping import Bool, Int32, Key, PyTree
+from jaxtyping import Int32, Key, PyTree, Shaped
 
 from socialrl_envs.types import Level, Outcome, Overrides, State, World
 
@@ -127,6 +127,6 @@ def as_trace(played: tuple[Any, ...]) -> Trace:
     return Trace(level=level, states=states, views=views, actions=actions, outcomes=outcomes)
 
 
-def with_seats(state: State, **changes: Bool[Array, " N"] | Int32[Array, "N *2"]) -> State:
+def with_seats(state: State, **changes: Shaped[Array, "N ..."]) -> State:
     """The state with fields of its seats replaced."""
     return dataclasses.replace(state, seats=dataclasses.replace(state.seats, **changes))

@@ -1,4 +1,4 @@
-"""Values of cells for a planner, by relaxation until nothing changes; distances to the nearest target."""
+"""Values of cells for a planner, by value iteration, and distances to the nearest target."""
 
 from collections.abc import Callable
 
@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float32, Int32, Shaped
 
 from socialrl_envs import grid
 
-DISCOUNT = 0.95  # per step of the way, so that of two equal goals the nearer one is worth more
+DISCOUNT = 0.95  # per step, so that of two equal goals the nearer one has the higher value
 
 
 def shifted(field: Shaped[Array, "H W"], delta: tuple[int, int], fill: float | int) -> Shaped[Array, "H W"]:
@@ -27,9 +27,9 @@ def cardinal_values(
 ) -> Float32[Array, "5 H W"]:
     """Action values Q(c, m) of the moves up, right, down, left and stay from each cell, for one goal.
 
-    Entering c' is worth gain(c') if that is positive (the goal is reached, the next one is planned from
-    there), else gain(c') + discount * V(c'), so that a negative gain is a cost of passing through. Walls
-    leave one in place.
+    Entering c' has the value gain(c') if that is positive, since the goal is reached and the next one is
+    planned from there, else gain(c') + discount * V(c'), so that a negative gain is a cost of passing
+    through. A move into a wall leaves the seat in place.
     """
     entering = jnp.where(gain > 0, gain, gain + discount * value)
     moves = [
@@ -45,7 +45,7 @@ def turning_values(
     value: Float32[Array, "4 H W"],
     discount: float = DISCOUNT,
 ) -> Float32[Array, "3 4 H W"]:
-    """`move_values` for seats that turn: the worth of left, right and forward from each (heading, cell)."""
+    """Action values of left, right and forward from each heading and cell, as `cardinal_values`."""
     entering = jnp.where(gain > 0, gain, gain + discount * value)
     blocked = jnp.stack([shifted(solid, delta, True) for delta in grid.DELTAS])
     entered = jnp.stack([shifted(entering[h], delta, 0.0) for h, delta in enumerate(grid.DELTAS)])
@@ -56,7 +56,7 @@ def turning_values(
 def _relaxed(
     improved: Callable[[Array], Array], solid: Bool[Array, "H W"], start: Float32[Array, "*headings H W"]
 ) -> Float32[Array, "*headings H W"]:
-    """The fixed point of V = max(improved(V), 0), 0 in walls; at most V.size rounds."""
+    """The fixed point of V = max(improved(V), 0), 0 in walls, after at most V.size iterations."""
 
     def sweep(carry: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
         value, _, rounds = carry
@@ -73,10 +73,9 @@ def _relaxed(
 def cardinal_state_values(
     gain: Float32[Array, "H W"], solid: Bool[Array, "H W"], discount: float = DISCOUNT
 ) -> Float32[Array, "H W"]:
-    """V(c): the value of the best goal from each cell, the fixed point of V(c) = max_m Q(c, m) >= 0.
+    """V(c), the value of the best goal from each cell: the fixed point of V(c) = max(max_m Q(c, m), 0).
 
-    Staying and walking into walls never raise V, so a round asks for the best of four neighbours to enter,
-    and no more.
+    Staying and moves into walls never raise V, so an iteration takes the maximum over the four neighbours.
     """
     cost = jnp.where(solid, 0.0, gain)
     onward = jnp.where(solid | (gain > 0), 0.0, discount).astype(jnp.float32)
@@ -92,7 +91,7 @@ def cardinal_state_values(
 def turning_state_values(
     gain: Float32[Array, "H W"], solid: Bool[Array, "H W"], discount: float = DISCOUNT
 ) -> Float32[Array, "4 H W"]:
-    """V(h, c): `cardinal_state_values` for seats that turn, from each heading and cell; turns cost time."""
+    """V(h, c), the value of the best goal from each heading and cell; a turn takes one step."""
 
     def improved(value: Float32[Array, "4 H W"]) -> Float32[Array, "4 H W"]:
         return jnp.max(turning_values(gain, solid, value, discount), axis=0)
@@ -101,7 +100,7 @@ def turning_state_values(
 
 
 def distances(targets: Bool[Array, "H W"], solid: Bool[Array, "H W"]) -> Int32[Array, "H W"]:
-    """Steps from every cell to the nearest target by cardinal moves; H * W where none can be reached."""
+    """Cardinal moves from every cell to the nearest target; H * W where none can be reached."""
     far = targets.size
 
     def sweep(carry: tuple[Array, Array]) -> tuple[Array, Array]:
