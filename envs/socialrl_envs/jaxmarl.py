@@ -89,7 +89,7 @@ class JaxMarlEnv:
         self.seats = spec.novices if hosted else tuple(range(len(spec.seats)))
         if not self.seats:
             raise SocialRLError(
-                f"{spec.name}: no novice, so nobody is left to act", "add one, or give hosted=False"
+                f"{spec.name}: no novice, so there is no agent", "add one, or give hosted=False"
             )
         self.agents = [spec.agents[seat] for seat in self.seats]
         self.num_agents = len(self.agents)

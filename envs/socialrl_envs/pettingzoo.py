@@ -140,7 +140,7 @@ class WorldEnv(pettingzoo.ParallelEnv[str, np.ndarray, Any]):
         seats = spec.novices if hosted else range(len(spec.seats))
         if not seats:
             raise SocialRLError(
-                f"{spec.name}: no novice, so nobody is left to act", "add one, or give hosted=False"
+                f"{spec.name}: no novice, so there is no agent", "add one, or give hosted=False"
             )
         if functions and not hosted:
             raise SocialRLError(

@@ -47,7 +47,10 @@ def command(arguments: list[str]) -> None:
         "--level", metavar="FILE", type=Path, help="a drawn level, on which every episode begins"
     )
     parser.add_argument(
-        "--seed", metavar="N", type=int, help="draws levels, and what others do (default: another each time)"
+        "--seed",
+        metavar="N",
+        type=int,
+        help="seed of levels and of the others' actions (default: a new one each time)",
     )
     parser.add_argument(
         "--fps", metavar="N", type=float, help="steps per second in real time (default: each key is a step)"
