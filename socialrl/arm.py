@@ -109,7 +109,7 @@ class ArmRun:
         return training
 
     def _chunk(self, train: SeedMap, training: PerSeed, step: int) -> PerSeed:
-        """The training states after a chunk, which is recorded; raises SocialRLError if a loss is not finite."""
+        """The training states after a chunk; its metrics are recorded and checked to be finite."""
         began = time.perf_counter()
         training, metrics = self.seeds.split(train(training))
         seconds = time.perf_counter() - began

@@ -25,7 +25,8 @@ class Assembly:
     """The built parts of one arm.
 
     world, learner: what the configs build. rollout: steps the world with the learner in the novices' seats.
-    trainer: starts a seed and trains it by chunks. sources: names of the sources of behaviour, the novice itself first.
+    trainer: starts a seed and trains it by chunks. sources: names of the sources of behaviour, the novice
+    itself first.
     """
 
     experiment: Experiment

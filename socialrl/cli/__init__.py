@@ -21,7 +21,7 @@ HELP = """\
 Learning from others in gridworlds: train agents that decide at every step whom to imitate.
 
 examples:
-  socialrl list                                                what there is
+  socialrl list                                                worlds, learners, experiments, ...
   socialrl run experiments/coin_grid.py                        trains, records, reports
   socialrl eval runs/coin_grid/001                             tests for social learning
   socialrl view runs/coin_grid/001                             shows the decisions
@@ -31,16 +31,16 @@ examples:
 """
 
 
-COMMANDS = {  # as `--help` lists them, each a file of commands/
+COMMANDS = {  # in the order of `--help`; each is a module of commands/
     "run": "train an experiment's arms and record them",
     "eval": "test the arms of a run for social learning",
-    "view": "see a replay, step by step, or export it",
+    "view": "show a replay step by step, or export it",
     "play": "take a seat of a world with the keyboard",
     "record": "write demonstrations of co-players or trained agents",
     "export": "write a trained agent of a run into one file",
     "report": "write the page of one run or several",
     "check": "test a world, co-player, learner, curriculum or protocol of your own",
-    "list": "all that plugs in, and experiments",
+    "list": "list worlds, co-players, learners and other registered code, and experiments",
 }
 
 
