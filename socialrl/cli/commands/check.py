@@ -4,7 +4,8 @@ from socialrl.cli.machine import choose_platform
 from socialrl.cli.parsing import add_platform, add_plugins, make_parser, use_plugins
 
 HELP = """\
-Runs the tests of built-in code on your own code: prints a line per group of rules, exit status 1 on a failure.
+Runs the tests of built-in code on your own code and prints a line per group of rules; exit status 1 on a
+failure.
 
 In a file or module it checks every world, co-player, learner, curriculum and protocol that is defined there,
 with default settings. With --jaxmarl it checks an environment with JaxMARL's methods that builds
