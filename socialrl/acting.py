@@ -88,8 +88,8 @@ class Acting:
             batch = timestep.first.shape
             memory, timestep = flat((memory, timestep), len(batch))
             after = self.act(state, memory, timestep, key, explore)
-            decision, carry = jax.tree.map(lambda x: x.reshape(*batch, *x.shape[1:]), after)
-            return ActOutput(decision, carry, ())
+            decision, memory = jax.tree.map(lambda x: x.reshape(*batch, *x.shape[1:]), after)
+            return ActOutput(decision, memory, ())
 
         def influence(
             state: Mapping[str, Array], memory: PyTree, timestep: Timestep
