@@ -227,7 +227,7 @@ class _Game:
         return start, jax.random.key_data(reset_key)[None]
 
     def _next(
-        self, learner_state: PyTree, moment: Moment, action: Int32[Array, ""], key: Key[Array, ""]
+        self, learner_state: Any, moment: Moment, action: Int32[Array, ""], key: Key[Array, ""]
     ) -> tuple[Moment, Lived]:
         act_key, host_key, step_key = jax.random.split(key, 3)
         acted = self.learner.act(learner_state, moment.carry, moment.timestep, act_key, False)
