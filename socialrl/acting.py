@@ -11,7 +11,7 @@ import jax.extend.core
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from jaxtyping import Float32, Key, PyTree
+from jaxtyping import Float32, Key, PyTree, Shaped
 
 from socialrl.types import ActOutput, Decision, Influence, Learner, LearnerConfig, Timestep
 from socialrl_envs.errors import SocialRLError
@@ -82,14 +82,18 @@ class Acting:
         def flat(tree: PyTree, axes: int) -> PyTree:
             return jax.tree.map(lambda x: x.reshape(-1, *x.shape[axes:]), tree)
 
-        def act(state: Any, memory: Any, timestep: Timestep, key: Key[Array, ""], explore: bool) -> ActOutput:
+        def act(
+            state: Mapping[str, Array], memory: PyTree, timestep: Timestep, key: Key[Array, ""], explore: bool
+        ) -> ActOutput:
             batch = timestep.first.shape
             memory, timestep = flat((memory, timestep), len(batch))
             after = self.act(state, memory, timestep, key, explore)
             decision, memory = jax.tree.map(lambda x: x.reshape(*batch, *x.shape[1:]), after)
             return ActOutput(decision, memory, ())
 
-        def influence(state: Any, memory: Any, timestep: Timestep) -> Array:
+        def influence(
+            state: Mapping[str, Array], memory: PyTree, timestep: Timestep
+        ) -> Float32[Array, "*batch"]:
             batch = timestep.first.shape
             memory, timestep = flat((memory, timestep), len(batch))
             return self.influence(state, memory, timestep).reshape(batch)
@@ -103,11 +107,11 @@ class Acting:
             capabilities=(Influence(influence=influence),) if self.learner.capability(Influence) else (),
         )
 
-    def _beside(self, leaf: Array) -> Array:
+    def _beside(self, leaf: Shaped[Array, "N ..."]) -> Shaped[Array, "N novices ..."]:
         """The same row for each of the novices: (N, ...) as (N, M, ...)."""
         return jnp.broadcast_to(leaf[:, None], (leaf.shape[0], self.novices, *leaf.shape[1:]))
 
-    def _own(self, leaf: Array) -> Array:
+    def _own(self, leaf: Shaped[Array, "N novices ..."]) -> Shaped[Array, "N ..."]:
         """The rows of this novice: (N, M, ...) as (N, ...)."""
         return leaf[:, self.novice]
 
@@ -131,7 +135,9 @@ def leaves_read(config: LearnerConfig, spec: WorldSpec, template: PyTree, novice
     def acting() -> Acting:
         return Acting(learner=config.build(spec), spec=spec, template=template, novice=novice)
 
-    def everything(leaves: dict[str, Array], memory: PyTree, timestep: Timestep, key: Array) -> PyTree:
+    def everything(
+        leaves: dict[str, Array], memory: PyTree, timestep: Timestep, key: Key[Array, ""]
+    ) -> PyTree:
         one, (greedy_key, exploring_key) = acting(), jax.random.split(key)
         greedy = one.act(leaves, memory, timestep, greedy_key, False)
         exploring = one.act(leaves, memory, timestep, exploring_key, True)
@@ -168,7 +174,7 @@ def _inputs_read(jaxpr: jax.extend.core.Jaxpr, wanted: list[bool]) -> list[bool]
     return [var in live for var in jaxpr.invars]
 
 
-def _is_var(atom: Any) -> bool:
+def _is_var(atom: object) -> bool:
     return isinstance(atom, jax.extend.core.Var)
 
 
@@ -178,7 +184,7 @@ def _zeros(like: jax.ShapeDtypeStruct) -> Array:
     return jnp.zeros(like.shape, like.dtype)
 
 
-def _does_not_learn(*arguments: Any) -> NoReturn:
+def _does_not_learn(*arguments: object) -> NoReturn:
     raise SocialRLError("a loaded agent acts, and does not learn", "evaluate its run by `socialrl eval`")
 
 

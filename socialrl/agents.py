@@ -271,7 +271,7 @@ class Agent:
         return f"<table>{cells}</table>"
 
 
-def _rows_of(name: str, value: Any, dtype: type[np.generic], count: int) -> Array:
+def _rows_of(name: str, value: object, dtype: type[np.generic], count: int) -> Array:
     """A number for each of `count` rows; raises SocialRLError unless it is one number, or that many."""
     array = np.asarray(value)
     if array.shape not in ((), (count,)):

@@ -14,7 +14,8 @@ from socialrl.agents import Agent, Storage, load_policy, load_trained, parse_add
 from socialrl.assemble import assemble
 from socialrl.coerce import construct
 from socialrl.config import Arm, Experiment, from_json, load_experiment, to_json
-from socialrl.protocols import Study
+from socialrl.protocols import EvaluationProtocol, Study
+from socialrl.protocols._worlds import WorldConfig
 from socialrl.record import folder
 from socialrl.registry import WORLD
 from socialrl.results import Run, text
@@ -133,7 +134,12 @@ def export(
 
 
 def evaluate(
-    agent: Agent, world: Any, protocol: Any = None, *, episodes: int | None = None, seed: int = 0
+    agent: Agent,
+    world: str | WorldConfig | World,
+    protocol: EvaluationProtocol | None = None,
+    *,
+    episodes: int | None = None,
+    seed: int = 0,
 ) -> dict[str, dict[str, float]]:
     """Measures by condition of one agent in one world: {condition: {measure: mean over episodes}}.
 
@@ -159,8 +165,8 @@ def evaluate(
         score = evaluation.evaluator(rollout, built.spec, episodes or EPISODES, explore=explore)
         return {"sampled" if explore else "greedy": _floats(jax.jit(score)(agent.leaves, key)[0])}
     if episodes is not None:
-        given = episodes
-        protocol = construct(lambda: dataclasses.replace(protocol, episodes=given), "episodes", whole=False)
+        config, given = protocol, episodes
+        protocol = construct(lambda: dataclasses.replace(config, episodes=given), "episodes", whole=False)
     alone = Experiment(
         name="evaluation",
         question="How well does the agent do?",
@@ -191,10 +197,10 @@ def _of_run(source: Run | str | Path, arm: str | None, seed: int, novice: int) -
     return load_trained(source.path if isinstance(source, Run) else source, arm, seed, novice=novice)
 
 
-def _built(world: Any) -> World:
+def _built(world: str | WorldConfig | World) -> World:
     """The world by its name, Config, or itself."""
     if isinstance(world, str):
-        world = WORLD.config(world)()
+        return construct(WORLD.config(world)().build, "world")
     return world if isinstance(world, World) else construct(world.build, "world")
 
 

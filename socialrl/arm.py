@@ -1,4 +1,4 @@
-"""The training loop of one arm on the host: compile, train a chunk, record, checkpoint, resume."""
+"""The training loop of one arm: compilation, training by chunks, records, checkpoints, resumption."""
 
 import dataclasses
 import resource
@@ -9,6 +9,8 @@ from typing import Any
 
 import jax
 import numpy as np
+from jax import Array
+from jaxtyping import Key, PyTree
 from tqdm.auto import tqdm
 
 from socialrl import evaluation
@@ -21,6 +23,7 @@ from socialrl.record.metrics import Records
 from socialrl.recording import explanation, to_replay
 from socialrl.rollout import Trace
 from socialrl.seeds import PerSeed, SeedMap, Seeds
+from socialrl.training import Training
 from socialrl.types import Offline
 from socialrl_envs.errors import SocialRLError
 
@@ -31,9 +34,9 @@ FINAL = 2  # folded in, plus its round, for the final evaluation, whose levels a
 
 
 class ArmRun:
-    """One arm of a run, all its seeds side by side.
+    """One arm of a run, whose seeds are trained in parallel.
 
-    interrupted: tells whether to stop after this chunk. progress: whether to show bars and print lines.
+    interrupted: returns whether to stop after the current chunk. progress: whether to print progress.
     """
 
     def __init__(
@@ -59,7 +62,7 @@ class ArmRun:
         self.compile_seconds = 0.0
 
     def go(self, resume: bool) -> None:
-        """Trains to the end, then evaluates; an arm that has its final record is left as it is."""
+        """Trains to the end and evaluates; if `resume`, an arm with a final record is left as it is."""
         if resume and any(r["arm"] == self.arm.name and r["kind"] == "final" for r in self.records.records()):
             self._say(f"{self.arm.name}: done already")
             return
@@ -84,9 +87,9 @@ class ArmRun:
         self._conclude(training, step, evaluate)
 
     def _pretrain(self, training: PerSeed, steps: int) -> PerSeed:
-        """The training states after the gradient steps on recorded demonstrations, in chunks of equal size.
+        """The training states after offline training on demonstrations, in chunks of equal size.
 
-        Nothing is saved in between: a run that is interrupted here begins again.
+        steps: the number of gradient steps. No checkpoint is written: an interrupted run begins again.
         """
         chunks = -(-steps // OFFLINE_CHUNK)
         size = -(-steps // chunks)
@@ -106,7 +109,7 @@ class ArmRun:
         return training
 
     def _chunk(self, train: SeedMap, training: PerSeed, step: int) -> PerSeed:
-        """The next chunk of updates, recorded; raises SocialRLError if a loss is not finite."""
+        """The training states after a chunk; its metrics are recorded and checked to be finite."""
         began = time.perf_counter()
         training, metrics = self.seeds.split(train(training))
         seconds = time.perf_counter() - began
@@ -115,8 +118,8 @@ class ArmRun:
         self._time(step + self.chunk_steps, seconds)
         return training
 
-    def _evaluate(self, training: Any, key: Any) -> Any:
-        """Mean metrics of greedy episodes, and a trace of the first of them."""
+    def _evaluate(self, training: Training, key: Key[Array, ""]) -> Any:
+        """(metrics, trace) of greedy episodes: their means, and a trace of the first ones."""
         episodes, replayed = self.experiment.evaluation_episodes, self.experiment.replay_episodes
         return evaluation.evaluator(self.rollout, self.world.spec, episodes, replayed)(training.learner, key)
 
@@ -125,9 +128,9 @@ class ArmRun:
         return self.folder.checkpoints(self.arm.name)
 
     def _begin(self, resume: bool) -> tuple[PerSeed, int, bool]:
-        """The training states to begin with, their step, and whether they are fresh.
+        """(states, step, fresh): the training states at the start, and whether they are newly initialised.
 
-        On a resume they are those of the last checkpoint, and the records after it are removed.
+        A resumed run starts from its last checkpoint, and the records after it are removed.
         """
         start = self.seeds.map(self.trainer.start, 1)
         keys = self.seeds.bundle(
@@ -146,7 +149,7 @@ class ArmRun:
         return self.seeds.bundle(restored), step, False
 
     def _save(self, training: PerSeed, step: int) -> None:
-        """Writes a checkpoint if one is due; after Ctrl-C writes one anyhow and raises KeyboardInterrupt."""
+        """Writes a checkpoint if one is due; after Ctrl-C in any case, and raises KeyboardInterrupt."""
         stop = self.interrupted()
         if stop or self._due(step, self.experiment.checkpoint_every):
             checkpoint.save(self._checkpoints / str(step), self.seeds.unbundle(training))
@@ -156,8 +159,8 @@ class ArmRun:
             )
             raise KeyboardInterrupt
 
-    def _compiled(self, what: str, function: SeedMap, *arguments: Any) -> SeedMap:
-        """The function, compiled for these arguments; the time is printed."""
+    def _compiled(self, what: str, function: SeedMap, *arguments: PyTree) -> SeedMap:
+        """The function, compiled for these arguments; prints how long that took."""
         self._say(f"{self.arm.name}: compiling {what} ...", end=" ")
         began = time.perf_counter()
         function.compile(*arguments)
@@ -172,7 +175,7 @@ class ArmRun:
             print(text, end=end, flush=True)
 
     def _bar(self, total: int, name: str, unit: str, done: int = 0) -> tqdm:
-        """A progress bar with rate and remaining time; `total` and `done` are those of one seed."""
+        """A progress bar over all seeds; `total` and `done` are numbers of one seed."""
         seeds = self.experiment.seeds
         return tqdm(
             total=total * seeds,
@@ -185,22 +188,22 @@ class ArmRun:
         )
 
     def _due(self, step: int, every: int) -> bool:
-        """Whether a chunk that ends at `step` crossed a multiple of `every`, or is the last one."""
+        """Whether the chunk that ends at `step` passed a multiple of `every` or is the last one."""
         return step // every > (step - self.chunk_steps) // every or step >= self.total
 
     def _record(
         self, kind: str, step: int, metrics: PerSeed, labels: dict[str, Any] | None = None
     ) -> dict[str, np.ndarray]:
-        """Writes a record of metrics, one number per name and seed, and returns the arrays by name."""
+        """The metrics as arrays over seeds by name, which are also written as a record."""
         values = self.seeds.values(metrics)
         record = {"arm": self.arm.name, "kind": kind, "step": step} | ({"labels": labels} if labels else {})
         self.records.append(record | {"values": dict(sorted(values.items()))})
         return values
 
     def _check_finite(self, step: int, values: dict[str, np.ndarray]) -> None:
-        """Raises SocialRLError if a loss or a gradient is not finite, before a checkpoint is written.
+        """Raises SocialRLError if a loss or a gradient norm is not finite, before a checkpoint is written.
 
-        The gradient norm is checked too: a bad gradient destroys the parameters before a loss shows it.
+        A gradient that is not finite makes the parameters so, one update before the losses are.
         """
         for name, value in values.items():
             if name.startswith(("loss/", "gradient_norm")) and not np.all(np.isfinite(value)):
@@ -228,7 +231,7 @@ class ArmRun:
         )
 
     def _conclude(self, training: PerSeed, step: int, evaluate: SeedMap) -> None:
-        """Writes replays, runs the protocols, and records the final evaluation: then the arm is done."""
+        """Writes replays, runs the protocols, and records the final evaluation, which completes the arm."""
         rounds = -(-self.experiment.final_episodes // self.experiment.evaluation_episodes)
         scores = []
         for number in range(rounds):
@@ -261,7 +264,7 @@ class ArmRun:
             facts |= {"value_unit": self.learner.value_unit, "explained": explained}
             replay.save(path, to_replay(trace, self.world, config, **facts))
 
-    def _explain(self, training: Any, trace: Trace, key: Any) -> dict[str, Any]:
+    def _explain(self, training: Training, trace: Trace, key: Key[Array, ""]) -> dict[str, Any]:
         """The learner's diagnostics of the decisions of a trace."""
         return explanation(
             self.world, self.learner, training.learner, trace, jax.random.fold_in(key, EXPLAIN)

@@ -1,4 +1,4 @@
-"""The parts of one arm of an experiment, built from its configs; nothing else puts them together."""
+"""The parts of one arm of an experiment, built from its configs."""
 
 import dataclasses
 from pathlib import Path
@@ -25,7 +25,8 @@ class Assembly:
     """The built parts of one arm.
 
     world, learner: what the configs build. rollout: steps the world with the learner in the novices' seats.
-    trainer: starts a seed and trains it by chunks. sources: names of the sources of behaviour, self first.
+    trainer: starts a seed and trains it by chunks. sources: names of the sources of behaviour, the novice
+    itself first.
     """
 
     experiment: Experiment
@@ -38,11 +39,11 @@ class Assembly:
 
     @property
     def template(self) -> Training:
-        """The training state of one seed as `jax.ShapeDtypeStruct`s; nothing is computed."""
+        """The training state of one seed as `jax.ShapeDtypeStruct`s, without computing it."""
         return jax.eval_shape(self.trainer.start, jax.random.key(0))
 
     def restored(self, run: Path | str, checkpoints: Path) -> tuple[list[Training], int]:
-        """The training states of all seeds in the last checkpoint of the arm, and its environment step.
+        """(states, step) of the last checkpoint of the arm: one training state per seed.
 
         run: the run folder, named in the error. checkpoints: the folder of the arm's checkpoints. Raises
         SocialRLError if there is no checkpoint, or one of another state.
@@ -55,7 +56,7 @@ class Assembly:
         return checkpoint.restore(latest, template)[0], int(latest.name)
 
     def study(self, states: list[Training]) -> Study:
-        """A study, as protocols take it, of the learners of these seeds, the first of the experiment."""
+        """The Study of the learners in these training states, of the experiment's first seeds."""
         seeds = Seeds(len(states))
         return Study(
             experiment=self.experiment,
@@ -70,7 +71,7 @@ class Assembly:
 def assemble(experiment: Experiment, arm: Arm) -> Assembly:
     """The parts of one arm of an experiment. Nothing is compiled or run.
 
-    Raises SocialRLError, beginning with the config's key, for a world or a learner that cannot be built.
+    Raises SocialRLError that begins with the config's key if a world or a learner cannot be built.
     """
     of_world = "world" if arm.world is None else f"{arm.name}.world"
     world = construct(experiment.world_of(arm).build, of_world)

@@ -45,14 +45,14 @@ class Subject:
 class Buildable(Protocol):
     """The Config of a world, learner or curriculum."""
 
-    def build(self, *arguments: Any) -> Any: ...
+    def build(self, *arguments: object) -> Any: ...
 
 
 @runtime_checkable
 class Runnable(Protocol):
     """The Config of a protocol."""
 
-    def run(self, study: Any) -> Any: ...
+    def run(self, study: object) -> Any: ...
 
 
 Checks = Sequence[tuple[str, Callable[[], object]]]
@@ -194,11 +194,11 @@ def _one_line(error: Exception) -> str:
 # --- what is demanded: of a Config class or function, in a world (None: the check's own)
 
 
-def _world(config: Any, _: World | None) -> None:
+def _world(config: type, _: World | None) -> None:
     config().build()
 
 
-def _world_contract(config: Any, _: World | None) -> None:
+def _world_contract(config: type, _: World | None) -> None:
     check_world(config().build())
 
 
@@ -208,15 +208,15 @@ def _coplayer(thing: object, world: World | None) -> None:
     check_coplayer(act, world or coin_grid.Config().build())
 
 
-def _learner(config: Any, world: World | None) -> None:
+def _learner(config: type, world: World | None) -> None:
     conformance.check_learner(config(), world)
 
 
-def _curriculum(config: Any, world: World | None) -> None:
+def _curriculum(config: type, world: World | None) -> None:
     conformance.check_curriculum(config(), world)
 
 
-def _protocol(config: Any, world: World | None) -> None:
+def _protocol(config: type, world: World | None) -> None:
     check_protocol(config())
 
 

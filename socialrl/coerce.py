@@ -1,4 +1,4 @@
-"""Plain values checked against type annotations: the reader of saved configs and command-line overrides."""
+"""Conversion of plain values to annotated types, for saved configs and command-line overrides."""
 
 import dataclasses
 import math
@@ -15,8 +15,8 @@ from socialrl_envs.errors import SocialRLError, nearest
 from socialrl_envs.plugins import NotAllowedError, Source
 
 T = TypeVar("T")
-PLUGIN = "plugin"  # the key beside a saved name under which the source of its code stands
-_KEY_FIRST = re.compile(r"([a-z_][a-z0-9_.]*): ")  # an error of a Config that begins with its key
+PLUGIN = "plugin"  # the key of the source of a plug-in's code, next to its saved name
+_KEY_FIRST = re.compile(r"([a-z_][a-z0-9_.]*): ")  # the message of a Config's error begins with its key
 _NON_FINITE = {"inf", "-inf", "nan"}
 
 
@@ -26,12 +26,12 @@ class WrongTypeError(SocialRLError):
 
 @cache
 def fields_of(cls: type) -> dict[str, Any]:
-    """Field name -> annotation, of every field that the constructor of a dataclass takes."""
+    """The annotations of the fields that a dataclass's constructor takes, by name."""
     hints = typing.get_type_hints(cls, include_extras=True)
     return {field.name: hints[field.name] for field in dataclasses.fields(cls) if field.init}
 
 
-def describe(annotation: Any) -> str:
+def describe(annotation: object) -> str:
     """An annotation in words, e.g. "int or None", "a list of float", "one of 'gru', 'lstm'"."""
     if kind := kind_of(annotation):
         return f"a {kind.word}"
@@ -53,16 +53,14 @@ def describe(annotation: Any) -> str:
     )
 
 
-def kind_of(annotation: Any) -> ConfigKind | None:
-    """The family of configs that `Annotated[Any, kind]` stands for, else None."""
+def kind_of(annotation: object) -> ConfigKind | None:
+    """The kind of config in `Annotated[Any, kind]`; None for any other annotation."""
     kind = _marked(annotation)
     return kind if isinstance(kind, ConfigKind) and typing.get_args(annotation)[0] is Any else None
 
 
 def named_field(cls: type) -> tuple[str, Kind] | None:
-    """The first field of a dataclass that holds a name of a kind, `Annotated[str, kind]`, and that kind; else
-    None.
-    """
+    """(field, kind) of the first field of a dataclass that is `Annotated[str, kind]`, else None."""
     for name, annotation in fields_of(cls).items():
         kind = _marked(annotation)
         if kind is not None and typing.get_args(annotation)[0] is str:
@@ -70,22 +68,22 @@ def named_field(cls: type) -> tuple[str, Kind] | None:
     return None
 
 
-def _marked(annotation: Any) -> Kind | None:
+def _marked(annotation: object) -> Kind | None:
     if typing.get_origin(annotation) is not typing.Annotated:
         return None
     return next((extra for extra in typing.get_args(annotation)[1:] if isinstance(extra, Kind)), None)
 
 
-def coerce(annotation: Any, value: Any, path: str) -> Any:
-    """The value as its annotation wants it.
+def coerce(annotation: object, value: object, path: str) -> Any:
+    """The value, converted to the type of its annotation.
 
-    value: what JSON holds (dict, list, str, int, float, bool, None), or an object that is of the right type
-    already. Lists become tuples, dicts become dataclasses, whole floats become int where an int is wanted;
-    nothing else changes type. A `ConfigKind` is read from {"name": ..., **fields}, or from the name alone;
-    the source of a plug-in's code may stand under "plugin".
+    value: JSON (dict, list, str, int, float, bool, None), or an object that is of the type already. Lists
+    become tuples, dicts become dataclasses, and whole floats become int where an int is expected; no other
+    value changes its type. A config of a kind is read from {"name": ..., **fields} or from its name alone;
+    the key "plugin" may hold the source of a plug-in's code.
 
-    Raises SocialRLError that names the dotted `path`, the expected type and the value, or the nearest
-    spelling of a key.
+    Raises SocialRLError that names the dotted `path`, the expected type and the value, or the known key that
+    is nearest to an unknown one.
     """
     if kind := kind_of(annotation):
         return _kind(kind, value, path)
@@ -112,7 +110,7 @@ def coerce(annotation: Any, value: Any, path: str) -> Any:
 
 
 def build(cls: type, fields: Mapping[str, Any], path: str) -> Any:
-    """The dataclass of these fields, checked; errors of its own checks begin with the dotted path."""
+    """An instance of a dataclass from values of its fields; errors begin with the dotted path."""
     known = fields_of(cls)
     for key in fields:
         if key not in known:
@@ -128,11 +126,10 @@ def build(cls: type, fields: Mapping[str, Any], path: str) -> Any:
 
 
 def construct(make: Callable[[], T], path: str, whole: bool = True) -> T:
-    """What `make` returns; a ValueError or TypeError becomes a SocialRLError that begins with the dotted
-    path.
+    """The result of `make`, whose ValueError or TypeError becomes a SocialRLError with the dotted path.
 
-    whole: the path is that of the constructed object, so that an error `size: 3` is about `<path>.size`; else
-    the path is that of the one field that was changed.
+    whole: whether the path is that of the constructed object, so that an error `size: 3` concerns
+    `<path>.size`; otherwise it is that of the one field that was changed.
     """
     try:
         return make()
@@ -148,26 +145,27 @@ def construct(make: Callable[[], T], path: str, whole: bool = True) -> T:
 
 
 def join(path: str, key: str) -> str:
-    """A dotted path, one key longer."""
+    """The dotted path of a key under a path, which may be empty."""
     return f"{path}.{key}" if path else key
 
 
-def _wrong(annotation: Any, value: Any, path: str) -> NoReturn:
+def _wrong(annotation: object, value: object, path: str) -> NoReturn:
     raise WrongTypeError(f"{path}: expected {describe(annotation)}, got {value!r}")
 
 
-def _freeze(value: Any) -> Any:
+def _freeze(value: object) -> Any:
     return tuple(map(_freeze, value)) if isinstance(value, list | tuple) else value
 
 
-def _int(annotation: Any, value: Any, path: str) -> int:
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not number or not math.isfinite(value) or int(value) != value:
-        _wrong(annotation, value, path)
+def _int(annotation: object, value: object, path: str) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return _wrong(annotation, value, path)
+    if not math.isfinite(value) or int(value) != value:
+        return _wrong(annotation, value, path)
     return int(value)
 
 
-def _float(annotation: Any, value: Any, path: str) -> float:
+def _float(annotation: object, value: object, path: str) -> float:
     if isinstance(value, str) and value in _NON_FINITE:
         return float(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
@@ -175,11 +173,11 @@ def _float(annotation: Any, value: Any, path: str) -> float:
     return float(value)
 
 
-def _exactly(annotation: Any, value: Any, path: str) -> Any:
+def _exactly(annotation: type, value: object, path: str) -> Any:
     return value if isinstance(value, annotation) else _wrong(annotation, value, path)
 
 
-def _tuple(annotation: Any, value: Any, path: str) -> tuple[Any, ...]:
+def _tuple(annotation: object, value: object, path: str) -> tuple[Any, ...]:
     args = typing.get_args(annotation)
     if not isinstance(value, list | tuple):
         return _wrong(annotation, value, path)
@@ -196,7 +194,7 @@ def _tuple(annotation: Any, value: Any, path: str) -> tuple[Any, ...]:
     )
 
 
-def _dict(annotation: Any, value: Any, path: str) -> dict[Any, Any]:
+def _dict(annotation: object, value: object, path: str) -> dict[Any, Any]:
     if not isinstance(value, Mapping):
         return _wrong(annotation, value, path)
     of_key, of_value = typing.get_args(annotation) or (Any, Any)
@@ -217,7 +215,7 @@ _READERS: dict[Any, Callable[[Any, Any, str], Any]] = {
 }
 
 
-def _dataclass(annotation: type, value: Any, path: str) -> Any:
+def _dataclass(annotation: type, value: object, path: str) -> Any:
     if isinstance(value, annotation):
         return value
     if not isinstance(value, Mapping):
@@ -230,7 +228,7 @@ def _dataclass(annotation: type, value: Any, path: str) -> Any:
     return built
 
 
-def _kind(kind: ConfigKind, value: Any, path: str) -> Any:
+def _kind(kind: ConfigKind, value: object, path: str) -> Any:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return value
     fields = {"name": value} if isinstance(value, str) else value
@@ -245,10 +243,8 @@ def _kind(kind: ConfigKind, value: Any, path: str) -> Any:
     return build(cls, {key: item for key, item in fields.items() if key not in ("name", PLUGIN)}, path)
 
 
-def check_source(kind: Kind, name: str, recorded: Any) -> None:
-    """Raises SocialRLError if the code of a saved name is not there, may not be run, or differs from the
-    recorded.
-    """
+def check_source(kind: Kind, name: str, recorded: object) -> None:
+    """Raises SocialRLError if the code of a name is missing, may not be run, or is not as recorded."""
     source = Source.from_json(recorded)
     try:
         now = kind.source(name)
@@ -265,10 +261,10 @@ def check_source(kind: Kind, name: str, recorded: Any) -> None:
         raise SocialRLError(changed, "use it as it is now: --accept-changes")
 
 
-def _union(annotation: Any, value: Any, path: str) -> Any:
-    """The value by the member of exactly its type, else by the first that takes it.
+def _union(annotation: object, value: object, path: str) -> Any:
+    """The value, converted to the member that is its own type, else to the first that accepts it.
 
-    Raises the error that is deepest inside the value if none takes it.
+    If none does, raises the first error about a part of the value, or one about the whole.
     """
     members = typing.get_args(annotation)
     for member in members:

@@ -1,4 +1,4 @@
-"""What an experiment is: a world, the arms that are compared in it, and how long they learn. Plain data."""
+"""Experiments as plain data: a world, the arms that are compared in it, and how long they learn."""
 
 import dataclasses
 import math
@@ -26,7 +26,7 @@ RENAMED = {
 _FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
 
-def _check_name(what: str, name: Any) -> None:
+def _check_name(what: str, name: object) -> None:
     if not isinstance(name, str) or not _FILE_NAME.fullmatch(name):
         raise SocialRLError(
             f"{what} {name!r} cannot name a file",
@@ -34,7 +34,7 @@ def _check_name(what: str, name: Any) -> None:
         )
 
 
-def _check_config(what: str, config: Any) -> None:
+def _check_config(what: str, config: object) -> None:
     """Raises SocialRLError unless it is an instance of a dataclass whose annotations are all fields."""
     if not dataclasses.is_dataclass(config) or isinstance(config, type):
         raise SocialRLError(
@@ -52,7 +52,7 @@ def _check_config(what: str, config: Any) -> None:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Arm(Options):
-    """One condition of an experiment: a learner, and where it differs the world and the curriculum."""
+    """One condition of an experiment: a learner, and if they differ a world and a curriculum."""
 
     name: str = option(help="names the arm in records, file names and overrides")
     learner: Annotated[Any, LEARNER] = option(help="a learner's Config")
@@ -78,8 +78,9 @@ class Arm(Options):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Claim(Options):
-    """A statement of the literature that the report checks: `arm` is above `over`, or above `value`, in a
-    measure.
+    """A statement of the literature that the report checks.
+
+    It says that in a measure `arm` is above `over`, or above `value`.
     """
 
     text: str = option(help="the statement")
@@ -100,16 +101,16 @@ class Claim(Options):
 
     @property
     def arms(self) -> tuple[str, ...]:
-        """The arms it names."""
+        """The names of the arms that the claim compares."""
         return (self.arm,) if self.over in (None, "expert") else (self.arm, self.over)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Experiment(Options):
-    """One question: the arms that are compared, in which world, for how long.
+    """An experiment: a question, the arms that are compared, their world, and the length of training.
 
-    Steps are environment steps of one seed. Counts are positive integers; what is counted in steps is rounded
-    up to whole chunks of `chunk * num_envs * unroll_length` steps.
+    Steps are environment steps of one seed. Numbers of steps are rounded up to whole chunks of
+    `chunk * num_envs * unroll_length` steps.
     """
 
     name: str = option(help="names the run folder, runs/<name>/<number>")
@@ -209,7 +210,7 @@ RESERVED = frozenset(field.name for field in dataclasses.fields(Experiment)) | {
 
 
 def to_json(experiment: Experiment) -> dict[str, Any]:
-    """The experiment as JSON values; `from_json` gives an equal one back.
+    """The experiment as JSON values, from which `from_json` makes an equal one.
 
     A Config is {"name": ..., **fields}; that of a plug-in has the source of its code under "plugin". Raises
     SocialRLError for what JSON cannot hold.
@@ -217,16 +218,17 @@ def to_json(experiment: Experiment) -> dict[str, Any]:
     return _plain_fields(experiment, "")
 
 
-def world_to_json(config: Any) -> dict[str, Any]:
-    """A world's Config as JSON values, its name among them, as `to_json` has it under `world`."""
+def world_to_json(config: object) -> dict[str, Any]:
+    """A world's Config as JSON values with its name, as under `world` in `to_json`."""
     return _plain(Annotated[Any, WORLD], config, "world")
 
 
-def from_json(data: Any) -> Experiment:
-    """The experiment that `to_json` wrote. Every type is checked, and no code is imported that may not be.
+def from_json(data: object) -> Experiment:
+    """The experiment of JSON values that `to_json` made.
 
-    Raises SocialRLError naming the dotted key, and the nearest spelling (unknown key) or the expected type
-    (wrong value); NotAllowedError for a plug-in whose code may not be run.
+    All types are checked, and only code that is allowed is imported. Raises SocialRLError that names the
+    dotted key, and the nearest known key or the expected type; NotAllowedError for a plug-in whose code may
+    not be run.
     """
     if not isinstance(data, dict):
         raise SocialRLError(f"expected an experiment's keys, got {type(data).__name__}")
@@ -237,16 +239,16 @@ def from_json(data: Any) -> Experiment:
 
 
 def renamings() -> str:
-    """All keys of an experiment that were renamed: "parallel -> num_envs, ..."."""
+    """The renamed keys of an experiment as text, "parallel -> num_envs, ..."."""
     return ", ".join(f"{old} -> {new}" for old, new in RENAMED.items())
 
 
-def _plain_fields(value: Any, path: str) -> dict[str, Any]:
+def _plain_fields(value: object, path: str) -> dict[str, Any]:
     annotations = fields_of(type(value))
     return {name: _plain(kind, getattr(value, name), join(path, name)) for name, kind in annotations.items()}
 
 
-def _plain(annotation: Any, value: Any, path: str) -> Any:
+def _plain(annotation: object, value: object, path: str) -> Any:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         kind = _kind_in(annotation)
         return _plain_config(kind, value, path) if kind else _plain_named(value, path)
@@ -266,14 +268,14 @@ def _plain(annotation: Any, value: Any, path: str) -> Any:
     )
 
 
-def _kind_in(annotation: Any) -> ConfigKind | None:
-    """The family of configs of an annotation, or of a member of a union."""
+def _kind_in(annotation: object) -> ConfigKind | None:
+    """The kind of config of an annotation, or of a member of a union; None without one."""
     members = (annotation, *typing.get_args(annotation))
     return next((kind for member in members if (kind := kind_of(member))), None)
 
 
-def _entry(annotation: Any) -> Any:
-    """The annotation of the entries of a tuple (all alike) or a dict; None if it does not say."""
+def _entry(annotation: object) -> Any:
+    """The annotation of the entries of a homogeneous tuple or of the values of a dict, else None."""
     for member in (annotation, *typing.get_args(annotation)):
         args = typing.get_args(member)
         if typing.get_origin(member) is tuple and args and args[-1] is Ellipsis:
@@ -283,7 +285,7 @@ def _entry(annotation: Any) -> Any:
     return None
 
 
-def _plain_config(kind: ConfigKind, value: Any, path: str) -> dict[str, Any]:
+def _plain_config(kind: ConfigKind, value: object, path: str) -> dict[str, Any]:
     other = next((other for other in CONFIGS if other.holds(type(value))), kind)
     if other is not kind:
         raise SocialRLError(
@@ -300,8 +302,8 @@ def _plain_config(kind: ConfigKind, value: Any, path: str) -> dict[str, Any]:
     return {"name": name, **_source(kind, name), **_plain_fields(value, path)}
 
 
-def _plain_named(value: Any, path: str) -> dict[str, Any]:
-    """The fields of a dataclass, with the source of the code that a field names, such as a seat's policy."""
+def _plain_named(value: object, path: str) -> dict[str, Any]:
+    """The fields of a dataclass, and the source of the code that one of them names, e.g. a policy."""
     fields, named = _plain_fields(value, path), named_field(type(value))
     if named is None:
         return fields
@@ -311,7 +313,7 @@ def _plain_named(value: Any, path: str) -> dict[str, Any]:
 
 
 def _source(kind: Kind, name: str) -> dict[str, Any]:
-    """{"plugin": where the code of a plug-in is from}; nothing for what is built in."""
+    """{"plugin": the source of a plug-in's code}; {} for built-in names."""
     built_in = not plugins.qualified(name) and not kind.entry(name).package
     return {} if built_in else {PLUGIN: kind.source(name).to_json()}
 
@@ -319,8 +321,8 @@ def _source(kind: Kind, name: str) -> dict[str, Any]:
 def load_experiment(path: Path | str) -> Experiment:
     """The experiment of a file that defines `experiment = Experiment(...)`, or of a run folder's config.json.
 
-    A file is executed, and what it and the modules beside it define may be used by name from then on. Of a
-    folder nothing is executed. Raises SocialRLError in one line that names the file.
+    A file is executed, and names that it and the modules next to it define may be used from then on. No code
+    of a run folder is executed. Raises SocialRLError that names the file.
     """
     path = Path(path)
     if path.is_dir():
@@ -343,7 +345,7 @@ def load_experiment(path: Path | str) -> Experiment:
 
 
 def _named(path: Path, make: Callable[[], Experiment]) -> Experiment:
-    """What `make` returns; its errors begin with the path."""
+    """The result of `make`, whose errors begin with the path."""
     try:
         return make()
     except SocialRLError as error:
@@ -353,7 +355,7 @@ def _named(path: Path, make: Callable[[], Experiment]) -> Experiment:
 
 
 def _execute(path: Path) -> ModuleType:
-    """The file as a module; an old key of Experiment is told by its new name."""
+    """The executed file as a module; errors about renamed keys of Experiment name the new ones."""
     try:
         return plugins.load_file(path)
     except SocialRLError as error:
@@ -364,7 +366,7 @@ def _execute(path: Path) -> ModuleType:
 
 
 def read_run_config(path: Path) -> dict[str, Any]:
-    """A run folder's config.json, checked to be one.
+    """The content of a run folder's config.json.
 
     Raises SocialRLError naming the file if it is damaged or foreign.
     """

@@ -48,7 +48,7 @@ def check_protocol(config: Any, experiment: Experiment | None = None) -> None:
     check_equal(found, measured(small, study))
 
 
-def check_options(config: Any) -> None:
+def check_options(config: object) -> None:
     """The facts that every protocol's Config declares."""
     name = f"{type(config).__module__}.{type(config).__qualname__}"
     assert dataclasses.is_dataclass(config), f"{name}: it is no dataclass"

@@ -1,9 +1,10 @@
-"""Overrides of an experiment from the command line: `--learner.lr 3e-4 --world.size 7 --psiphi.learner.lr
-1e-3`.
+"""Overrides of an experiment's settings from the command line.
 
-A key is a dotted path into the experiment. `learner.*` reaches every arm whose learner has the key, `world.*`
-the experiment's world and every arm's own (so does `curriculum.*`), `<arm>.*` that arm alone; `arms` selects
-arms. The narrower key wins.
+    --learner.lr 3e-4 --world.size 7 --psiphi.learner.lr 1e-3
+
+A key is a dotted path into the experiment. `learner.*` sets every arm whose learner has the key; `world.*`
+and `curriculum.*` set those of the experiment and of every arm that has its own; `<arm>.*` sets that arm
+alone; `arms` selects arms. Keys of one arm take precedence.
 """
 
 import ast
@@ -22,8 +23,8 @@ _PARTS = {
     "world": Annotated[Any, WORLD],
     "curriculum": Annotated[Any, CURRICULUM],
 }
-_COMMON = ("world", "curriculum")  # parts that the experiment has, too
-_WRITTEN = ("claims",)  # keys that stand in the experiment's file alone
+_COMMON = ("world", "curriculum")  # parts that the experiment has as well
+_WRITTEN = ("claims",)  # keys that only the experiment's file can set
 
 
 class UnknownKeyError(SocialRLError):
@@ -52,7 +53,7 @@ def parse(tokens: Sequence[str]) -> list[tuple[str, str]]:
 def apply(experiment: Experiment, tokens: Sequence[str]) -> Experiment:
     """The experiment with the overrides of a command line.
 
-    Raises SocialRLError naming the key and the nearest spelling.
+    Raises SocialRLError that names the key and the nearest known one.
     """
     pairs = parse(tokens)
     for key, text in pairs:
@@ -66,7 +67,7 @@ def apply(experiment: Experiment, tokens: Sequence[str]) -> Experiment:
     return experiment
 
 
-def apply_to_world(config: Any, tokens: Sequence[str]) -> Any:
+def apply_to_world(config: object, tokens: Sequence[str]) -> Any:
     """A world's Config with overrides of its keys, `--world.size 9`; raises SocialRLError as `apply` does."""
     for key, text in parse(tokens):
         head, _, rest = key.partition(".")
@@ -78,8 +79,8 @@ def apply_to_world(config: Any, tokens: Sequence[str]) -> Any:
     return config
 
 
-def read(annotation: Any, text: str, path: str) -> Any:
-    """The value of a text on the command line: as JSON or a Python literal, as text, or as a list `a,b`."""
+def read(annotation: object, text: str, path: str) -> Any:
+    """The value of a text by its annotation: JSON, a Python literal, the text itself, or a list `a,b`."""
     readings: list[Any] = []
     for attempt in (_literal, str, _listed):
         try:
@@ -150,7 +151,7 @@ def _override(experiment: Experiment, key: str, text: str) -> Experiment:
 
 
 def _advice(experiment: Experiment, head: str, rest: str, known: Sequence[str]) -> str:
-    """For a bare `--lr` the full key, else the nearest spelling of the first word."""
+    """A hint at the full key if `head` is its last word, else at the known word nearest to `head`."""
     full = [key for key in keys(experiment) if not rest and key.rpartition(".")[2] == head]
     if full:
         return f"did you mean --{full[0]}?"
@@ -159,7 +160,7 @@ def _advice(experiment: Experiment, head: str, rest: str, known: Sequence[str]) 
 
 
 def keys(experiment: Experiment) -> dict[str, Any]:
-    """Key -> the object that holds it, for all keys that can be overridden for every arm, in help's order."""
+    """The objects that hold the keys for all arms, by key, in the order of the help."""
     found: dict[str, Any] = {
         name: experiment for name in fields_of(Experiment) if name not in (*_PARTS, *_WRITTEN)
     }
@@ -210,10 +211,10 @@ def _held(experiment: Experiment, arm: Arm, part: str) -> Any:
 
 
 def _everywhere(experiment: Experiment, part: str, rest: str, text: str, path: str) -> Experiment:
-    """Sets a learner's or a world's key wherever it exists; an error if it exists nowhere."""
+    """The experiment with a part's key set wherever it exists; raises SocialRLError if it exists nowhere."""
     missing: list[UnknownKeyError] = []
 
-    def attempt(held: Any) -> Any:
+    def attempt(held: object) -> Any:
         try:
             return _set(held, rest.split("."), text, path) if rest else read(_PARTS[part], text, path)
         except UnknownKeyError as error:
@@ -250,16 +251,16 @@ def _replace_arms(experiment: Experiment, changed: dict[str, Arm], path: str) ->
     return construct(lambda: dataclasses.replace(experiment, arms=arms), path)
 
 
-def _set(held: Any, steps: Sequence[str], text: str, path: str) -> Any:
-    """`held` with the value at a path of field names, tuple indices and dict keys replaced."""
+def _set(held: object, steps: Sequence[str], text: str, path: str) -> Any:
+    """`held` with one value replaced, at a path of field names, tuple indices and dict keys."""
     step, *rest = steps
     get, put, annotation = _open(held, step, path)
     value = _set(get(), rest, text, path) if rest else read(annotation, text, path)
     return construct(lambda: put(value), path, whole=False)
 
 
-def _open(held: Any, step: str, path: str) -> tuple[Callable[[], Any], Callable[[Any], Any], Any]:
-    """How to read and to replace one part of a dataclass, tuple or dict, and the type that the part has."""
+def _open(held: object, step: str, path: str) -> tuple[Callable[[], Any], Callable[[Any], Any], Any]:
+    """(get, put, annotation) of one part of a dataclass, tuple or dict; put returns a changed copy."""
     if dataclasses.is_dataclass(held) and not isinstance(held, type):
         known = fields_of(type(held))
         if step not in known:

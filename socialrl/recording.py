@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from jaxtyping import Float32, Int32, Key, PyTree, UInt8
+from jaxtyping import Float32, Int32, Key, PyTree, Shaped, UInt8
 
 from socialrl.evaluation import sources_of
 from socialrl.record.demonstrations import Demonstrations
@@ -61,7 +61,7 @@ def explanation(
 def _timesteps(obs: UInt8[Array, "T B novices V V C"], trace: Trace, novices: np.ndarray) -> Timestep:
     """The novices' Timestep at every step of a trace, leaves (T, B, novices, ...)."""
 
-    def before(leaf: Array) -> Array:
+    def before(leaf: Shaped[Array, "T ..."]) -> Shaped[Array, "T ..."]:
         return jnp.concatenate([jnp.zeros_like(leaf[:1]), leaf[:-1]])
 
     first = jnp.zeros(obs.shape[:3], bool).at[0].set(True)

@@ -1,4 +1,4 @@
-"""What a run recorded, opened for reading: metrics as columns, replays, report, and its trained agents."""
+"""Access to what a run recorded: metrics as columns, replays, report, and trained agents."""
 
 import html
 import json
@@ -17,13 +17,13 @@ Columns = dict[str, np.ndarray]
 
 
 class Run:
-    """A run folder, open for reading.
+    """A run folder, opened for reading.
 
     run = socialrl.open_run("runs/coin_grid/001")
     returns = run.metrics(arm="psiphi", kind="eval")["return"]
     agent = run.load_agent("psiphi", seed=0)
 
-    path: the folder. config: the experiment as JSON values, which needs no code of it.
+    path: the folder. config: the experiment as JSON values, read without running any code.
     """
 
     def __init__(self, path: str | Path):
@@ -33,12 +33,12 @@ class Run:
 
     @property
     def experiment(self) -> Experiment:
-        """The experiment. Raises SocialRLError if a world or learner of it is not known here."""
+        """The experiment; raises SocialRLError if one of its worlds or learners is unknown."""
         return load_experiment(self.path)
 
     @property
     def arms(self) -> tuple[str, ...]:
-        """Names of the arms, in their order."""
+        """The names of the arms, in the experiment's order."""
         return tuple(arm["name"] for arm in self.config["arms"])
 
     @overload
@@ -52,7 +52,7 @@ class Run:
     ) -> Any: ...
 
     def metrics(self, arm: str | None = None, kind: str | None = None, as_pandas: bool = False) -> Any:
-        """What was recorded, as columns: one row per record and seed, in the order of recording.
+        """The recorded metrics as columns, with one row per record and seed, in the order of recording.
 
         Returns a dict of NumPy arrays of one length, or with `as_pandas` the same as a pandas.DataFrame. The
         columns `arm`, `kind`, `step` (environment steps) and `seed` (counted from 0) come first, then
@@ -77,7 +77,7 @@ class Run:
         return _frame(columns) if as_pandas else columns
 
     def replays(self, arm: str | None = None) -> tuple[replay.Replay, ...]:
-        """The recorded episodes, one Replay per arm and seed; of one arm if it is named."""
+        """The recorded episodes, one Replay per arm and seed; arm: only those of this arm."""
         if arm is not None and arm not in self.arms:
             raise unknown("arm", arm, self.arms)
         opened, count = folder.RunFolder(self.path, {}), self.config["seeds"]
@@ -87,9 +87,9 @@ class Run:
         return tuple(replay.load(place) for place in places if place.is_file())
 
     def report(self) -> Path:
-        """Writes the report from the records, one self-contained HTML page, and returns its path.
+        """The path of the report, a self-contained HTML page, which is written from the records.
 
-        Raises SocialRLError where matplotlib or pillow are not installed.
+        Raises SocialRLError if matplotlib or pillow is not installed.
         """
         from socialrl import report
 
@@ -98,7 +98,7 @@ class Run:
     def load_agent(
         self, arm: str | None = None, seed: int = 0, *, greedy: bool = True, novice: int = 0
     ) -> Agent:
-        """The agent in the last checkpoint of one seed of an arm, see `socialrl.load_agent`."""
+        """The agent of one seed of an arm, from its last checkpoint, see `socialrl.load_agent`."""
         return load_trained(self.path, arm, seed, greedy=greedy, novice=novice)
 
     def __repr__(self) -> str:
@@ -106,7 +106,7 @@ class Run:
         return f"Run({str(self.path)!r}: {self.config['name']}, arms {', '.join(self.arms)}, {seeds} seeds)"
 
     def _repr_html_(self) -> str:
-        """A table of the arms with their curves of evaluation returns, for notebooks."""
+        """An HTML table of the arms and their evaluation returns, for notebooks."""
         rows = "".join(_arm_row(name, self.metrics(arm=name)) for name in self.arms)
         head = "".join(f"<th>{title}</th>" for title in ("arm", "steps", "return", "evaluations"))
         title = f"{self.config['name']}, {self.config['seeds']} seeds, {self.path}"
@@ -116,7 +116,7 @@ class Run:
         )
 
 
-def text(label: Any) -> str:
+def text(label: object) -> str:
     """A label's value as text."""
     return label if isinstance(label, str) else json.dumps(label)
 
@@ -143,7 +143,7 @@ def _columns(records: list[dict[str, Any]]) -> Columns:
 
 
 def _number(values: list[Any] | None, seed: int) -> float:
-    """A seed's number; NaN where there is none, or it was not finite."""
+    """The value of a seed; NaN if there is none, or it was not finite."""
     value = None if values is None or seed >= len(values) else values[seed]
     return float("nan") if value is None else float(value)
 

@@ -1,4 +1,4 @@
-"""A whole run: every arm of an experiment in turn, then summary and report."""
+"""Runs: the training of every arm of an experiment, then summary and report."""
 
 import contextlib
 import json
@@ -6,7 +6,6 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 from socialrl.arm import ArmRun
 from socialrl.config import Experiment
@@ -19,9 +18,9 @@ from socialrl_envs.errors import SocialRLError
 def run(experiment: Experiment, folder: RunFolder, *, resume: bool = False, progress: bool = True) -> None:
     """Trains every arm, records it in the folder, and writes summary and report.
 
-    resume: go on from the last checkpoints; what comes out is bit-equal to an uninterrupted run.
-    progress: whether to show progress bars and print the results.
-    Ctrl-C ends the chunk, saves a checkpoint and raises KeyboardInterrupt.
+    resume: whether to continue from the last checkpoints; the results are bit-equal to those of an
+    uninterrupted run. progress: whether to show progress bars and print the results.
+    After Ctrl-C the current chunk is completed, a checkpoint is saved, and KeyboardInterrupt is raised.
     """
     records, timing = Records(folder.metrics), Records(folder.timing)
     with _interrupts() as interrupted:
@@ -32,10 +31,10 @@ def run(experiment: Experiment, folder: RunFolder, *, resume: bool = False, prog
 
 @contextlib.contextmanager
 def _interrupts() -> Iterator[Callable[[], bool]]:
-    """A function that tells whether Ctrl-C was pressed; the second Ctrl-C stops at once."""
+    """A function that returns whether Ctrl-C was pressed; a second Ctrl-C raises KeyboardInterrupt."""
     flag = []
 
-    def note(*_: Any) -> None:
+    def note(*_: object) -> None:
         flag.append(True)
         signal.signal(signal.SIGINT, signal.default_int_handler)
         print("\nstopping after this chunk; Ctrl-C again stops at once", file=sys.stderr)
@@ -52,12 +51,11 @@ def _silent(text: str) -> None:
 
 
 def finish(folder: RunFolder, out: Path | None = None, show: Callable[[str], None] = print) -> None:
-    """Writes summary, evaluation and report from what is recorded, and shows the tables.
+    """Writes summary, evaluation and report from the records of a run, and shows the tables.
 
-    summary.json holds the numbers by arm, and the verdicts on claims, if there are any, under `claims`; no
-    arm can have that name. Where matplotlib is not installed, the report is left out.
-    out: where the numbers of the social protocol are written; None takes evaluation.json in the folder.
-    show: prints a text.
+    summary.json holds the results by arm, and the verdicts on claims, if there are any, under `claims`, a
+    name that no arm can have. Without matplotlib no report is written. out: the file of the results of the
+    social protocol; None: evaluation.json in the folder. show: prints a text.
     """
     from socialrl import report
 

@@ -73,14 +73,14 @@ class SeedMap:
             self.jitted = jax.jit(function, donate_argnums=donated)
         else:
 
-            def batched(*arguments: Any) -> Any:
+            def batched(*arguments: PyTree) -> Any:
                 axes = tuple(0 if i < per_seed else None for i in range(len(arguments)))
                 return jax.vmap(function, in_axes=axes)(*arguments)
 
             self.jitted = jax.jit(batched, donate_argnums=donated)
         self.call: Callable[..., Any] = self.jitted
 
-    def compile(self, *arguments: Any) -> "SeedMap":
+    def compile(self, *arguments: PyTree) -> "SeedMap":
         """Compiles for arguments of these shapes; returns itself."""
         self.call = self.jitted.lower(*self._of_seed(0, arguments)).compile()
         return self
@@ -91,7 +91,7 @@ class SeedMap:
             return arguments
         return (*(trees[seed] for trees in arguments[: self.per_seed]), *arguments[self.per_seed :])
 
-    def __call__(self, *arguments: Any) -> PerSeed:
+    def __call__(self, *arguments: PyTree) -> PerSeed:
         """One result per seed; returns once they are computed."""
         if self.seeds.mode == "vmap":
             return jax.block_until_ready(self.call(*arguments))

@@ -1,4 +1,4 @@
-"""Protocols on trained arms: the arms of a run, taken from their last checkpoints."""
+"""Evaluation of the trained arms of a run by protocols, from their last checkpoints."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -19,11 +19,11 @@ from socialrl_envs.errors import SocialRLError, unknown
 def evaluate(
     experiment: Experiment, folder: RunFolder, arms: Sequence[str], protocol: EvaluationProtocol, seeds: int
 ) -> None:
-    """Runs the protocol for these arms and records the results in the place of earlier ones, arm by arm.
+    """Runs the protocol for arms of a run; its results replace earlier ones of the same protocol.
 
-    The records of an arm are written whole or not at all. arms: names; empty takes all. seeds: how many of
-    the run's seeds, from the first. Raises SocialRLError for an unknown arm, one without a checkpoint, a
-    world in which an arm cannot act, or if no arm has what the protocol measures: all before it computes.
+    The records of each arm are written atomically. arms: names; all if empty. seeds: how many of the run's
+    seeds, from the first. Before anything is computed, SocialRLError is raised for an unknown arm, an arm
+    without a checkpoint or one that cannot act in the world, and if the protocol measures nothing in any arm.
     """
     records = Records(folder.metrics)
     studies = {arm.name: restored(experiment, arm, folder, seeds) for arm in chosen(experiment, arms)}
@@ -49,9 +49,9 @@ def evaluate(
 
 
 def shown(bar: tqdm, study: Study) -> Iterator[tuple[Labels, dict[str, Any]]]:
-    """Labels and arrays per seed by name, as the protocol yields them.
+    """(labels, arrays over seeds by name) of each condition, in the protocol's order.
 
-    Behind the bar stands the mean return of each, or of its first measure where there is no return.
+    The bar shows the mean return of the latest condition, or of its first measure if it has no return.
     """
     for labels, values in bar:
         numbers = dict(sorted(study.seeds.values(values).items()))
@@ -61,7 +61,7 @@ def shown(bar: tqdm, study: Study) -> Iterator[tuple[Labels, dict[str, Any]]]:
 
 
 def chosen(experiment: Experiment, names: Sequence[str]) -> list[Arm]:
-    """The arms of these names, all of them if none is given."""
+    """The arms of these names, or all arms without names; raises SocialRLError for an unknown one."""
     arms = {arm.name: arm for arm in experiment.arms}
     for name in names:
         if name not in arms:
@@ -70,7 +70,7 @@ def chosen(experiment: Experiment, names: Sequence[str]) -> list[Arm]:
 
 
 def restored(experiment: Experiment, arm: Arm, folder: RunFolder, seeds: int) -> tuple[Study, int]:
-    """A study of the first `seeds` seeds of the arm's last checkpoint, and the step of that checkpoint."""
+    """(study, step) of the arm's last checkpoint; the study has the first `seeds` of its seeds."""
     if not 1 <= seeds <= experiment.seeds:
         raise SocialRLError(f"--seeds: {seeds}", f"the run has {experiment.seeds}")
     made = assemble(experiment, arm)
@@ -79,7 +79,7 @@ def restored(experiment: Experiment, arm: Arm, folder: RunFolder, seeds: int) ->
 
 
 def protocol_of(experiment: Experiment, name: str = "social") -> EvaluationProtocol:
-    """The protocol of this name that the experiment lists among its own, else one with the defaults."""
+    """The experiment's protocol of this name, or if it has none one with default options."""
     kind = PROTOCOL.config(name)
     return next((one for one in experiment.protocols if isinstance(one, kind)), None) or construct(
         kind, f"protocol {name}"

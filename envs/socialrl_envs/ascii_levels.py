@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from socialrl_envs.errors import SocialRLError
 from socialrl_envs.safe_json import read_json
@@ -119,7 +120,7 @@ def _plain(value: np.ndarray) -> Any:
     return value.tolist()
 
 
-def write(tiles: Any, position: Any, heading: Any, params: Mapping[str, Any]) -> str:
+def write(tiles: ArrayLike, position: ArrayLike, heading: ArrayLike, params: Mapping[str, Any]) -> str:
     """The ASCII picture of a level; raises SocialRLError if two seats, or a seat and an item, share a
     cell.
     """

@@ -19,7 +19,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 from jax.random import clone  # one key for two runs that must be equal
-from jaxtyping import Key
+from jax.typing import ArrayLike
+from jaxtyping import Int32, Key, PyTree
 
 ALL = "__all__"
 LAST = ("last_obs", "terminal_observation", "final_observation", "final_obs")  # names in use for it in infos
@@ -33,9 +34,9 @@ class JaxMarlLike(Protocol):
     @property
     def agents(self) -> Any: ...
 
-    def reset(self, key: Array) -> tuple[Any, Any]: ...
+    def reset(self, key: Key[Array, ""]) -> tuple[Any, Any]: ...
 
-    def step(self, key: Array, state: Any, actions: Any) -> tuple[Any, Any, Any, Any, Any]: ...
+    def step(self, key: Key[Array, ""], state: Any, actions: Any) -> tuple[Any, Any, Any, Any, Any]: ...
 
     def observation_space(self, agent: str) -> Any:
         """A space with `shape` and `contains(x)`."""
@@ -60,7 +61,7 @@ class Trace:
     infos: Any
 
 
-def demand(kept: Any, rule: str, detail: str) -> None:
+def demand(kept: ArrayLike | list[bool], rule: str, detail: str) -> None:
     """Raises AssertionError that begins with the rule, unless all of `kept` is true."""
     if not bool(np.all(kept)):
         raise AssertionError(f"{rule}: {detail}")
@@ -75,11 +76,11 @@ def random_actions(env: JaxMarlLike, key: Key[Array, ""]) -> dict[str, Array]:
 def player(env: JaxMarlLike, steps: int) -> Callable[[Array], tuple[Any, ...]]:
     """key -> the leaves of a Trace of that many steps, in one scan."""
 
-    def play(key: Array) -> tuple[Any, ...]:
+    def play(key: Key[Array, ""]) -> tuple[Any, ...]:
         reset_key, play_key = jax.random.split(key)
         start = env.reset(reset_key)
 
-        def one(carry: tuple[Any, Any], time: Array) -> tuple[tuple[Any, Any], tuple[Any, ...]]:
+        def one(carry: tuple[Any, Any], time: Int32[Array, ""]) -> tuple[tuple[Any, Any], tuple[Any, ...]]:
             seen, state = carry
             action_key, step_key = jax.random.split(jax.random.fold_in(play_key, time))
             obs, after, *rest = env.step(step_key, state, random_actions(env, action_key))
@@ -171,7 +172,7 @@ def vmap_equals_loop(env: JaxMarlLike, run: Run, key: Key[Array, ""], steps: int
         demand(_equal(member, one, close=True), "vmap equals a loop", f"member {i} of {len(keys)} differs")
 
 
-def _equal(a: Any, b: Any, close: bool = False) -> bool:
+def _equal(a: PyTree, b: PyTree, close: bool = False) -> bool:
     pairs = list(zip(jax.tree.leaves(jax.device_get(a)), jax.tree.leaves(jax.device_get(b)), strict=True))
     if close:
         return all(np.allclose(x, y, atol=1e-5, equal_nan=True) for x, y in pairs)

@@ -1,11 +1,11 @@
-"""The one class of error for what a user can get wrong."""
+"""Errors that a user can cause, and hints at the nearest known name."""
 
 import difflib
 from collections.abc import Iterable
 
 
 class SocialRLError(ValueError):
-    """Something the user gave is wrong. The message names the file and the key, the hint names the cure.
+    """An error in what the user gave: `message` names the file and the key, `hint` what to do instead.
 
     The command line prints it as one line and exits with code 2.
     """
@@ -17,12 +17,12 @@ class SocialRLError(ValueError):
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """A hint that offers the nearest right spelling of `word`, or the whole list if nothing is near."""
+    """A hint that names the known word most similar to `word`, or all of them if none is similar."""
     names = sorted(known)
     close = difflib.get_close_matches(word, names, n=1, cutoff=0.5)
     return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(names) or 'none'}"
 
 
 def unknown(kind: str, word: str, known: Iterable[str]) -> SocialRLError:
-    """The error for a name that is not among the known ones of its kind."""
+    """The SocialRLError for a word that is none of the known names; kind: what they name."""
     return SocialRLError(f"unknown {kind} {word!r}", nearest(word, known))

@@ -1,5 +1,4 @@
-"""Pages about the worlds for the documentation, one per world: picture, rules, channels, options, a level,
-code.
+"""Documentation pages of the worlds: picture, rules, channels, options, a level and code of each.
 
     python -m socialrl_envs.gallery [--out docs/worlds]
 
@@ -10,9 +9,9 @@ import argparse
 import dataclasses
 import inspect
 import re
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import jax
 import numpy as np
@@ -77,7 +76,7 @@ print(dict(zip(world.spec.agents, returns.mean(axis=0).tolist())))
 
 @cache
 def sample(name: str) -> tuple[World, State, Level]:
-    """The world of that name with its default options, and the state and level that its page shows."""
+    """(world, state, level) that the page of a world shows; the world has its default options."""
     world = registry.make(name)
     level_key, reset_key = jax.random.split(jax.random.key(SEED))
     level = jax.jit(world.sample_level)(level_key)
@@ -85,7 +84,7 @@ def sample(name: str) -> tuple[World, State, Level]:
 
 
 def picture(world: World, state: State, cell: int = CELL) -> UInt8[np.ndarray, "h w 3"]:
-    """An image of the whole state, and beside it of what the first seat has in view, if that is less."""
+    """An image of the whole state, and beside it one of the first seat's view where that is smaller."""
     whole = render.draw_state(world, state, cell)
     if sees_all(world, state):
         return whole
@@ -93,8 +92,8 @@ def picture(world: World, state: State, cell: int = CELL) -> UInt8[np.ndarray, "
     return np.concatenate([whole, np.full((len(whole), GAP, 3), 255, np.uint8), part], axis=1)
 
 
-def sees_all(world: Any, state: Any) -> bool:
-    """Whether the first seat has the whole grid in view."""
+def sees_all(world: World, state: State) -> bool:
+    """Whether the first seat's view covers the whole grid."""
     seen = world.picture(state, 0).visible
     return seen is None or bool(seen.all())
 
@@ -132,7 +131,7 @@ def drawing(level: Level) -> str:
 
 
 def options(config: type) -> str:
-    """The options of a world as a table."""
+    """A world's options as a Markdown table."""
     what, rows = meanings(config), ["| Option | Type | Default | Values | Meaning |", "|---|---|---|---|---|"]
     for field in dataclasses.fields(config):
         typed = field.type
@@ -144,7 +143,7 @@ def options(config: type) -> str:
 
 
 def parameters(params: Params) -> str:
-    """The parameters of a world's levels as a table."""
+    """The parameters of a world's levels as a Markdown table."""
     rows = ["| Parameter | Shape | Values | Meaning |", "|---|---|---|---|"]
     for name, one in meanings(type(params)).items():
         rows.append(f"| `{name}` | {np.shape(params.named()[name])} | {one.bound} | {one.help} |")
@@ -152,7 +151,7 @@ def parameters(params: Params) -> str:
 
 
 def coplayers() -> str:
-    """The co-players, each with the first line of its file."""
+    """A Markdown list of policies, each with the first line of its module's docstring."""
     lines = ["- `learner`: a novice. All others are co-players, whose actions come from the world's host:"]
     for name in registry.coplayer_names():
         lines.append(f"- `{name}`: {(registry.coplayer(name).__doc__ or '').splitlines()[0]}")
@@ -160,7 +159,7 @@ def coplayers() -> str:
 
 
 def contents() -> str:
-    """The page that lists the others."""
+    """The page that lists all worlds, as Markdown."""
     rows = ["| World | | |", "|---|---|---|"]
     for name in registry.names():
         text = inspect.cleandoc(inspect.getmodule(registry.world_config(name)).__doc__ or "")
@@ -171,9 +170,7 @@ def contents() -> str:
 
 
 def write(out: Path) -> list[Path]:
-    """Writes all pages and pictures into a folder, and the table of contents above it; returns what was
-    written.
-    """
+    """Paths of the pages and pictures, which are written into `out`, and of the index in its parent."""
     out.mkdir(parents=True, exist_ok=True)
     texts = {out / f"{name}.md": page(name) for name in registry.names()} | {
         out.parent / "README.md": contents()
@@ -186,12 +183,12 @@ def write(out: Path) -> list[Path]:
     return [*texts, *pictures]
 
 
-def _list(words: Any) -> str:
+def _list(words: Iterable[str]) -> str:
     return ", ".join(f"`{word}`" for word in words)
 
 
 def main() -> None:
-    """Writes the pages; see the module."""
+    """Runs the command line of this module."""
     parser = argparse.ArgumentParser(
         prog="python -m socialrl_envs.gallery", description="Writes a page per world."
     )

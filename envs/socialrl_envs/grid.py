@@ -1,11 +1,11 @@
-"""Tiles, headings, moves, collisions, choosing cells: the arithmetic of a grid, in pure jax.numpy."""
+"""Operations on grids in jax.numpy: moves, collisions, masks of positions, choice of a cell."""
 
 import jax
 import jax.numpy as jnp
 from jax import Array
-from jaxtyping import Bool, Float32, Int32, UInt8
+from jaxtyping import Bool, Float32, Int32, Integer, Shaped, UInt8
 
-from socialrl_envs.tiles import (  # noqa: F401  the alphabet, without jax: of this module too
+from socialrl_envs.tiles import (  # noqa: F401  exported from here too
     BRIDGE,
     CARDINAL_MOVES,
     CHAR_OF_TILE,
@@ -26,22 +26,25 @@ from socialrl_envs.tiles import (  # noqa: F401  the alphabet, without jax: of t
 
 
 def deltas() -> Int32[Array, "5 2"]:
-    """(row, column) of each compass move; the last one stays."""
+    """(row, column) offsets of the moves up, right, down, left and stay."""
     return jnp.array((*DELTAS, (0, 0)), jnp.int32)
 
 
 def same_cell(a: Int32[Array, "*#x 2"], b: Int32[Array, "*#x 2"]) -> Bool[Array, " ..."]:
-    """Whether two (broadcast) positions are one cell."""
+    """Whether positions are equal, (*x,); the arguments are broadcast."""
     return jnp.all(a == b, axis=-1)
 
 
-def at(field: Array, position: Int32[Array, "N 2"]) -> Array:
-    """The field's value under every position, shape (N,)."""
+def at(field: Shaped[Array, "H W"], position: Int32[Array, "N 2"]) -> Shaped[Array, " N"]:
+    """The values of a field at N positions."""
     return field[position[:, 0], position[:, 1]]
 
 
 def stamp(position: Int32[Array, "N 2"], height: int, width: int) -> Bool[Array, "N H W"]:
-    """One plane per position with that cell set. Comparisons, because a scatter is slower under vmap."""
+    """One mask per position, true at its cell alone.
+
+    It is computed by comparisons, because a scatter is slower under vmap.
+    """
     rows = jnp.arange(height) == position[:, :1]
     columns = jnp.arange(width) == position[:, 1:]
     return rows[:, :, None] & columns[:, None, :]
@@ -54,10 +57,10 @@ def move(
     present: Bool[Array, " N"],
     priority: Int32[Array, " N"] | None = None,
 ) -> Int32[Array, "N 2"]:
-    """Moves every present seat to its target unless a wall is there; outside the grid is wall.
+    """The positions after every present seat moved to its target, unless that is solid or outside the grid.
 
-    priority: None lets seats overlap. Otherwise seats block one another and move one after the other, the
-    lowest priority first; a seat whose target is taken by then stays where it is.
+    priority: None lets seats share a cell. Otherwise seats block one another and move one after another, the
+    lowest priority number first; a seat whose target is occupied at its turn stays where it is.
     """
     inside = jnp.all((target >= 0) & (target < jnp.array(solid.shape, jnp.int32)), axis=1)
     free = present & inside & ~at(solid, target)
@@ -65,7 +68,7 @@ def move(
     if priority is None:
         return wanted
 
-    def one(turn: Array, now: Array) -> Array:
+    def one(turn: Int32[Array, ""], now: Int32[Array, "N 2"]) -> Int32[Array, "N 2"]:
         seat = jnp.argmax(priority == turn)
         others = present & (jnp.arange(len(present)) != seat)
         taken = jnp.any(others & same_cell(now, wanted[seat][None]))
@@ -77,8 +80,9 @@ def move(
 def first_to_arrive(
     position: Int32[Array, "N 2"], moved: Bool[Array, " N"], priority: Int32[Array, " N"]
 ) -> Bool[Array, " N"]:
-    """Of the seats that moved onto one and the same cell in this step, the one with the lowest priority
-    number.
+    """Which seats arrived first: of those that moved onto one cell, the one of the lowest priority number.
+
+    moved: whether the seat changed its cell in this step.
     """
     together = same_cell(position[:, None], position[None]) & moved[None] & moved[:, None]
     ahead = priority[None] < priority[:, None]
@@ -88,10 +92,10 @@ def first_to_arrive(
 def choose_cell(
     mask: Bool[Array, "H W"], uniform: Float32[Array, ""]
 ) -> tuple[Int32[Array, " 2"], Bool[Array, ""]]:
-    """A uniformly drawn cell of the mask, given one uniform number in [0, 1), and whether there is any.
+    """(cell, found): a cell drawn uniformly from the mask, and whether the mask has any.
 
-    The j-th set cell, in two steps (the row, then the column): H*H + W*W comparisons instead of a scan over
-    all cells.
+    uniform: a random number in [0, 1), which selects the j-th cell of the mask. The row is found first, then
+    the column: H*H + W*W comparisons instead of a scan over all cells.
     """
     height, width = mask.shape
     per_row = jnp.sum(mask, axis=1, dtype=jnp.int32)
@@ -107,8 +111,11 @@ def choose_cell(
 
 
 def put(
-    tiles: UInt8[Array, "H W"], cell: Int32[Array, " 2"], tile: Array, when: Bool[Array, ""]
+    tiles: UInt8[Array, "H W"],
+    cell: Int32[Array, " 2"],
+    tile: Integer[Array, ""] | int,
+    when: Bool[Array, ""],
 ) -> UInt8[Array, "H W"]:
-    """The tiles with `tile` at `cell`, if `when`."""
+    """The tiles, with `tile` at `cell` where `when` is true."""
     here = stamp(cell[None], *tiles.shape)[0]
     return jnp.where(here & when, jnp.asarray(tile).astype(jnp.uint8), tiles)

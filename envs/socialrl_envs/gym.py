@@ -1,10 +1,10 @@
-"""A world with one novice, its co-players hosted, as a Gymnasium environment.
+"""Worlds with one novice and hosted co-players as Gymnasium environments.
 
     import gymnasium
     env = gymnasium.make("socialrl_envs.gym:socialrl/coin_grid-v0", size=9, experts=2)
 
-Importing this file registers every world with Gymnasium, as "socialrl/<world>-v0"; the part before the colon
-imports it.
+Importing this module registers every world with Gymnasium, as "socialrl/<world>-v0"; `gymnasium.make` imports
+the module before the colon.
 """
 
 from typing import Any
@@ -18,11 +18,10 @@ from socialrl_envs.pettingzoo import RENDER_FPS, RENDER_MODES, WorldEnv, paralle
 
 
 class NoviceEnv(gymnasium.Env[np.ndarray, np.integer]):
-    """One novice's side of a WorldEnv: its observations, actions, rewards, and infos ("cumulants",
-    "present").
+    """A WorldEnv with one novice as a Gymnasium environment; infos hold "cumulants" and "present".
 
-    Seeds, pictures and errors are those of `pettingzoo.WorldEnv`. Raises SocialRLError unless there is
-    exactly one novice.
+    Seeds, rendering and errors are those of `pettingzoo.WorldEnv`. Raises SocialRLError unless the world has
+    exactly one novice and hosts its co-players.
     """
 
     metadata: dict[str, Any] = {"render_modes": list(RENDER_MODES), "render_fps": RENDER_FPS}  # noqa: RUF012
@@ -40,19 +39,22 @@ class NoviceEnv(gymnasium.Env[np.ndarray, np.integer]):
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[np.ndarray, dict[str, Any]]:
-        """A new level and a new episode; `options` are ignored."""
+        """(observation, info) at the start of an episode on a new level; `options` are ignored."""
         super().reset(seed=seed)
         observations, infos = self.env.reset(seed=seed)
         return observations[self.agent], infos[self.agent]
 
-    def step(self, action: Any) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
-        """One step; raises SocialRLError for an action out of its space, or after the episode's end."""
+    def step(self, action: object) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
+        """(observation, reward, terminated, truncated, info) after one step.
+
+        Raises SocialRLError for an action outside of its space, and after the end of the episode.
+        """
         observations, rewards, terminated, truncated, infos = self.env.step({self.agent: action})
         one = self.agent
         return observations[one], rewards[one], terminated[one], truncated[one], infos[one]
 
     def render(self) -> Any:
-        """See `pettingzoo.WorldEnv.render`."""
+        """The picture of the current state, as `pettingzoo.WorldEnv.render` returns it."""
         return self.env.render()
 
     def close(self) -> None:
@@ -61,14 +63,15 @@ class NoviceEnv(gymnasium.Env[np.ndarray, np.integer]):
 
 
 def make(world: str, **config: Any) -> NoviceEnv:
-    """The world of that name; config: its options, `render_mode` and `max_cycles`, as for
-    `pettingzoo.parallel_env`.
+    """The world of this name as a NoviceEnv.
+
+    config: the world's options, `render_mode` and `max_cycles`, as for `pettingzoo.parallel_env`.
     """
     return NoviceEnv(parallel_env(world, **config))
 
 
 def register_worlds() -> None:
-    """Enters every world into Gymnasium's registry, unless it is there."""
+    """Registers every world with Gymnasium that is not registered yet."""
     for name in registry.names():
         if f"socialrl/{name}-v0" not in gymnasium.registry:
             gymnasium.register(f"socialrl/{name}-v0", entry_point=f"{__name__}:make", kwargs={"world": name})

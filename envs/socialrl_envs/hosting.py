@@ -1,4 +1,4 @@
-"""Actions of the co-players of a world: scripted ones, and policies with a memory such as trained agents."""
+"""Acting for the co-players of a world, by scripted policies or by trained agents."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -19,21 +19,18 @@ Functions = Mapping[str, CoPlayer | Policy]
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Host:
-    """Acts for the co-players of a world. Novices' entries of the actions are 0.
-
-    policies: what acts on each co-player's seat.
-    """
+    """The policies of a world's co-players, by seat; the actions that it gives for novices are 0."""
 
     world: World
     policies: dict[int, CoPlayer | Policy]
 
     @property
     def has_memory(self) -> bool:
-        """Whether a co-player remembers, so that a carry has to be kept between steps."""
+        """Whether a policy is recurrent, so that a carry has to be kept between steps."""
         return any(isinstance(policy, Policy) for policy in self.policies.values())
 
     def initial_carry(self) -> PyTree:
-        """The co-players' memories at the start of an episode, by seat."""
+        """The carries of recurrent policies at the start of an episode, by seat."""
         return {
             str(seat): policy.initial_carry()
             for seat, policy in self.policies.items()
@@ -43,9 +40,10 @@ class Host:
     def act(
         self, carry: PyTree, state: State, reward: Float32[Array, " N"], key: Key[Array, ""]
     ) -> tuple[Int32[Array, " N"], PyTree]:
-        """(actions (N,), carry). reward: of the step before, by seat; each policy is given its own.
+        """(actions (N,), carry) of the co-players in this state.
 
-        Memories start anew at time 0, so one carry serves episode after episode.
+        reward: of the previous step, by seat; each policy receives that of its own seat. Recurrent policies
+        reset their carry at time 0, so a carry may be passed on from one episode to the next.
         """
         seats = len(self.world.spec.seats)
         keys = jax.random.split(key, seats)
@@ -61,7 +59,7 @@ class Host:
         return jnp.stack(actions), after
 
     def __call__(self, state: State, key: Key[Array, ""]) -> Int32[Array, " N"]:
-        """The actions where no co-player has a memory; raises SocialRLError where one has."""
+        """The actions of policies that are not recurrent; raises SocialRLError if one is recurrent."""
         if self.has_memory:
             raise SocialRLError(
                 "a co-player has a memory", "keep its carry: host.initial_carry() and host.act(...)"
@@ -70,10 +68,10 @@ class Host:
 
 
 def host(world: World, functions: Functions | None = None) -> Host:
-    """The Host of a world. functions: policies by agent name (a trained agent, say), instead of the seats'
-    own.
+    """The Host of a world.
 
-    Raises SocialRLError for an unknown agent or policy.
+    functions: policies by agent name, such as trained agents, that replace those of their seats. Raises
+    SocialRLError for an unknown agent or policy.
     """
     handed = dict(functions or {})
     for agent in handed:
@@ -87,8 +85,9 @@ def host(world: World, functions: Functions | None = None) -> Host:
 
 
 def find_policy(name: str) -> CoPlayer | Policy:
-    """What a Seat's `policy` names: a co-player, a function of the user's own, or the file of an exported
-    agent.
+    """The policy that a Seat's `policy` names.
+
+    name: of a co-player, of a function of a plug-in, or the path of an exported agent.
     """
     found = registry.coplayer(name)
     return found if isinstance(found, Policy) else found.act
@@ -96,9 +95,10 @@ def find_policy(name: str) -> CoPlayer | Policy:
 
 @pytree
 class Episode:
-    """An episode of a world with hosted co-players, between two steps.
+    """The state of an episode with hosted co-players.
 
-    memory: the co-players'. reward: of the step before, for every seat.
+    state: of the world. memory: the carries of recurrent co-players, by seat. reward: of the previous step,
+    for every seat.
     """
 
     state: State
@@ -107,7 +107,7 @@ class Episode:
 
 
 def begin(host: Host, level: Level, key: Key[Array, ""]) -> Episode:
-    """The start of an episode on this level."""
+    """The Episode at the start, on this level."""
     state = host.world.reset(level, key)
     return Episode(
         state=state, memory=host.initial_carry(), reward=jnp.zeros(len(host.world.spec.seats), jnp.float32)
@@ -121,8 +121,9 @@ def advance(
     driven: Bool[np.ndarray, " N"],
     key: Key[Array, ""],
 ) -> tuple[Episode, Outcome]:
-    """The episode after a step. actions: of the seats that the caller plays. driven: the seats that the host
-    plays.
+    """(episode, outcome) after a step.
+
+    actions: of all seats. driven: seats whose entry of `actions` is replaced by the host's action.
     """
     host_key, step_key = jax.random.split(key)
     memory = episode.memory
@@ -134,8 +135,9 @@ def advance(
 
 
 def leaving(before: State, after: State) -> State:
-    """`after`, with seats that went out in this step still present, so that their last view is from where
-    they ended.
+    """The state `after`, in which seats that went out in this step are still present.
+
+    Observed so, a seat's last view is the one from the cell at which it went out.
     """
     seats = after.seats
     present = seats.present | (seats.out & ~before.seats.out)

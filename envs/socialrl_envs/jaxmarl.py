@@ -1,11 +1,12 @@
-"""A world behind the methods of JaxMARL's MultiAgentEnv. JaxMARL itself is not needed.
+"""Worlds with the methods of JaxMARL's MultiAgentEnv; JaxMARL itself need not be installed.
 
     from socialrl_envs.jaxmarl import JaxMarlEnv
     env = JaxMarlEnv(socialrl_envs.make("coin_grid"))
     obs, state = env.reset(key)
     obs, state, rewards, dones, infos = env.step(key, state, actions)
 
-As in JaxMARL, `step` starts the next episode by itself; what was really seen last is in `infos["last_obs"]`.
+As in JaxMARL, `step` starts the next episode at the end of one; the last observation before the reset is in
+`infos["last_obs"]`.
 JaxMARL's IPPO scripts reshape every entry of `infos` to one number per agent and take flat observations:
 build the env for them with `JaxMarlEnv(world, flatten=True, full_infos=False)`.
 """
@@ -18,40 +19,42 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from jaxtyping import Bool
+from jaxtyping import Bool, Key, PyTree, Shaped, UInt32
 
 from socialrl_envs import hosting
 from socialrl_envs.errors import SocialRLError
 from socialrl_envs.hosting import Episode
 from socialrl_envs.types import CoPlayer, Level, Policy, World
 
+RawKey = Key[Array, ""] | UInt32[Array, " words"]  # of jax.random.key, or of jax.random.PRNGKey
+
 
 class Discrete:
-    """The actions 0..n-1."""
+    """The space of actions 0..n-1."""
 
-    def __init__(self, num_categories: int, dtype: Any = jnp.int32):
+    def __init__(self, num_categories: int, dtype: type = jnp.int32):
         self.n, self.shape, self.dtype = num_categories, (), dtype
 
-    def sample(self, rng: Array) -> Array:
+    def sample(self, rng: RawKey) -> Shaped[Array, "..."]:
         """A uniformly drawn action."""
         return jax.random.randint(rng, self.shape, 0, self.n).astype(self.dtype)
 
-    def contains(self, x: Array) -> Array:
+    def contains(self, x: Shaped[Array, "*batch"]) -> Bool[Array, "*batch"]:
         """Whether x is an action."""
         return (x >= 0) & (x < self.n)
 
 
 class Box:
-    """Arrays of a shape and dtype with entries from low to high, both included."""
+    """The space of integer-valued arrays of one shape and dtype, with entries in low..high."""
 
-    def __init__(self, low: int, high: int, shape: tuple[int, ...], dtype: Any = jnp.float32):
+    def __init__(self, low: int, high: int, shape: tuple[int, ...], dtype: type = jnp.float32):
         self.low, self.high, self.shape, self.dtype = low, high, shape, dtype
 
-    def sample(self, rng: Array) -> Array:
-        """A uniformly drawn array."""
+    def sample(self, rng: RawKey) -> Shaped[Array, "..."]:
+        """An array whose entries are drawn uniformly."""
         return jax.random.randint(rng, self.shape, self.low, self.high + 1).astype(self.dtype)
 
-    def contains(self, x: Array) -> Array:
+    def contains(self, x: Shaped[Array, "..."]) -> Bool[Array, ""]:
         """Whether all entries are within the bounds."""
         return jnp.all((x >= self.low) & (x <= self.high))
 
@@ -59,16 +62,16 @@ class Box:
 class JaxMarlEnv:
     """A world as a JaxMARL environment. Observations, actions, rewards and dones are dicts by agent name.
 
-    hosted: the env drives the co-players and only novices are agents; else every seat is one. levels: a pool
-    of levels (a Level with a leading axis), from which resets draw; None draws a new level at every reset,
-    and as in JaxMARL one is drawn at every step (in worlds with costly levels use a pool, or give
-    `reset_state`). flatten: observations are vectors. full_infos: also "last_obs" (by agent, before any
-    reset) and "cumulants" (by agent, float32 (K,)); the rest of `infos` is one number per agent.
-    functions: policies of hosted co-players by agent name, (world, state, seat, key) -> action, instead of
-    their own.
+    hosted: the env acts for the co-players and only novices are agents; otherwise every seat is an agent.
+    levels: a pool of levels (a Level with a leading axis), from which resets draw uniformly; None draws a new
+    level at every reset, and, as in JaxMARL, at every step (where that is costly use a pool, or give
+    `reset_state`). flatten: observations are vectors. full_infos: `infos` also has "last_obs" (by agent,
+    before any reset) and "cumulants" (by agent, float32 (K,)); its other entries hold one number per agent.
+    functions: policies of hosted co-players by agent name, (world, state, seat, key) -> action, that replace
+    those of their seats.
 
-    Keys may be of either kind, `jax.random.key` or `jax.random.PRNGKey`. An absent agent sees zeros. One that
-    is out for good (`out` in the world's state) is done from then on.
+    Keys may be of `jax.random.key` or `jax.random.PRNGKey`. An absent agent observes zeros. An agent that is
+    absent until the end of the episode (`state.seats.out`) is done from then on.
     """
 
     def __init__(
@@ -86,15 +89,14 @@ class JaxMarlEnv:
         self.seats = spec.novices if hosted else tuple(range(len(spec.seats)))
         if not self.seats:
             raise SocialRLError(
-                f"{spec.name}: no novice, so nobody is left to act", "add one, or give hosted=False"
+                f"{spec.name}: no novice, so there is no agent", "add one, or give hosted=False"
             )
         self.agents = [spec.agents[seat] for seat in self.seats]
         self.num_agents = len(self.agents)
         self._host = hosting.host(world, functions)
         self._driven = np.isin(np.arange(len(spec.seats)), spec.coplayers) & hosted
-        spaces = sys.modules.get(
-            "jaxmarl.environments.spaces"
-        )  # JaxMARL asks for its own classes, where it is in use
+        # JaxMARL's own code tests for its own classes of spaces
+        spaces = sys.modules.get("jaxmarl.environments.spaces")
         discrete, box = (spaces.Discrete, spaces.Box) if spaces else (Discrete, Box)
         shape = (int(np.prod(spec.obs_shape)),) if flatten else spec.obs_shape
         self.observation_spaces = {agent: box(0, spec.highest, shape, jnp.uint8) for agent in self.agents}
@@ -102,25 +104,25 @@ class JaxMarlEnv:
 
     @property
     def name(self) -> str:
-        """The world's name."""
+        """The name of the world."""
         return self.world.spec.name
 
     @property
     def agent_classes(self) -> dict[str, list[str]]:
-        """The agents by what they are: {"novice": ["novice_0"], ...}."""
+        """Names of agents by role, {"novice": ["novice_0"], ...}."""
         kinds = dict.fromkeys(agent.rpartition("_")[0] for agent in self.agents)
         return {kind: [agent for agent in self.agents if agent.rpartition("_")[0] == kind] for kind in kinds}
 
     def observation_space(self, agent: str) -> Any:
-        """uint8; (V, V, C), or flat. 0 or 1 where the world's views are binary."""
+        """The space of an agent's observations: uint8 (V, V, C), or its elements as a vector."""
         return self.observation_spaces[agent]
 
     def action_space(self, agent: str) -> Any:
-        """Discrete, as in `world.spec.actions`."""
+        """The space of an agent's actions, numbered as in `world.spec.actions`."""
         return self.action_spaces[agent]
 
-    def reset(self, key: Array) -> tuple[dict[str, Array], Episode]:
-        """A new level and a new episode: (observations, state)."""
+    def reset(self, key: RawKey) -> tuple[dict[str, Array], Episode]:
+        """(observations, state) at the start of a new episode."""
         level_key, state_key = jax.random.split(_typed(key))
         if self.levels is None:
             level = self.world.sample_level(level_key)
@@ -131,11 +133,12 @@ class JaxMarlEnv:
         return self.get_obs(state), state
 
     def step(
-        self, key: Array, state: Episode, actions: dict[str, Array], reset_state: Episode | None = None
+        self, key: RawKey, state: Episode, actions: dict[str, Array], reset_state: Episode | None = None
     ) -> tuple[dict[str, Array], Episode, dict[str, Array], dict[str, Array], dict[str, Any]]:
-        """One step, and if it ends the episode the next one begins (in `reset_state`, if given).
+        """(observations, state, rewards, dones, infos) after one step; dones have "__all__" too.
 
-        Returns (observations, state, rewards, dones with "__all__", infos); see the class for infos.
+        If the step ends the episode, observations and state are those of the start of the next one:
+        `reset_state`, or a new episode where that is None.
         """
         step_key, reset_key = jax.random.split(_typed(key))
         obs, after, rewards, dones, infos = self.step_env(step_key, state, actions)
@@ -143,15 +146,15 @@ class JaxMarlEnv:
             self.reset(reset_key) if reset_state is None else (self.get_obs(reset_state), reset_state)
         )
 
-        def either(new: Any, old: Any) -> Any:
+        def either(new: PyTree, old: PyTree) -> PyTree:
             return jax.tree.map(lambda x, y: jnp.where(dones["__all__"], x, y), new, old)
 
         return either(fresh_obs, obs), either(fresh, after), rewards, dones, infos
 
     def step_env(
-        self, key: Array, state: Episode, actions: dict[str, Array]
+        self, key: RawKey, state: Episode, actions: dict[str, Array]
     ) -> tuple[dict[str, Array], Episode, dict[str, Array], dict[str, Array], dict[str, Any]]:
-        """One step without any reset; returns as `step`."""
+        """What `step` returns, without the reset at the end of an episode."""
         given = jnp.stack(
             [jnp.asarray(actions[agent]).astype(jnp.int32).reshape(()) for agent in self.agents]
         )
@@ -174,18 +177,18 @@ class JaxMarlEnv:
         return obs, after, self._by_agent(outcome.reward), dones, infos
 
     def get_obs(self, state: Episode) -> dict[str, Array]:
-        """What every agent sees."""
+        """Observations by agent."""
         views = self.world.observe(state.state)
         return self._by_agent(views.reshape(len(views), -1) if self.flatten else views)
 
     def get_avail_actions(self, state: Episode) -> dict[str, Bool[Array, " A"]]:
-        """Every action can always be taken."""
+        """Which actions an agent may take, by agent: all of them."""
         return {agent: jnp.ones(len(self.world.spec.actions), bool) for agent in self.agents}
 
-    def _by_agent(self, values: Array) -> dict[str, Array]:
+    def _by_agent(self, values: Shaped[Array, "N ..."]) -> dict[str, Array]:
         return {agent: values[seat] for agent, seat in zip(self.agents, self.seats, strict=True)}
 
 
-def _typed(key: Array) -> Array:
-    """The key as one of `jax.random.key`."""
+def _typed(key: RawKey) -> Key[Array, ""]:
+    """The key as a typed key, as `jax.random.key` makes it."""
     return key if jnp.issubdtype(key.dtype, jax.dtypes.prng_key) else jax.random.wrap_key_data(key)

@@ -50,7 +50,7 @@ class Meaning:
         """The values of `choices`; empty if there are none."""
         return tuple(self.choices() if callable(self.choices) else self.choices or ())
 
-    def takes(self, value: Any) -> bool:
+    def takes(self, value: object) -> bool:
         """Whether the value, or every entry of a tuple, is within the bounds. None and text have no
         bounds.
         """
@@ -68,7 +68,7 @@ class Meaning:
         )
 
 
-def option(default: Any = dataclasses.MISSING, help: str = "", **bounds: Any) -> Any:
+def option(default: object = dataclasses.MISSING, help: str = "", **bounds: Any) -> Any:
     """A dataclass field with this default (none: the field is required), meaning, and bounds as in
     `Meaning`.
     """
@@ -113,7 +113,7 @@ class Options:
                 raise SocialRLError(f"{name}: {value!r}", near or f"it must be {what.bound}")
 
 
-def require(condition: bool, key: str, value: Any, bound: str) -> None:
+def require(condition: bool, key: str, value: object, bound: str) -> None:
     """Raises SocialRLError naming the key, the value and its bound, unless the condition holds."""
     if not condition:
         raise SocialRLError(f"{key}: {value!r}", f"it must be {bound}")

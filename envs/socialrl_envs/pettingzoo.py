@@ -1,13 +1,12 @@
-"""Any world as a PettingZoo environment: `WorldEnv` (parallel), and `env`, `raw_env`, `parallel_env` for
-`<world>_v0`.
+"""Worlds as PettingZoo environments: `WorldEnv`, and the functions of `<world>_v0`.
 
     from socialrl_envs import coin_grid_v0
     env = coin_grid_v0.parallel_env(size=9, experts=2, render_mode="rgb_array")
 
-By default the env hosts its co-players: it drives them, and only novices act and appear in `agents`.
-`functions` hands in policies by agent name, a trained agent's, say: {"expert_0": (world, state, seat, key) ->
-action}, traceable by JAX. `hosted=False` hands every seat to the caller. Importing this file also registers
-every world with PettingZoo, as "socialrl/<world>_v0".
+By default the env hosts its co-players: it acts for them, and `agents` holds the novices alone. `functions`
+gives policies by agent name, such as that of a trained agent: {"expert_0": (world, state, seat, key) ->
+action}, traceable by JAX. With `hosted=False` every seat is an agent. Importing this module registers every
+world with PettingZoo, as "socialrl/<world>_v0".
 """
 
 import dataclasses
@@ -45,8 +44,9 @@ SEAT_CHARS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 @dataclasses.dataclass(frozen=True)
 class _Recipe:
-    """What identifies a world that was made from options: two envs of one recipe share their compiled
-    functions.
+    """The identity of a world that was made from options; envs of equal recipes share compiled functions.
+
+    text: the world's fingerprint.
     """
 
     text: str
@@ -59,12 +59,13 @@ def _first_of(recipe: _Recipe) -> Any:
 
 
 def _recipe(name: str, config: dict[str, Any], max_cycles: int | None) -> _Recipe:
-    """The world's; max_cycles is PettingZoo's word for `horizon`. Raises SocialRLError for what
-    `registry.make` refuses.
+    """The recipe of a world with these options; `max_cycles` replaces `horizon`.
+
+    Raises SocialRLError as `registry.make`, and if both are given.
     """
     if max_cycles is not None:
         if "horizon" in config:
-            raise SocialRLError(f"{name}: max_cycles and horizon are one and the same", "give one of them")
+            raise SocialRLError(f"{name}: max_cycles and horizon are the same option", "give one of them")
         config = config | {"horizon": max_cycles}
     world = registry.make(name, **config)
     return _Recipe(world.fingerprint, world)
@@ -79,8 +80,9 @@ Functions = tuple[tuple[str, CoPlayer | Policy], ...]  # as items, which can be 
 def _compile(world: World, hosted: bool, functions: Functions) -> tuple[Reset, Step]:
     """The jitted (reset, step) of an env.
 
-    The key is the episode's: every step folds its time in, so one seed fixes the whole episode. A seat that
-    goes out in this step sees what it would have seen from where it ended; an absent one sees zeros.
+    Both take the key of the episode, into which every step folds its time, so that one seed determines the
+    whole episode. A seat that goes out in a step observes its view from the cell where it went out; an absent
+    seat observes zeros.
     """
     host = hosting.host(world, dict(functions))
     driven = np.isin(np.arange(len(world.spec.seats)), world.spec.coplayers) & hosted
@@ -105,14 +107,15 @@ class WorldEnv(pettingzoo.ParallelEnv[str, np.ndarray, Any]):
 
     Observations: uint8 (V, V, C), 0 to `world.spec.highest`, channels as in
     `world.spec.channels`. Actions: Discrete, as in `world.spec.actions`.
-    infos[agent]: "cumulants", float32 (K,), the agent's own cumulants of this step, and "present", whether it
-    is on the grid. An absent agent stays in `agents` (PettingZoo lets nobody come back): it sees zeros and
-    its actions do nothing. One that is out until the end of the episode (`Seats.out`) terminates and leaves
-    `agents`; its last observation is from where it ended.
+    infos[agent]: "cumulants", float32 (K,), the agent's cumulants of this step, and "present", whether it is
+    on the grid. An absent agent stays in `agents`, because in PettingZoo an agent that has left cannot
+    return: it observes zeros and its actions have no effect. An agent that is absent until the end of the
+    episode (`Seats.out`) terminates and leaves `agents`; its last observation is from the cell where it went
+    out.
     functions: policies of hosted co-players by agent name, see the module.
-    render_seat: the agent (a hosted co-player may be it) that pictures mark; what it does not see is dimmed.
-    `reset(seed=s)` fixes the whole episode and all that follow; `reset()` goes on from there. `options` are
-    ignored.
+    render_seat: an agent or hosted co-player, outside of whose view pictures are dimmed.
+    `reset(seed=s)` determines this episode and all that follow; `reset()` continues the sequence. `options`
+    are ignored.
     """
 
     metadata: dict[str, Any] = {  # noqa: RUF012  PettingZoo's name and type
@@ -137,7 +140,7 @@ class WorldEnv(pettingzoo.ParallelEnv[str, np.ndarray, Any]):
         seats = spec.novices if hosted else range(len(spec.seats))
         if not seats:
             raise SocialRLError(
-                f"{spec.name}: no novice, so nobody is left to act", "add one, or give hosted=False"
+                f"{spec.name}: no novice, so there is no agent", "add one, or give hosted=False"
             )
         if functions and not hosted:
             raise SocialRLError(
@@ -171,7 +174,7 @@ class WorldEnv(pettingzoo.ParallelEnv[str, np.ndarray, Any]):
 
     @property
     def world_state(self) -> State:
-        """The functional state behind this env; raises SocialRLError before the first reset."""
+        """The world's current state; raises SocialRLError before the first reset."""
         return self._begun.state
 
     @property
@@ -183,7 +186,7 @@ class WorldEnv(pettingzoo.ParallelEnv[str, np.ndarray, Any]):
     def reset(
         self, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[dict[str, np.ndarray], dict[str, dict[str, Any]]]:
-        """A new level and a new episode; see the class for seeds."""
+        """(observations, infos) at the start of an episode on a new level; see the class for seeds."""
         if seed is not None:
             if seed < 0:
                 raise SocialRLError(f"seed: {seed}", "it must be 0 or more")
@@ -202,8 +205,9 @@ class WorldEnv(pettingzoo.ParallelEnv[str, np.ndarray, Any]):
     ) -> tuple[
         dict[str, np.ndarray], dict[str, float], dict[str, bool], dict[str, bool], dict[str, dict[str, Any]]
     ]:
-        """One step of the world. Raises SocialRLError for a missing or unknown agent and for an action out of
-        its space.
+        """(observations, rewards, terminations, truncations, infos) after one step, each by agent.
+
+        Raises SocialRLError for a missing or unknown agent, and for an action outside of its space.
         """
         if not self.agents:
             raise SocialRLError(
@@ -230,8 +234,10 @@ class WorldEnv(pettingzoo.ParallelEnv[str, np.ndarray, Any]):
         return result
 
     def state(self) -> np.ndarray:
-        """The whole grid, uint8 (H, W, channels of the tiles + N): what lies where (0 or 1), then a plane per
-        seat that holds 1 + its heading where it stands (0 elsewhere, and if it is absent)."""
+        """The whole grid, uint8 (H, W, P + N): P planes of tiles, 0 or 1, then one plane per seat.
+
+        A seat's plane is 1 + its heading at its cell and 0 elsewhere; it is all 0 while the seat is absent.
+        """
         state = jax.device_get(self.world_state)
         view = np.zeros(self.state_space.shape, np.uint8)
         for channel, tiles in enumerate(self.world.spec.tile_channels):
@@ -242,8 +248,10 @@ class WorldEnv(pettingzoo.ParallelEnv[str, np.ndarray, Any]):
         return view
 
     def render(self) -> np.ndarray | str | None:
-        """rgb_array: uint8 (H * cell, W * cell, 3); ansi: the level's characters and who is who; human: a
-        window, None.
+        """The picture of the current state in the `render_mode`.
+
+        rgb_array: uint8 (H * cell, W * cell, 3). ansi: the level as text, with a legend of the seats. human:
+        None; the picture is shown in a window.
         """
         if self.render_mode is None:
             raise SocialRLError(
@@ -262,7 +270,7 @@ class WorldEnv(pettingzoo.ParallelEnv[str, np.ndarray, Any]):
         return None
 
     def _repr_png_(self) -> bytes | None:
-        """The current state as a notebook shows it; None before the first reset."""
+        """The picture of the current state as PNG, for notebooks; None before the first reset."""
         from socialrl_envs import render
 
         return (
@@ -290,9 +298,8 @@ class WorldEnv(pettingzoo.ParallelEnv[str, np.ndarray, Any]):
 
     def _checked(self, actions: Mapping[str, Any]) -> Int32[np.ndarray, " N"]:
         checked = np.zeros(len(self.world.spec.seats), np.int32)
-        for (
-            agent
-        ) in actions:  # of one that is out, too: PettingZoo's conversion to AEC repeats its last action
+        # Agents that are out are allowed: PettingZoo's conversion to AEC repeats their last action.
+        for agent in actions:
             if agent not in self._seat_of:
                 raise unknown("agent", str(agent), self._seat_of)
         for agent in self.agents:
@@ -324,9 +331,7 @@ class WorldEnv(pettingzoo.ParallelEnv[str, np.ndarray, Any]):
 
 
 def check_action(agent: str, action: Any, space: spaces.Space) -> int:
-    """The action as an int; raises SocialRLError naming the agent and the bound if it is not in the agent's
-    space.
-    """
+    """The action as an int; raises SocialRLError, naming the agent, if it is outside of the space."""
     assert isinstance(space, spaces.Discrete)
     bound = f"an integer in 0..{int(space.n) - 1}"
     try:
@@ -341,7 +346,7 @@ def check_action(agent: str, action: Any, space: spaces.Space) -> int:
 class CheckedActions(wrappers.AssertOutOfBoundsWrapper):
     """PettingZoo's AssertOutOfBoundsWrapper with an error that names the agent and the bound."""
 
-    def step(self, action: Any) -> None:
+    def step(self, action: object) -> None:
         agent = self.agent_selection
         if not (action is None and (self.terminations[agent] or self.truncations[agent])):
             check_action(agent, action, self.action_space(agent))
@@ -356,9 +361,9 @@ def parallel_env(
     functions: Mapping[str, CoPlayer | Policy] | None = None,
     render_seat: str | None = None,
     max_cycles: int | None = None,
-    **config: Any,
+    **config: object,
 ) -> WorldEnv:
-    """The world of that name as a ParallelEnv; config: its options, as for `socialrl_envs.make`.
+    """The world of this name as a ParallelEnv; config: its options, as for `socialrl_envs.make`.
 
     Raises SocialRLError for an unknown or impossible option.
     """
@@ -379,9 +384,7 @@ def env(world: str, **config: Any) -> pettingzoo.AECEnv[str, np.ndarray, Any]:
 
 
 def register_worlds() -> None:
-    """Enters every world into PettingZoo's registry: `pettingzoo.make("parallel", "socialrl/coin_grid_v0",
-    size=7)`.
-    """
+    """Registers every world with PettingZoo, as "socialrl/<world>_v0", "parallel" and "aec"."""
     if not hasattr(pettingzoo, "register"):  # a PettingZoo without a registry
         return
     for name in registry.names():

@@ -1,9 +1,9 @@
-"""Whether a seat is on the grid now: schedules as four numbers, so that a curriculum can turn them.
+"""Presence schedules: when a seat is on the grid, as four numbers that a curriculum may vary.
 
-(start, leave, back, until): it is there at the reset with probability `start`; at each step it leaves with
-probability `leave` and comes back with probability `back`; from `until` (a share of the horizon) on it is
-gone for good. With a negative `until` who has left does not come back, and all others go at a time drawn
-evenly up to the share -until.
+(start, leave, back, until): a seat is present at the reset with probability `start`; at each step it leaves
+with probability `leave` and returns with probability `back`; from the time `until * horizon` on it is absent.
+With a negative `until` a seat that has left does not return, and every other seat leaves at a time that is
+uniform over the first `-until * horizon` steps.
 """
 
 import jax
@@ -27,7 +27,10 @@ SCHEDULES: dict[str, Schedule] = {
 
 
 def parse(key: str, presence: str | Schedule) -> Schedule:
-    """The four numbers of a schedule given by name or outright; `key` names it in the error."""
+    """The schedule that `presence` names or gives.
+
+    key: named in the error. Raises SocialRLError for an unknown name, or for values outside their bounds.
+    """
     if isinstance(presence, str):
         if presence not in SCHEDULES:
             raise unknown(f"presence ({key})", presence, SCHEDULES)
@@ -41,7 +44,7 @@ def parse(key: str, presence: str | Schedule) -> Schedule:
 
 
 def begin(schedule: Float32[Array, "N 4"], key: Key[Array, ""]) -> Bool[Array, " N"]:
-    """Who is there at the reset."""
+    """Which seats are present at the reset, bool (N,)."""
     start, _, _, until = schedule.T
     return (jax.random.uniform(key, start.shape) < start) & (until != 0)
 
@@ -53,10 +56,10 @@ def advance(
     horizon: int,
     key: Key[Array, ""],
 ) -> Bool[Array, " N"]:
-    """Who is there after a step that ended at `time`."""
+    """Which seats are present after a step that ended at `time`, bool (N,)."""
     _, leave, back, until = schedule.T
     now, end, even = time.astype(jnp.float32), jnp.abs(until) * horizon, until < 0
-    # A time drawn evenly: who is still there goes now with a chance of one in the steps that are left.
+    # Uniform leaving time: a seat that is still present leaves now with probability 1 / (steps left).
     goes = jnp.where(even, 1 / jnp.maximum(jnp.ceil(end) - now + 1, 1), 0.0)
     chance = jax.random.uniform(key, leave.shape)
     stays = jnp.where(present, chance >= leave + goes - leave * goes, (chance < back) & ~even)
@@ -66,10 +69,10 @@ def advance(
 def wait_for_room(
     before: Bool[Array, " N"], after: Bool[Array, " N"], position: Int32[Array, "N 2"]
 ) -> Bool[Array, " N"]:
-    """`after`, except that a seat that comes back waits while somebody is on its cell (two at once: the lower
-    index first).
+    """The presence `after` a step, in which no seat returns to an occupied cell.
 
-    For worlds in which seats block one another.
+    A returning seat stays absent while a present seat is on its cell; of two that return to one cell the
+    lower index returns first. For worlds in which seats block one another.
     """
     stays, returns = before & after, after & ~before
     ahead = jnp.tri(len(after), k=-1, dtype=bool) & returns[None]

@@ -196,7 +196,7 @@ class ConfigKind(Kind):
         """Whether a class is a built-in Config of this family."""
         return cls.__name__ == self.attribute and cls.__module__ in self.modules().values()
 
-    def name_of(self, config: Any) -> str:
+    def name_of(self, config: object) -> str:
         """The name of a Config instance: its file's stem, its entry point's name, or `module:Name`."""
         cls = type(config)
         target = f"{cls.__module__}:{cls.__qualname__}"
@@ -323,7 +323,7 @@ def title_of(policy: str) -> str:
     return re.sub(r"[^A-Za-z0-9]", "", Path(policy.rpartition(":")[2]).stem)
 
 
-def make(name: str, **config: Any) -> Any:
+def make(name: str, **config: object) -> Any:
     """A world: `make("coin_grid", novices=1, experts=2, size=9)`.
 
     Raises SocialRLError for an unknown world, an unknown option or an impossible value, with the nearest

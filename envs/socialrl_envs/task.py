@@ -149,7 +149,7 @@ def effects(
     moves: Moves,
     reward: Float32[Array, " N"],
     cumulants: tuple[Bool[Array, " N"], ...],
-    **changed: Any,
+    **changed: object,
 ) -> Effects:
     """The Effects of a step that changes only what `changed` says; cumulants: one mask (N,) each."""
     fields: dict[str, Any] = {"level": state.level, "seats": moves.seats, "task": state.task} | changed

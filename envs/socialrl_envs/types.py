@@ -113,7 +113,7 @@ class Level:
             params=params,
         )
 
-    def edit(self, **changes: Any) -> "Level":
+    def edit(self, **changes: object) -> "Level":
         """A copy with these fields replaced. It is not `ready`: `reset` derives view and plan anew."""
         return dataclasses.replace(self, **(changes | {"view": (), "plan": (), "ready": False}))
 

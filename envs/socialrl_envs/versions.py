@@ -37,7 +37,7 @@ def _entry(adapter: ModuleType, function: str, world: str, module: str) -> Calla
     """The adapter's function with its world filled in; importable by its own name, so it can be pickled."""
     general = getattr(adapter, function)
 
-    def entry(**config: Any) -> Any:
+    def entry(**config: object) -> Any:
         return general(world, **config)
 
     entry.__name__ = entry.__qualname__ = function
@@ -51,7 +51,7 @@ def _entry(adapter: ModuleType, function: str, world: str, module: str) -> Calla
 class WorldModules(MetaPathFinder, Loader):
     """Finds and loads `socialrl_envs.<world>_v0`."""
 
-    def find_spec(self, fullname: str, path: Any, target: ModuleType | None = None) -> ModuleSpec | None:
+    def find_spec(self, fullname: str, path: object, target: ModuleType | None = None) -> ModuleSpec | None:
         package, _, module = fullname.rpartition(".")
         if package != PACKAGE or world_of(module) is None:
             return None

@@ -1,9 +1,9 @@
 """The command line: run, eval, view, play, record, report, check, list.
 
-Each command imports what it needs when it is called, so `--help` is instant.
+Each command imports what it needs when it is called, so that `--help` is fast.
 
 commands/    one file per command
-parsing.py   from words to options and settings
+parsing.py   parsers, and the split of arguments into options and settings
 settings.py  settings as text
 machine.py   devices, and packages of extras
 """
@@ -14,7 +14,6 @@ import os
 import sys
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from socialrl.cli.parsing import make_parser
 
@@ -22,7 +21,7 @@ HELP = """\
 Learning from others in gridworlds: train agents that decide at every step whom to imitate.
 
 examples:
-  socialrl list                                                what there is
+  socialrl list                                                worlds, learners, experiments, ...
   socialrl run experiments/coin_grid.py                        trains, records, reports
   socialrl eval runs/coin_grid/001                             tests for social learning
   socialrl view runs/coin_grid/001                             shows the decisions
@@ -32,23 +31,23 @@ examples:
 """
 
 
-COMMANDS = {  # as `--help` lists them, each a file of commands/
+COMMANDS = {  # in the order of `--help`; each is a module of commands/
     "run": "train an experiment's arms and record them",
     "eval": "test the arms of a run for social learning",
-    "view": "see a replay, step by step, or export it",
+    "view": "show a replay step by step, or export it",
     "play": "take a seat of a world with the keyboard",
     "record": "write demonstrations of co-players or trained agents",
     "export": "write a trained agent of a run into one file",
     "report": "write the page of one run or several",
     "check": "test a world, co-player, learner, curriculum or protocol of your own",
-    "list": "all that plugs in, and experiments",
+    "list": "list worlds, co-players, learners and other registered code, and experiments",
 }
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs one command; returns the exit code.
+    """The exit code of a command, which is run.
 
-    0: done. 1: a check failed. 2: an error of the user's, told in one line. 130: Ctrl-C.
+    0: done. 1: a check failed. 2: an error that the user caused, printed in one line. 130: Ctrl-C.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
@@ -57,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             code = _run(arguments)
         sys.stdout.flush()
         return code
-    except BrokenPipeError:  # the reader, `| head` say, has had enough
+    except BrokenPipeError:  # the reader, such as `| head`, has closed the pipe
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except KeyboardInterrupt as stop:
@@ -73,7 +72,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: list[str]) -> int:
-    """The command's own exit code; its file is imported now."""
+    """The exit code of a command, whose module is imported and run."""
     if not arguments or arguments[0] in ("-h", "--help"):
         print(_parser().format_help(), end="")
         return 0
@@ -89,14 +88,14 @@ def _run(arguments: list[str]) -> int:
         raise unknown("command", name, COMMANDS)
     try:
         return importlib.import_module(f"socialrl.cli.commands.{name}").command(rest) or 0
-    except SystemExit as leave:  # argparse's way to end after --help
+    except SystemExit as leave:  # raised by argparse after --help
         return int(leave.code or 0)
 
 
 def _warn(usual: Callable[..., None]) -> Callable[..., None]:
-    """How warnings are shown: one about a plug-in in one line, any other as usual."""
+    """A function that shows warnings: those about plug-ins in one line, others by `usual`."""
 
-    def show(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
+    def show(message: Warning | str, category: type[Warning], *place: object, **more: object) -> None:
         if category.__name__ == "PluginWarning":
             print(f"socialrl: warning: {' '.join(str(message).split())}", file=sys.stderr)
         else:

@@ -1,4 +1,4 @@
-"""What there is on this machine: devices to compute on, packages of extras."""
+"""The devices of this machine, and the packages of optional extras."""
 
 import importlib
 import os
@@ -6,13 +6,13 @@ from typing import Any
 
 
 def choose_platform(platform: str | None) -> None:
-    """Computations run there, if it is called before jax is imported."""
+    """Sets the platform on which JAX computes; call it before jax is imported."""
     if platform:
         os.environ["JAX_PLATFORMS"] = platform
 
 
 def find_device(platform: str | None) -> str:
-    """E.g. "cpu x1"; raises SocialRLError if there is no such device."""
+    """The kind and number of devices, e.g. "cpu x1"; raises SocialRLError if there is no such device."""
     import jax
 
     from socialrl_envs.errors import SocialRLError
@@ -30,7 +30,7 @@ def find_device(platform: str | None) -> str:
 
 
 def with_extra(extra: str, module: str) -> Any:
-    """The module; a package of an extra that is not installed is told in one line."""
+    """A module that needs an extra; raises SocialRLError if a package of the extra is not installed."""
     from socialrl_envs.errors import SocialRLError
 
     try:

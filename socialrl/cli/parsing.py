@@ -1,4 +1,4 @@
-"""Parsers whose errors are one line, and functions that split settings from a command's own arguments."""
+"""Parsers with errors of one line, and the split of arguments into options and settings."""
 
 import argparse
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ RUN_VALUES, RUN_FLAGS = ("--out", "--platform", "--plugin"), ("--help", "-h", "-
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser whose errors are SocialRLErrors of one line."""
+    """An argument parser that raises SocialRLError for errors."""
 
     def error(self, message: str) -> NoReturn:
         from socialrl_envs.errors import SocialRLError
@@ -17,7 +17,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def make_parser(prog: str, text: str, **options: Any) -> argparse.ArgumentParser:
-    """A parser whose help is `text`: the paragraph before the options, the rest after them."""
+    """A Parser whose help has the first paragraph of `text` before the options and the rest after them."""
     formatter = argparse.RawDescriptionHelpFormatter
     head, _, tail = text.partition("\n\n")
     return Parser(
@@ -26,9 +26,7 @@ def make_parser(prog: str, text: str, **options: Any) -> argparse.ArgumentParser
 
 
 def add_plugins(parser: argparse.ArgumentParser) -> None:
-    """The options --plugin and --accept-changes, for every command that opens what somebody else may have
-    written.
-    """
+    """Adds the options --plugin and --accept-changes, for commands that open files of other origin."""
     parser.add_argument(
         "--plugin",
         metavar="FILE_OR_MODULE",
@@ -44,7 +42,7 @@ def add_plugins(parser: argparse.ArgumentParser) -> None:
 
 
 def use_plugins(options: argparse.Namespace) -> None:
-    """Imports what --plugin allows, and notes --accept-changes, before anything is opened."""
+    """Applies the options --plugin and --accept-changes; call it before any file is opened."""
     if not options.plugin and not options.accept_changes:
         return
     from socialrl_envs import plugins
@@ -56,14 +54,14 @@ def use_plugins(options: argparse.Namespace) -> None:
 
 
 def add_platform(parser: argparse.ArgumentParser) -> None:
-    """The option --platform."""
+    """Adds the option --platform."""
     parser.add_argument(
-        "--platform", choices=("cpu", "cuda"), help="where to compute (default: the best there is)"
+        "--platform", choices=("cpu", "cuda"), help="the device to compute on (default: chosen by JAX)"
     )
 
 
 def split_run_settings(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
-    """The command's own arguments, and the settings (`--key value` pairs) of the experiment."""
+    """(own, settings): the arguments of `run` itself, and the `--key value` pairs of the experiment."""
     own: list[str] = []
     settings: list[str] = []
     rest = list(arguments)
@@ -83,7 +81,7 @@ def split_run_settings(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
 def split_world_settings(
     parser: argparse.ArgumentParser, arguments: Sequence[str]
 ) -> tuple[argparse.Namespace, list[str]]:
-    """The command's own options, and the settings of the world, `--world.size 9`."""
+    """(options, settings): the parsed options, and the settings of the world, `--world.size 9`."""
     own: list[str] = []
     settings: list[str] = []
     rest = list(arguments)

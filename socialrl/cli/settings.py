@@ -1,4 +1,4 @@
-"""Settings as text: those of an experiment or a world, with types, values, ranges and meanings."""
+"""Settings of an experiment or a world as text, with types, values, ranges and meanings."""
 
 import dataclasses
 import itertools
@@ -14,7 +14,7 @@ Row = tuple[str, str, str]  # the key, its type with value and range, its meanin
 
 
 def describe(experiment: "Experiment") -> str:
-    """The resolved experiment in lines of text: every setting with its value."""
+    """All settings of an experiment with their values, as lines of text."""
 
     def line(word: str, config: Any, skipped: Sequence[str] = ()) -> str:
         known = [field.name for field in dataclasses.fields(config) if field.name not in skipped]
@@ -36,7 +36,7 @@ def describe(experiment: "Experiment") -> str:
 
 
 def settings_help(experiment: "Experiment") -> str:
-    """All keys that can be overridden, each with its type, value, range and meaning, in three columns."""
+    """The keys that can be overridden, with type, value, range and meaning, as text in three columns."""
     from socialrl.overrides import keys
 
     rows = []
@@ -53,7 +53,7 @@ def settings_help(experiment: "Experiment") -> str:
 
 
 def world_settings_help(target: str) -> str:
-    """The settings of a world by name, or of the world of a run, in three columns."""
+    """The settings of a world as text in three columns; target: a world's name or a run folder."""
     from socialrl.play.cast import world_of
 
     config = world_of(target)
@@ -63,7 +63,10 @@ def world_settings_help(target: str) -> str:
 
 
 def _row(key: str, cls: type, name: str, value: str, single: bool = True) -> Row:
-    """The key, then "int = 9 (in 5..64; default 7)", then the meaning. single: the arms have one value."""
+    """A key, its type and value, "int = 9 (in 5..64; default 7)", and its meaning.
+
+    single: whether the value is the same for all arms.
+    """
     from socialrl.coerce import describe as describe_type
     from socialrl.coerce import fields_of
     from socialrl_envs.options import meanings
@@ -79,7 +82,7 @@ def _row(key: str, cls: type, name: str, value: str, single: bool = True) -> Row
 
 
 def _meaning(cls: type, name: str) -> str:
-    """What the metadata of a field says that it means; "" where it has none."""
+    """The meaning of a field by its metadata; "" if it has none."""
     from socialrl_envs.options import meanings
 
     meaning = meanings(cls).get(name)
@@ -87,7 +90,7 @@ def _meaning(cls: type, name: str) -> str:
 
 
 def _columns(rows: Sequence[Row]) -> str:
-    """Keys, what they hold and what they mean, in three columns."""
+    """The rows as text in three columns."""
     first = max(len(key) for key, _, _ in rows)
     second = min(max(len(value) for _, value, _ in rows), 48)
     width = max(shutil.get_terminal_size((150, 24)).columns - first - second - 6, 40)
@@ -100,7 +103,7 @@ def _columns(rows: Sequence[Row]) -> str:
 
 
 def _values(experiment: "Experiment", part: str, name: str) -> list[str]:
-    """The key's value, or where the arms differ each arm's with its name behind it."""
+    """The value of a key, or where arms differ the value of each, followed by the arm's name."""
     if part == "":
         return [_show(getattr(experiment, name))]
     held = {arm.name: _held(experiment, part, arm) for arm in experiment.arms}
@@ -111,17 +114,19 @@ def _values(experiment: "Experiment", part: str, name: str) -> list[str]:
 
 
 def _held(experiment: "Experiment", part: str, arm: "Arm") -> Any:
-    """The world's, curriculum's or learner's Config of an arm; None if there is no curriculum."""
+    """The Config of an arm's world, curriculum or learner; None if it has no curriculum."""
     parts = {"world": experiment.world_of(arm), "curriculum": experiment.curriculum_of(arm)}
     return parts.get(part, arm.learner)
 
 
-def _has(config: Any, name: str) -> bool:
-    return config is not None and any(field.name == name for field in dataclasses.fields(config))
+def _has(config: object, name: str) -> bool:
+    return dataclasses.is_dataclass(config) and any(
+        field.name == name for field in dataclasses.fields(config)
+    )
 
 
-def _show(value: Any) -> str:
-    """A setting's value in one line; of a part, such as a seat or a protocol, what is not its default."""
+def _show(value: object) -> str:
+    """A value in one line; of a dataclass, such as a seat, only the fields that are not at their default."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         held = {
             field.name: (getattr(value, field.name), field.default) for field in dataclasses.fields(value)
@@ -134,10 +139,8 @@ def _show(value: Any) -> str:
     return str(value)
 
 
-def _name(config: Any) -> str:
-    """What a config is called: that of a kind by its name, an experiment by its own, anything else by its
-    class.
-    """
+def _name(config: object) -> str:
+    """The name of a config: its module's, an experiment's or arm's own, otherwise that of its class."""
     from socialrl.config import Arm, Experiment
     from socialrl_envs import plugins
 

@@ -52,7 +52,7 @@ def check_curriculum(config: Any, world: World | None = None) -> None:
         named(name, rule.__name__, lambda rule=rule: rule(curriculum, world))
 
 
-def name_of(config: Any) -> str:
+def name_of(config: object) -> str:
     """The name of a learner or curriculum: the file of its `Config`, else the name of the class."""
     cls = type(config)
     return cls.__module__.rpartition(".")[2] if cls.__name__ == "Config" else cls.__qualname__

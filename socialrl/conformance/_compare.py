@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from jaxtyping import PyTree
+from jaxtyping import PyTree, Shaped
 
 from socialrl.types import (
     Metrics,
@@ -47,7 +47,7 @@ def same(a: PyTree, b: PyTree) -> bool:
     return all(raw(x).tobytes() == raw(y).tobytes() for x, y in pairs)
 
 
-def alike(a: Array, b: Array) -> bool:
+def alike(a: Shaped[Array, "..."], b: Shaped[Array, "..."]) -> bool:
     """Whether two arrays are equal up to the rounding of programs that sum in another order."""
     return np.allclose(a, b, rtol=1e-3, atol=1e-4)
 
@@ -59,7 +59,7 @@ def expect_same_shapes(before: PyTree, after: PyTree, what: str) -> None:
         assert was == now, f"{what}{now[0]} was {was[1]} {was[2]} and is {now[1]} {now[2]} (weak: {now[3]})"
 
 
-def expect(array: Array, shape: tuple[int, ...], dtype: Any, what: str) -> None:
+def expect(array: Shaped[Array, "..."], shape: tuple[int, ...], dtype: type, what: str) -> None:
     """Raises AssertionError unless the array has this shape and dtype."""
     found = (jnp.shape(array), jnp.result_type(array))
     assert found == (shape, dtype), f"{what} is {found[0]} {found[1]}, not {shape} {jnp.dtype(dtype)}"

@@ -68,7 +68,13 @@ def soft_q_loss(
 ) -> Float32[Array, ""]:
     """The mean squared error of soft Q-learning by the first head, for this reward."""
 
-    def error(q: Array, action: Array, reward: Array, discount: Array, next_q: Array) -> Array:
+    def error(
+        q: Float32[Array, "T A"],
+        action: Int32[Array, " T"],
+        reward: Float32[Array, " T"],
+        discount: Float32[Array, " T"],
+        next_q: Float32[Array, "T A"],
+    ) -> Float32[Array, " T"]:
         return soft_q_error(q, action, reward, discount, next_q, temperature)
 
     discount = gamma * steps.continuation
@@ -145,7 +151,12 @@ def head_learner(
     def diagnose(
         state: OffPolicyState, carry: Carry, timestep: Timestep, decision: Decision
     ) -> dict[str, Array]:
-        def prediction(carry: Carry, obs: Array, first: Array, action: Array) -> dict[str, Array]:
+        def prediction(
+            carry: Carry,
+            obs: UInt8[Array, "1 N V V C"],
+            first: Bool[Array, "1 N"],
+            action: Int32[Array, " N"],
+        ) -> dict[str, Array]:
             x = net.step(state.params, carry, obs, first)[2]
             return {"prediction": net.predict(state.params, x, action[None])[0]}
 

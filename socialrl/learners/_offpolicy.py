@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import optax
 from jax import Array
-from jaxtyping import Bool, Float32, Int32, Key, PyTree, UInt8
+from jaxtyping import Bool, Float32, Int32, Key, PyTree, Shaped, UInt8
 
 from socialrl import buffer as replay
 from socialrl.learners._batches import SequenceBatch, blank_batch, view_store, with_file
@@ -97,7 +97,9 @@ def off_policy_learner(
     ) -> ActOutput:
         decide_key, random_key, chance_key = jax.random.split(key, 3)
 
-        def decide(carry: Carry, obs: Array, first: Array) -> tuple[Decision, Carry]:
+        def decide(
+            carry: Carry, obs: UInt8[Array, "1 N V V C"], first: Bool[Array, "1 N"]
+        ) -> tuple[Decision, Carry]:
             decision, after = agent.decide(state, carry, obs, first, decide_key, explore)
             if explore:
                 share = epsilon(config, state.steps)
@@ -221,7 +223,9 @@ class Optimisation:
         of_file = self.store.unpack(self.recorded(key, *experience.others.action.shape[:2]))
         present = jnp.any(experience.others.present, axis=(0, 1))
 
-        def one(live: Array, file: Array) -> Array:
+        def one(
+            live: Shaped[Array, "T B coplayers ..."], file: Shaped[Array, "T B coplayers ..."]
+        ) -> Shaped[Array, "T B coplayers ..."]:
             return jnp.where(present.reshape(-1, *(1,) * (live.ndim - 3)), live, file)
 
         return replace(experience, others=jax.tree.map(one, experience.others, of_file))

@@ -71,7 +71,11 @@ def scale_gradient(x: Float32[Array, "T N F"], share: Float32[Array, " N"]) -> F
     return share[:, None] * x + (1 - share[:, None]) * jax.lax.stop_gradient(x)
 
 
-def over_members(function: Callable[[Array, Array], PyTree], psi: Array, next_psi: Array) -> PyTree:
+def over_members(
+    function: Callable[[Array, Array], PyTree],
+    psi: Float32[Array, "T N E *rest"],
+    next_psi: Float32[Array, "T N E *rest"],
+) -> PyTree:
     """The means over the ensemble, axis 2, of function(psi, next_psi) of each member."""
     return jax.tree.map(lambda x: jnp.mean(x, axis=0), jax.vmap(function, in_axes=2)(psi, next_psi))
 

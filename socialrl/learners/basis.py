@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 import optax
 from jax import Array
-from jaxtyping import Bool, Float32, Key, PyTree, UInt8
+from jaxtyping import Bool, Float32, Int32, Key, PyTree, UInt8
 
 from socialrl.learners._batches import SequenceBatch
 from socialrl.learners._config import check_roster
@@ -121,7 +121,12 @@ class Basis:
     ) -> dict[str, Array]:
         """`prediction`, the predicted next view."""
 
-        def found(carry: Carry, obs: Array, first: Array, action: Array) -> dict[str, Array]:
+        def found(
+            carry: Carry,
+            obs: UInt8[Array, "1 N V V C"],
+            first: Bool[Array, "1 N"],
+            action: Int32[Array, " N"],
+        ) -> dict[str, Array]:
             x = self.net.step(state.params, carry, obs, first)[3]
             return {"prediction": self.net.predict(state.params, x, action[None])[0]}
 
@@ -148,7 +153,7 @@ class Basis:
     def likeliest(
         self,
         psi: Float32[Array, "T N tasks A K"],
-        action: Array,
+        action: Int32[Array, "T N"],
         mask: Bool[Array, "T N"],
         tasks: Float32[Array, "tasks K"],
     ) -> Float32[Array, " K"]:
@@ -221,7 +226,9 @@ class Basis:
     ) -> Float32[Array, ""]:
         """The mean squared TD error of every task's successor features on the steps of all tasks."""
 
-        def of_task(psi: Array, next_psi: Array, w: Array) -> Float32[Array, ""]:
+        def of_task(
+            psi: Float32[Array, "T N A K"], next_psi: Float32[Array, "T N A K"], w: Float32[Array, " K"]
+        ) -> Float32[Array, ""]:
             psi_now = over_sequences(at_action)(psi, steps.action)
             bootstrap = over_sequences(at_action)(next_psi, jnp.argmax(next_psi @ w, axis=-1))
             error = over_sequences(successor_error)(

@@ -5,7 +5,7 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 from jax import Array
-from jaxtyping import Float32, Int32, Key, PyTree
+from jaxtyping import Bool, Float32, Int32, Key, PyTree, UInt8
 
 from socialrl.learners._baseline import drawn, head_learner, imitation_loss, softmax_policy
 from socialrl.learners._batches import SequenceBatch
@@ -130,7 +130,12 @@ class Apart:
     ) -> tuple[Int32[Array, "*batch"], Carry]:
         """An action drawn from the policy of each novice's source; as itself a novice acts at random."""
 
-        def act(carry: Carry, obs: Array, first: Array, source: Array) -> tuple[Array, Carry]:
+        def act(
+            carry: Carry,
+            obs: UInt8[Array, "1 N V V C"],
+            first: Bool[Array, "1 N"],
+            source: Int32[Array, " N"],
+        ) -> tuple[Int32[Array, " N"], Carry]:
             carry, out, _ = self.net.step(state.params, carry, obs, first)
             return drawn(of_source(with_self(out[0]), source), key, explore=True), carry
 

@@ -13,7 +13,7 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 from jax import Array
-from jaxtyping import PyTree
+from jaxtyping import Float32, Int32, PyTree
 
 from socialrl.learners._baseline import both, head_learner, imitation_loss, soft_q_loss, softmax_policy
 from socialrl.learners._batches import SequenceBatch
@@ -60,7 +60,12 @@ class Config(OffPolicyConfig):
         of the values for the reward head. suffix: of the metrics' names.
         """
 
-        def implied(score: Array, action: Array, discount: Array, next_score: Array) -> Array:
+        def implied(
+            score: Float32[Array, "T A"],
+            action: Int32[Array, " T"],
+            discount: Float32[Array, " T"],
+            next_score: Float32[Array, "T A"],
+        ) -> Float32[Array, " T"]:
             return inferred_reward(score, action, discount, next_score, self.temperature)
 
         discount = self.gamma * steps.continuation

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import optax
 from jax import Array
-from jaxtyping import Bool, Float32, Key, PyTree, UInt8
+from jaxtyping import Bool, Float32, Int32, Key, PyTree, UInt8
 
 from socialrl.learners import ppo
 from socialrl.learners._baseline import imitation_loss
@@ -105,7 +105,9 @@ class KLControl:
         parts = min(self.config.minibatches, count)
         order = jax.random.permutation(key, count)[: count // parts * parts].reshape(parts, -1)
 
-        def one(carry: tuple[PyTree, PyTree], who: Array) -> tuple[tuple[PyTree, PyTree], Metrics]:
+        def one(
+            carry: tuple[PyTree, PyTree], who: Int32[Array, " sequences"]
+        ) -> tuple[tuple[PyTree, PyTree], Metrics]:
             params, optimiser = carry
             part = jax.tree.map(lambda x: x[:, who], steps)
             grads, metrics = jax.grad(self.cloning, has_aux=True)(params, part)

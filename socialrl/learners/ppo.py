@@ -132,7 +132,7 @@ class PPO:
     ) -> dict[str, Array]:
         """`prediction`, the predicted next view, the mean over the copies."""
 
-        def predicted(params: PyTree, carry: Carry, timestep: Timestep, action: Array) -> Array:
+        def predicted(params: PyTree, carry: Carry, timestep: Timestep, action: Int32[Array, " N"]) -> Array:
             _, out = self.net.step(params, carry, timestep)
             views = self.net.predict(params, out.features, action[None])
             return jnp.mean(self.net.images.restored(views, self.net.images.view)[0], axis=1)

@@ -191,7 +191,12 @@ class PsiPhi:
         head.
         """
 
-        def found(carry: Carry, obs: Array, first: Array, action: Array) -> dict[str, Array]:
+        def found(
+            carry: Carry,
+            obs: UInt8[Array, "1 N V V C"],
+            first: Bool[Array, "1 N"],
+            action: Int32[Array, " N"],
+        ) -> dict[str, Array]:
             _, psi, _, x = self.net.step(state.params, carry, obs, first)
             result: dict[str, Array] = {}
             if self.config.prediction_coef > 0:
@@ -216,7 +221,12 @@ class PsiPhi:
         itself.
         """
 
-        def act(carry: Carry, obs: Array, first: Array, source: Array) -> tuple[Array, Carry]:
+        def act(
+            carry: Carry,
+            obs: UInt8[Array, "1 N V V C"],
+            first: Bool[Array, "1 N"],
+            source: Int32[Array, " N"],
+        ) -> tuple[Int32[Array, " N"], Carry]:
             carry, psi, _, x = self.net.step(state.params, carry, obs, first)
             w = state.params["params"]["w"]
             logits = self.logits(psi[0], w)

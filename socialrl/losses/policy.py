@@ -29,7 +29,7 @@ def advantages(
     delta = r_t + discount_t * value_t - value_tm1
     decay_t = jnp.where(last_t, 0.0, discount_t * lambda_)
 
-    def back(later: Array, inputs: tuple[Array, Array]) -> tuple[Array, Array]:
+    def back(later: Float32[Array, ""], inputs: tuple[Array, Array]) -> tuple[Array, Array]:
         delta_t, decay = inputs
         now = delta_t + decay * later
         return now, now

@@ -101,7 +101,9 @@ class Encoder(nn.Module):
         """
         return self.recurrence.next_output(carries, self._inputs(obs, aux_inputs))
 
-    def _inputs(self, obs: Array, aux_inputs: Array | None) -> Float32[Array, "T N inputs"]:
+    def _inputs(
+        self, obs: UInt8[Array, "T N V V C"], aux_inputs: Float32[Array, "T N aux"] | None
+    ) -> Float32[Array, "T N inputs"]:
         """The inputs of the memory: the features of the torso, and what is known besides."""
         x = self.torso(obs)
         return x if aux_inputs is None else jnp.concatenate([x, aux_inputs], axis=-1)

@@ -75,12 +75,17 @@ def recur(
     return jax.lax.scan(one, state, (x, first))[1]
 
 
-def _forward(cell: Cell, weights: Weights, x: Array, first: Array, state: State) -> tuple[State, Any]:
-    states: Any = recur(cell, weights, x, first, state)
+Saved = tuple[Weights, Float32[Array, "T N F"], Bool[Array, "T N"], State, State]  # for the backward pass
+
+
+def _forward(
+    cell: Cell, weights: Weights, x: Float32[Array, "T N F"], first: Bool[Array, "T N"], state: State
+) -> tuple[State, Saved]:
+    states: State = recur(cell, weights, x, first, state)
     return states, (weights, x, first, state, states)
 
 
-def _backward(cell: Cell, saved: Any, gradient: State) -> tuple[Any, ...]:
+def _backward(cell: Cell, saved: Saved, gradient: State) -> tuple[Any, ...]:
     """Gradients of weights, inputs and initial state, accumulated from the last step to the first; each
     step's projections are computed again.
     """

@@ -1,6 +1,7 @@
 """A session: a person acts on one seat of a world, step by step, and all of it is recorded. No window."""
 
 import dataclasses
+from collections.abc import Iterable
 from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
@@ -8,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from jaxtyping import Bool, Int32, Key
+from jaxtyping import Bool, Int32, Key, PyTree
 
 from socialrl.play.cast import Cast
 from socialrl.record.demonstrations import Demonstrations
@@ -265,7 +266,7 @@ def _over(outcome: Outcome) -> bool:
     return bool(outcome.terminated[0] or outcome.truncated[0])
 
 
-def _stack(trees: Any) -> Any:
+def _stack(trees: Iterable[PyTree]) -> PyTree:
     """Trees stacked along a new axis of time."""
     return jax.tree.map(lambda *leaves: np.stack(leaves), *trees)
 

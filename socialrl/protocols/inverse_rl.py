@@ -102,7 +102,7 @@ def measures(
     weight = mask.astype(jnp.float32)
     total = jnp.sum(weight)
 
-    def centred(x: Array) -> Array:
+    def centred(x: Float32[Array, "T *K"]) -> Float32[Array, "T *K"]:
         return (x - jnp.einsum("t,t...->...", weight, x) / total) * weight.reshape(-1, *(1,) * (x.ndim - 1))
 
     x, y, columns = centred(inferred), centred(cumulants @ preferences), centred(cumulants)

@@ -15,6 +15,7 @@ import numpy as np
 
 from socialrl.record import archive, schema
 from socialrl_envs.errors import SocialRLError
+from socialrl_envs.safe_json import Json
 
 FORMAT, VERSION, READABLE = "socialrl-agent", 1, (1,)
 PREFIX = "state/"
@@ -26,12 +27,12 @@ KIND = archive.Kind(
 )
 
 
-def is_object(value: Any) -> bool:
+def is_object(value: object) -> bool:
     return isinstance(value, dict)
 
 
-def is_positive(value: Any) -> bool:
-    return schema.is_count(value) and value > 0
+def is_positive(value: object) -> bool:
+    return schema.is_count(value) and value != 0
 
 
 HEADER: schema.Keys = {
@@ -111,10 +112,10 @@ def load(path: str | Path) -> tuple[AgentFacts, dict[str, np.ndarray]]:
     return AgentFacts(**values), {name.removeprefix(PREFIX): array for name, array in arrays.items()}
 
 
-def _check(header: Any, arrays: dict[str, np.ndarray], where: str) -> None:
+def _check(header: Json, arrays: dict[str, np.ndarray], where: str) -> None:
     """Raises SocialRLError unless header and arrays are those of one agent, as they were written."""
-    schema.check_header(header, HEADER, FORMAT, READABLE, KIND, where)
-    if len(json.dumps(header)) > MAX_HEADER:
+    checked = schema.check_header(header, HEADER, FORMAT, READABLE, KIND, where)
+    if len(json.dumps(checked)) > MAX_HEADER:
         raise SocialRLError(f"{where}: header: more than {MAX_HEADER:,} bytes", "its config is too long")
     for name, array in arrays.items():
         if not name.startswith(PREFIX):
@@ -123,8 +124,8 @@ def _check(header: Any, arrays: dict[str, np.ndarray], where: str) -> None:
             raise SocialRLError(f"{where}: array {name} holds {array.dtype}", "it must hold plain numbers")
         if array.dtype.kind == "b":
             schema.check_bools(name, array, where)
-    rest = {key: value for key, value in header.items() if key != "checksum"}
-    if header["checksum"] != _checksum(rest, arrays):
+    rest = {key: value for key, value in checked.items() if key != "checksum"}
+    if checked["checksum"] != _checksum(rest, arrays):
         raise SocialRLError(f"{where}: the checksum is wrong", schema.DAMAGED.format(KIND.word))
 
 

@@ -11,7 +11,7 @@ import os
 import shutil
 import zlib
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import jax
 import jax.numpy as jnp
@@ -124,28 +124,30 @@ def _named(tree: PyTree) -> dict[str, Any]:
     }
 
 
-def _is_key(leaf: Any) -> bool:
+def _is_key(leaf: object) -> TypeGuard[jax.Array | jax.ShapeDtypeStruct]:
     return isinstance(leaf, jax.Array | jax.ShapeDtypeStruct) and jnp.issubdtype(
         leaf.dtype, jax.dtypes.prng_key
     )
 
 
-def _array(leaf: Any) -> Shaped[np.ndarray, "..."]:
+def _array(leaf: object) -> Shaped[np.ndarray, "..."]:
     """A leaf as an array on the host; a copy, which later donation of the buffer does not change."""
-    return np.array(jax.random.key_data(leaf) if _is_key(leaf) else leaf)
+    if isinstance(leaf, jax.Array) and jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+        return np.array(jax.random.key_data(leaf))
+    return np.array(leaf)
 
 
-def _facts(leaf: Any) -> dict[str, Any]:
+def _facts(leaf: object) -> dict[str, Any]:
     """What a restored leaf must have in common with the template's: dtype, shape, and the PRNG of a key."""
     if _is_key(leaf):
         data = jax.eval_shape(jax.random.key_data, leaf)
         return {"dtype": str(data.dtype), "shape": list(data.shape), "key": str(leaf.dtype)}
-    shaped = isinstance(leaf, jax.Array | jax.ShapeDtypeStruct | np.ndarray | np.generic)
-    like = leaf if shaped else np.asarray(leaf)
-    return {"dtype": str(like.dtype), "shape": list(like.shape)}
+    if not isinstance(leaf, jax.Array | jax.ShapeDtypeStruct | np.ndarray | np.generic):
+        leaf = np.asarray(leaf)
+    return {"dtype": str(leaf.dtype), "shape": list(leaf.shape)}
 
 
-def _leaf(array: Shaped[np.ndarray, "..."], facts: dict[str, Any], like: Any) -> Any:
+def _leaf(array: Shaped[np.ndarray, "..."], facts: dict[str, Any], like: object) -> Any:
     """The array as the same kind of leaf as the template's."""
     if "key" in facts:
         return jax.random.wrap_key_data(jnp.asarray(array), impl=KEY_KINDS[facts["key"]])

@@ -132,7 +132,7 @@ def resume(path: Path | str, experiment: dict[str, Any] | None = None) -> RunFol
     return RunFolder(path, config)
 
 
-def _without(value: Any) -> Any:
+def _without(value: object) -> Any:
     """The JSON values without the sources of plug-ins."""
     if isinstance(value, list):
         return [_without(item) for item in value]
@@ -170,7 +170,7 @@ def versions() -> dict[str, str]:
     }
 
 
-def first_difference(there: Any, here: Any, path: str = "") -> tuple[str, str, str] | None:
+def first_difference(there: object, here: object, path: str = "") -> tuple[str, str, str] | None:
     """The first key in which two experiments differ, and both values; None if they are equal.
 
     For example ("psiphi.learner.lr", "0.001", "0.0003").
@@ -200,7 +200,7 @@ class _Missing:
     """The value of a key that is missing."""
 
 
-def _short(value: Any) -> str:
+def _short(value: object) -> str:
     if value is _Missing:
         return "missing"
     if isinstance(value, list) and value and all(isinstance(item, dict) and "name" in item for item in value):

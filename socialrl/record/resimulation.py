@@ -82,8 +82,11 @@ def resimulate(replay: Replay) -> Verdict:
     return Verdict(True, "re-simulated: as recorded")
 
 
+Built = tuple[World, Callable[..., State], State]  # a world, its compiled steps, the shapes of its states
+
+
 @lru_cache(maxsize=8)
-def _world(config: str) -> tuple[World, Callable[..., State], State]:
+def _world(config: str) -> Built:
     """A world from its config as JSON, its steps compiled, and the shapes and dtypes that its states consist
     of.
     """
@@ -103,7 +106,7 @@ def _world(config: str) -> tuple[World, Callable[..., State], State]:
     return world, jax.jit(run), jax.eval_shape(first, jax.random.key(0))
 
 
-def _episode(built: Any, replay: Replay, episode: int) -> UInt32[np.ndarray, " states"]:
+def _episode(built: Built, replay: Replay, episode: int) -> UInt32[np.ndarray, " states"]:
     """The checksums of an episode that is run again."""
     _, run, shape = built
     wanted = fields(shape)

@@ -292,7 +292,7 @@ def _read_lines(path: Path, parse: Callable[[JsonObject], T], notes: list[str]) 
     return result
 
 
-def whole(value: Any) -> Any:
+def whole(value: object) -> Any:
     """A JSON value whose strings are valid UTF-8: half a surrogate pair, which JSON may hold, becomes "?"."""
     if isinstance(value, str):
         return value.encode("utf-8", "replace").decode("utf-8")
@@ -303,7 +303,7 @@ def whole(value: Any) -> Any:
     return value
 
 
-def _text(data: Any, key: str) -> str:
+def _text(data: object, key: str) -> str:
     """The text under a key of a JSON object."""
     if not isinstance(data, dict):
         raise TypeError("not a JSON object")
@@ -328,7 +328,7 @@ def _record(data: JsonObject) -> Record:
     )
 
 
-def _numbers(name: str, values: Any) -> Float[np.ndarray, " seeds"]:
+def _numbers(name: str, values: object) -> Float[np.ndarray, " seeds"]:
     """One number per seed, NaN for null; raises TypeError for anything else."""
     if not isinstance(values, list) or not all(
         v is None or (isinstance(v, int | float) and not isinstance(v, bool)) for v in values

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 from jax.random import clone  # one key for two runs that must be equal
-from jaxtyping import Key
+from jaxtyping import Int32, Key
 
 from socialrl_envs import grid, presence
 from socialrl_envs.conformance.playing import (
@@ -113,11 +113,11 @@ def _absence(world: World, gone: int, steps: int) -> Callable[[Array], dict[str,
     never = jnp.array(presence.SCHEDULES["never"], jnp.float32)
     absent = {"presence": jnp.asarray(world.params.presence).at[gone].set(never)}
 
-    def play(key: Array) -> dict[str, Array]:
+    def play(key: Key[Array, ""]) -> dict[str, Array]:
         level_key, reset_key, play_key = jax.random.split(key, 3)
         level = world.sample_level(level_key, absent)
 
-        def step(here: State, time: Array) -> tuple[State, dict[str, Array]]:
+        def step(here: State, time: Int32[Array, ""]) -> tuple[State, dict[str, Array]]:
             elsewhere = with_seats(here, position=here.seats.position.at[gone].set(here.seats.position[0]))
             action_key, step_key = jax.random.split(jax.random.fold_in(play_key, time))
             actions = random_actions(world, action_key)
@@ -153,8 +153,8 @@ def mutants_are_levels(world: World, key: Key[Array, ""], edits: int = 12) -> No
     demand(shapes[0] == shapes[1], world, rule, "a mutant has other shapes, or is not as ready as the level")
     jax.eval_shape(world.reset, mutant, reset_key)
 
-    def chain(key: Array, keys: Array) -> tuple[Level, Level]:
-        def edit(level: Level, key: Array) -> tuple[Level, Level]:
+    def chain(key: Key[Array, ""], keys: Key[Array, " T"]) -> tuple[Level, Level]:
+        def edit(level: Level, key: Key[Array, ""]) -> tuple[Level, Level]:
             after = world.mutate(level, key)
             return after, after
 
@@ -201,7 +201,7 @@ def jit_equals_eager(world: World, key: Key[Array, ""]) -> None:
     begin_key, action_key, step_key = jax.random.split(key, 3)
     actions = random_actions(world, action_key)
 
-    def once(begin_key: Array, step_key: Array) -> Any:
+    def once(begin_key: Key[Array, ""], step_key: Key[Array, ""]) -> Any:
         state = begin(world, begin_key)
         after, outcome = world.step(state, actions, step_key)
         return state, after, outcome, world.observe(after), world.cell_rewards(after)

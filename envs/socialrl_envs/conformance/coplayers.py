@@ -37,7 +37,7 @@ def check_coplayer(
     begin_key, play_key, eager_key = jax.random.split(jax.random.key(0) if key is None else key, 3)
     seats, count = range(len(world.spec.seats)), len(world.spec.actions)
 
-    def choose(state: State, key: Array) -> list[Array]:
+    def choose(state: State, key: Key[Array, ""]) -> list[Array]:
         return [
             act(world, state, seat, k)
             for seat, k in zip(seats, jax.random.split(key, len(seats)), strict=True)
@@ -48,7 +48,7 @@ def check_coplayer(
         found = f"{name} on seat {seat} gives {action.dtype}{action.shape}"
         demand(action.shape == () and action.dtype == jnp.int32, world, "actions are int32 scalars", found)
 
-    def step(state: State, key: Array) -> tuple[State, tuple[State, Array, Array]]:
+    def step(state: State, key: Key[Array, ""]) -> tuple[State, tuple[State, Array, Array]]:
         act_key, step_key, presence_key = jax.random.split(key, 3)
         actions = jnp.stack(choose(state, act_key))
         after, _ = world.step(state, actions, step_key)

@@ -9,7 +9,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from jaxtyping import Int32, Key
+from jax.typing import ArrayLike
+from jaxtyping import Int32, Key, PyTree, Shaped
 
 from socialrl_envs.types import Level, Outcome, Overrides, State, World
 
@@ -29,13 +30,13 @@ class Trace:
     outcomes: Outcome
 
 
-def demand(kept: Any, world: World, rule: str, detail: str) -> None:
+def demand(kept: ArrayLike | list[bool], world: World, rule: str, detail: str) -> None:
     """Raises AssertionError that names the world and the rule, unless it is kept."""
     if not bool(np.all(kept)):
         raise AssertionError(f"{world.spec.name}: {rule}: {detail}")
 
 
-def equal(a: Any, b: Any) -> bool:
+def equal(a: PyTree, b: PyTree) -> bool:
     """Whether two trees have one structure and bit-equal leaves of the same dtype."""
     if jax.tree.structure(a) != jax.tree.structure(b):
         return False
@@ -46,11 +47,11 @@ def equal(a: Any, b: Any) -> bool:
     )
 
 
-def _floats(leaf: Any) -> bool:
+def _floats(leaf: object) -> bool:
     return np.issubdtype(np.asarray(leaf).dtype, np.floating)
 
 
-def close(a: Any, b: Any) -> bool:
+def close(a: PyTree, b: PyTree) -> bool:
     """As `equal`, but floats may differ in the last bits (a compiler fuses)."""
     pairs = zip(jax.tree.leaves(jax.device_get(a)), jax.tree.leaves(jax.device_get(b)), strict=True)
     return all(np.allclose(x, y, atol=1e-5) if _floats(x) else np.array_equal(x, y) for x, y in pairs)
@@ -67,12 +68,12 @@ def begin(world: World, key: Key[Array, ""], overrides: Overrides | None = None)
     return world.reset(world.sample_level(level_key, overrides), reset_key)
 
 
-def player(world: World) -> Callable[[Array, Array], tuple[Any, ...]]:
+def player(world: World) -> Callable[[Key[Array, ""], Int32[Array, "T N"]], tuple[Any, ...]]:
     """(key, script (T, N) of actions) -> a trace of that many steps, under scan; `as_trace` brings it to the
     host.
     """
 
-    def play(key: Array, script: Array) -> tuple[Any, ...]:
+    def play(key: Key[Array, ""], script: Int32[Array, "T N"]) -> tuple[Any, ...]:
         level_key, reset_key, play_key = jax.random.split(key, 3)
         level = world.sample_level(level_key)
         state = world.reset(level, reset_key)
@@ -91,7 +92,7 @@ def player(world: World) -> Callable[[Array, Array], tuple[Any, ...]]:
 def random_player(world: World, steps: int) -> Callable[[Array], tuple[Any, ...]]:
     """key -> a trace of that many steps with random actions."""
 
-    def play(key: Array) -> tuple[Any, ...]:
+    def play(key: Key[Array, ""]) -> tuple[Any, ...]:
         play_key, script_key = jax.random.split(key)
         shape = (steps, len(world.spec.seats))
         return player(world)(
@@ -101,7 +102,7 @@ def random_player(world: World, steps: int) -> Callable[[Array], tuple[Any, ...]
     return play
 
 
-def _after(first: Any, rest: Any) -> Any:
+def _after(first: PyTree, rest: PyTree) -> PyTree:
     return jax.tree.map(lambda x, xs: jnp.concatenate([x[None], xs]), first, rest)
 
 
@@ -126,6 +127,6 @@ def as_trace(played: tuple[Any, ...]) -> Trace:
     return Trace(level=level, states=states, views=views, actions=actions, outcomes=outcomes)
 
 
-def with_seats(state: State, **changes: Array) -> State:
+def with_seats(state: State, **changes: Shaped[Array, "N ..."]) -> State:
     """The state with fields of its seats replaced."""
     return dataclasses.replace(state, seats=dataclasses.replace(state.seats, **changes))

@@ -126,7 +126,9 @@ def params_within_bounds(world: World, played: Trace) -> None:
     """Every parameter of a level is declared with a meaning, and within the bounds that are declared."""
     rule, declared = "parameters are declared", meanings(type(world.params))
     for name, value in played.level.params.named().items():
-        demand(name in declared and declared[name].help, world, rule, f"{name} has no meaning: use `param`")
+        demand(
+            name in declared and declared[name].help != "", world, rule, f"{name} has no meaning: use `param`"
+        )
         bounds = declared[name]
         within = all(bounds.takes(float(entry)) for entry in np.ravel(value))
         demand(within, world, rule, f"{name} is {value}, it must be {bounds.bound}")

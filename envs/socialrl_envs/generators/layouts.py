@@ -1,9 +1,10 @@
-"""Where the walls are: layouts by name, and levels from ASCII files.
+"""Layouts of walls by name.
 
-A layout is a function (key, height, width, density, size) -> solid (H, W) bool with a border of walls. Floors
-are connected. `size` keeps to the square of that side in the top left corner, so that one compiled function
-draws levels of many sizes; beside it all is wall. None takes all of the grid. `density` is read by
-`cluttered` (the share of walls) and by `maze_loops` (the chance that a wall between rooms is out).
+A layout is a function (key, height, width, density, size) -> solid, bool (H, W), true where a wall is. The
+outermost cells are walls, and the floor is connected. size: the side of the square in the top left corner
+that is used, so that one compiled function draws levels of several sizes; all cells outside of it are walls;
+None uses the whole grid. density: in `cluttered` the share of walls, in `maze_loops` the probability that a
+wall between two rooms is removed; other layouts ignore it.
 """
 
 from collections.abc import Callable
@@ -22,13 +23,13 @@ Size = Int32[Array, ""] | None
 
 
 def sides(height: int, width: int, size: Size) -> tuple[Int32[Array, ""], Int32[Array, ""]]:
-    """Rows and columns that the walls enclose, border included."""
+    """The number of rows and of columns in use, border included."""
     longest = jnp.int32(max(height, width)) if size is None else size
     return jnp.minimum(longest, height), jnp.minimum(longest, width)
 
 
 def border(height: int, width: int, size: Size = None) -> Bool[Array, "H W"]:
-    """The outermost ring of cells, and all beyond it."""
+    """The walls of an empty room: the outermost cells in use, and all cells outside of them."""
     rows, columns = sides(height, width, size)
     row, column = np.indices((height, width), np.int32)
     return (row == 0) | (row >= rows - 1) | (column == 0) | (column >= columns - 1)
@@ -37,7 +38,7 @@ def border(height: int, width: int, size: Size = None) -> Bool[Array, "H W"]:
 def open_room(
     key: Key[Array, ""], height: int, width: int, density: Float32[Array, ""], size: Size = None
 ) -> Bool[Array, "H W"]:
-    """One empty room."""
+    """A layout of one empty room."""
     return border(height, width, size)
 
 
@@ -45,8 +46,8 @@ def open_room(
 RING = ((-1, -1), (-1, 0), (-1, 1), (0, 1), (1, 1), (1, 0), (1, -1), (0, -1))
 
 
-def _keeps_floor_connected(solid: Bool[Array, "H W"], cell: Array) -> Bool[Array, ""]:
-    """Whether a wall on this floor cell leaves its floor neighbours connected to one another around it.
+def _keeps_floor_connected(solid: Bool[Array, "H W"], cell: Int32[Array, " 2"]) -> Bool[Array, ""]:
+    """Whether a wall on this floor cell leaves its floor neighbours connected through its ring.
 
     The floor cells of the ring must form at most one run that holds edge neighbours (corners alone do not
     connect).
@@ -62,13 +63,13 @@ def _keeps_floor_connected(solid: Bool[Array, "H W"], cell: Array) -> Bool[Array
 def cluttered(
     key: Key[Array, ""], height: int, width: int, density: Float32[Array, ""], size: Size = None
 ) -> Bool[Array, "H W"]:
-    """Scattered walls on `density` of the inner cells (fewer where more would cut the floor in two)."""
+    """A layout with walls on a share `density` of the inner cells, fewer if more would divide the floor."""
     inner = (height - 2) * (width - 2)
     order = jax.random.permutation(key, inner)
     room = border(height, width, size)
     target = jnp.floor(density * jnp.sum(~room, dtype=jnp.float32)).astype(jnp.int32)
 
-    def one(i: Array, carry: tuple[Array, Array]) -> tuple[Array, Array]:
+    def one(i: Int32[Array, ""], carry: tuple[Array, Array]) -> tuple[Array, Array]:
         solid, count = carry
         cell = jnp.stack([order[i] // (width - 2) + 1, order[i] % (width - 2) + 1])
         ok = (count < target) & ~room[cell[0], cell[1]] & _keeps_floor_connected(solid, cell)
@@ -80,7 +81,7 @@ def cluttered(
 def four_rooms(
     key: Key[Array, ""], height: int, width: int, density: Float32[Array, ""], size: Size = None
 ) -> Bool[Array, "H W"]:
-    """Cross walls through the middle with one doorway, drawn at random, in each of the four arms."""
+    """A layout of four rooms, with one doorway at a random place of each wall between two of them."""
     rows, columns = sides(height, width, size)
     middle_row, middle_column = rows // 2, columns // 2
     row, column = np.indices((height, width), np.int32)
@@ -100,10 +101,10 @@ def four_rooms(
 def maze(
     key: Key[Array, ""], height: int, width: int, density: Float32[Array, ""], size: Size = None
 ) -> Bool[Array, "H W"]:
-    """A perfect maze: there is one way, and one only, between any two floor cells.
+    """A perfect maze: exactly one path joins any two floor cells.
 
-    Rooms lie on every other row and column. Along a side of even length one more line is left: niches of the
-    outer rooms, on a side drawn at random.
+    Rooms are at every other row and column. A side of even length has one line left over, on a side drawn at
+    random, which holds niches of the outer rooms.
     """
     return maze_loops(key, height, width, jnp.zeros_like(density), size)
 
@@ -111,9 +112,7 @@ def maze(
 def maze_loops(
     key: Key[Array, ""], height: int, width: int, density: Float32[Array, ""], size: Size = None
 ) -> Bool[Array, "H W"]:
-    """A maze in which each wall between two rooms that still stands is taken out with chance `density`:
-    several ways.
-    """
+    """A maze with loops: each remaining wall between two rooms is removed with probability `density`."""
     walk_key, door_key, flip_key = jax.random.split(key, 3)
     rows, columns = sides(height, width, size)
     solid = _walk_through(walk_key, _rooms(height, width, rows, columns), rows, columns)
@@ -127,14 +126,15 @@ def maze_loops(
 
 
 def _mirror(length: int, side: Int32[Array, ""]) -> Int32[Array, " L"]:
-    """The first `side` of `length` places in the opposite order, then the rest."""
+    """Indices that reverse the first `side` of `length` places and keep the rest."""
     place = jnp.arange(length, dtype=jnp.int32)
     return jnp.where(place < side, side - 1 - place, place)
 
 
 def _rooms(height: int, width: int, rows: Int32[Array, ""], columns: Int32[Array, ""]) -> Bool[Array, "H W"]:
-    """All walls, but for the rooms of a maze (odd rows and columns) and the niches along sides of even
-    length.
+    """Walls everywhere except at the rooms of a maze and its niches along sides of even length.
+
+    Rooms are at odd rows and columns.
     """
     row, column = np.indices((height, width), np.int32)
     odd_row, odd_column = row % 2 == 1, column % 2 == 1
@@ -147,8 +147,9 @@ def _rooms(height: int, width: int, rows: Int32[Array, ""], columns: Int32[Array
 def _walk_through(
     key: Key[Array, ""], solid: Bool[Array, "H W"], height: Int32[Array, ""], width: Int32[Array, ""]
 ) -> Bool[Array, "H W"]:
-    """Breaks walls on a random walk that enters every room once and turns back where no new one is near
-    (depth first).
+    """The walls of a maze after a randomised depth-first search, which opens a wall to each new room.
+
+    height, width: the rows and columns in use.
     """
     rows, columns = (height - 1) // 2, (width - 1) // 2
     stride = (solid.shape[1] - 1) // 2
@@ -159,7 +160,7 @@ def _walk_through(
     scores = jax.random.uniform(turn_key, (2 * most, len(grid.DELTAS)))
     delta = jnp.array(grid.DELTAS, jnp.int32)
 
-    def one(i: Array, carry: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
+    def one(i: Int32[Array, ""], carry: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
         solid, entered_from, here = carry
         cell = jnp.stack([here // stride, here % stride])
         near = cell + delta
@@ -179,8 +180,11 @@ def _walk_through(
 def make_room(
     key: Key[Array, ""], solid: Bool[Array, "H W"], inside: Bool[Array, "H W"], needed: int
 ) -> Bool[Array, "H W"]:
-    """The walls, of which as many are taken out as it takes to have `needed` floor cells: one after the
-    other, drawn among those `inside` that are beside floor, so that the floor stays connected."""
+    """The walls, of which some are removed until at least `needed` cells are floor.
+
+    Walls are drawn one after another from those `inside` that are next to floor, so that the floor stays
+    connected. If none is left, the floor may be smaller than `needed`.
+    """
 
     def short(carry: tuple[Array, Array]) -> Array:
         return (jnp.sum(~carry[0]) < needed) & jnp.any(inside & carry[0])
@@ -205,7 +209,7 @@ LAYOUTS: dict[str, Layout] = {
 
 
 def find(name: str) -> Layout:
-    """The layout of that name; raises SocialRLError with the nearest spelling."""
+    """The layout of this name; raises SocialRLError with the nearest known name."""
     if name not in LAYOUTS:
         raise unknown("layout", name, LAYOUTS)
     return LAYOUTS[name]

@@ -1,4 +1,4 @@
-"""The action of a seat that walks a shortest path to what pays it best."""
+"""The actions of a planner, which takes a shortest path to the cell of the highest value."""
 
 import jax
 import jax.numpy as jnp
@@ -8,15 +8,16 @@ from jaxtyping import Float32, Int32, Key
 from socialrl_envs.planning import tables, values
 from socialrl_envs.types import State, World
 
-TIE = 1e-4  # actions this close in value, as a share of the best one, are ties, broken at random
+TIE = 1e-4  # relative difference in value up to which actions are tied; ties are broken at random
 
 
 def pursue(
     world: World, state: State, gain: Float32[Array, "H W"], seat: int, key: Key[Array, ""]
 ) -> Int32[Array, ""]:
-    """The first action towards the best goal, by distance and by `gain`, what the seat is paid on each cell.
+    """The first action towards the goal of the highest discounted gain.
 
-    It stays (or turns left) if no cell is worth the walk. A negative gain is a cost of passing through.
+    gain: the reward of the seat for entering each cell; a negative gain is a cost of passing through. The
+    seat stays, or turns left, if no cell has a positive value.
     """
     plan = state.level.plan
     if isinstance(plan, tables.ActionTables):
@@ -31,7 +32,7 @@ def pursue(
 def first_action_values(
     world: World, state: State, gain: Float32[Array, "H W"], seat: int
 ) -> tuple[Float32[Array, " M"], int]:
-    """The values of the actions that move the seat, and the action of one that has nothing to do."""
+    """The values of the seat's M actions of movement, and the action that it takes if none is positive."""
     solid, (row, column) = world.solid(state.level.tiles), state.seats.position[seat]
     if world.spec.movement == "turning":
         value = values.turning_state_values(gain, solid)

@@ -1,8 +1,7 @@
-"""Action tables of seats that turn: the first action of a shortest path from every heading and cell to every
-target.
+"""Action tables of seats that turn: the first actions of shortest paths to the targets of a level.
 
-They are computed once, when a level is made. An action takes two bits: the tables of three targets on a 13 x
-13 grid fill 507 bytes.
+A table has an action of two bits for every heading and cell. The tables are computed once, with the level;
+those of three targets on a 13 x 13 grid take 507 bytes.
 """
 
 import jax
@@ -23,8 +22,9 @@ NO_ACTION = 3  # the entry where a target cannot be reached
 
 @pytree
 class ActionTables:
-    """packed: four actions to a byte, see `pack`. nearest: the index of the target that is nearest to each
-    seat's start.
+    """The action tables of one level.
+
+    packed: four actions to a byte, see `pack`. nearest: the index of the target nearest to each seat's start.
     """
 
     packed: UInt8[Array, "targets X"]
@@ -36,8 +36,9 @@ def action_tables(
 ) -> ActionTables:
     """The tables of a level for these target tiles.
 
-    penalty_ratio: what stepping on another target costs, in units of what one's own pays. Planners take as
-    long a detour to avoid a loss as they would walk to earn as much.
+    penalty_ratio: the cost of entering another target, relative to the reward of the seat's own. In steps it
+    is this ratio times the mean path between targets: a planner takes as long a detour to avoid a loss as it
+    would walk for a reward of that size.
     """
     target = jnp.stack([level.tiles == tile for tile in targets])
     row, column = level.position.T
@@ -62,11 +63,11 @@ def next_action(
     key: Key[Array, ""],
     blocking: bool,
 ) -> Int32[Array, ""]:
-    """The action on the way to the target with the highest gain (of equal ones the nearest at the start, else
-    the first).
+    """The action of a shortest path to the target with the highest gain.
 
-    Without a positive gain it is a turn to the left. blocking: where another seat is in front, a random
-    action.
+    Of equal gains the target nearest to the seat's start is taken, if it is among them, else the first.
+    Without a positive gain the action is a turn to the left. blocking: whether seats block one another; then
+    the action is random if another seat is in front.
     """
     tiles, seats = state.level.tiles, state.seats
     values = jnp.stack([jnp.max(jnp.where(tiles == tile, gain, -jnp.inf)) for tile in targets])
@@ -89,7 +90,7 @@ def _options(
     traversal_cost: Float32[Array, "H W"],
     solid: Bool[Array, "H W"],
 ) -> Float32[Array, "3 4 H W"]:
-    """Cost to the target from every heading and cell, by the first action: left, right, forward."""
+    """Costs to the target from every heading and cell, by first action: left, right, forward."""
     entering = jnp.where(target, 0.0, jnp.where(solid, FAR, costs + traversal_cost))
     forward = jnp.stack([shifted(entering[h], delta, FAR) for h, delta in enumerate(DELTAS)])
     return 1 + jnp.stack([jnp.roll(costs, 1, axis=0), jnp.roll(costs, -1, axis=0), forward])
@@ -98,10 +99,10 @@ def _options(
 def path_costs(
     target: Bool[Array, "H W"], traversal_cost: Float32[Array, "H W"], solid: Bool[Array, "H W"]
 ) -> Float32[Array, "4 H W"]:
-    """Steps from every heading and cell onto a target, turns counted, plus the traversal cost of other cells
-    entered.
+    """The cost of the cheapest path from every heading and cell onto a target.
 
-    FAR or more where there is no path. A seat on a target has to leave it and come back.
+    A move or a turn costs 1, and entering a cell other than the target its traversal cost. The cost is FAR or
+    more where there is no path. A seat on the target has to leave it and return.
     """
 
     def sweep(carry: tuple[Array, Array]) -> tuple[Array, Array]:
@@ -116,7 +117,7 @@ def path_costs(
 def mean_path_length(
     costs: Float32[Array, "targets 4 H W"], target: Bool[Array, "targets H W"]
 ) -> Float32[Array, ""]:
-    """The mean number of steps from one target to the next in their order."""
+    """The mean cost from one target to the next in their order, over all headings."""
     start = jnp.roll(target, 1, axis=0)[:, None] & (costs < FAR)
     return jnp.sum(jnp.where(start, costs, 0.0)) / jnp.maximum(jnp.sum(start, dtype=jnp.float32), 1.0)
 
@@ -127,8 +128,9 @@ def first_actions(
     traversal_cost: Float32[Array, "H W"],
     solid: Bool[Array, "H W"],
 ) -> Int32[Array, "4 H W"]:
-    """The first action of a shortest path from every heading and cell; forward where it is as good as a
-    turn.
+    """The first action of a cheapest path from every heading and cell; NO_ACTION where there is none.
+
+    Ties are broken in the order forward, right, left.
     """
     left, right, forward = _options(costs, target, traversal_cost, solid)
     turn = jnp.where(left < right, turning.LEFT, turning.RIGHT)
@@ -137,7 +139,7 @@ def first_actions(
 
 
 def pack(actions: Int32[Array, "targets 4 H W"]) -> UInt8[Array, "targets X"]:
-    """Four actions to a byte, in the order of (heading, row, column)."""
+    """The actions as bytes of four actions each, in the order of (heading, row, column)."""
     flat = actions.reshape(actions.shape[0], -1).astype(jnp.uint8)
     four = jnp.pad(flat, ((0, 0), (0, -flat.shape[1] % 4))).reshape(actions.shape[0], -1, 4)
     return four[..., 0] | (four[..., 1] << 2) | (four[..., 2] << 4) | (four[..., 3] << 6)
@@ -150,7 +152,7 @@ def look_up(
     cell: Int32[Array, " 2"],
     width: int,
 ) -> Int32[Array, ""]:
-    """The action towards that target, or NO_ACTION. The grid is square, `width` cells along each side."""
+    """The action towards a target, or NO_ACTION; the grid is square, with `width` cells to a side."""
     index = (heading * width + cell[0]) * width + cell[1]
     byte = packed[target, index // 4].astype(jnp.int32)
     return (byte >> (2 * (index % 4))) & 3

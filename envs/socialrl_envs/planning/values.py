@@ -1,18 +1,18 @@
-"""Values of cells for a planner, by relaxation until nothing changes; distances to the nearest target."""
+"""Values of cells for a planner, by value iteration, and distances to the nearest target."""
 
 from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
 from jax import Array
-from jaxtyping import Bool, Float32, Int32
+from jaxtyping import Bool, Float32, Int32, Shaped
 
 from socialrl_envs import grid
 
-DISCOUNT = 0.95  # per step of the way, so that of two equal goals the nearer one is worth more
+DISCOUNT = 0.95  # per step, so that of two equal goals the nearer one has the higher value
 
 
-def shifted(field: Array, delta: tuple[int, int], fill: float | int) -> Array:
+def shifted(field: Shaped[Array, "H W"], delta: tuple[int, int], fill: float | int) -> Shaped[Array, "H W"]:
     """The field shifted by a step: result[r, c] = field[r + dr, c + dc], `fill` beyond the edges."""
     padded = jnp.pad(field, 1, constant_values=fill)
     height, width = field.shape
@@ -27,9 +27,9 @@ def cardinal_values(
 ) -> Float32[Array, "5 H W"]:
     """Action values Q(c, m) of the moves up, right, down, left and stay from each cell, for one goal.
 
-    Entering c' is worth gain(c') if that is positive (the goal is reached, the next one is planned from
-    there), else gain(c') + discount * V(c'), so that a negative gain is a cost of passing through. Walls
-    leave one in place.
+    Entering c' has the value gain(c') if that is positive, since the goal is reached and the next one is
+    planned from there, else gain(c') + discount * V(c'), so that a negative gain is a cost of passing
+    through. A move into a wall leaves the seat in place.
     """
     entering = jnp.where(gain > 0, gain, gain + discount * value)
     moves = [
@@ -45,7 +45,7 @@ def turning_values(
     value: Float32[Array, "4 H W"],
     discount: float = DISCOUNT,
 ) -> Float32[Array, "3 4 H W"]:
-    """`move_values` for seats that turn: the worth of left, right and forward from each (heading, cell)."""
+    """Action values of left, right and forward from each heading and cell, as `cardinal_values`."""
     entering = jnp.where(gain > 0, gain, gain + discount * value)
     blocked = jnp.stack([shifted(solid, delta, True) for delta in grid.DELTAS])
     entered = jnp.stack([shifted(entering[h], delta, 0.0) for h, delta in enumerate(grid.DELTAS)])
@@ -53,8 +53,10 @@ def turning_values(
     return jnp.stack([discount * jnp.roll(value, 1, axis=0), discount * jnp.roll(value, -1, axis=0), forward])
 
 
-def _relaxed(improved: Callable[[Array], Array], solid: Bool[Array, "H W"], start: Array) -> Array:
-    """The fixed point of V = max(improved(V), 0), 0 in walls; at most V.size rounds."""
+def _relaxed(
+    improved: Callable[[Array], Array], solid: Bool[Array, "H W"], start: Float32[Array, "*headings H W"]
+) -> Float32[Array, "*headings H W"]:
+    """The fixed point of V = max(improved(V), 0), 0 in walls, after at most V.size iterations."""
 
     def sweep(carry: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
         value, _, rounds = carry
@@ -71,15 +73,14 @@ def _relaxed(improved: Callable[[Array], Array], solid: Bool[Array, "H W"], star
 def cardinal_state_values(
     gain: Float32[Array, "H W"], solid: Bool[Array, "H W"], discount: float = DISCOUNT
 ) -> Float32[Array, "H W"]:
-    """V(c): the value of the best goal from each cell, the fixed point of V(c) = max_m Q(c, m) >= 0.
+    """V(c), the value of the best goal from each cell: the fixed point of V(c) = max(max_m Q(c, m), 0).
 
-    Staying and walking into walls never raise V, so a round asks for the best of four neighbours to enter,
-    and no more.
+    Staying and moves into walls never raise V, so an iteration takes the maximum over the four neighbours.
     """
     cost = jnp.where(solid, 0.0, gain)
     onward = jnp.where(solid | (gain > 0), 0.0, discount).astype(jnp.float32)
 
-    def improved(value: Array) -> Array:
+    def improved(value: Float32[Array, "H W"]) -> Float32[Array, "H W"]:
         entering = cost + onward * value
         up, right, down, left = (shifted(entering, delta, 0.0) for delta in grid.DELTAS)
         return jnp.maximum(jnp.maximum(up, right), jnp.maximum(down, left))
@@ -90,16 +91,16 @@ def cardinal_state_values(
 def turning_state_values(
     gain: Float32[Array, "H W"], solid: Bool[Array, "H W"], discount: float = DISCOUNT
 ) -> Float32[Array, "4 H W"]:
-    """V(h, c): `cardinal_state_values` for seats that turn, from each heading and cell; turns cost time."""
+    """V(h, c), the value of the best goal from each heading and cell; a turn takes one step."""
 
-    def improved(value: Array) -> Array:
+    def improved(value: Float32[Array, "4 H W"]) -> Float32[Array, "4 H W"]:
         return jnp.max(turning_values(gain, solid, value, discount), axis=0)
 
     return _relaxed(improved, solid, jnp.zeros((4, *gain.shape), jnp.float32))
 
 
 def distances(targets: Bool[Array, "H W"], solid: Bool[Array, "H W"]) -> Int32[Array, "H W"]:
-    """Steps from every cell to the nearest target by cardinal moves; H * W where none can be reached."""
+    """Cardinal moves from every cell to the nearest target; H * W where none can be reached."""
     far = targets.size
 
     def sweep(carry: tuple[Array, Array]) -> tuple[Array, Array]:

@@ -1,9 +1,8 @@
-"""Egocentric views by bit arithmetic: V x V cells ahead, the seat at the bottom centre looking up, occluded
-by walls.
+"""Egocentric views by bit arithmetic: V x V cells ahead of a seat, occluded by walls.
 
-The grid is kept as bits, one word per row and one per column (`bitmaps`, computed with the level), so that a
-view is V words of it, ordered by the heading. A channel stays V words until all channels are unpacked at
-once, at the end. Under `vmap` the worlds are the last axis.
+The seat is at the bottom centre and looks up. The grid is stored as bits, in words of its rows and of its
+columns (`bitmaps`, computed with the level), so that a view is V of these words, ordered by the heading. A
+channel is V words until all channels are unpacked together. Under `vmap` the worlds are the last axis.
 """
 
 import functools
@@ -13,9 +12,9 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 from jax import Array
-from jaxtyping import Bool, Int32, UInt8, UInt32
+from jaxtyping import Bool, Int32, PyTree, UInt8, UInt32
 
-# bits from one word's start to the next one's; words are 32 long and overlap, so that a view lies within one
+# Bits between the starts of consecutive words. Words of 32 bits overlap, so that each view lies within one.
 WORD = 16
 LARGEST = 17  # view
 RELATIVE_HEADINGS = (
@@ -23,14 +22,13 @@ RELATIVE_HEADINGS = (
     "facing_right",
     "facing_towards",
     "facing_left",
-)  # how another seat's heading looks from here
+)  # another seat's heading, relative to the observer's
 
 
 def bitmaps(planes: Bool[Array, "P S S"], view: int) -> UInt32[Array, "2 S words P"]:
-    """The planes as words of bits: [0] rows, [1] columns of the grid; K words per line, each 16 bits further
-    on.
+    """The planes as words of bits: [0] of the rows, [1] of the columns of the grid.
 
-    Beside the grid plane 0 (walls) is set.
+    The words of a row or column begin WORD bits apart. Outside of the grid plane 0 (walls) is set.
     """
     count, size, half = planes.shape[0], planes.shape[1], view // 2
     words = (size - 1) // WORD + 1
@@ -44,8 +42,8 @@ def bitmaps(planes: Bool[Array, "P S S"], view: int) -> UInt32[Array, "2 S words
     return packed.transpose(0, 2, 3, 1)
 
 
-def _mirrored(words: Array, view: int) -> Array:
-    """The lowest `view` bits in the opposite order."""
+def _mirrored(words: UInt32[Array, "N V P"], view: int) -> UInt32[Array, "N V P"]:
+    """The lowest `view` bits of each word in reverse order."""
     for shift, mask in ((1, 0x55555555), (2, 0x33333333), (4, 0x0F0F0F0F), (8, 0x00FF00FF)):
         words = ((words >> shift) & jnp.uint32(mask)) | ((words & jnp.uint32(mask)) << shift)
     return ((words >> 16) | (words << 16)) >> (32 - view)
@@ -54,7 +52,7 @@ def _mirrored(words: Array, view: int) -> Array:
 def window(
     maps: UInt32[Array, "2 S words P"], position: Int32[Array, "N 2"], heading: Int32[Array, " N"], view: int
 ) -> UInt32[Array, "N V P"]:
-    """The V words ahead of every seat, from the far end to its own row; bit 0 is the leftmost cell."""
+    """The V words of every seat's view, from the farthest row to its own; bit 0 is the leftmost cell."""
     upright = heading & 1 == 0
     along = jnp.where(upright, position[:, 0], position[:, 1])
     across = jnp.where(upright, position[:, 1], position[:, 0])
@@ -69,15 +67,14 @@ def window(
 
 
 def visible(walls: UInt32[Array, "V *X"], view: int) -> UInt32[Array, "V *X"]:
-    """Which cells are seen, of a view's V words: sight spreads from the seat's cell ahead and outwards, and
-    ends on walls.
+    """Which cells of a view are visible, as V words: visibility spreads from the seat's cell to walls.
 
-    A seen cell that is no wall shows its outer neighbour, the cell ahead of it and that one's outer
-    neighbour. (The rule of marlgrid, whose left half begins one column too far to the right; here both sides
-    are alike.) Along a row sight spreads in doublings: by 1, 2, 4, ... cells at a time.
+    A visible cell without a wall makes visible its outer neighbour, the cell ahead of it, and the outer
+    neighbour of that. This is marlgrid's rule, except that its left half begins one column too far to the
+    right; here both halves are mirror images. Within a row visibility spreads by 1, 2, 4, ... cells.
     """
     half = view // 2
-    right = jnp.uint32((1 << view) - (1 << half))  # the centre and all that is right of it
+    right = jnp.uint32((1 << view) - (1 << half))  # the centre and the columns to its right
     left = jnp.uint32((1 << (half + 1)) - 1)
     seeds, rows = jnp.full(walls.shape[1:], 1 << half, jnp.uint32), []
     for row in range(view - 1, -1, -1):
@@ -99,8 +96,9 @@ def visible(walls: UInt32[Array, "V *X"], view: int) -> UInt32[Array, "V *X"]:
 
 
 class Others(NamedTuple):
-    """[i, k]: where seat i sees seat k: row (-1: not in its view) and column of the view, heading relative to
-    its own.
+    """The places of other seats in each seat's view; [i, k] is of seat k in the view of seat i.
+
+    row: -1 if seat k is not in the view. facing: the heading of seat k minus that of seat i, modulo 4.
     """
 
     row: Int32[Array, "N N B"]
@@ -130,7 +128,7 @@ def _others(
 def _highest_prestige(
     others: Others, prestige: UInt8[Array, "N B"], seen: UInt32[Array, "V N B"]
 ) -> UInt8[Array, "B N V V 1"]:
-    """The prestige of the brightest other seat on every cell that is seen."""
+    """The highest prestige of the other seats on each visible cell, 0 without any."""
     cell = jnp.arange(len(seen), dtype=jnp.int32)[:, None, None]
     best = jnp.zeros((len(seen), *seen.shape), jnp.uint8)
     for k in range(len(prestige)):
@@ -141,18 +139,18 @@ def _highest_prestige(
 
 
 def _columns_per_word(channels: int) -> int:
-    """Of how many cells a word holds the bits of all channels; at most 32 of them."""
+    """How many cells fit in a word of 32 bits, with all channels of each."""
     return 32 // channels
 
 
 def _spread(words: UInt32[Array, "V N B"], columns: int, gap: int) -> UInt32[Array, "V N B"]:
-    """The lowest bits of the words, `gap` bits from one to the next."""
+    """The lowest `columns` bits of each word, moved apart so that they are `gap` bits from one another."""
     bits = [((words >> column) & jnp.uint32(1)) << (column * gap) for column in range(columns)]
     return functools.reduce(jnp.bitwise_or, bits)
 
 
 def _mark(others: Others, first: int, columns: int, channels: int, view: int) -> UInt32[Array, "V N B"]:
-    """The bits of the other seats in the words of the columns from `first` on."""
+    """The bits that mark other seats, in the words of `columns` columns from `first` on."""
     inside = (others.column >= first) & (others.column < first + columns)
     bit = jnp.where(
         inside, (others.column - first) * channels + channels - len(RELATIVE_HEADINGS) + others.facing, 0
@@ -164,7 +162,7 @@ def _mark(others: Others, first: int, columns: int, channels: int, view: int) ->
 
 
 def _bytes(words: list[UInt32[Array, "B N V"]], width: int, count: int) -> UInt8[Array, "B N V X"]:
-    """The lowest `width` bits of each word, one word after the other, as `count` bytes of 0 or 1."""
+    """The lowest `width` bits of all words in order, as `count` bytes of 0 or 1."""
     bit, word = jax.lax.iota(jnp.uint32, count), words[0][..., None]
     for following in words[1:]:
         word = jnp.where(bit < width, word, following[..., None])
@@ -172,10 +170,13 @@ def _bytes(words: list[UInt32[Array, "B N V"]], width: int, count: int) -> UInt8
     return ((word >> bit) & jnp.uint32(1)).astype(jnp.uint8)
 
 
-def _apart(anybody: Bool[Array, ""], make: Callable[..., Any], *given: Any) -> Any:
-    """make(*given), and zeros unless `anybody` is there: a branch, because what goes into it and what comes
-    out of it is put into memory. XLA on a CPU would otherwise make one loop of it all, over the few channels
-    of a cell, and find out every word anew for each of its bits: several times slower."""
+def _apart(anybody: Bool[Array, ""], make: Callable[..., PyTree], *given: PyTree) -> PyTree:
+    """make(*given), or zeros if `anybody` is false, computed in a branch of its own.
+
+    The operands and the result of a branch are stored in memory. Without it XLA on a CPU fuses everything
+    into one loop over the channels of a cell, which computes each word again for every one of its bits, and
+    is several times slower.
+    """
     shape = jax.eval_shape(make, *given)
     return jax.lax.cond(
         anybody, make, lambda *_: jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shape), *given
@@ -191,8 +192,11 @@ def _words(
     *,
     occlusion: bool,
 ) -> tuple[list[UInt32[Array, "B N V"]], UInt32[Array, "V N B"], Others]:
-    """The bits of all channels in the order of the views' bytes, by column (as many to a word as fit), then
-    by channel; which cells are seen; and where the others are."""
+    """(words, seen, others): the bits of all channels, the visible cells, the places of the other seats.
+
+    The bits are in the order of the views' bytes: by column, as many columns to a word as fit, then by
+    channel.
+    """
     view = planes.shape[1]
     full = jnp.broadcast_to(jnp.where(present, jnp.uint32(2**view - 1), jnp.uint32(0)), planes.shape[1:])
     seen = visible(planes[0], view) & full if occlusion else full
@@ -222,8 +226,10 @@ def _look(
     view: int,
     occlusion: bool,
 ) -> UInt8[Array, "B N V V C"]:
-    """`views` of B worlds. They are the last axis until the bytes are written: the compiler vectorises the
-    innermost loop.
+    """The `views` of B worlds.
+
+    The worlds are the last axis until the bytes are written, because the compiler vectorises the innermost
+    loop.
     """
     anybody = jnp.any(present)
     planes = jax.vmap(functools.partial(window, view=view))(maps, position, heading).transpose(3, 2, 1, 0)
@@ -255,12 +261,12 @@ def views(
     prestige: UInt8[Array, " N"] | None = None,
     shown: Bool[Array, "N P"] | None = None,
 ) -> UInt8[Array, "N V V C"]:
-    """What everybody sees. Channels: the P planes of `maps`; with `occlusion` a plane of what is hidden;
-    another seat by its heading relative to one's own (RELATIVE_HEADINGS); with `prestige` its brightness (of
-    the brightest, where several share a cell).
+    """The views of all seats, 0 or 1 except for prestige.
 
-    A seat does not see itself; an absent one is not seen, and sees zeros. shown: which planes a seat is
-    shown, by default all.
+    Channels: the P planes of `maps`; with `occlusion` the hidden cells; other seats by relative heading
+    (RELATIVE_HEADINGS); with `prestige` the highest prestige of other seats on the cell, 0..255. A seat is
+    not in its own view. An absent seat is in no view, and its own view is zeros. shown: which planes each
+    seat is shown, by default all.
     """
 
     def look(*worlds: Any) -> Array:
@@ -272,7 +278,7 @@ def views(
 
     @one.def_vmap
     def many(worlds: int, batched: Sequence[bool | None], *given: Array | None) -> tuple[Array, bool]:
-        """Over an axis of worlds: all at once."""
+        """The views of a batch of worlds, computed together."""
         whole = [
             w if b or w is None else jnp.broadcast_to(w, (worlds, *w.shape))
             for w, b in zip(given, batched, strict=True)

@@ -1,14 +1,14 @@
-"""`socialrl check`: tests a world, co-player, learner, curriculum or protocol of your own."""
+"""`socialrl check`: tests whether a world, co-player, learner, curriculum or protocol is valid."""
 
 from socialrl.cli.machine import choose_platform
 from socialrl.cli.parsing import add_platform, add_plugins, make_parser, use_plugins
 
 HELP = """\
-Runs the tests that built-in code passes on code of your own: a line per group of rules, exit status 1 on a
+Runs the tests of built-in code on your own code and prints a line per group of rules; exit status 1 on a
 failure.
 
-Of a file or module it checks every world, co-player, learner, curriculum and protocol that is defined in
-it, with default settings. With --jaxmarl it checks an environment with JaxMARL's methods that builds
+In a file or module it checks every world, co-player, learner, curriculum and protocol that is defined there,
+with default settings. With --jaxmarl it checks an environment with JaxMARL's methods that builds
 without arguments.
 
 examples:

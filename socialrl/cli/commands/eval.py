@@ -12,9 +12,9 @@ Measures the trained arms of a run by an evaluation protocol: social learning (t
 The protocol `social` takes held-out levels, the same ones under every condition, in the experiment's world
 for all arms: the return with the co-players present throughout (full), for the first half of each episode
 (half), and never; cultural transmission, CT = (full - never) / 2E + (half - never) / 2E, with E the co-
-players' own return; the same beside other company and in new worlds. Intervals are stratified bootstraps
-over seeds. Records go into the run folder, in the place of earlier ones of the protocol, and the report is
-written again.
+players' own return; the same with other co-players and in new worlds. Intervals are stratified bootstraps
+over seeds. Records replace earlier ones of the protocol in the run folder, and the report is written
+again.
 
 examples:
   socialrl eval runs/goal_cycle/001

@@ -1,4 +1,4 @@
-"""`socialrl list`: all that plugs in, with its origin, and the experiments of this folder."""
+"""`socialrl list`: registered worlds, learners and other code with their origin, and experiments."""
 
 from pathlib import Path
 

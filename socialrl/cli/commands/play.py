@@ -11,8 +11,8 @@ HELP = """\
 A person takes a seat of a world with the keyboard, beside scripted co-players or a trained agent.
 
 The window shows what the seat observes, with hidden orders for co-players, who know them; f shows the whole
-world, h the keys and rules. Each key is a step; with --fps time passes by itself. Novices' seats stay empty
-unless the person or, by --with, a trained agent takes them. Files are written when the window closes: a
+world, h the keys and rules. Each key is a step; with --fps steps are taken at that rate. Novices' seats stay
+empty unless the person or, by --with, a trained agent takes them. Files are written when the window closes: a
 replay opens in `socialrl view`, and learners train from demonstrations, which hold no rewards
 (docs/demonstrations.md).
 
@@ -47,7 +47,10 @@ def command(arguments: list[str]) -> None:
         "--level", metavar="FILE", type=Path, help="a drawn level, on which every episode begins"
     )
     parser.add_argument(
-        "--seed", metavar="N", type=int, help="draws levels, and what others do (default: another each time)"
+        "--seed",
+        metavar="N",
+        type=int,
+        help="seed of levels and others' actions (default: drawn at random)",
     )
     parser.add_argument(
         "--fps", metavar="N", type=float, help="steps per second in real time (default: each key is a step)"

@@ -37,7 +37,7 @@ def command(arguments: list[str]) -> None:
     parser.add_argument("--arm", metavar="ARM", help="which arm of RUN")
     parser.add_argument("--episodes", metavar="N", type=int, default=64, help="how many (default: 64)")
     parser.add_argument(
-        "--seed", metavar="N", type=int, default=0, help="draws levels, and what everybody does (default: 0)"
+        "--seed", metavar="N", type=int, default=0, help="seed of levels and actions (default: 0)"
     )
     parser.add_argument(
         "--seats", metavar="A,B", default="", help="which to record: names, titles (expert), or all"
