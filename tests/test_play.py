@@ -444,7 +444,7 @@ def test_what_record_refuses_is_one_line(capsys, trained, tmp_path):
     out = tmp_path / "demos.npz"
     small = ("record", "coin_grid", *COINS, "--out", out)
     assert "needs a WORLD or a RUN, and --out FILE" in failure(capsys, "record", "coin_grid")
-    assert "neither a world nor a run folder (did you mean 'coin_grid'?)" in failure(
+    assert "neither a world, nor a run folder, nor an exported agent (did you mean 'coin_grid'?)" in failure(
         capsys, "record", "coin_gird", "--out", out
     )
     assert "--episodes: 0" in failure(capsys, *small, "--episodes", "0")

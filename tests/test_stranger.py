@@ -33,20 +33,41 @@ def folder(tmp_path_factory):
     return place
 
 
-def command(folder, line, code=0):
-    """What a command of the fresh environment prints, with the exit code that it must have."""
+DRIVER = """
+import contextlib, io, json, sys
+from socialrl.cli import main
+
+for line in json.loads(sys.argv[1]):
+    text = io.StringIO()
+    with contextlib.redirect_stdout(text), contextlib.redirect_stderr(text):
+        code = main(line)
+    print(json.dumps([code, text.getvalue()]))
+"""
+
+
+def started(folder, program):
+    """The output of a program of the fresh environment, which must succeed."""
     settings = {"JAX_PLATFORMS": "cpu", "SDL_VIDEODRIVER": "dummy", "MPLBACKEND": "agg", "COLUMNS": "150"}
     flags = {"XLA_FLAGS": os.environ.get("XLA_FLAGS", ""), "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
     done = subprocess.run(
-        [folder / "env" / "bin" / "socialrl", *line],
+        [folder / "env" / "bin" / program[0], *program[1:]],
         cwd=folder,
         env={"PATH": os.environ["PATH"], "HOME": str(folder), **settings, **flags},
         capture_output=True,
         text=True,
         timeout=300,
     )
-    assert done.returncode == code, f"{line}: {done.stdout}\n{done.stderr}"
-    return done.stdout + done.stderr
+    assert done.returncode == 0, f"{program}: {done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+def commands(folder, *lines, failing=()):
+    """What each command prints, all run by one process. failing: numbers of those that must exit with 2."""
+    shown = started(folder, ["python", "-c", DRIVER, json.dumps(lines)]).splitlines()
+    results = [json.loads(line) for line in shown if line.startswith("[")]
+    for number, (line, (code, text)) in enumerate(zip(lines, results, strict=True)):
+        assert code == (2 if number in failing else 0), f"{line}: {text}"
+    return [text for _, text in results]
 
 
 def test_files_are_short():
@@ -55,27 +76,24 @@ def test_files_are_short():
 
 
 def test_list_shows_every_one_with_its_package(folder):
-    shown = command(folder, ["list"])
+    shown = started(folder, ["socialrl", "list"])
     for name in ("coin_rush", "pacer", "bandit", "more_walls", "exploring", "rewards"):
         assert f"  {name:<28} [socialrl-stranger 0.1.0] " in shown, name
     assert shown.count("exploring") >= 2  # the protocol and the section
 
 
-def test_help_shows_settings_and_their_meaning(folder):
-    lines = [
-        " ".join(line.split())
-        for line in command(folder, ["run", "package/experiment.py", "--help"]).splitlines()
-    ]
+def test_help_shows_settings_and_their_meaning_and_check_passes(folder):
+    run = ["run", "package/experiment.py"]
+    check = ["check", "coin_rush", "pacer", "bandit", "more_walls", "exploring"]
+    shown, misspelt, checked = commands(
+        folder, [*run, "--help"], [*run, "--world.lefd", "1"], check, failing=(1,)
+    )
+    lines = [" ".join(line.split()) for line in shown.splitlines()]
     assert "--world.left int = 0 (at least 0) coins on the grid at which the episode ends" in lines
     assert any(line.startswith("--curriculum.limit float = 0.3 (in 0..1)") for line in lines)
     assert any(line.startswith("--learner.rate float = 0.1 (bandit)") for line in lines)
-    told = command(folder, ["run", "package/experiment.py", "--world.lefd", "1"], code=2)
-    assert "unknown key --world.lefd (did you mean 'left'?)" in told
-
-
-def test_check_passes_for_each(folder):
-    shown = command(folder, ["check", "coin_rush", "pacer", "bandit", "more_walls", "exploring"])
-    assert shown.splitlines() == [
+    assert "unknown key --world.lefd (did you mean 'left'?)" in misspelt
+    assert checked.splitlines() == [
         "pass  world coin_rush: builds with its defaults",
         "pass  world coin_rush: keeps the contract of worlds",
         "pass  co-player pacer: keeps the contract of co-players",
@@ -86,24 +104,28 @@ def test_check_passes_for_each(folder):
 
 
 def test_run_resume_eval_report_view_export_and_record(folder):
-    command(folder, ["run", "package/experiment.py", "--out", "run", *TINY])
+    _, resumed, *_ = commands(
+        folder,
+        ["run", "package/experiment.py", "--out", "run", *TINY],
+        ["run", "--resume", "run"],
+        ["eval", "run", "--protocol", "exploring", "--episodes", "2"],
+        ["report", "run"],
+        ["view", "run", "--export", "step.png"],
+        ["export", "run:bandit:0", "agent.npz"],
+        ["record", "run:bandit", "--out", "steps.npz", "--episodes", "2"],
+    )
+    assert "bandit: done already" in resumed
     written = json.loads((folder / "run" / "config.json").read_text())["experiment"]
     assert written["world"]["name"] == "coin_rush"
     assert written["world"]["plugin"] == {"package": "socialrl-stranger", "version": "0.1.0"}
     assert written["world"]["coplayers"][0]["plugin"] == {"package": "socialrl-stranger", "version": "0.1.0"}
-    assert "bandit: done already" in command(folder, ["run", "--resume", "run"])
-    command(folder, ["eval", "run", "--protocol", "exploring", "--episodes", "2"])
     kinds = {json.loads(line)["kind"] for line in (folder / "run" / "metrics.jsonl").read_text().splitlines()}
     assert {"train", "eval", "final", "exploring"} <= kinds
-    command(folder, ["report", "run"])
     page = (folder / "run" / "report.html").read_text()
     section = page.partition('<section id="exploring">')[2].partition("</section>")[0]
     assert "<h2>Exploration</h2>" in section
     assert "bandit" in section
     assert "greedy" in section
-    command(folder, ["view", "run", "--export", "step.png"])
     assert (folder / "step.png").stat().st_size > 1000
-    command(folder, ["export", "run:bandit:0", "agent.npz"])
-    command(folder, ["record", "run:bandit", "--out", "steps.npz", "--episodes", "2"])
     assert (folder / "agent.npz").exists()
     assert (folder / "steps.npz").exists()

@@ -59,8 +59,9 @@ def record(
 
 
 def _agent(target: str, arm: str | None, settings: Sequence[str], level: Path | None) -> Cast:
-    if not Path(target.partition(":")[0]).is_dir():
-        raise SocialRLError(f"{target}: neither a world nor a run folder", nearest(target, WORLD.names()))
+    if not Path(target.partition(":")[0]).exists():
+        what = "neither a world, nor a run folder, nor an exported agent"
+        raise SocialRLError(f"{target}: {what}", nearest(target, WORLD.names()))
     return cast(None, f"{target}:{arm}" if arm else target, settings, level)
 
 

@@ -74,7 +74,8 @@ def imported(path):
 
 
 ADAPTERS = {
-    "pettingzoo.py": {"pettingzoo", "gymnasium", "pygame"},
+    "pettingzoo.py": {"pettingzoo", "gymnasium"},
+    "window.py": {"pygame"},
     "gym.py": {"gymnasium"},
     "gallery.py": {"PIL"},
 }

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 import socialrl_envs
 from socialrl_envs import Level, Seat, conformance, grid
+from socialrl_envs.conformance.playing import QUICK
 
 STEPS, SEATS = 16, 4
 COMES, GOES = Seat(presence="comes_and_goes"), Seat(policy="planner", presence="leaves")
@@ -25,7 +26,7 @@ def player(name, blocking):
     """A small world, so that the seats meet, and its compiled player."""
     few = {"cleanup_office": {"desks": 2, "litter": 2}, "coin_grid": {"coins": 1}}.get(name, {})
     world = socialrl_envs.make(name, size=6, layout="open", blocking=blocking, horizon=12, **OPTIONS, **few)
-    return world, jax.jit(conformance.player(world), compiler_options=conformance.QUICK)
+    return world, jax.jit(conformance.player(world), compiler_options=QUICK)
 
 
 @st.composite
