@@ -5,7 +5,7 @@ import math
 import re
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import cache
 from typing import Any, Literal, NoReturn, TypeVar, Union
 
@@ -18,6 +18,24 @@ T = TypeVar("T")
 PLUGIN = "plugin"  # the key of the source of a plug-in's code, next to its saved name
 _KEY_FIRST = re.compile(r"([a-z_][a-z0-9_.]*): ")  # the message of a Config's error begins with its key
 _NON_FINITE = {"inf", "-inf", "nan"}
+
+# Options of learners, curricula and protocols by their old names. Weights of losses end in _coef besides.
+RENAMED_OPTIONS = {
+    "segment": "bptt_length",
+    "refresh": "recompute_advantages",
+    "previous": "use_prev_action_reward",
+    "shared": "parameter_sharing",
+    "entropy_end": "entropy_coef_end",
+    "vicarious": "relabelled_coef",
+    "caution": "lower_confidence_coef",
+    "follow": "following",
+    "gating": "trust",
+    "gate_width": "trust_width",
+    "gate_steps": "trust_steps",
+    "number": "param",
+    "told": "relabelled",
+    "evaluation_episodes": "episodes",
+}
 
 
 class WrongTypeError(SocialRLError):
@@ -109,12 +127,18 @@ def coerce(annotation: object, value: object, path: str) -> Any:
     return reader(annotation, value, path)
 
 
+def hint_for(key: str, known: Collection[str]) -> str:
+    """The new name of an option that was renamed, else the nearest known key."""
+    new = RENAMED_OPTIONS.get(key, f"{key}_coef")
+    return f"it is named {new!r} now" if new in known else nearest(key, known)
+
+
 def build(cls: type, fields: Mapping[str, Any], path: str) -> Any:
     """An instance of a dataclass from values of its fields; errors begin with the dotted path."""
     known = fields_of(cls)
     for key in fields:
         if key not in known:
-            raise SocialRLError(f"unknown key {join(path, str(key))!r}", nearest(str(key), known))
+            raise SocialRLError(f"unknown key {join(path, str(key))!r}", hint_for(str(key), known))
     for field in dataclasses.fields(cls):
         required = field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
         if field.init and required and field.name not in fields:

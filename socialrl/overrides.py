@@ -12,7 +12,7 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
-from socialrl.coerce import WrongTypeError, coerce, construct, fields_of
+from socialrl.coerce import WrongTypeError, coerce, construct, fields_of, hint_for
 from socialrl.config import RENAMED, Arm, Experiment, renamings
 from socialrl.registry import CURRICULUM, LEARNER, WORLD
 from socialrl_envs.errors import SocialRLError, nearest
@@ -243,7 +243,7 @@ def _nearest_of(
     if "." in rest:
         return missing[0]
     known = [key.partition(".")[2] for key in keys(experiment) if key.startswith(f"{part}.")]
-    return UnknownKeyError(f"unknown key {path}", nearest(rest, known))
+    return UnknownKeyError(f"unknown key {path}", hint_for(rest, known))
 
 
 def _replace_arms(experiment: Experiment, changed: dict[str, Arm], path: str) -> Experiment:
@@ -264,7 +264,7 @@ def _open(held: object, step: str, path: str) -> tuple[Callable[[], Any], Callab
     if dataclasses.is_dataclass(held) and not isinstance(held, type):
         known = fields_of(type(held))
         if step not in known:
-            raise UnknownKeyError(f"unknown key {path}", nearest(step, known))
+            raise UnknownKeyError(f"unknown key {path}", hint_for(step, known))
         return (
             lambda: getattr(held, step),
             lambda value: dataclasses.replace(held, **{step: value}),

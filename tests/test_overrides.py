@@ -1,10 +1,11 @@
 """Overrides: who they reach, which wins, and what each mistake is told."""
 
 import dataclasses
+from pathlib import Path
 
 import pytest
 
-from socialrl.config import Arm, Claim
+from socialrl.config import Arm, Claim, load_experiment
 from socialrl.overrides import apply, keys, parse
 from socialrl_envs.errors import SocialRLError
 
@@ -135,3 +136,13 @@ def test_keys_lists_what_can_be_overridden(experiment):
     listed = keys(experiment)
     assert {"seeds", "arms", "world.size", "learner.lr", "learner.depth"} <= set(listed)
     assert not {"world", "claims"} & set(listed)
+
+
+@pytest.mark.parametrize(
+    ("line", "new"),
+    [("--psiphi.learner.td 2", "td_coef"), ("--psiphi.learner.caution 1", "lower_confidence_coef")],
+)
+def test_an_option_that_was_renamed_is_told_by_its_new_name(line, new):
+    experiment = load_experiment(Path(__file__).parent.parent / "experiments" / "coin_grid.py")
+    with pytest.raises(SocialRLError, match=f"is named '{new}' now"):
+        apply(experiment, line.split())

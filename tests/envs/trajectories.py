@@ -119,9 +119,15 @@ def trajectory(world: Any, overrides: dict[str, Any]) -> Any:
             drawn = jax.random.randint(act_key, novices.shape, 0, len(world.spec.actions), dtype=jnp.int32)
             actions = jnp.where(novices, drawn, host(state, host_key))
             after, outcome = world.step(state, actions, step_key)
-            events = outcome.cumulants if hasattr(outcome, "cumulants") else outcome.events
             ends = (outcome.terminated, outcome.truncated)
-            return after, (actions, outcome.reward, events, *ends, world.observe(after), world.observe(state))
+            return after, (
+                actions,
+                outcome.reward,
+                outcome.cumulants,
+                *ends,
+                world.observe(after),
+                world.observe(state),
+            )
 
         return (level.tiles, level.position, level.heading), jax.lax.scan(
             step, state, jax.random.split(play_key, STEPS)
@@ -133,10 +139,9 @@ def trajectory(world: Any, overrides: dict[str, Any]) -> Any:
 def digest(name: str, options: dict[str, Any], overridden: bool = False) -> str:
     """The hash of some episodes of this world."""
     world = socialrl_envs.make(name, **options)
-    known = world.params if hasattr(world, "params") else world.numbers
-    has = (lambda key: hasattr(known, key)) if not isinstance(known, dict) else (lambda key: key in known)
+    own = world.params.named()
     overrides = (
-        {key: jnp.float32(value) for key, value in OVERRIDES.items() if has(key)} if overridden else {}
+        {key: jnp.float32(value) for key, value in OVERRIDES.items() if key in own} if overridden else {}
     )
     run = jax.jit(
         jax.vmap(trajectory(world, overrides)), compiler_options={"xla_backend_optimization_level": 0}
