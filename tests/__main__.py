@@ -28,7 +28,17 @@ def main() -> int:
         "ruff format": [tool("ruff"), "format", "--check", "."],
         "pyright": [tool("pyright"), "--pythonpath", sys.executable],
         "import directions": [tool("lint-imports")],
-        "pytest": [sys.executable, "-m", "pytest", "-n", workers, "--dist", "loadscope", *sys.argv[1:]],
+        "pytest": [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-n",
+            workers,
+            "--dist",
+            "loadscope",
+            "--no-loadscope-reorder",
+            *sys.argv[1:],
+        ],
     }
     failed = []
     for name, command in checks.items():
