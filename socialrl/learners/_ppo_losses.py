@@ -49,14 +49,21 @@ class PPOLosses:
         self.config, self.net, self.prior_coef = config, net, prior_coef
 
     def total(
-        self, params: PyTree, batch: Batch, entropy_coef: Float32[Array, ""]
+        self,
+        params: PyTree,
+        batch: Batch,
+        entropy_coef: Float32[Array, ""],
+        counts: Float32[Array, "T N"] | None = None,
     ) -> tuple[Float32[Array, ""], Metrics]:
-        """The weighted sum of all losses on a minibatch, and metrics."""
+        """The weighted sum of all losses on a minibatch, and metrics. counts: weights of the steps in the loss
+        of the policy; all 1 if None.
+        """
         config, own, old_logits = self.config, batch.trajectory.own, batch.trajectory.old_logits
         _, out = self.net.unroll(params, batch.carry, own.timestep)
         log_prob, old_log_prob = (log_prob_of(logits, own.action) for logits in (out.logits, old_logits))
         normalised = (batch.advantage - jnp.mean(batch.advantage)) / (jnp.std(batch.advantage) + 1e-8)
-        surrogate = jnp.mean(clipped_surrogate(log_prob, old_log_prob, normalised, config.clip))
+        surrogates = clipped_surrogate(log_prob, old_log_prob, normalised, config.clip)
+        surrogate = jnp.mean(surrogates if counts is None else counts * surrogates)
         value_loss = 0.5 * jnp.mean((out.value - batch.target) ** 2)
         mean_entropy = jnp.mean(entropy(out.logits))
         clipped = jnp.abs(jnp.exp(log_prob - old_log_prob) - 1) > config.clip
