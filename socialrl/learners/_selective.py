@@ -102,6 +102,7 @@ class Selective:
             social=initial_carry(self.config.memory, self.config.gate_hidden[-1], *batch),
             map=self.memory.init(*batch),
             source=jnp.zeros(batch, jnp.int32),
+            kept=jnp.zeros(batch, bool),
         )
 
     def act(
@@ -150,7 +151,7 @@ class Selective:
             asked=extras.asked,
             confidence=extras.confidence,
             prior=self.prior(state),
-            available=extras.gate > -1e8,
+            available=extras.available,
         )
         carry = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), experience.carry)
         lesson = self.lesson(experience) if self.sources else None
@@ -202,8 +203,7 @@ class Selective:
         `config.trials` of the steps: a source begun with probability p and kept for n steps takes p n / (1 + p n).
         """
         config, others = self.config, self.count - 1
-        begin = config.trials / (1 - config.trials) / config.commitment / max(others, 1)
-        each = jnp.full(others, begin, jnp.float32)
+        each = jnp.full(others, config.begin / max(others, 1), jnp.float32)
         if config.trust:
             each = each * trust(state.record, commitment(config, state.steps))
         return jnp.log(jnp.concatenate([1 - jnp.sum(each, keepdims=True), each]) + 1e-9)
@@ -233,9 +233,10 @@ class Selective:
         social, known = self.updates.step(state.social, carry.social, timestep, offered.confidence)
         available = jnp.concatenate([jnp.ones((count, 1), bool), offered.available], axis=1)
         prior = self.prior(state)
-        gate = self.updates.preferences(known, prior, available)[0]
-        asked = self._asked(state, carry.source, timestep.first, available, keep_key, explore)
-        chosen = jnp.where(asked, self._decided(gate, prior, available, gate_key, explore), carry.source)
+        gate = self.updates.preferences(known, prior, available, state.record)[0]
+        asked = self._asked(state, carry, timestep.first, available, keep_key, explore)
+        decided, keep = self._decided(gate, prior, available, gate_key, explore)
+        chosen = jnp.where(asked, decided, carry.source)
         own = drawn(logits, own_key, explore)
         proposed = jnp.concatenate([own[:, None], offered.action], axis=1)
         action = jnp.take_along_axis(proposed, chosen[:, None], axis=1)[:, 0]
@@ -244,29 +245,30 @@ class Selective:
             logits=logits,
             gate=gate,
             asked=asked,
+            available=available,
             confidence=offered.confidence,
             code=sight.code,
             time=sight.time,
             heading=sight.heading,
         )
-        after = SelectiveCarry(own=own_carry, social=social, map=memory, source=chosen)
+        after = SelectiveCarry(own=own_carry, social=social, map=memory, source=chosen, kept=jnp.where(asked, keep, carry.kept))
         return ActOutput(decision_of(action, values, chosen), after, extras)
 
     def _asked(
         self,
         state: SelectiveState,
-        source: Int32[Array, " N"],
+        carry: SelectiveCarry,
         first: Bool[Array, " N"],
         available: Bool[Array, "N S"],
         key: Key[Array, ""],
         explore: bool,
     ) -> Bool[Array, " N"]:
-        """Whether each novice decides anew: always but while it keeps to another that is still available."""
+        """Whether each novice decides anew: always but while it keeps to a source that is still available."""
         if not explore:
             return jnp.ones(first.shape, bool)
-        still = jnp.take_along_axis(available, source[:, None], axis=1)[:, 0]
+        still = jnp.take_along_axis(available, carry.source[:, None], axis=1)[:, 0]
         ends = jax.random.uniform(key, first.shape) < 1 / commitment(self.config, state.steps)
-        return (source == 0) | ~still | first | ends
+        return ~carry.kept | ~still | first | ends
 
     def _decided(
         self,
@@ -275,15 +277,21 @@ class Selective:
         available: Bool[Array, "N S"],
         key: Key[Array, ""],
         explore: bool,
-    ) -> Int32[Array, " N"]:
-        """The source of each novice. By values, trials are drawn from the prior while exploring."""
+    ) -> tuple[Int32[Array, " N"], Bool[Array, " N"]]:
+        """The source of each novice, and whether it is kept: by the gate whenever it is not the novice itself, by
+        values on trial alone.
+        """
         best = jnp.argmax(gate, axis=-1).astype(jnp.int32)
         if not explore:
-            return best
+            return best, jnp.zeros(best.shape, bool)
         if self.config.decision == "gate":
-            return jax.random.categorical(key, gate).astype(jnp.int32)
-        trial = jax.random.categorical(key, among(jnp.zeros_like(gate), prior, available))
-        return jnp.where(trial > 0, trial, best).astype(jnp.int32)
+            chosen = jax.random.categorical(key, gate).astype(jnp.int32)
+            return chosen, chosen > 0
+        trial_key, self_key = jax.random.split(key)
+        trial = jax.random.categorical(trial_key, among(jnp.zeros_like(gate), prior, available))
+        alone = jax.random.uniform(self_key, best.shape) < self.config.begin_own
+        chosen = jnp.where(trial > 0, trial, jnp.where(alone, 0, best)).astype(jnp.int32)
+        return chosen, (trial > 0) | (alone & (best > 0))
 
     def _shown(
         self, gate: Float32[Array, "N S"], logits: Float32[Array, "N A"], proposed: Int32[Array, "N P"]

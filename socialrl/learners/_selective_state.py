@@ -54,6 +54,11 @@ def benefit(record: Record) -> Float32[Array, " P"]:
     return mean[0] - mean[1]
 
 
+def better(record: Record) -> Bool[Array, " P"]:
+    """Which sources have so far been better than acting for oneself, on average."""
+    return jnp.all(record.count > 0, axis=0) & (benefit(record) > 0)
+
+
 def trust(record: Record, commitment: Float32[Array, ""]) -> Float32[Array, " P"]:
     """The trust in each source, FLOOR to 1: near 1 while it may be better than acting for oneself, by the upper
     confidence bound of its benefit. Steps of one commitment count as one sample.
@@ -69,12 +74,15 @@ def trust(record: Record, commitment: Float32[Array, ""]) -> Float32[Array, " P"
 
 @pytree
 class SelectiveCarry:
-    """own, social: recurrent states of the two networks. map: of what was seen. source: the one that is kept."""
+    """own, social: recurrent states of the two networks. map: of what was seen. source: that acted last. kept:
+    whether it is kept for a while.
+    """
 
     own: Carry
     social: Carry
     map: Map
     source: Int32[Array, "*batch"]
+    kept: Bool[Array, "*batch"]
 
 
 @pytree
@@ -96,12 +104,14 @@ class SelectiveState:
 @pytree
 class SelectiveExtras:
     """logits: of the own policy. gate: of the decision that was drawn from, where a source is not available -1e9.
-    asked: whether the decision was taken anew. confidence: of the sources. code, time, heading: of its Sight.
+    asked: whether the decision was taken anew. available,
+    confidence: of the sources. code, time, heading: of its Sight.
     """
 
     logits: Float32[Array, "*batch A"]
     gate: Float32[Array, "*batch S"]
     asked: Bool[Array, "*batch"]
+    available: Bool[Array, "*batch S"]
     confidence: Float32[Array, "*batch P"]
     code: Int32[Array, "*batch cells"]
     time: Int32[Array, "*batch"]

@@ -17,7 +17,9 @@ from socialrl.learners._selective_net import Decisive, DecisionNetwork, among
 from socialrl.learners._selective_state import (
     SelectiveCarry,
     SelectiveState,
+    Record,
     benefit,
+    better,
     trust,
     updated,
 )
@@ -97,12 +99,21 @@ class SelectiveUpdate:
         return jax.tree.map(lambda x: x[0], carries), known
 
     def preferences(
-        self, known: Decisive, prior: Float32[Array, " S"], available: Bool[Array, "*T N S"]
+        self,
+        known: Decisive,
+        prior: Float32[Array, " S"],
+        available: Bool[Array, "*T N S"],
+        record: Record,
     ) -> Float32[Array, "T N S"]:
-        """The logits of the decision: of the gate, or the values of the sources."""
+        """The logits of the decision: of the gate; or the values of the sources, of others only as far as they
+        have been better than acting for oneself.
+        """
         if self.config.decision == "gate":
             return among(known.gate, prior, available)
-        return among(known.values, jnp.zeros_like(prior), available)
+        allowed = available
+        if self.config.trust:
+            allowed = allowed & jnp.concatenate([jnp.array([True]), better(record)])
+        return among(known.values, jnp.zeros_like(prior), allowed)
 
     def learn(
         self,
@@ -153,8 +164,10 @@ class SelectiveUpdate:
         own = replace(part, carry=jax.tree.map(lambda x: x[who], batch.carry))
         mine = jax.tree.map(lambda x: x[:, who], replace(decided, prior=jnp.zeros((1, decided.source.shape[1]))))
         mine = replace(mine, prior=decided.prior)
-        counts = (mine.source == 0).astype(jnp.float32) if self.count > 1 else None
-        grads, metrics = jax.grad(self.ppo.losses.total, has_aux=True)(state.own, own, now.entropy_coef, counts)
+        acted = mine.source == 0 if self.count > 1 else None
+        grads, metrics = jax.grad(self.ppo.losses.total, has_aux=True)(
+            state.own, own, now.entropy_coef, acted, self.config.cloning_coef
+        )
         params, optimiser = self._moved(self.ppo.updates.optimiser, state.own, state.own_optimiser, grads, now)
         state = replace(state, own=params, own_optimiser=optimiser)
         if self.count == 1:
@@ -205,7 +218,7 @@ class SelectiveUpdate:
     ) -> tuple[Float32[Array, ""], Metrics]:
         """PPO's surrogate of the decisions that were taken anew, and KL(gate || trials) there."""
         config = self.config
-        gate = self.preferences(known, decided.prior, decided.available)
+        gate = among(known.gate, decided.prior, decided.available)
         asked = decided.asked.astype(jnp.float32)
         advantage = batch.advantage
         normalised = (advantage - jnp.mean(advantage)) / (jnp.std(advantage) + 1e-8)

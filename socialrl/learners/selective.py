@@ -35,14 +35,20 @@ class Config(PPOConfig):
         ("following", "imitation", "emulation"), "ways to follow others, by name; none acts for itself alone"
     )
     decision: Literal["gate", "values"] = option(
-        "gate", "what decides: a gate trained by policy gradient, or values", choices=("gate", "values")
+        "values", "what decides: a gate trained by policy gradient, or values", choices=("gate", "values")
     )
     gate_hidden: tuple[int, ...] = option(
         (64,), "sizes of the dense layers of the network that decides; the last is also its memory's", low=1
     )
     trials: float = option(0.1, "share of steps in which others are followed before anything is learnt", low=0, high=0.9)
+    own_trials: float = option(
+        0.5, "share of steps in which it acts for itself while training although others seem better", low=0, high=0.9
+    )
     commitment: float = option(30.0, "mean steps for which a source is kept while training, at its start", low=1)
     commitment_end: float = option(5.0, "the same after `anneal` environment steps", low=1)
+    cloning_coef: float = option(
+        1.0, "weight with which the own policy clones actions of others that it followed to its advantage", low=0
+    )
     gate_coef: float = option(0.03, "weight of KL(gate || trials) at the start of training", low=0)
     gate_coef_end: float = option(0.002, "the same after `anneal` environment steps", low=0)
     trust: bool = option(True, "try sources less that are worse than acting for oneself")
@@ -54,6 +60,16 @@ class Config(PPOConfig):
         super().__post_init__()
         shared = self.parameter_sharing
         require(shared, "parameter_sharing", shared, "on: novices share the sources and the decision")
+
+    @property
+    def begin(self) -> float:
+        """The probability per step with which a trial of following begins."""
+        return self.trials / (1 - self.trials) / self.commitment
+
+    @property
+    def begin_own(self) -> float:
+        """The probability per step with which a trial of acting for itself begins."""
+        return self.own_trials / (1 - self.own_trials) / self.commitment
 
     def build(self, spec: WorldSpec) -> Learner[SelectiveState]:
         """The learner for this world; raises SocialRLError if it has no novice."""
