@@ -203,16 +203,17 @@ class Selective:
         `config.trials` of the steps: a source begun with probability p and kept for n steps takes p n / (1 + p n).
         """
         config, others = self.config, self.count - 1
-        each = jnp.full(others, config.begin / max(others, 1), jnp.float32)
+        shares = jnp.ones(others, jnp.float32)
         if config.trust:
-            each = each * trust(state.record, commitment(config, state.steps))
+            shares = trust(state.record, commitment(config, state.steps))
+        each = config.begin * shares / max(others, 1)
         return jnp.log(jnp.concatenate([1 - jnp.sum(each, keepdims=True), each]) + 1e-9)
 
-    def proposals(self, state: SelectiveState, sight: Sight, key: Key[Array, ""]) -> Proposal:
+    def proposals(self, state: SelectiveState, sight: Sight, key: Key[Array, ""], explore: bool) -> Proposal:
         """The proposals of all sources, side by side."""
         keys = jax.random.split(key, max(len(self.sources), 1))
         found = [
-            source.propose(state.sources[name], sight, keys[i])
+            source.propose(state.sources[name], sight, keys[i], explore)
             for i, (name, source) in enumerate(self.sources.items())
         ]
         count = sight.time.shape[0]
@@ -227,7 +228,7 @@ class Selective:
         source_key, own_key, gate_key, keep_key = jax.random.split(key, 4)
         count = timestep.first.shape[0]
         memory, sight = self.memory.step(carry.map, timestep)
-        offered = self.proposals(state, sight, source_key)
+        offered = self.proposals(state, sight, source_key, explore)
         own_carry, out = self.ppo.net.step(state.own, carry.own, timestep)
         logits = out.logits[0]
         social, known = self.updates.step(state.social, carry.social, timestep, offered.confidence)

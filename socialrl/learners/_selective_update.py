@@ -23,7 +23,6 @@ from socialrl.learners._selective_state import (
     trust,
     updated,
 )
-from socialrl.learners._sequences import masked_mean
 from socialrl.learners.ppo import PPO
 from socialrl.losses.policy import clipped_surrogate, kl_divergence
 from socialrl.nets.memory import Carry, initial_carry
@@ -238,7 +237,11 @@ class SelectiveUpdate:
         fixed = jax.lax.stop_gradient((psi, phi))
         back = jax.vmap(partial(successor_targets, gamma=self.config.gamma, lambda_=self.config.gae_lambda), 1, 1)
         target, counts = back(*fixed, own.terminated, own.truncated)
-        distance = masked_mean(jnp.sum((psi - target) ** 2, axis=-1), counts)
+        each = (decided.source[..., None] == jnp.arange(self.count)) & counts[..., None]
+        errors = jnp.broadcast_to(jnp.sum((psi - target) ** 2, axis=-1)[..., None], each.shape)
+        number = jnp.sum(each, axis=(0, 1))
+        means = jnp.sum(jnp.where(each, errors, 0.0), axis=(0, 1)) / jnp.maximum(number, 1)
+        distance = jnp.mean(means)  # over the sources, however rarely each of them acted
         metrics = {"loss/reward_model": error, "loss/successor": distance}
         return error + distance, metrics
 

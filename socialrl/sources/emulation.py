@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float32, Int32, Key, PyTree, Shaped
 
+from socialrl.learners._baseline import drawn
 from socialrl.learners._sequences import masked_mean
 from socialrl.losses.policy import cloning_loss
 from socialrl.nets.heads import SmallDense
@@ -76,10 +77,10 @@ def build(spec: WorldSpec, memory: SpatialMemory) -> Source:
         assert isinstance(logits, jax.Array)
         return logits
 
-    def propose(params: PyTree, sight: Sight, key: Key[Array, ""]) -> Proposal:
+    def propose(params: PyTree, sight: Sight, key: Key[Array, ""], explore: bool) -> Proposal:
         logits = belief(params, sight)
         goal, sure = jnp.argmax(logits, axis=-1).astype(jnp.int32), jnp.max(jax.nn.softmax(logits), axis=-1)
-        action = jax.random.categorical(key, SHARPNESS * way(params, sight.obs, goal)).astype(jnp.int32)
+        action = drawn(SHARPNESS * way(params, sight.obs, goal), key, explore)
         return Proposal(action=action[:, None], available=(sure > SURE)[:, None], confidence=sure[:, None])
 
     def loss(params: PyTree, lesson: Lesson) -> tuple[Float32[Array, ""], Metrics]:

@@ -21,7 +21,7 @@ def build(spec: WorldSpec, memory: SpatialMemory) -> Source:
     """Following every co-player that can be told apart, or whoever is nearest."""
     groups = told_apart(spec)
 
-    def propose(params: PyTree, sight: Sight, key: Key[Array, ""]) -> Proposal:
+    def propose(params: PyTree, sight: Sight, key: Key[Array, ""], explore: bool) -> Proposal:
         obs = sight.obs > 0
         steps = 2 * memory.radius
         directions, distances = first_moves(~_square(memory, obs[..., memory.wall], False), steps)

@@ -10,6 +10,7 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float32, Key, PyTree, Shaped
 
+from socialrl.learners._baseline import drawn
 from socialrl.learners._sequences import masked_mean
 from socialrl.losses.policy import cloning_loss
 from socialrl.nets.heads import SmallDense
@@ -41,10 +42,10 @@ def build(spec: WorldSpec, memory: SpatialMemory) -> Source:
     def init(key: Key[Array, ""]) -> PyTree:
         return net.init(key, jnp.zeros((1, *spec.obs_shape), jnp.uint8))
 
-    def propose(params: PyTree, sight: Sight, key: Key[Array, ""]) -> Proposal:
+    def propose(params: PyTree, sight: Sight, key: Key[Array, ""], explore: bool) -> Proposal:
         logits = net.apply(params, sight.obs)
         assert isinstance(logits, jax.Array)
-        action = jax.random.categorical(key, logits).astype(jnp.int32)[:, :count]
+        action = drawn(logits, key, explore)[:, :count]
         sure = jnp.max(jax.nn.softmax(logits), axis=-1)[:, :count]
         return Proposal(action=action, available=jnp.ones(action.shape, bool), confidence=sure)
 

@@ -17,9 +17,10 @@ from socialrl_envs.types import WorldSpec
 def build(spec: WorldSpec, memory: SpatialMemory) -> Source:
     """A walk that is always available."""
 
-    def propose(params: PyTree, sight: Sight, key: Key[Array, ""]) -> Proposal:
+    def propose(params: PyTree, sight: Sight, key: Key[Array, ""], explore: bool) -> Proposal:
         shape = (sight.time.shape[0], 1)
-        action = jax.random.randint(key, shape, 0, len(spec.actions), dtype=jnp.int32)
+        drawing = key if explore else jax.random.key(0)
+        action = jax.random.randint(drawing, shape, 0, len(spec.actions), dtype=jnp.int32)
         return Proposal(action=action, available=jnp.ones(shape, bool), confidence=jnp.ones(shape, jnp.float32))
 
     return Source(whom=("",), propose=propose)
