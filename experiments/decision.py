@@ -1,9 +1,9 @@
 """Where others know what a novice cannot see, does a learnt decision to follow them pay?
 
-Three worlds: a goal that experts alone see, a hidden order that experts alone know, a flood that locals alone see. The
-same learner decides between itself and sources: following, imitation, emulation. `self_only` has no sources, and is
-recurrent PPO; `useless` may choose a random walk instead, for as long and as often, so that more choices and longer
-exploration alone are controlled for.
+Three worlds: a goal that experts alone see, a hidden order that experts alone know, a flood that locals
+alone see. The same learner decides between itself and sources: following, imitation, emulation. `self_only`
+has no sources, and is recurrent PPO; `useless` may choose a random walk instead, for as long and as often,
+so that more choices and longer exploration alone are controlled for.
 
 The size is for two CPU cores; on a GPU: --steps 10000000 --num_envs 1024 --seeds 20.
 """
@@ -31,6 +31,7 @@ LEARNERS = {
     "self_only": dataclasses.replace(LEARNER, sources=()),
     "useless": dataclasses.replace(LEARNER, sources=("random_walk",)),
 }
+
 
 def claims() -> Iterator[Claim]:
     """In every world: above the same learner without sources, and above the one with a useless source."""

@@ -1,7 +1,8 @@
 """What became of the others, as targets of training: where each of them went next.
 
-The destination of a co-player is the next cell that it steps onto on which something lies, as its own view shows:
-a goal, a coin, a bridge. Where the cells are on the grid is a fact of the world that no policy is told.
+The destination of a co-player is the next cell that it steps onto on which something lies, as its own view
+shows: a goal, a coin, a bridge. Where the cells are on the grid is a fact of the world that no policy is
+told.
 """
 
 import jax
@@ -45,7 +46,9 @@ def destinations(
 def _entered(
     spec: WorldSpec, others: Demonstration, position: Int32[Array, "T B P 2"], heading: Int32[Array, "T B P"]
 ) -> tuple[Int32[Array, "T B P 2"], Bool[Array, "T B P"]]:
-    """The cell that each co-player's action leads to, and whether its view shows that something lies there."""
+    """The cell that each co-player's action leads to, and whether its view shows that something lies
+    there.
+    """
     ways, view = jnp.array(FORWARD, jnp.int32), spec.obs_shape[0]
     hidden = {*spec.channels_of_others, "wall", "unseen"}
     items = np.array([i for i, name in enumerate(spec.channels) if name not in hidden], np.int32)
@@ -68,8 +71,8 @@ def on_map(
     radius: int,
     turning: bool,
 ) -> tuple[Int32[Array, "*batch"], Bool[Array, "*batch"]]:
-    """(index, inside): the number of a cell on the map of who stands at this position with this heading, in its
-    middle and looking up, and whether the map reaches so far.
+    """(index, inside): the number of a cell on the map of who stands at this position with this heading, in
+    its middle and looking up, and whether the map reaches so far.
     """
     looks = heading if turning else jnp.zeros_like(heading)
     away = egocentric((cell - position)[..., None, :].astype(jnp.float32), looks)[..., 0, :]

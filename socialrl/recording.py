@@ -132,7 +132,8 @@ def to_replay(
 ) -> Replay:
     """The episodes of a trace, leaves (T, B, ...), as a Replay with one episode per world.
 
-    value_unit: what the decisions' values are. sources: those of the learner. explained: the arrays of `explanation` for the same trace.
+    value_unit: what the decisions' values are. sources: those of the learner. explained: the arrays of
+    `explanation` for the same trace.
     """
     spec = world.spec
     by_episode = jax.tree.map(
@@ -149,7 +150,9 @@ def to_replay(
         agents=spec.agents,
         novices=spec.novices,
         sources=tuple(map(str, sources)) if sources else sources_of(spec)[: decision.values.shape[-2]],
-        source_seats=seats_of(sources, spec) if sources else (None, *spec.coplayers)[: decision.values.shape[-2]],
+        source_seats=seats_of(sources, spec)
+        if sources
+        else (None, *spec.coplayers)[: decision.values.shape[-2]],
         actions=spec.actions,
         cumulants=spec.cumulants,
         channels=spec.channels,

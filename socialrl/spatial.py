@@ -1,9 +1,10 @@
 """A map of what a novice has seen in this episode, drawn from its own views alone.
 
-The map is anchored at the cell and heading of the episode's first step; where the novice is on it follows from
-its own moves. A seat that a world puts back where it began notices that what it sees does not fit the map where
-it should be, and fits there. Every cell keeps which tiles were seen on it, when another agent and when the
-novice itself was last there, which way that other agent faced, whether entering it paid, and how often an other agent vanished into it.
+The map is anchored at the cell and heading of the episode's first step; where the novice is on it follows
+from its own moves. A seat that a world puts back where it began notices that what it sees does not fit the
+map where it should be, and fits there. Every cell keeps which tiles were seen on it, when another agent and
+when the novice itself was last there, which way that other agent faced, whether entering it paid, and how
+often an other agent vanished into it.
 """
 
 import jax
@@ -30,8 +31,8 @@ class Map:
     """The maps of N novices.
 
     code: what each of the M x M cells keeps, as bits. pose: row, column and heading relative to those of the
-    first step. wall: whether a wall is ahead, to the right, behind and to the left (of a seat that turns, only
-    ahead is used). time: steps seen, at most 255.
+    first step. wall: whether a wall is ahead, to the right, behind and to the left (of a seat that turns,
+    only ahead is used). time: steps seen, at most 255.
     """
 
     code: Int32[Array, "*batch cells"]
@@ -69,9 +70,7 @@ class SpatialMemory:
         self.others = [channels.index(name) for name in spec.channels_of_others if name != "prestige"]
         view = spec.obs_shape[0]
         middle = (view - 1 if self.turning else view // 2, view // 2)
-        ahead, right = np.meshgrid(
-            middle[0] - np.arange(view), np.arange(view) - middle[1], indexing="ij"
-        )
+        ahead, right = np.meshgrid(middle[0] - np.arange(view), np.arange(view) - middle[1], indexing="ij")
         self.middle, self.view = middle, _offsets(ahead, right)
         self.ahead, self.right = np.meshgrid(
             self.radius - np.arange(self.size), np.arange(self.size) - self.radius, indexing="ij"
@@ -132,7 +131,9 @@ class SpatialMemory:
             self._beside(trace),
         ]
         where = [np.abs(self.ahead) + np.abs(self.right), self.ahead, self.right]
-        far = [jnp.broadcast_to(jnp.asarray(x.reshape(-1) / self.radius, jnp.float32), code.shape) for x in where]
+        far = [
+            jnp.broadcast_to(jnp.asarray(x.reshape(-1) / self.radius, jnp.float32), code.shape) for x in where
+        ]
         return jnp.stack([jnp.asarray(x, jnp.float32) for x in (*found, *far)], axis=-1)
 
     def _moved(self, before: Map, action: Int32[Array, " N"]) -> Int32[Array, "N 3"]:
@@ -156,7 +157,9 @@ class SpatialMemory:
         relative heading.
         """
         flat = obs.reshape(obs.shape[0], -1, obs.shape[-1]) > 0
-        seen = ~flat[..., self.spec.channels.index("unseen")] if self.unseen else jnp.ones(flat.shape[:2], bool)
+        seen = (
+            ~flat[..., self.spec.channels.index("unseen")] if self.unseen else jnp.ones(flat.shape[:2], bool)
+        )
         tiles = sum((flat[..., c].astype(jnp.int32) << bit) for bit, c in enumerate(self.tiles)) | (1 << SEEN)
         others = jnp.any(flat[..., np.array(self.others, np.int32)], axis=-1)
         heading = jnp.zeros(others.shape, jnp.int32)
@@ -166,10 +169,14 @@ class SpatialMemory:
         return tiles, seen, others, heading
 
     def _placed(
-        self, before: Map, moved: Int32[Array, "N 3"], tiles: Int32[Array, "N view"], seen: Bool[Array, "N view"]
+        self,
+        before: Map,
+        moved: Int32[Array, "N 3"],
+        tiles: Int32[Array, "N view"],
+        seen: Bool[Array, "N view"],
     ) -> Int32[Array, "N 3"]:
-        """The pose at which the walls in view fit the map best: the expected one unless the start fits better,
-        with the heading of then or of now.
+        """The pose at which the walls in view fit the map best: the expected one unless the start fits
+        better, with the heading of then or of now.
         """
         start = jnp.zeros_like(moved)
         turned = start.at[:, 2].set(moved[:, 2])
@@ -310,6 +317,8 @@ def _flag(x: Int32[Array, "..."]) -> Float32[Array, "..."]:
     return (x & 1).astype(jnp.float32)
 
 
-def _trace(when: Int32[Array, "*batch cells"], time: Int32[Array, "*batch 1"]) -> Float32[Array, "*batch cells"]:
+def _trace(
+    when: Int32[Array, "*batch cells"], time: Int32[Array, "*batch 1"]
+) -> Float32[Array, "*batch cells"]:
     """exp(-steps since then / FADING), and 0 where it never was."""
     return jnp.where(when > 0, jnp.exp((when - time).astype(jnp.float32) / FADING), 0.0)

@@ -263,8 +263,8 @@ CapabilityT = TypeVar("CapabilityT")
 
 @dataclasses.dataclass(frozen=True)
 class SourceName:
-    """What a source of behaviour is called. way: how it follows, such as "imitation", or "self". whom: the name
-    of a co-player, or "" if it is not said whom.
+    """What a source of behaviour is called. way: how it follows, such as "imitation", or "self". whom: the
+    name of a co-player, or "" if it is not said whom.
     """
 
     way: str

@@ -14,8 +14,8 @@ FAR = 1_000  # the distance of a cell that cannot be reached
 def first_moves(
     free: Bool[Array, "N M M"], steps: int
 ) -> tuple[UInt8[Array, "N M M"], Int32[Array, "N M M"]]:
-    """(directions, distances) of every cell from the middle one: the directions, as bits, in which the shortest
-    paths of at most `steps` cells over free cells begin, and their length, `FAR` if there is none.
+    """(directions, distances) of every cell from the middle one: the directions, as bits, in which the
+    shortest paths of at most `steps` cells over free cells begin, and their length, `FAR` if there is none.
     """
     middle = free.shape[-1] // 2
     begin = jnp.zeros(free.shape, jnp.uint8)
@@ -41,7 +41,11 @@ def _neighbours(x: UInt8[Array, "N M M"]) -> UInt8[Array, "N M M"]:
 
 def toward(spec: WorldSpec, directions: UInt8[Array, "*batch"]) -> Int32[Array, "*batch"]:
     """The action that begins a path in one of these directions: ahead if that is one of them."""
-    names = ("forward", "right", "left", "right") if spec.movement == "turning" else ("up", "right", "left", "down")
+    names = (
+        ("forward", "right", "left", "right")
+        if spec.movement == "turning"
+        else ("up", "right", "left", "down")
+    )
     ahead, right, left, behind = (spec.actions.index(name) for name in names)
     return jnp.where(
         directions & AHEAD > 0,

@@ -60,8 +60,8 @@ class PPOLosses:
     ) -> tuple[Float32[Array, ""], Metrics]:
         """The weighted sum of all losses on a minibatch, and metrics.
 
-        acted: the steps on which this policy acted; all if None. Actions that something else took do not count
-        in the surrogate; those with a positive advantage are cloned, weighted by cloning_coef times the
+        acted: the steps on which this policy acted; all if None. Actions that something else took do not
+        count in the surrogate; those with a positive advantage are cloned, weighted by cloning_coef times the
         normalised advantage (self-imitation; Oh et al., 2018).
         """
         config, own, old_logits = self.config, batch.trajectory.own, batch.trajectory.old_logits

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from jaxtyping import Bool, Float32, Int32, Key, PyTree
+from jaxtyping import Bool, Float32, Int32, Key
 
 from socialrl.hindsight import destinations, on_map
 from socialrl.learners._baseline import drawn
@@ -106,10 +106,15 @@ class Selective:
         )
 
     def act(
-        self, state: SelectiveState, carry: SelectiveCarry, timestep: Timestep, key: Key[Array, ""], explore: bool
+        self,
+        state: SelectiveState,
+        carry: SelectiveCarry,
+        timestep: Timestep,
+        key: Key[Array, ""],
+        explore: bool,
     ) -> ActOutput:
-        """Acts for itself or as a source proposes. Exploring, the decision and the own action are drawn and the
-        decision is kept for a while; else the most probable ones are taken at every step.
+        """Acts for itself or as a source proposes. Exploring, the decision and the own action are drawn and
+        the decision is kept for a while; else the most probable ones are taken at every step.
         """
         batch = timestep.first.shape
         flat = jax.tree.map(lambda x: x.reshape(-1, *x.shape[len(batch) :]), (carry, timestep))
@@ -174,7 +179,9 @@ class Selective:
         away = jnp.sum(jnp.abs(where - positions[:, :, novice, None]), axis=-1)
         nearest = jnp.argmin(jnp.where(others.present, away, 10_000), axis=-1)[..., None]
         its = jnp.take_along_axis(cell, nearest[..., None], axis=2)[:, :, 0]
-        target, near = on_map(its, positions[:, :, novice], headings[:, :, novice], memory.radius, memory.turning)
+        target, near = on_map(
+            its, positions[:, :, novice], headings[:, :, novice], memory.radius, memory.turning
+        )
         obs, code, time, heading = jax.tree.map(
             lambda x: x[:, :, 0], (own.timestep.obs, extras.code, extras.time, extras.heading)
         )
@@ -200,7 +207,8 @@ class Selective:
 
     def prior(self, state: SelectiveState) -> Float32[Array, " S"]:
         """Log-probabilities of beginning to follow each source on trial. At full trust they lead to
-        `config.trials` of the steps: a source begun with probability p and kept for n steps takes p n / (1 + p n).
+        `config.trials` of the steps: a source begun with probability p and kept for n steps takes p n / (1 +
+        p n).
         """
         config, others = self.config, self.count - 1
         shares = jnp.ones(others, jnp.float32)
@@ -222,7 +230,12 @@ class Selective:
         return jax.tree.map(lambda *x: jnp.concatenate(x, axis=1), blank, *found)
 
     def _act(
-        self, state: SelectiveState, carry: SelectiveCarry, timestep: Timestep, key: Key[Array, ""], explore: bool
+        self,
+        state: SelectiveState,
+        carry: SelectiveCarry,
+        timestep: Timestep,
+        key: Key[Array, ""],
+        explore: bool,
     ) -> ActOutput:
         """`act` of N novices."""
         source_key, own_key, gate_key, keep_key = jax.random.split(key, 4)
@@ -252,7 +265,9 @@ class Selective:
             time=sight.time,
             heading=sight.heading,
         )
-        after = SelectiveCarry(own=own_carry, social=social, map=memory, source=chosen, kept=jnp.where(asked, keep, carry.kept))
+        after = SelectiveCarry(
+            own=own_carry, social=social, map=memory, source=chosen, kept=jnp.where(asked, keep, carry.kept)
+        )
         return ActOutput(decision_of(action, values, chosen), after, extras)
 
     def _asked(
@@ -279,8 +294,8 @@ class Selective:
         key: Key[Array, ""],
         explore: bool,
     ) -> tuple[Int32[Array, " N"], Bool[Array, " N"]]:
-        """The source of each novice, and whether it is kept: by the gate whenever it is not the novice itself, by
-        values on trial alone.
+        """The source of each novice, and whether it is kept: by the gate whenever it is not the novice
+        itself, by values on trial alone.
         """
         best = jnp.argmax(gate, axis=-1).astype(jnp.int32)
         if not explore:

@@ -1,5 +1,5 @@
-"""The network of `selective` that decides: an encoder of its own, then a gate over the sources, successor features of
-every source, and a reward model.
+"""The network of `selective` that decides: an encoder of its own, then a gate over the sources, successor
+features of every source, and a reward model.
 """
 
 import flax.linen as nn

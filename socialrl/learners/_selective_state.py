@@ -15,8 +15,8 @@ BOUND = 2.0  # standard errors of the upper confidence bound
 
 @pytree
 class Record:
-    """Discounted sums over steps, of each source but the first: how well following it went, and how well acting
-    for oneself went while it was available.
+    """Discounted sums over steps, of each source but the first: how well following it went, and how well
+    acting for oneself went while it was available.
 
     count, total, square: number, sum and sum of squares of the advantages.
     """
@@ -42,7 +42,9 @@ def updated(
     followed = source[..., None] == jnp.arange(1, available.shape[-1])
     instead = (source == 0)[..., None] & available[..., 1:]
     mask = jnp.stack([followed, instead]).astype(jnp.float32)
-    sums = [jnp.sum(mask * x[..., None], axis=(1, 2)) for x in (jnp.ones_like(advantage), advantage, advantage**2)]
+    sums = [
+        jnp.sum(mask * x[..., None], axis=(1, 2)) for x in (jnp.ones_like(advantage), advantage, advantage**2)
+    ]
     old = (record.count, record.total, record.square)
     count, total, square = (KEPT * a + b for a, b in zip(old, sums, strict=True))
     return Record(count=count, total=total, square=square)
@@ -60,8 +62,8 @@ def better(record: Record) -> Bool[Array, " P"]:
 
 
 def trust(record: Record, commitment: Float32[Array, ""]) -> Float32[Array, " P"]:
-    """The trust in each source, FLOOR to 1: near 1 while it may be better than acting for oneself, by the upper
-    confidence bound of its benefit. Steps of one commitment count as one sample.
+    """The trust in each source, FLOOR to 1: near 1 while it may be better than acting for oneself, by the
+    upper confidence bound of its benefit. Steps of one commitment count as one sample.
     """
     count = jnp.maximum(record.count, 1.0)
     variance = jnp.maximum(record.square / count - (record.total / count) ** 2, 1e-4)
@@ -74,8 +76,8 @@ def trust(record: Record, commitment: Float32[Array, ""]) -> Float32[Array, " P"
 
 @pytree
 class SelectiveCarry:
-    """own, social: recurrent states of the two networks. map: of what was seen. source: that acted last. kept:
-    whether it is kept for a while.
+    """own, social: recurrent states of the two networks. map: of what was seen. source: that acted last.
+    kept: whether it is kept for a while.
     """
 
     own: Carry
@@ -87,8 +89,8 @@ class SelectiveCarry:
 
 @pytree
 class SelectiveState:
-    """own, social, sources: parameters of the own policy, of the decision, and of every source by name, each with
-    the state of its optimiser. record: how well following went. steps: environment steps so far.
+    """own, social, sources: parameters of the own policy, of the decision, and of every source by name, each
+    with the state of its optimiser. record: how well following went. steps: environment steps so far.
     """
 
     own: PyTree
@@ -103,8 +105,8 @@ class SelectiveState:
 
 @pytree
 class SelectiveExtras:
-    """logits: of the own policy. gate: of the decision that was drawn from, where a source is not available -1e9.
-    asked: whether the decision was taken anew. available,
+    """logits: of the own policy. gate: of the decision that was drawn from, where a source is not available
+    -1e9. asked: whether the decision was taken anew. available,
     confidence: of the sources. code, time, heading: of its Sight.
     """
 

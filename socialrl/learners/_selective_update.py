@@ -1,5 +1,5 @@
-"""The update of `selective`: PPO of the own policy, then the decision, then the sources, each with gradients of its
-own.
+"""The update of `selective`: PPO of the own policy, then the decision, then the sources, each with gradients
+of its own.
 """
 
 from functools import partial
@@ -13,11 +13,11 @@ from jaxtyping import Bool, Float32, Int32, Key, PyTree
 
 from socialrl.learners._ppo_losses import Batch, Trajectory, log_prob_of
 from socialrl.learners._ppo_update import Annealing, annealing
-from socialrl.learners._selective_net import Decisive, DecisionNetwork, among
+from socialrl.learners._selective_net import DecisionNetwork, Decisive, among
 from socialrl.learners._selective_state import (
+    Record,
     SelectiveCarry,
     SelectiveState,
-    Record,
     benefit,
     better,
     trust,
@@ -28,7 +28,6 @@ from socialrl.losses.policy import clipped_surrogate, kl_divergence
 from socialrl.nets.memory import Carry, initial_carry
 from socialrl.sources import Lesson, Source
 from socialrl.types import Metrics, Timestep
-from socialrl_envs.options import require
 from socialrl_envs.struct import pytree, replace
 from socialrl_envs.types import WorldSpec
 
@@ -61,9 +60,7 @@ class Decided:
 class SelectiveUpdate:
     """The functions of the update, over sequences (T, N, ...) of any novices. count: S."""
 
-    def __init__(
-        self, config: "Config", spec: WorldSpec, ppo: PPO, sources: dict[str, Source], count: int
-    ):
+    def __init__(self, config: "Config", spec: WorldSpec, ppo: PPO, sources: dict[str, Source], count: int):
         self.config, self.spec, self.ppo, self.sources, self.count = config, spec, ppo, sources, count
         self.net = DecisionNetwork(
             config.gate_hidden, config.memory, count, len(spec.actions), config.cumulants
@@ -94,7 +91,9 @@ class SelectiveUpdate:
         self, params: PyTree, carry: Carry, timestep: Timestep, confidence: Float32[Array, "N P"]
     ) -> tuple[Carry, Decisive]:
         """The carry after one step and what the network knows of it, T = 1."""
-        carries, known = self.unroll(params, carry, jax.tree.map(lambda x: x[None], timestep), confidence[None])
+        carries, known = self.unroll(
+            params, carry, jax.tree.map(lambda x: x[None], timestep), confidence[None]
+        )
         return jax.tree.map(lambda x: x[0], carries), known
 
     def preferences(
@@ -104,8 +103,8 @@ class SelectiveUpdate:
         available: Bool[Array, "*T N S"],
         record: Record,
     ) -> Float32[Array, "T N S"]:
-        """The logits of the decision: of the gate; or the values of the sources, of others only as far as they
-        have been better than acting for oneself.
+        """The logits of the decision: of the gate; or the values of the sources, of others only as far as
+        they have been better than acting for oneself.
         """
         if self.config.decision == "gate":
             return among(known.gate, prior, available)
@@ -146,7 +145,9 @@ class SelectiveUpdate:
     def _order(self, count: int, key: Key[Array, ""]) -> Int32[Array, "minibatches n"]:
         """The sequences of each minibatch; a remainder is left out."""
         parts = min(self.config.minibatches, count)
-        return jax.random.permutation(key, count)[: count // parts * parts].reshape(parts, -1).astype(jnp.int32)
+        return (
+            jax.random.permutation(key, count)[: count // parts * parts].reshape(parts, -1).astype(jnp.int32)
+        )
 
     def _gradient_steps(
         self,
@@ -161,32 +162,43 @@ class SelectiveUpdate:
         """One step of Adam for the own policy, one for the decision and one for the sources."""
         part = jax.tree.map(lambda x: x[:, who], replace(batch, carry=()))
         own = replace(part, carry=jax.tree.map(lambda x: x[who], batch.carry))
-        mine = jax.tree.map(lambda x: x[:, who], replace(decided, prior=jnp.zeros((1, decided.source.shape[1]))))
+        mine = jax.tree.map(
+            lambda x: x[:, who], replace(decided, prior=jnp.zeros((1, decided.source.shape[1])))
+        )
         mine = replace(mine, prior=decided.prior)
         acted = mine.source == 0 if self.count > 1 else None
         grads, metrics = jax.grad(self.ppo.losses.total, has_aux=True)(
             state.own, own, now.entropy_coef, acted, self.config.cloning_coef
         )
-        params, optimiser = self._moved(self.ppo.updates.optimiser, state.own, state.own_optimiser, grads, now)
+        params, optimiser = self._moved(
+            self.ppo.updates.optimiser, state.own, state.own_optimiser, grads, now
+        )
         state = replace(state, own=params, own_optimiser=optimiser)
         if self.count == 1:
             return state, metrics
         config, begin = self.config, jax.tree.map(lambda x: x[who], carry.social)
-        gate_coef = config.gate_coef + progress(config, state.steps) * (config.gate_coef_end - config.gate_coef)
-        grads, found = jax.grad(self.decision_loss, has_aux=True)(
-            state.social, begin, part, mine, gate_coef
+        gate_coef = config.gate_coef + progress(config, state.steps) * (
+            config.gate_coef_end - config.gate_coef
         )
+        grads, found = jax.grad(self.decision_loss, has_aux=True)(state.social, begin, part, mine, gate_coef)
         params, optimiser = self._moved(self.optimiser, state.social, state.social_optimiser, grads, now)
         state = replace(state, social=params, social_optimiser=optimiser)
         assert lesson is not None
         few = lesson.target.shape[1]
-        some = jax.tree.map(lambda x: x[:, who[: max(1, round(len(who) * self.config.lesson_share))] % few], lesson)
+        some = jax.tree.map(
+            lambda x: x[:, who[: max(1, round(len(who) * self.config.lesson_share))] % few], lesson
+        )
         grads, learnt = jax.grad(self.sources_loss, has_aux=True)(state.sources, some)
         params, optimiser = self._moved(self.optimiser, state.sources, state.sources_optimiser, grads, now)
         return replace(state, sources=params, sources_optimiser=optimiser), metrics | found | learnt
 
     def _moved(
-        self, optimiser: optax.GradientTransformation, params: PyTree, state: PyTree, grads: PyTree, now: Annealing
+        self,
+        optimiser: optax.GradientTransformation,
+        params: PyTree,
+        state: PyTree,
+        grads: PyTree,
+        now: Annealing,
     ) -> tuple[PyTree, PyTree]:
         """Parameters and state of the optimiser after one step."""
         updates, state = optimiser.update(grads, state, params)
@@ -228,14 +240,18 @@ class SelectiveUpdate:
         metrics = {"loss/gate": surrogate, "gate_kl": distance}
         return surrogate + coef * distance, metrics
 
-    def values_loss(self, known: Decisive, batch: Batch, decided: Decided) -> tuple[Float32[Array, ""], Metrics]:
+    def values_loss(
+        self, known: Decisive, batch: Batch, decided: Decided
+    ) -> tuple[Float32[Array, ""], Metrics]:
         """The errors of the reward model Phi . w and of the successor features of the sources that acted."""
         own = batch.trajectory.own
         phi = jnp.take_along_axis(known.phi, own.action[..., None, None], axis=2)[:, :, 0]
         error = jnp.mean((phi @ known.w - own.reward) ** 2)
         psi = jnp.take_along_axis(known.psi, decided.source[..., None, None], axis=2)[:, :, 0]
         fixed = jax.lax.stop_gradient((psi, phi))
-        back = jax.vmap(partial(successor_targets, gamma=self.config.gamma, lambda_=self.config.gae_lambda), 1, 1)
+        back = jax.vmap(
+            partial(successor_targets, gamma=self.config.gamma, lambda_=self.config.gae_lambda), 1, 1
+        )
         target, counts = back(*fixed, own.terminated, own.truncated)
         each = (decided.source[..., None] == jnp.arange(self.count)) & counts[..., None]
         errors = jnp.broadcast_to(jnp.sum((psi - target) ** 2, axis=-1)[..., None], each.shape)
@@ -265,8 +281,8 @@ def successor_targets(
     """(targets, counts) of the successor features of one sequence, by TD(lambda) on the source that acts:
     G_t = phi_t + gamma ((1 - lambda) psi_t + lambda G_{t+1}), phi_t alone where the task ended.
 
-    The last step before a time-out or the end of the sequence has no target, because its successor is not in the
-    sequence; the step before it bootstraps from it.
+    The last step before a time-out or the end of the sequence has no target, because its successor is not in
+    the sequence; the step before it bootstraps from it.
     """
     cut = (truncated_t & ~terminated_t).at[-1].set(~terminated_t[-1])
 

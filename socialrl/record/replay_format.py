@@ -86,9 +86,11 @@ HEADER: schema.Keys = {
     "novices": (lambda v: schema.is_counts(v) and len(v) > 0, "a list of seat indices"),
     "sources": schema.NAMES,
     "source_seats": (
-        lambda v: isinstance(v, list)
-        and v[:1] == [None]
-        and schema.is_counts([seat for seat in v if seat is not None]),
+        lambda v: (
+            isinstance(v, list)
+            and v[:1] == [None]
+            and schema.is_counts([seat for seat in v if seat is not None])
+        ),
         "null and then the seat index of each other source, or null where it is not said whom it follows",
     ),
     "actions": schema.NAMES,

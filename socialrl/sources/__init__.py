@@ -1,8 +1,8 @@
 """Ways to follow others, one file each: a source proposes an action to the novice, who may take it or act for
 itself.
 
-A file defines `build(spec, memory) -> Source`. What a source has to learn it learns from the others' steps and
-from what became of them, never from a reward.
+A file defines `build(spec, memory) -> Source`. What a source has to learn it learns from the others' steps
+and from what became of them, never from a reward.
 """
 
 import dataclasses
@@ -37,9 +37,9 @@ class Proposal:
 class Lesson:
     """What there is to learn from some worlds of an unroll.
 
-    others: the co-players' steps, leaves (T, n, coplayers, ...). goal, goal_known: where each of them went next
-    (see `hindsight`), as the number of a cell on its own map. sight: of the novices, leaves (T, n, ...). target,
-    target_known: where the co-player nearest to the novice then went next, on the novice's map.
+    others: the co-players' steps, leaves (T, n, coplayers, ...). goal, goal_known: where each of them went
+    next (see `hindsight`), as the number of a cell on its own map. sight: of the novices, leaves (T, n,
+    ...). target, target_known: where the co-player nearest to the novice then went next, on the novice's map.
     """
 
     others: Demonstration
@@ -69,9 +69,10 @@ def no_picture(params: PyTree, sight: Sight) -> dict[str, Array]:
 class Source:
     """One way to follow.
 
-    whom: for each proposal the name of the co-player, or `ANYONE` where views do not tell who is who. propose:
-    (params, sight, key, explore) -> Proposal; it does not depend on the key unless `explore`, which is static. loss: (params, lesson) -> (loss, metrics). picture: (params, sight) ->
-    arrays by name, leaves (N, ...), that a replay shows beside the decision.
+    whom: for each proposal the name of the co-player, or `ANYONE` where views do not tell who is who.
+    propose: (params, sight, key, explore) -> Proposal; it does not depend on the key unless `explore`, which
+    is static. loss: (params, lesson) -> (loss, metrics). picture: (params, sight) -> arrays by name, leaves
+    (N, ...), that a replay shows beside the decision.
     """
 
     whom: tuple[str, ...]

@@ -1,9 +1,9 @@
 """Emulation: go to where another is believed to be going (goal emulation).
 
-Two parts are learnt in hindsight. The belief: on which cell of the novice's map the co-player nearest to it will
-next find something, from all that the map tells of each cell; the scores of the cells come from one network, so
-that what is learnt in one place holds in all. The way: pi(a | o, destination), cloned from the co-players' own
-steps, each with the destination that it then reached.
+Two parts are learnt in hindsight. The belief: on which cell of the novice's map the co-player nearest to it
+will next find something, from all that the map tells of each cell; the scores of the cells come from one
+network, so that what is learnt in one place holds in all. The way: pi(a | o, destination), cloned from the
+co-players' own steps, each with the destination that it then reached.
 """
 
 import flax.linen as nn
@@ -47,7 +47,9 @@ class Emulation(nn.Module):
             x = nn.relu(layer(x))
         return self.score(x)[..., 0]
 
-    def way(self, obs: Shaped[Array, "*batch V V C"], cell: Int32[Array, "*batch"]) -> Float32[Array, "*batch A"]:
+    def way(
+        self, obs: Shaped[Array, "*batch V V C"], cell: Int32[Array, "*batch"]
+    ) -> Float32[Array, "*batch A"]:
         """Logits of the policy that goes to this cell of the map."""
         return self.head(nn.relu(self.mixed(self.torso(obs) + self.place(cell))))
 
@@ -89,7 +91,9 @@ def build(spec: WorldSpec, memory: SpatialMemory) -> Source:
         right = (jnp.argmax(logits, axis=-1) == lesson.target).astype(jnp.float32)
         ways = way(params, lesson.others.obs, lesson.goal)
         count = lesson.goal.shape[2]
-        cloned = jnp.stack([over_steps(ways[:, :, k], lesson.others.action[:, :, k]) for k in range(count)], -1)
+        cloned = jnp.stack(
+            [over_steps(ways[:, :, k], lesson.others.action[:, :, k]) for k in range(count)], -1
+        )
         cloning = masked_mean(cloned, lesson.goal_known)
         metrics = {
             "emulation/belief_loss": error,

@@ -1,7 +1,7 @@
 """Following: go to where another is, and on with it (local enhancement).
 
-A controller on the novice's own view walks the shortest way to the other that is nearest in sight. On its cell
-it takes the other's heading; where agents have no heading it stays.
+A controller on the novice's own view walks the shortest way to the other that is nearest in sight. On its
+cell it takes the other's heading; where agents have no heading it stays.
 """
 
 import jax.numpy as jnp
@@ -14,7 +14,12 @@ from socialrl.spatial import HEADINGS, Sight, SpatialMemory
 from socialrl.walking import FAR, first_moves, toward
 from socialrl_envs.types import WorldSpec
 
-TURNS = ("forward", "right", "right", "left")  # to take the heading of one who looks away, right, towards, left
+TURNS = (
+    "forward",
+    "right",
+    "right",
+    "left",
+)  # to take the heading of one who looks away, right, towards, left
 
 
 def build(spec: WorldSpec, memory: SpatialMemory) -> Source:

@@ -1,6 +1,7 @@
 """Imitation: act as another would in one's place.
 
-Every co-player's policy pi_k(a | o) is cloned from its own views and actions, and asked with the novice's view.
+Every co-player's policy pi_k(a | o) is cloned from its own views and actions, and asked with the novice's
+view.
 """
 
 import flax.linen as nn

@@ -21,6 +21,8 @@ def build(spec: WorldSpec, memory: SpatialMemory) -> Source:
         shape = (sight.time.shape[0], 1)
         drawing = key if explore else jax.random.key(0)
         action = jax.random.randint(drawing, shape, 0, len(spec.actions), dtype=jnp.int32)
-        return Proposal(action=action, available=jnp.ones(shape, bool), confidence=jnp.ones(shape, jnp.float32))
+        return Proposal(
+            action=action, available=jnp.ones(shape, bool), confidence=jnp.ones(shape, jnp.float32)
+        )
 
     return Source(whom=("",), propose=propose)
