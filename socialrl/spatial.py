@@ -126,7 +126,7 @@ class SpatialMemory:
             paid == 1,
             paid == 2,
             gone > 0,
-            gone / 3,
+            gone.astype(jnp.float32) / 3,
             self._ahead(here, facing),
             self._beside(trace),
         ]
@@ -160,7 +160,9 @@ class SpatialMemory:
         seen = (
             ~flat[..., self.spec.channels.index("unseen")] if self.unseen else jnp.ones(flat.shape[:2], bool)
         )
-        tiles = sum((flat[..., c].astype(jnp.int32) << bit) for bit, c in enumerate(self.tiles)) | (1 << SEEN)
+        tiles = jnp.full(flat.shape[:2], 1 << SEEN, jnp.int32)
+        for bit, channel in enumerate(self.tiles):
+            tiles |= flat[..., channel].astype(jnp.int32) << bit
         others = jnp.any(flat[..., np.array(self.others, np.int32)], axis=-1)
         heading = jnp.zeros(others.shape, jnp.int32)
         if self.turning:
@@ -237,7 +239,7 @@ class SpatialMemory:
         else:
             wide = jnp.pad(empty, ((0, 0), (1, 1), (1, 1)), constant_values=True)
             gone = lost & wide[:, :-2, 1:-1] & wide[:, 2:, 1:-1] & wide[:, 1:-1, :-2] & wide[:, 1:-1, 2:]
-        count = jnp.minimum(((code >> GONE) & 7) + gone.reshape(code.shape), 7)
+        count = jnp.minimum(((code >> GONE) & 7) + gone.reshape(code.shape).astype(jnp.int32), 7)
         return (code & ~(7 << GONE)) | (count << GONE)
 
     def _visited(

@@ -27,8 +27,6 @@ from socialrl.sources import Lesson, Proposal, Source
 from socialrl.spatial import Sight, SpatialMemory
 from socialrl.types import (
     ActOutput,
-    Decision,
-    Diagnostics,
     Experience,
     Learner,
     Metrics,
@@ -56,7 +54,9 @@ class Selective:
         for name in config.sources if spec.coplayers else ():
             build = SOURCE.find(name)
             assert callable(build)
-            self.sources[name] = build(spec, self.memory)
+            source = build(spec, self.memory)
+            assert isinstance(source, Source)
+            self.sources[name] = source
         self.names = (
             SourceName("self"),
             *(SourceName(way, whom) for way, source in self.sources.items() for whom in source.whom),
@@ -74,7 +74,7 @@ class Selective:
             initial_carry=self.initial_carry,
             value_unit="logit",
             sources=self.names,
-            capabilities=(WarmStart(warm_start=self.warm_start), Diagnostics(diagnose=self.diagnose)),
+            capabilities=(WarmStart(warm_start=self.warm_start),),
         )
 
     def init(self, key: Key[Array, ""], unroll_length: int, num_envs: int) -> SelectiveState:
@@ -117,21 +117,9 @@ class Selective:
         the decision is kept for a while; else the most probable ones are taken at every step.
         """
         batch = timestep.first.shape
-        flat = jax.tree.map(lambda x: x.reshape(-1, *x.shape[len(batch) :]), (carry, timestep))
-        acted = self._act(state, *flat, key, explore)
+        rows, seen = jax.tree.map(lambda x: x.reshape(-1, *x.shape[len(batch) :]), (carry, timestep))
+        acted = self._act(state, rows, seen, key, explore)
         return jax.tree.map(lambda x: x.reshape(*batch, *x.shape[1:]), acted)
-
-    def diagnose(
-        self, state: SelectiveState, carry: SelectiveCarry, timestep: Timestep, decision: Decision
-    ) -> dict[str, Array]:
-        """The pictures of the sources, such as `belief`."""
-        batch = timestep.first.shape
-        flat = jax.tree.map(lambda x: x.reshape(-1, *x.shape[len(batch) :]), (carry.map, timestep))
-        _, sight = self.memory.step(*flat)
-        found: dict[str, Array] = {}
-        for name, source in self.sources.items():
-            found |= source.picture(state.sources[name], sight)
-        return jax.tree.map(lambda x: x.reshape(*batch, *x.shape[1:]), found)
 
     def update(
         self, state: SelectiveState, experience: Experience, key: Key[Array, ""]
@@ -155,7 +143,7 @@ class Selective:
             gate=extras.gate,
             asked=extras.asked,
             confidence=extras.confidence,
-            prior=self.prior(state),
+            prior=jnp.broadcast_to(self.prior(state), extras.gate.shape),
             available=extras.available,
         )
         carry = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), experience.carry)
@@ -247,7 +235,7 @@ class Selective:
         social, known = self.updates.step(state.social, carry.social, timestep, offered.confidence)
         available = jnp.concatenate([jnp.ones((count, 1), bool), offered.available], axis=1)
         prior = self.prior(state)
-        gate = self.updates.preferences(known, prior, available, state.record)[0]
+        gate = self.updates.preferences(known, prior, available[None], state.record)[0]
         asked = self._asked(state, carry, timestep.first, available, keep_key, explore)
         decided, keep = self._decided(gate, prior, available, gate_key, explore)
         chosen = jnp.where(asked, decided, carry.source)

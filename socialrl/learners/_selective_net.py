@@ -61,7 +61,7 @@ class DecisionNetwork(nn.Module):
 
 
 def among(
-    logits: Float32[Array, "*batch S"], prior: Float32[Array, " S"], available: Bool[Array, "*batch S"]
+    logits: Float32[Array, "*batch S"], prior: Float32[Array, "*#batch S"], available: Bool[Array, "*batch S"]
 ) -> Float32[Array, "*batch S"]:
     """The logits added to those of a prior; -1e9 for sources that are not available."""
     return jnp.where(available, logits + prior, -1e9)

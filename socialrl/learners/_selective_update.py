@@ -47,14 +47,14 @@ def commitment(config: "Config", steps: Int32[Array, ""]) -> Float32[Array, ""]:
 
 @pytree
 class Decided:
-    """The decisions of an unroll, leaves (T, N, ...), but prior (S,); see `SelectiveExtras`."""
+    """The decisions of an unroll, see `SelectiveExtras`. prior: log-probabilities of trials at that time."""
 
     source: Int32[Array, "T N"]
     gate: Float32[Array, "T N S"]
     asked: Bool[Array, "T N"]
     confidence: Float32[Array, "T N P"]
     available: Bool[Array, "T N S"]
-    prior: Float32[Array, " S"]
+    prior: Float32[Array, "T N S"]
 
 
 class SelectiveUpdate:
@@ -100,7 +100,7 @@ class SelectiveUpdate:
         self,
         known: Decisive,
         prior: Float32[Array, " S"],
-        available: Bool[Array, "*T N S"],
+        available: Bool[Array, "T N S"],
         record: Record,
     ) -> Float32[Array, "T N S"]:
         """The logits of the decision: of the gate; or the values of the sources, of others only as far as
@@ -162,13 +162,9 @@ class SelectiveUpdate:
         """One step of Adam for the own policy, one for the decision and one for the sources."""
         part = jax.tree.map(lambda x: x[:, who], replace(batch, carry=()))
         own = replace(part, carry=jax.tree.map(lambda x: x[who], batch.carry))
-        mine = jax.tree.map(
-            lambda x: x[:, who], replace(decided, prior=jnp.zeros((1, decided.source.shape[1])))
-        )
-        mine = replace(mine, prior=decided.prior)
-        acted = mine.source == 0 if self.count > 1 else None
+        mine = jax.tree.map(lambda x: x[:, who], decided)
         grads, metrics = jax.grad(self.ppo.losses.total, has_aux=True)(
-            state.own, own, now.entropy_coef, acted, self.config.cloning_coef
+            state.own, own, now.entropy_coef, mine.source == 0, self.config.cloning_coef
         )
         params, optimiser = self._moved(
             self.ppo.updates.optimiser, state.own, state.own_optimiser, grads, now
@@ -255,7 +251,7 @@ class SelectiveUpdate:
         target, counts = back(*fixed, own.terminated, own.truncated)
         each = (decided.source[..., None] == jnp.arange(self.count)) & counts[..., None]
         errors = jnp.broadcast_to(jnp.sum((psi - target) ** 2, axis=-1)[..., None], each.shape)
-        number = jnp.sum(each, axis=(0, 1))
+        number = jnp.sum(each.astype(jnp.float32), axis=(0, 1))
         means = jnp.sum(jnp.where(each, errors, 0.0), axis=(0, 1)) / jnp.maximum(number, 1)
         distance = jnp.mean(means)  # over the sources, however rarely each of them acted
         metrics = {"loss/reward_model": error, "loss/successor": distance}

@@ -75,12 +75,12 @@ class Config(PPOConfig):
     @property
     def begin(self) -> float:
         """The probability per step with which a trial of following begins."""
-        return self.trials / (1 - self.trials) / self.commitment
+        return min(self.trials / (1 - self.trials) / self.commitment, 0.5)
 
     @property
     def begin_own(self) -> float:
         """The probability per step with which a trial of acting for itself begins."""
-        return self.own_trials / (1 - self.own_trials) / self.commitment
+        return min(self.own_trials / (1 - self.own_trials) / self.commitment, 0.5)
 
     def build(self, spec: WorldSpec) -> Learner[SelectiveState]:
         """The learner for this world; raises SocialRLError if it has no novice."""
