@@ -3,16 +3,17 @@
 import dataclasses
 from typing import ClassVar
 
+from socialrl.learners._views import ViewConfig
 from socialrl.nets.memory import Kind
 from socialrl_envs.errors import SocialRLError
-from socialrl_envs.options import Options, option, require
+from socialrl_envs.options import option, require
 from socialrl_envs.types import WorldSpec
 
 MEMORIES = ("none", "gru", "lstm")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class OffPolicyConfig(Options):
+class OffPolicyConfig(ViewConfig):
     """Options of every off-policy learner.
 
     from_demonstrations: whether the learner learns from others' steps, and so from a file of them.
@@ -41,7 +42,6 @@ class OffPolicyConfig(Options):
         high=1,
     )
     max_grad_norm: float = option(10.0, "norm to which gradients are clipped", above=0)
-    prediction_coef: float = option(0.0, "weight of the auxiliary next-observation loss", low=0)
     demonstrations: str = option(
         "", "demonstration file to learn from as well; its seat k counts as co-player k"
     )

@@ -4,12 +4,13 @@ import dataclasses
 from typing import Literal
 
 from socialrl.learners._config import MEMORIES
+from socialrl.learners._views import ViewConfig
 from socialrl.nets.memory import Kind
-from socialrl_envs.options import Options, option, require
+from socialrl_envs.options import option, require
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class PPOConfig(Options):
+class PPOConfig(ViewConfig):
     """Options of ppo."""
 
     hidden: tuple[int, ...] = option(
@@ -47,11 +48,9 @@ class PPOConfig(Options):
     kl_target: float = option(
         0.0, "KL divergence from the old policy, in nats, at which an update stops; 0 never stops", low=0
     )
-    prediction_coef: float = option(0.0, "weight of the auxiliary next-observation loss", low=0)
     predicts: Literal["next", "same"] = option(
         "next", "which view the auxiliary head predicts; same is a control", choices=("next", "same")
     )
-    predictor: tuple[int, ...] = option((), "sizes of the auxiliary head's hidden layers", low=1)
     attention_coef: float = option(
         0.0, "weight of predicting where co-players are, a target that is seen in training only", low=0
     )
