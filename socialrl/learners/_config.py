@@ -1,7 +1,6 @@
 """Options of all off-policy learners."""
 
 import dataclasses
-from typing import ClassVar
 
 from socialrl.learners._views import ViewConfig
 from socialrl.nets.memory import Kind
@@ -14,12 +13,7 @@ MEMORIES = ("none", "gru", "lstm")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class OffPolicyConfig(ViewConfig):
-    """Options of every off-policy learner.
-
-    from_demonstrations: whether the learner learns from others' steps, and so from a file of them.
-    """
-
-    from_demonstrations: ClassVar[bool] = True
+    """Options of every off-policy learner."""
 
     hidden: tuple[int, ...] = option((128, 128), "sizes of the torso's dense layers", low=1)
     memory: Kind = option(
@@ -57,11 +51,16 @@ class OffPolicyConfig(ViewConfig):
                 f"offline: {self.offline} gradient steps, but no demonstrations",
                 "name a file: demonstrations",
             )
-        if self.demonstrations and not self.from_demonstrations:
+        if self.demonstrations and not self.watches:
             name = type(self).__module__.rpartition(".")[2]
             raise SocialRLError(
                 f"demonstrations: {name} cannot learn from them", "it is for learners that learn from others"
             )
+
+    @property
+    def watches(self) -> bool:
+        """Whether the learner learns from others' steps, and so from a file of them."""
+        return True
 
 
 def check_roster(spec: WorldSpec, purpose: str = "") -> None:

@@ -42,8 +42,10 @@ class Prediction(nn.Module):
 
     obs_shape: (V, V, C). actions: A. hidden: sizes of the layers before the linear map; none by default.
     multiplied: whether the action multiplies the first of them, W x * e(a), as in Oh et al. (2015, arXiv
-    1507.08750); else its one-hot code is one of the inputs, and without hidden layers it can only add a
-    constant to each entry of the view. highs: the highest entry of each channel; () for 1.
+    1507.08750), and tanh follows the others; else its one-hot code is one of the inputs, and ReLU follows
+    each. Without hidden layers it then can only add a constant to each entry of the view, and with them the
+    units tend to die under a mean absolute error (see benchmarks/prediction_heads.py). highs: the highest
+    entry of each channel; () for 1.
     """
 
     obs_shape: tuple[int, int, int]
@@ -59,11 +61,11 @@ class Prediction(nn.Module):
         """The predicted view in the units of the view."""
         code, hidden = jax.nn.one_hot(action, self.actions, dtype=jnp.float32), self.hidden
         if self.multiplied:
-            inputs, hidden = self._multiplied(x, code), hidden[1:]
+            inputs, hidden, activation = self._multiplied(x, code), hidden[1:], nn.tanh
         else:
-            inputs = jnp.concatenate([x, code], axis=-1)
+            inputs, activation = jnp.concatenate([x, code], axis=-1), nn.relu
         for size in hidden:
-            inputs = nn.relu(nn.Dense(size, kernel_init=nn.initializers.he_normal())(inputs))
+            inputs = activation(nn.Dense(size, kernel_init=nn.initializers.he_normal())(inputs))
         views = SmallDense(self.obs_shape)(inputs)
         return views * jnp.array(self.highs, jnp.float32) if self.highs else views
 
