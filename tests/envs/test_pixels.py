@@ -46,9 +46,9 @@ def worlds():
     return [Seen(world, jax.jit(world.reset), jax.jit(world.observe)) for world in made]
 
 
-def begun(seen, **seats):
+def begun(seen, level=LEVEL, **seats):
     """Seat A looks up and seat B right."""
-    state = seen.reset(Level.from_ascii(LEVEL), jax.random.key(0))
+    state = seen.reset(Level.from_ascii(level), jax.random.key(0))
     changed = {"heading": jnp.array([0, 1], jnp.int32)} | seats
     return dataclasses.replace(state, seats=dataclasses.replace(state.seats, **changed))
 
