@@ -55,6 +55,12 @@ class PPOConfig(ViewConfig):
         0.0, "weight of predicting where co-players are, a target that is seen in training only", low=0
     )
 
+    attention_to: Literal["each", "set", "nearest"] = option(
+        "each",
+        "whose position is predicted: each co-player's in seat order, all in any order, or the nearest's",
+        choices=("each", "set", "nearest"),
+    )
+
     def __post_init__(self) -> None:
         super().__post_init__()
         require(len(self.hidden) > 0, "hidden", self.hidden, "one positive size per layer")

@@ -7,12 +7,14 @@ from jaxtyping import Float32, Int32, PyTree
 
 from socialrl.learners._actor_critic import ActorCriticFns, Outputs
 from socialrl.learners._ppo_config import PPOConfig
-from socialrl.learners._sequences import masked_mean
 from socialrl.learners._views import prediction_loss_of
+from socialrl.losses.attention import each_position, nearest_position, set_of_positions
 from socialrl.losses.policy import clipped_surrogate, entropy, kl_divergence
 from socialrl.nets.memory import Carry
 from socialrl.types import Metrics, Transition
 from socialrl_envs.struct import pytree
+
+ATTENTION = {"each": each_position, "nearest": nearest_position, "set": set_of_positions}
 
 
 @pytree
@@ -103,14 +105,13 @@ class PPOLosses:
     def attention(
         self, params: PyTree, out: Outputs, positions: Float32[Array, "T N coplayers 2"]
     ) -> Float32[Array, ""]:
-        """The mean absolute error along each axis of the predicted positions of present co-players;
-        positions: NaN for absent ones.
+        """The mean absolute error along each axis of the predicted positions, see `losses/attention.py`;
+        positions: NaN for absent co-players.
         """
         predicted = self.net.attend(params, out.features)
         actual = self.net.images.copies(positions, self.net.images.offset)
-        present = ~jnp.isnan(actual)
-        errors = jnp.where(present, jnp.abs(predicted - jnp.where(present, actual, 0.0)), 0.0)
-        return masked_mean(errors, present)
+        errors, weight = ATTENTION[self.config.attention_to](predicted, actual)
+        return jnp.sum(errors) / jnp.maximum(jnp.sum(weight), 1.0)
 
 
 def log_prob_of(logits: Float32[Array, "T N A"], action: Int32[Array, "T N"]) -> Float32[Array, "T N"]:
