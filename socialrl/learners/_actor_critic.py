@@ -44,7 +44,7 @@ class ActorCritic(nn.Module):
     def setup(self) -> None:
         config, actions = self.config, len(self.spec.actions)
         self.images = Mirror(self.spec, config.mirror)
-        aux_inputs = actions + 1 if config.use_prev_action_reward else 0
+        aux_inputs = actions + config.use_prev_reward if config.use_prev_action_reward else 0
         self.encoder = encoder(config, self.spec, config.hidden, config.memory, aux_inputs)
         self.policy = Tower(config.heads, actions, 0.01)
         self.critic = Tower(config.heads, 1, 1.0)
@@ -96,9 +96,12 @@ class ActorCritic(nn.Module):
         obs, first = images.copies(steps.obs, images.view), images.copies(steps.first, images.same)
         if self.config.use_prev_action_reward:
             action = images.copies(steps.prev_action, images.action)
-            actions = jax.nn.one_hot(jnp.where(first, -1, action), len(self.spec.actions), dtype=jnp.float32)
-            reward = images.copies(steps.prev_reward, images.same)[..., None]
-            aux_inputs = jnp.concatenate([actions, reward], axis=-1)
+            aux_inputs = jax.nn.one_hot(
+                jnp.where(first, -1, action), len(self.spec.actions), dtype=jnp.float32
+            )
+            if self.config.use_prev_reward:
+                reward = images.copies(steps.prev_reward, images.same)[..., None]
+                aux_inputs = jnp.concatenate([aux_inputs, reward], axis=-1)
         return obs, first, aux_inputs
 
     def _outputs(self, x: Float32[Array, "T N copies F"]) -> Outputs:

@@ -20,6 +20,7 @@ class PPOConfig(ViewConfig):
     heads: tuple[int, ...] = option((), "sizes of tanh layers before the policy, and before the value", low=1)
     mirror: bool = option(False, "make the policy equivariant to swapping left and right")
     use_prev_action_reward: bool = option(True, "the previous action and reward are inputs")
+    use_prev_reward: bool = option(True, "the previous reward is one of them; else the action alone is")
     parameter_sharing: bool = option(True, "all novices share their parameters, else each has its own")
     gamma: float = option(0.99, "discount per step", low=0, below=1)
     gae_lambda: float = option(0.95, "lambda of generalised advantage estimation", low=0, high=1)

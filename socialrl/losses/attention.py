@@ -1,5 +1,5 @@
-"""The auxiliary loss of predicting where others are: the attention loss of MEDAL (Bhoopchand et al., 2023) for
-one expert, and what it can mean for several that look alike.
+"""The auxiliary loss of predicting where others are: the attention loss of MEDAL (Bhoopchand et al., 2023)
+for one expert, and what it can mean for several that look alike.
 
 Positions are pairs (cells ahead, cells to the right); those of absent others are NaN. Every loss is a mean
 absolute error along the axes, and 0 where nobody is present.
