@@ -12,9 +12,10 @@ The size is for a night on two CPU cores; the paper's, on a GPU: --steps 4000000
 
 from typing import Any, NamedTuple
 
-from _cycle import PROTOCOLS, WORLD, lengths
+from _cycle import WORLD, lengths
 from socialrl.config import Arm, Claim, Experiment
 from socialrl.learners import ppo, sociapl
+from socialrl.protocols import social
 from socialrl_envs.struct import replace
 
 STEPS = 1_000_000
@@ -96,7 +97,7 @@ experiment = Experiment(
     steps=STEPS,
     first_seed=1000,
     **lengths(seeds=10, num_envs=64, num_levels=2048, evaluate_every=100_000, checkpoint_every=250_000),
-    protocols=PROTOCOLS,
+    protocols=(social.Config(policies=("greedy",), transfer=(), companies=(), own_world=True),),
     scale="a night on two CPU cores: 1 million of the paper's 40 million steps per seed",
     claims=(
         *(above("prediction is above PPO", "prediction", "ppo", name) for name in (*ENDS, *FLIPS)),
