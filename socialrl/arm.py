@@ -262,6 +262,7 @@ class ArmRun:
             path.parent.mkdir(exist_ok=True)
             facts = {"experiment": self.experiment.name, "arm": self.arm.name, "seed": seed, "step": step}
             facts |= {"value_unit": self.learner.value_unit, "explained": explained}
+            facts |= {"sources": self.learner.sources}
             replay.save(path, to_replay(trace, self.world, config, **facts))
 
     def _explain(self, training: Training, trace: Trace, key: Key[Array, ""]) -> dict[str, Any]:

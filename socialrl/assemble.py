@@ -79,7 +79,7 @@ def assemble(experiment: Experiment, arm: Arm) -> Assembly:
     rollout = make_rollout(world, learner)
     config = experiment.curriculum_of(arm)
     curriculum = None if config is None else construct(lambda: config.build(world), "curriculum")
-    sources = evaluation.sources_of(world.spec)
+    sources = evaluation.sources_of(world.spec, learner)
     trainer = make_trainer(experiment, learner, rollout, sources, curriculum)
     return Assembly(
         experiment=experiment,

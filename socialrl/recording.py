@@ -17,11 +17,11 @@ from socialrl.record.replay import AHEAD, DISCOUNT, Replay
 from socialrl.record.resimulation import checksums, fields
 from socialrl.rollout import Trace
 from socialrl.stepping import CoPlayers, Step, begin_coplayers, demonstrate, ended, next_timestep, step_all
-from socialrl.types import ActAs, Demonstration, Diagnostics, Learner, Timestep, ValueUnit
+from socialrl.types import ActAs, Demonstration, Diagnostics, Learner, SourceName, Timestep, ValueUnit
 from socialrl_envs.hosting import host
 from socialrl_envs.picture import order_notes
 from socialrl_envs.struct import replace
-from socialrl_envs.types import Outcome, State, World
+from socialrl_envs.types import Outcome, State, World, WorldSpec
 
 Policy = Callable[[PyTree, Timestep, Int32[Array, "B novices"], Key[Array, ""]], tuple[Array, PyTree]]
 
@@ -112,6 +112,11 @@ def predicted_occupancy(
     return jax.lax.scan(step, begin, jax.random.split(key, AHEAD))[0][-1]
 
 
+def seats_of(sources: tuple[SourceName, ...], spec: WorldSpec) -> tuple[int | None, ...]:
+    """The seat behind each source; None for the novice itself and where it is not said whom it follows."""
+    return tuple(spec.agents.index(one.whom) if one.whom in spec.agents else None for one in sources)
+
+
 def to_replay(
     trace: Trace,
     world: World,
@@ -122,11 +127,13 @@ def to_replay(
     seed: int,
     step: int,
     value_unit: ValueUnit = "reward",
+    sources: tuple[SourceName, ...] | None = None,
     explained: Mapping[str, Any] | None = None,
 ) -> Replay:
     """The episodes of a trace, leaves (T, B, ...), as a Replay with one episode per world.
 
-    value_unit: what the decisions' values are. explained: the arrays of `explanation` for the same trace.
+    value_unit: what the decisions' values are. sources: those of the learner. explained: the arrays of
+    `explanation` for the same trace.
     """
     spec = world.spec
     by_episode = jax.tree.map(
@@ -142,8 +149,10 @@ def to_replay(
         world=world_json,
         agents=spec.agents,
         novices=spec.novices,
-        sources=sources_of(spec)[: decision.values.shape[-2]],
-        source_seats=(None, *spec.coplayers)[: decision.values.shape[-2]],
+        sources=tuple(map(str, sources)) if sources else sources_of(spec)[: decision.values.shape[-2]],
+        source_seats=seats_of(sources, spec)
+        if sources
+        else (None, *spec.coplayers)[: decision.values.shape[-2]],
         actions=spec.actions,
         cumulants=spec.cumulants,
         channels=spec.channels,

@@ -3,7 +3,7 @@
 import jax
 import jax.numpy as jnp
 from jax import Array
-from jaxtyping import Float32, Int32, PyTree
+from jaxtyping import Bool, Float32, Int32, PyTree
 
 from socialrl.learners._actor_critic import ActorCriticFns, Outputs
 from socialrl.learners._ppo_config import PPOConfig
@@ -15,6 +15,7 @@ from socialrl.types import Metrics, Transition
 from socialrl_envs.struct import pytree
 
 ATTENTION = {"each": each_position, "nearest": nearest_position, "set": set_of_positions}
+CLONED = 2.0  # the normalised advantage at which the weight of cloning is clipped
 
 
 @pytree
@@ -52,14 +53,28 @@ class PPOLosses:
         self.prediction_loss = prediction_loss_of(config, net.spec)
 
     def total(
-        self, params: PyTree, batch: Batch, entropy_coef: Float32[Array, ""]
+        self,
+        params: PyTree,
+        batch: Batch,
+        entropy_coef: Float32[Array, ""],
+        acted: Bool[Array, "T N"] | None = None,
+        cloning_coef: float = 0.0,
     ) -> tuple[Float32[Array, ""], Metrics]:
-        """The weighted sum of all losses on a minibatch, and metrics."""
+        """The weighted sum of all losses on a minibatch, and metrics.
+
+        acted: the steps on which this policy acted; all if None. Actions that something else took do not
+        count in the surrogate; those with a positive advantage are cloned, weighted by cloning_coef times the
+        normalised advantage (self-imitation; Oh et al., 2018).
+        """
         config, own, old_logits = self.config, batch.trajectory.own, batch.trajectory.old_logits
         _, out = self.net.unroll(params, batch.carry, own.timestep)
         log_prob, old_log_prob = (log_prob_of(logits, own.action) for logits in (out.logits, old_logits))
         normalised = (batch.advantage - jnp.mean(batch.advantage)) / (jnp.std(batch.advantage) + 1e-8)
-        surrogate = jnp.mean(clipped_surrogate(log_prob, old_log_prob, normalised, config.clip))
+        surrogates = clipped_surrogate(log_prob, old_log_prob, normalised, config.clip)
+        if acted is not None:
+            cloned = -cloning_coef * jnp.clip(normalised, 0, CLONED) * log_prob
+            surrogates = jnp.where(acted, surrogates, cloned)
+        surrogate = jnp.mean(surrogates)
         value_loss = 0.5 * jnp.mean((out.value - batch.target) ** 2)
         mean_entropy = jnp.mean(entropy(out.logits))
         clipped = jnp.abs(jnp.exp(log_prob - old_log_prob) - 1) > config.clip
