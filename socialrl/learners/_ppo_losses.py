@@ -7,13 +7,14 @@ from jaxtyping import Bool, Float32, Int32, PyTree
 
 from socialrl.learners._actor_critic import ActorCriticFns, Outputs
 from socialrl.learners._ppo_config import PPOConfig
-from socialrl.learners._sequences import masked_mean
+from socialrl.learners._views import prediction_loss_of
+from socialrl.losses.attention import each_position, nearest_position, set_of_positions
 from socialrl.losses.policy import clipped_surrogate, entropy, kl_divergence
-from socialrl.losses.prediction import prediction_loss
 from socialrl.nets.memory import Carry
 from socialrl.types import Metrics, Transition
 from socialrl_envs.struct import pytree
 
+ATTENTION = {"each": each_position, "nearest": nearest_position, "set": set_of_positions}
 CLONED = 2.0  # the normalised advantage at which the weight of cloning is clipped
 
 
@@ -49,6 +50,7 @@ class PPOLosses:
 
     def __init__(self, config: PPOConfig, net: ActorCriticFns, prior_coef: float | None = None):
         self.config, self.net, self.prior_coef = config, net, prior_coef
+        self.prediction_loss = prediction_loss_of(config, net.spec)
 
     def total(
         self,
@@ -108,21 +110,23 @@ class PPOLosses:
     def prediction(self, params: PyTree, out: Outputs, own: Transition) -> Float32[Array, ""]:
         """The mean error over the copies of the predicted next view, or as a control of the same view."""
         predicted = self.net.predict(params, out.features, own.action)
-        seen = own.next_obs if self.config.predicts == "next" else own.timestep.obs
-        seen = self.net.images.copies(seen, self.net.images.view)
-        return jnp.mean(jax.vmap(jax.vmap(prediction_loss, in_axes=1), in_axes=1)(predicted, seen))
+        same = self.config.predicts == "same"
+        images = self.net.images
+        before = images.copies(own.timestep.obs, images.view)
+        seen = before if same else images.copies(own.next_obs, images.view)
+        loss = jax.vmap(jax.vmap(self.prediction_loss, in_axes=1), in_axes=1)
+        return jnp.mean(loss(predicted, seen, before))
 
     def attention(
         self, params: PyTree, out: Outputs, positions: Float32[Array, "T N coplayers 2"]
     ) -> Float32[Array, ""]:
-        """The mean absolute error along each axis of the predicted positions of present co-players;
-        positions: NaN for absent ones.
+        """The mean absolute error along each axis of the predicted positions, see `losses/attention.py`;
+        positions: NaN for absent co-players.
         """
         predicted = self.net.attend(params, out.features)
         actual = self.net.images.copies(positions, self.net.images.offset)
-        present = ~jnp.isnan(actual)
-        errors = jnp.where(present, jnp.abs(predicted - jnp.where(present, actual, 0.0)), 0.0)
-        return masked_mean(errors, present)
+        errors, weight = ATTENTION[self.config.attention_to](predicted, actual)
+        return jnp.sum(errors) / jnp.maximum(jnp.sum(weight), 1.0)
 
 
 def log_prob_of(logits: Float32[Array, "T N A"], action: Int32[Array, "T N"]) -> Float32[Array, "T N"]:

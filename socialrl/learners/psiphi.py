@@ -108,8 +108,13 @@ class PsiPhi:
     def __init__(self, config: Config, spec: WorldSpec):
         self.config, self.spec = config, spec
         self.novices, self.coplayers = len(spec.novices), len(spec.coplayers)
-        self.net = SuccessorFns(config, spec, (config.ensemble, 1 + self.coplayers), valued=True)
+        self.net = self.network()
         self.losses = PsiPhiLosses(config, self.net, self.coplayers)
+
+    def network(self) -> SuccessorFns:
+        """The network: Psi of each member and source, Phi, w, and a head of own values."""
+        models = (self.config.ensemble, 1 + self.coplayers)
+        return SuccessorFns(self.config, self.spec, models, valued=True)
 
     def learner(self) -> Learner[OffPolicyState]:
         """The Learner of these functions."""
