@@ -158,7 +158,7 @@ def compared(
     now: Moment,
     changes: Change,
     key: Key[Array, ""],
-    discount: float,
+    discount: float | Float32[Array, ""],
 ) -> Ends:
     """The Ends of B worlds after each of several changes, leaves (changes, ...), all with the same keys.
 
@@ -189,7 +189,7 @@ def continued(
     now: Moment,
     change: Change,
     key: Key[Array, ""],
-    discount: float,
+    discount: float | Float32[Array, ""],
 ) -> Ends:
     """The Ends of B worlds that go on greedily from their moments after one change, leaves (B, novices)."""
     novices, horizon = rollout.novices, rollout.world.spec.horizon
