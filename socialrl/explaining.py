@@ -33,7 +33,8 @@ class Question:
     """What is asked about a step of a replay.
 
     episode, step, novice: counted from 0. source, action: names, what should have been followed or taken;
-    None, None: every source but the one that was followed. instead: for how many steps a source is followed.
+    None, None: every source but the one that was followed, or every other action if the learner has but one
+    source. instead: for how many steps a source is followed.
     """
 
     step: int
@@ -64,6 +65,16 @@ class Question:
             raise unknown("action", self.action, replay.actions)
         if self.source is not None and self.action is not None:
             raise SocialRLError("explain: both a source and an action are given", "ask about one of them")
+
+    def asks_action(self, replay: Replay, name: str, other: bool) -> bool:
+        """Whether it asks about an action. other: whether another one was taken."""
+        open_question = self.action is None and self.source is None and len(replay.sources) == 1
+        return name == self.action or (open_question and other)
+
+    def asks_source(self, replay: Replay, name: str, other: bool) -> bool:
+        """Whether it asks about a source. other: whether another one was followed."""
+        open_question = self.action is None and self.source is None
+        return name == self.source or (open_question and other)
 
 
 class Explainer:
@@ -119,23 +130,18 @@ class Explainer:
         followed = int(replay.source[(*here, novice)])
         ways: list[tuple[Kind, str]] = [("recorded", replay.sources[followed])]
         rows = [(made, np.full_like(made, FREE))]
-        if question.action is not None:
-            taken = made.copy()
-            taken[novice] = replay.actions.index(question.action)
-            ways.append(("action", question.action))
-            rows.append((taken, np.full_like(made, FREE)))
-        else:
-            for number, name in enumerate(replay.sources):
-                if question.source not in (None, name) or (question.source is None and number == followed):
-                    continue
+        for number, name in enumerate(replay.actions):
+            if question.asks_action(replay, name, number != made[novice]):
+                taken = made.copy()
+                taken[novice] = number
+                ways.append(("action", name))
+                rows.append((taken, np.full_like(made, FREE)))
+        for number, name in enumerate(replay.sources):
+            if question.asks_source(replay, name, number != followed):
                 left, source = made.copy(), np.full_like(made, FREE)
                 left[novice], source[novice] = FREE, number
                 ways.append(("source", name))
                 rows.append((left, source))
-        if len(ways) == 1:
-            raise SocialRLError(
-                f"{replay.arm}: this learner follows no one else", "ask about an action: --action NAME"
-            )
         steps = np.full(len(rows), question.instead, np.int32)
         steps[0] = 0
         action, source = (jnp.asarray(np.stack(part)) for part in zip(*rows, strict=True))
@@ -287,7 +293,8 @@ def explain(
     decision as it was made, and once with each other one.
 
     replay: a Replay, or the file of one. step, episode, novice: counted from 0. source: whom it should have
-    followed, a name of `replay.sources`; action: what it should have done; None, None: every other source.
+    followed, a name of `replay.sources`; action: what it should have done; None, None: every other source, or
+    every other action of a learner with but one source.
     agent: that acted; None takes it from the run folder in which the file lies. instead: for how many steps
     the source is followed. discount: per step, of the discounted returns. seed: of the random numbers.
 
@@ -313,15 +320,16 @@ def explain(
     return Explainer(read, *actor_of(read, path, agent)).explain(question)
 
 
-def answers(files: Sequence[Path], replays: Sequence[Replay]) -> Callable[[int, int, int, int], Explanation]:
-    """A function (number of the replay, episode, step, novice) -> Explanation of every other source; agents
-    are loaded, and programs compiled, when they are first needed.
+def answers(files: Sequence[Path]) -> Callable[[int, int, int, int], Explanation]:
+    """A function (number of the file, episode, step, novice) -> Explanation of all other sources or actions.
+
+    Agents are loaded, and programs compiled, when they are first needed.
     """
     made: dict[int, Explainer] = {}
 
     def answer(which: int, episode: int, step: int, novice: int) -> Explanation:
         if which not in made:
-            replay = replays[which]
+            replay = load(files[which])
             made[which] = Explainer(replay, *actor_of(replay, files[which], None))
         return made[which].explain(Question(step=step, episode=episode, novice=novice))
 
