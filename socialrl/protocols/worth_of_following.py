@@ -12,9 +12,9 @@ so that it is positive if following paid. It is exactly 0 where both choose the 
 
 Measures, of every source and of all together, weighted by how often each was followed: `worth`, and with the
 rewards discounted by `discount` per step `discounted`; `differs`: share of the decisions in which the own
-choice was another action; `pays`, `costs`: share of the decisions whose worth is positive, negative; `share`:
-of the novices' steps in which the source was followed; `decisions`: how many were drawn. A mean over no
-decisions is NaN.
+choice was another action; `worth_if_differs`: the worth of these; `pays`, `costs`: share of the decisions
+whose worth is positive, negative; `share`: of the novices' steps in which the source was followed;
+`decisions`: how many were drawn. A mean over no decisions is NaN.
 
 The choice of a source is forced by the learner's capability ForceSource, or without it taken from
 `Decision.values`. The measure is about one decision of an agent that goes on following others afterwards;
@@ -45,7 +45,6 @@ from socialrl_envs.options import Options, option, require
 from socialrl_envs.types import World
 
 STREAM = 0x3087  # of keys, so that the levels are new
-MEASURES = ("worth", "discounted", "differs", "pays", "costs")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -206,13 +205,19 @@ def summarised(
     over: Callable[..., Array] = jax.vmap(mean_where)
     means = {name: over(value, drawn) for name, value in values.items()}
     number = jnp.sum(drawn, axis=1, dtype=jnp.float32)
-    weight = counts / jnp.maximum(jnp.sum(counts), 1.0)
-    together = {
-        name: jnp.where(jnp.sum(counts) > 0, jnp.sum(jnp.where(counts > 0, weight * value, 0.0)), jnp.nan)
-        for name, value in means.items()
-    }
+    together = {name: weighted(value, counts) for name, value in means.items()}
+    other = over(values["worth"], drawn & (values["differs"] > 0))
+    means["worth_if_differs"] = other
+    together["worth_if_differs"] = weighted(other, counts * jnp.nan_to_num(means["differs"]))
     every = [together | {"share": jnp.sum(counts) / steps, "decisions": jnp.sum(number)}]
     for source in range(len(counts)):
         own = {name: value[source] for name, value in means.items()}
         every.append(own | {"share": counts[source] / steps, "decisions": number[source]})
     return every
+
+
+def weighted(values: Float32[Array, " others"], weights: Float32[Array, " others"]) -> Float32[Array, ""]:
+    """The mean of the values by these weights; NaN if all are 0."""
+    total = jnp.sum(weights)
+    mean = jnp.sum(jnp.where(weights > 0, weights * values, 0.0)) / jnp.where(total > 0, total, 1.0)
+    return jnp.where(total > 0, mean, jnp.nan)

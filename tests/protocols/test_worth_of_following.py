@@ -71,6 +71,7 @@ def test_following_the_wanderer_costs(found):
     wanderer = found("both", "wanderer")
     assert wanderer["worth"] == wanderer["discounted"] == -1
     assert (wanderer["pays"], wanderer["costs"], wanderer["differs"]) == (0, 1, 1)
+    assert wanderer["worth_if_differs"] == -1
     assert wanderer["share"] == pytest.approx(1 / 6)
 
 

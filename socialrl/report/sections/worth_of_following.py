@@ -16,19 +16,19 @@ from socialrl.report.section import Body, Context, ReportSection
 from socialrl.report.statistics import FEW, interval
 from socialrl.report.tables import NONE, words_of
 
-COLUMNS = ("worth", "discounted", "share", "differs", "pays", "costs", "decisions")
+COLUMNS = ("worth", "discounted", "share", "differs", "worth_if_differs", "pays", "costs", "decisions")
 NOTE = (
     "Of the steps of held-out episodes in which another was followed, some are drawn, and each goes on "
-    "twice: with the decision as it was made, and with the novice's own choice in its place. Then the same agent "
-    "goes on, with the same random numbers. The worth is the difference in the novice's return from that "
-    "step on: above 0, following paid. It is the worth of single decisions of an agent that follows others "
-    "later, too, and not the difference to an agent that learnt without them."
+    "twice: with the decision as it was made, and with the novice's own choice in its place. Then the same "
+    "agent goes on, with the same random numbers. The worth is the difference in the novice's return from "
+    "that step on: above 0, following paid. It is the worth of single decisions of an agent that follows "
+    "others later, too, and not the difference to an agent that learnt without them."
 )
 COLUMNS_NOTE = (
     "discounted: with discounted rewards. share: of all steps in which the source was followed. differs: "
     "share of the decisions in which the own choice was another action; where it was the same, the worth is "
-    "0. pays, costs: share of the decisions whose worth is above, below 0. decisions: how many were drawn "
-    "per seed."
+    "0. worth_if_differs: of these decisions alone. pays, costs: share of the decisions whose worth is "
+    "above, below 0. decisions: how many were drawn per seed."
 )
 
 
@@ -99,13 +99,15 @@ def sentences(last: list[Measured]) -> list[str]:
 
 
 def by_source(last: list[Measured], context: Context) -> list[Markup]:
-    """A figure per number of steps for which the novice acted for itself instead."""
+    """A figure per number of steps for which the novice acted for itself instead, of what was followed."""
     pictures = []
     for instead in dict.fromkeys(one.condition.instead for one in last):
         worths: dict[str, dict[str, np.ndarray]] = {}
         for one in last:
-            if one.condition.instead == instead:
+            if one.condition.instead == instead and np.isfinite(one.record.values["worth"]).any():
                 worths.setdefault(one.arm.label, {})[one.source] = one.record.values["worth"]
+        if not worths:
+            continue
         title = "Own choice instead, once" if instead == 1 else f"Own choice instead, for {instead} steps"
         drawn = worth_figures.by_source(worths, context.styles, f"worth{instead}", title)
         pictures.append(tag("div", tag("h3", title), figure(Markup(drawn))))
