@@ -148,6 +148,7 @@ class Acting:
             update=_does_not_learn,
             initial_carry=self.initial_carry,
             value_unit=self.learner.value_unit,
+            sources=self.learner.sources,
             capabilities=capabilities,
         )
 

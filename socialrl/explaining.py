@@ -209,12 +209,21 @@ class Explainer:
         return Way(
             kind=kind,
             name=name,
+            words=self._words(kind, name),
             action=action[:, novice],
             returns=returns[:, novice],
             discounted=discounted[:, novice],
             path=np.swapaxes(position[: length.max() + 1, :, novice], 0, 1).astype(np.uint8),
             length=length,
         )
+
+    def _words(self, kind: Kind, name: str) -> str:
+        """What a way means in words."""
+        if kind == "action":
+            return f"taken {name}"
+        if name == "self":
+            return "acted for itself"
+        return f"followed {name}" if name in self.replay.agents else f"acted by {name}"
 
 
 def _padded(states: State, count: int) -> State:

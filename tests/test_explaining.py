@@ -118,7 +118,7 @@ def test_it_shows_itself(found):
     image = np.asarray(Image.open(io.BytesIO(found._repr_png_())))
     assert image.shape == (240, 240, 3)
     odd = dataclasses.replace(
-        found, others=(dataclasses.replace(found.others[0], kind="action", name="<b>"),)
+        found, others=(dataclasses.replace(found.others[0], kind="action", words="<b>"),)
     )
     assert "&lt;b&gt;" in odd._repr_html_()
     assert "<b>" not in odd._repr_html_().replace("<figure><b>", "")

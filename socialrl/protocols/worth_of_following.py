@@ -40,7 +40,7 @@ from socialrl.record import labels
 from socialrl.rollout import Rollout, Trace, make_rollout
 from socialrl.seeds import PerSeed
 from socialrl.stepping import first_timestep
-from socialrl.types import Learner
+from socialrl.types import Learner, SourceName
 from socialrl_envs.options import Options, option, require
 from socialrl_envs.types import World
 
@@ -87,7 +87,7 @@ class Config(Options):
         program = study.seeds.map(evaluate, 2)
         for steps in self.instead:
             found = study.seeds.unbundle(program(study.states, keys, jnp.int32(steps)))
-            for number, (name, kind) in enumerate(names(study.world, sources)):
+            for number, (name, kind) in enumerate(names(study.world, study.learner)[:sources]):
                 label = labels.WorthOfFollowing(name, kind, steps)
                 yield label, study.seeds.bundle([of_seed[number] for of_seed in found])
 
@@ -109,16 +109,14 @@ def number_of_sources(study: Study) -> int:
     return jax.eval_shape(decide, jax.random.key(0), state).shape[-2]
 
 
-def names(world: World, sources: int) -> list[tuple[str, str]]:
+def names(world: World, learner: Learner) -> list[tuple[str, str]]:
     """(name, relation to the first novice) of all sources together, and of each but the novice itself."""
-    spec = world.spec
-    known = evaluation.sources_of(spec)
-    plain = len(known) == sources == 1 + len(spec.coplayers)
-    found = [(labels.ALL, "")]
-    for source in range(1, sources):
-        name = known[source] if source < len(known) else f"source {source}"
-        kind = relation(world, spec.novices[0], spec.coplayers[source - 1]) if plain else ""
-        found.append((name, kind))
+    spec, found = world.spec, [(labels.ALL, "")]
+    plain = tuple(SourceName("", spec.agents[seat]) for seat in spec.coplayers)
+    for source in plain if learner.sources is None else learner.sources[1:]:
+        known = source.whom in spec.agents
+        kind = relation(world, spec.novices[0], spec.agents.index(source.whom)) if known else ""
+        found.append((str(source), kind))
     return found
 
 

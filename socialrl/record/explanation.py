@@ -24,25 +24,20 @@ COLUMNS = ("had it", "action", "return", "difference", "95 % interval", "better"
 class Way:
     """One way on from a step: what the novice did in it, and how C continuations went.
 
-    name: of the source or the action. action: in the step, an index, of each continuation. returns,
-    discounted: of the novice from the step on. path: where it was in every state from that before the step
-    on, row and column. length: steps of each continuation; what follows them in `path` is padding.
+    name: of the source or the action; words: what it means, e.g. "followed expert_1". action: in the step, an
+    index, of each continuation. returns, discounted: of the novice from the step on. path: where it was in
+    every state from that before the step on, row and column. length: steps of each continuation; what follows
+    them in `path` is padding.
     """
 
     kind: Kind
     name: str
+    words: str
     action: Int32[np.ndarray, " C"]
     returns: Float32[np.ndarray, " C"]
     discounted: Float32[np.ndarray, " C"]
     path: UInt8[np.ndarray, "C states 2"]
     length: Int32[np.ndarray, " C"]
-
-    @property
-    def words(self) -> str:
-        """What it means in words, e.g. "followed expert_1"."""
-        if self.kind == "action":
-            return f"taken {self.name}"
-        return "acted for itself" if self.name == "self" else f"followed {self.name}"
 
 
 @dataclasses.dataclass(frozen=True)

@@ -29,6 +29,7 @@ def way(kind, name, action, gain) -> Way:
     return Way(
         kind=kind,
         name=name,
+        words=f"followed {name}",
         action=np.full(8, action, np.int32),
         returns=np.arange(8, dtype=np.float32) + np.float32(gain),
         discounted=np.zeros(8, np.float32),
