@@ -131,7 +131,7 @@ class Explainer:
         ways: list[tuple[Kind, str]] = [("recorded", replay.sources[followed])]
         rows = [(made, np.full_like(made, FREE))]
         for number, name in enumerate(replay.actions):
-            if question.asks_action(replay, name, number != made[novice]):
+            if question.asks_action(replay, name, bool(number != made[novice])):
                 taken = made.copy()
                 taken[novice] = number
                 ways.append(("action", name))

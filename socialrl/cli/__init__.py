@@ -40,6 +40,7 @@ COMMANDS = {  # in the order of `--help`; each is a module of commands/
     "record": "write demonstrations of co-players or trained agents",
     "export": "write a trained agent of a run into one file",
     "report": "write the page of one run or several",
+    "benchmark": "is a learner or an agent never worse than alone?",
     "check": "test a world, co-player, learner, curriculum or protocol of your own",
     "list": "list worlds, co-players, learners and other registered code, and experiments",
 }
