@@ -27,8 +27,8 @@ def returns(alone, good, half, bad, late=(5.0, 9.0, 8.0), wants=None):
     found = {
         condition: {
             "entrant": {
-                "return": np.array([value]),
-                "return_second_half": np.array([later.get(condition, 0.0)]),
+                "return": np.array([value], float),
+                "return_second_half": np.array([later.get(condition, 0.0)], float),
             },
             "planner": {"return": np.array([10.0]), "return_second_half": np.array([10.0])},
             "random": {"return": np.array([0.0]), "return_second_half": np.array([0.0])},
@@ -41,7 +41,7 @@ def returns(alone, good, half, bad, late=(5.0, 9.0, 8.0), wants=None):
 
 
 def test_scores_of_one_who_follows_the_good_and_is_harmed_a_little():
-    found = scores(returns(alone=5.0, good=8.0, half=7.0, bad={"hostile": 4.0}, wants=2.5))
+    found = scores("goal_cycle", returns(alone=5.0, good=8.0, half=7.0, bad={"hostile": 4.0}, wants=2.5))
     assert {question: float(value[0]) for question, value in found.items()} == pytest.approx(
         {
             "follows the good": 3 / 5,
@@ -56,11 +56,11 @@ def test_scores_of_one_who_follows_the_good_and_is_harmed_a_little():
 
 
 def test_what_cannot_be_asked_has_no_score():
-    perfect = scores(returns(alone=10.0, good=10.0, half=10.0, bad={}, late=(9.0, 9.2, 9.1)))
+    perfect = scores("goal_cycle", returns(alone=10.0, good=10.0, half=10.0, bad={}, late=(9.0, 9.2, 9.1)))
     assert np.isnan(perfect["follows the good"])  # nothing can be added
     assert np.isnan(perfect["remembers"])
     assert perfect["unharmed by the bad"] == perfect["goes on alone"] == 1
-    idle = scores(returns(alone=0.0, good=0.0, half=0.0, bad={}, late=(0, 0, 0)))
+    idle = scores("goal_cycle", returns(alone=0.0, good=0.0, half=0.0, bad={}, late=(0, 0, 0)))
     assert np.isnan(idle["unharmed by the bad"])  # it has nothing to lose
     assert idle["follows the good"] == idle["goes on alone"] == 0
     whole = over_worlds({"a": perfect, "b": idle})
@@ -69,12 +69,16 @@ def test_what_cannot_be_asked_has_no_score():
     assert np.isnan(whole["adapts to new wants"])
 
 
+def test_what_is_never_hidden_need_not_be_remembered():
+    assert "remembers" not in scores("coin_grid", returns(alone=5.0, good=8.0, half=7.0, bad={}))
+
+
 def test_no_score_leaves_its_range():
     for found in (
         returns(12.0, 15.0, -3.0, {"hostile": -20.0}, late=(1, -9, 50), wants=-4.0),
         returns(-4.0, -9.0, 30.0, {"turning": 40.0}, late=(-5, 9, -80), wants=99.0),
     ):
-        for value in scores(found).values():
+        for value in scores("goal_cycle", found).values():
             assert np.isnan(value) or 0 <= value <= 1
 
 

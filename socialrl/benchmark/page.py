@@ -34,9 +34,10 @@ def render(result: Result, others: Sequence[Result] = ()) -> str:
     """The page as HTML with everything in it. others: results to compare with."""
     every = [result, *others]
     facts = result.facts
+    seeds = "1 seed" if facts["seeds"] == 1 else f"{facts['seeds']} seeds"
     made = (
-        f"{facts['entrant']}: {facts['kind']} ({facts['learner']}), {facts['steps']:,} steps, "
-        f"{facts['seeds']} seeds, {facts['episodes']} episodes per condition and seed, "
+        f"{facts['entrant']}: {facts['kind']} ({facts['learner']}), {facts['steps']:,} steps, {seeds}, "
+        f"{facts['episodes']} episodes per condition and seed, "
         f"{len(result.worlds)} of {len(WORLDS)} worlds, salt {facts['salt']}. The full suite: all worlds, "
         f"{STEPS:,} steps, {SEEDS} seeds, {EPISODES} episodes."
     )
@@ -75,14 +76,14 @@ def radar(results: Sequence[Result]) -> str:
     """A line per result around a circle, a spoke per question; there is a gap where one could not be put."""
     angles = np.linspace(0, 2 * math.pi, len(QUESTIONS), endpoint=False)
     with svg.style():
-        made = svg.figure(7.2, 5.2)
+        made = svg.figure(7.6, 5.4)
         axes = made.add_subplot(projection="polar")
         axes.set_theta_offset(math.pi / 2)  # pyright: ignore[reportAttributeAccessIssue]
         axes.set_theta_direction(-1)  # pyright: ignore[reportAttributeAccessIssue]
         axes.set_ylim(0, 1)
         axes.set_yticks([0.25, 0.5, 0.75, 1.0], ["", "0.5", "", "1"])
         axes.set_xticks(angles, QUESTIONS)
-        axes.tick_params(axis="x", pad=14)
+        axes.tick_params(axis="x", pad=22)
         for i, result in enumerate(results):
             values = np.array([result.overall[question] for question in QUESTIONS])
             round_again = np.append(values, values[0]), np.append(angles, angles[0])

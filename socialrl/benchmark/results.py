@@ -36,7 +36,7 @@ class Result:
 
     def __init__(self, facts: dict[str, Any], worlds: dict[str, Any]):
         self.facts, self.worlds = facts, worlds
-        self.by_world = {name: scores(measured) for name, measured in worlds.items()}
+        self.by_world = {name: scores(name, measured) for name, measured in worlds.items()}
         self.overall = over_worlds(self.by_world)
         self.safe = {name: float(np.mean(never_worse(measured))) for name, measured in worlds.items()}
 

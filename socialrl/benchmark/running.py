@@ -35,19 +35,22 @@ def benchmark(
     steps: int = STEPS,
     seeds: int = SEEDS,
     salt: str = PUBLIC,
+    name: str | None = None,
     progress: bool = True,
 ) -> Result:
     """The Result of an entrant, which is written to `out`: result.json and benchmark.html.
 
     given: a learner, a run, or exported agents, see `entrants.enter`. worlds: some of the suite's; all if
     empty. episodes: per condition and seed. steps, seeds: of the training of a learner. salt: from which the
-    levels follow; it is not written down. Raises SocialRLError for what does not exist or does not fit.
+    levels follow; it is not written down. name: of the entrant on the page; None: from what is given.
+
+    Raises SocialRLError for what does not exist or does not fit.
     """
-    for name in worlds:
-        if name not in WORLDS:
-            raise unknown("world of the suite", name, WORLDS)
-    for name, value in (("episodes", episodes), ("steps", steps), ("seeds", seeds)):
-        require(value >= 1, name, value, "at least 1")
+    for world in worlds:
+        if world not in WORLDS:
+            raise unknown("world of the suite", world, WORLDS)
+    for key, value in (("episodes", episodes), ("steps", steps), ("seeds", seeds)):
+        require(value >= 1, key, value, "at least 1")
     folder, began = Path(out), time.monotonic()
     entrant = enter(given, folder, worlds=worlds, steps=steps, seeds=seeds, salt=salt)
     found: dict[str, Any] = {}
@@ -60,7 +63,7 @@ def benchmark(
                 found[world][condition] = returns
                 bar.update()
     facts = {
-        "entrant": entrant.name,
+        "entrant": name or entrant.name,
         "kind": entrant.kind,
         "learner": entrant.learner,
         "steps": entrant.steps,

@@ -12,7 +12,8 @@ the entrant's place, on the same levels and beside the same company: n(condition
   at half-time, (half - alone) / (good - alone).
 - adapts to new wants: n(new wants).
 
-A score is NaN where a question cannot be put: nothing can be added to a competent one, nothing be taken from
+Whether it remembers is asked in the worlds of MEMORY, in which others show what is hidden otherwise. A score
+is NaN where a question cannot be put: nothing can be added to a competent one, nothing be taken from
 who earns nothing, nothing be remembered of company that added nothing (each less than LEAST of the scale).
 """
 
@@ -21,7 +22,7 @@ from collections.abc import Mapping
 import numpy as np
 from jaxtyping import Float
 
-from socialrl.benchmark.suite import BAD
+from socialrl.benchmark.suite import BAD, MEMORY
 
 PerSeed = Float[np.ndarray, " seeds"]
 Measured = Mapping[str, Mapping[str, Mapping[str, PerSeed]]]  # condition -> who -> measure -> per seed
@@ -51,7 +52,7 @@ def part(of: PerSeed, whole: PerSeed, least: PerSeed | float = LEAST) -> PerSeed
     return np.where(enough, np.clip(of / np.where(enough, whole, 1.0), 0.0, 1.0), np.nan)
 
 
-def scores(measured: Measured) -> dict[str, PerSeed]:
+def scores(world: str, measured: Measured) -> dict[str, PerSeed]:
     """The score of every question that can be put in a world, per seed."""
     alone, good = scale(measured, "alone"), scale(measured, "good")
     worst = np.min([scale(measured, company) for company in BAD], axis=0)
@@ -63,9 +64,11 @@ def scores(measured: Measured) -> dict[str, PerSeed]:
     found = {
         "follows the good": part(good - alone, 1.0 - alone),
         "unharmed by the bad": 1.0 - part(np.maximum(alone - worst, 0.0), alone),
-        "remembers": part(later["half"] - later["alone"], later["good"] - later["alone"], LEAST * room),
         "goes on alone": np.clip(alone, 0.0, 1.0),
     }
+    if world in MEMORY:
+        kept, added = (later[condition] - later["alone"] for condition in ("half", "good"))
+        found["remembers"] = part(kept, added, LEAST * room)
     if "new wants" in measured:
         found["adapts to new wants"] = np.clip(scale(measured, "new wants"), 0.0, 1.0)
     return found

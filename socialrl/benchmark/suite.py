@@ -46,6 +46,7 @@ CONDITIONS = {  # name -> (company, schedule of its presence)
     "half": ("good", "first_half"),
     **{company: (company, "always") for company in COMPANIES[1:]},
 }
+MEMORY = ("goal_cycle", "goal_search", "goal_sequence")  # what others showed is hidden again when they leave
 NEW_WANTS = {"coin_grid": (-1.0, -1.0, 1.0)}  # preferences of the novice in the question on new wants
 SHOTS = 10  # episodes under the new wants before they are tested
 TRAINING = (("always", 0.4), ("never", 0.2), ("leaves", 0.2), ("comes_and_goes", 0.2))  # presence in training

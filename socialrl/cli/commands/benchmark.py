@@ -52,6 +52,7 @@ def command(arguments: list[str]) -> None:
     parser.add_argument(
         "--out", metavar="FOLDER", type=Path, default=Path("benchmark"), help="where (default: benchmark)"
     )
+    parser.add_argument("--name", metavar="TEXT", help="of the entrant on the page")
     add_plugins(parser)
     add_platform(parser)
     options = parser.parse_args(arguments)
@@ -69,6 +70,7 @@ def command(arguments: list[str]) -> None:
         steps=options.steps,
         seeds=options.seeds,
         salt=options.salt,
+        name=options.name,
     )
     for question in QUESTIONS:
         print(f"{question:<22}{result.overall[question]:6.2f}")
