@@ -136,6 +136,9 @@ class Experiment(Options):
         4, "episodes at the end that are recorded with every decision, per seed", low=1
     )
     checkpoint_every: int = option(10_000, "steps between two checkpoints", low=1)
+    keep_checkpoints: int = option(
+        2, "the latest checkpoints of every arm that are kept; more show phases of training", low=1
+    )
     protocols: tuple[Annotated[Any, PROTOCOL], ...] = option(
         (), "further evaluations at the end, Configs of protocols"
     )

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from jaxtyping import Float32, Int32, Key, PyTree, Shaped, UInt8
+from jaxtyping import Float32, Int32, Key, PyTree
 
 from socialrl.evaluation import sources_of
 from socialrl.record.demonstrations import Demonstrations
@@ -16,7 +16,16 @@ from socialrl.record.folder import versions
 from socialrl.record.replay import AHEAD, DISCOUNT, Replay
 from socialrl.record.resimulation import checksums, fields
 from socialrl.rollout import Trace
-from socialrl.stepping import CoPlayers, Step, begin_coplayers, demonstrate, ended, next_timestep, step_all
+from socialrl.stepping import (
+    CoPlayers,
+    Step,
+    begin_coplayers,
+    demonstrate,
+    ended,
+    next_timestep,
+    step_all,
+    timesteps_of,
+)
 from socialrl.types import ActAs, Demonstration, Diagnostics, Learner, SourceName, Timestep, ValueUnit
 from socialrl_envs.hosting import host
 from socialrl_envs.picture import order_notes
@@ -37,7 +46,7 @@ def explanation(
     act_key, occupancy_key = jax.random.split(key)
     novices = np.array(world.spec.novices, np.int32)
     views = jax.vmap(jax.vmap(world.observe))(trace.states)[:-1, :, novices]
-    timesteps = _timesteps(views, trace, novices)
+    timesteps = timesteps_of(views, trace.actions[..., novices], trace.outcome.reward[..., novices])
     times, num_envs = trace.alive.shape
 
     def remember(carry: PyTree, now: tuple[Timestep, Array]) -> tuple[PyTree, PyTree]:
@@ -56,19 +65,6 @@ def explanation(
             world, policy, state, carry, timestep, decision.source, occupancy_key
         )
     return {name: leaf.reshape(times, num_envs, *leaf.shape[1:]) for name, leaf in found.items()}
-
-
-def _timesteps(obs: UInt8[Array, "T B novices V V C"], trace: Trace, novices: np.ndarray) -> Timestep:
-    """The novices' Timestep at every step of a trace, leaves (T, B, novices, ...)."""
-
-    def before(leaf: Shaped[Array, "T ..."]) -> Shaped[Array, "T ..."]:
-        return jnp.concatenate([jnp.zeros_like(leaf[:1]), leaf[:-1]])
-
-    first = jnp.zeros(obs.shape[:3], bool).at[0].set(True)
-    rewards = before(trace.outcome.reward[..., novices])
-    return Timestep(
-        obs=obs, prev_action=before(trace.actions[..., novices]), prev_reward=rewards, first=first
-    )
 
 
 def predicted_occupancy(

@@ -239,6 +239,18 @@ class ActAs:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class ForceSource:
+    """force(state, carry, timestep, source, key) -> ActOutput: the greedy decision of each novice if it takes
+    its action from the source (*batch) in this step, whichever it would choose itself.
+
+    Forced to the source that `act` chooses it decides as `act` does, as far as it does not draw its actions.
+    Source 0 is acting for itself.
+    """
+
+    force: Callable[[Any, PyTree, Timestep, Int32[Array, "*batch"], Key[Array, ""]], ActOutput]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class RewardInference:
     """infer_rewards(state, others) -> float32 (T, B, seats, S): the reward of each step of a Demonstration
     (T, B, seats, ...) by the preferences that the learner attributes to each source, up to scale and offset.
@@ -257,7 +269,17 @@ class GoalInference:
     infer_goal: Callable[[Any, Demonstration, Demonstration], tuple[Any, Float32[Array, "T B seats A"]]]
 
 
-Capability = FewShot | WarmStart | Offline | Influence | Diagnostics | ActAs | RewardInference | GoalInference
+Capability = (
+    FewShot
+    | WarmStart
+    | Offline
+    | Influence
+    | Diagnostics
+    | ActAs
+    | ForceSource
+    | RewardInference
+    | GoalInference
+)
 CapabilityT = TypeVar("CapabilityT")
 
 

@@ -232,7 +232,7 @@ def test_list_shows_what_there_is(trial, capsys):
 def test_view_and_export(monkeypatch, capsys):
     seen = []
     viewer = types.SimpleNamespace(
-        view=lambda paths: seen.append([str(path) for path in paths]),
+        view=lambda paths, explain: seen.append([str(path) for path in paths]),
         export=lambda path, out, **chosen: seen.append((str(path), str(out), chosen)),
     )
     monkeypatch.setitem(sys.modules, "socialrl.viewer", viewer)

@@ -35,10 +35,12 @@ COMMANDS = {  # in the order of `--help`; each is a module of commands/
     "run": "train an experiment's arms and record them",
     "eval": "test the arms of a run for social learning",
     "view": "show a replay step by step, or export it",
+    "explain": "say what had become of a decision, had it been another",
     "play": "take a seat of a world with the keyboard",
     "record": "write demonstrations of co-players or trained agents",
     "export": "write a trained agent of a run into one file",
     "report": "write the page of one run or several",
+    "benchmark": "is a learner or an agent never worse than alone?",
     "check": "test a world, co-player, learner, curriculum or protocol of your own",
     "list": "list worlds, co-players, learners and other registered code, and experiments",
 }

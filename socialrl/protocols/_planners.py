@@ -14,17 +14,22 @@ from socialrl_envs.coplayers import planner
 from socialrl_envs.errors import SocialRLError
 from socialrl_envs.hosting import find_policy
 from socialrl_envs.planning.pursuit import TIE, first_action_values
-from socialrl_envs.types import Outcome, Policy, State, World
+from socialrl_envs.types import CoPlayer, Outcome, Policy, State, World
 
 
 def with_planners(world: World) -> World:
     """The world, except that planners with the novices' preferences choose the novices' actions."""
+    return with_policy(world, planner.act)
+
+
+def with_policy(world: World, policy: CoPlayer) -> World:
+    """The world, except that a policy without memory chooses the novices' actions."""
 
     def step(state: State, actions: Int32[Array, " N"], key: Key[Array, ""]) -> tuple[State, Outcome]:
         novices = world.spec.novices
         step_key, plan_key = jax.random.split(key)
         for seat, seat_key in zip(novices, jax.random.split(plan_key, len(novices)), strict=True):
-            actions = actions.at[seat].set(planner.act(world, state, seat, seat_key))
+            actions = actions.at[seat].set(policy(world, state, seat, seat_key))
         return world.step(state, actions, step_key)
 
     planned = copy.copy(world)

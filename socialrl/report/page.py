@@ -34,13 +34,12 @@ def render(study: Study, added: Mapping[str, ReportSection] | None = None) -> st
     shown = [
         (section, body) for name, section in ordered if (body := body_of(name, section, context)) is not None
     ]
-    style = Path(__file__).with_name("page.css").read_text(encoding="utf-8")
     head = tag(
         "head",
         tag("meta", charset="utf-8"),
         tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
         tag("title", f"{study.title}: report"),
-        tag("style", Markup(style)),
+        tag("style", Markup(page_style())),
     )
     main = (tag("section", tag("h2", section.title), body, id=section.anchor) for section, body in shown)
     body = tag(
@@ -51,6 +50,11 @@ def render(study: Study, added: Mapping[str, ReportSection] | None = None) -> st
         tag("footer", scores.methods(study)),
     )
     return f"<!DOCTYPE html>\n{tag('html', head, body, lang='en')}\n"
+
+
+def page_style() -> str:
+    """The style sheet of all pages."""
+    return Path(__file__).with_name("page.css").read_text(encoding="utf-8")
 
 
 def context_of(study: Study, kinds: frozenset[str]) -> Context:

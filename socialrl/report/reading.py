@@ -78,10 +78,13 @@ class ArmRun:
         """The records of a kind, by step."""
         return tuple(sorted((r for r in self.records if r.kind == kind), key=lambda r: r.step))
 
-    def measured(self, schema: type[L]) -> list[tuple[L, Record]]:
-        """The records of a schema's kind whose labels it can read, with these labels, by step."""
-        found = ((labels.read(schema, record.labels), record) for record in self.of(schema.kind))
-        return [(condition, record) for condition, record in found if condition is not None]
+    def measured(self, schema: type[L], phases: bool = False) -> list[tuple[L, Record]]:
+        """The records of a schema's kind whose labels it can read, with these labels: the latest of each
+        condition, or with `phases` all, by step.
+        """
+        pairs = ((labels.read(schema, record.labels), record) for record in self.of(schema.kind))
+        found = [(condition, record) for condition, record in pairs if condition is not None]
+        return found if phases else list(dict(found).items())
 
     def plain(self, kind: str) -> tuple[Record, ...]:
         """The records of a kind without labels: those of the experiment's own evaluations."""

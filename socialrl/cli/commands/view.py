@@ -1,7 +1,10 @@
 """`socialrl view`: shows replays, or exports them."""
 
 import argparse
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 from socialrl.cli.machine import with_extra
 from socialrl.cli.parsing import add_plugins, make_parser, use_plugins
@@ -18,7 +21,7 @@ examples:
   socialrl view runs/coin_grid/001 --export frames             a folder of pictures, one per step
 
 keys: h shows them all; c compares with the next replay, r and x jump to rewards and penalties, d changes
-the panel.
+the panel. w asks what had become of the decision, had it followed another: socialrl explain prints the same.
 """
 
 
@@ -46,13 +49,30 @@ def command(arguments: list[str]) -> None:
     if options.export is None:
         if chosen:
             raise SocialRLError(f"--{next(iter(chosen))} chooses what --export writes", "add --export OUT")
-        with_extra("view", "socialrl.viewer").view([Path(path) for path in options.paths])
+        paths = [Path(path) for path in options.paths]
+        with_extra("view", "socialrl.viewer").view(paths, explain=_answering(paths))
         return
     if len(options.paths) > 1:
         raise SocialRLError(f"--export takes one PATH, got {len(options.paths)}", "export them one by one")
     out = Path(options.export)
     with_extra("view", "socialrl.viewer").export(Path(options.paths[0]), out, **chosen)
     print(out)
+
+
+def _answering(paths: list[Path]) -> Callable[[int, int, int, int], Any]:
+    """A function that answers what-if questions about the replays behind these paths.
+
+    It imports what it needs at the first question, and the window does not wait for that.
+    """
+
+    @cache
+    def answers() -> Callable[[int, int, int, int], Any]:
+        from socialrl.explaining import answers as made
+        from socialrl.viewer.files import find
+
+        return made(find(paths))
+
+    return lambda *asked: answers()(*asked)
 
 
 def _size(text: str) -> tuple[int, int]:
