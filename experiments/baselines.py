@@ -4,7 +4,7 @@ and budget?
 The world of coin_grid.py. Imitators ignore their own rewards (bc, sqil, inverse_rl), except bc_per_agent,
 which chooses by them whom to imitate; decision_biasing and value_shaping learn from their own rewards like
 dqn, with a bias towards what others do; psiphi goes without trust weights, and then also without one more
-part: following, inverse TD, cloning.
+part: following, inverse TD, cloning. No arm is a published algorithm with its own settings.
 
 The size is for two CPU cores; on a GPU: --world.size 15 --steps 100000 --seeds 64
 """
@@ -12,6 +12,7 @@ The size is for two CPU cores; on a GPU: --world.size 15 --steps 100000 --seeds 
 from _coins import WORLD, lengths
 from socialrl.config import Arm, Claim, Experiment
 from socialrl.learners import bc, decision_biasing, dqn, inverse_rl, psiphi, sqil, value_shaping
+from socialrl.protocols import regret
 
 PSIPHI = "Filos et al. 2021, arXiv 2102.12560"
 HEURISTICS = "arXiv 2604.05777"
@@ -30,10 +31,12 @@ LEARNERS = {
     "value_shaping": value_shaping.Config(),
 }
 CLAIMS = (
-    ("Psi-phi is above reinforcement learning alone where goals differ", PSIPHI, "psiphi", "dqn"),
-    ("Psi-phi is above imitation where goals differ", PSIPHI, "psiphi", "bc"),
-    ("Value shaping is above learning alone", HEURISTICS, "value_shaping", "dqn"),
-    ("Decision biasing is above learning alone", HEURISTICS, "decision_biasing", "dqn"),
+    ("psiphi is above reinforcement learning that ignores the others", PSIPHI, "psiphi", "dqn"),
+    ("psiphi is above imitation of all", PSIPHI, "psiphi", "bc"),
+    ("psiphi is above imitation of the co-player that pays best", PSIPHI, "psiphi", "bc_per_agent"),
+    ("psiphi is above decision biasing", PSIPHI, "psiphi", "decision_biasing"),
+    ("Value shaping is above dqn", HEURISTICS, "value_shaping", "dqn"),
+    ("Decision biasing is above dqn", HEURISTICS, "decision_biasing", "dqn"),
     ("Value shaping is above decision biasing", HEURISTICS, "value_shaping", "decision_biasing"),
 )
 
@@ -42,8 +45,11 @@ experiment = Experiment(
     name="baselines",
     question="What is selective imitation worth against imitation, inferred goals, and simple social cues?",
     arms=tuple(Arm(name=name, learner=learner) for name, learner in LEARNERS.items()),
-    claims=tuple(Claim(text=text, source=source, arm=arm, over=over) for text, source, arm, over in CLAIMS),
+    claims=tuple(
+        Claim(text=text, source="ours", paper=paper, arm=arm, over=over) for text, paper, arm, over in CLAIMS
+    ),
     seeds=10,
+    protocols=(regret.Config(),),
     **lengths(),
     scale="two CPU cores: 9x9, 12,000 steps per seed",
 )

@@ -35,7 +35,7 @@ def claims() -> Iterator[Claim]:
         text = f"One episode tells what the {name} newcomer wants: cosine above 0.8"
         yield Claim(text=text, source="aim", arm="basis", value=0.8, measure="cosine", labels=labels)
         text = f"Who learnt successor features acts better for the {name} newcomer's goal"
-        yield Claim(text=text, source=PAPER, arm="basis", over="values_only", labels=labels)
+        yield Claim(text=text, source="ours", paper=PAPER, arm="basis", over="values_only", labels=labels)
 
 
 experiment = Experiment(
@@ -51,7 +51,7 @@ experiment = Experiment(
         Arm(name="basis", learner=basis.Config()),
         Arm(name="values_only", learner=basis.Config(successor_coef=0.0)),
     ),
-    seeds=5,
+    seeds=10,
     steps=48_000,
     chunk=5,
     evaluate_every=4_000,

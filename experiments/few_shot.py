@@ -25,7 +25,7 @@ experiment = Experiment(
         Arm(name="psiphi_no_gpi", learner=psiphi.Config(trust=False, following="never")),
         Arm(name="dqn", learner=dqn.Config()),
     ),
-    seeds=5,
+    seeds=10,
     **lengths(steps=16_000),
     protocols=(few_shot.Config(preferences=((-1.0, -1.0, 1.0), (-1.0, 1.0, 1.0))),),
 )

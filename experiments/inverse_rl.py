@@ -52,7 +52,8 @@ experiment = Experiment(
     claims=(
         Claim(
             text="inverse TD recovers the others' preferences: cosine above 0.8",
-            source=PSIPHI,
+            source="ours",
+            paper=PSIPHI,
             arm="psiphi",
             value=0.8,
             measure="cosine",
@@ -60,7 +61,8 @@ experiment = Experiment(
         ),
         Claim(
             text="it needs inverse TD",
-            source=PSIPHI,
+            source="ours",
+            paper=PSIPHI,
             arm="psiphi",
             over="no_inverse_td",
             measure="cosine",
@@ -68,7 +70,8 @@ experiment = Experiment(
         ),
         Claim(
             text="no rewards are needed for it: cosine above 0.8",
-            source=PSIPHI,
+            source="ours",
+            paper=PSIPHI,
             arm="watching_only",
             value=0.8,
             measure="cosine",

@@ -17,7 +17,7 @@ from socialrl.learners import ppo
 STEPS = 3_000_000
 LEARNER = ppo.Config(**learner(STEPS))
 PENALTY = growing_penalty(STEPS // 2)
-STUCK = Claim(text="alone, stuck at one goal", source="preliminary study", arm="alone", value=1.5, below=True)
+STUCK = Claim(text="alone, stuck at one goal", source="ours", arm="alone", value=1.5, below=True)
 
 experiment = Experiment(
     name="many_goals",

@@ -28,7 +28,8 @@ experiment = Experiment(
     claims=(
         Claim(
             text="With 25 % of episodes beside experts, better alone than the solitary",
-            source="Ndousse et al. 2021, arXiv 2010.00581",
+            source="ours",
+            paper="Ndousse et al. 2021, arXiv 2010.00581",
             arm="social_25",
             over="solo",
             labels=(("presence", "never"),),

@@ -47,7 +47,8 @@ experiment = Experiment(
     claims=tuple(
         Claim(
             text=f"{world}, beside experts: SociAPL is above {name}",
-            source=PAPER,
+            source="ours",
+            paper=PAPER,
             arm="sociapl",
             over=arm,
             labels=(("world", world), ("presence", "full")),

@@ -136,6 +136,15 @@ class Following(Labels):
 
 
 @dataclasses.dataclass(frozen=True)
+class Regret(Labels):
+    """Labels of `regret`. condition: overridden parameters of the level, e.g. "flood 1", or AS_TRAINED."""
+
+    kind: ClassVar[str] = "regret"
+
+    condition: str
+
+
+@dataclasses.dataclass(frozen=True)
 class Offline(Labels):
     """Labels of the records of offline training. gradient_steps: those done so far."""
 
@@ -145,5 +154,6 @@ class Offline(Labels):
 
 
 SCHEMAS: Mapping[str, type[Labels]] = {
-    schema.kind: schema for schema in (Social, FewShot, GoalInference, InverseRL, Memory, Following, Offline)
+    schema.kind: schema
+    for schema in (Social, FewShot, GoalInference, InverseRL, Memory, Following, Regret, Offline)
 }
