@@ -78,7 +78,7 @@ def aims(arm: str, alone: str) -> tuple[Claim, ...]:
             measure="mistakes_after",
         ),
         aim(
-            "before its own first choice, the order is read from its carry more often than from the solitary's",
+            "before any own choice, its carry holds the order more often than the solitary's",
             "half",
             ("protocol", "memory"),
             over=alone,

@@ -1,6 +1,7 @@
 """An experiment's claims with the measured numbers and the verdict on each, as JSON values and as text."""
 
 import dataclasses
+import functools
 import math
 from typing import TypedDict
 
@@ -62,7 +63,7 @@ class Finding:
         """The number of seeds that decide: those with a number on both sides."""
         return 0 if self.chance is None else int(min(np.isfinite(side).sum() for side in self.chance))
 
-    @property
+    @functools.cached_property
     def gap(self) -> Comparison | None:
         """The side that is claimed to be higher minus the other one; None without two seeds on each."""
         return None if self.chance is None else compare(*self.chance)
