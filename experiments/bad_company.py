@@ -15,6 +15,7 @@ from _coins import WORLD, lengths
 from socialrl.config import Arm, Claim, Experiment
 from socialrl.learners import dqn, psiphi
 from socialrl.protocols import regret
+from socialrl.tuned import tuned
 from socialrl_envs.types import Seat
 
 COMPANY = {
@@ -80,3 +81,4 @@ experiment = Experiment(
     **lengths(evaluate_every=2_400),
     scale="two CPU cores: 9x9, 12,000 steps per seed",
 )
+experiment = tuned(experiment, __file__)

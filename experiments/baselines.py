@@ -13,6 +13,7 @@ from _coins import WORLD, lengths
 from socialrl.config import Arm, Claim, Experiment
 from socialrl.learners import bc, decision_biasing, dqn, inverse_rl, psiphi, sqil, value_shaping
 from socialrl.protocols import regret
+from socialrl.tuned import tuned
 
 PSIPHI = "Filos et al. 2021, arXiv 2102.12560"
 HEURISTICS = "arXiv 2604.05777"
@@ -53,3 +54,4 @@ experiment = Experiment(
     **lengths(),
     scale="two CPU cores: 9x9, 12,000 steps per seed",
 )
+experiment = tuned(experiment, __file__)

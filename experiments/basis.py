@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from socialrl.config import Arm, Claim, Experiment
 from socialrl.learners import basis
 from socialrl.protocols import goal_inference
+from socialrl.tuned import tuned
 from socialrl_envs.types import Seat
 from socialrl_envs.worlds import coin_grid
 
@@ -60,3 +61,4 @@ experiment = Experiment(
     scale="two CPU cores: 9x9, 48,000 steps per seed",
     claims=tuple(claims()),
 )
+experiment = tuned(experiment, __file__)

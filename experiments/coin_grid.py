@@ -13,6 +13,7 @@ from _coins import WORLD, lengths
 from socialrl.config import Arm, Claim, Experiment
 from socialrl.learners import bc, dqn, psiphi
 from socialrl.protocols import regret
+from socialrl.tuned import tuned
 
 PAPER = "Filos et al. 2021, arXiv 2102.12560"
 
@@ -46,3 +47,4 @@ experiment = Experiment(
         Claim(text="Following pays", source="ours", paper=PAPER, arm="psiphi_ungated", over="psiphi_no_gpi"),
     ),
 )
+experiment = tuned(experiment, __file__)

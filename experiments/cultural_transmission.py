@@ -18,6 +18,7 @@ from _cycle import DROP_OUT, NEVER, PROTOCOLS, WORLD, aims, growing_penalty, lea
 from socialrl.config import Arm, Claim, Experiment
 from socialrl.curricula import adr, mixed
 from socialrl.learners import medal
+from socialrl.tuned import tuned
 
 PAPER = "Bhoopchand et al. 2023, arXiv 2203.00715"
 STEPS = 1_500_000
@@ -71,3 +72,4 @@ experiment = Experiment(
         *aims("medal", "alone"),
     ),
 )
+experiment = tuned(experiment, __file__)

@@ -13,6 +13,7 @@ from _coins import WORLD, lengths
 from socialrl.config import Arm, Experiment
 from socialrl.learners import dqn, psiphi
 from socialrl.protocols import few_shot
+from socialrl.tuned import tuned
 
 experiment = Experiment(
     name="few_shot",
@@ -29,3 +30,4 @@ experiment = Experiment(
     **lengths(steps=16_000),
     protocols=(few_shot.Config(preferences=((-1.0, -1.0, 1.0), (-1.0, 1.0, 1.0))),),
 )
+experiment = tuned(experiment, __file__)

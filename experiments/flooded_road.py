@@ -16,6 +16,7 @@ from typing import Any
 from socialrl.config import Arm, Claim, Experiment
 from socialrl.learners import dqn, ppo, psiphi
 from socialrl.protocols import following, regret
+from socialrl.tuned import tuned
 from socialrl_envs.types import Seat
 from socialrl_envs.worlds import flooded_road
 
@@ -99,3 +100,4 @@ experiment = Experiment(
         )
     ),
 )
+experiment = tuned(experiment, __file__)

@@ -16,6 +16,7 @@ from _cycle import NEVER, PROTOCOLS, WORLD, lengths
 from socialrl.config import Arm, Claim, Experiment
 from socialrl.curricula import mixed
 from socialrl.learners import ppo, sociapl
+from socialrl.tuned import tuned
 
 COMMON: dict[str, Any] = {
     "hidden": (128,),
@@ -93,3 +94,4 @@ experiment = Experiment(
         Claim(text="A mirror helps SociAPL", source="ours", arm="sociapl_mirror", over="sociapl"),
     ),
 )
+experiment = tuned(experiment, __file__)

@@ -22,6 +22,7 @@ from _coins import WORLD, lengths
 from socialrl.config import Arm, Claim, Experiment
 from socialrl.learners import psiphi
 from socialrl.protocols import inverse_rl
+from socialrl.tuned import tuned
 
 FOUND = (("protocol", "inverse_rl"), ("agent", "all"))
 OPEN: dict[str, Any] = {"trust": False, "reward_coef": 1.0}
@@ -79,3 +80,4 @@ experiment = Experiment(
         ),
     ),
 )
+experiment = tuned(experiment, __file__)

@@ -13,6 +13,7 @@ from _cycle import DROP_OUT, NEVER, PROTOCOLS, WORLD, aims, growing_penalty, lea
 from socialrl.config import Arm, Claim, Experiment
 from socialrl.curricula import mixed
 from socialrl.learners import ppo
+from socialrl.tuned import tuned
 
 STEPS = 3_000_000
 LEARNER = ppo.Config(**learner(STEPS))
@@ -34,3 +35,4 @@ experiment = Experiment(
     scale="two CPU cores: 9x9, 3 million steps per seed",
     claims=(STUCK, *aims("novice", "alone")),
 )
+experiment = tuned(experiment, __file__)

@@ -12,6 +12,7 @@ from _cycle import PROTOCOLS, WORLD, growing_penalty, learner, lengths
 from socialrl.config import Arm, Claim, Experiment
 from socialrl.curricula import mixed
 from socialrl.learners import sociapl
+from socialrl.tuned import tuned
 
 STEPS = 1_000_000
 PENALTY = growing_penalty(STEPS * 2 // 3)
@@ -49,3 +50,4 @@ experiment = Experiment(
         Arm(name="social_100", learner=LEARNER, curriculum=mix(1.0)),
     ),
 )
+experiment = tuned(experiment, __file__)

@@ -16,6 +16,7 @@ from socialrl.config import Arm, Claim, Experiment
 from socialrl.curricula import mixed
 from socialrl.learners import bc, kl_control, ppo, sociapl
 from socialrl.protocols import social
+from socialrl.tuned import tuned
 from socialrl_envs.worlds import goal_search
 
 STEPS = 1_000_000
@@ -77,3 +78,4 @@ experiment = Experiment(
     scale="two CPU cores: 9x9, 1 million steps per seed",
     protocols=(social.Config(policies=("greedy",), companies=(), transfer=NEW_WORLDS),),
 )
+experiment = tuned(experiment, __file__)

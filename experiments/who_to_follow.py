@@ -15,6 +15,7 @@ from _coins import WORLD, lengths
 from socialrl.config import Arm, Claim, Experiment
 from socialrl.learners import dqn, psiphi
 from socialrl.protocols import following
+from socialrl.tuned import tuned
 from socialrl_envs.types import Seat
 
 
@@ -94,3 +95,4 @@ experiment = Experiment(
     scale="two CPU cores: 9x9, 12,000 steps per seed",
     claims=tuple(claims()),
 )
+experiment = tuned(experiment, __file__)
