@@ -10,7 +10,6 @@ found.
 
 import argparse
 import os
-import re
 import sys
 import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -46,8 +45,8 @@ its 95 % interval. [Results](results.md) has the rules.
 `socialrl reproduce` makes those.
 """
 BEFORE = (
-    "*From a run before the rules of evidence, on {seeds} for tuning and without correction: it decides "
-    "nothing, and the picture's verdicts are those of then.*"
+    "*From a run before the rules of evidence, on {seeds}, which are for tuning, and without correction: it "
+    "decides nothing, and the picture's verdicts are those of then.*"
 )
 
 
@@ -89,17 +88,12 @@ def write_gallery(
     page.parent.mkdir(parents=True, exist_ok=True)
     made = []
     for name, study in studies.items():
-        place = pictures / f"{file_name(name)}.png"
+        place = pictures / f"{results.file_name(name)}.png"
         write_bytes(place, picture(study))
         made += [results.write(results.collect(study.runs[0].folder), folder), place]
     links = Path(os.path.relpath(pictures, page.parent)).as_posix()
     write_text(page, page_of(results.read_results(folder), results.read_earlier(folder), links))
     return [*made, page]
-
-
-def file_name(experiment: str) -> str:
-    """The stem of an experiment's picture."""
-    return re.sub(r"[^A-Za-z0-9_-]", "_", experiment)
 
 
 def page_of(known: Mapping[str, JsonObject], earlier: JsonObject, links: str) -> str:
@@ -289,7 +283,8 @@ def old_chapter(name: str, old: JsonObject, links: str) -> str:
 
 def shown(name: str, links: str) -> str:
     """The picture of an experiment, as Markdown."""
-    return f"![Learning curves, final scores and verdicts of {plain(name)}]({links}/{file_name(name)}.png)"
+    picture = f"{links}/{results.file_name(name)}.png"
+    return f"![Learning curves, final scores and verdicts of {plain(name)}]({picture})"
 
 
 def facts(result: JsonObject) -> str:

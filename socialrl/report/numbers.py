@@ -159,13 +159,24 @@ def summary_table(known: Mapping[str, JsonObject]) -> str:
 
 
 def arms_table(result: JsonObject, names: Sequence[str]) -> str:
-    """A row per arm: these measures of the final evaluation, the worst seed's return, seconds of training."""
+    """A row per arm: these measures of the final evaluation, the worst seed's return, seconds of training; a
+    dash where an arm lacks one. Raises SocialRLError for a measure that no arm has.
+    """
+    finals = {arm: final_of(entries) for arm, entries in result["arms"].items()}
+    for name in names:
+        if not any(name in values for values in finals.values()):
+            raise unknown("measure", name, dict.fromkeys(key for values in finals.values() for key in values))
     rows = []
-    for arm in result["arms"]:
-        cells = [_both(results.find(result, arm, name, {}), 2) for name in names]
-        worst = _worst(results.find(result, arm, "return", {}), 2)
-        rows.append((f"`{plain(arm)}`", *cells, worst, f"{result['cost'][arm]['seconds']:,.0f}"))
+    for arm, values in finals.items():
+        cells = [_both(results.as_scores(values[name]), 2) if name in values else NONE for name in names]
+        worst = _worst(results.as_scores(values["return"]), 2) if "return" in values else NONE
+        rows.append((f"`{arm}`", *cells, worst, f"{result['cost'][arm]['seconds']:,.0f}"))
     return table(("arm", *names, "worst seed", "training, s"), rows)
+
+
+def final_of(entries: Sequence[JsonObject]) -> dict[str, list[float | None]]:
+    """The measures of an arm's final evaluation by name; none if it is not finished."""
+    return next((entry["values"] for entry in entries if entry["kind"] == "final"), {})
 
 
 def _both(scores: np.ndarray, digits: int) -> str:

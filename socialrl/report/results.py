@@ -7,8 +7,9 @@ them can be traced. What earlier pages said, of runs that are gone, is in `earli
 
 import json
 import math
+import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from socialrl_envs.safe_json import read_json
 
 FORMAT, VERSION = "socialrl-results", 1
 FOLDER = Path("experiments/results")
+COSTS = "costs"  # the file of what runs cost that were made to measure it
 EARLIER = "earlier"  # the file of what was found before the rules of evidence
 DIGITS = 5  # of every number
 OWN = ("--out", "--resume", "--platform")  # options of `socialrl run` that do not belong to the experiment
@@ -125,9 +127,14 @@ def write(result: JsonObject, folder: Path = FOLDER) -> Path:
     text = "\n".join(
         ["{", *lines, ' "arms": {', arms, " },", f' "claims": {_listed(result["claims"], 2)}', "}"]
     )
-    path = folder / f"{result['experiment']}.json"
+    path = folder / f"{file_name(result['experiment'])}.json"
     write_text(path, text + "\n")
     return path
+
+
+def file_name(experiment: str) -> str:
+    """The stem of an experiment's files, whatever its name is."""
+    return re.sub(r"[^A-Za-z0-9_-]", "_", experiment)
 
 
 def _listed(items: list[Any], indent: int) -> str:
@@ -140,7 +147,7 @@ def _listed(items: list[Any], indent: int) -> str:
 
 def read_results(folder: Path = FOLDER) -> dict[str, JsonObject]:
     """All results of a folder by experiment. Raises SocialRLError that names a file that is none."""
-    files = sorted(file for file in folder.glob("*.json") if file.stem != EARLIER)
+    files = sorted(file for file in folder.glob("*.json") if file.stem not in (EARLIER, COSTS))
     return {file.stem: read_result(file) for file in files}
 
 
@@ -149,7 +156,7 @@ def read_result(file: Path) -> JsonObject:
     content = _object(file)
     if content.get("format") != FORMAT or content.get("version") != VERSION:
         raise SocialRLError(f"{file}: not results", f'they have "format": "{FORMAT}", "version": {VERSION}')
-    if content.get("experiment") != file.stem:
+    if file_name(str(content.get("experiment"))) != file.stem:
         raise SocialRLError(f"{file}: experiment is {content.get('experiment')!r}", "name the file after it")
     return content
 
@@ -161,6 +168,12 @@ def read_earlier(folder: Path = FOLDER) -> JsonObject:
     file = folder / f"{EARLIER}.json"
     empty = {"numbers": {}, "tables": {}, "chapters": {}}
     return empty | (_object(file) if file.is_file() else {})
+
+
+def read_costs(folder: Path = FOLDER) -> dict[str, dict[str, str]]:
+    """{experiment: {"cpu" or "gpu": how long it took, in words}} of costs.json; empty without a file."""
+    file = folder / f"{COSTS}.json"
+    return _object(file) if file.is_file() else {}
 
 
 def _object(file: Path) -> JsonObject:
@@ -189,5 +202,10 @@ def find(result: JsonObject, arm: str, measure: str, labels: Mapping[str, str]) 
         if one["kind"] == kind and fits:
             if measure not in one["values"]:
                 raise SocialRLError(f"{where}: no measure {measure}", f"known: {', '.join(one['values'])}")
-            return np.array([math.nan if v is None else v for v in one["values"][measure]], float)
+            return as_scores(one["values"][measure])
     raise SocialRLError(f"{where}: no evaluation {kind} {wanted}")
+
+
+def as_scores(values: Sequence[float | None]) -> np.ndarray:
+    """The numbers of the seeds as an array, NaN for None."""
+    return np.array([math.nan if value is None else value for value in values], float)
