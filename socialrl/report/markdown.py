@@ -31,11 +31,16 @@ def claims_table(claims: Sequence[ClaimEntry]) -> str:
             side(one["arm"], one["found"]),
             side(one["over"] or "", one["against"]) if one["over"] else bare(one["against"]),
             difference(one),
-            bracket(*(one["corrected"] or (None, None))),
-            NONE if timed is None else f"{number(timed[0])} {bracket(*timed[1:])}",
+            ends(one["corrected"]),
+            NONE if timed is None else f"{number(timed[0])} {ends(timed[1:])}",
         )
         rows.append((*map(plain, cells), f"**{verdict(one)}**"))
     return table(head, rows)
+
+
+def ends(interval: Sequence[float] | None) -> str:
+    """The two ends of an interval in brackets, or a dash."""
+    return NONE if interval is None else bracket(interval[0], interval[1])
 
 
 def source_of(claim: ClaimEntry) -> str:
@@ -60,7 +65,7 @@ def bare(entry: object) -> str:
 def difference(claim: ClaimEntry) -> str:
     """The difference of the sides with its raw interval."""
     raw = claim["raw"]
-    return NONE if raw is None else f"{number(claim['difference'])} {bracket(*raw)}"
+    return NONE if raw is None else f"{number(claim['difference'])} {ends(raw)}"
 
 
 def verdict(claim: ClaimEntry) -> str:

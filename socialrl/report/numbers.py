@@ -26,6 +26,7 @@ import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -115,7 +116,7 @@ def result_of(known: Mapping[str, JsonObject], experiment: str) -> JsonObject:
     return known[experiment]
 
 
-def of_earlier(earlier: JsonObject, part: str, key: str) -> object:
+def of_earlier(earlier: JsonObject, part: str, key: str) -> Any:
     """What earlier.json has under a key."""
     if key not in earlier[part]:
         raise unknown(f"key of earlier.json, {part}", key, earlier[part])

@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from socialrl.report.markdown import plain, table, verdict
+from socialrl.report.markdown import ends, plain, table, verdict
 from socialrl.report.reading import JsonObject
-from socialrl.report.tables import NONE, bracket, number
+from socialrl.report.tables import NONE, number
 from socialrl_envs.errors import SocialRLError
 from socialrl_envs.safe_json import read_json
 
@@ -64,7 +64,7 @@ def outcome(
         if claim["claim"] == entry.get("text"):
             if claim["corrected"] is None:
                 return NONE, verdict(claim)
-            return f"{number(claim['difference'])} {bracket(*claim['corrected'])}", f"**{verdict(claim)}**"
+            return f"{number(claim['difference'])} {ends(claim['corrected'])}", f"**{verdict(claim)}**"
     chapter = earlier["chapters"].get(entry["experiment"], {})
     for claim in chapter.get("claims", ()):
         if claim["claim"] == entry.get("text"):

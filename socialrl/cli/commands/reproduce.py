@@ -5,8 +5,8 @@ from pathlib import Path
 from socialrl.cli.machine import choose_platform, find_device, with_extra
 from socialrl.cli.parsing import add_platform, make_parser
 
-HELP = """\ Runs experiments on the seeds that are reported, or goes on with them, and rebuilds everything
-that is said of them.
+HELP = """\
+Runs experiments on the seeds that are reported, or goes on with them, and rebuilds all that is said of them.
 
 Each NAME is an experiment of experiments/; without one all are run. A run lies in runs/reproduced/NAME and is
 resumed if it is there. After each one these are written: experiments/results/NAME.json, the picture in
