@@ -13,7 +13,7 @@ from typing import Any
 from socialrl.config import REPORTING, Experiment, load_experiment, to_json
 from socialrl.record import folder
 from socialrl.report import results
-from socialrl.report.gallery import write_gallery
+from socialrl.report.gallery import PAGE, PICTURES, write_gallery
 from socialrl.report.numbers import fill_pages
 from socialrl.report.reading import read
 from socialrl.report.tables import NONE, aligned
@@ -80,7 +80,7 @@ def rebuild(folders: Iterable[Path]) -> list[Path]:
     """Writes results and pictures of these runs, then the page of experiments and the numbers on all pages;
     returns what was written.
     """
-    return [*write_gallery(folders), *fill_pages()]
+    return [*write_gallery(folders, PAGE, PICTURES, results.FOLDER), *fill_pages()]
 
 
 def there(names: Sequence[str], runs: Path = RUNS, base: Path = EXPERIMENTS) -> list[Path]:

@@ -11,6 +11,7 @@ import jax
 import numpy as np
 import pytest
 
+from socialrl import tuned
 from socialrl.assemble import assemble
 from socialrl.config import from_json, load_experiment, to_json
 from socialrl.overrides import apply, keys
@@ -66,11 +67,23 @@ def test_json_and_back(file):
 
 
 @every_file
-def test_it_compares_at_least_two_arms_over_at_least_five_seeds(file):
+def test_it_compares_at_least_two_arms_over_at_least_ten_seeds(file):
     """Fewer seeds carry no verdict; the report refuses one."""
     experiment = load_experiment(file)
     assert len(experiment.arms) >= 2
-    assert experiment.seeds >= 5
+    assert experiment.seeds >= max(10, experiment.claim_seeds)
+
+
+@every_file
+def test_a_search_of_its_settings_is_one_of_all_its_arms(file):
+    """What the experiment reads lies beside it, is fair, and names no arm that is gone."""
+    experiment = load_experiment(file)
+    search = tuned.place(experiment, file)
+    if search.is_file():
+        assert set(tuned.read(search)["arms"]) <= {arm.name for arm in experiment.arms}
+        assert experiment.tuning
+    else:
+        assert experiment.tuning == ""
 
 
 def first_chunk(settings):

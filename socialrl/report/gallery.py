@@ -68,12 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def write_gallery(
-    folders: Iterable[Path | str],
-    page: Path = PAGE,
-    pictures: Path = PICTURES,
-    folder: Path = results.FOLDER,
-) -> list[Path]:
+def write_gallery(folders: Iterable[Path | str], page: Path, pictures: Path, folder: Path) -> list[Path]:
     """Writes results and a picture per run, then the page; returns the paths of all of them.
 
     folder: of the results. Raises SocialRLError for a folder that is no run folder, and for two runs of one

@@ -153,7 +153,15 @@ def summary_table(known: Mapping[str, JsonObject]) -> str:
         others = ", ".join(f"{verdicts.count(v)} {v}" for v in dict.fromkeys(verdicts) if v not in DECIDED)
         seeds = f"{result.get('seeds', '?')} from {result.get('first_seed', 0)}"
         tuned = plain(result.get("tuning") or "none recorded")
-        rows.append((f"[{plain(name)}](experiments.md#{name})", seeds, tuned, *counts, others or NONE))
+        rows.append(
+            (
+                f"[{plain(name)}](experiments.md#{results.file_name(name)})",
+                seeds,
+                tuned,
+                *counts,
+                others or NONE,
+            )
+        )
     if not rows:
         return "No experiment has been run under the rules yet."
     return table(("experiment", "seeds", "tuning", *DECIDED, "other"), rows)
@@ -171,7 +179,7 @@ def arms_table(result: JsonObject, names: Sequence[str]) -> str:
     for arm, values in finals.items():
         cells = [_both(results.as_scores(values[name]), 2) if name in values else NONE for name in names]
         worst = _worst(results.as_scores(values["return"]), 2) if "return" in values else NONE
-        rows.append((f"`{arm}`", *cells, worst, f"{result['cost'][arm]['seconds']:,.0f}"))
+        rows.append((plain(arm), *cells, worst, f"{result['cost'][arm]['seconds']:,.0f}"))
     return table(("arm", *names, "worst seed", "training, s"), rows)
 
 

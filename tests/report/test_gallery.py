@@ -83,7 +83,7 @@ def test_the_page_has_a_chapter_per_run(gallery):
     assert r" | 8.00 \[" in told
     assert told.endswith("| - | **reproduced, n = 10** |")
     assert "| never measured | aim | - | - | - | - | - | **not measured** |" in table
-    assert [row for row in table if row.startswith("| `psiphi_no_gpi` | 15.")]  # without claims the arms
+    assert [row for row in table if row.startswith("| psiphi_no_gpi | 15.")]  # without claims the arms
     assert "*On seeds for tuning: nothing here is decided.*" in page  # of the second run
     assert page.count("not tuned by the same search") == 2
 
@@ -184,4 +184,4 @@ def test_a_name_cannot_lead_out_of_the_folder(tmp_path):
 def test_two_runs_of_one_experiment_are_refused(tmp_path):
     runs = [run_of(tmp_path / name) for name in ("1", "2")]
     with pytest.raises(SocialRLError, match="two runs of one"):
-        write_gallery(runs, tmp_path / "p.md", tmp_path)
+        write_gallery(runs, tmp_path / "p.md", tmp_path, tmp_path)

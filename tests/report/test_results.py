@@ -80,7 +80,7 @@ def test_a_page_is_filled_in_and_then_stays(collected, tmp_path, capsys):
     assert "before <!--n one a return-->4.5 (2.2 to 6.8)<!--/n-->, " in text
     assert "digits=0-->0<!--/n-->" in text
     assert "presence=half-->200 %<!--/n--> and <!--n earlier k-->4.2<!--/n-->" in text
-    assert "| `a` | 4.50 (2.20 to 6.80) | 2.25 (1.10 to 3.40) | 0.00 | 90 |" in text
+    assert "| a | 4.50 (2.20 to 6.80) | 2.25 (1.10 to 3.40) | 0.00 | 90 |" in text
     assert "a is below b" in text
     assert "**reproduced, n = 10**" in text
     assert "| x |\n| --- |\n| **1** |" in text
