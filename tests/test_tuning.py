@@ -76,7 +76,7 @@ def test_a_search_tries_every_setting_on_seeds_for_tuning(searched):
     assert all(len(trial["return"]) == len(trial["auc"]) == 2 for trial in arm["trials"])
     assert all(trial["seconds"] > 0 for trial in arm["trials"])
     assert (record["seeds"], record["steps"]) == ([0, 1], 8)
-    assert "--grid lr=1e-2,1e-4" in record["command"]
+    assert record["command"].endswith("small.py --arms one --grid lr=1e-2,1e-4 --seeds 2 --steps 8")
     study = read(searched / "runs" / "002")
     assert study.runs[0].first_seed == 0
     assert study.runs[0].experiment["claims"] == []

@@ -92,13 +92,19 @@ def command(run: Run) -> str:
         words = [*words[:2], str(run.experiment.get("name"))]
     elif words[:2] != ["socialrl", "run"]:
         words = ["socialrl", "run", f"experiments/{run.experiment.get('name')}.py"]
+    return without(words, OWN)
+
+
+def without(words: Sequence[str], options: Sequence[str]) -> str:
+    """The words of a command as one line, without these options and their values."""
     kept: list[str] = []
-    while words:
-        word = words.pop(0)
-        if word.partition("=")[0] not in OWN:
+    rest = list(words)
+    while rest:
+        word = rest.pop(0)
+        if word.partition("=")[0] not in options:
             kept.append(word)
-        elif "=" not in word and words and not words[0].startswith("--"):
-            words.pop(0)
+        elif "=" not in word and rest and not rest[0].startswith("--"):
+            rest.pop(0)
     return " ".join(shlex.join(kept).split())
 
 

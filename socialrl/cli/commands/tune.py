@@ -1,6 +1,5 @@
 """`socialrl tune`: the same small search for every arm of an experiment, on seeds for tuning."""
 
-import shlex
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +53,7 @@ def command(arguments: list[str]) -> None:
     from socialrl import tuning
     from socialrl.config import load_experiment
     from socialrl.overrides import apply
+    from socialrl.report.results import without
     from socialrl.tuned import as_written, place
 
     experiment = as_written(load_experiment(options.experiment), options.experiment)
@@ -73,7 +73,7 @@ def command(arguments: list[str]) -> None:
         steps=experiment.steps if options.steps is None else options.steps,
         base=Path(options.runs or f"runs/tuning/{experiment.name}"),
         measure=options.measure,
-        command=f"socialrl tune {shlex.join(arguments)}",
+        command=without(["socialrl", "tune", *arguments], ("--out", "--runs", "--platform")),
         device=find_device(options.platform),
     )
     path = Path(options.out) if options.out else place(experiment, options.experiment)
