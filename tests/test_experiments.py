@@ -15,6 +15,7 @@ from socialrl import tuned
 from socialrl.assemble import assemble
 from socialrl.config import from_json, load_experiment, to_json
 from socialrl.overrides import apply, keys
+from socialrl.report import papers
 
 FILES = sorted((Path(__file__).parent.parent / "experiments").glob("[!_]*.py"))
 TINY = {
@@ -137,3 +138,12 @@ def test_the_first_arm_trains(name):
     losses = [value for key, value in trained(settings).items() if key.startswith("loss/")]
     assert losses
     assert all(np.isfinite(value) for value in losses)
+
+
+def test_claims_of_papers_are_claims_of_experiments():
+    for entry in papers.read(FILES[0].parent / papers.FILE.name):
+        if "experiment" in entry:
+            claims = load_experiment(FILES[0].parent / f"{entry['experiment']}.py").claims
+            [claim] = [claim for claim in claims if claim.text == entry["text"]]
+            assert (claim.source == "paper") == (entry["tested"] in ("as stated", "scaled")), entry["text"]
+            assert claim.paper.split(" arXiv ")[-1] == entry["paper"].split(" arXiv ")[-1], entry["text"]

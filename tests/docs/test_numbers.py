@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from socialrl.config import load_experiment
-from socialrl.report import numbers, papers, results
+from socialrl.report import numbers, results
 from socialrl.report.gallery import page_of
 
 ROOT = Path(__file__).parents[2]
@@ -46,15 +45,6 @@ def test_every_text_that_was_kept_is_used_somewhere():
     text = "".join((ROOT / page).read_text(encoding="utf-8") for page in numbers.PAGES)
     assert [key for key in earlier["numbers"] if f"<!--n earlier {key}-->" not in text] == []
     assert [key for key in earlier["tables"] if f"<!--table earlier {key}-->" not in text] == []
-
-
-def test_claims_of_papers_are_claims_of_experiments():
-    for entry in papers.read(ROOT / papers.FILE):
-        if "experiment" in entry:
-            claims = load_experiment(ROOT / "experiments" / f"{entry['experiment']}.py").claims
-            [claim] = [claim for claim in claims if claim.text == entry["text"]]
-            assert (claim.source == "paper") == (entry["tested"] in ("as stated", "scaled")), entry["text"]
-            assert claim.paper.split(" arXiv ")[-1] == entry["paper"].split(" arXiv ")[-1], entry["text"]
 
 
 def test_results_are_small_and_on_seeds_that_are_reported():

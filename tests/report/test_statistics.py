@@ -173,7 +173,7 @@ def test_holm_by_hand():
 
 def test_few_experiments_of_ten_claims_have_a_false_verdict():
     """Of experiments in which ten claims are void, at most about one in twenty decides any of them."""
-    rng, wrong, rounds = np.random.default_rng(7), 0, 200
+    rng, wrong, rounds = np.random.default_rng(7), 0, 120
     for _ in range(rounds):
         arms = rng.normal(size=(20, 10))
         p = [compare(a, b, resamples=1_000).p for a, b in zip(arms[::2], arms[1::2], strict=True)]
@@ -184,7 +184,7 @@ def test_few_experiments_of_ten_claims_have_a_false_verdict():
 def test_effects_of_the_detectable_size_are_found_in_four_of_five_experiments():
     rng = np.random.default_rng(11)
     size = np.median([compare(*rng.normal(size=(2, 10))).detectable() for _ in range(50)])
-    found = [compare(rng.normal(size, 1.0, 10), rng.normal(size=10), 1_000).p <= 0.05 for _ in range(300)]
+    found = [compare(rng.normal(size, 1.0, 10), rng.normal(size=10), 1_000).p <= 0.05 for _ in range(200)]
     assert 0.7 <= np.mean(found) <= 0.9
 
 
@@ -199,6 +199,6 @@ def test_tails_hold_their_level(scores, number):
         shapes = {"lognormal": np.exp(drawn), "bimodal": drawn + 5.0 * (rng.random(number) < 0.5)}
         return shapes.get(scores, drawn)
 
-    p = np.array([compare(draw(), draw(), resamples=1_000).p for _ in range(400)])
+    p = np.array([compare(draw(), draw(), resamples=1_000).p for _ in range(250)])
     assert np.mean(p <= 0.05) <= 0.08
-    assert np.mean(p <= 0.005) <= 0.015
+    assert np.mean(p <= 0.005) <= 0.02
