@@ -25,6 +25,8 @@ from socialrl.learners import (
     sqil,
     value_shaping,
 )
+from socialrl.protocols import regret
+from socialrl.tuned import tuned
 
 PSIPHI = "Filos et al. 2021, arXiv 2102.12560"
 HEURISTICS = "arXiv 2604.05777"
@@ -52,12 +54,13 @@ CLAIMS = (
     ("Psi-phi as published is above reinforcement learning alone", PSIPHI, "psiphi_published", "dqn"),
     ("Psi-phi as published is above pooled imitation", PSIPHI, "psiphi_published", "bc"),
     ("Psi-phi as published is above imitation per agent", PSIPHI, "psiphi_published", "bc_per_agent"),
-    ("psiphi is above psi-phi as published", "aim", "psiphi", "psiphi_published"),
-    ("psiphi is above dqn with as many transitions per update", "aim", "psiphi", "dqn_32_updates"),
-    ("psiphi is above dqn with cloning and others' steps", "aim", "psiphi", "dqn_cloning_relabelled"),
-    ("Competing experts are in the way of dqn", "aim", "dqn_alone", "dqn"),
-    ("Value shaping is above learning alone", HEURISTICS, "value_shaping", "dqn"),
-    ("Decision biasing is above learning alone", HEURISTICS, "decision_biasing", "dqn"),
+    ("psiphi is above psi-phi as published", "", "psiphi", "psiphi_published"),
+    ("psiphi is above dqn with as many transitions per update", "", "psiphi", "dqn_32_updates"),
+    ("psiphi is above dqn with cloning and others' steps", "", "psiphi", "dqn_cloning_relabelled"),
+    ("psiphi is above decision biasing", "", "psiphi", "decision_biasing"),
+    ("Competing experts are in the way of dqn", "", "dqn_alone", "dqn"),
+    ("Value shaping is above dqn", HEURISTICS, "value_shaping", "dqn"),
+    ("Decision biasing is above dqn", HEURISTICS, "decision_biasing", "dqn"),
     ("Value shaping is above decision biasing", HEURISTICS, "value_shaping", "decision_biasing"),
 )
 
@@ -69,8 +72,12 @@ experiment = Experiment(
         *(Arm(name=name, learner=learner) for name, learner in LEARNERS.items()),
         Arm(name="dqn_alone", learner=dqn.Config(), world=dataclasses.replace(WORLD, experts=0)),
     ),
-    claims=tuple(Claim(text=text, source=source, arm=arm, over=over) for text, source, arm, over in CLAIMS),
+    claims=tuple(
+        Claim(text=text, source="ours", paper=paper, arm=arm, over=over) for text, paper, arm, over in CLAIMS
+    ),
     seeds=10,
+    protocols=(regret.Config(),),
     **lengths(),
     scale="two CPU cores: 9x9, 12,000 steps per seed",
 )
+experiment = tuned(experiment, __file__)

@@ -14,11 +14,13 @@ The size is for two CPU cores; on a GPU: --world.size 13 --world.layout cluttere
 """
 
 import dataclasses
+from typing import Any
 
-from _cycle import DROP_OUT, NEVER, PROTOCOLS, WORLD, growing_penalty, learner, lengths
+from _cycle import DROP_OUT, NEVER, PROTOCOLS, WORLD, aims, growing_penalty, learner, lengths
 from socialrl.config import Arm, Claim, Experiment
 from socialrl.curricula import adr, mixed
 from socialrl.learners import medal
+from socialrl.tuned import tuned
 
 PAPER = "Bhoopchand et al. 2023, arXiv 2203.00715"
 STEPS = 1_500_000
@@ -39,6 +41,11 @@ VARIED = dataclasses.replace(
 )
 CLUTTERED = dataclasses.replace(WORLD, layout="cluttered", density=0.0)
 ALONE = mixed.Config(presence=NEVER, ramps=PENALTY)
+
+MEASURES: dict[str, dict[str, Any]] = {
+    "by cultural transmission": {"measure": "ct"},
+    "by the return where experts leave half-way": {"labels": (("presence", "half"),)},
+}
 
 experiment = Experiment(
     name="cultural_transmission",
@@ -65,49 +72,27 @@ experiment = Experiment(
     claims=(
         *(
             Claim(
-                text=f"MEDAL is above {arm}",
-                source=PAPER,
+                text=f"medal is above {arm}, {words}",
+                source="ours",
+                paper=PAPER,
                 arm="medal",
                 over=arm,
-                labels=(("presence", "half"),),
+                **measured,
             )
             for arm in ("no_memory", "no_drop_out", "no_attention")
-        ),
-        Claim(
-            text="Predicting the next observation adds to MEDAL",
-            source="ours",
-            arm="prediction",
-            over="medal",
-            labels=(("presence", "half"),),
+            for words, measured in MEASURES.items()
         ),
         *(
             Claim(
-                text=text,
-                source="aim",
-                arm="medal",
-                over="expert",
-                times=0.9,
-                labels=(("presence", presence),),
+                text=f"Predicting the next observation adds to MEDAL, {words}",
+                source="ours",
+                arm="prediction",
+                over="medal",
+                **measured,
             )
-            for text, presence in (
-                ("A_full above 0.9 of the expert", "full"),
-                ("A_half above 0.9 of the expert", "half"),
-            )
+            for words, measured in MEASURES.items()
         ),
-        Claim(
-            text="The first choice after departure is right in 95 %",
-            source="aim",
-            arm="medal",
-            value=0.95,
-            measure="first_choice",
-            labels=(("presence", "half"),),
-        ),
-        Claim(
-            text="Alone, better than trained alone",
-            source="aim",
-            arm="medal",
-            over="alone",
-            labels=(("presence", "never"),),
-        ),
+        *aims("medal", "alone"),
     ),
 )
+experiment = tuned(experiment, __file__)

@@ -15,6 +15,7 @@ import flooded_road as flood
 from _cycle import WORLD, lengths
 from socialrl.config import Arm, Claim, Experiment
 from socialrl.learners import selective
+from socialrl.tuned import tuned
 from socialrl_envs.worlds import goal_search
 
 STEPS = 400_000
@@ -61,3 +62,4 @@ experiment = Experiment(
     claims=tuple(claims()),
     protocols=(),
 )
+experiment = tuned(experiment, __file__)

@@ -14,6 +14,7 @@ from _coins import WORLD, lengths
 from socialrl.config import Arm, Experiment
 from socialrl.learners import dqn, psiphi, psiphi_published
 from socialrl.protocols import few_shot
+from socialrl.tuned import tuned
 
 experiment = Experiment(
     name="few_shot",
@@ -28,7 +29,8 @@ experiment = Experiment(
         Arm(name="dqn", learner=dqn.Config()),
         Arm(name="dqn_watching", learner=dqn.Config(cloning_coef=1.0, relabelled_coef=3.0)),
     ),
-    seeds=5,
+    seeds=10,
     **lengths(steps=16_000),
     protocols=(few_shot.Config(preferences=((-1.0, -1.0, 1.0), (-1.0, 1.0, 1.0))),),
 )
+experiment = tuned(experiment, __file__)

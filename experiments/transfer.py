@@ -18,6 +18,7 @@ from socialrl.config import Arm, Claim, Experiment
 from socialrl.curricula import mixed
 from socialrl.learners import bc, kl_control, ppo, sociapl
 from socialrl.protocols import social
+from socialrl.tuned import tuned
 from socialrl_envs.worlds import goal_search
 
 STEPS = 1_000_000
@@ -50,7 +51,8 @@ experiment = Experiment(
     claims=tuple(
         Claim(
             text=f"{world}, beside experts: {'mirrored ' * (mirror != '')}SociAPL is above {name}",
-            source=PAPER if not mirror else "aim",
+            source="ours",
+            paper=PAPER if not mirror else "",
             arm=f"sociapl{mirror}",
             over=f"{arm}{mirror}",
             labels=(("world", world), ("presence", "full")),
@@ -88,3 +90,4 @@ experiment = Experiment(
     scale="two CPU cores: 9x9, 1 million steps per seed",
     protocols=(social.Config(policies=("greedy",), companies=(), transfer=NEW_WORLDS),),
 )
+experiment = tuned(experiment, __file__)

@@ -1,5 +1,5 @@
-"""What planners and co-players would do in the novices' seats: the standard that `following` measures
-against.
+"""What planners, co-players and random walkers would do in the novices' seats: the standards that `following`
+and `regret` measure against.
 """
 
 import copy
@@ -35,6 +35,20 @@ def with_policy(world: World, policy: CoPlayer) -> World:
     planned = copy.copy(world)
     vars(planned)["step"] = step
     return planned
+
+
+def with_walkers(world: World) -> World:
+    """The world, except that the novices' actions are drawn uniformly."""
+
+    def step(state: State, actions: Int32[Array, " N"], key: Key[Array, ""]) -> tuple[State, Outcome]:
+        step_key, walk_key = jax.random.split(key)
+        novices = jnp.array(world.spec.novices)
+        drawn = jax.random.randint(walk_key, novices.shape, 0, len(world.spec.actions), jnp.int32)
+        return world.step(state, actions.at[novices].set(drawn), step_key)
+
+    walked = copy.copy(world)
+    vars(walked)["step"] = step
+    return walked
 
 
 def best_actions(world: World, state: State) -> Bool[Array, "M A"]:

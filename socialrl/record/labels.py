@@ -152,6 +152,15 @@ class WorthOfFollowing(Labels):
 
 
 @dataclasses.dataclass(frozen=True)
+class Regret(Labels):
+    """Labels of `regret`. condition: overridden parameters of the level, e.g. "flood 1", or AS_TRAINED."""
+
+    kind: ClassVar[str] = "regret"
+
+    condition: str
+
+
+@dataclasses.dataclass(frozen=True)
 class Offline(Labels):
     """Labels of the records of offline training. gradient_steps: those done so far."""
 
@@ -170,6 +179,7 @@ SCHEMAS: Mapping[str, type[Labels]] = {
         Memory,
         Following,
         WorthOfFollowing,
+        Regret,
         Offline,
     )
 }

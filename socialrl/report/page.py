@@ -5,9 +5,9 @@ from pathlib import Path
 
 from socialrl.record.atomic import write_bytes
 from socialrl.report import episodes, figures, scores, sections, sources
-from socialrl.report.findings import findings
+from socialrl.report.findings import findings, tuning_note
 from socialrl.report.markup import Markup, join, tag
-from socialrl.report.reading import Run, Study
+from socialrl.report.reading import Study
 from socialrl.report.section import Context, ReportSection
 
 
@@ -87,8 +87,9 @@ def contents(shown: list[ReportSection]) -> Markup:
 
 def header(study: Study) -> Markup:
     """Title, question, size of the runs, and warnings about incomplete or damaged files."""
-    notes = [note for run in study.runs for note in run.notes]
-    seeds = " / ".join(dict.fromkeys(map(seeds_of, study.runs)))
+    notes = [tuning_note(run) for run in study.runs if not run.reporting]
+    notes += [note for run in study.runs for note in run.notes]
+    seeds = " / ".join(dict.fromkeys(run.seeds for run in study.runs))
     devices = dict.fromkeys(run.device for run in study.runs if run.device)
     scales = dict.fromkeys(str(run.experiment["scale"]) for run in study.runs if run.experiment.get("scale"))
     arms = "1 arm" if len(study.arms) == 1 else f"{len(study.arms)} arms"
@@ -100,13 +101,3 @@ def header(study: Study) -> Markup:
         tag("p", " · ".join(facts), class_="meta"),
         tag("div", *(tag("p", note) for note in notes), class_="warning") if notes else None,
     )
-
-
-def seeds_of(run: Run) -> str:
-    """The seeds of a run in words, e.g. "5 seeds (1000 to 1004)"."""
-    count = run.experiment.get("seeds", "?")
-    if count == 1:
-        return f"1 seed ({run.first_seed})"
-    if not isinstance(count, int):
-        return f"{count} seeds"
-    return f"{count} seeds ({run.first_seed} to {run.first_seed + count - 1})"
