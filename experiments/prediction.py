@@ -79,7 +79,8 @@ def above(text: str, better: str, worse: str, condition: str) -> Claim:
     """A registered claim that one learner is above another under a condition, beside experts."""
     return Claim(
         text=f"{condition}: {text}",
-        source="Ndousse et al. 2021, arXiv 2010.00581" if condition == "paper" else "ours",
+        source="ours",
+        paper="Ndousse et al. 2021, arXiv 2010.00581" if condition == "paper" else "",
         arm=f"{better}_{condition}",
         over=f"{worse}_{condition}",
         labels=(("presence", "full"),),

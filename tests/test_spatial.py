@@ -63,7 +63,7 @@ def test_the_pose_is_right_also_after_being_put_back(lived):
 
 def test_the_map_in_view_shows_who_is_in_view(lived):
     """The cells with the stamp of this step are those on which the view shows another."""
-    spec, memory, experience, _, _, codes = lived
+    spec, _memory, experience, _, _, codes = lived
     obs = np.asarray(experience.own.timestep.obs[:, :, 0])
     others = [spec.channels.index(name) for name in spec.channels_of_others]
     seen = (obs[..., others] > 0).any(-1).sum((2, 3))
@@ -84,20 +84,23 @@ def test_destinations_are_cells_with_an_item(lived):
     cell, known = destinations(spec, experience.others, position, heading)
     index, inside = on_map(cell, position, heading, memory.radius, memory.turning)
     cell, known, position = np.asarray(cell), np.asarray(known), np.asarray(position)
-    assert known.mean() > 0.5 and np.asarray(inside)[known].all()
+    assert known.mean() > 0.5
+    assert np.asarray(inside)[known].all()
     middle = memory.cells // 2
     assert (np.asarray(index)[known] != middle).mean() > 0.9
     reached = (cell[:-1] == position[1:]).all(-1) & known[:-1]
     last = np.asarray(experience.others.last)[:-1]
     if spec.name == "coin_grid":
         changed = known[:-1] & ~last & (cell[:-1] != cell[1:]).any(-1) & known[1:]
-        assert reached[changed].all() and changed.sum() > 5
+        assert reached[changed].all()
+        assert changed.sum() > 5
 
 
 def test_vanishing_is_noticed_where_seats_are_put_back():
     world = CONFIGS["turning"].build()
     memory = SpatialMemory(world.spec)
-    assert memory.size == 13 and memory.turning
+    assert memory.size == 13
+    assert memory.turning
     code = jnp.zeros((1, memory.cells), jnp.int32)
     before = memory.init(1)
     here = memory.cells // 2 - 2 * memory.size  # two cells ahead, where one was seen that looks ahead
@@ -116,11 +119,15 @@ def test_vanishing_is_noticed_where_seats_are_put_back():
 def test_first_moves_are_those_of_shortest_paths():
     free = jnp.ones((1, 5, 5), bool).at[0, 1, 2].set(False)  # a wall ahead
     directions, distances = first_moves(free, 8)
-    assert int(distances[0, 2, 2]) == 0 and int(distances[0, 1, 2]) == FAR
-    assert int(distances[0, 0, 2]) == 4 and int(directions[0, 0, 2]) == LEFT | RIGHT
-    assert int(distances[0, 2, 4]) == 2 and int(directions[0, 2, 4]) == RIGHT
+    assert int(distances[0, 2, 2]) == 0
+    assert int(distances[0, 1, 2]) == FAR
+    assert int(distances[0, 0, 2]) == 4
+    assert int(directions[0, 0, 2]) == LEFT | RIGHT
+    assert int(distances[0, 2, 4]) == 2
+    assert int(directions[0, 2, 4]) == RIGHT
     boxed, far = first_moves(jnp.zeros((1, 5, 5), bool), 8)
-    assert not np.any(boxed) and (np.asarray(far) == FAR).sum() == 24
+    assert not np.any(boxed)
+    assert (np.asarray(far) == FAR).sum() == 24
 
 
 def test_the_action_toward_a_direction():

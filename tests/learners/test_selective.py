@@ -1,4 +1,4 @@
-"""Tests of selective: the decision, trust, successor features, and that sources leave the own policy alone."""
+"""Tests of selective: its decision, trust, successor features; sources leave the own policy alone."""
 
 import jax
 import jax.numpy as jnp
@@ -79,7 +79,8 @@ def test_following_takes_the_action_that_the_source_proposed(trying):
     taken = np.take_along_axis(values, source[..., None, None], axis=-2)[..., 0, :]
     followed = source > 0
     of_action = np.take_along_axis(taken, action[..., None], axis=-1)[..., 0]
-    assert (of_action == taken.max(axis=-1))[followed].all() and followed.any()
+    assert (of_action == taken.max(axis=-1))[followed].all()
+    assert followed.any()
 
 
 def test_without_following_the_own_policy_learns_as_without_sources():
@@ -103,7 +104,8 @@ def test_trust_falls_by_the_upper_confidence_bound():
     assert float(trust(record_of(-0.5, 0.0), one)[0]) < FLOOR + 0.01
     assert float(trust(record_of(-0.5, 0.0, count=4.0), one)[0]) > 0.99  # too few to tell
     assert float(trust(record_of(-0.5, 0.0), jnp.float32(500))[0]) > 0.99  # few commitments
-    assert bool(better(record_of(0.5, 0.0))[0]) and not bool(better(record_of(-0.5, 0.0))[0])
+    assert bool(better(record_of(0.5, 0.0))[0])
+    assert not bool(better(record_of(-0.5, 0.0))[0])
     assert not bool(better(record_of(0.5, 0.0, count=0.0))[0])
 
 
