@@ -122,7 +122,7 @@ def _write_seat(
             observation_space=spaces.Box(0, 255, tuple(header["obs_shape"]), np.uint8),
             action_space=spaces.Discrete(len(header["actions"])),
             algorithm_name=actor,
-            description=f"{header['world']['name']}: {seat}, acted by {actor}. Without rewards: they are NaN.",
+            description=f"{header['world']['name']}: {seat}, acted by {actor}; rewards are unknown, NaN.",
             requirements=[f"socialrl=={header['versions'].get('socialrl', versions()['socialrl'])}"],
             data_format="hdf5",
             jpeg_encoding=False,

@@ -1,6 +1,7 @@
 """Demonstrations as Minari datasets: read by Minari itself, and back bit for bit."""
 
 import dataclasses
+import warnings
 
 import jax
 import jax.numpy as jnp
@@ -71,9 +72,7 @@ def test_minari_itself_reads_a_seat():
     episodes = list(dataset.iterate_episodes())
     assert [len(episode) for episode in episodes] == [6, 4, 1]
     for number, episode in enumerate(episodes):
-        np.testing.assert_array_equal(
-            episode.observations[:-1], demos.steps.obs[: len(episode), number, 0]
-        )
+        np.testing.assert_array_equal(episode.observations[:-1], demos.steps.obs[: len(episode), number, 0])
         np.testing.assert_array_equal(episode.actions, demos.steps.action[: len(episode), number, 0])
         assert np.isnan(episode.rewards).all()
         assert episode.infos["present"].shape == (len(episode) + 1,)
@@ -93,7 +92,8 @@ def test_a_dataset_of_other_origin_needs_a_world():
     )
     import gymnasium
 
-    with pytest.warns(UserWarning):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about an author, a mail address and a link
         minari.create_dataset_from_buffers(
             "theirs-v0",
             [buffer],
