@@ -218,7 +218,8 @@ class _Guarded:
         self.name, self.logger, self.failed = name, logger, False
 
     def appended(self, record: Record) -> None:
-        self._try(lambda: self.logger.appended(plain(record)))
+        found: Any = plain(record)
+        self._try(lambda: self.logger.appended(found))
 
     def truncated(self, arm: str, step: int) -> None:
         self._try(lambda: self.logger.truncated(arm, step))

@@ -107,7 +107,7 @@ def _folder(identifier: str) -> Path:
 
 
 def _write_seat(
-    minari: Any, identifier: str, number: int, header: dict[str, Json], rows: list[Row], steps: int
+    minari: Any, identifier: str, number: int, header: dict[str, Any], rows: list[Row], steps: int
 ) -> None:
     """Writes the dataset of the seat of this number. steps: of the longest episode in the file."""
     spaces = need("gymnasium.spaces", "minari", "minari")

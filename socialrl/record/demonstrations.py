@@ -116,7 +116,7 @@ def read_demonstrations(path: str | Path) -> Demonstrations:
     return _of_parts(header, arrays)
 
 
-def to_parts(demonstrations: Demonstrations) -> tuple[dict[str, Json], archive.Arrays]:
+def to_parts(demonstrations: Demonstrations) -> tuple[dict[str, Any], archive.Arrays]:
     """(header, arrays) of a file with this content, for files of other formats."""
     facts = {key: value for key, value in vars(demonstrations).items() if key != "steps"}
     arrays = {name: np.asarray(array) for name, array in vars(demonstrations.steps).items()}
