@@ -36,7 +36,7 @@ from socialrl.record.demonstrations import (
 from socialrl.record.folder import versions
 from socialrl.registry import WORLD
 from socialrl_envs.errors import SocialRLError
-from socialrl_envs.safe_json import Json, read_json
+from socialrl_envs.safe_json import read_json
 from socialrl_envs.types import WorldSpec
 
 KEY = "socialrl"  # of the header in a dataset's metadata

@@ -14,7 +14,7 @@ examples:
   socialrl convert demos.npz --to minari:mine/goal_cycle-v0
   socialrl convert minari:mine/goal_cycle-v0 --to again.npz
   socialrl convert minari:theirs-v0 --to theirs.npz --world coin_grid --world.size 9
-  socialrl convert jaxued:maze.txt --to level.txt              then: socialrl play goal_search --level level.txt
+  socialrl convert jaxued:maze.txt --to level.txt        then: socialrl play goal_search --level level.txt
   socialrl convert level.txt --to minigrid:grid.txt
 """
 
