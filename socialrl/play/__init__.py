@@ -4,10 +4,13 @@
     play("goal_cycle", seat="expert_0", replay=Path("mine.npz"))  # `socialrl play`, needs the extra `view`
 
 cast.py     what acts on which seat of which world
-session.py  episodes in which a person acts on one seat, step by step, without a window
-board.py    the picture of a session
-keys.py     the keys of a session, and how they are shown
+session.py  episodes in which people act on seats, step by step, without a window
+sight.py    what a person in a seat is shown
+moves.py    which key is which action
+board.py    the picture of a session in a window
+keys.py     how keys and rules are shown there
 window.py   the window of a session: keys become steps
+web/        the same as a page, for several people (extra `web`)
 """
 
 import os
