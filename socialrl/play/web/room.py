@@ -115,8 +115,8 @@ class Room:
         """Who asks for the next episode, or for the end."""
         return [name for name, person in self.people.items() if what in person.wants]
 
-    def waits_for(self) -> str:
-        """What has to happen before time passes, in words; "" if nothing has to."""
+    def waits_for(self, you: str) -> str:
+        """What has to happen before time passes, in words for the person on the seat `you`; "" if nothing."""
         for name, person in self.people.items():
             if not person.key:
                 return f"waiting for somebody to take {name}"
@@ -125,7 +125,9 @@ class Room:
         if self.session.ended:
             return ""
         names = [name for name in self._needed() if self.people[name].chosen is None]
-        return f"waiting for {', '.join(names)} to move" if names and len(self.people) > 1 else ""
+        if you in names:
+            return "your move" if len(self.people) > 1 else ""
+        return f"waiting for {', '.join(names)} to move" if names else ""
 
     def due(self) -> tuple[int, ...] | None:
         """The people's actions if a step is due now, in the order of the session's seats, else None."""

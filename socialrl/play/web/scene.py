@@ -76,7 +76,7 @@ def scene(room: Room, name: str, fog: bool, theme: str) -> dict[str, Any]:
         "present": session.is_present(seat),
         "ended": sight.how_it_ended(session),
         "chosen": room.people[name].chosen is not None,
-        "waits": room.waits_for(),
+        "waits": room.waits_for(name),
         "worth": [{"name": what, "value": value} for what, value in sight.worth(session, seat)],
         "others": others,
         "people": len(room.people),

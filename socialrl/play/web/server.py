@@ -72,6 +72,7 @@ def listen(port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((HOST, port))
+        listener.listen(64)  # the address is printed now: who comes early waits
     except (OSError, OverflowError) as error:
         listener.close()
         reason = error.strerror if isinstance(error, OSError) else "it must be from 0 to 65535"
@@ -160,7 +161,7 @@ class Table:
             pass
         finally:
             telling.cancel()
-            self._part(connection)
+            await self._part(connection)
 
     async def _listen(self, connection: Connection) -> None:
         """Follows what a browser says, until the connection ends."""
@@ -192,29 +193,35 @@ class Table:
             return
         elif not connection.seat:
             raise Refused("take a seat first")
-        elif message.type == "leave":
-            self.room.leave(connection.seat)
-            connection.seat = ""
-            await self._send(connection, lobby(self.room))
-        elif message.type == "press":
-            self.room.press(connection.seat, message.action)
-        elif message.type == "release":
-            self.room.release(connection.seat, message.action)
         else:
             async with self.lock:
-                await run_in_threadpool(self.room.want, connection.seat, message.type)
+                await run_in_threadpool(self._obey, connection.seat, message)
+        if message.type == "leave":
+            connection.seat = ""
         await self._advance()
         self._changed()
+
+    def _obey(self, seat: str, message: Message) -> None:
+        """Tells the room what somebody on a seat did or asks for."""
+        if message.type == "press":
+            self.room.press(seat, message.action)
+        elif message.type == "release":
+            self.room.release(seat, message.action)
+        elif message.type == "leave":
+            self.room.leave(seat)
+        else:
+            self.room.want(seat, message.type)
 
     async def _sit(self, connection: Connection, message: Message) -> None:
         if connection.seat:
             raise Refused(f"you sit on {connection.seat} already")
-        key = self.room.sit(message.seat, message.key)
-        for other in list(self.connections):
-            if other.seat == message.seat:
-                other.seat = ""
-                await self._close(other.socket, REPLACED, "this seat was opened in another tab")
-        connection.seat = message.seat
+        async with self.lock:
+            key = self.room.sit(message.seat, message.key)
+            before = [other for other in self.connections if other.seat == message.seat]
+            connection.seat = message.seat
+        for other in before:
+            other.seat = ""
+            await self._close(other.socket, REPLACED, "this seat was opened in another tab")
         await self._send(connection, seated(self.room, message.seat, key))
 
     async def _advance(self) -> None:
@@ -251,11 +258,12 @@ class Table:
         for connection in self.connections:
             connection.news.set()
 
-    def _part(self, connection: Connection) -> None:
+    async def _part(self, connection: Connection) -> None:
         """Forgets a connection; its seat is kept for a while."""
         self.connections.discard(connection)
-        if connection.seat:
-            self.room.lose(connection.seat)
+        async with self.lock:
+            if connection.seat and all(other.seat != connection.seat for other in self.connections):
+                self.room.lose(connection.seat)
         self._changed()
 
     async def _send(self, connection: Connection, content: Mapping[str, Any]) -> None:

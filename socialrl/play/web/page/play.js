@@ -78,7 +78,6 @@ function connect() {
     say({ type: "look", fog: state.fog, theme: state.theme });
     const seat = lastSeat();
     state.returning = Boolean(seat);
-    state.seated = null;
     if (seat) say({ type: "sit", seat, key: recall(seat) });
   };
   socket.onmessage = (event) => {
@@ -104,6 +103,7 @@ function complain(line) {
   write("line", line);
   if (!state.returning) return;
   state.returning = false;
+  state.seated = null;
   state.seat = "";
   forget();
   if (state.lobby) showLobby(state.lobby);
@@ -179,7 +179,6 @@ function show(scene) {
   write("episode", `episode ${scene.episode}` + (scene.best === null ? "" : ` · best before ${signed(scene.best)}`));
   const pill = scene.waits || (scene.ended ? `${scene.ended}: ${signed(scene.score)} · n next episode`
     : scene.present ? "" : "you are not on the grid now; any move lets time pass");
-  at("pill").hidden = !pill;
   write("pill", pill);
   at("worth").replaceChildren(...scene.worth.map((one) => make("li", `${one.name} ${signed(one.value)}`)));
   at("othersCard").hidden = !scene.others.length;
