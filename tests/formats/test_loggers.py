@@ -2,6 +2,7 @@
 
 import json
 import sys
+import time
 import types
 
 import pytest
@@ -79,7 +80,11 @@ def test_wandb_keeps_them_offline(folder, monkeypatch):
         records.append(record(10, value=[1.5]))
         records.append(record(10, "final", value=[2.5]))
     (file,) = (folder.path / "wandb").glob("offline-run-*/run-*.wandb")
-    facts, rows = read_wandb(file)
+    facts, rows = {}, []
+    until = time.monotonic() + 30
+    while len(rows) < 3 and time.monotonic() < until:  # W&B's own process writes the file
+        time.sleep(0.05)
+        facts, rows = read_wandb(file)
     assert (facts["name"], facts["group"]) == ("a-seed0", "tiny-001")
     assert (facts["config"]["arm"], facts["config"]["seed"]) == ({"name": "a", "learner": {"lr": 0.1}}, 0)
     assert rows == [
