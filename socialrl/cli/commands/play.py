@@ -98,7 +98,7 @@ def _play(options: argparse.Namespace, settings: list[str]) -> None:
         play = importlib.import_module("socialrl.play")
         play.play_web(options.world, seats=seats, port=options.port or 0, **common)
         return
-    with_extra("view", "socialrl.viewer", "play")
+    with_extra("view", "socialrl.play.window", "play")
     if options.port is not None or len(seats) > 1:
         raise SocialRLError("--port, and --seat with several seats, are for --web", "add --web")
     importlib.import_module("socialrl.play").play(options.world, seat=options.seat, **common)
