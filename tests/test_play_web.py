@@ -10,11 +10,13 @@ import time
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from socialrl.play import commands
 from socialrl.play.session import SharedSession
 from socialrl.play.web.limits import Bucket
-from socialrl.play.web.messages import Message, Refused, parse
+from socialrl.play.web.messages import FIELDS, TYPES, Message, Refused, parse
 from socialrl.play.web.room import GRACE, Room
 from socialrl.record.demonstrations import read_demonstrations
 from socialrl.record.replay import load
@@ -162,6 +164,38 @@ def test_messages_are_checked():
         with pytest.raises(Refused, match=said) as caught:
             parse(text, 5)
         assert "\n" not in str(caught.value)
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from([*FIELDS, "type"]), inner),
+    max_leaves=5,
+)
+SENT = (
+    st.text()
+    | st.binary()
+    | VALUES.map(json.dumps)
+    | st.builds(
+        lambda kind, rest: json.dumps({**rest, "type": kind}),
+        st.sampled_from([*TYPES]),
+        st.dictionaries(st.sampled_from([*FIELDS]), VALUES, max_size=2),
+    )
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(SENT)
+def test_whatever_is_sent_is_a_message_or_is_refused(sent):
+    with contextlib.suppress(Refused):
+        assert parse(sent, 5).action < 5
+
+
+def test_the_page_asks_nobody_else_and_makes_no_markup():
+    for name, _ in server.FILES.values():
+        text = server.file(name).decode()
+        assert "http" not in text
+        for word in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval("):
+            assert word not in text
 
 
 def test_a_bucket_allows_a_burst_and_then_a_rate(clock):

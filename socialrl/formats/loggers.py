@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from socialrl.formats import need
+from socialrl.record import lock
 from socialrl.record.folder import RunFolder, read_config
 from socialrl.record.metrics import Listener, plain, read_records
 from socialrl_envs.errors import SocialRLError, unknown
@@ -62,7 +63,11 @@ def open_loggers(names: Sequence[str], folder: RunFolder) -> Iterator[tuple[List
 
 
 def log_again(names: Sequence[str], path: Path) -> None:
-    """Gives all records of a run folder to loggers of these names, as if it trained now."""
+    """Gives all records of a run folder to loggers of these names, as if it trained now.
+
+    Raises SocialRLError while another process trains in the folder.
+    """
+    lock.refuse_in_use(path)
     folder = RunFolder(path, read_config(path))
     with open_loggers(names, folder) as listeners:
         for record in read_records(folder.metrics):

@@ -249,15 +249,22 @@ def _join(found: Sequence[Any], kept: Sequence[dict[str, Any]], where: str) -> D
     actors = dict(zip(header["seats"], header["actors"], strict=True))
     seats = [other["seat"] for _, other in pairs]
     header |= {"seats": seats, "actors": [actors[seat] for seat in seats]}
+    for dataset, _ in pairs:
+        if list(dataset.observation_space.shape or ()) != header.get("obs_shape", 0):
+            raise SocialRLError(
+                f"{where}: observations {dataset.observation_space}, not {header.get('obs_shape')}",
+                "the dataset is damaged",
+            )
     rows = [_rows(dataset, where, kept[0]["steps"]) for dataset, _ in pairs]
     lengths = [[len(row["action"]) for row in seat] for seat in rows]
     if len({tuple(one) for one in lengths}) != 1:
         raise SocialRLError(f"{where}: its seats have episodes of different lengths")
     steps = max(kept[0]["steps"], *lengths[0])
-    arrays = {
-        name: np.stack([np.stack([_padded(row[name], steps, name) for row in seat], 1) for seat in rows], 2)
-        for name in ARRAYS
-    }
+
+    def beside(name: str) -> Shaped[np.ndarray, "T B K ..."]:
+        return np.stack([np.stack([_padded(row[name], steps, name) for row in seat], 1) for seat in rows], 2)
+
+    arrays = _trying(where, lambda: {name: beside(name) for name in ARRAYS})
     return from_parts(header, arrays, where)
 
 

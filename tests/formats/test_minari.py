@@ -126,6 +126,16 @@ def test_what_cannot_be_read_or_written_is_one_line(root):
         del opened["episode_1"]
     with pytest.raises(SocialRLError, match="minari:demos-v0: not a Minari dataset, or a damaged one"):
         read_minari("demos-v0")
+    write_minari("odd-v0", make())
+    with h5py.File(root / "odd" / "expert_1-v0" / "data" / "main_data.hdf5", "a") as opened:
+        del opened["episode_0/infos/present"]
+        opened["episode_0/infos/present"] = np.ones((3, 2))
+    with pytest.raises(SocialRLError, match="minari:odd-v0: not a Minari dataset, or a damaged one"):
+        read_minari("odd-v0")
+    metadata = root / "odd" / "expert_0-v0" / "data" / "metadata.json"
+    metadata.write_text(metadata.read_text().replace('\\"obs_shape\\": [5,', '\\"obs_shape\\": [7,'))
+    with pytest.raises(SocialRLError, match=r"minari:odd/expert_0-v0: observations .* not \[7, 5, 5\]"):
+        read_minari("odd/expert_0-v0")
     file.write_bytes(file.read_bytes()[:100])
     with pytest.raises(SocialRLError, match="minari:demos-v0: not a Minari dataset, or a damaged one"):
         read_minari("demos-v0")
