@@ -1,5 +1,6 @@
 """Seats as pages: the rules of the room, the server with real clients and bad ones, and two real browsers."""
 
+import asyncio
 import contextlib
 import functools
 import http.client
@@ -463,6 +464,10 @@ def tour(table, runs, tmp_path) -> None:
             until(two, f"document.getElementById('time').textContent == 'step {step} of 6'")
         assert two.ask("document.getElementById('pill').textContent").startswith("time is up: ")
         assert one.ask("document.documentElement.scrollWidth") <= 390
+        press(two, "l")
+        until(two, "!document.getElementById('lobby').hidden")
+        two.ask("document.querySelectorAll('#seats button')[1].click()")
+        until(two, "!document.getElementById('game').hidden")
         for tab in (one, two):
             press(tab, "n")
         for tab in (one, two):
@@ -510,6 +515,21 @@ def test_ctrl_c_ends_the_game_and_the_address_is_printed(monkeypatch, capsys):
     first, address = capsys.readouterr().out.splitlines()
     assert first.startswith("novice_0, expert_0: open this address")
     assert address.startswith("http://127.0.0.1:")
+
+
+def test_a_step_that_fails_ends_the_game_and_is_raised(monkeypatch):
+    listener = server.listen(0)
+    table = server.Table(seated(Room(Still())), listener.getsockname()[1])
+    listener.close()
+    for name in table.room.people:
+        table.room.press(name, STAY)
+    ended = []
+    table.stop = lambda: ended.append(True)
+    monkeypatch.setattr(Still, "steps", 0)
+    monkeypatch.setattr(Still, "step", lambda self, actions: 1 / 0)
+    asyncio.run(table._advance())
+    assert ended
+    assert isinstance(table.failed, ZeroDivisionError)
 
 
 def test_what_it_refuses_is_one_line(capsys):

@@ -64,6 +64,8 @@ def run(session: SharedSession, fps: Real | None = None, port: int = 0) -> None:
     print(f"{names}: open this address in a browser on this machine; Ctrl-C ends the game\n{table.address}")
     with contextlib.closing(listener), contextlib.suppress(KeyboardInterrupt):
         server.run(sockets=[listener])
+    if table.failed is not None:
+        raise table.failed
 
 
 def listen(port: int) -> socket.socket:
@@ -100,6 +102,7 @@ class Table:
         self.requests = Bucket(*REQUESTS)
         self.lock = asyncio.Lock()  # of the session, on which worker threads compute
         self.stop: Callable[[], None] = lambda: None
+        self.failed: Exception | None = None  # what a step raised
         routes = [Route("/{path:path}", self.page), WebSocketRoute("/{path:path}", self.talk)]
         self.app = Starlette(routes=routes, lifespan=self._lifespan)
 
@@ -117,7 +120,7 @@ class Table:
             ws="websockets-sansio",
             ws_max_size=4 * MAX_LENGTH,
             ws_per_message_deflate=False,
-            log_level="critical",
+            log_level="error",
             access_log=False,
             server_header=False,
             limit_concurrency=200,
@@ -225,10 +228,13 @@ class Table:
         await self._send(connection, seated(self.room, message.seat, key))
 
     async def _advance(self) -> None:
-        """Takes the steps that are due, and ends the game if all want it."""
+        """Takes the steps that are due, and ends the game if all want it, or a step fails."""
         async with self.lock:
-            while (actions := self.room.due()) is not None:
-                await run_in_threadpool(self.room.session.step, actions)
+            try:
+                while (actions := self.room.due()) is not None:
+                    await run_in_threadpool(self.room.session.step, actions)
+            except Exception as error:  # of the world or an agent: `run` raises it, the files are written
+                self.failed, self.room.over = error, True
         if self.room.over:
             await self._end()
 

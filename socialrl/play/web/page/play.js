@@ -119,6 +119,8 @@ function figure(seat) {
 /** @param {Lobby} lobby */
 function showLobby(lobby) {
   state.lobby = lobby;
+  for (const id of ["rules", "rulesHere"])
+    at(id).replaceChildren(...lobby.rules.map((paragraph) => make("p", paragraph)));
   if (state.seated || state.returning) return;
   document.title = `${lobby.world} · socialrl`;
   at("lobby").hidden = false;
@@ -135,7 +137,6 @@ function showLobby(lobby) {
     };
     return button;
   }));
-  at("rules").replaceChildren(...lobby.rules.map((paragraph) => make("p", paragraph)));
 }
 
 /** @param {Seated} seated */
@@ -199,6 +200,7 @@ function showCommands(scene) {
     ["n", `next episode${asked(scene.wanting.next)}`],
     ["f", scene.fog ? "show the whole grid" : "show only your view"],
     ["t", "light, dark"],
+    ["l", "leave this seat"],
     ["esc", state.ending ? "press again to end the game" : `end the game${asked(scene.wanting.end)}`],
   ];
   const box = at("commands");
@@ -220,11 +222,20 @@ function command(key) {
   if (key === "n" || key === "Enter") say({ type: "next" });
   else if (key === "f") look({ fog: !state.fog });
   else if (key === "t") look({ theme: state.theme === "dark" ? "light" : "dark" });
+  else if (key === "l") leave();
   else if (ending && state.ending) say({ type: "end" });
   else if (!ending) return false;
   state.ending = ending && !state.ending;
   if (state.scene) showCommands(state.scene);
   return true;
+}
+
+/** Gives the seat up; the lobby follows. */
+function leave() {
+  say({ type: "leave" });
+  state.seated = null;
+  state.seat = "";
+  forget();
 }
 
 /** @param {{fog?: boolean, theme?: string}} change */
