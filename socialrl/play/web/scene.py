@@ -5,6 +5,7 @@ from typing import Any
 
 from socialrl.play import moves, sight
 from socialrl.play.web.room import Room
+from socialrl_envs.picture import Picture
 from socialrl_envs.render import draw, to_png
 from socialrl_envs.tiles import SEATS
 
@@ -54,18 +55,19 @@ def seated(room: Room, name: str, key: str) -> dict[str, Any]:
     }
 
 
-def scene(room: Room, name: str, fog: bool, theme: str) -> dict[str, Any]:
-    """The state now as a seat sees it. fog: without what it does not see. theme: "light" or "dark"."""
+def scene(room: Room, name: str, fog: bool) -> tuple[dict[str, Any], Picture]:
+    """The state now as a seat sees it, without its image, and the picture of it for `drawn`.
+
+    fog: without what it does not see.
+    """
     session, seat = room.session, room.people[name].seat
     shown = sight.picture(session, seat, fog)
-    cell = max(4, min(CELL, WIDE // max(shown.tiles.shape)))
     returns = session.returns(seat)
     others = [
         seat_facts(room, one) | {"about": _about(room, one, seat)} for one in sight.others(session, seat)
     ]
-    return {
+    facts = {
         "type": "scene",
-        "image": base64.b64encode(to_png(draw(shown, cell, theme))).decode("ascii"),
         "words": sight.in_words(session, seat, shown),
         "time": session.t,
         "horizon": session.spec.horizon,
@@ -83,6 +85,13 @@ def scene(room: Room, name: str, fog: bool, theme: str) -> dict[str, Any]:
         "wanting": {what: room.wanting(what) for what in ("next", "end")},
         "fog": fog,
     }
+    return facts, shown
+
+
+def drawn(shown: Picture, theme: str) -> str:
+    """The image of a picture, a PNG as base64. theme: "light" or "dark"."""
+    cell = max(4, min(CELL, WIDE // max(shown.tiles.shape)))
+    return base64.b64encode(to_png(draw(shown, cell, theme))).decode("ascii")
 
 
 def _about(room: Room, seat: int, you: int) -> str:

@@ -26,7 +26,7 @@ from socialrl.play.session import SharedSession
 from socialrl.play.web.limits import Bucket
 from socialrl.play.web.messages import MAX_LENGTH, Message, Refused, parse
 from socialrl.play.web.room import Room
-from socialrl.play.web.scene import lobby, scene, seated
+from socialrl.play.web.scene import drawn, lobby, scene, seated
 from socialrl_envs.errors import SocialRLError
 from socialrl_envs.sprites import Real
 
@@ -255,10 +255,9 @@ class Table:
                     await self._send(connection, lobby(self.room))
                     continue
                 async with self.lock:
-                    seen = await run_in_threadpool(
-                        scene, self.room, connection.seat, connection.fog, connection.theme
-                    )
-                await self._send(connection, seen)
+                    facts, shown = await run_in_threadpool(scene, self.room, connection.seat, connection.fog)
+                image = await run_in_threadpool(drawn, shown, connection.theme)
+                await self._send(connection, facts | {"image": image})
 
     def _changed(self) -> None:
         for connection in self.connections:
