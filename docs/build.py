@@ -30,7 +30,7 @@ API = {
     "learners": ("socialrl/learners/*.py",),
     "losses": ("socialrl/losses/*.py",),
     "protocols": ("socialrl/protocols/*.py", "socialrl/curricula/*.py"),
-    "records": ("socialrl/record/[dmr]*.py", "socialrl/record/folder.py"),
+    "records": ("socialrl/record/[dmr]*.py", "socialrl/record/folder.py", "socialrl/formats/*.py"),
     "environments": ("envs/socialrl_envs/*.py",),
     "worlds": ("envs/socialrl_envs/worlds/*.py",),
     "coplayers": ("envs/socialrl_envs/coplayers/*.py",),

@@ -4,6 +4,7 @@
 """
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from socialrl.assemble import assemble
 from socialrl.coerce import construct
 from socialrl.config import Arm, Experiment, from_json, load_experiment, to_json
 from socialrl.explaining import explain
+from socialrl.formats.loggers import check_loggers
 from socialrl.protocols import EvaluationProtocol, Study
 from socialrl.protocols._worlds import WorldConfig
 from socialrl.record import folder
@@ -50,6 +52,7 @@ def run(
     first_seed: int | None = None,
     resume: bool = False,
     progress: bool = True,
+    log: Sequence[str] = (),
 ) -> Run:
     """Trains every arm of an experiment, records it in a run folder, and returns the Run.
 
@@ -57,6 +60,7 @@ def run(
     next number in runs/<experiment>, or with `resume` the latest. first_seed: the number of the first seed;
     None takes the experiment's. resume: go on with a run that was interrupted; what comes out is bit-equal to
     an uninterrupted one. progress: whether to show bars, in a terminal or a notebook, and print the results.
+    log: where else the metrics go while it trains, "tensorboard" or "wandb".
 
         run = socialrl.run("experiments/coin_grid.py", out="runs/mine", first_seed=1000)
 
@@ -64,6 +68,7 @@ def run(
     that holds something else or is in use. Ctrl-C saves a checkpoint after the current chunk and raises
     KeyboardInterrupt.
     """
+    check_loggers(log)
     if not isinstance(experiment, Experiment):
         experiment = load_experiment(experiment)
     if first_seed is not None:
@@ -78,7 +83,7 @@ def run(
         device = f"{devices[0].platform} x{len(devices)}"
         opened = folder.create(to_json(experiment), out=out, device=device, command="socialrl.run(...)")
     with opened:
-        train(experiment, opened, resume=resume, progress=progress)
+        train(experiment, opened, resume=resume, progress=progress, log=log)
     return Run(opened.path)
 
 

@@ -4,32 +4,48 @@ import contextlib
 import json
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from socialrl.arm import ArmRun
 from socialrl.config import Experiment
+from socialrl.formats.loggers import open_loggers
 from socialrl.record.atomic import write_text
 from socialrl.record.folder import RunFolder
 from socialrl.record.metrics import Records
 from socialrl_envs.errors import SocialRLError
 
 
-def run(experiment: Experiment, folder: RunFolder, *, resume: bool = False, progress: bool = True) -> None:
+def run(
+    experiment: Experiment,
+    folder: RunFolder,
+    *,
+    resume: bool = False,
+    progress: bool = True,
+    log: Sequence[str] = (),
+) -> None:
     """Trains every arm, records it in the folder, and writes summary and report.
 
     resume: whether to continue from the last checkpoints; the results are bit-equal to those of an
-    uninterrupted run. progress: whether to show progress bars and print the results.
+    uninterrupted run. progress: whether to show progress bars and print the results. log: loggers that get
+    the metrics, too, see `formats.loggers`.
     After Ctrl-C the current chunk is completed, a checkpoint is saved, and KeyboardInterrupt is raised.
     """
-    train(experiment, folder, resume=resume, progress=progress)
+    train(experiment, folder, resume=resume, progress=progress, log=log)
     finish(folder, show=print if progress else _silent)
 
 
-def train(experiment: Experiment, folder: RunFolder, *, resume: bool = False, progress: bool = True) -> None:
+def train(
+    experiment: Experiment,
+    folder: RunFolder,
+    *,
+    resume: bool = False,
+    progress: bool = True,
+    log: Sequence[str] = (),
+) -> None:
     """Trains every arm and records it, as `run` does, without summary and report."""
-    records, timing = Records(folder.metrics), Records(folder.timing)
-    with _interrupts() as interrupted:
+    with open_loggers(log, folder) as loggers, _interrupts() as interrupted:
+        records, timing = Records(folder.metrics, loggers), Records(folder.timing)
         for arm in experiment.arms:
             ArmRun(experiment, arm, folder, records, timing, interrupted, progress).go(resume)
 

@@ -43,7 +43,8 @@ def calls(monkeypatch):
     """
     made = []
 
-    def run(experiment, folder, resume=False):
+    def run(experiment, folder, resume=False, log=()):
+        assert not log
         assert (folder.path / ".lock").exists()
         made.append((experiment, folder, resume))
 

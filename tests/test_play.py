@@ -14,11 +14,13 @@ from socialrl.assemble import assemble
 from socialrl.cli import main
 from socialrl.config import to_json
 from socialrl.learners import psiphi
-from socialrl.play.board import Look, paint, picture
+from socialrl.play.board import Look, paint
 from socialrl.play.cast import Cast, cast
 from socialrl.play.commands import play
-from socialrl.play.keys import keys_of, rules
+from socialrl.play.keys import rules
+from socialrl.play.moves import keys_of
 from socialrl.play.session import Session
+from socialrl.play.sight import picture
 from socialrl.play.window import SessionWindow
 from socialrl.record import checkpoint, folder
 from socialrl.record.demonstrations import read_demonstrations
@@ -194,7 +196,7 @@ def test_an_episode_that_is_cut_off_ends_in_the_files_too():
 
 
 def test_in_the_fog_lies_nothing_and_nothing_is_noted(cycle):
-    shown, whole = picture(cycle, fog=True), picture(cycle, fog=False)
+    shown, whole = picture(cycle, 0, fog=True), picture(cycle, 0, fog=False)
     mask = shown.visible
     assert whole.visible is None
     assert mask is not None
@@ -207,7 +209,7 @@ def test_in_the_fog_lies_nothing_and_nothing_is_noted(cycle):
     np.testing.assert_array_equal(shown.present, whole.present & mask[row, column])
     assert not shown.notes.any()
     assert whole.notes.any()
-    expert = picture(Session(cycle.cast, 1, 3), fog=True)  # which knows the order
+    expert = picture(Session(cycle.cast, 1, 3), 1, fog=True)  # which knows the order
     assert expert.visible is not None
     assert expert.notes is not None
     np.testing.assert_array_equal(expert.notes > 0, expert.visible & (expert.tiles >= GOAL))
@@ -231,7 +233,7 @@ def test_without_notes_goals_look_alike():
 
 
 def test_who_sees_everything_has_no_fog():
-    assert picture(Session(coins(), 0, seed=1), fog=True).visible is None
+    assert picture(Session(coins(), 0, seed=1), 0, fog=True).visible is None
 
 
 @pytest.mark.parametrize("size", [(320, 240), (900, 1400)])

@@ -4,6 +4,7 @@ it refuses.
 
 import contextlib
 import dataclasses
+import importlib.util
 import json
 import os
 import re
@@ -23,6 +24,7 @@ from socialrl.record.metrics import Records
 from socialrl_envs.errors import SocialRLError
 from socialrl_envs.types import Seat
 from socialrl_envs.worlds import coin_grid
+from tests.formats.events import read_events
 
 pytestmark = pytest.mark.usefixtures("kept_programs")
 SMALL = {"hidden": (8,), "batch": 2, "updates": 1, "capacity": 400}
@@ -44,6 +46,7 @@ TINY = Experiment(
     checkpoint_every=100,
 )
 CHUNK = 50
+LOG = ("tensorboard",) if importlib.util.find_spec("tensorboard") else ()
 
 
 def interrupted_after(chunks):
@@ -82,12 +85,12 @@ def resumed(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(socialrl.runs, "_interrupts", interrupted_after(3))
         with folder.create(to_json(TINY), out=path) as opened, pytest.raises(KeyboardInterrupt):
-            socialrl.runs.run(TINY, opened)
+            socialrl.runs.run(TINY, opened, log=LOG)
     assert checkpoint.steps(path / "checkpoints" / "dqn") == (2 * CHUNK, 3 * CHUNK)
     assert not (path / "checkpoints" / "bc").exists()
     assert not (path / "summary.json").exists()
     with folder.resume(path, to_json(TINY)) as opened:
-        socialrl.runs.run(TINY, opened, resume=True)
+        socialrl.runs.run(TINY, opened, resume=True, log=LOG)
     return path
 
 
@@ -120,6 +123,17 @@ def test_records_are_complete_and_per_seed(whole):
         )
     text = (whole / "metrics.jsonl").read_text()
     assert "seconds" not in text  # no clock in what must be bit-equal
+
+
+@pytest.mark.skipif(not LOG, reason="tensorboard is not installed")
+def test_tensorboard_has_the_metrics_of_a_run_that_was_interrupted(resumed):
+    records = Records(resumed / "metrics.jsonl").records()
+    for arm, seed in (("dqn", 0), ("bc", 1)):
+        found = read_events(resumed / "tensorboard" / arm / f"seed{seed}")
+        for kind in ("train", "eval", "final"):
+            mine = [r for r in records if (r["arm"], r["kind"]) == (arm, kind)]
+            finite = [(r["step"], r["values"]["share/self"][seed]) for r in mine]
+            assert found[f"{kind}/share/self"] == pytest.approx(dict(finite)), kind
 
 
 def test_the_final_score_is_that_of_the_recorded_numbers(whole):

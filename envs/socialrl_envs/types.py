@@ -14,7 +14,7 @@ from jax import Array
 from jax.typing import ArrayLike
 from jaxtyping import Bool, Float32, Int32, Key, PyTree, UInt8
 
-from socialrl_envs import ascii_levels
+from socialrl_envs import ascii_levels, level_texts
 from socialrl_envs.errors import unknown
 from socialrl_envs.options import Options, meanings, option, param
 from socialrl_envs.registry import COPLAYER
@@ -112,6 +112,27 @@ class Level:
             heading=jnp.asarray(heading),
             params=params,
         )
+
+    @staticmethod
+    def from_text(text: str, library: str) -> "Level":
+        """The level of another library's text, "jaxued" or "minigrid", with one seat; see `level_texts`.
+
+        Raises SocialRLError naming the line and column of what cannot be read.
+        """
+        tiles, place, heading = level_texts.reader(library)(text)
+        return Level(
+            tiles=jnp.asarray(tiles),
+            position=jnp.array([place], jnp.int32),
+            heading=jnp.array([heading], jnp.int32),
+            params={},
+        )
+
+    def to_text(self, library: str) -> str:
+        """This level, without its parameters, in another library's text, "jaxued" or "minigrid".
+
+        Raises SocialRLError for what has no sign there.
+        """
+        return level_texts.writer(library)(self.tiles, self.position, self.heading)
 
     def edit(self, **changes: object) -> "Level":
         """A copy with these fields replaced. It is not `ready`: `reset` derives view and plan anew."""

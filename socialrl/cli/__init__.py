@@ -41,6 +41,8 @@ COMMANDS = {  # in the order of `--help`; each is a module of commands/
     "play": "take a seat of a world with the keyboard",
     "record": "write demonstrations of co-players or trained agents",
     "export": "write a trained agent of a run into one file",
+    "metrics": "write the metrics of a run as CSV or Parquet, or into TensorBoard or W&B",
+    "convert": "convert demonstrations and levels from and to other programs' formats",
     "report": "write the page of one run or several",
     "benchmark": "is a learner or an agent never worse than alone?",
     "check": "test a world, co-player, learner, curriculum or protocol of your own",

@@ -29,8 +29,11 @@ def find_device(platform: str | None) -> str:
     return f"{devices[0].platform} x{len(devices)}"
 
 
-def with_extra(extra: str, module: str) -> Any:
-    """A module that needs an extra; raises SocialRLError if a package of the extra is not installed."""
+def with_extra(extra: str, module: str, command: str | None = None) -> Any:
+    """A module that needs an extra; raises SocialRLError if a package of the extra is not installed.
+
+    command: that needs it, None if it is called as the extra is.
+    """
     from socialrl_envs.errors import SocialRLError
 
     try:
@@ -39,6 +42,6 @@ def with_extra(extra: str, module: str) -> Any:
         if (error.name or "").startswith("socialrl"):
             raise
         raise SocialRLError(
-            f"`socialrl {extra}` needs {error.name}, which is not installed",
+            f"`socialrl {command or extra}` needs {error.name}, which is not installed",
             f"pip install 'socialrl[{extra}]'",
         ) from error

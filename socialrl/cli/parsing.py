@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-RUN_VALUES, RUN_FLAGS = ("--out", "--platform", "--plugin"), ("--help", "-h", "--accept-changes")
+RUN_VALUES, RUN_FLAGS = ("--out", "--platform", "--plugin", "--log"), ("--help", "-h", "--accept-changes")
 
 
 class Parser(argparse.ArgumentParser):

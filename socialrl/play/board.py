@@ -2,17 +2,14 @@
 
 import dataclasses
 
-import numpy as np
 import pygame
-from jaxtyping import Bool, UInt8
 
 from socialrl.play import keys
 from socialrl.play.session import Session
+from socialrl.play.sight import about, how_it_ended, others, picture, seat_colour, worth
 from socialrl.viewer.paint import Brush, coin, figure, find_theme, from_array
-from socialrl_envs.picture import Picture, order_notes
-from socialrl_envs.render import MAX_CELL, draw_figures, draw_ground, seat_colours
-from socialrl_envs.sprites import Colour
-from socialrl_envs.tiles import FLOOR, SEATS, WALL
+from socialrl_envs.render import MAX_CELL, draw_figures, draw_ground
+from socialrl_envs.tiles import SEATS
 
 MIN_SIZE, MAX_SIZE = (320, 240), (7680, 4320)
 
@@ -24,31 +21,6 @@ class Look:
     fog: bool = True
     help: bool = False
     theme: str = "light"
-
-
-def picture(session: Session, fog: bool) -> Picture:
-    """The picture of the state now, with the person's seat marked.
-
-    fog: only what the seat sees is drawn; notes, which seats are not shown, are kept for co-players alone.
-    """
-    whole = session.world.picture(session.state, session.seat)
-    mask = whole.visible
-    if not fog or mask is None:
-        return dataclasses.replace(whole, visible=None)
-    row, column = whole.position.T
-    return dataclasses.replace(
-        whole,
-        tiles=np.where(mask, whole.tiles, FLOOR).astype(np.uint8),
-        present=whole.present & mask[row, column],
-        notes=_notes_within(whole, mask, session.seat in session.spec.coplayers),
-        visible=None if mask[whole.tiles != WALL].all() else mask,
-    )
-
-
-def _notes_within(whole: Picture, mask: Bool[np.ndarray, "H W"], known: bool) -> UInt8[np.ndarray, "H W"]:
-    """The notes of the cells in view, or none if the seat does not know them."""
-    notes = order_notes(whole.tiles) if whole.notes is None else whole.notes
-    return np.where(mask & known, notes, 0).astype(np.uint8)
 
 
 def paint(session: Session, look: Look, size: tuple[int, int]) -> pygame.Surface:
@@ -75,7 +47,7 @@ def paint(session: Session, look: Look, size: tuple[int, int]) -> pygame.Surface
 
 def _world(brush: Brush, rect: pygame.Rect, session: Session, look: Look) -> None:
     """The grid, and over it how the episode ended, or that the person is absent."""
-    shown = picture(session, look.fog)
+    shown = picture(session, session.seat, look.fog)
     height, width = shown.tiles.shape
     cell = min(MAX_CELL, max(1, min(rect.width // width, rect.height // height)))
     image = draw_figures(draw_ground(shown, cell, look.theme), shown, cell)
@@ -83,8 +55,7 @@ def _world(brush: Brush, rect: pygame.Rect, session: Session, look: Look) -> Non
     area.center = rect.center
     brush.surface.blit(from_array(image), area)
     if session.ended:
-        how = "the task ended" if session.terminated else "time is up"
-        _pill(brush, area, f"{how}: {session.score:+.4g} · n next episode")
+        _pill(brush, area, f"{how_it_ended(session)}: {session.score:+.4g} · n next episode")
     elif not session.present:
         _pill(brush, area, "you are not on the grid now; any move lets time pass")
 
@@ -99,9 +70,9 @@ def _pill(brush: Brush, area: pygame.Rect, text: str) -> None:
 def _you(brush: Brush, rect: pygame.Rect, session: Session) -> int:
     """Draws the card with the person's seat, score and time; returns its lower end."""
     theme, spec, seat = brush.theme, session.spec, session.seat
-    worth = _worth(session)
-    inner = brush.card_at(rect, 246 if worth else 214)
-    icon = figure(brush.px(56), _colour(session, seat), SEATS[seat % len(SEATS)])
+    values = worth(session, session.seat)
+    inner = brush.card_at(rect, 246 if values else 214)
+    icon = figure(brush.px(56), seat_colour(session.spec, seat), SEATS[seat % len(SEATS)])
     middle = inner.top + brush.px(46)
     brush.icon(icon, (inner.left + brush.px(28), middle))
     left = inner.left + brush.px(70)
@@ -123,8 +94,8 @@ def _you(brush: Brush, rect: pygame.Rect, session: Session) -> int:
             anchor="midright",
         )
     _time(brush, pygame.Rect(inner.left, inner.top + brush.px(148), inner.width, brush.px(10)), session)
-    if worth:
-        _coins(brush, inner, inner.top + brush.px(220), worth)
+    if values:
+        _coins(brush, inner, inner.top + brush.px(220), values)
     return inner.bottom
 
 
@@ -136,24 +107,13 @@ def _time(brush: Brush, track: pygame.Rect, session: Session) -> None:
         done = pygame.Rect(
             track.left, track.top, max(track.height, round(track.width * session.t / horizon)), track.height
         )
-        brush.box(done, _colour(session, session.seat), 5)
+        brush.box(done, seat_colour(session.spec, session.seat), 5)
     y = track.bottom + brush.px(18)
     brush.text(f"step {session.t} of {horizon}", (track.left, y), 15, theme.quiet, anchor="midleft")
     text = f"episode {len(session.episodes)}"
     if session.scores:
         text += f" · best before {max(session.scores):.4g}"
     brush.text(text, (track.right, y), 15, theme.quiet, anchor="midright")
-
-
-def _worth(session: Session) -> list[tuple[str, float]]:
-    """(cumulant, preference) of the person's seat; empty in a world without preferences."""
-    preferences = session.state.level.params.named().get("preferences")
-    if preferences is None:
-        return []
-    return [
-        (name, float(w))
-        for name, w in zip(session.spec.cumulants, np.asarray(preferences)[session.seat], strict=True)
-    ]
 
 
 def _coins(brush: Brush, inner: pygame.Rect, y: int, worth: list[tuple[str, float]]) -> None:
@@ -175,32 +135,18 @@ def _coins(brush: Brush, inner: pygame.Rect, y: int, worth: list[tuple[str, floa
 def _others(brush: Brush, rect: pygame.Rect, session: Session) -> int:
     """Draws the card with the other seats; returns its lower end."""
     spec = session.spec
-    others = [seat for seat in range(len(spec.seats)) if seat != session.seat and session.cast.actor(seat)]
-    if not others:
+    seats = others(session, session.seat)
+    if not seats:
         return rect.top - brush.px(14)
-    row = min(brush.px(52), max(1, rect.height // (2 * len(others))))
-    inner = brush.card_at(rect, row * len(others) / brush.scale + 24)
-    for number, seat in enumerate(others):
+    row = min(brush.px(52), max(1, rect.height // (2 * len(seats))))
+    inner = brush.card_at(rect, row * len(seats) / brush.scale + 24)
+    for number, seat in enumerate(seats):
         y, left = inner.top + brush.px(12) + number * row + row // 2, inner.left + row
-        icon = figure(min(brush.px(38), row), _colour(session, seat), SEATS[seat % len(SEATS)])
+        icon = figure(min(brush.px(38), row), seat_colour(session.spec, seat), SEATS[seat % len(SEATS)])
         brush.icon(icon, (inner.left + row * 0.4, y))
         brush.text(spec.agents[seat], (left, y - row * 0.18), 16, anchor="midleft", width=inner.right - left)
-        about = _about(session, seat)
+        text = about(session, seat, session.seat)
         brush.text(
-            about, (left, y + row * 0.2), 14, brush.theme.quiet, anchor="midleft", width=inner.right - left
+            text, (left, y + row * 0.2), 14, brush.theme.quiet, anchor="midleft", width=inner.right - left
         )
     return inner.bottom
-
-
-def _about(session: Session, seat: int) -> str:
-    """What acts on a seat and, for a trained novice, whom it follows."""
-    names, followed = session.spec.agents, session.followed(seat)
-    actor = (session.cast.actor(seat) or "").partition(",")[0]
-    if followed is None:
-        return actor
-    whom = "itself" if followed == seat else "you" if followed == session.seat else names[followed]
-    return f"follows {whom} · {actor}"
-
-
-def _colour(session: Session, seat: int) -> Colour:
-    return seat_colours(len(session.spec.seats), [one.colour for one in session.spec.seats])[seat]

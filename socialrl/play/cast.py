@@ -53,14 +53,17 @@ class Cast:
         policy = self.spec.seats[seat].policy
         return self.agent if policy == "learner" else policy
 
-    def overrides(self, person: int | None = None) -> dict[str, Array]:
-        """Overrides of every level: novices for whom nobody acts are absent, a person is always present."""
+    def overrides(self, *people: int) -> dict[str, Array]:
+        """Overrides of every level: novices for whom nobody acts are absent, people are always present.
+
+        people: their seats.
+        """
         presence = jnp.asarray(self.world.params.presence)
         away = () if self.agent else self.spec.novices
         for seat in away:
             presence = presence.at[seat].set(jnp.array(SCHEDULES["never"], jnp.float32))
-        if person is not None:
-            presence = presence.at[person].set(jnp.array(SCHEDULES["always"], jnp.float32))
+        for seat in people:
+            presence = presence.at[seat].set(jnp.array(SCHEDULES["always"], jnp.float32))
         return {"presence": presence}
 
 

@@ -9,7 +9,7 @@ import jax
 from tqdm import tqdm
 
 from socialrl.play.cast import Cast, cast, find_seat, find_seats
-from socialrl.play.session import Session
+from socialrl.play.session import Session, SharedSession
 from socialrl.record import archive
 from socialrl.record import replay as replays
 from socialrl.record.demonstrations import KIND, Demonstrations, size_in_bytes, write_demonstrations
@@ -120,7 +120,51 @@ def play(
     write. show: shows the session; None opens the window.
     Raises SocialRLError for anything wrong with the arguments, before the window opens.
     """
-    for file in (replay, demonstrations):
+    who, places = _seated(
+        world, agent, [seat] if seat else [], settings, level, fps, seed, replay, demonstrations
+    )
+    print(f"{who.spec.name}: compiling, then the window opens ...", flush=True)
+    session = Session(who, places[0], _drawn(seed))
+    return _played(session, lambda: (show or _window)(session, fps), replay, demonstrations)
+
+
+def play_web(
+    world: str | None,
+    *,
+    agent: str | None = None,
+    seats: Sequence[str] = (),
+    seed: int | None = None,
+    settings: Sequence[str] = (),
+    level: Path | None = None,
+    fps: float | None = None,
+    replay: Path | None = None,
+    demonstrations: Path | None = None,
+    port: int = 0,
+    serve: Callable[[SharedSession, float | None, int], None] | None = None,
+) -> list[Path]:
+    """Lets people play in their browsers until all want to end, or Ctrl-C; returns the files written then.
+
+    seats: names, one per person; empty for one person, on the seat that `play` takes. port: on the loopback
+    address, 0 takes a free one. serve: serves the session; None serves the page. All else as in `play`.
+    """
+    who, places = _seated(world, agent, seats, settings, level, fps, seed, replay, demonstrations)
+    print(f"{who.spec.name}: compiling, then the address follows ...", flush=True)
+    session = SharedSession(who, places, _drawn(seed))
+    return _played(session, lambda: (serve or _page)(session, fps, port), replay, demonstrations)
+
+
+def _seated(
+    world: str | None,
+    agent: str | None,
+    seats: Sequence[str],
+    settings: Sequence[str],
+    level: Path | None,
+    fps: float | None,
+    seed: int | None,
+    *files: Path | None,
+) -> tuple[Cast, tuple[int, ...]]:
+    """(cast, people's seats), after a check of all arguments."""
+    for file in files:
         if file is not None:
             _check_place(file)
     if fps is not None and not 0 < fps <= 60:
@@ -131,19 +175,30 @@ def play(
     if not who.spec.novices:
         raise SocialRLError(f"{who.spec.name}: there is no novice", "--world.novices 1")
     usual = who.spec.coplayers if who.agent and who.spec.coplayers else who.spec.novices
-    place = usual[0] if seat is None else find_seat(who.spec, seat)
-    print(f"{who.spec.name}: compiling, then the window opens ...", flush=True)
-    session = Session(who, place, secrets.randbelow(2**31) if seed is None else seed)
+    places = tuple(find_seat(who.spec, seat) for seat in seats) or (usual[0],)
+    if len(set(places)) < len(places):
+        raise SocialRLError(f"--seat {','.join(seats)}: a seat is named twice", "each person has their own")
+    return who, places
+
+
+def _drawn(seed: int | None) -> int:
+    return secrets.randbelow(2**31) if seed is None else seed
+
+
+def _played(
+    session: SharedSession, show: Callable[[], None], replay: Path | None, demonstrations: Path | None
+) -> list[Path]:
+    """The files that were written when `show` had come to its end, or was broken off."""
     session.prepare()
     try:
-        (show or _window)(session, fps)
+        show()
     except BaseException:
         save(session, replay, demonstrations)
         raise
     return save(session, replay, demonstrations)
 
 
-def save(session: Session, to_replay: Path | None, to_demonstrations: Path | None) -> list[Path]:
+def save(session: SharedSession, to_replay: Path | None, to_demonstrations: Path | None) -> list[Path]:
     """Writes the files that were asked for, if any step was taken, prints and returns them."""
     written = []
     if not session.steps:
@@ -165,6 +220,12 @@ def _window(session: Session, fps: float | None) -> None:
     from socialrl.play.window import run
 
     run(session, fps)
+
+
+def _page(session: SharedSession, fps: float | None, port: int) -> None:
+    from socialrl.play.web.server import run
+
+    run(session, fps, port)
 
 
 def _check_seed(seed: int) -> None:

@@ -1,15 +1,12 @@
-"""The keys of a session: which key is which action, and how keys and rules are shown."""
-
-import inspect
+"""How the keys and the rules of a session are shown."""
 
 import pygame
 
+from socialrl.play import moves
 from socialrl.play.session import Session
 from socialrl.viewer.paint import Brush, text_width
 from socialrl_envs.sprites import Real, mix
 
-ARROWS = {"up": "up", "right": "right", "down": "down", "left": "left", "forward": "up", "stay": "space"}
-LETTERS = {"up": "w", "left": "a", "down": "s", "right": "d"}  # further keys of the same actions
 COMMANDS = (
     ("f", "your view, or the whole grid"),
     ("n", "next episode"),
@@ -19,25 +16,9 @@ COMMANDS = (
 )
 
 
-def keys_of(actions: tuple[str, ...]) -> dict[str, int]:
-    """pygame's name of a key -> the index of its action: arrows and w a s d, space to stay, else digits."""
-    found: dict[str, int] = {}
-    plain = 0
-    for number, action in enumerate(actions):
-        key = ARROWS.get(action)
-        if key is None:
-            plain += 1
-            found[str(plain)] = number
-        else:
-            found[key] = number
-            if key in LETTERS:
-                found[LETTERS[key]] = number
-    return found
-
-
 def draw(brush: Brush, rect: pygame.Rect, session: Session, fog: bool) -> None:
     """The keys, closer together where there is little room."""
-    rows = [*_moves(session), *COMMANDS]
+    rows = [*moves.moves(session.world), *COMMANDS]
     line = min(brush.px(31), (rect.height - brush.px(24)) // len(rows))
     if line < brush.px(18):
         return
@@ -61,24 +42,18 @@ def _row(brush: Brush, inner: pygame.Rect, y: int, key: str, text: str, line: in
     brush.text(text, (left, y), 15, anchor="midleft", width=inner.right - left)
 
 
-def _moves(session: Session) -> list[tuple[str, str]]:
-    """(key, meaning) of each action."""
-    keys = {action: key for key, action in reversed(keys_of(session.spec.actions).items())}
-    turns = (
-        {"left": "turn left", "right": "turn right", "forward": "go forward"}
-        if session.world.spec.movement == "turning"
-        else {}
-    )
-    return [(keys[number], turns.get(name, name)) for number, name in enumerate(session.spec.actions)]
-
-
 def draw_help(brush: Brush, rect: pygame.Rect, session: Session) -> None:
     """The rules of the world and all keys, over the whole window."""
     veil = pygame.Surface(rect.size)
     veil.fill(brush.theme.page)
     veil.set_alpha(200)
     brush.surface.blit(veil, rect)
-    rows, size, line, step = [*_moves(session), *COMMANDS], brush.px(15), brush.px(22), brush.px(31)
+    rows, size, line, step = (
+        [*moves.moves(session.world), *COMMANDS],
+        brush.px(15),
+        brush.px(22),
+        brush.px(31),
+    )
     card = pygame.Rect(0, 0, min(rect.width, brush.px(820)), 0)
     lines = rules(session, size, card.width - brush.px(60))
     card.height = min(rect.height, brush.px(116) + line * len(lines) + step * len(rows))
@@ -97,11 +72,9 @@ def draw_help(brush: Brush, rect: pygame.Rect, session: Session) -> None:
 def rules(session: Session, size: int, width: Real) -> list[str]:
     """The docstring of the world's module, in lines of at most `width` pixels in a font of this size."""
     lines: list[str] = []
-    for paragraph in inspect.cleandoc(inspect.getmodule(type(session.world.config)).__doc__ or "").split(
-        "\n\n"
-    ):
+    for paragraph in moves.rules(session.world):
         lines += [""] * (1 + bool(lines))
-        for word in paragraph.replace("`", "").split():
+        for word in paragraph.split():
             longer = f"{lines[-1]} {word}".strip()
             lines = [*lines[:-1], longer] if text_width(longer, size) <= width else [*lines, word]
     return lines

@@ -1,7 +1,7 @@
-"""A session: a person acts on one seat of a world, step by step, and all of it is recorded. No window."""
+"""A session: people act on seats of a world, step by step, and all of it is recorded. No window."""
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
@@ -54,17 +54,23 @@ class Episode(NamedTuple):
     reset_key: np.ndarray
 
 
-class Session:
-    """Episodes in which a person acts on one seat of a cast. `act` takes a step, `begin` starts an episode.
+class SharedSession:
+    """Episodes in which people act on some seats of a cast. `step` takes a step, `begin` starts an episode.
 
-    The seed determines all but the person's actions: levels, the order of moves, the actions of the others.
+    seats: theirs. The seed determines all but their actions: levels, the order of moves, the actions of the
+    others.
     """
 
-    def __init__(self, cast: Cast, seat: int, seed: int):
-        self.cast, self.seat, self.seed = cast, seat, seed
-        self.world, self.spec, self._game = cast.world, cast.spec, _game(cast, seat)
+    def __init__(self, cast: Cast, seats: Sequence[int], seed: int):
+        self.cast, self.seats, self.seed = cast, tuple(seats), seed
+        self.world, self.spec, self._game = cast.world, cast.spec, _game(cast, self.seats)
         self.episodes: list[Episode] = []
         self.begin()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the people's seats."""
+        return tuple(self.spec.agents[seat] for seat in self.seats)
 
     @property
     def state(self) -> State:
@@ -88,25 +94,17 @@ class Session:
         """Whether the episode ended because the task did, and not because time ran out."""
         return self.t > 0 and bool(self._episode.steps[-1].outcome.terminated[0])
 
-    @property
-    def present(self) -> bool:
-        """Whether the person is on the grid now."""
-        return bool(self.state.seats.present[self.seat])
+    def is_present(self, seat: int) -> bool:
+        """Whether a seat is on the grid now."""
+        return bool(self.state.seats.present[seat])
 
-    @property
-    def reward(self) -> float:
-        """The person's reward for the last step."""
-        return self._rewards(self._episode)[-1] if self.t else 0.0
+    def reward_of(self, seat: int) -> float:
+        """The reward of a seat for the last step."""
+        return _rewards(self._episode, seat)[-1] if self.t else 0.0
 
-    @property
-    def score(self) -> float:
-        """The person's return in this episode."""
-        return float(sum(self._rewards(self._episode)))
-
-    @property
-    def scores(self) -> list[float]:
-        """The person's returns in the episodes before this one."""
-        return [float(sum(self._rewards(episode))) for episode in self.episodes[:-1]]
+    def returns(self, seat: int) -> list[float]:
+        """The returns of a seat in all episodes, that of the current one so far last."""
+        return [float(sum(_rewards(episode, seat))) for episode in self.episodes]
 
     @property
     def steps(self) -> int:
@@ -115,15 +113,17 @@ class Session:
 
     @property
     def explains(self) -> bool:
-        """Whether decisions of trained novices are explained: they act, and the person is none of them."""
-        return self.cast.agent is not None and self.seat not in self.spec.novices
+        """Whether decisions of trained novices are explained: they act, and no person is one of them."""
+        return self.cast.agent is not None and not set(self.seats) & set(self.spec.novices)
 
     def followed(self, novice: int) -> int | None:
         """The seat that a trained novice followed in the last step; its own where it followed none.
 
         None before the first step, for other seats, and for a novice that cannot follow others.
         """
-        if self.cast.agent is None or novice not in self.spec.novices or novice == self.seat or not self.t:
+        if self.cast.agent is None or novice not in self.spec.novices or not self.t:
+            return None
+        if novice in self.seats:
             return None
         decision = self._episode.steps[-1].decision
         if decision.values.shape[-2] < 2:
@@ -145,16 +145,21 @@ class Session:
     def prepare(self) -> None:
         """Compiles a step, so that the first one is not delayed by it."""
         with jax.debug_key_reuse(False):
-            self._game.act(self.cast.learner_state, self._moment, jnp.int32(0), self._key)
+            self._game.act(
+                self.cast.learner_state, self._moment, self._given([0] * len(self.seats)), self._key
+            )
 
-    def act(self, action: int) -> None:
-        """Takes one step in which the person does this and the others act; none after the episode's end."""
+    def step(self, actions: Sequence[int]) -> None:
+        """Takes one step in which each person does this and the others act; none after the episode's end.
+
+        actions: in the order of `seats`.
+        """
         if self.ended:
             return
         with jax.debug_key_reuse(False):
             key = jax.random.fold_in(self._key, 1 + self.t)
             self._moment, played = self._game.act(
-                self.cast.learner_state, self._moment, jnp.int32(action), key
+                self.cast.learner_state, self._moment, self._given(actions), key
             )
         self._episode.steps.append(jax.device_get(played))
 
@@ -184,16 +189,16 @@ class Session:
     def replay(self) -> Replay:
         """All episodes with steps as a replay, with explanations of the decisions of trained novices."""
         trace = self.trace()
-        arm = f"a person as {self.spec.agents[self.seat]}"
+        arm = f"{'a person' if len(self.seats) == 1 else 'people'} as {', '.join(self.names)}"
         facts = {"experiment": self.spec.name, "arm": arm, "seed": self.seed, "step": self.cast.step}
         said = {"value_unit": self.cast.learner.value_unit, "explained": self._explained(trace)}
         said |= {"sources": self.cast.learner.sources}
         return to_replay(jax.device_get(trace), self.world, self.cast.world_json, **facts, **said)
 
     def demonstrations(self) -> Demonstrations:
-        """The person's steps, for learners."""
-        part = jax.jit(lambda trace: demonstrated(trace, self.world, (self.seat,)))(self.trace())
-        who = {"seats": (self.seat,), "actors": ("person",), "seed": self.seed}
+        """The people's steps, for learners."""
+        part = jax.jit(lambda trace: demonstrated(trace, self.world, self.seats))(self.trace())
+        who = {"seats": self.seats, "actors": ("person",) * len(self.seats), "seed": self.seed}
         return to_demonstrations([part], self.world, self.cast.world_json, **who)
 
     def _explained(self, trace: Trace) -> dict[str, np.ndarray]:
@@ -203,17 +208,50 @@ class Session:
         key = jax.random.fold_in(jax.random.key(self.seed), EXPLAIN)
         return jax.device_get(self._game.explain(self.cast.learner_state, trace, key))
 
-    def _rewards(self, episode: Episode) -> list[float]:
-        return [float(step.outcome.reward[0, self.seat]) for step in episode.steps]
+    @staticmethod
+    def _given(actions: Sequence[int]) -> Int32[Array, " people"]:
+        return jnp.array([*actions], jnp.int32)
+
+
+class Session(SharedSession):
+    """A session of one person. `act` takes a step, `begin` starts an episode."""
+
+    def __init__(self, cast: Cast, seat: int, seed: int):
+        self.seat = seat
+        super().__init__(cast, (seat,), seed)
+
+    def act(self, action: int) -> None:
+        """Takes one step in which the person does this and the others act; none after the episode's end."""
+        self.step((action,))
+
+    @property
+    def present(self) -> bool:
+        """Whether the person is on the grid now."""
+        return self.is_present(self.seat)
+
+    @property
+    def reward(self) -> float:
+        """The person's reward for the last step."""
+        return self.reward_of(self.seat)
+
+    @property
+    def score(self) -> float:
+        """The person's return in this episode."""
+        return self.returns(self.seat)[-1]
+
+    @property
+    def scores(self) -> list[float]:
+        """The person's returns in the episodes before this one."""
+        return self.returns(self.seat)[:-1]
 
 
 class _Game:
-    """The pure functions of a session, compiled once for a cast and a seat."""
+    """The pure functions of a session, compiled once for a cast and the people's seats."""
 
-    def __init__(self, cast: Cast, seat: int):
-        self.world, self.learner, self.seat = cast.world, cast.learner, seat
+    def __init__(self, cast: Cast, seats: tuple[int, ...]):
+        self.world, self.learner, self.seats = cast.world, cast.learner, np.array(seats, np.int32)
         self.novices = np.array(cast.spec.novices, np.int32)
-        self.host, self.overrides = host(cast.world), cast.overrides(seat)
+        self.host, self.overrides = host(cast.world), cast.overrides(*seats)
         self.begin, self.act = jax.jit(self._first), jax.jit(self._next)
         self.explain = jax.jit(partial(explanation, cast.world, cast.learner))
 
@@ -228,30 +266,31 @@ class _Game:
         return start, jax.random.key_data(reset_key)[None]
 
     def _next(
-        self, learner_state: Any, moment: Moment, action: Int32[Array, ""], key: Key[Array, ""]
+        self, learner_state: Any, moment: Moment, actions: Int32[Array, " people"], key: Key[Array, ""]
     ) -> tuple[Moment, PlayedStep]:
         act_key, host_key, step_key = jax.random.split(key, 3)
         acted = self.learner.act(learner_state, moment.carry, moment.timestep, act_key, False)
         decision = influenced(self.learner, learner_state, moment.carry, moment.timestep, acted.decision)
-        given = [(self.novices, decision.action), ((self.seat,), action[None, None])]
+        given = [(self.novices, decision.action), (self.seats, actions[None])]
         step = step_all(self.host, moment.state, moment.coplayers, given, host_key[None], step_key[None])
         played = PlayedStep(
             state=step.state,
             actions=step.actions,
             outcome=step.outcome,
-            decision=self._with_person(decision, action),
+            decision=self._with_people(decision, actions),
             step_key=jax.random.key_data(step_key)[None],
         )
         timestep = next_timestep(step, self.novices)
         after = Moment(state=step.state, timestep=timestep, carry=acted.carry, coplayers=step.coplayers)
         return after, played
 
-    def _with_person(self, decision: Decision, action: Int32[Array, ""]) -> Decision:
-        """The novices' decisions, with the person's action, and no values, if that seat is a novice's."""
-        here: Bool[np.ndarray, " M"] = self.novices == self.seat
+    def _with_people(self, decision: Decision, actions: Int32[Array, " people"]) -> Decision:
+        """The novices' decisions, with people's actions, and no values, where the seat is a person's."""
+        chosen = jnp.zeros(len(self.world.spec.seats), jnp.int32).at[self.seats].set(actions)[self.novices]
+        here: Bool[np.ndarray, " M"] = np.isin(self.novices, self.seats)
         return dataclasses.replace(
             decision,
-            action=jnp.where(here, action, decision.action),
+            action=jnp.where(here, chosen, decision.action),
             source=jnp.where(here, 0, decision.source),
             values=jnp.where(here[:, None, None], jnp.nan, decision.values),
             influence=jnp.where(here, jnp.nan, decision.influence),
@@ -259,8 +298,12 @@ class _Game:
 
 
 @lru_cache(maxsize=4)
-def _game(cast: Cast, seat: int) -> _Game:
-    return _Game(cast, seat)
+def _game(cast: Cast, seats: tuple[int, ...]) -> _Game:
+    return _Game(cast, seats)
+
+
+def _rewards(episode: Episode, seat: int) -> list[float]:
+    return [float(step.outcome.reward[0, seat]) for step in episode.steps]
 
 
 def _over(outcome: Outcome) -> bool:

@@ -6,12 +6,10 @@ import time
 import pygame
 
 from socialrl.play.board import MAX_SIZE, MIN_SIZE, Look, paint
-from socialrl.play.keys import keys_of
+from socialrl.play.moves import idle, keys_of
 from socialrl.play.session import Session
 from socialrl.viewer.window import Window
 from socialrl_envs.sprites import Real
-
-IDLE = ("stay", "done")  # actions that do nothing
 
 
 def run(session: Session, fps: Real | None, size: tuple[int, int] = (1280, 800)) -> None:
@@ -34,7 +32,7 @@ class SessionWindow(Window):
         super().__init__(size, MIN_SIZE, MAX_SIZE, (260, 90), "play where there is a screen")
         self.session, self.fps, self.look = session, fps, Look()
         self.keys = keys_of(session.spec.actions)
-        self.idle = next((i for i, name in enumerate(session.spec.actions) if name in IDLE), None)
+        self.idle = idle(session.spec.actions)
         self.held: list[int] = []  # actions whose keys are down, the latest last
         self.pressed: int | None = None  # in real time: the action of the last key since the last step
         self.started = 1  # episodes, including those that were dropped

@@ -96,9 +96,8 @@ class Demonstrations:
 
 def write_demonstrations(path: str | Path, demonstrations: Demonstrations) -> None:
     """Writes a file atomically. Raises SocialRLError if its parts do not fit together or are too large."""
-    facts = {key: value for key, value in vars(demonstrations).items() if key != "steps"}
-    arrays = {name: np.asarray(array) for name, array in vars(demonstrations.steps).items()}
-    archive.write(path, {"format": FORMAT, "version": VERSION, **facts}, arrays, KIND, _check)
+    header, arrays = to_parts(demonstrations)
+    archive.write(path, header, arrays, KIND, _check)
 
 
 def read_demonstrations(path: str | Path) -> Demonstrations:
@@ -114,6 +113,27 @@ def read_demonstrations(path: str | Path) -> Demonstrations:
         _check_layout(header, layout, where)
         arrays = found.arrays(layout)
         _check_values(arrays, len(header["actions"]), where)
+    return _of_parts(header, arrays)
+
+
+def to_parts(demonstrations: Demonstrations) -> tuple[dict[str, Any], archive.Arrays]:
+    """(header, arrays) of a file with this content, for files of other formats."""
+    facts = {key: value for key, value in vars(demonstrations).items() if key != "steps"}
+    arrays = {name: np.asarray(array) for name, array in vars(demonstrations.steps).items()}
+    return {"format": FORMAT, "version": VERSION, **facts}, arrays
+
+
+def from_parts(header: Json, arrays: archive.Arrays, where: str) -> Demonstrations:
+    """What `to_parts` took apart. Raises SocialRLError, as reading a file does, if it does not fit together.
+
+    header: JSON values. where: named in errors.
+    """
+    _check(header, arrays, where)
+    return _of_parts(_check_header(header, where), arrays)
+
+
+def _of_parts(header: dict[str, Any], arrays: archive.Arrays) -> Demonstrations:
+    """The demonstrations of a header and arrays that have been checked."""
     steps = Demonstration(**{name: jnp.asarray(array) for name, array in arrays.items()})
     facts = {key: _tuple(value) for key, value in header.items() if key not in ("format", "version")}
     return Demonstrations(steps=steps, **facts)

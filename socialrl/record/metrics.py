@@ -5,7 +5,7 @@ import math
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -66,11 +66,27 @@ def read_records(path: Path | str) -> list[dict[str, Any]]:
     return _read(Path(path))[0]
 
 
-class Records:
-    """A growing file of JSON lines, e.g. metrics.jsonl. An incomplete last line is removed on opening."""
+@runtime_checkable
+class Listener(Protocol):
+    """What is told of a growing file as it changes, e.g. a logger."""
 
-    def __init__(self, path: Path | str):
-        self.path = Path(path)
+    def appended(self, record: Mapping[str, Any], /) -> None:
+        """A record was appended."""
+        ...
+
+    def truncated(self, arm: str, step: int, /) -> None:
+        """The records of an arm after this step were removed, for it goes on from there."""
+        ...
+
+
+class Records:
+    """A growing file of JSON lines, e.g. metrics.jsonl. An incomplete last line is removed on opening.
+
+    listeners: told of every record that is appended, and of truncation.
+    """
+
+    def __init__(self, path: Path | str, listeners: Sequence[Listener] = ()):
+        self.path, self.listeners = Path(path), tuple(listeners)
         _, lines, torn = _read(self.path)
         if torn:
             write_text(self.path, "".join(lines))
@@ -85,6 +101,8 @@ class Records:
             os.fsync(file)
         finally:
             os.close(file)
+        for listener in self.listeners:
+            listener.appended(record)
 
     def records(self) -> list[dict[str, Any]]:
         """All records in the file."""
@@ -102,6 +120,8 @@ class Records:
         ]
         if not all(keep):
             write_text(self.path, "".join(line for line, kept in zip(lines, keep, strict=True) if kept))
+        for listener in self.listeners:
+            listener.truncated(arm, step)
 
     def replace(self, arm: str, kind: str, records: Sequence[Mapping[str, object]]) -> None:
         """Replaces all records of `arm` of a kind by these, at the end of the file, in one atomic write."""

@@ -94,7 +94,12 @@ def _film(out: Path, frame: Frame, steps: int, size: tuple[int, int], fps: Real)
     with tempfile.TemporaryDirectory() as folder:
         part = Path(folder) / "film.mp4"
         film = imageio_ffmpeg.write_frames(
-            part, (width, height), fps=fps, codec="libx264", quality=7, macro_block_size=2
+            part,
+            (width, height),
+            fps=fps,  # pyright: ignore[reportArgumentType]  # any number will do
+            codec="libx264",
+            quality=7,
+            macro_block_size=2,
         )
         film.send(None)
         for t in [*range(steps + 1), *[steps] * round(fps)]:

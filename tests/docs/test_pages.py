@@ -54,7 +54,13 @@ SHELL = "\n".join(
     for block in re.findall(r"```sh\n(.*?)```", path.read_text(encoding="utf-8"), re.DOTALL)
 )
 COMMANDS = sorted(set(re.findall(r"socialrl [a-z]+ [^#\n&|]*", SHELL)))
-OWN = {"--out": 1, "--platform": 1, "--resume": 0, "--help": 0}  # options of `run`, and how many words follow
+OWN = {
+    "--out": 1,
+    "--log": 1,
+    "--platform": 1,
+    "--resume": 0,
+    "--help": 0,
+}  # options of `run`, and how many words follow
 
 
 def settings(words: list[str]) -> list[str]:

@@ -100,6 +100,7 @@ def test_a_folder_of_pictures(path, replay, tmp_path):
     )
 
 
+@pytest.mark.filterwarnings("ignore:os.fork:RuntimeWarning")  # ffmpeg is started by a fork
 def test_a_film(path, tmp_path, monkeypatch):
     """Its frames, where the extra is there; else what is missing is named."""
     try:

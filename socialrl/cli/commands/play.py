@@ -1,11 +1,13 @@
 """`socialrl play`: a person takes a seat of a world."""
 
+import argparse
 import importlib
 from pathlib import Path
 
 from socialrl.cli.machine import with_extra
 from socialrl.cli.parsing import add_plugins, make_parser, split_world_settings, use_plugins
 from socialrl.cli.settings import world_settings_help
+from socialrl_envs.errors import SocialRLError
 
 HELP = """\
 A person takes a seat of a world with the keyboard, beside scripted co-players or a trained agent.
@@ -16,6 +18,9 @@ empty unless the person or, by --with, a trained agent takes them. Files are wri
 replay opens in `socialrl view`, and learners train from demonstrations, which hold no rewards
 (docs/demonstrations.md).
 
+With --web the seats are pages of browsers on this machine: each of --seat is somebody's, and a step waits for
+all of them. The files are written when all agree on the end, or by Ctrl-C (docs/howto/people.md).
+
 examples:
   socialrl play goal_cycle                                     find the hidden order that the experts know
   socialrl play goal_cycle --seat expert_0 --with runs/goal_cycle/001:medal     show it to a trained novice
@@ -23,6 +28,7 @@ examples:
   socialrl play coin_grid --world.size 7 --world.experts 3 --fps 4
   socialrl play coin_grid --level my_level.txt --seed 3
   socialrl play mine:MyWorld --plugin mine.py                  a world of your own
+  socialrl play goal_cycle --web --seat novice_0,expert_0      in browsers, two people in one world
   socialrl play goal_cycle --help                              every setting of this world, with its meaning
 """
 
@@ -38,7 +44,9 @@ def command(arguments: list[str]) -> None:
         "-h", "--help", action="store_true", help="show this, and with WORLD all its settings"
     )
     parser.add_argument(
-        "--seat", metavar="SEAT", help="yours (default: novice_0, or expert_0 beside a trained agent)"
+        "--seat",
+        metavar="SEAT[,SEAT]",
+        help="yours, with --web several (default: novice_0, or expert_0 beside a trained agent)",
     )
     parser.add_argument(
         "--with", metavar="RUN[:ARM[:SEED]]", dest="agent", help="who acts in the novices' seats"
@@ -55,6 +63,10 @@ def command(arguments: list[str]) -> None:
     parser.add_argument(
         "--fps", metavar="N", type=float, help="steps per second in real time (default: each key is a step)"
     )
+    parser.add_argument("--web", action="store_true", help="play in browsers, not in a window")
+    parser.add_argument(
+        "--port", metavar="N", type=int, help="of the page on this machine (default: one that is free)"
+    )
     parser.add_argument("--record", metavar="FILE", type=Path, help="write a replay, .npz")
     parser.add_argument("--demonstrations", metavar="FILE", type=Path, help="write your demonstrations, .npz")
     add_plugins(parser)
@@ -66,15 +78,27 @@ def command(arguments: list[str]) -> None:
         print(parser.format_help())
         print(world_settings_help(options.world))
     else:
-        with_extra("view", "socialrl.viewer")
-        importlib.import_module("socialrl.play").play(
-            options.world,
-            agent=options.agent,
-            seat=options.seat,
-            seed=options.seed,
-            settings=settings,
-            level=options.level,
-            fps=options.fps,
-            replay=options.record,
-            demonstrations=options.demonstrations,
-        )
+        _play(options, settings)
+
+
+def _play(options: argparse.Namespace, settings: list[str]) -> None:
+    """Plays in a window, or with --web in browsers."""
+    seats = [seat for seat in (options.seat or "").split(",") if seat]
+    common = {
+        "agent": options.agent,
+        "seed": options.seed,
+        "settings": settings,
+        "level": options.level,
+        "fps": options.fps,
+        "replay": options.record,
+        "demonstrations": options.demonstrations,
+    }
+    if options.web:
+        with_extra("web", "socialrl.play.web.server", "play --web")
+        play = importlib.import_module("socialrl.play")
+        play.play_web(options.world, seats=seats, port=options.port or 0, **common)
+        return
+    with_extra("view", "socialrl.play.window", "play")
+    if options.port is not None or len(seats) > 1:
+        raise SocialRLError("--port, and --seat with several seats, are for --web", "add --web")
+    importlib.import_module("socialrl.play").play(options.world, seat=options.seat, **common)

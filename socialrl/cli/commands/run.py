@@ -24,6 +24,7 @@ examples:
   socialrl run experiments/coin_grid.py --world.size 7 --learner.lr 3e-4 --psiphi.learner.following never
   socialrl run experiments/coin_grid.py --resume               goes on with its latest run
   socialrl run --resume runs/coin_grid/003                     goes on with that run
+  socialrl run experiments/coin_grid.py --log tensorboard,wandb     metrics there, too, while it trains
   socialrl run --resume runs/mine/001 --plugin mine.py         allows the code that the run comes from
 
 settings:
@@ -55,6 +56,8 @@ def command(arguments: list[str]) -> None:
         print(parser.format_help())
         print(settings_help(experiment))
         return
+    log = [name for name in options.log.split(",") if name]
+    importlib.import_module("socialrl.formats.loggers").check_loggers(log)
     device = find_device(options.platform)
     _check_builds(experiment)
     folder = _open_folder(experiment, options.out, resume, device, f"socialrl run {shlex.join(arguments)}")
@@ -66,7 +69,8 @@ def command(arguments: list[str]) -> None:
             )
         print(f"{'device':<13}{device}\n{'folder':<13}{folder.path}\n", flush=True)
         try:
-            importlib.import_module("socialrl.runs").run(experiment, folder, resume=resume is not None)
+            runs = importlib.import_module("socialrl.runs")
+            runs.run(experiment, folder, resume=resume is not None, log=log)
         except KeyboardInterrupt as stop:
             raise KeyboardInterrupt(
                 f"go on with `socialrl run --resume {shlex.quote(str(folder.path))}`"
@@ -88,6 +92,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--resume", metavar="DIR", nargs="?", const="", help="go on with a run (default: the latest)"
+    )
+    parser.add_argument(
+        "--log",
+        metavar="A,B",
+        default="",
+        help="give the metrics to tensorboard, wandb (offline, unless WANDB_MODE=online) or both",
     )
     add_plugins(parser)
     add_platform(parser)
