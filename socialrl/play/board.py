@@ -8,7 +8,8 @@ from jaxtyping import Bool, UInt8
 
 from socialrl.play import keys
 from socialrl.play.session import Session
-from socialrl.viewer.paint import Brush, coin, figure, find_theme, from_array
+from socialrl.scene.themes import find_theme
+from socialrl.viewer.paint import Brush, coin, figure, from_array
 from socialrl_envs.picture import Picture, order_notes
 from socialrl_envs.render import MAX_CELL, draw_figures, draw_ground, seat_colours
 from socialrl_envs.sprites import Colour

@@ -50,7 +50,7 @@ def jump(scene: Scene, by: int, marks: Int[np.ndarray, " marks"]) -> Scene:
 def next_seat(scene: Scene, by: int) -> Scene:
     """The scene with the view of the next (1) or previous (-1) seat that is present, if any is."""
     seats = len(scene.replay.agents)
-    present = scene.replay.present[scene.episode, scene.t]
+    present = scene.replay.present[scene.episode, min(scene.t, scene.replay.steps(scene.episode))]
     order = [(scene.chosen + by * i) % seats for i in range(1, seats + 1)]
     return scene.of_seat(next((seat for seat in order if present[seat] or not np.any(present)), order[0]))
 

@@ -37,7 +37,7 @@ def write(
     """See `socialrl.viewer.export`."""
     ending = out.suffix.lower()
     if ending not in ENDINGS:
-        hint = "end it in .gif, .mp4 or .png, or name a folder for one .png per step"
+        hint = "end it in .html, .gif, .mp4 or .png, or name a folder for one .png per step"
         raise SocialRLError(f"{out}: cannot write {ending}", hint)
     if ending != ".png" and step is not None:
         kind = ending or "folder"

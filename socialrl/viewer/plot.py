@@ -8,7 +8,8 @@ from jaxtyping import Float
 
 from socialrl.scene import Scene
 from socialrl.scene.plots import Plot, Plotter
-from socialrl.viewer.paint import Anchor, Brush, find_theme
+from socialrl.scene.themes import find_theme
+from socialrl.viewer.paint import Anchor, Brush
 from socialrl.viewer.panel import Panel
 from socialrl.viewer.timeline import columns
 from socialrl_envs.sprites import Colour, Real

@@ -14,7 +14,8 @@ from jaxtyping import Float, Int, Integer, UInt8
 
 from socialrl.record.replay import Replay
 from socialrl.scene.measures import has_influence, strengths
-from socialrl.viewer.paint import Brush, find_theme, from_array, luminance
+from socialrl.scene.themes import find_theme
+from socialrl.viewer.paint import Brush, from_array, luminance
 from socialrl.viewer.scene import Scene
 from socialrl_envs.sprites import Colour, Real
 from socialrl_envs.tiles import SEATS

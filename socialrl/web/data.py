@@ -10,7 +10,7 @@ arrays in the header's order, without gaps. Items of several bytes are little-en
 import dataclasses
 import gzip
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -50,7 +50,7 @@ def pack(
     arrays = _needed(replay) | _ground(replay)
     header = _facts(replay, name)
     left, size = [], sum(array.nbytes for array in arrays.values())
-    for word, make in _optional(replay, plots).items():
+    for word, make in _optional(replay, plots, header).items():
         cost = _cost(replay, word)
         if size + cost > most:
             left.append(word)
@@ -59,7 +59,6 @@ def pack(
         size += sum(array.nbytes for array in more.values())
         arrays |= more
     header["left_out"] = left
-    header["plots"] = [] if "plots" in left else _described(replay, plots, arrays)
     return _packed(header, arrays)
 
 
@@ -115,6 +114,7 @@ def _facts(replay: Replay, name: str) -> dict[str, Any]:
         "turning": replay.movement == "turning",
         "view": [replay.view.kind, replay.view.size, replay.view.occlusion],
         "colours": replay.colours,
+        "plots": [],
         "recorded": [n for n in ("occupancy", "prediction", "spread") if vars(replay)[n] is not None],
     }
 
@@ -149,9 +149,14 @@ def _ground(replay: Replay) -> Arrays:
     return {"ground": which, "grounds": grounds}
 
 
-def _optional(replay: Replay, plots: Mapping[str, Plotter]) -> dict[str, Any]:
-    """Functions that give further arrays, by what they are, the most wanted first."""
-    found: dict[str, Any] = {"plots": lambda: _plots(replay, plots)}
+def _optional(
+    replay: Replay, plots: Mapping[str, Plotter], header: dict[str, Any]
+) -> dict[str, Callable[[], Arrays]]:
+    """Functions that give further arrays, by what they are, the most wanted first.
+
+    That of the plots also tells the header what stands around them.
+    """
+    found: dict[str, Callable[[], Arrays]] = {"plots": lambda: _plots(replay, plots, header)}
     if not np.isnan(replay.values).all():
         found["values"] = lambda: {"values": rounded(replay.values)}
     if replay.observed is not None and replay.prediction is not None:
@@ -192,22 +197,24 @@ def _stacked(replay: Replay, measure: Any, scale: int | None = None) -> Shaped[n
     return result
 
 
-def _plots(replay: Replay, plots: Mapping[str, Plotter]) -> Arrays:
+def _plots(replay: Replay, plots: Mapping[str, Plotter], header: dict[str, Any]) -> Arrays:
     """The lines of every plot: episodes, novices (1 if they share the lines), lines, steps."""
     found = {}
-    for number, plotter in enumerate(plots.values()):
-        drawn = _drawn(replay, plotter)
-        first = next((one for row in drawn for one in row if isinstance(one, Plot)), None)
-        if first is None:
+    for number, (title, plotter) in enumerate(plots.items()):
+        drawn, name = _drawn(replay, plotter), f"plot{number}"
+        texts = [_texts(one) for one in drawn[0]]
+        header["plots"].append({"tab": title, "array": name, "novices": texts})
+        count = max((len(one.lines) for row in drawn for one in row if isinstance(one, Plot)), default=0)
+        if not count:
             continue
-        lines = np.full(
-            (replay.episodes, len(drawn[0]), len(first.lines), replay.action.shape[1]), np.nan, np.float32
-        )
+        shape = (replay.episodes, max(map(len, drawn)), count, replay.action.shape[1])
+        lines = np.full(shape, np.nan, np.float32)
         for episode, row in enumerate(drawn):
             for novice, one in enumerate(row):
                 if isinstance(one, Plot):
-                    lines[episode, novice, :, : one.lines.shape[1]] = one.lines
-        found[f"plot{number}"] = rounded(lines)
+                    rows, steps = one.lines.shape
+                    lines[episode, novice, :rows, :steps] = one.lines
+        found[name] = rounded(lines)
     return found
 
 
@@ -217,22 +224,20 @@ def _drawn(replay: Replay, plotter: Plotter) -> list[list[Plot | str]]:
     for episode in range(replay.episodes):
         row: list[Plot | str] = []
         for novice in range(len(replay.novices)):
-            row.append(plotter(Scene(replays=(replay,), names=("",), episode=episode, novice=novice)))
-            one = row[-1]
+            one = _attempt(plotter, replay, episode, novice)
+            row.append(one)
             if isinstance(one, Plot) and not one.of_novice:
                 break
         rows.append(row)
     return rows
 
 
-def _described(replay: Replay, plots: Mapping[str, Plotter], arrays: Arrays) -> list[dict[str, Any]]:
-    """What stands around the lines of every plot; for one without lines what is missing."""
-    found = []
-    for number, (title, plotter) in enumerate(plots.items()):
-        novices = len(replay.novices) if f"plot{number}" in arrays else 1
-        each = [plotter(Scene(replays=(replay,), names=("",), novice=novice)) for novice in range(novices)]
-        found.append({"tab": title, "array": f"plot{number}", "novices": [_texts(one) for one in each]})
-    return found
+def _attempt(plotter: Plotter, replay: Replay, episode: int, novice: int) -> Plot | str:
+    """A plot, or a line that says why there is none; the plotter may be anybody's."""
+    try:
+        return plotter(Scene(replays=(replay,), names=("",), episode=episode, novice=novice))
+    except Exception as error:
+        return f"This cannot be shown: {type(error).__name__}: {error}".partition("\n")[0]
 
 
 def _texts(plot: Plot | str) -> dict[str, Any]:
@@ -268,7 +273,7 @@ def _packed(header: dict[str, Any], arrays: Arrays) -> bytes:
     header["arrays"] = [[key, KINDS[array.dtype.name], list(array.shape)] for key, array in arrays.items()]
     text = json.dumps(header, allow_nan=False).encode("utf-8", "replace")
     parts = [np.uint32(len(text)).astype("<u4").tobytes(), text, *map(_planes, arrays.values())]
-    return gzip.compress(b"".join(parts), 9, mtime=0)
+    return gzip.compress(b"".join(parts), 6, mtime=0)
 
 
 def unpack(data: bytes) -> tuple[dict[str, Any], Arrays]:

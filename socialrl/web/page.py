@@ -14,6 +14,8 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
+from tqdm import tqdm
+
 from socialrl.scene import Scene
 from socialrl.scene.plots import PLOTS, Plotter
 from socialrl.web import data
@@ -72,7 +74,7 @@ def chosen(
     """
     order = sorted(range(len(scene.replays)), key=lambda i: (i != scene.which, i))
     packed: list[str] = []
-    for place, i in enumerate(order):
+    for place, i in enumerate(tqdm(order, "replays", delay=2, disable=None)):
         text = in_base64(data.pack(scene.replays[i], scene.names[i], plots))
         if packed and sum(map(len, packed)) + len(text) > most:
             return packed, [scene.names[one] for one in order[place:]]

@@ -157,6 +157,7 @@ export class Decision {
     top.append(head);
     body.append(...this.rows);
     this.table.replaceChildren(caption, top, body);
+    this.table.style.setProperty("--actions", String(actions.length));
   }
 
   /** Writes the values. @param {Scene} s @param {number[][]} values @param {number} action */
@@ -175,7 +176,7 @@ export class Decision {
       row.forEach((value, a) => {
         const cell = this.cells[i][a], unknown = Number.isNaN(value);
         const strength = unknown ? 0 : 0.07 + 0.78 * (high > low ? (value - low) / (high - low) : 1);
-        const tint = mix(theme.card, colour, strength), about = spread && !Number.isNaN(spread[a]) ? ` ±${spread[a].toFixed(digits)}` : "";
+        const tint = mix(theme.card, colour, strength), about = spread && !Number.isNaN(spread[a]) ? `\n±${spread[a].toFixed(digits)}` : "";
         say(cell, unknown ? "-" : facts.value_unit === "logit" ? percent(value) : fixed(value, digits) + about);
         cell.style.background = css(tint);
         cell.style.color = readable(tint);

@@ -160,7 +160,9 @@ export class Player {
   /** @param {Replay[]} replays */
   build(replays) {
     const tools = ["choose", "compare", "theme", "help"].filter((name) => name !== "compare" || replays.length > 1);
-    this.head.append(this.title, this.about, this.where, ...tools.map((name) => this.tool(name)));
+    const group = make("div", "srl-tools");
+    group.append(...tools.map((name) => this.tool(name)));
+    this.head.append(this.title, this.about, this.where, group);
     this.body.append(this.head, ...this.panes.map((pane) => pane.element), this.buildTabs(), this.buildFoot(), this.said);
     this.root.replaceChildren(this.body, this.dialog);
     this.root.classList.add("srl");
@@ -194,7 +196,10 @@ export class Player {
   buildFoot() {
     const foot = make("section", "srl-card srl-foot", "", { "aria-label": "Timeline" }), row = make("div", "srl-controls");
     const names = ["first", "previous_change", "back", "play", "forward", "next_change", "last"];
-    row.append(...names.map((name) => this.tool(name)), this.tool("slower"), this.speed, this.tool("faster"), this.tool("loop"), this.total);
+    const [steps, pace] = [make("div", "srl-tools"), make("div", "srl-tools")];
+    steps.append(...names.map((name) => this.tool(name)));
+    pace.append(this.tool("slower"), this.speed, this.tool("faster"), this.tool("loop"));
+    row.append(steps, pace, this.total);
     this.line.append(this.ribbons.canvas, this.cursor, this.pill);
     foot.append(row, this.line);
     return foot;
@@ -397,7 +402,7 @@ export class Player {
     const steps = stepsOf(s), over = ended(s), left = over ? 100 : (100 * s.t) / steps;
     this.cursor.style.left = `${left}%`;
     this.cursor.style.width = over ? "0" : `${100 / steps}%`;
-    this.pill.style.left = `${over ? 100 : left + 50 / steps}%`;
+    this.pill.style.left = `clamp(3.2em, ${over ? 100 : left + 50 / steps}%, 100% - 3.2em)`;
     say(this.pill, over ? `end, ${s.t.toLocaleString("en")} steps` : `step ${s.t.toLocaleString("en")}`);
   }
 
