@@ -38,6 +38,7 @@ export class Surface {
     this.canvas = make("canvas", kind, "", label ? { role: "img", "aria-label": label } : { "aria-hidden": "true" });
     this.pen = this.canvas.getContext("2d");
     this.width = this.height = 0;
+    this.ratio = 1; // pixels per length of the page
     this.unit = 1; // pixels of a length of the window's design: a text of 15 is as large as the page's
     this.key = ""; // of what is drawn
     /** @type {HTMLCanvasElement|null} */
@@ -48,6 +49,7 @@ export class Surface {
   /** Takes the size of its box. */
   measure() {
     const ratio = Math.min(globalThis.devicePixelRatio || 1, 3), box = this.canvas.getBoundingClientRect();
+    this.ratio = ratio;
     this.width = Math.max(1, Math.round(box.width * ratio));
     this.height = Math.max(1, Math.round(box.height * ratio));
     this.unit = (parseFloat(getComputedStyle(this.canvas).fontSize) / 15) * ratio || 1;

@@ -6,7 +6,7 @@ import { COMMANDS, advanced, at, ended, inEpisode, inReplay, keyName, makeScene,
 import { css, mix } from "./sprites.js";
 import { agentsTab, occupancyTab, plotTab, predictionTab } from "./tabs.js";
 import { drawTimeline, timelineHeight } from "./timeline.js";
-import { World, places } from "./world.js";
+import { Figures, World, places } from "./world.js";
 
 /** @typedef {import("./data.js").Settings} Settings */
 /** @typedef {import("./data.js").Theme} Theme */
@@ -46,7 +46,8 @@ class Pane {
     this.none = make("p", "srl-none srl-quiet", "This browser draws no pictures. Decisions, returns and agents are in words.");
     this.none.hidden = this.surface.pen !== null;
     this.decision = new Decision(player.settings.art);
-    this.card.append(this.surface.canvas, this.end, this.none);
+    this.figures = new Figures(player.settings.art);
+    this.card.append(this.surface.canvas, this.figures.element, this.end, this.none);
     this.element.append(this.card, this.decision.element);
     this.world = new World(player.settings.art);
     this.surface.canvas.addEventListener("click", (event) => this.click(player, number, event));
@@ -58,18 +59,22 @@ class Pane {
     return { cell, left: Math.floor((width - cell * replay.columns) / 2), top: Math.floor((height - cell * replay.rows) / 2) };
   }
 
-  /** @param {Scene} s @param {number} share of the way from the state before */
-  draw(s, share) {
-    const replay = replayOf(s), { cell, left, top } = this.board(replay);
-    const key = [s.which, s.episode, s.t, s.novice, s.seat, s.view, s.theme, share].join();
-    this.surface.show(key, (pen) => {
+  /** @param {Scene} s @param {number} glide milliseconds that figures take to their places */
+  draw(s, glide) {
+    const replay = replayOf(s), { cell, left, top } = this.board(replay), { surface } = this;
+    const key = [s.which, s.episode, s.t, s.novice, s.seat, s.view, s.theme].join();
+    surface.show(key, (pen) => {
       pen.save();
       pen.translate(left, top);
       pen.beginPath();
       pen.rect(0, 0, cell * replay.columns, cell * replay.rows);
       pen.clip();
-      this.world.draw(pen, s, cell, share);
+      this.world.draw(pen, s, cell);
       pen.restore();
+      const { element } = this.figures, { canvas } = surface;
+      element.style.left = `${canvas.offsetLeft + left / surface.ratio}px`;
+      element.style.top = `${canvas.offsetTop + top / surface.ratio}px`;
+      this.figures.show(s, this.world.mask(s), cell, surface.ratio, glide);
     });
   }
 
@@ -112,7 +117,7 @@ export class Player {
   cursor = make("div", "srl-cursor");
   pill = make("div", "srl-pill");
   due = 0; // when the next step is
-  began = -Infinity; // when the last one was
+  gliding = false; // whether the last step was played, not jumped to
   waiting = false; // for a frame
   stale = false; // whether sizes have changed
   /** @type {Scene|null} */
@@ -273,7 +278,7 @@ export class Player {
   /** Shows another scene. @param {Scene} scene */
   show(scene) {
     if (scene.playing && !this.scene.playing) this.due = performance.now() + 1000 / scene.speed;
-    if (scene.t !== this.scene.t || !scene.playing) this.began = -Infinity; // no glide after a jump
+    this.gliding = false;
     this.scene = scene;
     this.wait();
   }
@@ -293,9 +298,8 @@ export class Player {
     if (this.stale) this.measure();
     if (this.scene.playing) this.tick(now);
     if (this.drawn !== this.scene) this.update();
-    const pause = 1000 / this.scene.speed, glide = this.scene.playing && this.scene.speed <= FASTEST_GLIDE && !this.still?.matches;
-    const share = glide ? Math.min(1, Math.max(0, (now - this.began) / (GLIDE * pause))) : 1;
-    panes(this.scene).forEach((pane, i) => this.panes[i].draw(pane, share));
+    const gliding = this.gliding && this.scene.speed <= FASTEST_GLIDE && !this.still?.matches;
+    panes(this.scene).forEach((pane, i) => this.panes[i].draw(pane, gliding ? (GLIDE * 1000) / this.scene.speed : 0));
     if (this.scene.playing) this.wait();
   }
 
@@ -305,7 +309,7 @@ export class Player {
     if (now - this.due > Math.max(250, 2 * pause)) this.due = now;
     while (this.scene.playing && this.due <= now) {
       this.scene = advanced(this.scene);
-      this.began = this.due;
+      this.gliding = true;
       this.due += pause;
     }
   }
@@ -376,8 +380,9 @@ export class Player {
     this.line.setAttribute("aria-valuemax", String(stepsOf(s)));
     this.line.setAttribute("aria-valuenow", String(s.t));
     this.line.setAttribute("aria-valuetext", now);
-    panes(s).forEach((pane, i) => this.panes[i].surface.canvas.setAttribute("aria-label", this.inWords(pane, replayOf(pane))));
-    if (!s.playing) say(this.said, now);
+    if (s.playing) return; // who listens hears where it stops
+    say(this.said, now);
+    for (const [i, pane] of panes(s).entries()) this.panes[i].surface.canvas.setAttribute("aria-label", this.inWords(pane, replayOf(pane)));
   }
 
   /** What is shown, in a sentence. @param {Scene} s @param {Replay} replay */

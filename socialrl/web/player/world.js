@@ -1,6 +1,7 @@
 // The world: the ground, the paths of the seats, the view of the chosen seat, and whom the novice follows.
 import { Replay, WALL } from "./data.js";
 import { chosen, replayOf, sourceOf } from "./scene.js";
+import { make } from "./dom.js";
 import { AROUND, SEATS, css, figure, ground, mix, sheet } from "./sprites.js";
 
 /** @typedef {import("./data.js").Colour} Colour */
@@ -45,7 +46,9 @@ function lit(clear, size) {
     for (const step of [1, -1]) {
       let through = false;
       for (let column = half; column >= 0 && column < size; column += step) {
-        const here = through || reached.has(column), place = row * size + column;
+        const place = row * size + column;
+        /** @type {boolean} */
+        const here = through || reached.has(column);
         through = here && clear[place];
         seen[place] ||= here;
         if (through) onwards.add(column).add(column + step);
@@ -110,28 +113,23 @@ export class World {
     return this.kept.get(name) ?? null;
   }
 
-  /**
-   * Draws a state; `share` of the way from the state before is done.
-   * @param {Pen} pen @param {Scene} s @param {number} cell pixels @param {number} [share]
-   */
-  draw(pen, s, cell, share = 1) {
-    const replay = replayOf(s), which = replay.table("ground").at(s.episode, s.t), seat = chosen(s);
-    const tiles = /** @type {Uint8Array} */ (replay.table("grounds").row(which, 0));
+  /** Draws all of a state but its figures. @param {Pen} pen @param {Scene} s @param {number} cell pixels */
+  draw(pen, s, cell) {
+    const replay = replayOf(s), which = replay.table("ground").at(s.episode, s.t);
     const name = ["ground", s.which, which, cell, s.theme].join();
     const still = this.keep(name, replay.columns * cell, replay.rows * cell, (p) => this.ground(p, replay, which, cell, s.theme));
     if (still) pen.drawImage(still, 0, 0);
-    const mask = this.mask(replay, s, tiles, seat);
-    if (mask) this.fog(pen, replay, mask, cell, s.theme, seat);
+    const mask = this.mask(s);
+    if (mask) this.fog(pen, replay, mask, cell, s.theme, chosen(s));
     this.trails(pen, s, cell);
-    const spots = this.moving(replay, s, share);
-    for (const [one, place] of spots) this.seat(pen, s, one, place, cell, mask, seat);
-    if (s.t < replay.steps(s.episode)) this.follow(pen, s, spots, cell);
+    if (s.t < replay.steps(s.episode)) this.follow(pen, s, cell);
   }
 
-  /** The cells in view of the chosen seat; null if nothing is hidden. @param {Replay} replay @param {Scene} s
-   * @param {Uint8Array} tiles @param {number} seat */
-  mask(replay, s, tiles, seat) {
+  /** The cells in view of the chosen seat; null if nothing is hidden. @param {Scene} s */
+  mask(s) {
+    const replay = replayOf(s), seat = chosen(s);
     if (!s.view || !replay.isPresent(s.episode, s.t, seat)) return null;
+    const tiles = /** @type {Uint8Array} */ (replay.table("grounds").row(replay.table("ground").at(s.episode, s.t), 0));
     const position = Array.from(replay.table("position").row(s.episode, s.t, seat));
     const mask = visible(replay, tiles, position, replay.table("heading").at(s.episode, s.t, seat));
     return mask && tiles.some((tile, i) => tile !== WALL && !mask[i]) ? mask : null;
@@ -205,41 +203,9 @@ export class World {
     }
   }
 
-  /** The places of the seats on the way from the state before. @param {Replay} replay @param {Scene} s @param {number} share */
-  moving(replay, s, share) {
-    const now = places(replay, s.episode, s.t);
-    if (share >= 1 || s.t === 0) return now;
-    const before = places(replay, s.episode, s.t - 1), eased = share * share * (3 - 2 * share);
-    for (const [seat, to] of now) {
-      const from = before.get(seat);
-      if (!from || Math.abs(from.x - to.x) + Math.abs(from.y - to.y) > 1.7) continue; // it was put elsewhere
-      now.set(seat, {
-        x: from.x + (to.x - from.x) * eased, y: from.y + (to.y - from.y) * eased, size: from.size + (to.size - from.size) * eased,
-      });
-    }
-    return now;
-  }
-
-  /** @param {Pen} pen @param {Scene} s @param {number} seat @param {Place} place @param {number} cell
-   * @param {Uint8Array|null} mask @param {number} marked */
-  seat(pen, s, seat, place, cell, mask, marked) {
-    const replay = replayOf(s), size = Math.max(1, Math.round(place.size * cell));
-    const heading = replay.facts.turning ? replay.table("heading").at(s.episode, s.t, seat) : null;
-    const name = ["seat", s.which, seat, size, heading, seat === marked].join();
-    const image = this.keep(name, size * 1.4, size * 1.4, (p) => {
-      p.setTransform(size, 0, 0, size, p.canvas.width / 2, p.canvas.height / 2);
-      figure(p, this.art, replay.facts.colours[seat], SEATS[seat % SEATS.length], size, heading, seat === marked);
-    });
-    if (!image) return;
-    const [row, column] = replay.table("position").row(s.episode, s.t, seat);
-    pen.globalAlpha = mask && !mask[row * replay.columns + column] ? 0.4 : 1;
-    pen.drawImage(image, place.x * cell - image.width / 2, place.y * cell - image.height / 2);
-    pen.globalAlpha = 1;
-  }
-
-  /** A curved arrow to the agent that is followed. @param {Pen} pen @param {Scene} s @param {Map<number, Place>} spots @param {number} cell */
-  follow(pen, s, spots, cell) {
-    const replay = replayOf(s), novice = replay.facts.novices[s.novice], followed = replay.seatOf(sourceOf(s), s.novice);
+  /** A curved arrow to the agent that is followed. @param {Pen} pen @param {Scene} s @param {number} cell */
+  follow(pen, s, cell) {
+    const replay = replayOf(s), spots = places(replay, s.episode, s.t), novice = replay.facts.novices[s.novice], followed = replay.seatOf(sourceOf(s), s.novice);
     const [a, b] = [spots.get(novice), spots.get(followed)];
     if (followed === novice || !a || !b) return;
     const points = curve(a, b, cell), colour = replay.facts.colours[followed];
@@ -247,6 +213,52 @@ export class World {
     const width = Math.max(1.5, cell * 0.085);
     arrow(pen, points, width + Math.max(1, cell * 0.045), casing, Math.max(0.5, cell * 0.0225));
     arrow(pen, points, width, css(mix(colour, [0, 0, 0], 0.1)), 0);
+  }
+}
+
+/** The figures: small pictures above the world, which the browser moves by itself. */
+export class Figures {
+  element = make("div", "srl-figures", "", { "aria-hidden": "true" });
+  /** @type {{canvas: HTMLCanvasElement, key: string, x: number, y: number}[]} */
+  all = [];
+
+  /** @param {Art} art */
+  constructor(art) {
+    this.art = art;
+  }
+
+  /** Puts the seats of a state in their places. @param {Scene} s @param {Uint8Array|null} mask @param {number} cell pixels
+   * @param {number} ratio pixels per length of the page @param {number} glide milliseconds that they take */
+  show(s, mask, cell, ratio, glide) {
+    const replay = replayOf(s), spots = places(replay, s.episode, s.t), { agents } = replay.facts;
+    while (this.all.length < agents.length) {
+      const canvas = this.element.appendChild(make("canvas"));
+      this.all.push({ canvas, key: "", x: NaN, y: NaN });
+    }
+    this.all.forEach((one, seat) => {
+      const place = spots.get(seat), { canvas } = one;
+      canvas.hidden = !place;
+      if (!place) return;
+      this.draw(one, s, seat, Math.max(1, Math.round(place.size * cell)), ratio);
+      const far = Math.abs(one.x - place.x) + Math.abs(one.y - place.y) <= 1.7 ? glide : 0; // else it was put elsewhere
+      [one.x, one.y] = [place.x, place.y];
+      canvas.style.transitionDuration = `${far}ms`;
+      canvas.style.transform = `translate(${(place.x * cell - canvas.width / 2) / ratio}px, ${(place.y * cell - canvas.height / 2) / ratio}px)`;
+      const [row, column] = replay.table("position").row(s.episode, s.t, seat);
+      canvas.style.opacity = mask && !mask[row * replay.columns + column] ? "0.4" : "1";
+    });
+  }
+
+  /** @param {{canvas: HTMLCanvasElement, key: string}} one @param {Scene} s @param {number} seat @param {number} size pixels @param {number} ratio */
+  draw(one, s, seat, size, ratio) {
+    const replay = replayOf(s), { facts } = replay, heading = facts.turning ? replay.table("heading").at(s.episode, s.t, seat) : null;
+    const key = [s.which, size, heading, seat === chosen(s), ratio].join(), pen = one.canvas.getContext("2d");
+    if (key === one.key || !pen) return;
+    one.key = key;
+    one.canvas.width = one.canvas.height = Math.ceil(size * 1.4);
+    one.canvas.style.width = one.canvas.style.height = `${one.canvas.width / ratio}px`;
+    pen.setTransform(size, 0, 0, size, one.canvas.width / 2, one.canvas.height / 2);
+    figure(pen, this.art, facts.colours[seat], SEATS[seat % SEATS.length], size, heading, seat === chosen(s));
   }
 }
 
