@@ -1,5 +1,6 @@
-"""How large and how fast the page of a replay is, in a headless Chromium (CHROMIUM names it): bytes, seconds until
-it can be used, and frames per second while it plays.
+"""How large and how fast the page of a replay is, in a headless Chromium (CHROMIUM names it).
+
+Bytes, milliseconds until it can be used, frames per second while it plays, and CPU time per frame.
 
 python benchmarks/page_speed.py
 python benchmarks/page_speed.py --steps 4000 --seats 40 --episodes 1
@@ -24,8 +25,9 @@ from tests.record.synthetic import make_policy_replay, make_replay
 from tests.report import browser
 
 SIZES = ((1280, 800, 1), (390, 844, 3), (1920, 1080, 1), (3840, 2160, 1))  # width, height, pixels per point
-SHOWN = """new Promise(done => { const look = () => document.querySelector('.srl-total')?.textContent
-  ? requestAnimationFrame(() => setTimeout(() => done(performance.now()), 0)) : setTimeout(look, 2); look(); })"""
+SHOWN = """new Promise(done => { const shown = () => setTimeout(() => done(performance.now()), 0);
+  const look = () => document.querySelector('.srl-total')?.textContent ? requestAnimationFrame(shown)
+    : setTimeout(look, 2); look(); })"""
 PRESS = "document.body.dispatchEvent(new KeyboardEvent('keydown', {key: KEY, bubbles: true}))"
 FRAMES = """new Promise(done => { const times = []; const note = now => { times.push(now);
   if (now - times[0] < 1000 * SECONDS) requestAnimationFrame(note); else done(times); };
@@ -104,7 +106,11 @@ def measure(tab: browser.Tab, file: Path, size: tuple[int, int, int], seconds: f
     tab.open(file, width, height)
     usable = tab.ask(SHOWN)
     tab.call(
-        "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=ratio, mobile=False
+        "Emulation.setDeviceMetricsOverride",
+        width=width,
+        height=height,
+        deviceScaleFactor=ratio,
+        mobile=False,
     )
     for key, speed in (("ArrowUp", 8), ("ArrowUp", 16), ("ArrowUp", 32)):
         tab.ask(PRESS.replace("KEY", f"'{key}'"))
@@ -114,10 +120,9 @@ def measure(tab: browser.Tab, file: Path, size: tuple[int, int, int], seconds: f
         times = np.diff(tab.ask(FRAMES.replace("SECONDS", str(seconds))))
         main, everything = (spent(tab) - before) * 1000 / len(times)
         tab.ask(PRESS.replace("KEY", "' '"))
-        print(
-            f"{f'{width}x{height}@{ratio}':>12} {usable:10.0f} ms {speed:6} {1000 / times.mean():9.1f} "
-            f"{np.median(times):6.1f} ms {np.quantile(times, 0.99):9.1f} ms {main:9.1f} ms {everything:6.1f} ms"
-        )
+        numbers = (usable, speed, 1000 / times.mean(), np.median(times), np.quantile(times, 0.99))
+        row = "{:10.0f} ms {:6} {:9.1f} {:6.1f} ms {:9.1f} ms {:9.1f} ms {:6.1f} ms"
+        print(f"{f'{width}x{height}@{ratio}':>12}", row.format(*numbers, main, everything))
 
 
 def spent(tab: browser.Tab) -> Float[np.ndarray, " 2"]:

@@ -15,11 +15,10 @@ replace = dataclasses.replace
 class Command:
     """A command of the viewer.
 
-    name: what it is called in the page for browsers. keys: pygame's names, with `shift+` in front where it is
-    held. label, text: the line of the help.
+    keys: pygame's names, with `shift+` in front where it is held. label, text: the line of the help;
+    the page for browsers knows the command by its text.
     """
 
-    name: str
     keys: tuple[str, ...]
     label: str
     text: str
@@ -56,91 +55,42 @@ def next_seat(scene: Scene, by: int) -> Scene:
 
 
 COMMANDS = (
-    Command("play", ("space",), "space", "play, pause", play),
-    Command("forward", ("right",), "right", "one step forward", lambda s: s.at(s.t + 1)),
-    Command("back", ("left",), "left", "one step back", lambda s: s.at(s.t - 1)),
-    Command("forward_ten", ("shift+right",), "shift right", "ten steps forward", lambda s: s.at(s.t + 10)),
-    Command("back_ten", ("shift+left",), "shift left", "ten steps back", lambda s: s.at(s.t - 10)),
-    Command("next_change", (".", "shift+."), ".", "next change of source", lambda s: jump(s, 1, s.changes())),
+    Command(("space",), "space", "play, pause", play),
+    Command(("right",), "right", "one step forward", lambda s: s.at(s.t + 1)),
+    Command(("left",), "left", "one step back", lambda s: s.at(s.t - 1)),
+    Command(("shift+right",), "shift right", "ten steps forward", lambda s: s.at(s.t + 10)),
+    Command(("shift+left",), "shift left", "ten steps back", lambda s: s.at(s.t - 10)),
+    Command((".", "shift+."), ".", "next change of source", lambda s: jump(s, 1, s.changes())),
+    Command((",", "shift+,"), ",", "previous change of source", lambda s: jump(s, -1, s.changes())),
+    Command(("r",), "r", "next reward", lambda s: jump(s, 1, s.paid(1))),
+    Command(("shift+r",), "shift r", "previous reward", lambda s: jump(s, -1, s.paid(1))),
+    Command(("x",), "x", "next negative reward", lambda s: jump(s, 1, s.paid(-1))),
+    Command(("shift+x",), "shift x", "previous negative reward", lambda s: jump(s, -1, s.paid(-1))),
+    Command(("home",), "home", "first step", lambda s: s.at(0)),
+    Command(("end",), "end", "last step", lambda s: s.at(s.steps)),
+    Command(("up",), "up", "faster", lambda s: faster(s, 1)),
+    Command(("down",), "down", "slower", lambda s: faster(s, -1)),
+    Command(("n",), "n", "next episode", lambda s: s.in_episode(s.episode + 1)),
+    Command(("p",), "p", "previous episode", lambda s: s.in_episode(s.episode - 1)),
+    Command(("page down", "]"), "page down", "next replay", lambda s: s.in_replay(s.which + 1)),
+    Command(("page up", "["), "page up", "previous replay", lambda s: s.in_replay(s.which - 1)),
+    Command(("s",), "s", "next seed of this arm", lambda s: s.like(1, lambda r: (r.experiment, r.arm))),
+    Command(("a",), "a", "next arm with this seed", lambda s: s.like(1, lambda r: (r.experiment, r.seed))),
+    Command(("c",), "c", "compare with the next replay", lambda s: s.compared()),
+    Command(("e",), "e", "choose replay and episode", lambda s: replace(s, picker=not s.picker, help=False)),
+    Command(("d",), "d", "next tab", lambda s: replace(s, tab=s.tab + 1)),
+    Command(("shift+d",), "shift d", "previous tab", lambda s: replace(s, tab=s.tab - 1)),
+    Command(("tab", "g"), "g, tab", "view of the next seat", lambda s: next_seat(s, 1)),
+    Command(("shift+tab", "shift+g"), "shift g", "view of the previous seat", lambda s: next_seat(s, -1)),
+    Command(("v",), "v", "mark the view of the seat", lambda s: replace(s, view=not s.view)),
+    Command(("l",), "l", "loop", lambda s: replace(s, loop=not s.loop)),
     Command(
-        "previous_change",
-        (",", "shift+,"),
-        ",",
-        "previous change of source",
-        lambda s: jump(s, -1, s.changes()),
-    ),
-    Command("next_reward", ("r",), "r", "next reward", lambda s: jump(s, 1, s.paid(1))),
-    Command("previous_reward", ("shift+r",), "shift r", "previous reward", lambda s: jump(s, -1, s.paid(1))),
-    Command("next_penalty", ("x",), "x", "next negative reward", lambda s: jump(s, 1, s.paid(-1))),
-    Command(
-        "previous_penalty",
-        ("shift+x",),
-        "shift x",
-        "previous negative reward",
-        lambda s: jump(s, -1, s.paid(-1)),
-    ),
-    Command("first", ("home",), "home", "first step", lambda s: s.at(0)),
-    Command("last", ("end",), "end", "last step", lambda s: s.at(s.steps)),
-    Command("faster", ("up",), "up", "faster", lambda s: faster(s, 1)),
-    Command("slower", ("down",), "down", "slower", lambda s: faster(s, -1)),
-    Command("next_episode", ("n",), "n", "next episode", lambda s: s.in_episode(s.episode + 1)),
-    Command("previous_episode", ("p",), "p", "previous episode", lambda s: s.in_episode(s.episode - 1)),
-    Command(
-        "next_replay", ("page down", "]"), "page down", "next replay", lambda s: s.in_replay(s.which + 1)
-    ),
-    Command(
-        "previous_replay", ("page up", "["), "page up", "previous replay", lambda s: s.in_replay(s.which - 1)
+        ("t",), "t", "light, dark", lambda s: replace(s, theme="dark" if s.theme == "light" else "light")
     ),
     Command(
-        "next_seed",
-        ("s",),
-        "s",
-        "next seed of this arm",
-        lambda s: s.like(1, lambda r: (r.experiment, r.arm)),
+        ("h", "f1", "?", "shift+/"), "h", "this help", lambda s: replace(s, help=not s.help, picker=False)
     ),
     Command(
-        "next_arm",
-        ("a",),
-        "a",
-        "next arm with this seed",
-        lambda s: s.like(1, lambda r: (r.experiment, r.seed)),
-    ),
-    Command("compare", ("c",), "c", "compare with the next replay", lambda s: s.compared()),
-    Command(
-        "choose",
-        ("e",),
-        "e",
-        "choose replay and episode",
-        lambda s: replace(s, picker=not s.picker, help=False),
-    ),
-    Command("next_tab", ("d",), "d", "next tab", lambda s: replace(s, tab=s.tab + 1)),
-    Command("previous_tab", ("shift+d",), "shift d", "previous tab", lambda s: replace(s, tab=s.tab - 1)),
-    Command("next_seat", ("tab", "g"), "g, tab", "view of the next seat", lambda s: next_seat(s, 1)),
-    Command(
-        "previous_seat",
-        ("shift+tab", "shift+g"),
-        "shift g",
-        "view of the previous seat",
-        lambda s: next_seat(s, -1),
-    ),
-    Command("mark_view", ("v",), "v", "mark the view of the seat", lambda s: replace(s, view=not s.view)),
-    Command("loop", ("l",), "l", "loop", lambda s: replace(s, loop=not s.loop)),
-    Command(
-        "theme",
-        ("t",),
-        "t",
-        "light, dark",
-        lambda s: replace(s, theme="dark" if s.theme == "light" else "light"),
-    ),
-    Command(
-        "help",
-        ("h", "f1", "?", "shift+/"),
-        "h",
-        "this help",
-        lambda s: replace(s, help=not s.help, picker=False),
-    ),
-    Command(
-        "close",
         ("escape", "q"),
         "q, esc",
         "close, quit",

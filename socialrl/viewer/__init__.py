@@ -16,7 +16,7 @@ from socialrl_envs.errors import SocialRLError
 from socialrl_envs.sprites import Real
 
 if TYPE_CHECKING:
-    from socialrl.viewer.scene import SceneOptions
+    from socialrl.scene import SceneOptions
 
 os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
 

@@ -9,13 +9,13 @@ from pathlib import Path
 import pygame
 
 from socialrl.record.replay import Replay
+from socialrl.scene import Scene
+from socialrl.scene.commands import press
 from socialrl.scene.themes import find_theme
 from socialrl.viewer import files
-from socialrl.viewer.commands import press
 from socialrl.viewer.frame import MAX_SIZE, MIN_SIZE, Layout, layout, paint
 from socialrl.viewer.panel import click_panel, shown
 from socialrl.viewer.panels import panels
-from socialrl.viewer.scene import Scene
 from socialrl.viewer.window import Window
 from socialrl_envs.sprites import Real
 

@@ -11,9 +11,9 @@ from jaxtyping import UInt8
 from PIL import Image
 
 from socialrl.record.atomic import write_bytes
+from socialrl.scene import SceneOptions
 from socialrl.viewer import files
 from socialrl.viewer.frame import check, draw_frame
-from socialrl.viewer.scene import SceneOptions
 from socialrl_envs.errors import SocialRLError
 from socialrl_envs.render import to_png
 from socialrl_envs.sprites import Real

@@ -8,13 +8,12 @@ import pygame
 from jaxtyping import UInt8
 
 from socialrl.record.replay import Replay
-from socialrl.scene import check_state
+from socialrl.scene import Scene, SceneOptions, check_state
 from socialrl.scene.themes import find_theme
 from socialrl.viewer import timeline
 from socialrl.viewer.paint import Brush, to_array
 from socialrl.viewer.panel import Panel, draw_panel, panel_height, shown
 from socialrl.viewer.panels import panels
-from socialrl.viewer.scene import Scene, SceneOptions
 from socialrl.viewer.timeline import Timeline
 from socialrl_envs.errors import SocialRLError
 from socialrl_envs.sprites import Real

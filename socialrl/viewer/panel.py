@@ -11,9 +11,9 @@ from typing import Literal
 
 import pygame
 
+from socialrl.scene import Scene
 from socialrl.scene.plots import Plotter
 from socialrl.viewer.paint import Brush
-from socialrl.viewer.scene import Scene
 from socialrl_envs.sprites import Real
 
 Slot = Literal["main", "side", "tab", "overlay"]

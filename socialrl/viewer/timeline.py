@@ -13,10 +13,10 @@ import pygame
 from jaxtyping import Float, Int, Integer, UInt8
 
 from socialrl.record.replay import Replay
+from socialrl.scene import Scene
 from socialrl.scene.measures import has_influence, strengths
 from socialrl.scene.themes import find_theme
 from socialrl.viewer.paint import Brush, from_array, luminance
-from socialrl.viewer.scene import Scene
 from socialrl_envs.sprites import Colour, Real
 from socialrl_envs.tiles import SEATS
 

@@ -73,7 +73,7 @@ def settings(scene: Scene, names: Sequence[str] = ()) -> dict[str, Any]:
         "discount": DISCOUNT,
         "ahead": AHEAD,
         "left_out": list(names),
-        "commands": [[c.name, list(c.keys), c.label, c.text] for c in COMMANDS],
+        "commands": [[list(c.keys), c.label, c.text] for c in COMMANDS],
         "art": _art(),
     }
 

@@ -5,9 +5,9 @@ import dataclasses
 import numpy as np
 import pytest
 
+from socialrl.scene import Scene
 from socialrl.scene.measures import has_influence, margins, strengths
 from socialrl.viewer.frame import draw_frame, layout
-from socialrl.viewer.scene import Scene
 from socialrl.viewer.timeline import (
     columns,
     in_columns,

@@ -4,11 +4,11 @@ import numpy as np
 import pygame
 from jaxtyping import UInt8
 
+from socialrl.scene import Scene
 from socialrl.scene.measures import error
 from socialrl.viewer import plot
 from socialrl.viewer.paint import Brush, from_array
 from socialrl.viewer.panel import Panel
-from socialrl.viewer.scene import Scene
 from socialrl_envs.render import OKABE_ITO
 from socialrl_envs.sprites import Colour
 

@@ -37,7 +37,7 @@
  * @property {number} discount
  * @property {number} ahead
  * @property {string[]} left_out
- * @property {[string, string[], string, string][]} commands
+ * @property {[string[], string, string][]} commands keys, label, text
  * @property {Art} art
  */
 /** @typedef {{name: string, page: Colour, card: Colour, line: Colour, ink: Colour, quiet: Colour, accent: Colour, reward: Colour, penalty: Colour}} Theme */

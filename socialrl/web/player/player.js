@@ -12,14 +12,18 @@ import { Figures, World, places } from "./world.js";
 /** @typedef {import("./data.js").Theme} Theme */
 /** @typedef {import("./scene.js").Scene} Scene */
 
+/** Drawings of buttons, 24 x 24, by the texts of their commands. @type {Record<string, string>} */
 const ICONS = {
-  play: "M7 4v16l13-8z", pause: "M6 4h4v16H6zM14 4h4v16h-4z", first: "M5 4h3v16H5zM20 4v16L9 12z", last: "M16 4h3v16h-3zM4 4v16l11-8z",
-  back: "M17 4v16L5 12z", forward: "M7 4v16l12-8z", choose: "M4 5h16v3H4zM4 11h16v3H4zM4 17h16v3H4z",
-  compare: "M3 4h8v16H3zM13 4h8v16h-8z", slower: "M5 10h14v4H5z", faster: "M5 10h5V5h4v5h5v4h-5v5h-4v-5H5z",
-  loop: "M12 5V1L7 6l5 5V7a5 5 0 1 1-5 5H5a7 7 0 1 0 7-7z", previous_change: "M4 4h3v16H4zM9 12l5-6v4h6v4h-6v4z",
-  next_change: "M17 4h3v16h-3zM15 12l-5-6v4H4v4h6v4z", theme: "M12 3a9 9 0 1 0 0 18zM12 3v18",
-  help: "M9 9a3 3 0 1 1 4.5 2.6c-1 .6-1.5 1-1.5 2.4h-2c0-2.500 1-3.300 2-3.900A1 1 0 1 0 11 9zM10 16h2v2h-2z", close: "M6 4l6 6 6-6 2 2-6 6 6 6-2 2-6-6-6 6-2-2 6-6-6-6z",
+  "play, pause": "M7 4v16l13-8z", pause: "M6 4h4v16H6zM14 4h4v16h-4z", "first step": "M5 4h3v16H5zM20 4v16L9 12z", "last step": "M16 4h3v16h-3zM4 4v16l11-8z",
+  "one step back": "M17 4v16L5 12z", "one step forward": "M7 4v16l12-8z", "choose replay and episode": "M4 5h16v3H4zM4 11h16v3H4zM4 17h16v3H4z",
+  "compare with the next replay": "M3 4h8v16H3zM13 4h8v16h-8z", slower: "M5 10h14v4H5z", faster: "M5 10h5V5h4v5h5v4h-5v5h-4v-5H5z",
+  loop: "M12 5V1L7 6l5 5V7a5 5 0 1 1-5 5H5a7 7 0 1 0 7-7z", "previous change of source": "M4 4h3v16H4zM9 12l5-6v4h6v4h-6v4z",
+  "next change of source": "M17 4h3v16h-3zM15 12l-5-6v4H4v4h6v4z", "light, dark": "M12 3a9 9 0 1 0 0 18zM12 3v18",
+  "this help": "M9 9a3 3 0 1 1 4.5 2.6c-1 .6-1.5 1-1.5 2.4h-2c0-2.500 1-3.300 2-3.900A1 1 0 1 0 11 9zM10 16h2v2h-2z", "close, quit": "M6 4l6 6 6-6 2 2-6 6 6 6-2 2-6-6-6 6-2-2 6-6-6-6z",
 };
+const [PLAY, CHOOSE, COMPARE, THEME, HELP, CLOSE] = [
+  "play, pause", "choose replay and episode", "compare with the next replay", "light, dark", "this help", "close, quit",
+];
 const GLIDE = 0.6; // of a step's time, in which figures move to their next place
 const FASTEST_GLIDE = 16; // steps per second
 const STORE = "socialrl-theme";
@@ -134,7 +138,8 @@ export class Player {
     const dark = globalThis.matchMedia?.("(prefers-color-scheme: dark)"), told = this.page ? stored() : null;
     const theme = told === "dark" || told === "light" ? told : dark?.matches ? "dark" : "light";
     this.scene = makeScene(replays, settings.speeds, { which: settings.which, episode: settings.episode, t: settings.t, theme });
-    this.keys = new Map(settings.commands.flatMap(([name, keys]) => keys.map((key) => [key, name])));
+    this.commands = settings.commands.filter(([, , text]) => Object.hasOwn(COMMANDS, text)); // the window may have more
+    this.keys = new Map(this.commands.flatMap(([keys, , text]) => keys.map((key) => [key, text])));
     this.still = globalThis.matchMedia?.("(prefers-reduced-motion: reduce)");
     this.title = make(this.page ? "h1" : "div", "srl-title");
     this.panes = [new Pane(this, 0), new Pane(this, 1)];
@@ -164,7 +169,7 @@ export class Player {
 
   /** @param {Replay[]} replays */
   build(replays) {
-    const tools = ["choose", "compare", "theme", "help"].filter((name) => name !== "compare" || replays.length > 1);
+    const tools = [CHOOSE, COMPARE, THEME, HELP].filter((name) => name !== COMPARE || replays.length > 1);
     const group = make("div", "srl-tools");
     group.append(...tools.map((name) => this.tool(name)));
     this.head.append(this.title, this.about, this.where, group);
@@ -176,8 +181,8 @@ export class Player {
 
   /** A button for a command. @param {string} name */
   tool(name) {
-    const [, , label, text] = this.settings.commands.find(([one]) => one === name) ?? [name, [], "", name];
-    const made = button(`${text} (${label})`, ICONS[/** @type {keyof typeof ICONS} */ (name)], () => this.command(name));
+    const label = this.settings.commands.find(([, , text]) => text === name)?.[1];
+    const made = button(`${name} (${label})`, ICONS[name], () => this.command(name));
     made.dataset.command = name;
     return made;
   }
@@ -189,7 +194,7 @@ export class Player {
       if (!by) return;
       event.preventDefault();
       event.stopPropagation();
-      this.command(by > 0 ? "next_tab" : "previous_tab");
+      this.command(by > 0 ? "next tab" : "previous tab");
       this.tabButtons[this.tab].focus();
     });
     bar.append(...this.tabButtons);
@@ -200,7 +205,7 @@ export class Player {
 
   buildFoot() {
     const foot = make("section", "srl-card srl-foot", "", { "aria-label": "Timeline" }), row = make("div", "srl-controls");
-    const names = ["first", "previous_change", "back", "play", "forward", "next_change", "last"];
+    const names = ["first step", "previous change of source", "one step back", PLAY, "one step forward", "next change of source", "last step"];
     const [steps, pace] = [make("div", "srl-tools"), make("div", "srl-tools")];
     steps.append(...names.map((name) => this.tool(name)));
     pace.append(this.tool("slower"), this.speed, this.tool("faster"), this.tool("loop"));
@@ -240,7 +245,7 @@ export class Player {
     for (const element of [this.line, ...this.panes.map((pane) => pane.card)]) element.addEventListener("wheel", wheel, { passive: false });
     const keys = /** @type {HTMLElement} */ (this.page ? document.body : this.root);
     keys.addEventListener("keydown", (event) => this.press(event), { signal });
-    this.dialog.addEventListener("close", () => this.show(COMMANDS.close(this.scene)));
+    this.dialog.addEventListener("close", () => this.show(COMMANDS[CLOSE](this.scene)));
     this.dialog.addEventListener("click", (event) => {
       if (event.target === this.dialog) this.dialog.close();
     });
@@ -264,15 +269,15 @@ export class Player {
     const target = /** @type {HTMLElement} */ (event.target), key = keyName(event), name = this.keys.get(key);
     if (!name || event.ctrlKey || event.altKey || event.metaKey || event.defaultPrevented || key.endsWith("tab")) return;
     if (key === "space" && target.closest("button")) return; // it presses the button
-    if (this.dialog.open && !["help", "choose", "close"].includes(name)) return;
+    if (this.dialog.open && ![HELP, CHOOSE, CLOSE].includes(name)) return;
     event.preventDefault();
     this.command(name);
   }
 
-  /** @param {string} name of `socialrl.scene.commands` */
+  /** @param {string} name its text in `socialrl.scene.commands` */
   command(name) {
     this.show(COMMANDS[name](this.scene));
-    if (name === "theme" && this.page) stored(this.scene.theme);
+    if (name === THEME && this.page) stored(this.scene.theme);
   }
 
   /** Shows another scene. @param {Scene} scene */
@@ -370,11 +375,11 @@ export class Player {
     this.total.replaceChildren(`return so far ${Number(total.toPrecision(4))}`, change);
     for (const one of this.root.querySelectorAll("[data-command]")) {
       const name = /** @type {HTMLElement} */ (one).dataset.command;
-      const on = { loop: s.loop, compare: s.beside !== null, choose: s.picker, help: s.help }[String(name)];
+      const on = { loop: s.loop, [COMPARE]: s.beside !== null, [CHOOSE]: s.picker, [HELP]: s.help }[String(name)];
       if (on !== undefined) one.setAttribute("aria-pressed", String(on));
-      if (name !== "play") continue;
+      if (name !== PLAY) continue;
       one.setAttribute("aria-label", s.playing ? "pause (space)" : "play (space)");
-      one.querySelector("path")?.setAttribute("d", s.playing ? ICONS.pause : ICONS.play);
+      one.querySelector("path")?.setAttribute("d", s.playing ? ICONS.pause : ICONS[PLAY]);
     }
     const now = this.inWords(s, replay);
     this.line.setAttribute("aria-valuemax", String(stepsOf(s)));
@@ -421,14 +426,14 @@ export class Player {
 
   /** A heading with a button that closes. @param {string} title */
   closer(title) {
-    const line = make("div", "srl-line"), close = button("close (esc)", ICONS.close, () => this.dialog.close());
+    const line = make("div", "srl-line"), close = button("close (esc)", ICONS[CLOSE], () => this.dialog.close());
     line.append(make("h2", "", title), close);
     return line;
   }
 
   helpTable() {
     const list = make("dl", "srl-keys");
-    for (const [, , label, text] of this.settings.commands) {
+    for (const [, label, text] of this.commands) {
       const row = make("div");
       row.append(make("dt", "", label), make("dd", "", text));
       list.append(row);
