@@ -8,7 +8,6 @@ python benchmarks/page_speed.py --steps 4000 --seats 40 --episodes 1
 
 import argparse
 import contextlib
-import dataclasses
 import os
 import tempfile
 import time
@@ -17,12 +16,10 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from socialrl.record.replay import Replay
 from socialrl.scene import Scene
 from socialrl.web.page import page
-from socialrl_envs.picture import seat_colours
-from tests.record.synthetic import make_policy_replay, make_replay
 from tests.report import browser
+from tests.web.full import full_replay
 
 SIZES = ((1280, 800, 1), (390, 844, 3), (1920, 1080, 1), (3840, 2160, 1))  # width, height, pixels per point
 SHOWN = """new Promise(done => { const shown = () => setTimeout(() => done(performance.now()), 0);
@@ -32,42 +29,6 @@ PRESS = "document.body.dispatchEvent(new KeyboardEvent('keydown', {key: KEY, bub
 FRAMES = """new Promise(done => { const times = []; const note = now => { times.push(now);
   if (now - times[0] < 1000 * SECONDS) requestAnimationFrame(note); else done(times); };
   requestAnimationFrame(note); })"""
-
-
-def full_replay(steps: tuple[int, ...], seats: int = 4) -> Replay:
-    """A replay with every array that there is. seats: from 4 on; further ones wander as the first ones do."""
-    replay, policy, rng = make_replay(steps), make_policy_replay(steps), np.random.default_rng(0)
-    episodes, longest = replay.action.shape[:2]
-    replay = dataclasses.replace(
-        replay,
-        influence=policy.influence,
-        observed=policy.observed,
-        prediction=policy.prediction,
-        occupancy=(rng.random((episodes, longest, 1, *replay.tiles.shape[2:])) ** 4 * 255).astype(np.uint8),
-        spread=np.abs(rng.normal(0, 0.1, replay.values.shape)).astype(np.float32),
-    )
-    return replay if seats <= 4 else crowded(replay, seats)
-
-
-def crowded(replay: Replay, seats: int) -> Replay:
-    """The replay with its co-players again and again, all of whom can be followed."""
-    more = 1 + np.arange(seats - 1) % 3
-    everyone = [0, *more.tolist()]
-    names = ("novice_0", *(f"other_{i}" for i in range(1, seats)))
-    again = {name: vars(replay)[name][:, :, everyone] for name in ("action", "reward", "heading", "present")}
-    rows = {name: vars(replay)[name][:, :, :, everyone] for name in ("values", "spread")}
-    return dataclasses.replace(
-        replay,
-        **again,
-        **rows,
-        position=replay.position[:, :, everyone],
-        agents=names,
-        sources=("self", *names[1:]),
-        source_seats=(None, *range(1, seats)),
-        preferences=None,
-        colours=seat_colours(seats),
-        source=(np.arange(replay.source.size).reshape(replay.source.shape) // 7 % seats).astype(np.int8),
-    )
 
 
 def main() -> None:
