@@ -4,57 +4,19 @@
 /** @typedef {[number, number, number]} Colour red, green, blue: 0..255 */
 /** @typedef {{missing?: string, title: string, names: string[], colours: Colour[], unit: string, after: boolean}} PlotText */
 /** @typedef {{tab: string, array: string, novices: PlotText[]}} PlotTab */
-/**
- * @typedef {Object} Facts what a replay says of itself
- * @property {string} name
- * @property {string} experiment
- * @property {string} arm
- * @property {number} seed
- * @property {number} step
- * @property {string[]} agents
- * @property {number[]} novices
- * @property {string[]} sources
- * @property {(number|null)[]} source_seats
- * @property {string[]} actions
- * @property {string[]} cumulants
- * @property {string[]} channels
- * @property {number[][]|null} preferences
- * @property {"reward"|"logit"|null} value_unit
- * @property {boolean} turning
- * @property {[string, number, boolean]} view
- * @property {Colour[]} colours
- * @property {string[]} recorded
- * @property {string[]} left_out
- * @property {PlotTab[]} plots
- * @property {[string, string, number[]][]} arrays
- */
-/**
- * @typedef {Object} Settings what the page shows first, its keys, and the colours of pictures
- * @property {number} which
- * @property {number} episode
- * @property {number} t
- * @property {number[]} speeds
- * @property {number} discount
- * @property {number} ahead
- * @property {string[]} left_out
- * @property {[string[], string, string][]} commands keys, label, text
- * @property {Art} art
- */
-/** @typedef {{name: string, page: Colour, card: Colour, line: Colour, ink: Colour, quiet: Colour, accent: Colour, reward: Colour, penalty: Colour}} Theme */
-/** @typedef {{floor: Colour, line: Colour, wall: Colour, front: Colour, water: Colour, wave: Colour, plank: Colour, fog: Colour}} Palette */
-/**
- * @typedef {Object} Art the colours and letters of pictures
- * @property {Record<string, Theme>} themes
- * @property {Record<string, Palette>} palettes
- * @property {Record<string, string>} glyphs
- * @property {Colour[]} coins
- * @property {Colour[]} plates
- * @property {Colour} plain
- * @property {Colour[]} tokens
- * @property {string} objects
- * @property {Colour[]} channels
- * @property {string[]} coin_names
- */
+/** What a replay says of itself. @typedef {{name: string, experiment: string, arm: string, seed: number, step: number,
+ * agents: string[], novices: number[], sources: string[], source_seats: (number|null)[], actions: string[],
+ * cumulants: string[], channels: string[], preferences: number[][]|null, value_unit: "reward"|"logit"|null,
+ * turning: boolean, view: [string, number, boolean], colours: Colour[], recorded: string[], left_out: string[],
+ * plots: PlotTab[], arrays: [string, string, number[]][]}} Facts */
+/** What the page shows first, its keys (keys, label, text), and the colours of pictures.
+ * @typedef {{which: number, episode: number, t: number, speeds: number[], discount: number, ahead: number,
+ * left_out: string[], commands: [string[], string, string][], art: Art}} Settings */
+/** @typedef {{name: string} & Record<"page"|"card"|"line"|"ink"|"quiet"|"accent"|"reward"|"penalty", Colour>} Theme */
+/** @typedef {Record<"floor"|"line"|"wall"|"front"|"water"|"wave"|"plank"|"fog", Colour>} Palette */
+/** The colours and letters of pictures. @typedef {{themes: Record<string, Theme>, palettes: Record<string, Palette>,
+ * glyphs: Record<string, string>, coins: Colour[], coin_names: string[], plates: Colour[], plain: Colour,
+ * tokens: Colour[], objects: string, channels: Colour[]}} Art */
 
 const ITEMS = /** @type {const} */ ({ u1: Uint8Array, i1: Int8Array, u2: Uint16Array, i4: Int32Array, f4: Float32Array });
 export const LEVELS = 16;

@@ -245,7 +245,9 @@ export class Player {
     for (const element of [this.line, ...this.panes.map((pane) => pane.card)]) element.addEventListener("wheel", wheel, { passive: false });
     const keys = /** @type {HTMLElement} */ (this.page ? document.body : this.root);
     keys.addEventListener("keydown", (event) => this.press(event), { signal });
-    this.dialog.addEventListener("close", () => this.show(COMMANDS[CLOSE](this.scene)));
+    this.dialog.addEventListener("close", () => {
+      if (!this.dialog.open) this.show(COMMANDS[CLOSE](this.scene));
+    });
     this.dialog.addEventListener("click", (event) => {
       if (event.target === this.dialog) this.dialog.close();
     });
@@ -269,7 +271,7 @@ export class Player {
     const target = /** @type {HTMLElement} */ (event.target), key = keyName(event), name = this.keys.get(key);
     if (!name || event.ctrlKey || event.altKey || event.metaKey || event.defaultPrevented || key.endsWith("tab")) return;
     if (key === "space" && target.closest("button")) return; // it presses the button
-    if (this.dialog.open && ![HELP, CHOOSE, CLOSE].includes(name)) return;
+    if ((this.scene.help || this.scene.picker) && ![HELP, CHOOSE, CLOSE].includes(name)) return;
     event.preventDefault();
     this.command(name);
   }

@@ -1,25 +1,9 @@
 // The state of the page and the keys that change it: the same as in socialrl/scene, which a test compares.
 import { Replay } from "./data.js";
 
-/**
- * @typedef {Object} Scene see `socialrl.scene.Scene`
- * @property {Replay[]} replays
- * @property {number[]} speeds
- * @property {number} which
- * @property {number} episode
- * @property {number} t
- * @property {number} novice
- * @property {number|null} seat
- * @property {boolean} view
- * @property {boolean} playing
- * @property {number} speed
- * @property {boolean} loop
- * @property {boolean} help
- * @property {boolean} picker
- * @property {number} tab
- * @property {number|null} beside
- * @property {"light"|"dark"} theme
- */
+/** See `socialrl.scene.Scene`. @typedef {{replays: Replay[], speeds: number[], which: number, episode: number, t: number,
+ * novice: number, seat: number|null, view: boolean, playing: boolean, speed: number, loop: boolean, help: boolean,
+ * picker: boolean, tab: number, beside: number|null, theme: "light"|"dark"}} Scene */
 
 /** @param {Replay[]} replays @param {number[]} speeds @param {Partial<Scene>} changes @returns {Scene} */
 export function makeScene(replays, speeds, changes = {}) {

@@ -33,23 +33,27 @@ export function sheet(width, height) {
   return pen && { canvas, pen };
 }
 
-/** @param {Pen} pen @param {number} x @param {number} y @param {number} radius */
-function disc(pen, x, y, radius) {
+// Shapes are filled if they are given a style; else they are the pen's path.
+/** @param {Pen} pen @param {number} x @param {number} y @param {number} radius @param {string} [style] */
+function disc(pen, x, y, radius, style) {
   pen.beginPath();
   pen.arc(x, y, radius, 0, 2 * Math.PI);
+  if (style) fill(pen, style);
 }
 
-/** @param {Pen} pen @param {number} x @param {number} y @param {number} w half @param {number} h half @param {number} r */
-function box(pen, x, y, w, h, r) {
+/** @param {Pen} pen @param {number} x @param {number} y @param {number} w half @param {number} h half @param {number} r @param {string} [style] */
+function box(pen, x, y, w, h, r, style) {
   pen.beginPath();
   pen.roundRect(x - w, y - h, 2 * w, 2 * h, r);
+  if (style) fill(pen, style);
 }
 
-/** @param {Pen} pen @param {number[][]} points */
-function polygon(pen, points) {
+/** @param {Pen} pen @param {number[][]} points @param {string} [style] */
+function polygon(pen, points, style) {
   pen.beginPath();
   for (const [x, y] of points) pen.lineTo(x, y);
   pen.closePath();
+  if (style) fill(pen, style);
 }
 
 /** @param {Pen} pen @param {string} style */
@@ -73,6 +77,12 @@ function outline(pen, style, width) {
   pen.strokeStyle = style;
   pen.lineWidth = width;
   pen.stroke();
+}
+
+/** @param {Pen} pen @param {number} radius @param {string} style @param {number} width */
+function ring(pen, radius, style, width) {
+  disc(pen, 0, 0, radius);
+  outline(pen, style, width);
 }
 
 /** A shape with a blurred edge: several times, smaller each time. @param {Pen} pen @param {(grown: number) => void} shape
@@ -107,16 +117,12 @@ function glyph(pen, art, char, x, y, height, width, ink) {
 
 /** The mark of a coin or a goal: triangle, square, ring or plus. @param {Pen} pen @param {number} kind @param {number} r @param {string} style */
 function mark(pen, kind, r, style) {
-  if (kind === 0) polygon(pen, [[0, -r], [r * 0.9, r * 0.62], [-r * 0.9, r * 0.62]]);
-  else if (kind === 1) box(pen, 0, 0, r * 0.72, r * 0.72, r * 0.15);
-  else if (kind === 2) {
-    disc(pen, 0, 0, r * 0.66);
-    return outline(pen, style, r * 0.4);
-  } else {
-    pen.beginPath();
-    pen.rect(-r * 0.88, -r * 0.27, r * 1.76, r * 0.54);
-    pen.rect(-r * 0.27, -r * 0.88, r * 0.54, r * 1.76);
-  }
+  if (kind === 0) return polygon(pen, [[0, -r], [r * 0.9, r * 0.62], [-r * 0.9, r * 0.62]], style);
+  if (kind === 1) return box(pen, 0, 0, r * 0.72, r * 0.72, r * 0.15, style);
+  if (kind === 2) return ring(pen, r * 0.66, style, r * 0.4);
+  pen.beginPath();
+  pen.rect(-r * 0.88, -r * 0.27, r * 1.76, r * 0.54);
+  pen.rect(-r * 0.27, -r * 0.88, r * 0.54, r * 1.76);
   return fill(pen, style);
 }
 
@@ -124,36 +130,29 @@ function mark(pen, kind, r, style) {
 export function coin(pen, art, kind, tiny) {
   const colour = art.coins[kind], r = 0.3;
   shadow(pen, (grown) => disc(pen, 0, 0.045, r + grown), 0.22, 0.09);
-  disc(pen, 0, 0, r);
-  fill(pen, css(mix(colour, BLACK, 0.28)));
-  disc(pen, 0, 0, r - 0.035);
-  fill(pen, css(colour));
+  disc(pen, 0, 0, r, css(mix(colour, BLACK, 0.28)));
+  disc(pen, 0, 0, r - 0.035, css(colour));
   shade(pen, 0.22, -0.14);
   if (tiny) return;
-  disc(pen, 0, 0, r - 0.065);
-  outline(pen, css(WHITE, 0.35), 0.016);
+  ring(pen, r - 0.065, css(WHITE, 0.35), 0.016);
   mark(pen, kind, 0.155, css(kind === 3 ? mix(colour, BLACK, 0.55) : WHITE, 0.92));
 }
 
 /** A goal; kind 0 is the plain look. @param {Pen} pen @param {Art} art @param {number} kind @param {boolean} tiny */
 function goal(pen, art, kind, tiny) {
   shadow(pen, (grown) => box(pen, 0, 0.03, 0.34 + grown, 0.34 + grown, 0.1), 0.2, 0.08);
-  box(pen, 0, 0, 0.34, 0.34, 0.1);
-  fill(pen, css(kind ? art.plates[kind - 1] : art.plain));
+  box(pen, 0, 0, 0.34, 0.34, 0.1, css(kind ? art.plates[kind - 1] : art.plain));
   shade(pen, 0.16, -0.1);
   if (tiny) return;
   if (kind) return mark(pen, (kind - 1) % 4, 0.2, css(WHITE));
-  disc(pen, 0, 0, 0.185);
-  outline(pen, css(WHITE), 0.064);
-  disc(pen, 0, 0, 0.08);
-  fill(pen, css(WHITE));
+  ring(pen, 0.185, css(WHITE), 0.064);
+  disc(pen, 0, 0, 0.08, css(WHITE));
 }
 
 /** A small yellow note. @param {Pen} pen @param {Art} art @param {string} text @param {boolean} tiny */
 function note(pen, art, text, tiny) {
   shadow(pen, (grown) => box(pen, 0.3, 0.315, 0.185 + grown, 0.185 + grown, 0.05), 0.3, 0.05);
-  box(pen, 0.3, 0.3, 0.185, 0.185, 0.05);
-  fill(pen, css([255, 226, 122]));
+  box(pen, 0.3, 0.3, 0.185, 0.185, 0.05, css([255, 226, 122]));
   if (tiny) return;
   if (text !== "~") return glyph(pen, art, text, 0.3, 0.3, 0.27, 0.06, [60, 48, 16]);
   for (const dy of [-0.06, 0.05]) wave(pen, 0.3, 0.3 + dy, 0.13, 0.03, 40, css([30, 90, 170]));
@@ -169,15 +168,11 @@ function wave(pen, x, y, half, height, turns, style) {
 function litter(pen) {
   const paper = [[-0.24, -0.12], [-0.08, -0.26], [0.1, -0.2], [0.14, -0.02], [0.0, 0.12], [-0.2, 0.08]];
   shadow(pen, () => polygon(pen, paper.map(([x, y]) => [x, y + 0.04])), 0.25, 0.08);
-  polygon(pen, paper);
-  fill(pen, css([233, 229, 219]));
+  polygon(pen, paper, css([233, 229, 219]));
   const folds = [[-0.2, -0.06, 0.02, -0.1], [0.02, -0.1, 0.09, -0.18], [0.02, -0.1, -0.02, 0.07]];
   for (const fold of folds) stroke(pen, css([171, 165, 152]), 0.025, fold);
-  pen.save();
-  pen.rotate(-0.455);
-  box(pen, 0.2, 0.06, 0.17, 0.085, 0.03);
-  pen.restore();
-  fill(pen, css([122, 134, 148]));
+  pen.rotate(0.455);
+  box(pen, 0.2, 0.06, 0.17, 0.085, 0.03, css([122, 134, 148]));
   shade(pen, 0.25, -0.15);
 }
 
@@ -196,15 +191,12 @@ function key(pen) {
 /** @param {Pen} pen @param {boolean} tiny */
 function door(pen, tiny) {
   const wood = /** @type {Colour} */ ([150, 98, 58]), gold = css([226, 178, 40]);
-  box(pen, 0, 0, 0.44, 0.47, 0.05);
-  fill(pen, css(mix(wood, BLACK, 0.5)));
-  box(pen, 0, 0.03, 0.34, 0.44, 0.03);
-  fill(pen, css(wood));
+  box(pen, 0, 0, 0.44, 0.47, 0.05, css(mix(wood, BLACK, 0.5)));
+  box(pen, 0, 0.03, 0.34, 0.44, 0.03, css(wood));
   shade(pen, 0.12, -0.1);
   if (tiny) return;
   for (const x of [-0.115, 0.115]) stroke(pen, css(BLACK, 0.25), 0.016, [x, -0.4, x, 0.46]);
-  disc(pen, 0.2, 0.02, 0.06);
-  fill(pen, gold);
+  disc(pen, 0.2, 0.02, 0.06, gold);
   stroke(pen, gold, 0.05, [0.2, 0.06, 0.2, 0.14]);
 }
 
@@ -243,12 +235,13 @@ function strange(pen) {
   stroke(pen, style, 0.05, [-0.13, 0.13, 0.13, -0.13]);
 }
 
-/** The path of a whole cell, rounded where nothing of its kind is on either side of a corner.
- * @param {Pen} pen @param {number} mask @param {number} r */
-function joined(pen, mask, r) {
+/** A whole cell, rounded where nothing of its kind is on either side of a corner.
+ * @param {Pen} pen @param {number} mask @param {number} r @param {string} style */
+function joined(pen, mask, r, style) {
   const corners = [[UP, LEFT], [UP, RIGHT], [DOWN, RIGHT], [DOWN, LEFT]].map(([a, b]) => (mask & (a | b) ? 0 : r));
   pen.beginPath();
   pen.roundRect(-0.5, -0.5, 1, 1, corners);
+  fill(pen, style);
 }
 
 /** @param {Pen} pen @param {Palette} palette @param {number} shadows @param {number} size pixels of a cell */
@@ -256,8 +249,7 @@ function floor(pen, palette, shadows, size) {
   const thick = Math.max(0.018, 0.5 / size);
   pen.fillStyle = css(palette.line);
   pen.fillRect(-0.5, -0.5, 1, 1);
-  box(pen, 0, 0, 0.5 - thick, 0.5 - thick, 0.03);
-  fill(pen, css(palette.floor));
+  box(pen, 0, 0, 0.5 - thick, 0.5 - thick, 0.03, css(palette.floor));
   const falls = /** @type {[number, number[], number][]} */ ([[UP, [0, -0.5, 0, -0.36], 0.114], [LEFT, [-0.5, 0, -0.42, 0], 0.064]]);
   for (const [bit, [x0, y0, x1, y1], alpha] of falls) {
     if (!(shadows & bit)) continue;
@@ -272,17 +264,14 @@ function floor(pen, palette, shadows, size) {
 
 /** @param {Pen} pen @param {Palette} palette @param {number} mask */
 function wall(pen, palette, mask) {
-  joined(pen, mask, 0.2);
-  fill(pen, css(palette.front));
+  joined(pen, mask, 0.2, css(palette.front));
   if (!(mask & DOWN)) pen.translate(0, -0.17);
-  joined(pen, mask, 0.2);
-  fill(pen, css(palette.wall));
+  joined(pen, mask, 0.2, css(palette.wall));
 }
 
 /** @param {Pen} pen @param {Palette} palette @param {number} mask */
 function water(pen, palette, mask) {
-  joined(pen, mask, 0.28);
-  fill(pen, css(palette.water));
+  joined(pen, mask, 0.28, css(palette.water));
   if (!(mask & UP)) {
     pen.save();
     pen.clip();
@@ -297,12 +286,10 @@ function water(pen, palette, mask) {
 function bridge(pen, palette) {
   for (let i = 0; i < 4; i++) {
     const y = -0.375 + i * 0.25;
-    box(pen, 0, y, 0.46, 0.105, 0.03);
-    fill(pen, css(mix(palette.plank, BLACK, 0.06 * (i % 2))));
+    box(pen, 0, y, 0.46, 0.105, 0.03, css(mix(palette.plank, BLACK, 0.06 * (i % 2))));
     stroke(pen, css(BLACK, 0.15), 0.03, [-0.42, y + 0.085, 0.42, y + 0.085]);
     for (const x of [-0.37, 0.37]) {
-      disc(pen, x, y, 0.025);
-      fill(pen, css(mix(palette.plank, BLACK, 0.5)));
+      disc(pen, x, y, 0.025, css(mix(palette.plank, BLACK, 0.5)));
     }
   }
 }
@@ -347,8 +334,7 @@ export function figure(pen, art, colour, letter, size, heading = null, marked = 
   const tiny = size < TINY, r = tiny && heading === null ? 0.42 : 0.36, rim = css(mix(colour, BLACK, 0.3));
   shadow(pen, (grown) => disc(pen, 0, 0.05, r + 0.02 + grown), 0.3, 0.1);
   if (marked) {
-    disc(pen, 0, 0, r + 0.12);
-    fill(pen, css(mix(colour, WHITE, 0.35), 0.55));
+    disc(pen, 0, 0, r + 0.12, css(mix(colour, WHITE, 0.35), 0.55));
   }
   if (heading !== null) {
     const [px, py] = POINTERS[heading], [near, far, side] = [0.28, 0.5, 0.21];
@@ -357,17 +343,13 @@ export function figure(pen, art, colour, letter, size, heading = null, marked = 
     outline(pen, css(WHITE), 0.07);
     fill(pen, rim);
   }
-  disc(pen, 0, 0, r + 0.035);
-  fill(pen, css(WHITE));
-  disc(pen, 0, 0, r);
-  fill(pen, rim);
-  disc(pen, 0, -0.012, r - 0.022);
-  fill(pen, css(colour));
+  disc(pen, 0, 0, r + 0.035, css(WHITE));
+  disc(pen, 0, 0, r, rim);
+  disc(pen, 0, -0.012, r - 0.022, css(colour));
   shade(pen, 0.16, -0.12);
   if (tiny) return;
   for (const side of [-1, 1]) {
-    box(pen, side * 0.1, -0.13, 0.036, 0.062, 0.036);
-    fill(pen, css(inkOn(colour)));
+    box(pen, side * 0.1, -0.13, 0.036, 0.062, 0.036, css(inkOn(colour)));
   }
   glyph(pen, art, letter, 0, 0.115, 0.21, 0.05, inkOn(colour));
 }

@@ -243,7 +243,7 @@ const absent = (replay, array, word, text) =>
 /** Where the novice predicts to be, beside the cells that it visits. @param {Settings} settings @returns {Tab} */
 export function occupancyTab(settings) {
   const element = make("div"), line = make("div", "srl-beside"), note = make("p", "srl-quiet"), { art } = settings;
-  const parts = [captioned(""), captioned(`visited, discounted by ${settings.discount} per step`)];
+  const parts = [captioned("predicted"), captioned(`visited, discounted by ${settings.discount} per step`)];
   line.append(parts[0].figure, parts[1].figure);
   element.append(line, note);
   return {
