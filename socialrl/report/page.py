@@ -4,11 +4,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from socialrl.record.atomic import write_bytes
+from socialrl.record.replay import Replay
 from socialrl.report import episodes, figures, scores, sections, sources
 from socialrl.report.findings import findings
 from socialrl.report.markup import Markup, join, tag
 from socialrl.report.reading import Run, Study
 from socialrl.report.section import Context, ReportSection
+from socialrl.web import page as web
 
 
 def write(study: Study, out: Path | None = None, added: Mapping[str, ReportSection] | None = None) -> Path:
@@ -34,10 +36,14 @@ def render(study: Study, added: Mapping[str, ReportSection] | None = None) -> st
     shown = [
         (section, body) for name, section in ordered if (body := body_of(name, section, context)) is not None
     ]
-    style = Path(__file__).with_name("page.css").read_text(encoding="utf-8")
+    played = any(isinstance(one.replay, Replay) for one in context.shown)
+    style = Path(__file__).with_name("page.css").read_text(encoding="utf-8") + (web.style() if played else "")
+    scripts = [web.page_script()] if played else []
+    rules = {"http-equiv": "Content-Security-Policy", "content": web.policy(scripts, None)}
     head = tag(
         "head",
         tag("meta", charset="utf-8"),
+        tag("meta", **rules),
         tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
         tag("title", f"{study.title}: report"),
         tag("style", Markup(style)),
@@ -49,6 +55,7 @@ def render(study: Study, added: Mapping[str, ReportSection] | None = None) -> st
         contents([section for section, _ in shown]),
         tag("main", *main),
         tag("footer", scores.methods(study)),
+        *(tag("script", Markup(script)) for script in scripts),
     )
     return f"<!DOCTYPE html>\n{tag('html', head, body, lang='en')}\n"
 

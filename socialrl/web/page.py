@@ -46,12 +46,15 @@ def style() -> str:
     return (PLAYER / "player.css").read_text(encoding="utf-8")
 
 
-def policy(scripts: Sequence[str], styles: Sequence[str]) -> str:
-    """A content security policy under which these scripts and styles are all there is."""
+def policy(scripts: Sequence[str], styles: Sequence[str] | None) -> str:
+    """A content security policy under which these scripts and styles are all there is.
+
+    styles: None allows any style within the page.
+    """
     rules = {
         "default-src": "'none'",
-        "script-src": " ".join(map(_hash, scripts)),
-        "style-src": " ".join(map(_hash, styles)),
+        "script-src": " ".join(map(_hash, scripts)) or "'none'",
+        "style-src": "'unsafe-inline'" if styles is None else " ".join(map(_hash, styles)),
         "img-src": "data:",
         "base-uri": "'none'",
         "form-action": "'none'",
@@ -82,9 +85,13 @@ def chosen(
     return packed, []
 
 
-def place(scene: Scene, plots: Mapping[str, Plotter] = PLOTS, whole: bool = False) -> str:
-    """The element that the script fills with the component. whole: it has the page to itself."""
-    packed, left = chosen(scene, plots)
+def place(
+    scene: Scene, plots: Mapping[str, Plotter] = PLOTS, whole: bool = False, most: int = data.MOST
+) -> str:
+    """The element that the script fills with the component. whole: it has the page to itself. most: as in
+    `chosen`.
+    """
+    packed, left = chosen(scene, plots, most)
     told = data.settings(scene, left) | {"which": 0}
     settings = in_base64(gzip.compress(json.dumps(told).encode("utf-8", "replace"), 9, mtime=0))
     blocks = "".join(f'<script type="text/plain">{text}</script>' for text in (settings, *packed))
