@@ -246,9 +246,8 @@ def draw_frame(
     Raises SocialRLError for an episode, a step, a size or a theme that does not exist.
     """
     check(replay, episode, t, size)
-    name = f"{replay.arm}-seed{replay.seed}"
     fields: SceneOptions = {"hints": False, **options}
-    scene = Scene(replays=(replay,), names=(name,), episode=episode, t=t, theme=theme, **fields)
+    scene = Scene(replays=(replay,), names=(replay.name,), episode=episode, t=t, theme=theme, **fields)
     return to_array(paint(scene, size))
 
 

@@ -85,15 +85,22 @@ def chosen(
     return packed, []
 
 
+def packed_scene(
+    scene: Scene, plots: Mapping[str, Plotter] = PLOTS, most: int = data.MOST
+) -> tuple[str, list[str]]:
+    """The settings and the replays of a scene as the component takes them. most: as in `chosen`."""
+    packed, left = chosen(scene, plots, most)
+    told = json.dumps(data.settings(scene, left) | {"which": 0})
+    return in_base64(gzip.compress(told.encode("utf-8", "replace"), 9, mtime=0)), packed
+
+
 def place(
     scene: Scene, plots: Mapping[str, Plotter] = PLOTS, whole: bool = False, most: int = data.MOST
 ) -> str:
     """The element that the script fills with the component. whole: it has the page to itself. most: as in
     `chosen`.
     """
-    packed, left = chosen(scene, plots, most)
-    told = data.settings(scene, left) | {"which": 0}
-    settings = in_base64(gzip.compress(json.dumps(told).encode("utf-8", "replace"), 9, mtime=0))
+    settings, packed = packed_scene(scene, plots, most)
     blocks = "".join(f'<script type="text/plain">{text}</script>' for text in (settings, *packed))
     kind = "srl-replay srl-whole" if whole else "srl-replay"
     return f'<div class="{kind}"><div class="srl-root"></div>{blocks}</div>'

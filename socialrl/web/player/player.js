@@ -273,6 +273,7 @@ export class Player {
     if (key === "space" && target.closest("button")) return; // it presses the button
     if ((this.scene.help || this.scene.picker) && ![HELP, CHOOSE, CLOSE].includes(name)) return;
     event.preventDefault();
+    if (!this.page) event.stopPropagation();
     this.command(name);
   }
 
@@ -498,4 +499,22 @@ export function startAll() {
     const root = place.querySelector(".srl-root");
     if (texts.length > 1 && root) start(/** @type {HTMLElement} */ (root), texts[0], texts.slice(1), { page: place.classList.contains("srl-whole") });
   }
+}
+
+/** Shows a table of facts. @param {{title?: string, text?: string, rows?: string[][]}} facts */
+function factsTable({ title = "", text = "", rows = [] }) {
+  const box = make("div", "srl-facts"), table = make("table");
+  rows.forEach((cells, i) => table.appendChild(make("tr")).append(...cells.map((cell, c) => make(i && c ? "td" : "th", "", cell))));
+  box.append(make("b", "", title), make("p", "", text), table);
+  return box;
+}
+
+/** What a notebook calls. @param {{model: {get: (name: string) => any}, el: HTMLElement}} given */
+export function renderWidget({ model, el }) {
+  const root = make("div"), facts = model.get("facts");
+  root.dataset.lmSuppressShortcuts = "true"; // Jupyter's keys are not meant while the player has the focus
+  if (facts?.rows) el.append(factsTable(facts));
+  el.append(root);
+  const started = start(root, model.get("settings"), model.get("packed"));
+  return () => started.then((player) => player?.destroy());
 }
