@@ -19,9 +19,9 @@
  * tokens: Colour[], objects: string, channels: Colour[]}} Art */
 
 const ITEMS = /** @type {const} */ ({ u1: Uint8Array, i1: Int8Array, u2: Uint16Array, i4: Int32Array, f4: Float32Array });
-export const LEVELS = 16;
+export const LEVELS = 16; // of grey in pictures of views and of occupancy
+export const TOO_LARGE = "left out of this page, which would be too large";
 export const WALL = 1;
-
 /** The bytes of a base64 text. @param {string} text */
 function fromBase64(text) {
   const letters = atob(text.trim());
@@ -29,13 +29,11 @@ function fromBase64(text) {
   for (let i = 0; i < letters.length; i++) bytes[i] = letters.charCodeAt(i);
   return bytes;
 }
-
 /** The bytes that gzip compressed. @param {Uint8Array<ArrayBuffer>} bytes */
 async function inflate(bytes) {
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
   return new Uint8Array(await new Response(stream).arrayBuffer());
 }
-
 /** JSON that was packed as gzip and base64. @param {string} text @returns {Promise<any>} */
 export async function unpackJson(text) {
   return JSON.parse(new TextDecoder().decode(await inflate(fromBase64(text))));
@@ -70,18 +68,15 @@ export class Table {
     this.shape = shape;
     this.strides = shape.map((_, axis) => shape.slice(axis + 1).reduce((a, b) => a * b, 1));
   }
-
   /** One number. @param {...number} index one per axis */
   at(...index) {
     return this.data[this.place(index)];
   }
-
   /** All numbers behind the first axes. @param {...number} index */
   row(...index) {
     const from = this.place(index);
     return this.data.subarray(from, from + this.strides[index.length - 1]);
   }
-
   /** @param {number[]} index */
   place(index) {
     let place = 0;
@@ -97,59 +92,47 @@ export class Replay {
     this.facts = facts;
     this.tables = tables;
     this.episodes = this.table("length").data.length;
-    const shape = this.table("grounds").shape;
-    this.rows = shape[2];
-    this.columns = shape[3];
+    this.rows = this.table("grounds").shape[2];
+    this.columns = this.table("grounds").shape[3];
   }
-
-  /** @param {string} name */
-  has(name) {
-    return this.tables.has(name);
-  }
-
+  has = (/** @type {string} */ name) => this.tables.has(name);
   /** @param {string} name */
   table(name) {
     const found = this.tables.get(name);
     if (!found) throw new Error(`no array ${name}`);
     return found;
   }
-
   /** The steps of an episode, which has one state more. @param {number} episode */
   steps(episode) {
     return this.table("length").at(episode);
   }
-
   /** The seat behind a source; for the first that of the novice. @param {number} source @param {number} novice */
   seatOf(source, novice) {
     return this.facts.source_seats[source] ?? this.facts.novices[novice];
   }
-
   /** The source followed in a step. @param {number} episode @param {number} t @param {number} novice */
   sourceAt(episode, t, novice) {
     return this.table("source").at(episode, Math.min(t, this.steps(episode) - 1), novice);
   }
-
   /** The share of steps of each source. @param {number} episode @param {number} novice */
   shares(episode, novice) {
     const counts = this.facts.sources.map(() => 0), steps = this.steps(episode);
     for (let t = 0; t < steps; t++) counts[this.sourceAt(episode, t, novice)] += 1 / steps;
     return counts;
   }
-
   /** The sum of a seat's rewards before state t. @param {number} episode @param {number} t @param {number} seat */
   returnAt(episode, t, seat) {
     let total = 0;
     for (let i = 0; i < t; i++) total += this.table("reward").at(episode, i, seat);
     return total;
   }
-
   /** Whether a seat is on the grid. @param {number} episode @param {number} t @param {number} seat */
   isPresent(episode, t, seat) {
     return this.table("present").at(episode, t, seat) > 0;
   }
-
   /** Whether a novice has no other source, but an influence of the others. @param {number} episode @param {number} novice */
   hasInfluence(episode, novice) {
-    return this.facts.sources.length === 1 && Number.isFinite(this.table("influence").at(episode, 0, novice));
+    const steps = Array.from({ length: this.steps(episode) }, (_, t) => this.table("influence").at(episode, t, novice));
+    return this.facts.sources.length === 1 && steps.some(Number.isFinite);
   }
 }

@@ -1,19 +1,13 @@
 // The decision of a step: whom the novice follows, and the value of each action to it by each source.
-import { Replay } from "./data.js";
-import { make, say } from "./dom.js";
+import { Replay, TOO_LARGE } from "./data.js";
+import { make, say, within } from "./dom.js";
 import { replayOf, sourceOf } from "./scene.js";
 import { SEATS, css, figure, mix } from "./sprites.js";
-
-/** @typedef {import("./data.js").Colour} Colour */
-/** @typedef {import("./data.js").Art} Art */
-/** @typedef {import("./scene.js").Scene} Scene */
-
+/** @import { Art, Colour } from "./data.js" @import { Scene } from "./scene.js" */
 /** @type {Record<string, string>} */
 const ARROWS = { up: "↑", right: "→", down: "↓", left: "←", forward: "↑", stay: "•", noop: "•", wait: "•" };
-
 /** A sign for an action, or its name. @param {string} name */
 export const sign = (name) => (Object.hasOwn(ARROWS, name) ? ARROWS[name] : name);
-
 /** Black or white, whichever can be read better on a colour. @param {Colour} colour */
 export function readable(colour) {
   const [r, g, b] = colour.map((x) => x / 255).map((x) => (x <= 0.04045 ? x / 12.92 : ((x + 0.055) / 1.055) ** 2.4));
@@ -29,7 +23,6 @@ export function icon(canvas, art, colour, seat) {
   pen.setTransform(96, 0, 0, 96, 48, 48);
   figure(pen, art, colour, SEATS[seat % SEATS.length], 96);
 }
-
 /** The values of a step, or the probabilities of a policy with these logits; [source][action], NaN where there is none.
  * @param {Replay} replay @param {number} episode @param {number} t @param {number} m @returns {number[][]|null} */
 export function valuesOf(replay, episode, t, m) {
@@ -37,7 +30,6 @@ export function valuesOf(replay, episode, t, m) {
   const rows = replay.facts.sources.map((_, s) => Array.from(replay.table("values").row(episode, t, m, s)));
   return replay.facts.value_unit === "logit" ? rows.map(chances) : rows;
 }
-
 /** @param {number[]} logits */
 function chances(logits) {
   const known = logits.filter((x) => !Number.isNaN(x)), high = Math.max(...known);
@@ -46,13 +38,11 @@ function chances(logits) {
 }
 
 const percent = (/** @type {number} */ x) => `${Math.round(100 * x)}%`;
-
 /** A number without a sign for zero. @param {number} value @param {number} digits */
 export function fixed(value, digits) {
   const text = value.toFixed(digits);
   return Number(text) === 0 ? (0).toFixed(digits) : text;
 }
-
 /** What the novice does, in words. @param {Scene} s */
 export function says(s) {
   const replay = replayOf(s), source = sourceOf(s), { sources } = replay.facts;
@@ -66,14 +56,11 @@ export function reason(s, values, action) {
   if (!values || Number.isNaN(mine) || unit === null) return "";
   if (unit === "logit") return `with probability ${percent(mine)}`;
   let best = -Infinity, other = -1;
-  values.forEach((row, i) => row.forEach((value) => {
-    if (i !== source && value > best) [best, other] = [value, i];
-  }));
+  for (const [i, row] of values.entries()) for (const value of row) if (i !== source && value > best) [best, other] = [value, i];
   if (other < 0) return `value ${fixed(mine, 2)}`;
   const name = other === 0 ? "by its own values" : `as ${sources[other]}`;
   return `value ${fixed(mine, 2)}, ${Math.abs(mine - best).toFixed(2)} ${mine >= best ? "more" : "less"} than ${name}`;
 }
-
 /** What the numbers of the table are. @param {Replay} replay @param {string} novice */
 export function meaning(replay, novice) {
   const unit = replay.facts.value_unit;
@@ -84,31 +71,24 @@ export function meaning(replay, novice) {
 
 /** The card of a decision. */
 export class Decision {
+  title = make("div", "srl-quiet");
+  icon = make("canvas", "srl-icon", "", { "aria-hidden": "true" });
+  said = make("div", "srl-said");
+  why = make("div", "srl-quiet");
+  action = make("div", "srl-action", "", { role: "img" });
+  table = make("table", "srl-values");
+  notes = make("div", "srl-quiet srl-notes");
+  built = "";
+  cells = /** @type {HTMLTableCellElement[][]} */ ([]);
+  heads = /** @type {HTMLTableCellElement[]} */ ([]);
+  rows = /** @type {HTMLTableRowElement[]} */ ([]);
   /** @param {Art} art */
   constructor(art) {
     this.art = art;
-    this.element = make("section", "srl-card srl-decision", "", { "aria-label": "Decision" });
-    this.title = make("div", "srl-quiet");
-    this.icon = make("canvas", "srl-icon", "", { "aria-hidden": "true" });
-    this.said = make("div", "srl-said");
-    this.why = make("div", "srl-quiet");
-    this.action = make("div", "srl-action", "", { role: "img" });
-    this.table = make("table", "srl-values");
-    this.notes = make("div", "srl-quiet srl-notes");
-    const words = make("div", "srl-words"), line = make("div", "srl-line"), wide = make("div", "srl-wide");
-    words.append(this.said, this.why);
-    line.append(this.icon, words, this.action);
-    wide.append(this.table);
-    this.element.append(this.title, line, wide, this.notes);
-    this.built = "";
-    /** @type {HTMLTableCellElement[][]} */
-    this.cells = [];
-    /** @type {HTMLTableCellElement[]} */
-    this.heads = [];
-    /** @type {HTMLTableRowElement[]} */
-    this.rows = [];
+    const line = within(make("div", "srl-line"), this.icon, within(make("div", "srl-words"), this.said, this.why), this.action);
+    const card = make("section", "srl-card srl-decision", "", { "aria-label": "Decision" });
+    this.element = within(card, this.title, line, within(make("div", "srl-wide"), this.table), this.notes);
   }
-
   /** Shows the decision of a scene. @param {Scene} s */
   update(s) {
     const replay = replayOf(s), { facts } = replay, over = s.t >= replay.steps(s.episode);
@@ -128,38 +108,29 @@ export class Decision {
     say(this.why, reason(s, values, action));
     say(this.action, sign(facts.actions[action]));
     this.action.setAttribute("aria-label", `action: ${facts.actions[action]}`);
-    const known = values !== null && values.some((row) => row.some((x) => !Number.isNaN(x)));
-    const missing = facts.left_out.includes("values") ? "The values are left out of this page, which would be too large" : "This learner records no values";
+    const known = values?.some((row) => row.some((x) => !Number.isNaN(x)));
+    const missing = facts.left_out.includes("values") ? `The values are ${TOO_LARGE}` : "This learner records no values";
     const influence = replay.table("influence").at(s.episode, s.t, s.novice);
     const more = Number.isFinite(influence) ? `\nInfluence of the others on this action: ${influence.toFixed(3)} nats` : "";
     say(this.notes, (known ? meaning(replay, novice) : missing) + more);
     this.table.hidden = !known;
-    if (known) this.fill(s, values, action);
+    if (values && known) this.fill(s, values, action);
   }
-
   /** Makes the cells of the table. @param {Replay} replay @param {number} m */
   build(replay, m) {
     const { actions, sources, agents, novices, colours } = replay.facts;
-    const head = make("tr"), caption = make("caption", "srl-hidden", meaning(replay, agents[novices[m]]));
-    head.append(make("td"));
+    const caption = make("caption", "srl-hidden", meaning(replay, agents[novices[m]]));
     this.heads = actions.map((name) => make("th", "", sign(name), { scope: "col", title: name, "aria-label": name }));
-    head.append(...this.heads);
+    const head = within(make("tr"), make("td"), ...this.heads);
     this.rows = sources.map((name, i) => {
-      const row = make("tr"), label = make("th", "", "", { scope: "row", title: name }), seat = replay.seatOf(i, m);
-      const image = make("canvas", "srl-small", "", { "aria-hidden": "true" });
+      const image = make("canvas", "srl-small", "", { "aria-hidden": "true" }), seat = replay.seatOf(i, m);
       icon(image, this.art, colours[seat], seat);
-      label.append(image, make("span", "", name));
-      row.append(label);
-      return row;
+      return within(make("tr"), within(make("th", "", "", { scope: "row", title: name }), image, make("span", "", name)));
     });
     this.cells = this.rows.map((row) => actions.map(() => row.appendChild(make("td"))));
-    const top = make("thead"), body = make("tbody");
-    top.append(head);
-    body.append(...this.rows);
-    this.table.replaceChildren(caption, top, body);
+    this.table.replaceChildren(caption, within(make("thead"), head), within(make("tbody"), ...this.rows));
     this.table.style.setProperty("--actions", String(actions.length));
   }
-
   /** Writes the values. @param {Scene} s @param {number[][]} values @param {number} action */
   fill(s, values, action) {
     const replay = replayOf(s), source = sourceOf(s), theme = this.art.themes[s.theme], { facts } = replay;
@@ -168,7 +139,7 @@ export class Decision {
     this.built = built;
     const all = values.flat().filter((x) => !Number.isNaN(x)), low = Math.min(...all), high = Math.max(...all);
     const digits = Math.max(Math.abs(low), Math.abs(high)) < 100 ? 2 : 0;
-    this.heads.forEach((head, a) => head.classList.toggle("srl-here", a === action));
+    for (const [a, head] of this.heads.entries()) head.classList.toggle("srl-here", a === action);
     values.forEach((row, i) => {
       const colour = facts.colours[replay.seatOf(i, s.novice)], best = row.reduce((b, x, a) => (x > (row[b] ?? -Infinity) ? a : b), -1);
       const spread = replay.has("spread") ? replay.table("spread").row(s.episode, s.t, s.novice, i) : null;

@@ -11,12 +11,15 @@ export function make(name, kind = "", text = "", attributes = {}) {
   for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
   return element;
 }
-
+/** An element with these at its end. @template {Element} E @param {E} element @param {...(Node|string)} children @returns {E} */
+export function within(element, ...children) {
+  element.append(...children);
+  return element;
+}
 /** Sets a text, if it is another. @param {Element} element @param {string} text */
 export function say(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
-
 /** A button with a drawing. @param {string} label @param {string} path of the drawing, 24 x 24 @param {() => void} act */
 export function button(label, path, act) {
   const made = make("button", "srl-button", "", { type: "button", "aria-label": label, title: label });
@@ -45,7 +48,6 @@ export class Surface {
     this.still = null;
     this.stillKey = "";
   }
-
   /** Takes the size of its box. */
   measure() {
     const ratio = Math.min(globalThis.devicePixelRatio || 1, 3), box = this.canvas.getBoundingClientRect();
@@ -57,7 +59,6 @@ export class Surface {
     if (this.canvas.height !== this.height) this.canvas.height = this.height;
     this.key = this.stillKey = "";
   }
-
   /** Draws if the key is another than the last. @param {string} key @param {(pen: Pen) => void} draw */
   show(key, draw) {
     if (!this.pen || this.width < 2 || key === this.key) return;
@@ -66,7 +67,6 @@ export class Surface {
     this.pen.clearRect(0, 0, this.width, this.height);
     draw(this.pen);
   }
-
   /** Draws what stays the same for many frames. @param {Pen} pen @param {string} key @param {(pen: Pen) => void} draw */
   under(pen, key, draw) {
     if (!this.still || this.stillKey !== key) {
@@ -79,7 +79,6 @@ export class Surface {
     }
     pen.drawImage(this.still, 0, 0);
   }
-
   /** Writes one line. @param {Pen} pen @param {string} text @param {number} x @param {number} y @param {number} size
    * @param {string} style @param {CanvasTextAlign} [align] @param {string} [weight] */
   write(pen, text, x, y, size, style, align = "left", weight = "400") {

@@ -1,25 +1,24 @@
 // The component: it shows a scene, and changes it by keys, buttons, pointers and time.
 import { Replay, unpack, unpackJson } from "./data.js";
 import { Decision, says } from "./decision.js";
-import { Surface, button, make, say } from "./dom.js";
+import { Surface, button, make, say, within } from "./dom.js";
 import { COMMANDS, advanced, at, ended, inEpisode, inReplay, keyName, makeScene, ofSeat, panes, replayOf, stepsOf } from "./scene.js";
 import { css, mix } from "./sprites.js";
 import { agentsTab, occupancyTab, plotTab, predictionTab } from "./tabs.js";
 import { drawTimeline, timelineHeight } from "./timeline.js";
 import { Figures, World, places } from "./world.js";
-
-/** @typedef {import("./data.js").Settings} Settings */
-/** @typedef {import("./data.js").Theme} Theme */
-/** @typedef {import("./scene.js").Scene} Scene */
+/** @import { Settings, Theme } from "./data.js" @import { Scene } from "./scene.js" */
 
 /** Drawings of buttons, 24 x 24, by the texts of their commands. @type {Record<string, string>} */
 const ICONS = {
-  "play, pause": "M7 4v16l13-8z", pause: "M6 4h4v16H6zM14 4h4v16h-4z", "first step": "M5 4h3v16H5zM20 4v16L9 12z", "last step": "M16 4h3v16h-3zM4 4v16l11-8z",
-  "one step back": "M17 4v16L5 12z", "one step forward": "M7 4v16l12-8z", "choose replay and episode": "M4 5h16v3H4zM4 11h16v3H4zM4 17h16v3H4z",
-  "compare with the next replay": "M3 4h8v16H3zM13 4h8v16h-8z", slower: "M5 10h14v4H5z", faster: "M5 10h5V5h4v5h5v4h-5v5h-4v-5H5z",
-  loop: "M12 5V1L7 6l5 5V7a5 5 0 1 1-5 5H5a7 7 0 1 0 7-7z", "previous change of source": "M4 4h3v16H4zM9 12l5-6v4h6v4h-6v4z",
-  "next change of source": "M17 4h3v16h-3zM15 12l-5-6v4H4v4h6v4z", "light, dark": "M12 3a9 9 0 1 0 0 18zM12 3v18",
-  "this help": "M9 9a3 3 0 1 1 4.5 2.6c-1 .6-1.5 1-1.5 2.4h-2c0-2.500 1-3.300 2-3.900A1 1 0 1 0 11 9zM10 16h2v2h-2z", "close, quit": "M6 4l6 6 6-6 2 2-6 6 6 6-2 2-6-6-6 6-2-2 6-6-6-6z",
+  "play, pause": "M7 4v16l13-8z", pause: "M6 4h4v16H6zM14 4h4v16h-4z", "first step": "M5 4h3v16H5zM20 4v16L9 12z",
+  "last step": "M16 4h3v16h-3zM4 4v16l11-8z", "one step back": "M17 4v16L5 12z", "one step forward": "M7 4v16l12-8z",
+  "choose replay and episode": "M4 5h16v3H4zM4 11h16v3H4zM4 17h16v3H4z", "compare with the next replay": "M3 4h8v16H3zM13 4h8v16h-8z",
+  slower: "M5 10h14v4H5z", faster: "M5 10h5V5h4v5h5v4h-5v5h-4v-5H5z", loop: "M12 5V1L7 6l5 5V7a5 5 0 1 1-5 5H5a7 7 0 1 0 7-7z",
+  "previous change of source": "M4 4h3v16H4zM9 12l5-6v4h6v4h-6v4z", "next change of source": "M17 4h3v16h-3zM15 12l-5-6v4H4v4h6v4z",
+  "light, dark": "M12 3a9 9 0 1 0 0 18zM12 3v18",
+  "this help": "M9 9a3 3 0 1 1 4.5 2.6c-1 .6-1.5 1-1.5 2.4h-2c0-2.500 1-3.300 2-3.900A1 1 0 1 0 11 9zM10 16h2v2h-2z",
+  "close, quit": "M6 4l6 6 6-6 2 2-6 6 6 6-2 2-6-6-6 6-2-2 6-6-6-6z",
 };
 const [PLAY, CHOOSE, COMPARE, THEME, HELP, CLOSE] = [
   "play, pause", "choose replay and episode", "compare with the next replay", "light, dark", "this help", "close, quit",
@@ -28,7 +27,6 @@ const GLIDE = 0.6; // of a step's time, in which figures move to their next plac
 const FASTEST_GLIDE = 16; // steps per second
 const STORE = "socialrl-theme";
 const ENDS = ["the recording ends", "the task ended", "time ran out"];
-
 /** What was stored, or null where storing is not allowed. @param {string|null} [value] to store */
 function stored(value = null) {
   try {
@@ -41,28 +39,25 @@ function stored(value = null) {
 
 /** One of the replays side by side: a board and a decision. */
 class Pane {
+  surface = new Surface("The world");
+  end = make("div", "srl-end");
+  none = make("p", "srl-none srl-quiet", "This browser draws no pictures. Decisions, returns and agents are in words.");
   /** @param {Player} player @param {number} number */
   constructor(player, number) {
-    this.element = make("div", "srl-pane");
-    this.card = make("section", "srl-card srl-world", "", { "aria-label": number ? "Second world" : "World" });
-    this.surface = new Surface("The world");
-    this.end = make("div", "srl-end");
-    this.none = make("p", "srl-none srl-quiet", "This browser draws no pictures. Decisions, returns and agents are in words.");
+    const { art } = player.settings, card = make("section", "srl-card srl-world", "", { "aria-label": number ? "Second world" : "World" });
     this.none.hidden = this.surface.pen !== null;
-    this.decision = new Decision(player.settings.art);
-    this.figures = new Figures(player.settings.art);
-    this.card.append(this.surface.canvas, this.figures.element, this.end, this.none);
-    this.element.append(this.card, this.decision.element);
-    this.world = new World(player.settings.art);
+    this.decision = new Decision(art);
+    this.figures = new Figures(art);
+    this.world = new World(art);
+    this.card = within(card, this.surface.canvas, this.figures.element, this.end, this.none);
+    this.element = within(make("div", "srl-pane"), this.card, this.decision.element);
     this.surface.canvas.addEventListener("click", (event) => this.click(player, number, event));
   }
-
   /** The pixels of a cell, and where the board begins. @param {Replay} replay */
   board(replay) {
     const { width, height } = this.surface, cell = Math.max(1, Math.floor(Math.min(width / replay.columns, height / replay.rows)));
     return { cell, left: Math.floor((width - cell * replay.columns) / 2), top: Math.floor((height - cell * replay.rows) / 2) };
   }
-
   /** @param {Scene} s @param {number} glide milliseconds that figures take to their places */
   draw(s, glide) {
     const replay = replayOf(s), { cell, left, top } = this.board(replay), { surface } = this;
@@ -81,7 +76,6 @@ class Pane {
       this.figures.show(s, this.world.mask(s), cell, surface.ratio, glide);
     });
   }
-
   /** @param {Scene} s */
   update(s) {
     const replay = replayOf(s), steps = replay.steps(s.episode);
@@ -90,7 +84,6 @@ class Pane {
     this.end.hidden = s.t < steps;
     if (s.t >= steps) say(this.end, `end of the episode: ${ENDS[replay.table("ended").at(s.episode, steps - 1)]}`);
   }
-
   /** Shows the view of the seat whose figure was clicked. @param {Player} player @param {number} number @param {MouseEvent} event */
   click(player, number, event) {
     const s = panes(player.scene)[number], replay = replayOf(s), { cell, left, top } = this.board(replay);
@@ -126,7 +119,6 @@ export class Player {
   stale = false; // whether sizes have changed
   /** @type {Scene|null} */
   drawn = null;
-
   /**
    * @param {HTMLElement} root @param {Settings} settings @param {Replay[]} replays
    * @param {{page?: boolean}} [options] page: whether it has the page to itself
@@ -159,26 +151,21 @@ export class Player {
     this.update();
     this.measure();
   }
-
   /** @param {Replay[]} replays */
   makeTabs(replays) {
     const { settings } = this, plots = replays.map((replay) => replay.facts.plots).find((all) => all.length) ?? [];
     const agents = agentsTab(settings, (seat) => this.show(ofSeat(this.scene, seat)));
     return [agents, ...plots.map((plot, i) => plotTab(settings, i, plot.tab)), predictionTab(settings), occupancyTab(settings)];
   }
-
   /** @param {Replay[]} replays */
   build(replays) {
     const tools = [CHOOSE, COMPARE, THEME, HELP].filter((name) => name !== COMPARE || replays.length > 1);
-    const group = make("div", "srl-tools");
-    group.append(...tools.map((name) => this.tool(name)));
-    this.head.append(this.title, this.about, this.where, group);
+    within(this.head, this.title, this.about, this.where, within(make("div", "srl-tools"), ...tools.map((name) => this.tool(name))));
     this.body.append(this.head, ...this.panes.map((pane) => pane.element), this.buildTabs(), this.buildFoot(), this.said);
     this.root.replaceChildren(this.body, this.dialog);
     this.root.classList.add("srl");
     this.root.classList.toggle("srl-page", this.page);
   }
-
   /** A button for a command. @param {string} name */
   tool(name) {
     const label = this.settings.commands.find(([, , text]) => text === name)?.[1];
@@ -188,7 +175,8 @@ export class Player {
   }
 
   buildTabs() {
-    const bar = make("div", "srl-tablist", "", { role: "tablist" }), panel = make("div", "srl-tabpanel", "", { role: "tabpanel", tabindex: "0", "aria-label": "Tab" });
+    const bar = within(make("div", "srl-tablist", "", { role: "tablist" }), ...this.tabButtons);
+    const panel = make("div", "srl-tabpanel", "", { role: "tabpanel", tabindex: "0", "aria-label": "Tab" });
     bar.addEventListener("keydown", (event) => {
       const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
       if (!by) return;
@@ -197,29 +185,20 @@ export class Player {
       this.command(by > 0 ? "next tab" : "previous tab");
       this.tabButtons[this.tab].focus();
     });
-    bar.append(...this.tabButtons);
-    panel.append(...this.tabs.map((tab) => tab.element));
-    this.tabCard.append(bar, panel);
-    return this.tabCard;
+    return within(this.tabCard, bar, within(panel, ...this.tabs.map((tab) => tab.element)));
   }
 
   buildFoot() {
-    const foot = make("section", "srl-card srl-foot", "", { "aria-label": "Timeline" }), row = make("div", "srl-controls");
     const names = ["first step", "previous change of source", "one step back", PLAY, "one step forward", "next change of source", "last step"];
-    const [steps, pace] = [make("div", "srl-tools"), make("div", "srl-tools")];
-    steps.append(...names.map((name) => this.tool(name)));
-    pace.append(this.tool("slower"), this.speed, this.tool("faster"), this.tool("loop"));
-    row.append(steps, pace, this.total);
-    this.line.append(this.ribbons.canvas, this.cursor, this.pill);
-    foot.append(row, this.line);
-    return foot;
+    const steps = within(make("div", "srl-tools"), ...names.map((name) => this.tool(name)));
+    const pace = within(make("div", "srl-tools"), this.tool("slower"), this.speed, this.tool("faster"), this.tool("loop"));
+    within(this.line, this.ribbons.canvas, this.cursor, this.pill);
+    const row = within(make("div", "srl-controls"), steps, pace, this.total);
+    return within(make("section", "srl-card srl-foot", "", { "aria-label": "Timeline" }), row, this.line);
   }
-
   get tab() {
-    const count = this.tabs.length;
-    return ((this.scene.tab % count) + count) % count;
+    return ((this.scene.tab % this.tabs.length) + this.tabs.length) % this.tabs.length;
   }
-
   /** @param {MediaQueryList|null} dark */
   listen(dark) {
     const { signal } = this.ending, scrub = (/** @type {PointerEvent} */ event) => {
@@ -257,7 +236,6 @@ export class Player {
     for (const surface of this.surfaces) this.watch.observe(surface.canvas);
     globalThis.addEventListener?.("resize", () => this.measure(), { signal });
   }
-
   /** Takes it off the page. */
   destroy() {
     this.ending.abort();
@@ -265,7 +243,6 @@ export class Player {
     this.scene = { ...this.scene, playing: false };
     this.root.replaceChildren();
   }
-
   /** @param {KeyboardEvent} event */
   press(event) {
     const target = /** @type {HTMLElement} */ (event.target), key = keyName(event), name = this.keys.get(key);
@@ -276,13 +253,11 @@ export class Player {
     if (!this.page) event.stopPropagation();
     this.command(name);
   }
-
   /** @param {string} name its text in `socialrl.scene.commands` */
   command(name) {
     this.show(COMMANDS[name](this.scene));
     if (name === THEME && this.page) stored(this.scene.theme);
   }
-
   /** Shows another scene. @param {Scene} scene */
   show(scene) {
     if (scene.playing && !this.scene.playing) this.due = performance.now() + 1000 / scene.speed;
@@ -290,7 +265,6 @@ export class Player {
     this.scene = scene;
     this.wait();
   }
-
   /** Asks for the next frame. */
   wait() {
     if (this.waiting) return;
@@ -300,17 +274,15 @@ export class Player {
       this.frame(now);
     });
   }
-
   /** One frame: the steps that are due, and what has changed. @param {number} now milliseconds */
   frame(now) {
     if (this.stale) this.measure();
     if (this.scene.playing) this.tick(now);
     if (this.drawn !== this.scene) this.update();
     const gliding = this.gliding && this.scene.speed <= FASTEST_GLIDE && !this.still?.matches;
-    panes(this.scene).forEach((pane, i) => this.panes[i].draw(pane, gliding ? (GLIDE * 1000) / this.scene.speed : 0));
+    for (const [i, pane] of panes(this.scene).entries()) this.panes[i].draw(pane, gliding ? (GLIDE * 1000) / this.scene.speed : 0);
     if (this.scene.playing) this.wait();
   }
-
   /** Plays the steps that are due; after a long delay it goes on from now. @param {number} now */
   tick(now) {
     const pause = 1000 / this.scene.speed;
@@ -321,7 +293,6 @@ export class Player {
       this.due += pause;
     }
   }
-
   /** Takes the sizes of all boxes. */
   measure() {
     this.stale = false;
@@ -329,10 +300,9 @@ export class Player {
     this.drawn = null;
     this.wait();
   }
-
   /** Brings all but the boards to the scene. */
   update() {
-    const { scene: s, drawn } = this, replay = replayOf(s), theme = this.settings.art.themes[s.theme], all = panes(s);
+    const { scene: s, drawn } = this, replay = replayOf(s), theme = this.settings.art.themes[s.theme];
     this.drawn = s;
     if (drawn?.theme !== s.theme) this.colour(theme);
     const layout = s.beside === null ? "one" : "two";
@@ -345,7 +315,7 @@ export class Player {
       this.wait();
     }
     this.words(s, replay);
-    all.forEach((pane, i) => this.panes[i].update(pane));
+    for (const [i, pane] of panes(s).entries()) this.panes[i].update(pane);
     this.tabs.forEach((tab, i) => {
       tab.element.hidden = i !== this.tab;
       this.tabButtons[i].setAttribute("aria-selected", String(i === this.tab));
@@ -361,7 +331,6 @@ export class Player {
     this.moveCursor(s);
     if (drawn?.help !== s.help || drawn?.picker !== s.picker) this.overlay(s);
   }
-
   /** @param {Scene} s @param {Replay} replay */
   words(s, replay) {
     const { facts } = replay, other = s.beside === null ? null : s.replays[s.beside].facts;
@@ -392,7 +361,6 @@ export class Player {
     say(this.said, now);
     for (const [i, pane] of panes(s).entries()) this.panes[i].surface.canvas.setAttribute("aria-label", this.inWords(pane, replayOf(pane)));
   }
-
   /** What is shown, in a sentence. @param {Scene} s @param {Replay} replay */
   inWords(s, replay) {
     const { facts } = replay, steps = replay.steps(s.episode), seat = facts.novices[s.novice];
@@ -400,16 +368,16 @@ export class Player {
     const action = facts.actions[replay.table("action").at(s.episode, s.t, seat)];
     return `Step ${s.t} of ${steps}: ${facts.agents[seat]} ${says({ ...s, beside: null })}, action ${action}.`;
   }
-
   /** Hands the colours to the style sheet. @param {Theme} theme */
   colour(theme) {
     this.root.dataset.theme = theme.name;
-    for (const [name, value] of Object.entries(theme)) if (typeof value !== "string") this.root.style.setProperty(`--srl-${name}`, css(value));
-    for (const name of /** @type {const} */ (["reward", "penalty"])) this.root.style.setProperty(`--srl-${name}-ink`, css(mix(theme[name], theme.ink, 0.25)));
-    this.root.style.setProperty("--srl-quiet-ink", css(mix(theme.quiet, theme.ink, 0.3)));
+    for (const [name, value] of Object.entries(theme)) {
+      if (typeof value === "string") continue;
+      this.root.style.setProperty(`--srl-${name}`, css(value));
+      this.root.style.setProperty(`--srl-${name}-ink`, css(mix(value, theme.ink, 0.28))); // for words in this colour
+    }
     if (this.page) document.body.style.background = css(theme.page);
   }
-
   /** @param {Scene} s */
   moveCursor(s) {
     const steps = stepsOf(s), over = ended(s), left = over ? 100 : (100 * s.t) / steps;
@@ -418,50 +386,32 @@ export class Player {
     this.pill.style.left = `clamp(3.2em, ${over ? 100 : left + 50 / steps}%, 100% - 3.2em)`;
     say(this.pill, over ? `end, ${s.t.toLocaleString("en")} steps` : `step ${s.t.toLocaleString("en")}`);
   }
-
   /** Opens or closes the help and the lists. @param {Scene} s */
   overlay(s) {
-    if (s.help) this.dialog.replaceChildren(this.closer("Keys"), this.helpTable());
-    else if (s.picker) this.dialog.replaceChildren(this.closer("Replays"), ...this.lists(s));
+    const close = button("close (esc)", ICONS[CLOSE], () => this.dialog.close());
+    const title = within(make("div", "srl-line"), make("h2", "", s.help ? "Keys" : "Replays"), close);
+    if (s.help) this.dialog.replaceChildren(title, this.helpTable());
+    else if (s.picker) this.dialog.replaceChildren(title, ...this.lists(s));
     else if (this.dialog.open) this.dialog.close();
     if ((s.help || s.picker) && !this.dialog.open) this.dialog.showModal();
   }
-
-  /** A heading with a button that closes. @param {string} title */
-  closer(title) {
-    const line = make("div", "srl-line"), close = button("close (esc)", ICONS[CLOSE], () => this.dialog.close());
-    line.append(make("h2", "", title), close);
-    return line;
-  }
-
   helpTable() {
-    const list = make("dl", "srl-keys");
-    for (const [, label, text] of this.commands) {
-      const row = make("div");
-      row.append(make("dt", "", label), make("dd", "", text));
-      list.append(row);
-    }
+    const row = (/** @type {string} */ label, /** @type {string} */ text) => within(make("div"), make("dt", "", label), make("dd", "", text));
+    const list = within(make("dl", "srl-keys"), ...this.commands.map(([, label, text]) => row(label, text)));
     const more = "Drag the timeline, or turn the wheel for single steps; click a figure or a name for its view.";
-    const both = make("div");
-    both.append(list, make("p", "srl-quiet", more));
-    return both;
+    return within(make("div"), list, make("p", "srl-quiet", more));
   }
-
   /** The lists of replays and episodes. @param {Scene} s */
   lists(s) {
     const replay = replayOf(s), seat = replay.facts.novices[s.novice];
     /** @param {string} title @param {string[][]} rows text and note @param {number} here @param {(i: number) => Scene} go */
     const list = (title, rows, here, go) => {
-      const box = make("div", "srl-list"), items = make("ul");
-      items.append(...rows.map(([text, note], i) => {
-        const item = make("li"), one = make("button", "", text, { type: "button", "aria-current": String(i === here) });
-        one.append(make("span", "srl-quiet", note));
+      const items = rows.map(([text, note], i) => {
+        const one = make("button", "", text, { type: "button", "aria-current": String(i === here) });
         one.addEventListener("click", () => this.show(go(i)));
-        item.append(one);
-        return item;
-      }));
-      box.append(make("h3", "", title), items);
-      return box;
+        return within(make("li"), within(one, make("span", "srl-quiet", note)));
+      });
+      return within(make("div", "srl-list"), make("h3", "", title), within(make("ul"), ...items));
     };
     const both = make("div", "srl-lists"), many = s.replays.length > 1;
     const replays = s.replays.map(({ facts, episodes }) => [`${facts.arm}, seed ${facts.seed}`, `${episodes} episodes`]);
@@ -476,7 +426,6 @@ export class Player {
     return [both, make("p", "srl-quiet", note)];
   }
 }
-
 /** Reads packed settings and replays and shows them. @param {HTMLElement} root @param {string} settings @param {string[]} packed
  * @param {{page?: boolean}} [options] */
 export async function start(root, settings, packed, options = {}) {
@@ -491,7 +440,6 @@ export async function start(root, settings, packed, options = {}) {
     return null;
   }
 }
-
 /** Shows all replays of the page. A place has the class `srl-replay` and holds the packed settings and replays. */
 export function startAll() {
   for (const place of document.querySelectorAll(".srl-replay")) {
@@ -500,15 +448,11 @@ export function startAll() {
     if (texts.length > 1 && root) start(/** @type {HTMLElement} */ (root), texts[0], texts.slice(1), { page: place.classList.contains("srl-whole") });
   }
 }
-
 /** Shows a table of facts. @param {{title?: string, text?: string, rows?: string[][]}} facts */
 function factsTable({ title = "", text = "", rows = [] }) {
-  const box = make("div", "srl-facts"), table = make("table");
-  rows.forEach((cells, i) => table.appendChild(make("tr")).append(...cells.map((cell, c) => make(i && c ? "td" : "th", "", cell))));
-  box.append(make("b", "", title), make("p", "", text), table);
-  return box;
+  const lines = rows.map((cells, i) => within(make("tr"), ...cells.map((cell, c) => make(i && c ? "td" : "th", "", cell))));
+  return within(make("div", "srl-facts"), make("b", "", title), make("p", "", text), within(make("table"), ...lines));
 }
-
 /** What a notebook calls. @param {{model: {get: (name: string) => any}, el: HTMLElement}} given */
 export function renderWidget({ model, el }) {
   const root = make("div"), facts = model.get("facts");

@@ -12,7 +12,6 @@ export function makeScene(replays, speeds, changes = {}) {
     loop: false, help: false, picker: false, tab: 0, beside: null, theme: "light", ...changes,
   };
 }
-
 /** The replay shown. @param {Scene} s */
 export const replayOf = (s) => s.replays[s.which];
 
@@ -26,7 +25,6 @@ export function panes(s) {
   const novice = Math.min(s.novice, other.facts.novices.length - 1);
   return [own, { ...own, which: s.beside, episode, t: Math.min(s.t, other.steps(episode)), novice, seat }];
 }
-
 /** The steps of the episode, or of the longer of two. @param {Scene} s */
 export function stepsOf(s) {
   const own = replayOf(s).steps(s.episode);
@@ -37,39 +35,31 @@ export function stepsOf(s) {
 
 /** @param {Scene} s */
 export const ended = (s) => s.t >= stepsOf(s);
-
 /** The seat whose view is marked. @param {Scene} s */
 export const chosen = (s) => s.seat ?? replayOf(s).facts.novices[s.novice];
-
 /** The source followed in step t, or in the last. @param {Scene} s */
 export const sourceOf = (s) => replayOf(s).sourceAt(s.episode, s.t, s.novice);
-
 /** @param {Scene} s @param {number} t @returns {Scene} */
 export const at = (s, t) => ({ ...s, t: Math.min(Math.max(t, 0), stepsOf(s)) });
-
 /** @param {Scene} s @param {number} episode @returns {Scene} */
 export const inEpisode = (s, episode) =>
   episode < 0 || episode >= replayOf(s).episodes ? s : { ...s, episode, t: 0 };
-
 /** @param {Scene} s @param {number} which @returns {Scene} */
 export function inReplay(s, which) {
   if (which < 0 || which >= s.replays.length) return s;
   const episode = Math.min(s.episode, s.replays[which].episodes - 1);
   return { ...s, which, episode, t: 0, novice: 0, seat: null, beside: which === s.beside ? null : s.beside };
 }
-
 /** @param {Scene} s @param {number} seat @returns {Scene} */
 export function ofSeat(s, seat) {
   const novice = replayOf(s).facts.novices.indexOf(seat);
   return { ...s, seat, novice: novice < 0 ? s.novice : novice };
 }
-
 /** The scene one step later; at the end it stops, or starts again. @param {Scene} s @returns {Scene} */
 export function advanced(s) {
   if (!ended(s)) return at(s, s.t + 1);
   return s.loop ? at(s, 0) : { ...s, playing: false };
 }
-
 /** The scene with the next other replay beside it, or none after the last. @param {Scene} s @returns {Scene} */
 function compared(s) {
   const others = s.replays.map((_, i) => i).filter((i) => i !== s.which);
@@ -86,40 +76,34 @@ function like(s, key) {
   }
   return s;
 }
-
 /** @param {Scene} s @param {number} by @param {(t: number) => boolean} marked of states after the first */
 function jump(s, by, marked) {
   const last = replayOf(s).steps(s.episode);
   for (let t = by > 0 ? s.t + 1 : Math.min(s.t - 1, last); t > 0 && t <= last; t += by) if (marked(t)) return at(s, t);
   return at(s, by > 0 ? stepsOf(s) : 0);
 }
-
 /** To a state in which another source is followed than before. @param {Scene} s @param {number} by */
 function change(s, by) {
   const replay = replayOf(s), last = replay.steps(s.episode);
   return jump(s, by, (t) => t < last
     && replay.sourceAt(s.episode, t, s.novice) !== replay.sourceAt(s.episode, t - 1, s.novice));
 }
-
 /** To a state after a reward of this sign. @param {Scene} s @param {number} by @param {number} sign */
 function paid(s, by, sign) {
   const replay = replayOf(s), reward = replay.table("reward"), seat = replay.facts.novices[s.novice];
   return jump(s, by, (t) => sign * reward.at(s.episode, t - 1, seat) > 0);
 }
-
 /** @param {Scene} s @param {number} by */
 function faster(s, by) {
   const index = Math.max(0, s.speeds.indexOf(s.speed)) + by;
   return { ...s, speed: s.speeds[Math.min(Math.max(index, 0), s.speeds.length - 1)] };
 }
-
 /** @param {Scene} s @param {number} by */
 function nextSeat(s, by) {
   const replay = replayOf(s), seats = replay.facts.agents.length, t = Math.min(s.t, replay.steps(s.episode));
   const order = Array.from({ length: seats }, (_, i) => (((chosen(s) + by * (i + 1)) % seats) + seats) % seats);
   return ofSeat(s, order.find((seat) => replay.isPresent(s.episode, t, seat)) ?? order[0]);
 }
-
 /** @param {Scene} s */
 function play(s) {
   const after = { ...s, playing: !s.playing };
@@ -166,7 +150,6 @@ const NAMES = /** @type {Record<string, string>} */ ({
   " ": "space", ArrowRight: "right", ArrowLeft: "left", ArrowUp: "up", ArrowDown: "down", PageDown: "page down",
   PageUp: "page up",
 });
-
 /** The key of an event as `socialrl.scene.commands` names it. @param {{key: string, shiftKey: boolean}} event */
 export function keyName(event) {
   const shift = event.shiftKey && (event.key.length > 1 || /[a-z]/i.test(event.key)); // else it is part of the sign

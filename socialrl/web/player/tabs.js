@@ -1,37 +1,30 @@
 // The tabs: agents, plots over the episode, predictions of the next view, and where the novice will be.
-import { LEVELS, Replay, WALL } from "./data.js";
+import { LEVELS, Replay, TOO_LARGE, WALL } from "./data.js";
 import { icon } from "./decision.js";
-import { Surface, make, say } from "./dom.js";
+import { Surface, make, say, within } from "./dom.js";
 import { chosen, replayOf, sourceOf } from "./scene.js";
-import { coin, css, mix } from "./sprites.js";
+import { coin, css, mix, rect } from "./sprites.js";
 import { columnOf } from "./timeline.js";
-
-/** @typedef {import("./data.js").Colour} Colour */
-/** @typedef {import("./data.js").Art} Art */
-/** @typedef {import("./data.js").Settings} Settings */
-/** @typedef {import("./data.js").Theme} Theme */
-/** @typedef {import("./scene.js").Scene} Scene */
+/** @import { Art, Colour, Settings, Theme } from "./data.js" @import { Scene } from "./scene.js" */
 /** @typedef {{title: string, element: HTMLElement, surfaces: Surface[], update: (s: Scene) => void}} Tab */
 /** @typedef {{lines: (i: number, t: number) => number, count: number, steps: number, colours: Colour[], unit: string}} Lines */
 
 /** Every seat: its colour, how often it is followed in this episode, its preferences; a click shows its view.
  * @param {Settings} settings @param {(seat: number) => void} choose @returns {Tab} */
 export function agentsTab(settings, choose) {
-  const element = make("div"), list = make("ul", "srl-agents"), { art } = settings;
-  element.append(make("p", "srl-quiet", "Agents, and the share of steps on which each is followed"), list);
+  const list = make("ul", "srl-agents"), title = make("p", "srl-quiet", "Agents, and the share of steps on which each is followed");
+  const element = within(make("div"), title, list), { art } = settings;
   let built = "", counted = "";
   /** @type {{name: HTMLButtonElement, image: HTMLCanvasElement, bar: HTMLElement, share: HTMLElement, row: HTMLElement}[]} */
   let rows = [];
   /** @param {Replay} replay */
   const build = (replay) => {
     rows = replay.facts.agents.map((agent, seat) => {
-      const row = make("li"), image = make("canvas", "srl-icon", "", { "aria-hidden": "true" });
-      const name = make("button", "srl-name", agent, { type: "button" }), bar = make("div", "srl-bar"), share = make("span", "srl-share srl-quiet");
+      const image = make("canvas", "srl-icon", "", { "aria-hidden": "true" }), share = make("span", "srl-share srl-quiet");
+      const name = make("button", "srl-name", agent, { type: "button" }), bar = within(make("div", "srl-bar"), make("div"));
       name.addEventListener("click", () => choose(seat));
-      bar.append(make("div"));
       bar.style.setProperty("--part", css(replay.facts.colours[seat]));
-      row.append(image, name, preferences(art, replay, seat), bar, share);
-      return { name, image, bar, share, row };
+      return { name, image, bar, share, row: within(make("li"), image, name, preferences(art, replay, seat), bar, share) };
     });
     list.replaceChildren(...rows.map((one) => one.row));
   };
@@ -43,7 +36,7 @@ export function agentsTab(settings, choose) {
       built = String(s.which);
       const key = [s.which, s.episode, s.novice].join();
       if (key !== counted) {
-        replay.facts.agents.forEach((_, seat) => rows[seat].row.classList.add("srl-alone"));
+        for (const { row } of rows) row.classList.add("srl-alone");
         replay.shares(s.episode, s.novice).forEach((part, source) => {
           const { bar, share, row } = rows[replay.seatOf(source, s.novice)];
           row.classList.remove("srl-alone");
@@ -82,15 +75,13 @@ function preferences(art, replay, seat) {
   });
   return element;
 }
-
 /** Draws lines over an episode with a marker at the step. @param {Surface} surface @param {string} key @param {Lines} lines
  * @param {number} t @param {Theme} theme */
 function drawLines(surface, key, lines, t, theme) {
   surface.show(`${key},${t},${theme.name}`, (pen) => {
     surface.under(pen, `${key},${theme.name}`, (own) => stillLines(surface, own, lines, theme));
     const x = ((Math.min(t, lines.steps - 1) + 0.5) / lines.steps) * surface.width;
-    pen.fillStyle = css(theme.accent);
-    pen.fillRect(x, 0, Math.max(1, 1.5 * surface.unit), surface.height);
+    rect(pen, css(theme.accent), x, 0, Math.max(1, 1.5 * surface.unit), surface.height);
   });
 }
 
@@ -107,22 +98,22 @@ function stillLines(surface, pen, lines, theme) {
   }
   if (high <= low) high = low + 1;
   const top = Math.min(16 * unit, height / 4), yOf = (/** @type {number} */ v) => top + ((height - top - 3) * (high - v)) / (high - low);
-  pen.fillStyle = css(theme.line);
-  pen.fillRect(0, yOf(0), width, Math.max(1, unit));
+  rect(pen, css(theme.line), 0, yOf(0), width, Math.max(1, unit));
   pen.lineWidth = 2 * unit;
   pen.lineJoin = "round";
   const columns = Math.min(steps, width);
   for (let i = 0; i < count; i++) {
     pen.strokeStyle = css(lines.colours[i]);
     pen.beginPath();
-    let joined = false;
+    let joined = false; // whether the last column has a point
     for (let x = 0; x < columns; x++) {
       const [a, b] = columnOf(x, columns, steps);
       let [least, most] = [Infinity, -Infinity];
       for (let t = a; t < b; t++) [least, most] = [Math.min(least, lines.lines(i, t)), Math.max(most, lines.lines(i, t))];
-      const ok = Number.isFinite(least) && Number.isFinite(most), at = ((x + 0.5) / columns) * width;
-      if (ok) for (const value of least === most ? [least] : [least, most]) joined = (pen[joined ? "lineTo" : "moveTo"](at, yOf(value)), true);
-      else joined = false;
+      const known = Number.isFinite(least + most), at = ((x + 0.5) / columns) * width;
+      if (known) pen[joined ? "lineTo" : "moveTo"](at, yOf(least));
+      if (known && most > least) pen.lineTo(at, yOf(most));
+      joined = known;
     }
     pen.stroke();
   }
@@ -130,23 +121,29 @@ function stillLines(surface, pen, lines, theme) {
   surface.write(pen, words(high), 2, 7 * unit, 12, css(theme.quiet));
   surface.write(pen, words(low), 2, height - 8 * unit, 12, css(theme.quiet));
 }
+/** Names with dots in their colours. @param {string[]} names @param {Colour[]} colours */
+function dotted(names, colours) {
+  return names.map((name, i) => {
+    const dot = make("i");
+    dot.style.background = css(colours[i]);
+    return within(make("li"), dot, make("span", "", name));
+  });
+}
 
 /** A plot that is described in `socialrl.scene.plots`. @param {Settings} settings @param {number} number @param {string} title @returns {Tab} */
 export function plotTab(settings, number, title) {
-  const element = make("div", "srl-plot"), about = make("p", "srl-quiet"), side = make("ul", "srl-lines");
-  const surface = new Surface(`${title} over the episode`), line = make("div", "srl-beside");
-  line.append(surface.canvas, side);
-  element.append(about, line);
+  const surface = new Surface(`${title} over the episode`), about = make("p", "srl-quiet"), side = make("ul", "srl-lines");
+  const line = within(make("div", "srl-beside"), surface.canvas, side), element = within(make("div", "srl-plot"), about, line);
   let built = "";
   /** @type {HTMLElement[]} */
   let values = [];
   return {
     title, element, surfaces: [surface],
     update(s) {
-      const replay = replayOf(s), plot = replay.facts.plots[number], text = plot && plot.novices[Math.min(s.novice, plot.novices.length - 1)];
+      const replay = replayOf(s), plot = replay.facts.plots[number], text = plot?.novices[Math.min(s.novice, plot.novices.length - 1)];
       const gone = !text || text.missing !== undefined || !replay.has(plot.array);
       line.hidden = gone;
-      if (gone) return say(about, text?.missing ?? "This plot is left out of this page, which would be too large");
+      if (gone) return say(about, text?.missing ?? `This plot is ${TOO_LARGE}`);
       const table = replay.table(plot.array), m = Math.min(s.novice, table.shape[1] - 1), steps = replay.steps(s.episode);
       const now = s.t - Number(text.after), single = text.names.length === 1;
       const read = (/** @type {number} */ i, /** @type {number} */ t) => table.at(s.episode, m, i, t);
@@ -154,23 +151,18 @@ export function plotTab(settings, number, title) {
       say(about, text.title + (single && Number.isFinite(show(0)) ? `: ${show(0).toFixed(3)} ${text.unit} now` : ""));
       if (built !== String(s.which)) {
         values = text.names.map(() => make("b"));
-        side.replaceChildren(...text.names.map((name, i) => {
-          const item = make("li"), dot = make("i");
-          dot.style.background = css(text.colours[i]);
-          item.append(dot, make("span", "", name), values[i]);
-          return item;
-        }));
+        side.replaceChildren(...dotted(text.names, text.colours));
+        for (const [i, value] of values.entries()) side.children[i].append(value);
         built = String(s.which);
       }
       side.hidden = single;
-      values.forEach((value, i) => say(value, Number.isFinite(show(i)) ? String(Number(show(i).toPrecision(4))) : "-"));
+      for (const [i, value] of values.entries()) say(value, Number.isFinite(show(i)) ? String(Number(show(i).toPrecision(4))) : "-");
       const lines = { lines: read, count: text.names.length, steps, colours: text.colours, unit: text.unit };
       drawLines(surface, [s.which, s.episode, m].join(), lines, s.t, settings.art.themes[s.theme]);
       return undefined;
     },
   };
 }
-
 /** Shows small pixels large. @param {HTMLCanvasElement} canvas @param {number} width @param {number} height
  * @param {(i: number) => Colour} colour of every pixel */
 function pixels(canvas, width, height, colour) {
@@ -182,22 +174,18 @@ function pixels(canvas, width, height, colour) {
   for (let i = 0; i < width * height; i++) image.data.set([...colour(i), 255], 4 * i);
   pen.putImageData(image, 0, 0);
 }
-
 /** A canvas with its caption. @param {string} label */
 function captioned(label) {
-  const figure = make("figure"), text = make("figcaption", "srl-quiet", label), canvas = make("canvas", "srl-pixels", "", { role: "img", "aria-label": label });
-  figure.append(text, canvas);
-  return { figure, text, canvas };
+  const text = make("figcaption", "srl-quiet", label), canvas = make("canvas", "srl-pixels", "", { role: "img", "aria-label": label });
+  return { figure: within(make("figure"), text, canvas), text, canvas };
 }
 
 /** The predicted and the actual next view, and their difference over the episode. @param {Settings} settings @returns {Tab} */
 export function predictionTab(settings) {
-  const element = make("div"), missing = make("p", "srl-quiet"), line = make("div", "srl-beside"), legend = make("ul", "srl-legend");
-  const parts = [captioned("predicted"), captioned("actual")], plot = make("figure", "srl-grow"), caption = make("figcaption", "srl-quiet");
-  const surface = new Surface("Error of the prediction over the episode"), { art } = settings;
-  plot.append(caption, surface.canvas);
-  line.append(parts[0].figure, parts[1].figure, plot);
-  element.append(missing, line, legend);
+  const missing = make("p", "srl-quiet"), legend = make("ul", "srl-legend"), caption = make("figcaption", "srl-quiet"), { art } = settings;
+  const parts = [captioned("predicted"), captioned("actual")], surface = new Surface("Error of the prediction over the episode");
+  const plot = within(make("figure", "srl-grow"), caption, surface.canvas);
+  const line = within(make("div", "srl-beside"), parts[0].figure, parts[1].figure, plot), element = within(make("div"), missing, line, legend);
   const bright = art.channels.filter((colour) => Math.max(...colour) > 100);
   const colourOf = (/** @type {number} */ i) => (i ? bright[(i + 3) % bright.length] : /** @type {Colour} */ ([130, 134, 142]));
   let built = "";
@@ -218,12 +206,8 @@ export function predictionTab(settings) {
         });
       });
       if (built !== String(s.which)) {
-        legend.replaceChildren(...replay.facts.channels.map((name, i) => {
-          const item = make("li"), dot = make("i");
-          dot.style.background = css(colourOf(i));
-          item.append(dot, make("span", "", name.replaceAll("_", " ")));
-          return item;
-        }));
+        const names = replay.facts.channels.map((name) => name.replaceAll("_", " "));
+        legend.replaceChildren(...dotted(names, names.map((_, i) => colourOf(i))));
         built = String(s.which);
       }
       const read = (/** @type {number} */ _, /** @type {number} */ step) => replay.table("error").at(s.episode, step, s.novice);
@@ -234,18 +218,14 @@ export function predictionTab(settings) {
     },
   };
 }
-
 /** Why an array is not there. @param {Replay} replay @param {string} array @param {string} word @param {string} text */
 const absent = (replay, array, word, text) =>
-  replay.facts.recorded.includes(array) && replay.facts.left_out.includes(word)
-    ? "This is left out of this page, which would be too large" : text;
+  replay.facts.recorded.includes(array) && replay.facts.left_out.includes(word) ? `This is ${TOO_LARGE}` : text;
 
 /** Where the novice predicts to be, beside the cells that it visits. @param {Settings} settings @returns {Tab} */
 export function occupancyTab(settings) {
-  const element = make("div"), line = make("div", "srl-beside"), note = make("p", "srl-quiet"), { art } = settings;
-  const parts = [captioned("predicted"), captioned(`visited, discounted by ${settings.discount} per step`)];
-  line.append(parts[0].figure, parts[1].figure);
-  element.append(line, note);
+  const parts = [captioned("predicted"), captioned(`visited, discounted by ${settings.discount} per step`)], note = make("p", "srl-quiet");
+  const element = within(make("div"), within(make("div", "srl-beside"), parts[0].figure, parts[1].figure), note), { art } = settings;
   return {
     title: "Occupancy", element, surfaces: [],
     update(s) {
@@ -255,21 +235,21 @@ export function occupancyTab(settings) {
       say(parts[0].text, title);
       parts[0].canvas.hidden = !known;
       note.hidden = known;
-      const why = facts.sources.length === 1 ? "Predicted: not recorded, no successor features" : "Predicted: not recorded in this replay";
-      say(note, absent(replay, "occupancy", "occupancy", why));
+      const why = facts.sources.length === 1 ? "not recorded, no successor features" : "not recorded in this replay";
+      say(note, absent(replay, "occupancy", "occupancy", `Predicted: ${why}`));
       const tiles = replay.table("grounds").row(replay.table("ground").at(s.episode, Math.min(s.t, steps)), 0);
-      const show = (/** @type {HTMLCanvasElement} */ canvas, /** @type {(i: number) => number} */ heat, /** @type {number} */ seat) =>
-        pixels(canvas, replay.columns, replay.rows, (i) => (tiles[i] === WALL ? theme.line : mix(theme.page, facts.colours[seat], Math.sqrt(heat(i)))));
+      /** @param {HTMLCanvasElement} canvas @param {(i: number) => number} heat @param {Colour} colour */
+      const show = (canvas, heat, colour) => pixels(canvas, replay.columns, replay.rows,
+        (i) => (tiles[i] === WALL ? theme.line : mix(theme.page, colour, Math.sqrt(heat(i)))));
       if (known) {
         const predicted = replay.table("occupancy").row(s.episode, t, s.novice);
-        show(parts[0].canvas, (i) => predicted[i] / (LEVELS - 1), replay.seatOf(source, s.novice));
+        show(parts[0].canvas, (i) => predicted[i] / (LEVELS - 1), facts.colours[replay.seatOf(source, s.novice)]);
       }
       const visited = visits(replay, s, settings);
-      show(parts[1].canvas, (i) => visited[i], facts.novices[s.novice]);
+      show(parts[1].canvas, (i) => visited[i], facts.colours[facts.novices[s.novice]]);
     },
   };
 }
-
 /** How often the novice is in each cell in the coming steps, discounted; the largest entry is 1.
  * @param {Replay} replay @param {Scene} s @param {Settings} settings */
 function visits(replay, s, settings) {
@@ -279,6 +259,6 @@ function visits(replay, s, settings) {
     const [row, column] = replay.table("position").row(s.episode, t, seat);
     if (replay.isPresent(s.episode, t, seat)) found[row * replay.columns + column] += settings.discount ** (t - s.t);
   }
-  const most = Math.max(...found, 1e-9);
+  const most = found.reduce((a, b) => Math.max(a, b), 1e-9);
   return found.map((x) => x / most);
 }

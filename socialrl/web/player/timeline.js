@@ -2,20 +2,13 @@
 import { Replay } from "./data.js";
 import { Surface } from "./dom.js";
 import { panes, replayOf, stepsOf } from "./scene.js";
-import { SEATS, css, luminance } from "./sprites.js";
-
-/** @typedef {import("./data.js").Theme} Theme */
-/** @typedef {import("./scene.js").Scene} Scene */
-/** @typedef {CanvasRenderingContext2D} Pen */
-
+import { SEATS, css, luminance, rect } from "./sprites.js";
+/** @import { Theme } from "./data.js" @import { Pen } from "./dom.js" @import { Scene } from "./scene.js" */
 const [RIBBON, MARGIN, GAP, PRESENCE, TICKS, AXIS, TOP, MOST] = [24, 5, 4, 6, 30, 20, 4, 6];
-
 /** The height of a ribbon; that of many is smaller. @param {Replay} replay */
 const ribbonHeight = (replay) => Math.max(5, Math.min(RIBBON, 130 / replay.facts.novices.length));
-
 /** Seats whose presence is shown. @param {Replay} replay */
 const coplayers = (replay) => replay.facts.agents.map((_, i) => i).filter((i) => !replay.facts.novices.includes(i)).slice(0, MOST);
-
 /** The height that it would like, in lengths of the window. @param {Scene} s */
 export function timelineHeight(s) {
   const rows = panes(s).map((pane) => {
@@ -24,13 +17,11 @@ export function timelineHeight(s) {
   });
   return TOP + AXIS + rows.reduce((a, b) => a + b, 0);
 }
-
 /** The first step of a pixel column and the one after its last. @param {number} x @param {number} width @param {number} steps */
 export function columnOf(x, width, steps) {
   const first = Math.floor((x * steps) / width);
   return [first, Math.max(first + 1, Math.floor(((x + 1) * steps) / width))];
 }
-
 /** [value, first step, step after the last] of each stretch of one value. @param {(t: number) => number} value @param {number} steps */
 export function stretches(value, steps) {
   const found = [];
@@ -80,8 +71,7 @@ function ribbon(surface, pen, replay, episode, m, y, width, high, theme) {
   if (steps > width) return shares(pen, replay, source, steps, m, y, Math.floor(width), high);
   for (const [value, a, b] of stretches(source, steps)) {
     const colour = colours[replay.seatOf(value, m)], left = (a / steps) * width, right = (b / steps) * width;
-    pen.fillStyle = css(colour);
-    pen.fillRect(left, y, right - left, high);
+    rect(pen, css(colour), left, y, right - left, high);
     pen.fillStyle = css(theme.card);
     if (a && right - left > 2) pen.fillRect(left, y, surface.unit, high);
     if (right - left < 18 * surface.unit || high < 14 * surface.unit) continue;
@@ -89,7 +79,6 @@ function ribbon(surface, pen, replay, episode, m, y, width, high, theme) {
     surface.write(pen, SEATS[replay.seatOf(value, m) % SEATS.length], (left + right) / 2, y + high / 2, 14, ink, "center", "700");
   }
 }
-
 /** Colours stacked by their share where a pixel holds several steps. @param {Pen} pen @param {Replay} replay
  * @param {(t: number) => number} source @param {number} steps @param {number} m @param {number} y @param {number} width @param {number} high */
 function shares(pen, replay, source, steps, m, y, width, high) {
@@ -100,13 +89,11 @@ function shares(pen, replay, source, steps, m, y, width, high) {
     let top = y;
     counts.forEach((count, i) => {
       if (!count) return;
-      pen.fillStyle = styles[i];
-      pen.fillRect(x, top, 1, (high * count) / (b - a) + 0.5);
+      rect(pen, styles[i], x, top, 1, (high * count) / (b - a) + 0.5);
       top += (high * count) / (b - a);
     });
   }
 }
-
 /** Columns in one colour, as strong as the mean of their steps, 0..1. @param {Pen} pen @param {(t: number) => number} strength
  * @param {number} steps @param {string} style @param {number} y @param {number} width @param {number} high */
 function band(pen, strength, steps, style, y, width, high) {
@@ -121,24 +108,20 @@ function band(pen, strength, steps, style, y, width, high) {
   }
   pen.globalAlpha = 1;
 }
-
 /** Bars up for positive and down for negative rewards. @param {Pen} pen @param {Replay} replay @param {Scene} pane @param {number} y
  * @param {number} width @param {number} high @param {Theme} theme @param {number} u */
 function rewards(pen, replay, pane, y, width, high, theme, u) {
   const steps = replay.steps(pane.episode), seat = replay.facts.novices[pane.novice], half = high / 2 - u;
   const reward = Array.from({ length: steps }, (_, t) => replay.table("reward").at(pane.episode, t, seat));
   const largest = reward.reduce((most, r) => Math.max(most, Math.abs(r)), 0);
-  pen.fillStyle = css(theme.line);
-  pen.fillRect(0, y + high / 2, width, Math.max(1, u));
+  rect(pen, css(theme.line), 0, y + high / 2, width, Math.max(1, u));
   const bar = Math.min(Math.max(2, (width / steps) * 0.5), 8 * u);
   reward.forEach((r, t) => {
     if (!r) return;
     const length = Math.max(2, (half * Math.abs(r)) / largest), x = ((t + 0.5) / steps) * width - bar / 2;
-    pen.fillStyle = css(r > 0 ? theme.reward : theme.penalty);
-    pen.fillRect(x, r > 0 ? y + high / 2 - length : y + high / 2 + u, bar, length);
+    rect(pen, css(r > 0 ? theme.reward : theme.penalty), x, r > 0 ? y + high / 2 - length : y + high / 2 + u, bar, length);
   });
 }
-
 /** Ticks with round numbers. @param {Surface} surface @param {Pen} pen @param {number} steps @param {Theme} theme */
 function axis(surface, pen, steps, theme) {
   const u = surface.unit, wanted = Math.max(1, (steps * 90 * u) / surface.width), power = 10 ** Math.floor(Math.log10(wanted));
@@ -146,8 +129,7 @@ function axis(surface, pen, steps, theme) {
   const y = surface.height - AXIS * u;
   for (let step = 0; step < steps; step += distance) {
     const x = ((step + 0.5) / steps) * surface.width;
-    pen.fillStyle = css(theme.line);
-    pen.fillRect(x, y, Math.max(1, u), 4 * u);
+    rect(pen, css(theme.line), x, y, Math.max(1, u), 4 * u);
     surface.write(pen, step.toLocaleString("en"), Math.max(x, 4 * u), y + 12 * u, 12, css(theme.quiet), step ? "center" : "left");
   }
 }

@@ -2,12 +2,8 @@
 import { Replay, WALL } from "./data.js";
 import { chosen, replayOf, sourceOf } from "./scene.js";
 import { make } from "./dom.js";
-import { AROUND, SEATS, css, figure, ground, mix, sheet } from "./sprites.js";
-
-/** @typedef {import("./data.js").Colour} Colour */
-/** @typedef {import("./data.js").Art} Art */
-/** @typedef {import("./scene.js").Scene} Scene */
-/** @typedef {CanvasRenderingContext2D} Pen */
+import { AROUND, SEATS, css, disc, figure, ground, mix, sheet } from "./sprites.js";
+/** @import { Art, Colour } from "./data.js" @import { Pen } from "./dom.js" @import { Scene } from "./scene.js" */
 /** @typedef {{x: number, y: number, size: number}} Place in cells */
 
 const TRAIL = 14; // states, as far back as trails go
@@ -79,7 +75,6 @@ export function places(replay, episode, t) {
   }
   return found;
 }
-
 /** The place of the i-th of `count` figures in one cell. @param {number} i @param {number} count @returns {Place} */
 function beside(i, count) {
   if (count === 1) return { x: 0, y: 0, size: 1 };
@@ -100,7 +95,6 @@ export class World {
     /** @type {Map<string, HTMLCanvasElement|null>} */
     this.kept = new Map();
   }
-
   /** What was drawn before under this name, or is drawn now. @param {string} name @param {number} width @param {number} height
    * @param {(pen: Pen) => void} draw */
   keep(name, width, height, draw) {
@@ -108,11 +102,10 @@ export class World {
       if (this.kept.size > 400) this.kept.clear();
       const made = sheet(width, height);
       if (made) draw(made.pen);
-      this.kept.set(name, made && made.canvas);
+      this.kept.set(name, made?.canvas ?? null);
     }
     return this.kept.get(name) ?? null;
   }
-
   /** Draws all of a state but its figures. @param {Pen} pen @param {Scene} s @param {number} cell pixels */
   draw(pen, s, cell) {
     const replay = replayOf(s), which = replay.table("ground").at(s.episode, s.t);
@@ -124,7 +117,6 @@ export class World {
     this.trails(pen, s, cell);
     if (s.t < replay.steps(s.episode)) this.follow(pen, s, cell);
   }
-
   /** The cells in view of the chosen seat; null if nothing is hidden. @param {Scene} s */
   mask(s) {
     const replay = replayOf(s), seat = chosen(s);
@@ -134,7 +126,6 @@ export class World {
     const mask = visible(replay, tiles, position, replay.table("heading").at(s.episode, s.t, seat));
     return mask && tiles.some((tile, i) => tile !== WALL && !mask[i]) ? mask : null;
   }
-
   /** @param {Pen} pen @param {Replay} replay @param {number} which @param {number} cell @param {string} theme */
   ground(pen, replay, which, cell, theme) {
     const [tiles, notes, kinds] = [0, 1, 2].map((i) => replay.table("grounds").row(which, i));
@@ -158,15 +149,12 @@ export class World {
       }
     }
   }
-
   /** Dims what is not in view, and outlines what is. @param {Pen} pen @param {Replay} replay @param {Uint8Array} mask
    * @param {number} cell @param {string} theme @param {number} seat */
   fog(pen, replay, mask, cell, theme, seat) {
     const { rows, columns } = replay, width = Math.max(1, Math.floor(cell / 14));
     pen.fillStyle = css(this.art.palettes[theme].fog, 0.55);
-    for (let i = 0; i < mask.length; i++) {
-      if (!mask[i]) pen.fillRect((i % columns) * cell, Math.floor(i / columns) * cell, cell, cell);
-    }
+    for (let i = 0; i < mask.length; i++) if (!mask[i]) pen.fillRect((i % columns) * cell, Math.floor(i / columns) * cell, cell, cell);
     pen.fillStyle = css(replay.facts.colours[seat]);
     for (let i = 0; i < mask.length; i++) {
       if (!mask[i]) continue;
@@ -179,7 +167,6 @@ export class World {
       });
     }
   }
-
   /** Dots along the paths of the last states, fainter with age. @param {Pen} pen @param {Scene} s @param {number} cell */
   trails(pen, s, cell) {
     const replay = replayOf(s), seats = replay.facts.agents.length, first = Math.max(0, s.t - TRAIL);
@@ -192,27 +179,22 @@ export class World {
         const [r0, c0] = position.row(s.episode, t, seat), [r1, c1] = position.row(s.episode, t + 1, seat);
         if (r0 === r1 && c0 === c1) continue;
         const age = (count - 1 - i) / (TRAIL + 1);
-        pen.fillStyle = css(replay.facts.colours[seat], 0.9 * (1 - age) ** 1.2);
+        const style = css(replay.facts.colours[seat], 0.9 * (1 - age) ** 1.2), radius = Math.max(1, cell * 0.075 * (1.15 - age));
         for (const share of [0, 1 / 3, 2 / 3]) {
-          pen.beginPath();
-          pen.arc((c0 + (c1 - c0) * share + 0.5 + aside) * cell, (r0 + (r1 - r0) * share + 0.5 + aside) * cell,
-            Math.max(1, cell * 0.075 * (1.15 - age)), 0, 7);
-          pen.fill();
+          disc(pen, (c0 + (c1 - c0) * share + 0.5 + aside) * cell, (r0 + (r1 - r0) * share + 0.5 + aside) * cell, radius, style);
         }
       }
     }
   }
-
   /** A curved arrow to the agent that is followed. @param {Pen} pen @param {Scene} s @param {number} cell */
   follow(pen, s, cell) {
-    const replay = replayOf(s), spots = places(replay, s.episode, s.t), novice = replay.facts.novices[s.novice], followed = replay.seatOf(sourceOf(s), s.novice);
+    const replay = replayOf(s), spots = places(replay, s.episode, s.t);
+    const novice = replay.facts.novices[s.novice], followed = replay.seatOf(sourceOf(s), s.novice);
     const [a, b] = [spots.get(novice), spots.get(followed)];
     if (followed === novice || !a || !b) return;
-    const points = curve(a, b, cell), colour = replay.facts.colours[followed];
+    const colour = replay.facts.colours[followed];
     const casing = s.theme === "light" ? "#fff" : css(mix(colour, [255, 255, 255], 0.85));
-    const width = Math.max(1.5, cell * 0.085);
-    arrow(pen, points, width + Math.max(1, cell * 0.045), casing, Math.max(0.5, cell * 0.0225));
-    arrow(pen, points, width, css(mix(colour, [0, 0, 0], 0.1)), 0);
+    arrow(pen, a, b, cell, css(mix(colour, [0, 0, 0], 0.1)), casing);
   }
 }
 
@@ -221,12 +203,10 @@ export class Figures {
   element = make("div", "srl-figures", "", { "aria-hidden": "true" });
   /** @type {{canvas: HTMLCanvasElement, key: string, x: number, y: number}[]} */
   all = [];
-
   /** @param {Art} art */
   constructor(art) {
     this.art = art;
   }
-
   /** Puts the seats of a state in their places. @param {Scene} s @param {Uint8Array|null} mask @param {number} cell pixels
    * @param {number} ratio pixels per length of the page @param {number} glide milliseconds that they take */
   show(s, mask, cell, ratio, glide) {
@@ -248,7 +228,6 @@ export class Figures {
       canvas.style.opacity = mask && !mask[row * replay.columns + column] ? "0.4" : "1";
     });
   }
-
   /** @param {{canvas: HTMLCanvasElement, key: string}} one @param {Scene} s @param {number} seat @param {number} size pixels @param {number} ratio */
   draw(one, s, seat, size, ratio) {
     const replay = replayOf(s), { facts } = replay, heading = facts.turning ? replay.table("heading").at(s.episode, s.t, seat) : null;
@@ -262,47 +241,31 @@ export class Figures {
   }
 }
 
-/** Points of an arc from the rim of one figure to that of another. @param {Place} from @param {Place} to @param {number} cell */
-function curve(from, to, cell) {
-  const a = [from.x * cell, from.y * cell], b = [to.x * cell, to.y * cell];
-  const along = [b[0] - a[0], b[1] - a[1]], length = Math.hypot(...along);
-  let normal = [along[1] / Math.max(length, 1e-6), -along[0] / Math.max(length, 1e-6)];
-  if (normal[1] > 0 || (normal[1] === 0 && normal[0] < 0)) normal = normal.map((x) => -x);
-  const bend = Math.max(0.16 * length, 1.1 * cell - 0.3 * length);
-  const control = [0, 1].map((i) => (a[i] + b[i]) / 2 + normal[i] * bend);
-  /** @param {number[]} end @param {number} radius */
-  const rim = (end, radius) => {
-    const d = [control[0] - end[0], control[1] - end[1]], far = Math.max(Math.hypot(...d), 1e-6);
-    return [end[0] + (d[0] / far) * radius, end[1] + (d[1] / far) * radius];
+/** A curved arrow with a casing, from the rim of one figure to that of another. @param {Pen} pen @param {Place} from
+ * @param {Place} to @param {number} cell @param {string} style @param {string} casing */
+function arrow(pen, from, to, cell, style, casing) {
+  const a = [from.x * cell, from.y * cell], b = [to.x * cell, to.y * cell], width = Math.max(1.5, cell * 0.085);
+  const along = [b[0] - a[0], b[1] - a[1]], length = Math.max(Math.hypot(...along), 1e-6);
+  const side = along[0] < 0 || (along[0] === 0 && along[1] > 0) ? -1 : 1; // it bends upwards
+  const bend = (side * Math.max(0.16 * length, 1.1 * cell - 0.3 * length)) / length;
+  const control = [(a[0] + b[0]) / 2 + along[1] * bend, (a[1] + b[1]) / 2 - along[0] * bend];
+  /** A point on the way from an end to the control point. @param {number[]} end @param {number} distance */
+  const towards = (end, distance) => {
+    const d = [control[0] - end[0], control[1] - end[1]], share = distance / Math.max(Math.hypot(...d), 1e-6);
+    return [end[0] + d[0] * share, end[1] + d[1] * share];
   };
-  const [start, end] = [rim(a, 0.41 * from.size * cell), rim(b, 0.41 * to.size * cell * 1.06)];
-  return Array.from({ length: 32 }, (_, i) => {
-    const t = i / 31;
-    return [0, 1].map((k) => (1 - t) ** 2 * start[k] + 2 * t * (1 - t) * control[k] + t ** 2 * end[k]);
-  });
-}
-
-/** An arrow along points with its head at the last. @param {Pen} pen @param {number[][]} points @param {number} width
- * @param {string} style @param {number} rim */
-function arrow(pen, points, width, style, rim) {
-  let length = 0;
-  for (let i = 1; i < points.length; i++) length += Math.hypot(points[i][0] - points[i - 1][0], points[i][1] - points[i - 1][1]);
-  const tip = points[points.length - 1], head = Math.min((width - 2 * rim) * 3.2, 0.5 * length);
-  const shaft = points.filter(([x, y]) => Math.hypot(x - tip[0], y - tip[1]) >= head * 0.7);
-  const last = shaft[shaft.length - 1] ?? points[0];
-  pen.strokeStyle = pen.fillStyle = style;
-  pen.lineWidth = width;
-  pen.lineCap = "butt";
-  pen.lineJoin = "round";
-  pen.beginPath();
-  for (const [x, y] of shaft) pen.lineTo(x, y);
-  pen.stroke();
-  const far = Math.max(Math.hypot(tip[0] - last[0], tip[1] - last[1]), 1e-6);
-  const [ux, uy] = [(tip[0] - last[0]) / far, (tip[1] - last[1]) / far], half = head * 0.55 + 1.6 * rim;
-  const [bx, by] = [tip[0] - ux * (head + rim), tip[1] - uy * (head + rim)];
-  pen.beginPath();
-  pen.moveTo(tip[0] + ux * 1.8 * rim, tip[1] + uy * 1.8 * rim);
-  pen.lineTo(bx - uy * half, by + ux * half);
-  pen.lineTo(bx + uy * half, by - ux * half);
-  pen.fill();
+  const start = towards(a, 0.41 * from.size * cell), tip = towards(b, 0.43 * to.size * cell), head = Math.min(width * 3.2, 0.5 * length);
+  for (const [colour, rim] of /** @type {[string, number][]} */ ([[casing, Math.max(0.5, cell * 0.0225)], [style, 0]])) {
+    const base = towards(tip, head + rim), point = towards(tip, -1.8 * rim), half = (head * 0.55 + 1.6 * rim) / (head + 2.8 * rim);
+    const across = [(base[1] - point[1]) * half, (point[0] - base[0]) * half];
+    pen.strokeStyle = pen.fillStyle = colour;
+    pen.lineWidth = width + 2 * rim;
+    pen.beginPath();
+    pen.moveTo(start[0], start[1]);
+    pen.quadraticCurveTo(control[0], control[1], towards(tip, head * 0.7)[0], towards(tip, head * 0.7)[1]);
+    pen.stroke();
+    pen.beginPath();
+    for (const [x, y] of [point, [base[0] - across[0], base[1] - across[1]], [base[0] + across[0], base[1] + across[1]]]) pen.lineTo(x, y);
+    pen.fill();
+  }
 }
