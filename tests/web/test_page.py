@@ -4,6 +4,8 @@ import base64
 import dataclasses
 import hashlib
 import re
+import shutil
+import subprocess
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -125,6 +127,23 @@ def test_the_scripts_are_small_and_know_no_way_to_make_markup():
         assert not re.search(SINKS, text)
         assert max(map(len, text.splitlines())) <= 150
     assert not re.search(r"https?:|@import|url\(", module.style())
+
+
+TSC = (
+    "tsc --allowJs --checkJs --strict --noEmit --target es2022 --module esnext --moduleResolution bundler "
+    "--lib es2023,dom,dom.iterable"
+)
+
+
+@pytest.mark.parametrize("command", [TSC, "biome lint"])
+def test_types_and_style_are_sound(command):
+    """Where the tool is on the path: npm install -g typescript @biomejs/biome"""
+    tool, *options = command.split()
+    if shutil.which(tool) is None:
+        pytest.skip(f"no {tool} here")
+    files = sorted(map(str, PLAYER.glob("*.js")))
+    done = subprocess.run([tool, *options, *files], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_the_command_writes_a_page(tmp_path, capsys):
