@@ -15,7 +15,7 @@ from socialrl.record.replay import Replay
 from socialrl.scene import Scene
 from socialrl.web.page import packed_scene, script, style
 
-MOST = 4_000_000  # characters of the replays of one output, which the notebook keeps
+MOST = 2_000_000  # characters of the replays of one output, which the notebook keeps
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

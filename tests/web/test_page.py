@@ -6,6 +6,7 @@ import hashlib
 import re
 import shutil
 import subprocess
+import sys
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -127,6 +128,24 @@ def test_the_scripts_are_small_and_know_no_way_to_make_markup():
         assert not re.search(SINKS, text)
         assert max(map(len, text.splitlines())) <= 150
     assert not re.search(r"https?:|@import|url\(", module.style())
+
+
+def test_replays_of_all_versions_have_a_page_without_jax_and_without_pygame(tmp_path):
+    golden = Path(__file__).parents[1] / "record" / "golden"
+    code = """
+import sys
+sys.modules["pygame"] = None
+from pathlib import Path
+import socialrl.viewer
+socialrl.viewer.export_page(sorted(Path(sys.argv[1]).glob("*.npz")), sys.argv[2])
+assert not {"jax", "flax", "matplotlib", "PIL"} & sys.modules.keys()
+"""
+    command = [sys.executable, "-c", code, str(golden), str(tmp_path / "a.html")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    blocks = Elements((tmp_path / "a.html").read_text(encoding="utf-8")).inside["script"]
+    names = [unpack(base64.b64decode(block))[0]["name"] for block in blocks[1:-1]]
+    assert sorted(names) == ["v1", "v2", "v3", "v4"]
 
 
 TSC = (
