@@ -19,6 +19,7 @@ from tqdm import tqdm
 from socialrl.scene import Scene
 from socialrl.scene.plots import PLOTS, Plotter
 from socialrl.web import data
+from socialrl_envs.errors import SocialRLError
 
 PLAYER = Path(__file__).with_name("player")
 # In this order each file uses only what stands above it, or is called later.
@@ -73,12 +74,16 @@ def chosen(
 ) -> tuple[list[str], list[str]]:
     """The packed replays of a scene as base64, the one shown first, and the names of those that are left out.
 
-    most: characters of all of them; from the first that does not fit on, replays are left out.
+    most: characters of all of them; from the first that does not fit on, replays are left out. Raises
+    SocialRLError if the one shown first is ten times as large: a browser would not bear it.
     """
     order = sorted(range(len(scene.replays)), key=lambda i: (i != scene.which, i))
     packed: list[str] = []
     for place, i in enumerate(tqdm(order, "replays", delay=2, disable=None)):
         text = in_base64(data.pack(scene.replays[i], scene.names[i], plots))
+        if not packed and len(text) > 10 * most:
+            hint = "record fewer or shorter episodes, or view it in the window"
+            raise SocialRLError(f"{scene.names[i]}: too large for a page, {len(text) >> 20} MB", hint)
         if packed and sum(map(len, packed)) + len(text) > most:
             return packed, [scene.names[one] for one in order[place:]]
         packed.append(text)

@@ -118,6 +118,8 @@ def test_replays_that_do_not_fit_are_left_out_and_named():
     assert first == whole[:2]
     assert left == ["r2"]
     assert unpack(base64.b64decode(first[0]))[0]["seed"] == 1  # the one shown first
+    with pytest.raises(SocialRLError, match="r1: too large for a page"):
+        chosen(scene_of(*replays, which=1), most=len(whole[0]) // 10 - 1)
 
 
 def test_the_scripts_are_small_and_know_no_way_to_make_markup():
