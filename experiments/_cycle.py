@@ -8,11 +8,11 @@ from typing import Any
 
 from socialrl.config import Claim
 from socialrl.curricula import mixed
-from socialrl.protocols import social
+from socialrl.protocols import memory, social
 from socialrl_envs.worlds import goal_cycle
 
 WORLD = goal_cycle.Config(novices=1, experts=2, size=9, goals=3, layout="open", horizon=100, penalty=1.5)
-PROTOCOLS = (social.Config(policies=("greedy",), transfer=()),)
+PROTOCOLS = (social.Config(policies=("greedy",), transfer=()), memory.Config())
 DROP_OUT = (("always", 0.15), ("never", 0.1), ("leaves", 0.3), ("comes_and_goes", 0.45))
 NEVER = (("never", 1.0),)
 
@@ -20,7 +20,7 @@ NEVER = (("never", 1.0),)
 def lengths(**changes: Any) -> dict[str, Any]:
     """Lengths of an experiment: steps between evaluations and so on, some of them changed."""
     return {
-        "seeds": 5,
+        "seeds": 10,
         "num_envs": 128,
         "unroll_length": 100,
         "num_levels": 4096,
@@ -53,15 +53,36 @@ def growing_penalty(steps: int) -> tuple[mixed.Ramp, ...]:
 
 
 def aims(arm: str, alone: str) -> tuple[Claim, ...]:
-    """Claims that an arm follows, remembers, and goes on alone. alone: the arm that never meets experts."""
+    """Claims that an arm follows, remembers, and goes on alone. alone: the arm that never meets experts,
+    and the control of what an agent finds out by itself.
+    """
 
-    def aim(text: str, presence: str, **options: Any) -> Claim:
-        labels = (("presence", presence),)
-        return Claim(text=f"{arm}: {text}", source="aim", arm=arm, labels=labels, **options)
+    def aim(text: str, presence: str, *labels: tuple[str, str], **options: Any) -> Claim:
+        given = (("presence", presence), *labels)
+        return Claim(text=f"{arm}: {text}", source="aim", arm=arm, labels=given, **options)
 
     return (
         aim("A_full above 0.9 of the experts", "full", over="expert", times=0.9),
         aim("A_half above 0.9 of the experts", "half", over="expert", times=0.9),
-        aim("the first choice after departure is right in 95 %", "half", value=0.95, measure="first_choice"),
+        aim(
+            "choices after the first since departure are right more often than the solitary's",
+            "half",
+            over=alone,
+            measure="later_choices",
+        ),
+        aim(
+            "fewer mistakes after departure than the solitary",
+            "half",
+            over=alone,
+            below=True,
+            measure="mistakes_after",
+        ),
+        aim(
+            "before any own choice, its carry holds the order more often than the solitary's",
+            "half",
+            ("protocol", "memory"),
+            over=alone,
+            measure="untold_gone",
+        ),
         aim("alone, better than trained alone", "never", over=alone),
     )

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from socialrl.config import Arm, Claim, Experiment
 from socialrl.learners import basis
 from socialrl.protocols import goal_inference
+from socialrl.tuned import tuned
 from socialrl_envs.types import Seat
 from socialrl_envs.worlds import coin_grid
 
@@ -35,7 +36,7 @@ def claims() -> Iterator[Claim]:
         text = f"One episode tells what the {name} newcomer wants: cosine above 0.8"
         yield Claim(text=text, source="aim", arm="basis", value=0.8, measure="cosine", labels=labels)
         text = f"Who learnt successor features acts better for the {name} newcomer's goal"
-        yield Claim(text=text, source=PAPER, arm="basis", over="values_only", labels=labels)
+        yield Claim(text=text, source="ours", paper=PAPER, arm="basis", over="values_only", labels=labels)
 
 
 experiment = Experiment(
@@ -51,7 +52,7 @@ experiment = Experiment(
         Arm(name="basis", learner=basis.Config()),
         Arm(name="values_only", learner=basis.Config(successor_coef=0.0)),
     ),
-    seeds=5,
+    seeds=10,
     steps=48_000,
     chunk=5,
     evaluate_every=4_000,
@@ -60,3 +61,4 @@ experiment = Experiment(
     scale="two CPU cores: 9x9, 48,000 steps per seed",
     claims=tuple(claims()),
 )
+experiment = tuned(experiment, __file__)

@@ -10,8 +10,12 @@ The size is for two CPU cores; on a GPU: --world.size 15 --steps 100000 --seeds 
 """
 
 from _coins import WORLD, lengths
-from socialrl.config import Arm, Experiment
+from socialrl.config import Arm, Claim, Experiment
 from socialrl.learners import bc, dqn, psiphi
+from socialrl.protocols import regret
+from socialrl.tuned import tuned
+
+PAPER = "Filos et al. 2021, arXiv 2102.12560"
 
 experiment = Experiment(
     name="coin_grid",
@@ -27,6 +31,20 @@ experiment = Experiment(
         Arm(name="dqn", learner=dqn.Config()),
         Arm(name="bc", learner=bc.Config()),
     ),
-    seeds=5,
+    seeds=10,
+    protocols=(regret.Config(),),
     **lengths(),
+    claims=(
+        Claim(
+            text="psiphi is above dqn, which ignores the others",
+            source="ours",
+            paper=PAPER,
+            arm="psiphi",
+            over="dqn",
+        ),
+        Claim(text="psiphi learns sooner than dqn", source="ours", arm="psiphi", over="dqn", measure="auc"),
+        Claim(text="psiphi is above imitation of all", source="ours", paper=PAPER, arm="psiphi", over="bc"),
+        Claim(text="Following pays", source="ours", paper=PAPER, arm="psiphi_ungated", over="psiphi_no_gpi"),
+    ),
 )
+experiment = tuned(experiment, __file__)

@@ -14,6 +14,7 @@ from _cycle import DROP_OUT, NEVER, PROTOCOLS, WORLD, aims, growing_penalty, lea
 from socialrl.config import Arm, Experiment
 from socialrl.curricula import mixed
 from socialrl.learners import ppo
+from socialrl.tuned import tuned
 
 STEPS = 6_000_000
 LEARNER = ppo.Config(**learner(STEPS))
@@ -37,3 +38,4 @@ experiment = Experiment(
     scale="two CPU cores: 9x9, 6 million steps per seed",
     claims=aims("novice", "alone"),
 )
+experiment = tuned(experiment, __file__)

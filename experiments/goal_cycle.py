@@ -16,6 +16,7 @@ from _cycle import NEVER, PROTOCOLS, WORLD, lengths
 from socialrl.config import Arm, Claim, Experiment
 from socialrl.curricula import mixed
 from socialrl.learners import ppo, sociapl
+from socialrl.tuned import tuned
 
 COMMON: dict[str, Any] = {
     "hidden": (128,),
@@ -52,30 +53,45 @@ experiment = Experiment(
     claims=(
         Claim(
             text="Alone, PPO is stuck at about 1",
-            source=PAPER,
+            source="ours",
+            paper=PAPER,
             arm="solo",
             value=1.5,
             below=True,
             labels=(("presence", "never"),),
         ),
-        Claim(text="PPO beside experts is stuck at about 1", source=PAPER, arm="ppo", value=1.5, below=True),
-        Claim(text="SociAPL is above PPO", source=PAPER, arm="sociapl", over="ppo"),
+        Claim(
+            text="PPO beside experts is stuck at about 1",
+            source="ours",
+            paper=PAPER,
+            arm="ppo",
+            value=1.5,
+            below=True,
+        ),
+        Claim(text="SociAPL is above PPO", source="ours", paper=PAPER, arm="sociapl", over="ppo"),
         Claim(
             text="SociAPL is above the experts",
-            source=PAPER,
+            source="ours",
+            paper=PAPER,
             arm="sociapl",
             over="expert",
             labels=(("presence", "full"),),
         ),
-        Claim(text="Prediction is above reconstruction", source=PAPER, arm="sociapl", over="reconstruction"),
+        Claim(
+            text="Prediction is above reconstruction",
+            source="ours",
+            paper=PAPER,
+            arm="sociapl",
+            over="reconstruction",
+        ),
         Claim(
             text="SociAPL is above PPO, both with a mirror",
-            source=PAPER,
+            source="ours",
+            paper=PAPER,
             arm="sociapl_mirror",
             over="ppo_mirror",
         ),
-        Claim(
-            text="A mirror helps SociAPL", source="preliminary study", arm="sociapl_mirror", over="sociapl"
-        ),
+        Claim(text="A mirror helps SociAPL", source="ours", arm="sociapl_mirror", over="sociapl"),
     ),
 )
+experiment = tuned(experiment, __file__)

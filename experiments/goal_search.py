@@ -12,6 +12,7 @@ from _cycle import NEVER, learner, lengths
 from socialrl.config import Arm, Claim, Experiment
 from socialrl.curricula import mixed
 from socialrl.learners import ppo
+from socialrl.tuned import tuned
 from socialrl_envs.worlds import goal_search
 
 STEPS = 4_000_000
@@ -37,3 +38,4 @@ experiment = Experiment(
         ),
     ),
 )
+experiment = tuned(experiment, __file__)

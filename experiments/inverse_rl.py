@@ -22,6 +22,7 @@ from _coins import WORLD, lengths
 from socialrl.config import Arm, Claim, Experiment
 from socialrl.learners import psiphi
 from socialrl.protocols import inverse_rl
+from socialrl.tuned import tuned
 
 FOUND = (("protocol", "inverse_rl"), ("agent", "all"))
 OPEN: dict[str, Any] = {"trust": False, "reward_coef": 1.0}
@@ -52,7 +53,8 @@ experiment = Experiment(
     claims=(
         Claim(
             text="inverse TD recovers the others' preferences: cosine above 0.8",
-            source=PSIPHI,
+            source="ours",
+            paper=PSIPHI,
             arm="psiphi",
             value=0.8,
             measure="cosine",
@@ -60,7 +62,8 @@ experiment = Experiment(
         ),
         Claim(
             text="it needs inverse TD",
-            source=PSIPHI,
+            source="ours",
+            paper=PSIPHI,
             arm="psiphi",
             over="no_inverse_td",
             measure="cosine",
@@ -68,7 +71,8 @@ experiment = Experiment(
         ),
         Claim(
             text="no rewards are needed for it: cosine above 0.8",
-            source=PSIPHI,
+            source="ours",
+            paper=PSIPHI,
             arm="watching_only",
             value=0.8,
             measure="cosine",
@@ -76,3 +80,4 @@ experiment = Experiment(
         ),
     ),
 )
+experiment = tuned(experiment, __file__)

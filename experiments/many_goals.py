@@ -13,11 +13,12 @@ from _cycle import DROP_OUT, NEVER, PROTOCOLS, WORLD, aims, growing_penalty, lea
 from socialrl.config import Arm, Claim, Experiment
 from socialrl.curricula import mixed
 from socialrl.learners import ppo
+from socialrl.tuned import tuned
 
 STEPS = 3_000_000
 LEARNER = ppo.Config(**learner(STEPS))
 PENALTY = growing_penalty(STEPS // 2)
-STUCK = Claim(text="alone, stuck at one goal", source="preliminary study", arm="alone", value=1.5, below=True)
+STUCK = Claim(text="alone, stuck at one goal", source="ours", arm="alone", value=1.5, below=True)
 
 experiment = Experiment(
     name="many_goals",
@@ -34,3 +35,4 @@ experiment = Experiment(
     scale="two CPU cores: 9x9, 3 million steps per seed",
     claims=(STUCK, *aims("novice", "alone")),
 )
+experiment = tuned(experiment, __file__)

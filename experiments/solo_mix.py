@@ -12,6 +12,7 @@ from _cycle import PROTOCOLS, WORLD, growing_penalty, learner, lengths
 from socialrl.config import Arm, Claim, Experiment
 from socialrl.curricula import mixed
 from socialrl.learners import sociapl
+from socialrl.tuned import tuned
 
 STEPS = 1_000_000
 PENALTY = growing_penalty(STEPS * 2 // 3)
@@ -28,7 +29,8 @@ experiment = Experiment(
     claims=(
         Claim(
             text="With 25 % of episodes beside experts, better alone than the solitary",
-            source="Ndousse et al. 2021, arXiv 2010.00581",
+            source="ours",
+            paper="Ndousse et al. 2021, arXiv 2010.00581",
             arm="social_25",
             over="solo",
             labels=(("presence", "never"),),
@@ -48,3 +50,4 @@ experiment = Experiment(
         Arm(name="social_100", learner=LEARNER, curriculum=mix(1.0)),
     ),
 )
+experiment = tuned(experiment, __file__)

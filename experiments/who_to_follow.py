@@ -15,6 +15,7 @@ from _coins import WORLD, lengths
 from socialrl.config import Arm, Claim, Experiment
 from socialrl.learners import dqn, psiphi
 from socialrl.protocols import following
+from socialrl.tuned import tuned
 from socialrl_envs.types import Seat
 
 
@@ -41,7 +42,7 @@ LEARNERS = {
     "dqn": dqn.Config(),
 }
 GOOD, BAD = ("equal", "overlapping", "each_kind", "no_equal"), ("opposite", "wanderers")
-PAPER, STUDY, AIM = "Filos et al. 2021, arXiv 2102.12560", "preliminary study", "aim"
+PAPER = "Filos et al. 2021, arXiv 2102.12560"
 FOLLOWING = (("protocol", "following"),)
 
 
@@ -49,23 +50,30 @@ def claims() -> Iterator[Claim]:
     """Of good company, of bad company, and of whom it is that is followed."""
     for mix in GOOD:
         yield Claim(
-            text=f"Beside {mix}, following beats learning alone",
-            source=PAPER,
+            text=f"Beside {mix}, psiphi is above dqn",
+            source="ours",
+            paper=PAPER,
             arm=f"psiphi_{mix}",
             over=f"dqn_{mix}",
         )
     for mix in BAD:
         arm, alone, ungated = f"psiphi_{mix}", f"dqn_{mix}", f"psiphi_ungated_{mix}"
-        text = f"Beside {mix}, psiphi without gates is below learning alone"
-        yield Claim(text=text, source=STUDY, arm=ungated, over=alone, below=True)
+        text = f"Beside {mix}, psiphi without trust weights is below dqn"
+        yield Claim(text=text, source="ours", arm=ungated, over=alone, below=True)
         yield Claim(
-            text=f"Beside {mix}, gates keep nine tenths of it", source=AIM, arm=arm, over=alone, times=0.9
+            text=f"Beside {mix}, trust weights keep nine tenths of what dqn earns",
+            source="aim",
+            arm=arm,
+            over=alone,
+            times=0.9,
         )
     who, nobody = "psiphi_each_kind", "psiphi_wanderers"
-    text = "Of several, those are followed that are useful: in nine of ten steps"
-    yield Claim(text=text, source=AIM, arm=who, value=0.9, measure="precision", labels=FOLLOWING)
+    text = "Of several, those are followed that are useful, more often than any of them at random"
+    yield Claim(text=text, source="aim", arm=who, measure="selectivity", labels=FOLLOWING)
     text = "Wanderers are followed in less than one of twenty steps"
-    yield Claim(text=text, source=AIM, arm=nobody, value=0.05, below=True, measure="share", labels=FOLLOWING)
+    yield Claim(
+        text=text, source="aim", arm=nobody, value=0.05, below=True, measure="share", labels=FOLLOWING
+    )
 
 
 experiment = Experiment(
@@ -81,9 +89,10 @@ experiment = Experiment(
         for mix, seats in MIXES.items()
         for learner, config in LEARNERS.items()
     ),
-    seeds=8,
+    seeds=10,
     **lengths(evaluate_every=2_400),
     protocols=(following.Config(),),
     scale="two CPU cores: 9x9, 12,000 steps per seed",
     claims=tuple(claims()),
 )
+experiment = tuned(experiment, __file__)

@@ -14,10 +14,20 @@ and curriculum. Nothing heavy is imported before it is used.
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from socialrl.api import Agent, Run, evaluate, export, load_agent, open_run, run
+    from socialrl.api import Agent, Explanation, Run, evaluate, explain, export, load_agent, open_run, run
 
 __version__ = "0.1.0"
-__all__ = ["Agent", "Run", "evaluate", "export", "load_agent", "open_run", "run"]
+__all__ = [
+    "Agent",
+    "Explanation",
+    "Run",
+    "evaluate",
+    "explain",
+    "export",
+    "load_agent",
+    "open_run",
+    "run",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -11,9 +11,18 @@ import jax.extend.core
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from jaxtyping import Float32, Key, PyTree, Shaped
+from jaxtyping import Float32, Int32, Key, PyTree, Shaped
 
-from socialrl.types import ActOutput, Decision, Influence, Learner, LearnerConfig, Timestep
+from socialrl.types import (
+    ActOutput,
+    Capability,
+    Decision,
+    ForceSource,
+    Influence,
+    Learner,
+    LearnerConfig,
+    Timestep,
+)
 from socialrl_envs.errors import SocialRLError
 from socialrl_envs.types import WorldSpec
 
@@ -65,6 +74,23 @@ class Acting:
         carry, seen = jax.tree.map(self._beside, (memory, timestep))
         return self._own(capability.influence(self.state(leaves), carry, seen))
 
+    def force(
+        self,
+        leaves: Mapping[str, Array],
+        memory: PyTree,
+        timestep: Timestep,
+        source: Int32[Array, " N"],
+        key: Key[Array, ""],
+    ) -> tuple[Decision, PyTree]:
+        """Decisions and carries of N agents that take their actions from these sources. The learner must have
+        the capability ForceSource.
+        """
+        capability = self.learner.capability(ForceSource)
+        assert capability is not None
+        carry, seen, whose = jax.tree.map(self._beside, (memory, timestep, source))
+        acted = capability.force(self.state(leaves), carry, seen, whose, key)
+        return jax.tree.map(self._own, (acted.decision, acted.carry))
+
     def state(self, leaves: Mapping[str, Array]) -> PyTree:
         """The learner's state; what acting does not read is 0."""
         filled = [
@@ -98,13 +124,32 @@ class Acting:
             memory, timestep = flat((memory, timestep), len(batch))
             return self.influence(state, memory, timestep).reshape(batch)
 
+        def force(
+            state: Mapping[str, Array],
+            memory: PyTree,
+            timestep: Timestep,
+            source: Int32[Array, "*batch"],
+            key: Key[Array, ""],
+        ) -> ActOutput:
+            batch = timestep.first.shape
+            memory, timestep, source = flat((memory, timestep, source), len(batch))
+            after = self.force(state, memory, timestep, source, key)
+            decision, memory = jax.tree.map(lambda x: x.reshape(*batch, *x.shape[1:]), after)
+            return ActOutput(decision, memory, ())
+
+        capabilities: tuple[Capability, ...] = ()
+        if self.learner.capability(Influence) is not None:
+            capabilities = (Influence(influence=influence),)
+        if self.learner.capability(ForceSource) is not None:
+            capabilities = (*capabilities, ForceSource(force=force))
         return Learner(
             init=_does_not_learn,
             act=act,
             update=_does_not_learn,
             initial_carry=self.initial_carry,
             value_unit=self.learner.value_unit,
-            capabilities=(Influence(influence=influence),) if self.learner.capability(Influence) else (),
+            sources=self.learner.sources,
+            capabilities=capabilities,
         )
 
     def _beside(self, leaf: Shaped[Array, "N ..."]) -> Shaped[Array, "N novices ..."]:
@@ -138,10 +183,13 @@ def leaves_read(config: LearnerConfig, spec: WorldSpec, template: PyTree, novice
     def everything(
         leaves: dict[str, Array], memory: PyTree, timestep: Timestep, key: Key[Array, ""]
     ) -> PyTree:
-        one, (greedy_key, exploring_key) = acting(), jax.random.split(key)
+        one, (greedy_key, exploring_key, force_key) = acting(), jax.random.split(key, 3)
         greedy = one.act(leaves, memory, timestep, greedy_key, False)
         exploring = one.act(leaves, memory, timestep, exploring_key, True)
-        return greedy, exploring, one.influence(leaves, memory, timestep)
+        forced: PyTree = ()
+        if one.learner.capability(ForceSource) is not None:
+            forced = one.force(leaves, memory, timestep, jnp.zeros_like(timestep.prev_action), force_key)
+        return greedy, exploring, forced, one.influence(leaves, memory, timestep)
 
     leaves = leaves_by_path(template)
     memory, timestep = jax.eval_shape(lambda: (acting().initial_carry(1), _first_timestep(spec)))

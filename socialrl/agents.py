@@ -14,7 +14,7 @@ from jax import Array
 from jaxtyping import Bool, Float32, Int32, Key, PyTree, UInt8
 
 from socialrl.acting import Acting, fitted, leaves_by_path, leaves_read, template_of
-from socialrl.assemble import assemble
+from socialrl.assemble import Assembly, assemble
 from socialrl.coerce import build, coerce
 from socialrl.config import Arm, Experiment, load_experiment, to_json
 from socialrl.learners._config import OffPolicyConfig
@@ -326,16 +326,9 @@ def load_trained(
     arm: its name; None takes the only one. seed: counted from 0. novice: its number among the novices. Raises
     SocialRLError if there is no such run, arm, seed, novice, or checkpoint.
     """
-    path = Path(run)
-    if not (path / "config.json").is_file():
-        raise SocialRLError(f"{path}: not a run folder", "it has no config.json")
-    experiment = load_experiment(path)
-    chosen = find_arm(experiment, arm, path)
-    check_seed(experiment, seed, f"{path}:{chosen.name}:{seed}")
-    alone = dataclasses.replace(experiment, arms=(_without_files(chosen),), claims=())
-    made = assemble(alone, alone.arms[0])
-    states, step = made.restored(path, folder.RunFolder(path, {}).checkpoints(chosen.name))
-    plain = to_json(dataclasses.replace(alone, world=alone.world_of(chosen)))
+    made, state, step = restored(run, arm, seed)
+    experiment, chosen = made.experiment, made.arm
+    plain = to_json(dataclasses.replace(experiment, world=experiment.world_of(chosen)))
     facts = AgentFacts(
         learner=plain["arms"][0]["learner"],
         world=plain["world"],
@@ -349,9 +342,26 @@ def load_trained(
         step=step,
         versions=folder.versions(),
     )
-    agent = Agent(facts, leaves_by_path(states[seed].learner), greedy=greedy)
-    agent.recorded = folder.RunFolder(path, {}).replay(chosen.name, seed)
+    agent = Agent(facts, leaves_by_path(state), greedy=greedy)
+    agent.recorded = folder.RunFolder(Path(run), {}).replay(chosen.name, seed)
     return agent
+
+
+def restored(run: str | Path, arm: str | None = None, seed: int = 0) -> tuple[Assembly, PyTree, int]:
+    """(parts of the arm, state of its learner, step) of the last checkpoint of one seed of an arm of a run.
+
+    The arm is the only one of the assembly's experiment. Raises SocialRLError as `load_trained`.
+    """
+    path = Path(run)
+    if not (path / "config.json").is_file():
+        raise SocialRLError(f"{path}: not a run folder", "it has no config.json")
+    experiment = load_experiment(path)
+    chosen = find_arm(experiment, arm, path)
+    check_seed(experiment, seed, f"{path}:{chosen.name}:{seed}")
+    alone = dataclasses.replace(experiment, arms=(_without_files(chosen),), claims=())
+    made = assemble(alone, alone.arms[0])
+    states, step = made.restored(path, folder.RunFolder(path, {}).checkpoints(chosen.name))
+    return made, states[seed].learner, step
 
 
 def parse_address(text: str) -> tuple[Path, str | None, int]:

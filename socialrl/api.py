@@ -14,9 +14,11 @@ from socialrl.agents import Agent, Storage, load_policy, load_trained, parse_add
 from socialrl.assemble import assemble
 from socialrl.coerce import construct
 from socialrl.config import Arm, Experiment, from_json, load_experiment, to_json
+from socialrl.explaining import explain
 from socialrl.protocols import EvaluationProtocol, Study
 from socialrl.protocols._worlds import WorldConfig
 from socialrl.record import folder
+from socialrl.record.explanation import Explanation
 from socialrl.registry import WORLD
 from socialrl.results import Run, text
 from socialrl.rollout import make_rollout
@@ -25,6 +27,18 @@ from socialrl.seeds import Seeds
 from socialrl_envs.errors import SocialRLError
 from socialrl_envs.options import require
 from socialrl_envs.types import World
+
+__all__ = [
+    "Agent",
+    "Explanation",
+    "Run",
+    "evaluate",
+    "explain",
+    "export",
+    "load_agent",
+    "open_run",
+    "run",
+]
 
 EPISODES = 64  # of an evaluation without a protocol
 

@@ -74,7 +74,7 @@ class ArmRun:
         if fresh:
             self._record("eval", 0, self.seeds.split(evaluate(training, self.roots))[0])
             if self.offline:
-                checkpoint.save(self._checkpoints / "0", self.seeds.unbundle(training))
+                self._keep(training, 0)
         with self._bar(self.total, self.arm.name, " env-steps", step) as bar:
             while step < self.total:
                 training = self._chunk(train, training, step)
@@ -152,12 +152,17 @@ class ArmRun:
         """Writes a checkpoint if one is due; after Ctrl-C in any case, and raises KeyboardInterrupt."""
         stop = self.interrupted()
         if stop or self._due(step, self.experiment.checkpoint_every):
-            checkpoint.save(self._checkpoints / str(step), self.seeds.unbundle(training))
+            self._keep(training, step)
         if stop:
             tqdm.write(
                 f"{self.arm.name}: saved at step {step}; go on by: socialrl run --resume {self.folder.path}"
             )
             raise KeyboardInterrupt
+
+    def _keep(self, training: PerSeed, step: int) -> None:
+        """Writes a checkpoint, and removes the oldest ones."""
+        states, keep = self.seeds.unbundle(training), self.experiment.keep_checkpoints
+        checkpoint.save(self._checkpoints / str(step), states, keep=keep)
 
     def _compiled(self, what: str, function: SeedMap, *arguments: PyTree) -> SeedMap:
         """The function, compiled for these arguments; prints how long that took."""
@@ -262,6 +267,7 @@ class ArmRun:
             path.parent.mkdir(exist_ok=True)
             facts = {"experiment": self.experiment.name, "arm": self.arm.name, "seed": seed, "step": step}
             facts |= {"value_unit": self.learner.value_unit, "explained": explained}
+            facts |= {"sources": self.learner.sources}
             replay.save(path, to_replay(trace, self.world, config, **facts))
 
     def _explain(self, training: Training, trace: Trace, key: Key[Array, ""]) -> dict[str, Any]:

@@ -42,13 +42,15 @@ class Assembly:
         """The training state of one seed as `jax.ShapeDtypeStruct`s, without computing it."""
         return jax.eval_shape(self.trainer.start, jax.random.key(0))
 
-    def restored(self, run: Path | str, checkpoints: Path) -> tuple[list[Training], int]:
-        """(states, step) of the last checkpoint of the arm: one training state per seed.
+    def restored(
+        self, run: Path | str, checkpoints: Path, step: int | None = None
+    ) -> tuple[list[Training], int]:
+        """(states, step) of a checkpoint of the arm, that of `step` or the last: a training state per seed.
 
         run: the run folder, named in the error. checkpoints: the folder of the arm's checkpoints. Raises
         SocialRLError if there is no checkpoint, or one of another state.
         """
-        latest = checkpoint.latest(checkpoints)
+        latest = checkpoint.latest(checkpoints) if step is None else checkpoints / str(step)
         if latest is None:
             cure = f"socialrl run --resume {run}, or choose others by --arms"
             raise SocialRLError(f"{checkpoints}: arm {self.arm.name} has no checkpoint", cure)
@@ -79,7 +81,7 @@ def assemble(experiment: Experiment, arm: Arm) -> Assembly:
     rollout = make_rollout(world, learner)
     config = experiment.curriculum_of(arm)
     curriculum = None if config is None else construct(lambda: config.build(world), "curriculum")
-    sources = evaluation.sources_of(world.spec)
+    sources = evaluation.sources_of(world.spec, learner)
     trainer = make_trainer(experiment, learner, rollout, sources, curriculum)
     return Assembly(
         experiment=experiment,

@@ -7,7 +7,7 @@ import typing
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from socialrl.coerce import PLUGIN, build, construct, fields_of, join, kind_of, named_field
 from socialrl.registry import CONFIGS, CURRICULUM, LEARNER, PROTOCOL, WORLD, ConfigKind, Kind
@@ -17,6 +17,8 @@ from socialrl_envs.options import Options, option
 from socialrl_envs.safe_json import read_json
 
 RUN_FORMAT, RUN_VERSION = "socialrl-run", 1
+REPORTING = 1000  # seeds below it are for tuning and trying out; what is reported is measured on others
+SOURCES = ("paper", "aim", "ours")  # of claims
 RENAMED = {
     "parallel": "num_envs",
     "unroll": "unroll_length",
@@ -78,13 +80,18 @@ class Arm(Options):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Claim(Options):
-    """A statement of the literature that the report checks.
+    """A statement that the report checks.
 
     It says that in a measure `arm` is above `over`, or above `value`.
     """
 
     text: str = option(help="the statement")
-    source: str = option(help="the publication that makes it")
+    source: Literal["paper", "aim", "ours"] = option(
+        help="paper: a publication says so, and the measure and its settings are its own; aim: what a "
+        "learner should reach; ours: our question, or a publication's with another measure or setting",
+        choices=SOURCES,
+    )
+    paper: str = option("", "the publication that makes the statement, or that suggested it")
     arm: str = option(help="the arm that it is about")
     over: str | None = option(
         None, 'the arm that it is compared with, or "expert": co-players that stay throughout; None: `value`'
@@ -92,12 +99,21 @@ class Claim(Options):
     value: float = option(0.0, "the number that it is compared with where `over` is None")
     times: float = option(1.0, "factor of the other side, e.g. 0.9 of the expert's")
     below: bool = option(False, "the claim is that `arm` is below the other side")
-    measure: str = option("return", "a measure of the evaluation")
+    measure: str = option(
+        "return",
+        "a measure of the evaluation; auc: the return's mean over the learning curve; ct: cultural "
+        "transmission, of the social protocol",
+    )
     labels: tuple[tuple[str, str], ...] = option(
         (),
         "(label, value) pairs that pick a condition of the social protocol, or of the protocol that "
         '("protocol", kind) names; none picks the final evaluation; values are text: ("episodes", "1")',
     )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.source == "paper" and not self.paper:
+            raise SocialRLError(f"claim {self.text!r}: no paper", "name the publication: paper='...'")
 
     @property
     def arms(self) -> tuple[str, ...]:
@@ -119,7 +135,12 @@ class Experiment(Options):
     arms: tuple[Arm, ...] = option(help="the conditions that are compared")
     seeds: int = option(5, "independent repetitions of every arm, trained side by side", low=1)
     first_seed: int = option(
-        0, "the first seed; the others follow it, one by one", low=0, high=2**31 - 1, words="0 or more"
+        0,
+        f"the first seed; the others follow it, one by one. Seeds below {REPORTING} are for tuning: what is "
+        "reported begins there",
+        low=0,
+        high=2**31 - 1,
+        words="0 or more",
     )
     steps: int = option(30_000, "environment steps per seed, over all parallel environments", low=1)
     num_envs: int = option(16, "environments that are stepped in parallel, per seed", low=1)
@@ -136,13 +157,26 @@ class Experiment(Options):
         4, "episodes at the end that are recorded with every decision, per seed", low=1
     )
     checkpoint_every: int = option(10_000, "steps between two checkpoints", low=1)
+    keep_checkpoints: int = option(
+        2, "the latest checkpoints of every arm that are kept; more show phases of training", low=1
+    )
     protocols: tuple[Annotated[Any, PROTOCOL], ...] = option(
         (), "further evaluations at the end, Configs of protocols"
     )
     curriculum: Annotated[Any, CURRICULUM] | None = option(
         None, "what parameters of training's levels are drawn from; None: the world's own"
     )
-    claims: tuple[Claim, ...] = option((), "statements of the literature that the report checks")
+    claims: tuple[Claim, ...] = option((), "statements that the report checks, those of the literature too")
+    claim_seeds: int = option(
+        10,
+        "seeds on which a claim is decided, fixed before the run: the first ones; with fewer there is no "
+        "verdict, and further ones do not enter it",
+        low=10,
+    )
+    claims_in_all: int = option(
+        0, "claims that Holm's correction counts, if some of them were left out with their arms", low=0
+    )
+    tuning: str = option("", "how the arms were tuned, in words; the report shows it")
     scale: str = option("", 'the size in words, e.g. "two CPU cores"; the report\'s head shows it')
 
     def __post_init__(self) -> None:
@@ -186,6 +220,11 @@ class Experiment(Options):
     def seed_numbers(self) -> range:
         """The seeds: first_seed, first_seed + 1, ..., `seeds` of them."""
         return range(self.first_seed, self.first_seed + self.seeds)
+
+    @property
+    def reporting(self) -> bool:
+        """Whether no seed is one of those for tuning."""
+        return self.first_seed >= REPORTING
 
     @property
     def chunk_steps(self) -> int:
@@ -235,7 +274,21 @@ def from_json(data: object) -> Experiment:
     for old, new in RENAMED.items():
         if old in data:
             raise SocialRLError(f"the key {old!r} is named {new!r} now", f"rename it: {renamings()}")
-    return build(Experiment, data, "")
+    claims = data.get("claims")
+    return build(Experiment, data | ({} if claims is None else {"claims": with_sources(claims)}), "")
+
+
+def with_sources(claims: object) -> Any:
+    """Claims as JSON values in today's form: one whose source is a publication, as runs before the rules of
+    evidence recorded it, becomes "ours", with that publication as its paper.
+    """
+
+    def renewed(claim: object) -> Any:
+        if not isinstance(claim, dict) or not isinstance(claim.get("source"), str):
+            return claim
+        return claim if claim["source"] in SOURCES else claim | {"source": "ours", "paper": claim["source"]}
+
+    return [renewed(claim) for claim in claims] if isinstance(claims, list) else claims
 
 
 def renamings() -> str:

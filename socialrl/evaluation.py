@@ -10,7 +10,7 @@ from jax import Array
 from jaxtyping import Key, PyTree
 
 from socialrl.rollout import Rollout, Trace
-from socialrl.types import Metrics, Overrides
+from socialrl.types import Learner, Metrics, Overrides
 from socialrl_envs.types import WorldSpec
 
 HELD_OUT = (
@@ -32,7 +32,7 @@ def evaluator(
         learner_state: PyTree, key: Key[Array, ""], overrides: Overrides | None = None
     ) -> tuple[Metrics, Trace]:
         whole = trace(rollout, learner_state, key, episodes, overrides, explore)
-        return summarise(whole, spec), first_episodes(whole, replayed)
+        return summarise(whole, spec, sources_of(spec, rollout.learner)), first_episodes(whole, replayed)
 
     return evaluate
 
@@ -69,13 +69,17 @@ def trace(
     return rollout.episodes(learner_state, levels, episodes_key, explore)
 
 
-def sources_of(spec: WorldSpec) -> tuple[str, ...]:
-    """The names of the sources of behaviour: "self", then the co-players in seat order."""
+def sources_of(spec: WorldSpec, learner: Learner | None = None) -> tuple[str, ...]:
+    """The names of the sources of behaviour: those of the learner, or "self", then the co-players in seat
+    order.
+    """
+    if learner is not None and learner.sources is not None:
+        return tuple(str(source) for source in learner.sources)
     return ("self", *(spec.agents[seat] for seat in spec.coplayers))
 
 
-def summarise(trace: Trace, spec: WorldSpec) -> Metrics:
-    """Means over the episodes of a trace.
+def summarise(trace: Trace, spec: WorldSpec, sources: tuple[str, ...] | None = None) -> Metrics:
+    """Means over the episodes of a trace. sources: the learner's, by default "self" and the co-players.
 
     return: of the novices. return_<agent>: of each co-player, which no learner sees. share/<source>: share of
     the novices' steps in which that source was followed. cumulants/<name>: sum of the cumulant over an
@@ -88,7 +92,7 @@ def summarise(trace: Trace, spec: WorldSpec) -> Metrics:
     result = {"return": jnp.mean(returns[:, novices])}
     result |= {f"return_{spec.agents[seat]}": jnp.mean(returns[:, seat]) for seat in spec.coplayers}
     steps = jnp.sum(alive) * len(spec.novices)
-    for number, source in enumerate(sources_of(spec)):
+    for number, source in enumerate(sources_of(spec) if sources is None else sources):
         followed = (trace.decision.source == number).astype(jnp.float32)
         result[f"share/{source}"] = jnp.sum(followed * alive[..., None]) / steps
     for number, cumulant in enumerate(spec.cumulants):

@@ -42,6 +42,7 @@ def choose(
     lower_confidence_coef: float = 0.0,
     temperature: float = 0.0,
     trusted: Bool[Array, " S"] | None = None,
+    only: Int32[Array, "*batch"] | None = None,
 ) -> Choice:
     """The Choice by generalised policy improvement.
 
@@ -50,11 +51,17 @@ def choose(
     (if there are any). support: source j >= 1 may propose actions with pi_j(a|s) >= support * max_a
     pi_j(a|s); 0 allows all. lower_confidence_coef: standard deviations subtracted from others' values.
     temperature: in reward units; 0 takes the best action, and of equally good sources the first. trusted:
-    which sources may propose actions; None: all.
+    which sources may propose actions; None: all. only: the one source that proposes actions, whatever
+    `following` and `trusted` say of it.
     """
+    if only is not None:
+        following, trusted = "gpi", None
     mean, spread = jnp.mean(values, axis=-3), jnp.std(values, axis=-3)
     bounded = jnp.where(_others(logits), mean - lower_confidence_coef * spread, mean)
     allowed = jnp.where(proposed(logits, following, support, trusted), bounded, -jnp.inf)
+    if only is not None:
+        chosen = jnp.arange(logits.shape[-2])[:, None] == only[..., None, None]
+        allowed = jnp.where(chosen, allowed, -jnp.inf)
     if temperature > 0:
         action = jax.random.categorical(key, jnp.max(allowed, axis=-2) / temperature)
         offers = jnp.take_along_axis(allowed, action[..., None, None], axis=-1)[..., 0]

@@ -24,7 +24,8 @@ _PARTS = {
     "curriculum": Annotated[Any, CURRICULUM],
 }
 _COMMON = ("world", "curriculum")  # parts that the experiment has as well
-_WRITTEN = ("claims",)  # keys that only the experiment's file can set
+# Keys that only the experiment's file can set.
+_WRITTEN = ("claims", "claim_seeds", "claims_in_all", "tuning")
 
 
 class UnknownKeyError(SocialRLError):
@@ -128,7 +129,10 @@ def _select(experiment: Experiment, text: str) -> Experiment:
             raise SocialRLError(f"--arms: unknown arm {name!r}", nearest(name, known))
     claims = tuple(claim for claim in experiment.claims if set(claim.arms) <= set(names))
     arms = tuple(known[name] for name in names)
-    return construct(lambda: dataclasses.replace(experiment, arms=arms, claims=claims), "--arms")
+    in_all = max(experiment.claims_in_all, len(experiment.claims))
+    return construct(
+        lambda: dataclasses.replace(experiment, arms=arms, claims=claims, claims_in_all=in_all), "--arms"
+    )
 
 
 def _override(experiment: Experiment, key: str, text: str) -> Experiment:

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from jaxtyping import Float32, Int32, Key, PyTree, Shaped, UInt8
+from jaxtyping import Float32, Int32, Key, PyTree
 
 from socialrl.evaluation import sources_of
 from socialrl.record.demonstrations import Demonstrations
@@ -16,12 +16,21 @@ from socialrl.record.folder import versions
 from socialrl.record.replay import AHEAD, DISCOUNT, Replay
 from socialrl.record.resimulation import checksums, fields
 from socialrl.rollout import Trace
-from socialrl.stepping import CoPlayers, Step, begin_coplayers, demonstrate, ended, next_timestep, step_all
-from socialrl.types import ActAs, Demonstration, Diagnostics, Learner, Timestep, ValueUnit
+from socialrl.stepping import (
+    CoPlayers,
+    Step,
+    begin_coplayers,
+    demonstrate,
+    ended,
+    next_timestep,
+    step_all,
+    timesteps_of,
+)
+from socialrl.types import ActAs, Demonstration, Diagnostics, Learner, SourceName, Timestep, ValueUnit
 from socialrl_envs.hosting import host
 from socialrl_envs.picture import order_notes
 from socialrl_envs.struct import replace
-from socialrl_envs.types import Outcome, State, World
+from socialrl_envs.types import Outcome, State, World, WorldSpec
 
 Policy = Callable[[PyTree, Timestep, Int32[Array, "B novices"], Key[Array, ""]], tuple[Array, PyTree]]
 
@@ -37,7 +46,7 @@ def explanation(
     act_key, occupancy_key = jax.random.split(key)
     novices = np.array(world.spec.novices, np.int32)
     views = jax.vmap(jax.vmap(world.observe))(trace.states)[:-1, :, novices]
-    timesteps = _timesteps(views, trace, novices)
+    timesteps = timesteps_of(views, trace.actions[..., novices], trace.outcome.reward[..., novices])
     times, num_envs = trace.alive.shape
 
     def remember(carry: PyTree, now: tuple[Timestep, Array]) -> tuple[PyTree, PyTree]:
@@ -56,19 +65,6 @@ def explanation(
             world, policy, state, carry, timestep, decision.source, occupancy_key
         )
     return {name: leaf.reshape(times, num_envs, *leaf.shape[1:]) for name, leaf in found.items()}
-
-
-def _timesteps(obs: UInt8[Array, "T B novices V V C"], trace: Trace, novices: np.ndarray) -> Timestep:
-    """The novices' Timestep at every step of a trace, leaves (T, B, novices, ...)."""
-
-    def before(leaf: Shaped[Array, "T ..."]) -> Shaped[Array, "T ..."]:
-        return jnp.concatenate([jnp.zeros_like(leaf[:1]), leaf[:-1]])
-
-    first = jnp.zeros(obs.shape[:3], bool).at[0].set(True)
-    rewards = before(trace.outcome.reward[..., novices])
-    return Timestep(
-        obs=obs, prev_action=before(trace.actions[..., novices]), prev_reward=rewards, first=first
-    )
 
 
 def predicted_occupancy(
@@ -112,6 +108,11 @@ def predicted_occupancy(
     return jax.lax.scan(step, begin, jax.random.split(key, AHEAD))[0][-1]
 
 
+def seats_of(sources: tuple[SourceName, ...], spec: WorldSpec) -> tuple[int | None, ...]:
+    """The seat behind each source; None for the novice itself and where it is not said whom it follows."""
+    return tuple(spec.agents.index(one.whom) if one.whom in spec.agents else None for one in sources)
+
+
 def to_replay(
     trace: Trace,
     world: World,
@@ -122,11 +123,13 @@ def to_replay(
     seed: int,
     step: int,
     value_unit: ValueUnit = "reward",
+    sources: tuple[SourceName, ...] | None = None,
     explained: Mapping[str, Any] | None = None,
 ) -> Replay:
     """The episodes of a trace, leaves (T, B, ...), as a Replay with one episode per world.
 
-    value_unit: what the decisions' values are. explained: the arrays of `explanation` for the same trace.
+    value_unit: what the decisions' values are. sources: those of the learner. explained: the arrays of
+    `explanation` for the same trace.
     """
     spec = world.spec
     by_episode = jax.tree.map(
@@ -142,8 +145,10 @@ def to_replay(
         world=world_json,
         agents=spec.agents,
         novices=spec.novices,
-        sources=sources_of(spec)[: decision.values.shape[-2]],
-        source_seats=(None, *spec.coplayers)[: decision.values.shape[-2]],
+        sources=tuple(map(str, sources)) if sources else sources_of(spec)[: decision.values.shape[-2]],
+        source_seats=seats_of(sources, spec)
+        if sources
+        else (None, *spec.coplayers)[: decision.values.shape[-2]],
         actions=spec.actions,
         cumulants=spec.cumulants,
         channels=spec.channels,

@@ -9,11 +9,12 @@ from socialrl_envs.registry import COPLAYER, WORLD, ConfigKind, Kind
 LEARNER = ConfigKind("learner", "socialrl.learners", "socialrl.learners", "Config")
 CURRICULUM = ConfigKind("curriculum", "socialrl.curricula", "socialrl.curricula", "Config")
 PROTOCOL = ConfigKind("protocol", "socialrl.protocols", "socialrl.protocols", "Config")
+SOURCE = Kind("source", "socialrl.sources", "socialrl.sources", "build")
 SECTION = Kind("section", "socialrl.report.sections", "socialrl.sections", "SECTION")
 PANEL = Kind("panel", "socialrl.viewer.panels", "socialrl.panels", "PANEL")
 
 CONFIGS: tuple[ConfigKind, ...] = (WORLD, LEARNER, PROTOCOL, CURRICULUM)
-KINDS: tuple[Kind, ...] = (WORLD, COPLAYER, LEARNER, CURRICULUM, PROTOCOL, SECTION, PANEL)
+KINDS: tuple[Kind, ...] = (WORLD, COPLAYER, LEARNER, CURRICULUM, PROTOCOL, SOURCE, SECTION, PANEL)
 
 __all__ = [
     "CONFIGS",
@@ -24,6 +25,7 @@ __all__ = [
     "PANEL",
     "PROTOCOL",
     "SECTION",
+    "SOURCE",
     "WORLD",
     "ConfigKind",
     "Kind",

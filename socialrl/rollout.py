@@ -155,18 +155,22 @@ class Rollout:
                 carry.state.seats.position, carry.state.seats.heading
             )
             others = demonstrate(carry.views, carry.state.seats.present, step, self.coplayers)
+            seats = carry.state.seats
             seen = (self._transition(carry, acted, step), others, acted.decision, acted.extras, positions)
+            seen = (*seen, seats.position, seats.heading)
             return after, (seen, done, returns[:, self.novices])
 
         after, (seen, done, returns) = jax.lax.scan(body, carry, jax.random.split(key, steps))
-        own, others, decision, extras, positions = seen
+        own, others, decision, extras, relative, positions, headings = seen
         experience = Experience(
             own=own,
             others=others,
             carry=carry.carry,
             decision=decision,
             extras=extras,
-            relative_positions=positions,
+            relative_positions=relative,
+            positions=positions,
+            headings=headings,
         )
         return after, experience, episode_metrics(done, returns, decision)
 

@@ -22,11 +22,16 @@ def run(experiment: Experiment, folder: RunFolder, *, resume: bool = False, prog
     uninterrupted run. progress: whether to show progress bars and print the results.
     After Ctrl-C the current chunk is completed, a checkpoint is saved, and KeyboardInterrupt is raised.
     """
+    train(experiment, folder, resume=resume, progress=progress)
+    finish(folder, show=print if progress else _silent)
+
+
+def train(experiment: Experiment, folder: RunFolder, *, resume: bool = False, progress: bool = True) -> None:
+    """Trains every arm and records it, as `run` does, without summary and report."""
     records, timing = Records(folder.metrics), Records(folder.timing)
     with _interrupts() as interrupted:
         for arm in experiment.arms:
             ArmRun(experiment, arm, folder, records, timing, interrupted, progress).go(resume)
-    finish(folder, show=print if progress else _silent)
 
 
 @contextlib.contextmanager

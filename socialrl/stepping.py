@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from jaxtyping import Bool, Float32, Int32, Key, PyTree, UInt8
+from jaxtyping import Bool, Float32, Int32, Key, PyTree, Shaped, UInt8
 
 from socialrl.geometry import egocentric
 from socialrl.types import (
@@ -25,11 +25,11 @@ Given = tuple[Sequence[int] | np.ndarray, Int32[Array, "B _"]]  # seats, and the
 class CoPlayers:
     """What hosted co-players keep between two steps.
 
-    memory: of each that has one, leaves (B, ...). reward: of the step before, by seat.
+    memory: of each that has one, leaves (*batch, ...). reward: of the step before, by seat.
     """
 
     memory: PyTree
-    reward: Float32[Array, "B N"]
+    reward: Float32[Array, "*batch N"]
 
 
 def begin_coplayers(host: Host, num_envs: int) -> CoPlayers:
@@ -100,6 +100,25 @@ def next_timestep(
         prev_reward=jnp.where(first, 0.0, step.outcome.reward[:, novices]),
         first=first,
     )
+
+
+def timesteps_of(
+    obs: UInt8[Array, "T B novices V V C"],
+    actions: Int32[Array, "T B novices"],
+    rewards: Float32[Array, "T B novices"],
+) -> Timestep:
+    """The novices' Timestep at every step of whole episodes, leaves (T, B, novices, ...)."""
+    return Timestep(
+        obs=obs,
+        prev_action=before(actions),
+        prev_reward=before(rewards),
+        first=jnp.zeros(obs.shape[:3], bool).at[0].set(True),
+    )
+
+
+def before(leaf: Shaped[Array, "T ..."]) -> Shaped[Array, "T ..."]:
+    """What was in the step before each; zeros before the first."""
+    return jnp.concatenate([jnp.zeros_like(leaf[:1]), leaf[:-1]])
 
 
 def ended(outcome: Outcome) -> Bool[Array, " *batch"]:

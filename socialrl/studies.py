@@ -9,6 +9,7 @@ from socialrl.assemble import assemble
 from socialrl.coerce import construct
 from socialrl.config import Arm, Experiment
 from socialrl.protocols import EvaluationProtocol, Study
+from socialrl.record import checkpoint
 from socialrl.record.folder import RunFolder
 from socialrl.record.labels import Labels
 from socialrl.record.metrics import Records
@@ -17,13 +18,19 @@ from socialrl_envs.errors import SocialRLError, unknown
 
 
 def evaluate(
-    experiment: Experiment, folder: RunFolder, arms: Sequence[str], protocol: EvaluationProtocol, seeds: int
+    experiment: Experiment,
+    folder: RunFolder,
+    arms: Sequence[str],
+    protocol: EvaluationProtocol,
+    seeds: int,
+    phases: bool = False,
 ) -> None:
     """Runs the protocol for arms of a run; its results replace earlier ones of the same protocol.
 
     The records of each arm are written atomically. arms: names; all if empty. seeds: how many of the run's
-    seeds, from the first. Before anything is computed, SocialRLError is raised for an unknown arm, an arm
-    without a checkpoint or one that cannot act in the world, and if the protocol measures nothing in any arm.
+    seeds, from the first. phases: whether to measure every checkpoint that is kept, or the
+    last alone. Before anything is computed, SocialRLError is raised for an unknown arm, an arm without a
+    checkpoint or one that cannot act in the world, and if the protocol measures nothing in any arm.
     """
     records = Records(folder.metrics)
     studies = {arm.name: restored(experiment, arm, folder, seeds) for arm in chosen(experiment, arms)}
@@ -32,20 +39,24 @@ def evaluate(
         raise SocialRLError(
             f"{protocol.kind}: nothing to measure in {', '.join(studies)}", f"it needs {protocol.needs}"
         )
-    for name, (study, step) in studies.items():
-        if not totals[name]:
+    for arm in chosen(experiment, arms):
+        name, total = arm.name, totals[arm.name]
+        if not total:
             print(f"{name}: {protocol.kind} measures nothing here; it needs {protocol.needs}")
             continue
-        with tqdm(
-            protocol.run(study), total=totals[name], desc=name, unit=" conditions", dynamic_ncols=True
-        ) as bar:
-            found = list(shown(bar, study))
-        head = {"arm": name, "kind": protocol.kind, "step": step}
-        records.replace(
-            name,
-            protocol.kind,
-            [head | {"labels": labels.to_json(), "values": values} for labels, values in found],
-        )
+        found: list[dict[str, Any]] = []
+        for step in checkpoint.steps(folder.checkpoints(name)) if phases else (studies[name][1],):
+            last = step == studies[name][1]
+            study = studies[name][0] if last else restored(experiment, arm, folder, seeds, step)[0]
+            title = f"{name}, step {step:,}" if phases else name
+            with tqdm(
+                protocol.run(study), total=total, desc=title, unit=" conditions", dynamic_ncols=True
+            ) as bar:
+                head = {"arm": name, "kind": protocol.kind, "step": step}
+                found += [
+                    head | {"labels": one.to_json(), "values": values} for one, values in shown(bar, study)
+                ]
+        records.replace(name, protocol.kind, found)
 
 
 def shown(bar: tqdm, study: Study) -> Iterator[tuple[Labels, dict[str, Any]]]:
@@ -69,13 +80,17 @@ def chosen(experiment: Experiment, names: Sequence[str]) -> list[Arm]:
     return [arms[name] for name in dict.fromkeys(names)] if names else list(arms.values())
 
 
-def restored(experiment: Experiment, arm: Arm, folder: RunFolder, seeds: int) -> tuple[Study, int]:
-    """(study, step) of the arm's last checkpoint; the study has the first `seeds` of its seeds."""
+def restored(
+    experiment: Experiment, arm: Arm, folder: RunFolder, seeds: int, step: int | None = None
+) -> tuple[Study, int]:
+    """(study, step) of the arm's checkpoint of this step, or its last; the study has the first `seeds` of its
+    seeds.
+    """
     if not 1 <= seeds <= experiment.seeds:
         raise SocialRLError(f"--seeds: {seeds}", f"the run has {experiment.seeds}")
     made = assemble(experiment, arm)
-    training, step = made.restored(folder.path, folder.checkpoints(arm.name))
-    return made.study(training[:seeds]), step
+    training, found = made.restored(folder.path, folder.checkpoints(arm.name), step)
+    return made.study(training[:seeds]), found
 
 
 def protocol_of(experiment: Experiment, name: str = "social") -> EvaluationProtocol:

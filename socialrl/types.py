@@ -124,7 +124,8 @@ class Experience:
     coplayers, ...). carry: the novices' recurrent state before the first step, leaves (B, novices, ...).
     decision, extras: as `act` returned them, leaves (T, B, novices, ...). relative_positions: how many cells
     ahead and to the right of each novice each co-player stood, divided by the longer side of the grid; a
-    privileged training target that no policy may see.
+    privileged training target that no policy may see; so are positions and headings, the cell (row, column)
+    and the heading of every seat before the step.
     """
 
     own: Transition
@@ -133,6 +134,8 @@ class Experience:
     decision: Decision
     extras: PyTree
     relative_positions: Float32[Array, "T B novices coplayers 2"]
+    positions: Int32[Array, "T B N 2"]
+    headings: Int32[Array, "T B N"]
 
 
 State = TypeVar("State")
@@ -236,6 +239,18 @@ class ActAs:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class ForceSource:
+    """force(state, carry, timestep, source, key) -> ActOutput: the greedy decision of each novice if it takes
+    its action from the source (*batch) in this step, whichever it would choose itself.
+
+    Forced to the source that `act` chooses it decides as `act` does, as far as it does not draw its actions.
+    Source 0 is acting for itself.
+    """
+
+    force: Callable[[Any, PyTree, Timestep, Int32[Array, "*batch"], Key[Array, ""]], ActOutput]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class RewardInference:
     """infer_rewards(state, others) -> float32 (T, B, seats, S): the reward of each step of a Demonstration
     (T, B, seats, ...) by the preferences that the learner attributes to each source, up to scale and offset.
@@ -254,8 +269,31 @@ class GoalInference:
     infer_goal: Callable[[Any, Demonstration, Demonstration], tuple[Any, Float32[Array, "T B seats A"]]]
 
 
-Capability = FewShot | WarmStart | Offline | Influence | Diagnostics | ActAs | RewardInference | GoalInference
+Capability = (
+    FewShot
+    | WarmStart
+    | Offline
+    | Influence
+    | Diagnostics
+    | ActAs
+    | ForceSource
+    | RewardInference
+    | GoalInference
+)
 CapabilityT = TypeVar("CapabilityT")
+
+
+@dataclasses.dataclass(frozen=True)
+class SourceName:
+    """What a source of behaviour is called. way: how it follows, such as "imitation", or "self". whom: the
+    name of a co-player, or "" if it is not said whom.
+    """
+
+    way: str
+    whom: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.way} {self.whom}".strip()
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -264,7 +302,8 @@ class Learner(Generic[State]):
 
     The state is a pytree of arrays whose structure, shapes and dtypes no function changes. init, act, update,
     initial_carry: see `Init`, `Act`, `Update`, `InitialCarry`. value_unit: what `Decision.values` are,
-    rewards or logits of a policy. capabilities: at most one of each type.
+    rewards or logits of a policy. capabilities: at most one of each type. sources: the names of its sources,
+    itself first; None if they are "self" and the co-players.
     """
 
     init: Init[State]
@@ -272,6 +311,7 @@ class Learner(Generic[State]):
     update: Update[State]
     initial_carry: InitialCarry
     value_unit: ValueUnit = "reward"
+    sources: tuple["SourceName", ...] | None = None
     capabilities: tuple[Capability, ...] = ()
 
     def capability(self, kind: type[CapabilityT]) -> CapabilityT | None:

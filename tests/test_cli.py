@@ -195,7 +195,7 @@ def test_help_and_description_are_as_wide_as_the_terminal(capsys, monkeypatch):
     assert main(["run", str(REPOSITORY / "experiments" / "goal_cycle.py"), "--help"]) == 0
     shown = capsys.readouterr().out
     assert max(map(len, shown.partition("settings of")[2].splitlines())) <= 140
-    assert "(social(policies=('greedy',), transfer=()),)" in shown
+    assert "(social(policies=('greedy',)," in shown
     assert 'e.g. "two CPU cores"' in shown
     text = describe(load_experiment(REPOSITORY / "experiments" / "goal_cycle.py"))
     assert "claims" not in text
@@ -232,7 +232,7 @@ def test_list_shows_what_there_is(trial, capsys):
 def test_view_and_export(monkeypatch, capsys):
     seen = []
     viewer = types.SimpleNamespace(
-        view=lambda paths: seen.append([str(path) for path in paths]),
+        view=lambda paths, explain: seen.append([str(path) for path in paths]),
         export=lambda path, out, **chosen: seen.append((str(path), str(out), chosen)),
     )
     monkeypatch.setitem(sys.modules, "socialrl.viewer", viewer)

@@ -11,9 +11,11 @@ import jax
 import numpy as np
 import pytest
 
+from socialrl import tuned
 from socialrl.assemble import assemble
 from socialrl.config import from_json, load_experiment, to_json
 from socialrl.overrides import apply, keys
+from socialrl.report import papers
 
 FILES = sorted((Path(__file__).parent.parent / "experiments").glob("[!_]*.py"))
 TINY = {
@@ -66,11 +68,23 @@ def test_json_and_back(file):
 
 
 @every_file
-def test_it_compares_at_least_two_arms_over_at_least_five_seeds(file):
+def test_it_compares_at_least_two_arms_over_at_least_ten_seeds(file):
     """Fewer seeds carry no verdict; the report refuses one."""
     experiment = load_experiment(file)
     assert len(experiment.arms) >= 2
-    assert experiment.seeds >= 5
+    assert experiment.seeds >= max(10, experiment.claim_seeds)
+
+
+@every_file
+def test_a_search_of_its_settings_is_one_of_all_its_arms(file):
+    """What the experiment reads lies beside it, is fair, and names no arm that is gone."""
+    experiment = load_experiment(file)
+    search = tuned.place(experiment, file)
+    if search.is_file():
+        assert set(tuned.read(search)["arms"]) <= {arm.name for arm in experiment.arms}
+        assert experiment.tuning
+    else:
+        assert experiment.tuning == ""
 
 
 def first_chunk(settings):
@@ -103,11 +117,16 @@ def settings_of(experiment):
 
 @every_file
 def test_every_arm_can_be_trained(file):
-    """Traced, each that has a learner's settings or a world that none before it has. That every learner
-    trains is tested with the learners, that every world runs with the worlds."""
+    """Traced, each that has an option of a learner or of a world with a value that none before it has. That
+    every learner trains is tested with the learners, that every world runs with the worlds."""
     known = set()
     for name, learner, settings in settings_of(to_json(tiny(file))):
-        parts = {json.dumps(part, sort_keys=True) for part in (learner, json.loads(settings)["world"])}
+        world = json.loads(settings)["world"]
+        parts = {
+            json.dumps([part["name"], key, value], sort_keys=True)
+            for part in (learner, world)
+            for key, value in part.items()
+        }
         if parts <= known:
             continue
         losses = {key: value for key, value in traced(settings).items() if key.startswith("loss/")}
@@ -124,3 +143,12 @@ def test_the_first_arm_trains(name):
     losses = [value for key, value in trained(settings).items() if key.startswith("loss/")]
     assert losses
     assert all(np.isfinite(value) for value in losses)
+
+
+def test_claims_of_papers_are_claims_of_experiments():
+    for entry in papers.read(FILES[0].parent / papers.FILE.name):
+        if "experiment" in entry:
+            claims = load_experiment(FILES[0].parent / f"{entry['experiment']}.py").claims
+            [claim] = [claim for claim in claims if claim.text == entry["text"]]
+            assert (claim.source == "paper") == (entry["tested"] in ("as stated", "scaled")), entry["text"]
+            assert claim.paper.split(" arXiv ")[-1] == entry["paper"].split(" arXiv ")[-1], entry["text"]

@@ -86,9 +86,9 @@ def test_arms_are_selected_in_the_order_given(experiment):
 
 
 def test_claims_about_arms_that_are_left_out_are_dropped(experiment):
-    alone = Claim(text="alone", source="s", arm="other", value=1.0)
-    expert = Claim(text="as good as the experts", source="s", arm="toy", over="expert")
-    both = Claim(text="better", source="s", arm="toy", over="other")
+    alone = Claim(text="alone", source="aim", arm="other", value=1.0)
+    expert = Claim(text="as good as the experts", source="aim", arm="toy", over="expert")
+    both = Claim(text="better", source="aim", arm="toy", over="other")
     full = dataclasses.replace(experiment, claims=(alone, expert, both))
     assert apply(full, ["--arms", "other,toy"]).claims == full.claims
     assert apply(full, ["--arms", "toy"]).claims == (expert,)

@@ -80,7 +80,7 @@ def test_it_finds_what_the_run_recorded_and_replaces_it(copy, capsys):
         ("wanderer", "half"),
     ]
     others = [record for record in Records(copy / "metrics.jsonl").records() if record["kind"] != "social"]
-    assert main(["eval", str(copy), "--arms", "dqn", "--out", str(copy / "numbers.json")]) == 0
+    assert main(["eval", str(copy), "--arms", "dqn", "--out", str(copy / "numbers.json"), "--phases"]) == 0
     printed = capsys.readouterr().out
     assert "Return with the company present throughout (full)" in printed
     assert found_in(copy) == recorded
@@ -129,6 +129,7 @@ def test_every_protocol_measures_or_says_in_one_line_what_it_needs(copy, capsys,
         "memory": "coin_grid has no hidden order",
         "inverse_rl": "inverse_rl: nothing to measure in dqn (it needs a learner that infers rewards",
         "goal_inference": "goal_inference: nothing to measure in dqn (it needs a learner that infers goals",
+        "worth_of_following": "nothing to measure in dqn (it needs a learner that follows other sources",
     }
     command = (copy, "--arms", "dqn", "--protocol", name, "--episodes", "2")
     if name in reasons:

@@ -20,6 +20,7 @@ from socialrl_envs.roster import Roster
 from socialrl_envs.task import Task, any_of
 from socialrl_envs.types import Level, Outcome, Overrides, Params, Seats, State, WorldSpec
 from socialrl_envs.view import View
+from socialrl_envs.view.pixels import Pixels
 
 
 class GridWorld:
@@ -37,6 +38,7 @@ class GridWorld:
     ):
         self.config, self.fingerprint = config, fingerprint
         self.task, self.movement, self.view, self.generator = task, movement, view, generator
+        pixels = view.pixels if isinstance(view, Pixels) else 1
         tables = movement.kind == "turning" and not task.changes_tiles
         self.spec = WorldSpec(
             name=task.name,
@@ -46,7 +48,7 @@ class GridWorld:
             width=config.size,
             movement=movement.kind,
             view=view.spec,
-            obs_shape=(view.spec.size, view.spec.size, len(view.channels)),
+            obs_shape=(view.spec.size * pixels, view.spec.size * pixels, len(view.channels)),
             channels=view.channels,
             actions=movement.actions,
             cumulants=task.cumulants,
@@ -56,6 +58,8 @@ class GridWorld:
             channels_of_others=view.channels_of_others,
             tile_channels=tuple(task.channels.values()),
             targets=task.targets if tables and roster.coplayers else (),
+            channel_highs=view.highs,
+            pixels=pixels,
         )
         shown = task.shown()
         with jax.ensure_compile_time_eval():  # a world may be made while something is traced

@@ -18,7 +18,7 @@ from socialrl_envs.options import Options, option, require
 from socialrl_envs.roster import Roster, make_roster
 from socialrl_envs.task import Task
 from socialrl_envs.types import Level, Seat
-from socialrl_envs.view import View, bits, codes
+from socialrl_envs.view import View, bits, codes, pixels
 from socialrl_envs.view.centred import Centred
 from socialrl_envs.view.egocentric import Egocentric
 from socialrl_envs.view.grid import Grid
@@ -40,6 +40,11 @@ class WorldConfig(Options):
     density: float = option(0.15, "share of inner cells that `cluttered` turns to walls", low=0, high=1)
     horizon: int = option(50, "steps after which an episode is truncated", low=1)
     blocking: bool = option(False, "whether seats are in one another's way, else they may share a cell")
+    pixels: int = option(
+        0,
+        "pixels along each side of a cell in RGB views; 0 has channels of 0 and 1 instead",
+        choices=(0, *pixels.SIZES),
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -73,6 +78,8 @@ class WorldConfig(Options):
         roster = make_roster(self.novices, self.experts, self.coplayers)
         task, movement = self.make_task(roster), self.make_movement()
         view, drawn = self.make_view(task, roster), read_level(self.layout) if self.is_file else None
+        if self.pixels:
+            view = pixels.Pixels(of=view, tiles=tuple(task.channels.values()), pixels=self.pixels)
         generator = FromFile(drawn) if drawn else self.make_generator(task, roster, movement)
         fingerprint = f"{type(self).__module__}:{self!r}{drawn.to_ascii() if drawn else ''}"
         world = GridWorld(self, roster, task, movement, view, generator, fingerprint)

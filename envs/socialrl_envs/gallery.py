@@ -28,6 +28,7 @@ GAP = 12  # pixels between the two halves of a picture
 OTHERS = """\
 # More
 
+- [Preregistration](preregistration.md): claims and analysis of an experiment that is not run yet.
 - [Experiments](experiments.md): one question each, what the literature claims and what was found here.
 - [Demonstrations](demonstrations.md): the file format of recorded behaviour, to write and to learn from.
 - [Code of your own](howto/plugins.md): worlds and learners in a file or a package, and which code is run.

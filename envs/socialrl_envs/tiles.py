@@ -21,6 +21,8 @@ CHAR_OF_TILE = (
 )
 TILE_OF_CHAR = {char: tile for tile, char in CHAR_OF_TILE.items()}
 
+RGB = ("red", "green", "blue")  # the channels of views in pixels
+
 # Headings and cardinal moves share one order: up, right, down, left.
 DELTAS = ((-1, 0), (0, 1), (1, 0), (0, -1))
 CARDINAL_MOVES = ("up", "right", "down", "left", "stay")

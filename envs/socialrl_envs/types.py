@@ -186,8 +186,10 @@ class WorldSpec:
     right, down, left, stay). view: which cells a seat sees. obs_shape: (V, V, C) of one seat's view, dtype
     uint8. binary_views: whether every entry of a view is 0 or 1. channels: names along C. channels_of_others:
     those in which other seats appear.
-    tile_channels: for each of the first channels the tiles that it shows. targets: the tiles that action
-    tables lead to.
+    tile_channels: for each plane of tiles those that it shows; unless views are RGB, the first channels.
+    targets: the tiles that action tables lead to. channel_highs: the highest entry of each channel, by which
+    learners divide views; empty if they take them as they are. pixels: along each side of a cell in RGB
+    views, else 1; V is so many times the cells along a side.
     """
 
     name: str
@@ -207,6 +209,8 @@ class WorldSpec:
     channels_of_others: tuple[str, ...] = ()
     tile_channels: tuple[tuple[int, ...], ...] = ()
     targets: tuple[int, ...] = ()
+    channel_highs: tuple[int, ...] = ()
+    pixels: int = 1
 
     @property
     def highest(self) -> int:

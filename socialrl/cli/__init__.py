@@ -1,4 +1,4 @@
-"""The command line: run, eval, view, play, record, report, check, list.
+"""The command line: run, tune, reproduce, eval, view, play, record, export, report, check, list.
 
 Each command imports what it needs when it is called, so that `--help` is fast.
 
@@ -33,12 +33,16 @@ examples:
 
 COMMANDS = {  # in the order of `--help`; each is a module of commands/
     "run": "train an experiment's arms and record them",
+    "tune": "search settings of all arms alike, on seeds for tuning",
+    "reproduce": "run what is reported, and rebuild results, pictures, pages and numbers",
     "eval": "test the arms of a run for social learning",
     "view": "show a replay step by step, or export it",
+    "explain": "say what had become of a decision, had it been another",
     "play": "take a seat of a world with the keyboard",
     "record": "write demonstrations of co-players or trained agents",
     "export": "write a trained agent of a run into one file",
     "report": "write the page of one run or several",
+    "benchmark": "is a learner or an agent never worse than alone?",
     "check": "test a world, co-player, learner, curriculum or protocol of your own",
     "list": "list worlds, co-players, learners and other registered code, and experiments",
 }

@@ -26,7 +26,7 @@ def describe(experiment: "Experiment") -> str:
 
     width = max(shutil.get_terminal_size((120, 24)).columns, 60)
     lines = [
-        line("experiment", experiment, ("name", "world", "arms", "claims")),
+        line("experiment", experiment, ("name", "world", "arms", "claims", "claims_in_all")),
         line("world", experiment.world),
     ]
     for arm in experiment.arms:

@@ -13,6 +13,7 @@ from socialrl.types import (
     ActAs,
     Diagnostics,
     FewShot,
+    ForceSource,
     GoalInference,
     Influence,
     Offline,
@@ -87,6 +88,25 @@ def _act_as(subject: Subject, capability: ActAs) -> None:
         expect_same_shapes(carry.carry, after, "carry")
 
 
+def _force_source(subject: Subject, capability: ForceSource) -> None:
+    state, carry, _, _ = subject.trained
+    given, free = (state, carry.carry, carry.timestep), subject.decided(state)
+    force = jax.jit(capability.force)
+    for source in range(free.decision.values.shape[2]):
+        whose = jnp.full(subject.batch, source, jnp.int32)
+        decision, after, _ = force(*given, whose, jax.random.key(3))
+        expect(decision.action, subject.batch, jnp.int32, "action")
+        assert np.all((decision.action >= 0) & (decision.action < len(subject.world.spec.actions))), (
+            "action is out of range"
+        )
+        assert np.all(decision.source == source), f"forced to source {source}, it records another"
+        expect_same_shapes(carry.carry, after, "carry")
+    same_source = force(*given, free.decision.source, jax.random.key(3)).decision
+    assert np.all(same_source.action == free.decision.action), (
+        "forced to the source that act chooses, it takes another action"
+    )
+
+
 def _reward_inference(subject: Subject, capability: RewardInference) -> None:
     state, _, experience, _ = subject.trained
     found = jax.jit(capability.infer_rewards)(state, experience.others)
@@ -111,6 +131,7 @@ CAPABILITIES: dict[type, Callable[[Subject, Any], None]] = {
     Influence: _influence,
     Diagnostics: _diagnostics,
     ActAs: _act_as,
+    ForceSource: _force_source,
     RewardInference: _reward_inference,
     GoalInference: _goal_inference,
 }

@@ -39,7 +39,11 @@ def decisions_in_shape(subject: Subject) -> None:
         expect(decision.source, subject.batch, jnp.int32, "decision.source")
         expect(decision.influence, subject.batch, jnp.float32, "decision.influence")
         expect(decision.values, (*subject.batch, found[2], actions), jnp.float32, "decision.values")
-        assert found[2] in (1, sources), f"decision.values has {found[2]} sources, not 1 or {sources}"
+        declared = subject.learner.sources
+        allowed = (1, sources) if declared is None else (len(declared),)
+        assert found[2] in allowed, (
+            f"decision.values has {found[2]} sources, not {' or '.join(map(str, allowed))}"
+        )
         within = np.all((decision.action >= 0) & (decision.action < actions))
         assert within, f"decision.action is not within 0..{actions - 1}: {np.unique(decision.action)}"
         within = np.all((decision.source >= 0) & (decision.source < found[2]))

@@ -17,8 +17,9 @@ from jax import Array
 from jaxtyping import Bool, Float32, Int32, Key, PyTree, UInt8
 
 from socialrl.learners._ppo_config import PPOConfig
-from socialrl.nets.heads import Prediction, SmallDense, Tower
-from socialrl.nets.memory import Carry, Encoder, initial_carry
+from socialrl.learners._views import encoder, prediction_head
+from socialrl.nets.heads import SmallDense, Tower
+from socialrl.nets.memory import Carry, initial_carry
 from socialrl.nets.mirror import Mirror
 from socialrl.types import Timestep
 from socialrl_envs.struct import pytree, replace
@@ -43,11 +44,11 @@ class ActorCritic(nn.Module):
     def setup(self) -> None:
         config, actions = self.config, len(self.spec.actions)
         self.images = Mirror(self.spec, config.mirror)
-        aux_inputs = actions + 1 if config.use_prev_action_reward else 0
-        self.encoder = Encoder(config.hidden, config.memory, aux_inputs)
+        aux_inputs = actions + config.use_prev_reward if config.use_prev_action_reward else 0
+        self.encoder = encoder(config, self.spec, config.hidden, config.memory, aux_inputs)
         self.policy = Tower(config.heads, actions, 0.01)
         self.critic = Tower(config.heads, 1, 1.0)
-        self.prediction = Prediction(self.spec.obs_shape, actions, config.predictor)
+        self.prediction = prediction_head(config, self.spec)
         self.attention = SmallDense((max(len(self.spec.coplayers), 1), 2))
 
     def unroll(self, carry: Carry, steps: Timestep) -> tuple[Carry, Outputs]:
@@ -95,9 +96,12 @@ class ActorCritic(nn.Module):
         obs, first = images.copies(steps.obs, images.view), images.copies(steps.first, images.same)
         if self.config.use_prev_action_reward:
             action = images.copies(steps.prev_action, images.action)
-            actions = jax.nn.one_hot(jnp.where(first, -1, action), len(self.spec.actions), dtype=jnp.float32)
-            reward = images.copies(steps.prev_reward, images.same)[..., None]
-            aux_inputs = jnp.concatenate([actions, reward], axis=-1)
+            aux_inputs = jax.nn.one_hot(
+                jnp.where(first, -1, action), len(self.spec.actions), dtype=jnp.float32
+            )
+            if self.config.use_prev_reward:
+                reward = images.copies(steps.prev_reward, images.same)[..., None]
+                aux_inputs = jnp.concatenate([aux_inputs, reward], axis=-1)
         return obs, first, aux_inputs
 
     def _outputs(self, x: Float32[Array, "T N copies F"]) -> Outputs:

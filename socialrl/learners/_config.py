@@ -1,24 +1,19 @@
 """Options of all off-policy learners."""
 
 import dataclasses
-from typing import ClassVar
 
+from socialrl.learners._views import ViewConfig
 from socialrl.nets.memory import Kind
 from socialrl_envs.errors import SocialRLError
-from socialrl_envs.options import Options, option, require
+from socialrl_envs.options import option, require
 from socialrl_envs.types import WorldSpec
 
 MEMORIES = ("none", "gru", "lstm")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class OffPolicyConfig(Options):
-    """Options of every off-policy learner.
-
-    from_demonstrations: whether the learner learns from others' steps, and so from a file of them.
-    """
-
-    from_demonstrations: ClassVar[bool] = True
+class OffPolicyConfig(ViewConfig):
+    """Options of every off-policy learner."""
 
     hidden: tuple[int, ...] = option((128, 128), "sizes of the torso's dense layers", low=1)
     memory: Kind = option(
@@ -41,7 +36,6 @@ class OffPolicyConfig(Options):
         high=1,
     )
     max_grad_norm: float = option(10.0, "norm to which gradients are clipped", above=0)
-    prediction_coef: float = option(0.0, "weight of the auxiliary next-observation loss", low=0)
     demonstrations: str = option(
         "", "demonstration file to learn from as well; its seat k counts as co-player k"
     )
@@ -57,11 +51,16 @@ class OffPolicyConfig(Options):
                 f"offline: {self.offline} gradient steps, but no demonstrations",
                 "name a file: demonstrations",
             )
-        if self.demonstrations and not self.from_demonstrations:
+        if self.demonstrations and not self.watches:
             name = type(self).__module__.rpartition(".")[2]
             raise SocialRLError(
                 f"demonstrations: {name} cannot learn from them", "it is for learners that learn from others"
             )
+
+    @property
+    def watches(self) -> bool:
+        """Whether the learner learns from others' steps, and so from a file of them."""
+        return True
 
 
 def check_roster(spec: WorldSpec, purpose: str = "") -> None:

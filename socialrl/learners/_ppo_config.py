@@ -4,12 +4,13 @@ import dataclasses
 from typing import Literal
 
 from socialrl.learners._config import MEMORIES
+from socialrl.learners._views import ViewConfig
 from socialrl.nets.memory import Kind
-from socialrl_envs.options import Options, option, require
+from socialrl_envs.options import option, require
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class PPOConfig(Options):
+class PPOConfig(ViewConfig):
     """Options of ppo."""
 
     hidden: tuple[int, ...] = option(
@@ -19,6 +20,7 @@ class PPOConfig(Options):
     heads: tuple[int, ...] = option((), "sizes of tanh layers before the policy, and before the value", low=1)
     mirror: bool = option(False, "make the policy equivariant to swapping left and right")
     use_prev_action_reward: bool = option(True, "the previous action and reward are inputs")
+    use_prev_reward: bool = option(True, "the previous reward is one of them; else the action alone is")
     parameter_sharing: bool = option(True, "all novices share their parameters, else each has its own")
     gamma: float = option(0.99, "discount per step", low=0, below=1)
     gae_lambda: float = option(0.95, "lambda of generalised advantage estimation", low=0, high=1)
@@ -47,13 +49,17 @@ class PPOConfig(Options):
     kl_target: float = option(
         0.0, "KL divergence from the old policy, in nats, at which an update stops; 0 never stops", low=0
     )
-    prediction_coef: float = option(0.0, "weight of the auxiliary next-observation loss", low=0)
     predicts: Literal["next", "same"] = option(
         "next", "which view the auxiliary head predicts; same is a control", choices=("next", "same")
     )
-    predictor: tuple[int, ...] = option((), "sizes of the auxiliary head's hidden layers", low=1)
     attention_coef: float = option(
         0.0, "weight of predicting where co-players are, a target that is seen in training only", low=0
+    )
+
+    attention_to: Literal["each", "set", "nearest"] = option(
+        "each",
+        "whose position is predicted: each co-player's in seat order, all in any order, or the nearest's",
+        choices=("each", "set", "nearest"),
     )
 
     def __post_init__(self) -> None:

@@ -3,16 +3,19 @@
 import jax
 import jax.numpy as jnp
 from jax import Array
-from jaxtyping import Float32, Int32, PyTree
+from jaxtyping import Bool, Float32, Int32, PyTree
 
 from socialrl.learners._actor_critic import ActorCriticFns, Outputs
 from socialrl.learners._ppo_config import PPOConfig
-from socialrl.learners._sequences import masked_mean
+from socialrl.learners._views import prediction_loss_of
+from socialrl.losses.attention import each_position, nearest_position, set_of_positions
 from socialrl.losses.policy import clipped_surrogate, entropy, kl_divergence
-from socialrl.losses.prediction import prediction_loss
 from socialrl.nets.memory import Carry
 from socialrl.types import Metrics, Transition
 from socialrl_envs.struct import pytree
+
+ATTENTION = {"each": each_position, "nearest": nearest_position, "set": set_of_positions}
+CLONED = 2.0  # the normalised advantage at which the weight of cloning is clipped
 
 
 @pytree
@@ -47,16 +50,31 @@ class PPOLosses:
 
     def __init__(self, config: PPOConfig, net: ActorCriticFns, prior_coef: float | None = None):
         self.config, self.net, self.prior_coef = config, net, prior_coef
+        self.prediction_loss = prediction_loss_of(config, net.spec)
 
     def total(
-        self, params: PyTree, batch: Batch, entropy_coef: Float32[Array, ""]
+        self,
+        params: PyTree,
+        batch: Batch,
+        entropy_coef: Float32[Array, ""],
+        acted: Bool[Array, "T N"] | None = None,
+        cloning_coef: float = 0.0,
     ) -> tuple[Float32[Array, ""], Metrics]:
-        """The weighted sum of all losses on a minibatch, and metrics."""
+        """The weighted sum of all losses on a minibatch, and metrics.
+
+        acted: the steps on which this policy acted; all if None. Actions that something else took do not
+        count in the surrogate; those with a positive advantage are cloned, weighted by cloning_coef times the
+        normalised advantage (self-imitation; Oh et al., 2018).
+        """
         config, own, old_logits = self.config, batch.trajectory.own, batch.trajectory.old_logits
         _, out = self.net.unroll(params, batch.carry, own.timestep)
         log_prob, old_log_prob = (log_prob_of(logits, own.action) for logits in (out.logits, old_logits))
         normalised = (batch.advantage - jnp.mean(batch.advantage)) / (jnp.std(batch.advantage) + 1e-8)
-        surrogate = jnp.mean(clipped_surrogate(log_prob, old_log_prob, normalised, config.clip))
+        surrogates = clipped_surrogate(log_prob, old_log_prob, normalised, config.clip)
+        if acted is not None:
+            cloned = -cloning_coef * jnp.clip(normalised, 0, CLONED) * log_prob
+            surrogates = jnp.where(acted, surrogates, cloned)
+        surrogate = jnp.mean(surrogates)
         value_loss = 0.5 * jnp.mean((out.value - batch.target) ** 2)
         mean_entropy = jnp.mean(entropy(out.logits))
         clipped = jnp.abs(jnp.exp(log_prob - old_log_prob) - 1) > config.clip
@@ -92,21 +110,23 @@ class PPOLosses:
     def prediction(self, params: PyTree, out: Outputs, own: Transition) -> Float32[Array, ""]:
         """The mean error over the copies of the predicted next view, or as a control of the same view."""
         predicted = self.net.predict(params, out.features, own.action)
-        seen = own.next_obs if self.config.predicts == "next" else own.timestep.obs
-        seen = self.net.images.copies(seen, self.net.images.view)
-        return jnp.mean(jax.vmap(jax.vmap(prediction_loss, in_axes=1), in_axes=1)(predicted, seen))
+        same = self.config.predicts == "same"
+        images = self.net.images
+        before = images.copies(own.timestep.obs, images.view)
+        seen = before if same else images.copies(own.next_obs, images.view)
+        loss = jax.vmap(jax.vmap(self.prediction_loss, in_axes=1), in_axes=1)
+        return jnp.mean(loss(predicted, seen, before))
 
     def attention(
         self, params: PyTree, out: Outputs, positions: Float32[Array, "T N coplayers 2"]
     ) -> Float32[Array, ""]:
-        """The mean absolute error along each axis of the predicted positions of present co-players;
-        positions: NaN for absent ones.
+        """The mean absolute error along each axis of the predicted positions, see `losses/attention.py`;
+        positions: NaN for absent co-players.
         """
         predicted = self.net.attend(params, out.features)
         actual = self.net.images.copies(positions, self.net.images.offset)
-        present = ~jnp.isnan(actual)
-        errors = jnp.where(present, jnp.abs(predicted - jnp.where(present, actual, 0.0)), 0.0)
-        return masked_mean(errors, present)
+        errors, weight = ATTENTION[self.config.attention_to](predicted, actual)
+        return jnp.sum(errors) / jnp.maximum(jnp.sum(weight), 1.0)
 
 
 def log_prob_of(logits: Float32[Array, "T N A"], action: Int32[Array, "T N"]) -> Float32[Array, "T N"]:

@@ -10,9 +10,8 @@ from jaxtyping import Bool, Float32, Int32, Key, PyTree, UInt8
 
 from socialrl.learners._config import OffPolicyConfig
 from socialrl.learners._sequences import Steps, masked_mean, over_sequences
-from socialrl.losses.prediction import prediction_loss
-from socialrl.nets.heads import Prediction
-from socialrl.nets.memory import Carry, Encoder, initial_carry
+from socialrl.learners._views import encoder, prediction_head, prediction_loss_of
+from socialrl.nets.memory import Carry, initial_carry
 from socialrl_envs.types import WorldSpec
 
 ConfigT = TypeVar("ConfigT", bound=OffPolicyConfig)
@@ -25,8 +24,8 @@ class TorsoNetwork(nn.Module, Generic[ConfigT]):
     spec: WorldSpec
 
     def setup(self) -> None:
-        self.encoder = Encoder(self.config.hidden, self.config.memory)
-        self.prediction = Prediction(self.spec.obs_shape, len(self.spec.actions))
+        self.encoder = encoder(self.config, self.spec, self.config.hidden, self.config.memory)
+        self.prediction = prediction_head(self.config, self.spec)
 
     def features(
         self, carry: Carry, obs: UInt8[Array, "T N V V C"], first: Bool[Array, "T N"]
@@ -65,6 +64,7 @@ class TorsoFns(Generic[ConfigT]):
     def __init__(self, module: TorsoNetwork[ConfigT]):
         self.config: ConfigT = module.config
         self.spec, self._torso = module.spec, module
+        self._prediction_loss = prediction_loss_of(module.config, module.spec)
         self.apply: Callable[..., Any] = (
             module.apply
         )  # flax knows no types: each method of this class states them
@@ -89,4 +89,5 @@ class TorsoFns(Generic[ConfigT]):
     ) -> Float32[Array, ""]:
         """The mean error of the predicted next view over the steps that count."""
         predicted = self.predict(params, x, steps.action)
-        return masked_mean(over_sequences(prediction_loss)(predicted, steps.next_obs), steps.mask)
+        errors = over_sequences(self._prediction_loss)(predicted, steps.next_obs, steps.obs)
+        return masked_mean(errors, steps.mask)

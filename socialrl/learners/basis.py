@@ -8,7 +8,6 @@ maximising Phi . w for an unknown w with the skills of the tasks, pi(a|s) ~ exp(
 """
 
 import dataclasses
-from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -51,8 +50,6 @@ from socialrl_envs.types import WorldSpec
 class Config(SuccessorConfig):
     """Options of basis, besides those of every learner with successor features."""
 
-    from_demonstrations: ClassVar[bool] = False  # it learns from rewards; `infer_goal` is for observed agents
-
     reward_coef: float = option(10.0, "weight of predicting each task's reward by Phi . w_m", low=0)
     sharpness: float = option(
         5.0, "how strictly an observed agent is taken to prefer better actions, per unit of reward", above=0
@@ -64,6 +61,11 @@ class Config(SuccessorConfig):
     starts: int = option(
         16, "random starting points of that inference, besides each task's w and their mean", low=0
     )
+
+    @property
+    def watches(self) -> bool:
+        """False: it learns from rewards; `infer_goal` is for observed agents."""
+        return False
 
     def build(self, spec: WorldSpec) -> Learner[OffPolicyState]:
         """The learner for this world; raises SocialRLError if it has no novice."""

@@ -93,11 +93,15 @@ class PPO:
         )
 
     def capabilities(self) -> tuple[Capability, ...]:
-        """What the policy can do besides acting."""
-        influence = Influence(influence=self.influence)
+        """What the policy can do besides acting. In views without channels of others, such as RGB ones,
+        nobody can be hidden, so that influence is not measured.
+        """
+        found: tuple[Capability, ...] = ()
+        if self.spec.pixels == 1:
+            found = (Influence(influence=self.influence),)
         if self.config.prediction_coef > 0 and self.config.predicts == "next":
-            return influence, Diagnostics(diagnose=self.diagnose)
-        return (influence,)
+            found = (*found, Diagnostics(diagnose=self.diagnose))
+        return found
 
     def init(self, key: Key[Array, ""], unroll_length: int, num_envs: int) -> PPOState:
         """The state with fresh parameters; raises SocialRLError if bptt_length does not divide the unroll."""

@@ -34,12 +34,14 @@ from socialrl.losses.successor import at_action
 from socialrl.nets.memory import Carry
 from socialrl.types import (
     ActAs,
+    ActOutput,
     Capability,
     Decision,
     Demonstration,
     Diagnostics,
     Experience,
     FewShot,
+    ForceSource,
     Learner,
     RewardInference,
     Timestep,
@@ -108,8 +110,13 @@ class PsiPhi:
     def __init__(self, config: Config, spec: WorldSpec):
         self.config, self.spec = config, spec
         self.novices, self.coplayers = len(spec.novices), len(spec.coplayers)
-        self.net = SuccessorFns(config, spec, (config.ensemble, 1 + self.coplayers), valued=True)
+        self.net = self.network()
         self.losses = PsiPhiLosses(config, self.net, self.coplayers)
+
+    def network(self) -> SuccessorFns:
+        """The network: Psi of each member and source, Phi, w, and a head of own values."""
+        models = (self.config.ensemble, 1 + self.coplayers)
+        return SuccessorFns(self.config, self.spec, models, valued=True)
 
     def learner(self) -> Learner[OffPolicyState]:
         """The Learner of these functions."""
@@ -126,6 +133,7 @@ class PsiPhi:
         capabilities: tuple[Capability, ...] = (
             FewShot(adapt=self.adapt),
             ActAs(act_as=self.act_as),
+            ForceSource(force=self.force),
             RewardInference(infer_rewards=self.infer_rewards),
         )
         if self.config.prediction_coef > 0 or self.config.ensemble > 1:
@@ -152,8 +160,11 @@ class PsiPhi:
         psi: Float32[Array, "N E S A K"],
         x: Float32[Array, "1 N F"],
         key: Key[Array, ""],
+        only: Int32[Array, " N"] | None = None,
     ) -> Choice:
-        """The Choice among the sources, by the novice's preference w_ego."""
+        """The Choice among the sources, by the novice's preference w_ego. only: the source that it is left
+        with.
+        """
         config, w = self.config, state.params["params"]["w"]
         values = jnp.einsum("nesak,k->nesa", psi, w[0])
         values = values.at[:, :, 0].set(self.own_values(state, values[:, :, 0], x))
@@ -169,6 +180,7 @@ class PsiPhi:
             lower_confidence_coef=config.lower_confidence_coef,
             temperature=config.temperature,
             trusted=trusted,
+            only=only,
         )
 
     def logits(self, psi: Float32[Array, "N E S A K"], w: Float32[Array, "S K"]) -> Float32[Array, "N S A"]:
@@ -236,6 +248,29 @@ class PsiPhi:
             return action.astype(jnp.int32), carry
 
         return over_novices(act, carry, timestep, source)
+
+    def force(
+        self,
+        state: OffPolicyState,
+        carry: Carry,
+        timestep: Timestep,
+        source: Int32[Array, "*batch"],
+        key: Key[Array, ""],
+    ) -> ActOutput:
+        """The decision if each novice is left with this source, see `ForceSource`."""
+
+        def decide(
+            carry: Carry,
+            obs: UInt8[Array, "1 N V V C"],
+            first: Bool[Array, "1 N"],
+            source: Int32[Array, " N"],
+        ) -> tuple[Decision, Carry]:
+            carry, psi, _, x = self.net.step(state.params, carry, obs, first)
+            choice = self.choice(state, psi[0], x, key, source)
+            return decision_of(choice.action, choice.values, choice.source), carry
+
+        decision, after = over_novices(decide, carry, timestep, source)
+        return ActOutput(decision, after, ())
 
     def infer_rewards(self, state: OffPolicyState, others: Demonstration) -> Float32[Array, "T B seats S"]:
         """Phi(s, a) . w_j of every step for every source j."""

@@ -69,15 +69,18 @@ def _orthogonal_gates(key: Key[Array, ""], shape: tuple[int, int]) -> Float32[Ar
 
 class Encoder(nn.Module):
     """Views -> features: torso, then memory. aux_inputs: how many numbers enter the memory besides
-    the view.
+    the view. filters, highs, pixels: see `Torso`.
     """
 
     hidden: tuple[int, ...]
     memory: Kind = "none"
     aux_inputs: int = 0
+    filters: tuple[int, ...] = ()
+    highs: tuple[int, ...] = ()
+    pixels: int = 1
 
     def setup(self) -> None:
-        self.torso = Torso(self.hidden)
+        self.torso = Torso(self.hidden, self.filters, self.highs, self.pixels)
         self.recurrence = Memory(self.memory, self.hidden[-1], self.hidden[-1] + self.aux_inputs)
 
     def unroll(

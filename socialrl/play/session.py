@@ -187,6 +187,7 @@ class Session:
         arm = f"a person as {self.spec.agents[self.seat]}"
         facts = {"experiment": self.spec.name, "arm": arm, "seed": self.seed, "step": self.cast.step}
         said = {"value_unit": self.cast.learner.value_unit, "explained": self._explained(trace)}
+        said |= {"sources": self.cast.learner.sources}
         return to_replay(jax.device_get(trace), self.world, self.cast.world_json, **facts, **said)
 
     def demonstrations(self) -> Demonstrations:

@@ -42,8 +42,8 @@ def measures(trace: Trace, world: World, influence: bool) -> dict[str, Array]:
     """Scalars by name.
 
     return, return_second_half: of the novices, over the whole episode and from half of the horizon on.
-    return_coplayers: of the co-players, which no learner sees. penalties: steps with a negative reward, per
-    episode.
+    return_coplayers: of the co-players, which no learner sees. penalties, penalties_second_half: steps with a
+    negative reward, per episode.
     scoring: share of episodes with a return above SCORING. followed: share of steps whose decision follows a
     co-player (learners with several sources). influence, influence/<bin>: see `influence_curve`, if
     `influence` is True (learners with a stochastic policy). Worlds with a hidden order add those of
@@ -57,6 +57,7 @@ def measures(trace: Trace, world: World, influence: bool) -> dict[str, Array]:
         "return": jnp.mean(returns),
         "return_second_half": jnp.mean(jnp.sum(own[late], axis=0)),
         "penalties": jnp.mean(jnp.sum(own < 0, axis=0, dtype=jnp.float32)),
+        "penalties_second_half": jnp.mean(jnp.sum(own[late] < 0, axis=0, dtype=jnp.float32)),
         "scoring": jnp.mean(returns > SCORING, dtype=jnp.float32),
     }
     if spec.coplayers:
@@ -90,24 +91,38 @@ def influence_curve(influence: Float32[Array, "T B M"], alive: Bool[Array, "T B"
 def order_measures(trace: Trace, world: World, returns: Float32[Array, "B M"]) -> dict[str, Array]:
     """Scalars by name, of worlds whose goal tiles have a hidden order.
 
-    recovered: share of episodes in which the order is recovered, see `recovers_order`. first_choice: share of
-    right ones among the first choices after the co-players' departure, see `first_choice`. first_choice_made:
-    share of episodes
-    with such a choice. return_clockwise, return_counterclockwise: with three goals in a cycle, the return by
-    the orientation in which they lie; they differ for a policy that follows in one orientation only.
+    recovered: share of episodes in which the order is recovered, see `recovers_order`. first_choice: share
+    of right ones among the first choices after the co-players' departure, see `nth_choice`.
+    first_choice_made: share of episodes with such a choice. choice/<n>, choice_made/<n>: the same of the
+    n-th choices, n from 2 to the number of goals. later_choices: share of right ones among the 2nd to the
+    last of these, together, which nobody knows who was shown only the next goal. mistakes_after,
+    right_after: wrong and right visits after the departure, per episode in which they depart, free visits
+    left out. return_clockwise, return_counterclockwise: with three goals in a cycle, the return by the
+    orientation in which they lie; they differ for a policy that follows in one orientation only.
     """
     assert isinstance(world.config, HiddenOrder)
     goals, seen = world.config.goals, visits(trace, world)
-    made, right = first_choice(seen, departed(trace, world))
-    result = {
-        "recovered": jnp.mean(recovers_order(seen, goals), dtype=jnp.float32),
-        "first_choice": mean_where(right, made),
-        "first_choice_made": jnp.mean(made, dtype=jnp.float32),
-    }
+    recovered = jnp.mean(recovers_order(seen, goals), dtype=jnp.float32)
+    result = {"recovered": recovered} | measures_after(seen, departed(trace, world), goals)
     if "first_goal" in world.spec.cumulants and goals == 3:
         sign = orientation(trace.states.level.tiles[0])[:, None]
         result["return_clockwise"] = mean_where(returns, sign > 0)
         result["return_counterclockwise"] = mean_where(returns, sign < 0)
+    return result
+
+
+def measures_after(seen: Visits, gone: Bool[Array, "T B"], goals: int) -> dict[str, Array]:
+    """Scalars by name, of the time after the co-players' departure; see `order_measures`."""
+    choices = [nth_choice(seen, gone, n) for n in range(1, goals + 1)]
+    made, right = (jnp.stack(parts) for parts in zip(*choices, strict=True))
+    result = {"later_choices": mean_where(right[1:], made[1:])}
+    for n in range(goals):
+        first, later = ("first_choice", "first_choice_made"), (f"choice/{n + 1}", f"choice_made/{n + 1}")
+        share, number = later if n else first
+        result |= {share: mean_where(right[n], made[n]), number: jnp.mean(made[n], dtype=jnp.float32)}
+    left = jnp.any(gone, axis=0)[:, None]
+    for name, what in (("mistakes_after", seen.wrong), ("right_after", seen.right & ~seen.free)):
+        result[name] = mean_where(jnp.sum(what & gone[..., None], axis=0, dtype=jnp.float32), left)
     return result
 
 
@@ -142,13 +157,15 @@ def departed(trace: Trace, world: World) -> Bool[Array, "T B"]:
     return ~present & (jnp.cumsum(present, axis=0, dtype=jnp.int32) > 0)
 
 
-def first_choice(seen: Visits, gone: Bool[Array, "T B"]) -> tuple[Bool[Array, "B M"], Bool[Array, "B M"]]:
-    """Whether there is a visit after the co-players' departure that is not free, and whether the first one is
-    right.
+def nth_choice(
+    seen: Visits, gone: Bool[Array, "T B"], n: int
+) -> tuple[Bool[Array, "B M"], Bool[Array, "B M"]]:
+    """Whether there are n visits after the co-players' departure that are not free, and whether the n-th one
+    is right. n: from 1.
     """
     choice = (seen.right | seen.wrong) & ~seen.free & gone[..., None]
-    first = jnp.argmax(choice, axis=0)[None]
-    return jnp.any(choice, axis=0), jnp.take_along_axis(seen.right & choice, first, axis=0)[0]
+    nth = choice & (jnp.cumsum(choice, axis=0, dtype=jnp.int32) == n)
+    return jnp.any(nth, axis=0), jnp.any(nth & seen.right, axis=0)
 
 
 def orientation(tiles: UInt8[Array, "B H W"]) -> Int32[Array, " B"]:

@@ -1,5 +1,5 @@
-"""What planners and co-players would do in the novices' seats: the standard that `following` measures
-against.
+"""What planners, co-players and random walkers would do in the novices' seats: the standards that `following`
+and `regret` measure against.
 """
 
 import copy
@@ -14,22 +14,41 @@ from socialrl_envs.coplayers import planner
 from socialrl_envs.errors import SocialRLError
 from socialrl_envs.hosting import find_policy
 from socialrl_envs.planning.pursuit import TIE, first_action_values
-from socialrl_envs.types import Outcome, Policy, State, World
+from socialrl_envs.types import CoPlayer, Outcome, Policy, State, World
 
 
 def with_planners(world: World) -> World:
     """The world, except that planners with the novices' preferences choose the novices' actions."""
+    return with_policy(world, planner.act)
+
+
+def with_policy(world: World, policy: CoPlayer) -> World:
+    """The world, except that a policy without memory chooses the novices' actions."""
 
     def step(state: State, actions: Int32[Array, " N"], key: Key[Array, ""]) -> tuple[State, Outcome]:
         novices = world.spec.novices
         step_key, plan_key = jax.random.split(key)
         for seat, seat_key in zip(novices, jax.random.split(plan_key, len(novices)), strict=True):
-            actions = actions.at[seat].set(planner.act(world, state, seat, seat_key))
+            actions = actions.at[seat].set(policy(world, state, seat, seat_key))
         return world.step(state, actions, step_key)
 
     planned = copy.copy(world)
     vars(planned)["step"] = step
     return planned
+
+
+def with_walkers(world: World) -> World:
+    """The world, except that the novices' actions are drawn uniformly."""
+
+    def step(state: State, actions: Int32[Array, " N"], key: Key[Array, ""]) -> tuple[State, Outcome]:
+        step_key, walk_key = jax.random.split(key)
+        novices = jnp.array(world.spec.novices)
+        drawn = jax.random.randint(walk_key, novices.shape, 0, len(world.spec.actions), jnp.int32)
+        return world.step(state, actions.at[novices].set(drawn), step_key)
+
+    walked = copy.copy(world)
+    vars(walked)["step"] = step
+    return walked
 
 
 def best_actions(world: World, state: State) -> Bool[Array, "M A"]:

@@ -4,7 +4,8 @@ A learner with the few-shot capability keeps its networks and re-learns only the
 in its
 reward: from the new episodes alone ("w re-learnt"), or beginning with episodes of the old task whose rewards
 are relabelled by the new preferences ("w given"). Any other learner goes on training, from its parameters if
-it can be warm-started ("fine-tuned"), and from new ones ("from scratch").
+it can be warm-started ("fine-tuned"), also after it was trained on as many relabelled episodes
+("fine-tuned, relabelled"), and from new parameters ("from scratch").
 """
 
 import dataclasses
@@ -51,7 +52,9 @@ class Config(Options):
         (0, 1, 10, 100), "episodes of the new task before each evaluation, ascending", low=0
     )
     episodes: int = option(64, "held-out episodes of each evaluation, per seed", low=1)
-    relabelled: int = option(16, "episodes of the old task that are relabelled for `w given`", low=1)
+    relabelled: int = option(
+        16, "episodes of the old task that are relabelled for `w given` and `fine-tuned, relabelled`", low=1
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -120,11 +123,13 @@ def method_names(learner: Learner) -> tuple[str, ...]:
     """The names of a learner's methods, in the order of `methods`."""
     if learner.capability(FewShot) is not None:
         return "w re-learnt", "w given"
-    return ("from scratch",) if learner.capability(WarmStart) is None else ("fine-tuned", "from scratch")
+    if learner.capability(WarmStart) is None:
+        return ("from scratch",)
+    return "fine-tuned", "fine-tuned, relabelled", "from scratch"
 
 
 def methods(study: Study, rollout: Rollout, relabelled: int) -> Iterator[Method]:
-    """The methods that the learner allows. relabelled: episodes that `w given` learns from first."""
+    """The methods that the learner allows. relabelled: episodes of the old task to learn from first."""
     learner, unroll = study.learner, study.experiment.unroll_length
     few_shot, warm = learner.capability(FewShot), learner.capability(WarmStart)
     if few_shot is not None:
@@ -135,7 +140,9 @@ def methods(study: Study, rollout: Rollout, relabelled: int) -> Iterator[Method]
     fresh = study.seeds.map(lambda key: learner.init(key, unroll, 1), 1)(study.keys(STREAM))
     if warm is not None:
         start = study.seeds.map(warm.warm_start, 2)(study.states, fresh)
-        yield Method("fine-tuned", start, training(study, rollout))
+        learn, rehearse = training(study, rollout), rehearsing(study, rollout, relabelled)
+        yield Method("fine-tuned", start, learn)
+        yield Method("fine-tuned, relabelled", start, learn, rehearse)
     yield Method("from scratch", fresh, training(study, rollout))
 
 
@@ -168,6 +175,27 @@ def playing(study: Study, rollout: Rollout) -> Play:
         return rollout.unroll(state, carry, levels, unroll_key, study.world.spec.horizon)[1]
 
     return play
+
+
+def rehearsing(study: Study, rollout: Rollout, relabelled: int) -> Prepare:
+    """Training on so many episodes that the trained policy plays, which does not change meanwhile."""
+    learner, length = study.learner, study.experiment.unroll_length
+    unrolls = relabelled * -(-study.world.spec.horizon // length)
+
+    def prepare(trained: LearnerState, key: Key[Array, ""], overrides: Overrides) -> LearnerState:
+        levels_key, begin_key, key = jax.random.split(key, 3)
+        levels = rollout.pool(levels_key, study.experiment.num_levels, overrides)
+
+        def update(number: Int32[Array, ""], carried: LearnerState) -> LearnerState:
+            state, carry = carried
+            unroll_key, update_key = jax.random.split(jax.random.fold_in(key, number))
+            carry, experience, _ = rollout.unroll(trained, carry, levels, unroll_key, length)
+            return learner.update(state, experience, update_key)[0], carry
+
+        start = (trained, rollout.begin(levels, begin_key, 1))
+        return jax.lax.fori_loop(0, unrolls, update, start)[0]
+
+    return prepare
 
 
 def training(study: Study, rollout: Rollout) -> Learn:

@@ -16,8 +16,10 @@ the steps on which the novice is present, by kind of source:
 - good/<kind>: P(action taken in A*(s) | followed k), whatever k itself would have done
 
 and over all kinds: share and precision of following any co-player, good (of all actions taken), chance (the
-mean share of actions that are in A*, which is the precision of a random action), and recall = P(action taken
-in A* | own action not in A*, some co-player useful). A measure over no steps is NaN.
+mean share of actions that are in A*, which is the precision of a random action), any (the mean share of the
+co-players that are useful, on the steps on which one is followed: the precision of following any of them
+then), selectivity = precision - any, which blind following does not have, and recall = P(action taken in A*
+| own action not in A*, some co-player useful). A measure over no steps is NaN.
 
 return, cumulants/<name>: of the novices, per episode. planner_return: of planners in the novices' seats, on
 the same levels beside the same company; regret = planner_return - return. The planner goes for one goal after
@@ -151,7 +153,9 @@ def measures(trace: Trace, world: World, key: Key[Array, ""]) -> dict[str, Array
         "good": mean_where(good, mask),
         "chance": mean_where(best, mask[..., None]),
         "recall": mean_where(good, missed),
+        "any": mean_where(useful[..., 1:], (mask & (source > 0))[..., None]),
     }
+    result["selectivity"] = result["precision"] - result["any"]
     for kind, of_kind in kinds(world).items():
         followed = jnp.any((source[..., None] == np.arange(of_kind.shape[1])) & of_kind, axis=-1)
         result |= {

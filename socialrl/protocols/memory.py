@@ -5,6 +5,11 @@ ahead and to the right of the novice. It is fitted on one half of the episodes a
 reading is right if, of all goals but the one that paid last, the right one is nearest to the predicted
 position; a guess is right in 1 / (goals - 1) of the steps. Steps before the first visit of a goal are left
 out, because any goal pays then.
+
+An agent can learn the order by trying, too, and then its carry holds it although nobody showed it. Two
+controls tell this apart: the same probe of an arm that never met experts, and `untold`, the steps before the
+novice has itself made a choice that was right or wrong. There the order can be known from watching alone:
+without company a reading is right no more often than a guess.
 """
 
 import dataclasses
@@ -20,7 +25,7 @@ from jaxtyping import Bool, Float32, Int32, Key, PyTree, UInt8
 from socialrl import evaluation
 from socialrl.geometry import egocentric
 from socialrl.protocols import LearnerState, Study
-from socialrl.protocols._measures import BINS, HiddenOrder, mean_where
+from socialrl.protocols._measures import BINS, HiddenOrder, departed, mean_where, visits
 from socialrl.protocols._overrides import Overrides, scheduled
 from socialrl.record import labels
 from socialrl.rollout import Trace, make_rollout
@@ -90,8 +95,8 @@ def probe(trace: Trace, world: World, ridge: float) -> dict[str, Array]:
     """Scalars by name, of a trace whose extras are the carries.
 
     read_right: share of the tested steps on which the reading is right; read_right/<bin>: the same in BINS
-    equal parts
-    of the time. guess: the share for a guess.
+    equal parts of the time. untold: the same before the novice's own first choice. untold_gone: of these, on
+    the steps after the co-players' departure. guess: the share for a guess.
     """
     goals, due, last = goal_positions(trace, world)  # (T, B, M, G, 2), (T, B, M), (T, B, M)
     carry = trace.extras
@@ -107,7 +112,19 @@ def probe(trace: Trace, world: World, ridge: float) -> dict[str, Array]:
     parts = np.array_split(np.arange(right.shape[0]), BINS)
     curve = {f"read_right/{i}": mean_where(right[part], tested[part]) for i, part in enumerate(parts)}
     guess = jnp.float32(1 / (goals.shape[-2] - 1))
-    return {"read_right": mean_where(right, tested), "guess": guess} | curve
+    alone = tested & untold(trace, world)[:, half:]
+    gone = alone & departed(trace, world)[:, half:, None]
+    shares = {"read_right": tested, "untold": alone, "untold_gone": gone}
+    return {name: mean_where(right, where) for name, where in shares.items()} | {"guess": guess} | curve
+
+
+def untold(trace: Trace, world: World) -> Bool[Array, "T B M"]:
+    """Whether, before each step, the novice has not yet visited a goal that was right or wrong; a visit that
+    is right in any order does not count.
+    """
+    seen = visits(trace, world)
+    choice = (seen.right | seen.wrong) & ~seen.free
+    return jnp.cumsum(choice, axis=0, dtype=jnp.int32) - choice.astype(jnp.int32) == 0
 
 
 def fit(

@@ -58,6 +58,9 @@ class Config(Options):
         None,
         "the world in which all arms are compared; None: the experiment's, whatever an arm was trained in",
     )
+    own_world: bool = option(
+        False, "each arm is measured in the world that it was trained in; for arms of different views"
+    )
     transfer: tuple[Annotated[Any, WORLD], ...] | None = option(
         None,
         "further worlds, with their own company; None: one and two more goals, four rooms, a maze, "
@@ -97,7 +100,8 @@ class Config(Options):
 
     def worlds(self, study: Study) -> dict[str, World]:
         """The worlds by label, home first. Raises SocialRLError for one that the learner does not fit."""
-        home = self.world or study.experiment.world
+        own = study.world.config if self.own_world else study.experiment.world
+        home = self.world or own
         given = standard_transfer(home, study.world.spec) if self.transfer is None else self.transfer
         configs = {HOME: home} | {differences(home, config): config for config in given}
         worlds = {name: config.build() for name, config in configs.items()}

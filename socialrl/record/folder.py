@@ -19,6 +19,8 @@ from socialrl.record.atomic import write_text
 from socialrl_envs import plugins
 from socialrl_envs.errors import SocialRLError
 
+JUDGED = ("claims", "claim_seeds", "claims_in_all", "tuning")  # keys that training does not depend on
+
 
 class RunFolder:
     """A run folder that is locked by this process, until `release` or the end of a `with` block."""
@@ -107,29 +109,40 @@ def resume(path: Path | str, experiment: dict[str, Any] | None = None) -> RunFol
     """An existing run folder, locked, to go on in.
 
     experiment: what the run must be of, as `config.to_json(...)`; None does not compare. Where the code of
-    its plug-ins has changed and that is accepted, config.json takes the new sources. Raises SocialRLError if
+    its plug-ins has changed and that is accepted, config.json takes the new sources. Claims may differ: the
+    run keeps those that it began with. Raises SocialRLError if
     the folder is in use, foreign, of another config, or of code that has changed.
     """
     path = Path(path)
     config = read_config(path)
     there, here = config["experiment"], None if experiment is None else _as_json(experiment)
-    if here is not None and (difference := first_difference(_without(there), _without(here))):
+    if here is not None and (difference := first_difference(_trained(there), _trained(here))):
         key, old, new = difference
         raise SocialRLError(
             f"{path}: run of another config: {key} is {old} there, {new} here",
             "resume with its settings, or start a new run",
         )
-    changed = None if here is None else first_difference(there, here)
+    changed = None if here is None else first_difference(_code_and_training(there), _code_and_training(here))
     if changed is not None and not plugins.changes_accepted():
         raise SocialRLError(
             f"{path}: the code of {changed[0].partition(f'.{PLUGIN}')[0]} has changed since the run began",
             "use it as it is now: --accept-changes",
         )
     lock.take(path)
-    if changed is not None:
-        config["experiment"] = here
+    if changed is not None and here is not None:
+        config["experiment"] = here | {key: there[key] for key in JUDGED if key in there}
         write_text(path / "config.json", json.dumps(config, indent=2, allow_nan=False) + "\n")
     return RunFolder(path, config)
+
+
+def _code_and_training(experiment: dict[str, Any]) -> dict[str, Any]:
+    """What the experiment trains and measures, without how it is judged."""
+    return {key: value for key, value in experiment.items() if key not in JUDGED}
+
+
+def _trained(experiment: dict[str, Any]) -> Any:
+    """The same without the sources of plug-ins."""
+    return _without(_code_and_training(experiment))
 
 
 def _without(value: object) -> Any:

@@ -15,7 +15,7 @@ HOME = "home"  # world: the one that the arms are compared in
 TRAINED = "trained"  # company: the world's own co-players
 PRESENCES = {"full": "always", "half": "first_half", "never": "never"}  # label -> schedule of the co-players
 AS_TRAINED = "as trained"  # condition: no parameter of the level is overridden
-ALL = "all"  # agent: means over all co-players
+ALL = "all"  # agent, source: means over all of them
 
 
 @dataclasses.dataclass(frozen=True)
@@ -136,6 +136,31 @@ class Following(Labels):
 
 
 @dataclasses.dataclass(frozen=True)
+class WorthOfFollowing(Labels):
+    """Labels of `worth_of_following`.
+
+    source: whom the decisions followed, or ALL.
+    relation: how the source relates to the novice, e.g. "equal" or "wanderer"; "" for ALL and where unknown.
+    instead: for how many steps the novice acts for itself instead.
+    """
+
+    kind: ClassVar[str] = "worth_of_following"
+
+    source: str
+    relation: str
+    instead: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Regret(Labels):
+    """Labels of `regret`. condition: overridden parameters of the level, e.g. "flood 1", or AS_TRAINED."""
+
+    kind: ClassVar[str] = "regret"
+
+    condition: str
+
+
+@dataclasses.dataclass(frozen=True)
 class Offline(Labels):
     """Labels of the records of offline training. gradient_steps: those done so far."""
 
@@ -145,5 +170,16 @@ class Offline(Labels):
 
 
 SCHEMAS: Mapping[str, type[Labels]] = {
-    schema.kind: schema for schema in (Social, FewShot, GoalInference, InverseRL, Memory, Following, Offline)
+    schema.kind: schema
+    for schema in (
+        Social,
+        FewShot,
+        GoalInference,
+        InverseRL,
+        Memory,
+        Following,
+        WorthOfFollowing,
+        Regret,
+        Offline,
+    )
 }

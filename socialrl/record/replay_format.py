@@ -86,8 +86,12 @@ HEADER: schema.Keys = {
     "novices": (lambda v: schema.is_counts(v) and len(v) > 0, "a list of seat indices"),
     "sources": schema.NAMES,
     "source_seats": (
-        lambda v: isinstance(v, list) and v[:1] == [None] and schema.is_counts(v[1:]),
-        "null and then the seat index of each other source",
+        lambda v: (
+            isinstance(v, list)
+            and v[:1] == [None]
+            and schema.is_counts([seat for seat in v if seat is not None])
+        ),
+        "null and then the seat index of each other source, or null where it is not said whom it follows",
     ),
     "actions": schema.NAMES,
     "cumulants": schema.NAMES,
@@ -122,7 +126,7 @@ def check_header(header: Json, where: str) -> dict[str, Any]:
         and max(current["novices"]) < seats,
         f"source_seats must be {sources}, one per source, below {seats}": len(current["source_seats"])
         == sources
-        and max(current["source_seats"][1:], default=0) < seats,
+        and max((seat for seat in current["source_seats"] if seat is not None), default=0) < seats,
         f"channels must be {current['obs_shape'][2]}, as in obs_shape": len(current["channels"])
         == current["obs_shape"][2],
         f"preferences must be {seats} x {cumulants}": current["preferences"] is None

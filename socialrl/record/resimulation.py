@@ -10,7 +10,7 @@ numbers, which may differ in their last bits from machine to machine.
 import dataclasses
 import json
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Annotated, Any
 
@@ -108,6 +108,13 @@ def _world(config: str) -> Built:
 
 def _episode(built: Built, replay: Replay, episode: int) -> UInt32[np.ndarray, " states"]:
     """The checksums of an episode that is run again."""
+    return np.concatenate([checksums(part) for part, _ in _parts(built, replay, episode)])
+
+
+def _parts(built: Built, replay: Replay, episode: int) -> Iterator[tuple[dict[str, np.ndarray], State]]:
+    """The states of an episode that is run again, in parts: their fields, and the states, leaves (T, ...).
+    The first part is the first state alone.
+    """
     _, run, shape = built
     wanted = fields(shape)
     start = {name: replay.start[name][episode] for name in wanted}
@@ -116,14 +123,46 @@ def _episode(built: Built, replay: Replay, episode: int) -> UInt32[np.ndarray, "
     ):
         raise ValueError("the state of this world has other fields now")
     state = jax.tree.unflatten(jax.tree.structure(shape), [jnp.asarray(start[name]) for name in wanted])
-    parts = [checksums({name: value[None] for name, value in start.items()})]
+    yield {name: value[None] for name, value in start.items()}, jax.tree.map(lambda leaf: leaf[None], state)
     assert replay.step_key is not None
     action, key = replay.during("action", episode).astype(np.int32), replay.during("step_key", episode)
-    for at in range(0, len(action), CHUNK):
-        here = action[at : at + CHUNK]
+    for begin in range(0, len(action), CHUNK):
+        here = action[begin : begin + CHUNK]
         room = ((0, CHUNK - len(here)), (0, 0))
-        states = run(state, np.pad(here, room), np.pad(key[at : at + CHUNK], room))
-        host = {name: np.asarray(leaf)[: len(here)] for name, leaf in fields(states).items()}
-        parts.append(checksums(host))
+        states = run(state, np.pad(here, room), np.pad(key[begin : begin + CHUNK], room))
+        count = len(here)
+        lived = jax.tree.map(lambda leaf, count=count: leaf[:count], states)
+        yield {name: np.asarray(leaf) for name, leaf in fields(lived).items()}, lived
         state = jax.tree.map(lambda leaf: leaf[-1], states)
-    return np.concatenate(parts)
+
+
+def states_until(replay: Replay, episode: int, step: int) -> tuple[World, State]:
+    """The world of a replay, and the states of an episode up to that before a step, leaves (step + 1, ...).
+
+    Raises SocialRLError if they are not exactly those that were recorded, or if that cannot be told.
+    """
+    where = f"{replay.experiment}, {replay.arm}, seed {replay.seed}"
+    if replay.checksum is None or replay.step_key is None or not replay.start:
+        raise SocialRLError(f"{where}: recorded without the states and keys", "record it anew")
+    name = replay.world["name"]
+    try:
+        built = _world(json.dumps(replay.world, sort_keys=True))
+        parts, count = [], 0
+        for own, states in _parts(built, replay, episode):
+            parts.append((checksums(own), states))
+            count += len(parts[-1][0])
+            if count > step:
+                break
+    except MISFIT as error:
+        raise SocialRLError(
+            f"{where}: {name} is not installed here, or has other settings", "install the version of then"
+        ) from error
+    found = np.concatenate([sums for sums, _ in parts])[: step + 1]
+    wrong = np.flatnonzero(found != replay.states("checksum", episode)[: step + 1])
+    if len(wrong):
+        at = f"episode {episode}, from step {wrong[0]} on"
+        raise SocialRLError(
+            f"{where}: the code of {name} has changed since ({at})", "install the version of then"
+        )
+    states = jax.tree.map(lambda *leaves: jnp.concatenate(leaves)[: step + 1], *(one for _, one in parts))
+    return built[0], states

@@ -1,4 +1,4 @@
-"""Figures of the protocol `following`: sources followed, their usefulness, and survival of floods."""
+"""Figures of the protocol `following`: sources followed, their usefulness, and arrivals in floods."""
 
 from collections.abc import Mapping
 
@@ -95,16 +95,16 @@ def _level(axes: Axes, x: float) -> None:
         axes.axvline(x, color=svg.INK, linewidth=1.4, linestyle=(0, (4.0, 2.0)))
 
 
-def survival(
+def arrivals(
     curves: Mapping[str, Mapping[float, Float[np.ndarray, " seeds"]]], styles: Styles, name: str
 ) -> str:
-    """Share of floods survived against the share of training episodes with a flood: IQM with its interval,
-    and an open point per seed.
+    """Share of floods in which the novice arrives, against the share of training episodes with a flood: IQM
+    with its interval, and an open point per seed.
     """
     with svg.style():
         made = svg.figure(WIDTH, 3.4)
         axes = made.add_subplot(
-            xlabel="share of training episodes with a flood", ylabel="floods survived", ylim=(-0.03, 1.03)
+            xlabel="share of training episodes with a flood", ylabel="arrivals in a flood", ylim=(-0.03, 1.03)
         )
         ticks = sorted({flood for curve in curves.values() for flood in curve})
         axes.set_xticks(np.log(ticks), [f"{tick:.0%}" for tick in ticks])
@@ -130,5 +130,7 @@ def survival(
             axes.vlines(x, [e.low for e in found], [e.high for e in found], color=look.colour, linewidth=2)
             axes.plot(x, [e.value for e in found], **figures.line(look, len(x)))
         return svg.inline(
-            made, name, f"Share of floods survived by {', '.join(curves)} against their share in training."
+            made,
+            name,
+            f"Share of floods in which {', '.join(curves)} arrive against their share in training.",
         )

@@ -1,26 +1,28 @@
-"""A picture per experiment, and a page about all of them, from run folders:
+"""The page of all experiments, from committed results, and a picture per experiment, from run folders:
 
     python -m socialrl.report.gallery runs/coin_grid/001 runs/goal_cycle/001
 
-writes assets/experiments/NAME.png (learning curves, final scores, verdicts on claims) and
-docs/experiments.md, with one section per run.
+writes of each run experiments/results/NAME.json and assets/experiments/NAME.png (learning curves, final
+scores, verdicts on claims), and then docs/experiments.md from all results that there are. Without a RUN only
+the page is written. An experiment without results is told by what its last run before the rules of evidence
+found.
 """
 
 import argparse
 import os
-import re
-import shlex
 import sys
 import textwrap
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from socialrl.record.atomic import write_bytes, write_text
-from socialrl.report import few_shot, figures, svg
+from socialrl.report import few_shot, figures, results, svg
 from socialrl.report.crossing import Crossing, crossing
 from socialrl.report.findings import Finding, findings
-from socialrl.report.reading import Run, Study, read
-from socialrl.report.scores import returns, verdict
+from socialrl.report.markdown import claims_table, plain, table
+from socialrl.report.numbers import arms_table
+from socialrl.report.reading import JsonObject, Study, read
+from socialrl.report.scores import returns
 from socialrl.report.statistics import interval
 from socialrl.report.svg import Axes, Figure
 from socialrl.report.tables import NONE, number, words_of
@@ -28,45 +30,49 @@ from socialrl_envs.errors import SocialRLError
 
 LIMIT = 60_000  # bytes of a picture
 MARKS = {"reproduced": "✓", "opposite": "✗"}  # any other verdict: ○
-OWN = ("--out", "--resume", "--platform")  # options of `socialrl run` that do not belong to the experiment
+PAGE, PICTURES = Path("docs/experiments.md"), Path("assets/experiments")
 HEAD = """\
 # Experiments
 
-Each experiment asks one question. All numbers are interquartile means over seeds with 95 % intervals. A claim
-is reproduced if the interval of the difference excludes 0 on the claimed side, opposite if it excludes 0 on
-the other side, and undecided if it contains 0.
+Each experiment asks one question. All numbers are interquartile means over seeds with 95 % intervals. A
+claim is decided on the seeds that its experiment declares, at least 10, none of which is one for tuning,
+and by the interval of the difference at the level of Holm's procedure over all claims of the experiment
+("corrected"): reproduced if it excludes 0 on the claimed side, opposite if it excludes 0 on the other side,
+else undecided. "Equal time": the difference after as many seconds of training as the quicker arm took, with
+its 95 % interval. [Results](results.md) has the rules.
 
-`python -m socialrl.report.gallery RUN...` writes this page and its pictures from run folders.
+`python -m socialrl.report.gallery RUN...` writes this page and its pictures from run folders, and
+`socialrl reproduce` makes those.
 """
+BEFORE = (
+    "*From a run before the rules of evidence, on {seeds}, which are for tuning, and without correction: it "
+    "decides nothing, and the picture's verdicts are those of then.*"
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Writes the gallery of the runs named on the command line; returns the exit code."""
     parser = argparse.ArgumentParser(
-        prog="python -m socialrl.report.gallery", description=(__doc__ or "").partition("\n")[0]
+        prog="python -m socialrl.report.gallery", description=(__doc__ or "").partition(":\n")[0]
     )
-    parser.add_argument(
-        "runs", metavar="RUN", nargs="+", help="a run folder, one per experiment, in the order of the page"
-    )
-    parser.add_argument(
-        "--page", type=Path, default=Path("docs/experiments.md"), help="default: docs/experiments.md"
-    )
-    parser.add_argument(
-        "--pictures", type=Path, default=Path("assets/experiments"), help="default: assets/experiments"
-    )
+    parser.add_argument("runs", metavar="RUN", nargs="*", help="a run folder, one per experiment")
+    for name, default in (("page", PAGE), ("pictures", PICTURES), ("results", results.FOLDER)):
+        parser.add_argument(f"--{name}", type=Path, default=default, help=f"default: {default}")
     options = parser.parse_args(argv)
     try:
-        print("\n".join(str(path) for path in write_gallery(options.runs, options.page, options.pictures)))
+        made = write_gallery(options.runs, options.page, options.pictures, options.results)
+        print("\n".join(str(path) for path in made))
     except SocialRLError as error:
         print(f"gallery: error: {error}", file=sys.stderr)
         return 2
     return 0
 
 
-def write_gallery(folders: Iterable[Path | str], page: Path, pictures: Path) -> list[Path]:
-    """Writes a picture per run, then the page; returns the paths of all of them.
+def write_gallery(folders: Iterable[Path | str], page: Path, pictures: Path, folder: Path) -> list[Path]:
+    """Writes results and a picture per run, then the page; returns the paths of all of them.
 
-    Raises SocialRLError for a folder that is no run folder, and for two runs of one experiment.
+    folder: of the results. Raises SocialRLError for a folder that is no run folder, and for two runs of one
+    experiment.
     """
     studies: dict[str, Study] = {}
     for study in map(read, folders):
@@ -75,12 +81,28 @@ def write_gallery(folders: Iterable[Path | str], page: Path, pictures: Path) -> 
         studies[study.title] = study
     pictures.mkdir(parents=True, exist_ok=True)
     page.parent.mkdir(parents=True, exist_ok=True)
-    places = {name: pictures / f"{re.sub(r'[^A-Za-z0-9_-]', '_', name)}.png" for name in studies}
+    made = []
     for name, study in studies.items():
-        write_bytes(places[name], picture(study))
-    links = {name: Path(os.path.relpath(place, page.parent)).as_posix() for name, place in places.items()}
-    write_text(page, "\n".join([HEAD, *(chapter(study, links[name]) for name, study in studies.items())]))
-    return [*places.values(), page]
+        place = pictures / f"{results.file_name(name)}.png"
+        write_bytes(place, picture(study))
+        made += [results.write(results.collect(study.runs[0].folder), folder), place]
+    links = Path(os.path.relpath(pictures, page.parent)).as_posix()
+    write_text(page, page_of(results.read_results(folder), results.read_earlier(folder), links))
+    return [*made, page]
+
+
+def page_of(known: Mapping[str, JsonObject], earlier: JsonObject, links: str) -> str:
+    """The page: a chapter per experiment, those of earlier runs in their order, then new ones.
+
+    links: the folder of the pictures, relative to the page.
+    """
+    chapters = earlier["chapters"]
+    names = [*chapters, *(name for name in known if name not in chapters)]
+    told = [
+        chapter(known[name], links) if name in known else old_chapter(name, chapters[name], links)
+        for name in names
+    ]
+    return "\n".join([HEAD, *told])
 
 
 def picture(study: Study) -> bytes:
@@ -218,78 +240,62 @@ def marked(one: Finding) -> list[str]:
     return textwrap.wrap(text, 58, subsequent_indent="    ")
 
 
-def chapter(study: Study, picture: str) -> str:
-    """The section of one experiment in Markdown: question, picture, findings, command."""
-    (run,) = study.runs
-    found = findings(study)
-    sentences = "" if found else " ".join(plain(sentence) for sentence in verdict(returns(study.arms)))
+def chapter(result: JsonObject, links: str) -> str:
+    """The section of one experiment in Markdown: question, picture, claims or scores, command."""
+    name = result["experiment"]
     parts = [
-        f"## {plain(study.title)}",
-        "\n\n".join(map(plain, study.questions)),
-        f"![Learning curves, final scores and verdicts of {plain(study.title)}]({picture})",
-        claims_table(found) if found else sentences,
-        f"```bash\n{command(run)}\n```",
-        f"*{plain(facts(study))}*",
+        f"## {plain(name)}",
+        plain(result.get("question", "")),
+        shown(name, links),
+        "" if result["reporting"] else "*On seeds for tuning: nothing here is decided.*",
+        claims_table(result["claims"]) if result["claims"] else arms_table(result, ["return"]),
+        f"```bash\n{result['command']}\n```",
+        f"*{plain(facts(result))}*",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def claims_table(found: Sequence[Finding]) -> str:
-    """Claims, both sides and verdicts, as a table in Markdown."""
-    rows = [("claim", "source", "found", "against", "verdict"), ("---",) * 5]
-    for one in found:
-        cells = (one.claim.text, one.claim.source, *measured(one))
-        rows.append((*map(plain, cells), f"**{one.verdict}**"))
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
-
-
-def measured(one: Finding) -> tuple[str, str]:
-    """Both sides of a claim in numbers, with the names of the arms."""
-    if one.found is None or one.against is None:
-        return NONE, NONE
-    other = words_of(interval(one.against)) if one.claim.over else number(float(one.against[0]))
-    return f"{one.claim.arm} {words_of(interval(one.found))}", f"{one.rival} {other}".strip()
-
-
-def command(run: Run) -> str:
-    """The command that makes such a run, without its output folder."""
-    try:
-        words = shlex.split(run.command)
-    except ValueError:  # an open quotation mark: not what `socialrl run` notes
-        words = []
-    if words[:2] != ["socialrl", "run"]:
-        words = ["socialrl", "run", f"experiments/{run.experiment.get('name')}.py"]
-    kept: list[str] = []
-    while words:
-        word = words.pop(0)
-        if word.partition("=")[0] not in OWN:
-            kept.append(word)
-        elif "=" not in word and words and not words[0].startswith("--"):
-            words.pop(0)
-    return " ".join(shlex.join(kept).split())
-
-
-def facts(study: Study) -> str:
-    """Size, device, time and version of a run, as a line."""
-    (run,) = study.runs
-    seconds = sum(line.get("seconds", 0.0) for arm in study.arms for line in arm.timing)
-    compiling = sum(
-        max((line.get("compile_seconds", 0.0) for line in arm.timing), default=0.0) for arm in study.arms
+def old_chapter(name: str, old: JsonObject, links: str) -> str:
+    """The section of an experiment whose last run was before the rules of evidence."""
+    rows = [
+        [*(plain(claim[key]) for key in ("claim", "source", "found", "against")), f"then: {claim['verdict']}"]
+        for claim in old.get("claims", ())
+    ]
+    found = (
+        table(("claim", "source", "found", "against", "verdict"), rows) if rows else plain(old["sentence"])
     )
     parts = [
-        run.experiment.get("scale"),
-        f"{len(study.arms)} arms, {run.experiment.get('seeds', '?')} seeds",
-        f"{run.experiment.get('steps', 0):,} steps per seed",
-        f"{run.device}, {max(1, round((seconds + compiling) / 60))} min" if run.device else None,
-        f"socialrl {run.versions.get('socialrl', '?')}",
+        f"## {plain(name)}",
+        plain(old["question"]),
+        shown(name, links),
+        BEFORE.format(seeds=old["seeds"]),
+        found,
+        f"```bash\n{old['command']}\n```",
+        f"*{plain(old['facts'])}*",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def shown(name: str, links: str) -> str:
+    """The picture of an experiment, as Markdown."""
+    picture = f"{links}/{results.file_name(name)}.png"
+    return f"![Learning curves, final scores and verdicts of {plain(name)}]({picture})"
+
+
+def facts(result: JsonObject) -> str:
+    """Size, seeds, tuning, device, time and version of a run, as a line."""
+    seconds = sum(cost["seconds"] + cost["compile_seconds"] for cost in result["cost"].values())
+    count, first = result.get("seeds"), result.get("first_seed", 0)
+    seeds = f"{count} seeds from {first}" if count else None
+    parts = [
+        result.get("scale"),
+        f"{len(result['arms'])} arms, {seeds}" if seeds else f"{len(result['arms'])} arms",
+        f"{result.get('steps', 0):,} steps per seed",
+        f"tuned: {result['tuning']}" if result.get("tuning") else "not tuned by the same search",
+        f"{result['device']}, {max(1, round(seconds / 60))} min" if result["device"] else None,
+        f"socialrl {result['versions'].get('socialrl', '?')}",
     ]
     return " · ".join(str(part) for part in parts if part)
-
-
-def plain(text: str) -> str:
-    """Text escaped for Markdown, also in a table: one line without markup, links or tags."""
-    line = " ".join(str(text).split()).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return re.sub(r"([\\`*\[|~]|\b_|_\b)", r"\\\1", line)
 
 
 if __name__ == "__main__":

@@ -6,9 +6,9 @@ from pathlib import Path
 from socialrl.record.atomic import write_bytes
 from socialrl.record.replay import Replay
 from socialrl.report import episodes, figures, scores, sections, sources
-from socialrl.report.findings import findings
+from socialrl.report.findings import findings, tuning_note
 from socialrl.report.markup import Markup, join, tag
-from socialrl.report.reading import Run, Study
+from socialrl.report.reading import Study
 from socialrl.report.section import Context, ReportSection
 from socialrl.web import page as web
 
@@ -37,7 +37,6 @@ def render(study: Study, added: Mapping[str, ReportSection] | None = None) -> st
         (section, body) for name, section in ordered if (body := body_of(name, section, context)) is not None
     ]
     played = any(isinstance(one.replay, Replay) for one in context.shown)
-    style = Path(__file__).with_name("page.css").read_text(encoding="utf-8") + (web.style() if played else "")
     scripts = [web.page_script()] if played else []
     rules = {"http-equiv": "Content-Security-Policy", "content": web.policy(scripts, None)}
     head = tag(
@@ -46,7 +45,7 @@ def render(study: Study, added: Mapping[str, ReportSection] | None = None) -> st
         tag("meta", **rules),
         tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
         tag("title", f"{study.title}: report"),
-        tag("style", Markup(style)),
+        tag("style", Markup(page_style() + (web.style() if played else ""))),
     )
     main = (tag("section", tag("h2", section.title), body, id=section.anchor) for section, body in shown)
     body = tag(
@@ -58,6 +57,11 @@ def render(study: Study, added: Mapping[str, ReportSection] | None = None) -> st
         *(tag("script", Markup(script)) for script in scripts),
     )
     return f"<!DOCTYPE html>\n{tag('html', head, body, lang='en')}\n"
+
+
+def page_style() -> str:
+    """The style sheet of all pages."""
+    return Path(__file__).with_name("page.css").read_text(encoding="utf-8")
 
 
 def context_of(study: Study, kinds: frozenset[str]) -> Context:
@@ -90,8 +94,9 @@ def contents(shown: list[ReportSection]) -> Markup:
 
 def header(study: Study) -> Markup:
     """Title, question, size of the runs, and warnings about incomplete or damaged files."""
-    notes = [note for run in study.runs for note in run.notes]
-    seeds = " / ".join(dict.fromkeys(map(seeds_of, study.runs)))
+    notes = [tuning_note(run) for run in study.runs if not run.reporting]
+    notes += [note for run in study.runs for note in run.notes]
+    seeds = " / ".join(dict.fromkeys(run.seeds for run in study.runs))
     devices = dict.fromkeys(run.device for run in study.runs if run.device)
     scales = dict.fromkeys(str(run.experiment["scale"]) for run in study.runs if run.experiment.get("scale"))
     arms = "1 arm" if len(study.arms) == 1 else f"{len(study.arms)} arms"
@@ -103,13 +108,3 @@ def header(study: Study) -> Markup:
         tag("p", " · ".join(facts), class_="meta"),
         tag("div", *(tag("p", note) for note in notes), class_="warning") if notes else None,
     )
-
-
-def seeds_of(run: Run) -> str:
-    """The seeds of a run in words, e.g. "5 seeds (1000 to 1004)"."""
-    count = run.experiment.get("seeds", "?")
-    if count == 1:
-        return f"1 seed ({run.first_seed})"
-    if not isinstance(count, int):
-        return f"{count} seeds"
-    return f"{count} seeds ({run.first_seed} to {run.first_seed + count - 1})"

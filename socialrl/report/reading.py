@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 from jaxtyping import Float, Int
 
-from socialrl.config import read_run_config
+from socialrl.config import REPORTING, read_run_config
 from socialrl.record import labels
 from socialrl_envs.errors import SocialRLError
 from socialrl_envs.safe_json import read_json
@@ -78,10 +78,13 @@ class ArmRun:
         """The records of a kind, by step."""
         return tuple(sorted((r for r in self.records if r.kind == kind), key=lambda r: r.step))
 
-    def measured(self, schema: type[L]) -> list[tuple[L, Record]]:
-        """The records of a schema's kind whose labels it can read, with these labels, by step."""
-        found = ((labels.read(schema, record.labels), record) for record in self.of(schema.kind))
-        return [(condition, record) for condition, record in found if condition is not None]
+    def measured(self, schema: type[L], phases: bool = False) -> list[tuple[L, Record]]:
+        """The records of a schema's kind whose labels it can read, with these labels: the latest of each
+        condition, or with `phases` all, by step.
+        """
+        pairs = ((labels.read(schema, record.labels), record) for record in self.of(schema.kind))
+        found = [(condition, record) for condition, record in pairs if condition is not None]
+        return found if phases else list(dict(found).items())
 
     def plain(self, kind: str) -> tuple[Record, ...]:
         """The records of a kind without labels: those of the experiment's own evaluations."""
@@ -129,6 +132,21 @@ class Run:
     def first_seed(self) -> int:
         """The number of the first seed."""
         return _first_seed(self.experiment)
+
+    @property
+    def reporting(self) -> bool:
+        """Whether no seed is one of those for tuning."""
+        return self.first_seed >= REPORTING
+
+    @property
+    def seeds(self) -> str:
+        """The seeds in words, e.g. "5 seeds (1000 to 1004)"."""
+        count = self.experiment.get("seeds", "?")
+        if count == 1:
+            return f"1 seed ({self.first_seed})"
+        if not isinstance(count, int):
+            return f"{count} seeds"
+        return f"{count} seeds ({self.first_seed} to {self.first_seed + count - 1})"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Bool, Int
 
 from socialrl.record.replay import Replay
+from socialrl.scene.what_if import Asked, WhatIf
 from socialrl_envs.errors import SocialRLError
 from socialrl_envs.picture import in_view
 
@@ -41,8 +42,8 @@ class Scene:
     playing, speed, loop: whether it plays, steps per second, whether it starts again at the end. help,
     picker: whether these overlays are open. tab: the index of the tab shown. beside: the index of a second
     replay shown beside the first.
-    verdicts: (index of a replay, result of its re-simulation). hints: whether the head shows how it plays.
-    theme: "light" or "dark".
+    verdicts: (index of a replay, result of its re-simulation). what_if: what is asked about a decision.
+    hints: whether the head shows how it plays. theme: "light" or "dark".
     """
 
     replays: tuple[Replay, ...]
@@ -61,6 +62,7 @@ class Scene:
     tab: int = 0
     beside: int | None = None
     verdicts: tuple[tuple[int, str], ...] = ()
+    what_if: WhatIf | None = None
     hints: bool = True
     theme: str = "light"
 
@@ -153,6 +155,19 @@ class Scene:
         order = [(self.which + by * i) % len(keys) for i in range(1, len(keys))]
         which = next((i for i in order if keys[i] == keys[self.which]), self.which)
         return self if which == self.which else self.in_replay(which).at(self.t)
+
+    def asking(self) -> "Scene":
+        """The scene in which it is asked what had become of this decision, had it been another; of one that
+        is asked about already, with the next answer shown, and with none after the last.
+        """
+        if self.t >= self.replay.steps(self.episode):
+            return self
+        asked = Asked(self.which, self.episode, self.t, self.novice)
+        if self.what_if is None or self.what_if.asked != asked or self.what_if.trouble:
+            return dataclasses.replace(self, what_if=WhatIf(asked))
+        if self.what_if.answer is None:
+            return self
+        return dataclasses.replace(self, what_if=self.what_if.next())
 
     def changes(self) -> Int[np.ndarray, " changes"]:
         """The steps in which another source is followed than in the step before."""

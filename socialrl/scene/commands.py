@@ -83,6 +83,7 @@ COMMANDS = (
     Command(("tab", "g"), "g, tab", "view of the next seat", lambda s: next_seat(s, 1)),
     Command(("shift+tab", "shift+g"), "shift g", "view of the previous seat", lambda s: next_seat(s, -1)),
     Command(("v",), "v", "mark the view of the seat", lambda s: replace(s, view=not s.view)),
+    Command(("w",), "w", "what if it had followed another", lambda s: s.asking()),
     Command(("l",), "l", "loop", lambda s: replace(s, loop=not s.loop)),
     Command(
         ("t",), "t", "light, dark", lambda s: replace(s, theme="dark" if s.theme == "light" else "light")

@@ -17,6 +17,7 @@ from socialrl_envs.sprites import Real
 
 if TYPE_CHECKING:
     from socialrl.scene import SceneOptions
+    from socialrl.scene.what_if import Explain
 
 os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
 
@@ -31,16 +32,23 @@ def _needs(*modules: str) -> None:
             ) from error
 
 
-def view(paths: Sequence[Path | str], size: tuple[int, int] = (1280, 800), theme: str = "light") -> None:
+def view(
+    paths: Sequence[Path | str],
+    size: tuple[int, int] = (1280, 800),
+    theme: str = "light",
+    explain: "Explain | None" = None,
+) -> None:
     """Shows replays, or the replays of run folders, in a window until it is closed.
 
-    size: of the window, in pixels. theme: "light" or "dark". Raises SocialRLError if there is no replay, a
-    file is not a replay, there is no display, or pygame is missing.
+    size: of the window, in pixels. theme: "light" or "dark". explain: answers what-if questions, such as
+    `socialrl.explaining.answers(socialrl.viewer.files.find(paths))`; None: they cannot be asked.
+    Raises SocialRLError if there is no replay, a file is not a replay, there is no display, or pygame is
+    missing.
     """
     _needs("pygame", "PIL")
     from socialrl.viewer.app import run
 
-    run([Path(path) for path in paths], size, theme)
+    run([Path(path) for path in paths], size, theme, explain)
 
 
 def export(

@@ -12,22 +12,31 @@ from socialrl.record.replay import Replay
 from socialrl.scene import Scene
 from socialrl.scene.commands import press
 from socialrl.scene.themes import find_theme
+from socialrl.scene.what_if import Asked, Explain, WhatIf
 from socialrl.viewer import files
 from socialrl.viewer.frame import MAX_SIZE, MIN_SIZE, Layout, layout, paint
 from socialrl.viewer.panel import click_panel, shown
 from socialrl.viewer.panels import panels
+from socialrl.viewer.panels.what_if import TITLE
 from socialrl.viewer.window import Window
+from socialrl_envs.errors import SocialRLError
 from socialrl_envs.sprites import Real
 
-CHECKED = pygame.event.custom_type()
+CHECKED, EXPLAINED = pygame.event.custom_type(), pygame.event.custom_type()
 
 
-def run(paths: list[Path], size: tuple[int, int] = (1280, 800), theme: str = "light") -> None:
-    """Shows the replays behind these paths until the window is closed."""
+def run(
+    paths: list[Path],
+    size: tuple[int, int] = (1280, 800),
+    theme: str = "light",
+    explain: Explain | None = None,
+) -> None:
+    """Shows the replays behind these paths until the window is closed. explain: answers what-if questions."""
     find_theme(theme)
     replays, names = files.read(paths)
     which, episode = files.opening(replays)
-    app = App(Scene(replays=replays, names=names, which=which, episode=episode, theme=theme), size)
+    scene = Scene(replays=replays, names=names, which=which, episode=episode, theme=theme)
+    app = App(scene, size, explain)
     try:
         app.check()
         app.loop()
@@ -47,13 +56,24 @@ def _check(replays: tuple[Replay, ...]) -> None:
             pygame.event.post(pygame.event.Event(CHECKED, which=which, text=text))
 
 
-class App(Window):
-    """A window that shows a Scene and changes it by events."""
+def _explain(explain: Explain, asked: Asked) -> None:
+    """Posts an event with the answer to a question, or with what is in its way."""
+    answer, trouble = None, ""
+    try:
+        answer = explain(asked.which, asked.episode, asked.step, asked.novice)
+    except SocialRLError as error:
+        trouble = str(error)
+    with contextlib.suppress(pygame.error):
+        pygame.event.post(pygame.event.Event(EXPLAINED, asked=asked, answer=answer, trouble=trouble))
 
-    def __init__(self, scene: Scene, size: tuple[int, int] = (1280, 800)):
+
+class App(Window):
+    """A window that shows a Scene and changes it by events. explain: answers what-if questions."""
+
+    def __init__(self, scene: Scene, size: tuple[int, int] = (1280, 800), explain: Explain | None = None):
         hint = "--export out.gif or --export out.png works without one"
         super().__init__(size, MIN_SIZE, MAX_SIZE, (300, 30), hint)
-        self.scene = scene
+        self.scene, self.explain = scene, explain
         self.scrubbing = False
         self.draw()
 
@@ -86,6 +106,8 @@ class App(Window):
         elif event.type == CHECKED:
             known = dict(self.scene.verdicts) | {event.which: event.text}
             self.scene = dataclasses.replace(self.scene, verdicts=tuple(sorted(known.items())))
+        elif event.type == EXPLAINED:
+            self._answer(WhatIf(event.asked, event.answer, event.trouble))
 
     def check(self) -> None:
         """Re-simulates all replays in the background; the results arrive as events."""
@@ -117,7 +139,24 @@ class App(Window):
     def _show(self, scene: Scene) -> None:
         if scene.playing and not self.scene.playing:
             self.due = time.monotonic() + 1 / scene.speed
-        self.scene = scene
+        before, self.scene = self.scene.what_if, scene
+        if scene.what_if is not None and scene.what_if is not before and scene.what_if.open:
+            self._ask(scene.what_if.asked)
+
+    def _answer(self, answered: WhatIf) -> None:
+        """Shows an answer, unless something else has been asked since."""
+        if self.scene.what_if is not None and self.scene.what_if.asked == answered.asked:
+            self.scene = dataclasses.replace(self.scene, what_if=answered)
+
+    def _ask(self, asked: Asked) -> None:
+        """Shows the tab of what-if questions, and has one answered in the background, if that is possible."""
+        tabs = [panel.title for panel in panels("tab")]
+        self.scene = dataclasses.replace(self.scene, tab=tabs.index(TITLE))
+        if self.explain is None:
+            none = WhatIf(asked, trouble="no agent is at hand to go on; open the run by socialrl view")
+            self.scene = dataclasses.replace(self.scene, what_if=none)
+        else:
+            threading.Thread(target=_explain, args=(self.explain, asked), daemon=True).start()
 
     def _click(self, point: tuple[int, int]) -> None:
         where, window = self.layout, pygame.Rect((0, 0), self.size)

@@ -26,7 +26,7 @@ from socialrl_envs.glyphs import GLYPHS
 from socialrl_envs.ground import PALETTES
 from socialrl_envs.picture import OKABE_ITO, order_notes
 from socialrl_envs.sprites import COIN_COLOURS, PLAIN_PLATE, PLATES
-from socialrl_envs.tiles import COLOURS, OBJECT_CHARS
+from socialrl_envs.tiles import COLOURS, OBJECT_CHARS, RGB
 from socialrl_envs.tokens import TOKEN_COLOURS
 
 VERSION = 1
@@ -91,6 +91,7 @@ def _art() -> dict[str, Any]:
         "tokens": TOKEN_COLOURS,
         "objects": OBJECT_CHARS,
         "channels": OKABE_ITO,
+        "rgb": RGB,
     }
 
 

@@ -178,6 +178,27 @@ def test_without_its_social_term_it_is_a_dqn(name, options):
     np.testing.assert_allclose(np.max(decision.values[:, 0], axis=-1), 1, atol=0.15)
 
 
+def test_a_dqn_that_watches_does_what_pays_and_not_what_is_shown():
+    options = {"cloning_coef": 1.0, "relabelled_coef": 3.0}
+    _, decision = lesson("dqn", shown=(2,), paid=1, rounds=300, **ALWAYS, **options)
+    assert right(decision, 1) == 1
+    np.testing.assert_allclose(np.max(decision.values[:, 0], axis=-1), 1, atol=0.15)
+
+
+def test_cloning_and_others_steps_teach_a_dqn_apart(rows):
+    """loss -> what of (torso, values, clone, reward model) it teaches."""
+    config = small("dqn", cloning_coef=1.0, relabelled_coef=1.0)
+    net = HeadFns(config, lab("bc").world.spec, heads=3)
+    params = net.init(jax.random.key(0))
+    found = jax.jit(jax.jacrev(lambda params: config.loss(net, params, params, rows)[1]))(params)
+    reach = {"td": "1100", "cloning": "1010", "reward": "1001", "relabelled": "1100"}
+    for loss, expected in reach.items():
+        params = found[f"loss/{loss}"]["params"]
+        head = params["head"]["Dense_0"]["kernel"].reshape(8, 3, -1)
+        taught = [params["encoder"]["torso"]["Dense_0"]["kernel"], *(head[:, i] for i in range(3))]
+        assert "".join(str(int(np.any(part))) for part in taught) == expected, loss
+
+
 @pytest.mark.parametrize("paid", [1, 3])
 def test_bc_per_agent_acts_as_the_co_player_that_pays(paid):
     """Each shows something else; whom to act as can be told by one's own rewards alone."""

@@ -20,6 +20,7 @@ from socialrl.learners._ppo_losses import Trajectory
 from socialrl.learners._ppo_update import annealing
 from socialrl.losses.prediction import prediction_loss
 from socialrl.rollout import make_rollout
+from socialrl.types import Timestep
 from socialrl_envs.errors import SocialRLError
 from tests.corridor import Corridor
 from tests.learners.lab import same
@@ -529,3 +530,35 @@ def test_influence_is_0_where_nobody_is_seen_and_above_0_where_somebody_is():
 def test_options_that_cannot_be_are_named(key, value):
     with pytest.raises(SocialRLError, match=f"^{key}: "):
         ppo.Config(**{key: value})
+
+
+def test_the_previous_reward_is_an_input_unless_it_is_left_out():
+    world = socialrl_envs.make("goal_cycle", novices=1, experts=1, size=7, view=3, horizon=5)
+    for used in (True, False):
+        net = ppo.PPO(ppo.Config(hidden=(4,), use_prev_reward=used), world.spec).net
+        step = Timestep(
+            obs=jnp.zeros((1, 1, *world.spec.obs_shape), jnp.uint8),
+            prev_action=jnp.ones((1, 1), jnp.int32),
+            prev_reward=jnp.ones((1, 1), jnp.float32),
+            first=jnp.zeros((1, 1), bool),
+        )
+        params = net.init(jax.random.key(0))
+        one, other = (
+            net.unroll(params, net.initial_carry(1), dataclasses.replace(step, prev_reward=reward))[1].value
+            for reward in (step.prev_reward, 2 * step.prev_reward)
+        )
+        assert bool(one[0, 0] != other[0, 0]) == used
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"predictor_action": "multiplied"}, "^predictor: "),
+        ({"prediction_coef": 1.0, "predicted_channels": "others"}, "^predicted_channels: "),
+    ],
+)
+def test_auxiliary_heads_that_cannot_be_are_named(options, words):
+    """Without a layer to multiply, and of others in a view that has no channel of them."""
+    world = socialrl_envs.make("goal_cycle", novices=1, experts=1, pixels=3)
+    with pytest.raises(SocialRLError, match=words):
+        ppo.Config(**options).build(world.spec)

@@ -44,3 +44,21 @@ def test_the_torso_flattens_views(batch):
     assert np.all(out >= 0)
     assert params["params"]["Dense_0"]["kernel"].shape == (18, 16)
     np.testing.assert_allclose(net.apply(params, obs.reshape(-1, 3, 3, 2)), out.reshape(-1, 8), rtol=1e-5)
+
+
+def test_convolutions_of_cells_are_convolutions():
+    """As XLA's: one of a cell with its stride, one of 3 x 3 cells with zeros beside the view."""
+    obs = jax.random.randint(jax.random.key(1), (2, 6, 6, 3), 0, 256).astype(jnp.uint8)
+    net = Torso((5,), filters=(4, 3), highs=(255, 255, 255), pixels=2)
+    out, params = net.init_with_output(jax.random.key(0), obs)
+    layers = [params["params"][f"Dense_{i}"] for i in range(3)]
+    x, sides = obs.astype(jnp.float32) / 255, ((2, 3, 4), (3, 4, 3))
+    for layer, (side, inputs, size), stride, padding in zip(
+        layers, sides, (2, 1), ("VALID", "SAME"), strict=False
+    ):
+        kernel = layer["kernel"].reshape(side, side, inputs, size)
+        axes = ("NHWC", "HWIO", "NHWC")
+        x = jax.lax.conv_general_dilated(x, kernel, (stride, stride), padding, dimension_numbers=axes)
+        x = jax.nn.relu(x + layer["bias"])
+    expected = jax.nn.relu(x.reshape(2, -1) @ layers[2]["kernel"] + layers[2]["bias"])
+    np.testing.assert_allclose(out, expected, rtol=1e-4, atol=1e-5)

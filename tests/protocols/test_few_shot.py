@@ -60,10 +60,14 @@ def test_psiphi_finds_the_new_preference_by_its_weights_alone_and_follows_who_li
 def test_dqn_goes_on_training_from_what_it_knows_and_from_nothing():
     trained = study(dqn.Config(hidden=(16,), updates=1), 1)
     config = few_shot.Config(preferences=((-1.0, 1.0),), shots=(0, 1), episodes=4)
-    records = [labels for labels, _ in config.run(trained)]
+    results = [(labels, trained.seeds.values(values)) for labels, values in config.run(trained)]
+    records, scores = [labels for labels, _ in results], [values["return"] for _, values in results]
+    assert (scores[0] != scores[2]).any()  # the relabelled episodes have taught it something
     assert [(r.method, r.episodes) for r in records] == [
         ("fine-tuned", 0),
         ("fine-tuned", 1),
+        ("fine-tuned, relabelled", 0),
+        ("fine-tuned, relabelled", 1),
         ("from scratch", 0),
         ("from scratch", 1),
     ]

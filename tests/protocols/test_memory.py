@@ -53,6 +53,29 @@ def test_a_memory_that_holds_where_the_next_tile_is_is_read_right(goals):
     assert ((last == -1) | ((last + 1) % goals == due)).all()
 
 
+def test_what_the_novice_found_out_itself_is_told_from_what_it_was_shown():
+    """A memory that holds the order only after an own choice is read right, and at the level of a guess where
+    nobody can have told it."""
+    world, trace = lived(3)
+    there, due, last = memory.goal_positions(trace, world)
+    truth = jnp.take_along_axis(there, due[..., None, None], axis=-2)[..., 0, :]
+    fresh = memory.untold(trace, world)
+    found = memory.probe(holding(trace, jnp.where(fresh[..., None], 0.0, truth)), world, 1e-4)
+    tested = np.asarray((last >= 0) & trace.alive[..., None])[:, 32:]
+    all_steps, without = tested.sum(), (tested & np.asarray(fresh)[:, 32:]).sum()
+    whole, alone = float(found["read_right"]), float(found["untold"])
+    told = (whole * all_steps - alone * without) / (all_steps - without)
+    assert told > 0.95
+    assert abs(alone - 0.5) < 0.15
+    kinds = [world.spec.cumulants.index(name) for name in ("right_goal", "wrong_goal")]
+    chosen = trace.outcome.cumulants[:, :, :1, kinds]
+    free = trace.outcome.cumulants[:, :, :1, world.spec.cumulants.index("first_goal")]
+    chosen = np.asarray((chosen.max(-1) > 0) & (free == 0) & trace.alive[..., None])
+    for episode in range(8):
+        first = np.flatnonzero(chosen[:, episode, 0])
+        assert int(fresh[:, episode, 0].sum()) == (first[0] + 1 if first.size else len(chosen))
+
+
 @pytest.mark.parametrize("goals", [3, 4])
 def test_of_noise_only_a_guess_is_read(goals):
     world, trace = lived(goals)
@@ -100,7 +123,13 @@ def test_every_presence_is_probed():
     assert config.count(given) == 3
     for _, values in records:
         numbers = given.seeds.values(values)
-        assert set(numbers) == {"read_right", "guess", *(f"read_right/{i}" for i in range(10))}
+        assert set(numbers) == {
+            "read_right",
+            "untold",
+            "untold_gone",
+            "guess",
+            *(f"read_right/{i}" for i in range(10)),
+        }
         assert numbers["read_right"].shape == (2,)
         np.testing.assert_allclose(numbers["guess"], 0.5)
         known = numbers["read_right"][np.isfinite(numbers["read_right"])]

@@ -16,10 +16,11 @@ from socialrl.learners import dqn, ppo
 from socialrl.protocols import Study, social
 from socialrl.protocols._measures import (
     Visits,
-    first_choice,
     influence_curve,
     mean_where,
     measures,
+    measures_after,
+    nth_choice,
     orientation,
     recovers_order,
 )
@@ -76,7 +77,7 @@ def test_an_order_is_recovered_if_its_last_full_round_was_right(episode, recover
 )
 def test_the_first_choice_after_departure(episode, made, right):
     gone = jnp.arange(len(episode))[:, None] >= episode.index("|")
-    assert [x.item() for x in first_choice(visits(episode.replace("|", ".")), gone)] == [made, right]
+    assert [x.item() for x in nth_choice(visits(episode.replace("|", ".")), gone, 1)] == [made, right]
 
 
 def test_order_measures_agree_with_a_plain_count_of_random_visits():
@@ -84,12 +85,33 @@ def test_order_measures_agree_with_a_plain_count_of_random_visits():
     texts = ["".join(rng.choice(list("...rrrw"), 40)) for _ in range(300)]
     seen = visits(*texts)
     gone = jnp.broadcast_to(jnp.arange(40)[:, None] >= leave, (40, 300))
-    made, right = first_choice(seen, gone)
+    made, right = nth_choice(seen, gone, 1)
+    after = measures_after(seen, gone, goals)
+    choices = []
     for i, text in enumerate(texts):
         made_here = [letter for letter in text if letter != "."]
         assert bool(recovers_order(seen, goals)[i, 0]) == (made_here[-goals:] == ["r"] * goals)
         later = [letter for letter in text[leave:] if letter != "."]
         assert (bool(made[i, 0]), bool(right[i, 0])) == (bool(later), later[:1] == ["r"])
+        choices.append(later)
+    third = [later[2] == "r" for later in choices if len(later) > 2]
+    assert after["choice/3"] == pytest.approx(np.mean(third))
+    assert after["choice_made/3"] == pytest.approx(len(third) / 300)
+    pooled = [letter == "r" for later in choices for letter in later[1:goals]]
+    assert after["later_choices"] == pytest.approx(np.mean(pooled))
+    assert after["mistakes_after"] == pytest.approx(np.mean([later.count("w") for later in choices]))
+    assert after["right_after"] == pytest.approx(np.mean([later.count("r") for later in choices]))
+
+
+def test_what_comes_after_departure_is_counted_where_somebody_left():
+    """The first choice is right in both episodes; what follows tells the one who remembers from the other."""
+    episodes = ["f.r.|rrr.", "f.r.|rwww", "f.r..rrr."]
+    gone = jnp.array([[t > 4 and i < 2 for i in range(3)] for t in range(9)])
+    after = measures_after(visits(*(text.replace("|", ".") for text in episodes)), gone, 3)
+    assert (after["first_choice"], after["later_choices"], after["mistakes_after"]) == (1.0, 0.5, 1.5)
+    nobody_left = measures_after(visits("f.r.rrr.."), jnp.zeros((9, 1), bool), 3)
+    assert jnp.isnan(nobody_left["mistakes_after"])
+    assert jnp.isnan(nobody_left["later_choices"])
 
 
 @pytest.mark.parametrize(

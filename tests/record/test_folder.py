@@ -175,6 +175,15 @@ def test_the_same_config_resumes_also_with_tuples(in_tmp):
     assert folder.resume("here", PLAIN | {"arms": tuple(PLAIN["arms"])}).config["experiment"] == PLAIN
 
 
+def test_a_run_keeps_the_claims_that_it_began_with(in_tmp):
+    """What is claimed may change in the file, and a run goes on with what was written before it began."""
+    began = PLAIN | {"claims": [{"text": "before"}], "claim_seeds": 10}
+    folder.create(began, out="here").release()
+    with folder.resume("here", PLAIN | {"claims": [{"text": "after looking"}], "tuning": "x"}) as opened:
+        assert opened.config["experiment"] == began
+    assert folder.read_config("here")["experiment"] == began
+
+
 def test_nothing_to_resume_is_said(in_tmp):
     with pytest.raises(SocialRLError, match="runs/trial: no run to resume"):
         folder.latest("runs", "trial")

@@ -9,39 +9,60 @@ import pytest
 from socialrl.config import Claim, from_json, load_experiment, to_json
 from socialrl.record.folder import RunFolder
 from socialrl.report import format_claims, summarise_claims, write_report
-from socialrl.report.findings import verdict
+from socialrl.report.findings import Finding, findings
+from socialrl.report.reading import read
 from socialrl.runs import finish
 from socialrl_envs import SocialRLError
 from tests.report.fake_run import line, write_run
 from tests.report.test_page import Page
 
+HIGH, LOW = np.arange(5.0, 15.0), np.array([1.0, 1, 2, 2, 3, 1, 1, 2, 2, 3])
+BOTH = Claim(text="t", source="ours", arm="a", over="b")
+
 
 @pytest.mark.parametrize(
-    ("better", "worse", "expected"),
+    ("better", "worse", "changes", "expected"),
     [
-        ([5, 6, 7, 8, 9], [1, 1, 2, 2, 3], "reproduced"),
-        ([1, 1, 2, 2, 3], [5, 6, 7, 8, 9], "opposite"),
-        ([1, 2, 3, 4, 5], [5, 4, 3, 2, 1], "undecided"),
-        ([5, 6, 7, 8], [1, 1, 2, 2], "too few seeds"),
+        (HIGH, LOW, {}, "reproduced"),
+        (LOW, HIGH, {}, "opposite"),
+        (HIGH, HIGH[::-1], {}, "undecided"),
+        (HIGH[:9], LOW[:9], {}, "too few seeds"),
+        (HIGH, np.where(LOW == 3, np.nan, LOW), {}, "too few seeds"),  # two seeds have no number
+        (HIGH, LOW, {"needed": 20}, "too few seeds"),  # twenty were declared
+        (HIGH, LOW, {"reporting": False}, "tuning only"),
+        (HIGH, None, {"reporting": False}, "not measured"),
     ],
 )
-def test_the_verdict_follows_the_interval(better, worse, expected):
-    assert verdict(np.array(better, float), np.array(worse, float)) == expected
+def test_the_verdict_follows_the_interval(better, worse, changes, expected):
+    assert Finding(BOTH, "run", better, worse, **changes).verdict == expected
+
+
+def test_the_corrected_interval_decides():
+    """A difference that is told from 0 by itself, and is not as one of twenty claims."""
+    rng = np.random.default_rng(1)
+    better, worse = rng.normal(0.6, 1.0, 10), rng.normal(0.0, 1.0, 10)
+    alone, among = (Finding(BOTH, "run", better, worse, level=level) for level in (0.05, 0.05 / 20))
+    assert 0.05 / 20 < alone.gap.p < 0.05
+    assert (alone.verdict, among.verdict) == ("reproduced", "undecided")
+    assert alone.raw == among.raw
+    assert among.corrected.low < 0 < alone.corrected.low
+    assert among.detectable > alone.detectable > 0
 
 
 CLAIMS = [
-    {"text": "<b>a over\nb", "source": "<i>s", "arm": "a", "over": "b"},
-    {"text": "half", "source": "s", "arm": "a", "over": "b", "labels": [["presence", "half"]]},
-    {"text": "low", "source": "s", "arm": "b", "value": 7.5, "below": True},
-    {"text": "twice", "source": "s", "arm": "b", "over": "a", "times": 0.5},
+    {"text": "<b>a over\nb", "source": "paper", "paper": "<i>s", "arm": "a", "over": "b"},
+    {"text": "half", "source": "aim", "arm": "a", "over": "b", "labels": [["presence", "half"]]},
+    {"text": "low", "source": "aim", "arm": "b", "value": 7.5, "below": True},
+    {"text": "twice", "source": "aim", "arm": "b", "over": "a", "times": 0.5},
 ]
 
 
 def run_of(folder, more=(), **changes):
-    """Two arms of five seeds, a far above b, and four claims of which the second was not measured."""
-    lines = [line("a", "final", 9, [5.0, 6, 7, 8, 9]), line("b", "final", 9, [1.0, 1, 2, 2, 3]), *more]
+    """Two arms of ten seeds, a far above b, and four claims of which the second was not measured."""
+    lines = [line("a", "final", 9, HIGH.tolist()), line("b", "final", 9, LOW.tolist()), *more]
     arms = [{"name": "a"}, {"name": "b"}]
-    experiment = {"name": "x", "question": "q", "arms": arms, "claims": CLAIMS, "scale": "tiny"} | changes
+    experiment = {"name": "x", "question": "q", "arms": arms, "claims": CLAIMS, "scale": "tiny"}
+    experiment |= {"seeds": 10, "first_seed": 1000} | changes
     return write_run(folder, lines, experiment=experiment)
 
 
@@ -49,40 +70,101 @@ def test_the_page_shows_escaped_claims(tmp_path):
     page = Page(write_report(run_of(tmp_path / "run")))
     assert "<b>a over" not in page.source
     assert "<i>s" not in page.source
-    first = [
-        "<b>a over\nb <i>s",
-        "reproduced",
-        "a 7.00 [5.30, 8.70]",
-        "b 1.70 [1.00, 2.70]",
-        "1, in all pairs",
-        "5 of 5",
-    ]
-    assert page.row("<b>a over\nb <i>s") == first
-    assert page.row("half s")[1:] == ["not measured", "-", "-", "-", "-"]
-    assert page.row("low s")[3] == "7.50"
-    twice = page.row("twice s")
-    assert twice[1:4] == ["opposite", "b 1.70 [1.00, 2.70]", "0.5 times a: 3.50 [2.65, 4.35]"]
-    assert twice[4].startswith("0.06 ")  # of 25 pairs, one is above and one is equal
-    assert twice[5] == "0 of 5"
-    assert page.row("low s")[5] == "5 of 5"  # all are below 7.5, as claimed
+    first = page.row("<b>a over\nb <i>s")
+    assert first[1:4] == ["reproduced", "a 9.50 [7.20, 11.80]", "b 1.70 [1.10, 2.40]"]
+    assert first[4].startswith("7.80 [")
+    assert first[6:] == ["-", "1, in all pairs", "10 of 10"]
+    raw, corrected = (np.array(json.loads(text[text.index("[") :])) for text in first[4:6])
+    assert corrected[0] < raw[0] < 7.8 < raw[1] < corrected[1]
+    assert page.row("half aim")[1:] == ["not measured", *"-------"]
+    assert page.row("low aim")[3] == "7.50"
+    twice = page.row("twice aim")
+    assert twice[1:3] == ["opposite", "b 1.70 [1.10, 2.40]"]
+    assert twice[3].startswith("0.5 times a: 4.75 [")
+    assert twice[7].startswith("0.03 ")  # of 100 pairs, two are above and two are equal
+    assert twice[8] == "0 of 10"
+    assert page.row("low aim")[8] == "10 of 10"  # all are below 7.5, as claimed
     assert "tiny" in page.source
 
 
-def test_seeds_without_a_number_are_not_counted(tmp_path):
-    followed = line(
-        "a", "following", 9, {"precision": [1.0, None, 0.5, 1.0, 1.0]}, {"company": "x", "seen": 1}
+def test_on_seeds_for_tuning_nothing_is_decided_and_the_page_says_so(tmp_path):
+    run = run_of(tmp_path / "run", first_seed=0)
+    assert {one["verdict"] for one in summarise_claims(run)} == {"tuning only", "not measured"}
+    told = "run: seeds for tuning (10 seeds (0 to 9)), so its claims have no verdict"
+    assert told in format_claims(run)
+    assert told in Page(write_report(run)).source
+    assert "seeds for tuning" not in format_claims(run_of(tmp_path / "fresh"))
+
+
+def test_claims_that_are_not_measured_or_left_out_count_in_the_correction(tmp_path):
+    four, forty = (
+        findings(read(run_of(tmp_path / name, **changes)))
+        for name, changes in (("four", {}), ("forty", {"claims_in_all": 40}))
     )
+    assert sorted(one.level for one in four) == pytest.approx([0.05 / 4, 0.05 / 4, 0.05 / 3, 0.05 / 2])
+    assert min(one.level for one in forty) == pytest.approx(0.05 / 40)
+
+
+def test_only_the_declared_seeds_decide(tmp_path):
+    """Ten more seeds, on which b is far above a, come too late."""
+    lines = [("a", [*HIGH, *LOW]), ("b", [*LOW, *(99 + HIGH)])]
+    more = [line(arm, "final", 9, [float(x) for x in scores]) for arm, scores in lines]
+    claims = [{"text": "t", "source": "aim", "arm": "a", "over": "b"}]
+    for declared, expected in ((10, "reproduced"), (20, "opposite")):
+        run = run_of(tmp_path / str(declared), claims=claims, seeds=20, claim_seeds=declared)
+        (run / "metrics.jsonl").write_text("".join(json.dumps(one) + "\n" for one in more))
+        [found] = summarise_claims(run)
+        assert (found["verdict"], found["seeds"], found["seeds_needed"]) == (expected, declared, declared)
+
+
+def test_a_source_of_before_the_rules_becomes_ours(tmp_path):
+    old = [{"text": "t", "source": "Somebody 2021", "arm": "a", "over": "b"}]
+    run = run_of(tmp_path / "run", claims=old)
+    assert "ours, after Somebody 2021" in format_claims(run)
+    [found] = summarise_claims(run)
+    assert (found["source"], found["paper"]) == ("ours", "Somebody 2021")
+    with pytest.raises(SocialRLError, match="no paper"):
+        Claim(text="t", source="paper", arm="a", over="b")
+
+
+def curves(arm, last, seconds):
+    """An arm that learns in a straight line from 0 to `last` in 10 steps, two chunks of so many seconds."""
+    ends = [line(arm, "eval", step, [step / 10 * last] * 10) for step in (0, 5, 10)]
+    timing = [{"arm": arm, "step": step, "seconds": seconds} for step in (5, 10)]
+    return [*ends, line(arm, "final", 10, [last] * 10)], timing
+
+
+def test_learners_are_compared_by_area_and_after_equal_time_too(tmp_path):
+    """b is higher after equal steps, and a after equal seconds, of which it needs a tenth."""
+    (a, quick), (b, slow) = curves("a", 4.0, 1.0), curves("b", 6.0, 10.0)
+    claims = [
+        {"text": "end", "source": "aim", "arm": "a", "over": "b"},
+        {"text": "sooner", "source": "aim", "arm": "a", "over": "b", "measure": "auc"},
+    ]
+    experiment = {"name": "x", "arms": [{"name": "a"}, {"name": "b"}], "claims": claims, "first_seed": 1000}
+    run = write_run(tmp_path / "run", [*a, *b], experiment=experiment)
+    (run / "timing.jsonl").write_text("".join(json.dumps(one) + "\n" for one in [*quick, *slow]))
+    end, sooner = summarise_claims(run)
+    assert (end["difference"], sooner["difference"]) == pytest.approx((-2.0, -1.0))
+    assert end["same_time"] == pytest.approx([4.0 - 0.6] * 3)  # b has had 2 of 20 seconds
+    assert sooner["same_time"] is None
+    assert Page(write_report(run)).row("end aim")[6] == "3.40 [3.40, 3.40]"
+
+
+def test_seeds_without_a_number_are_not_counted(tmp_path):
+    values = {"precision": [1.0, None, 0.5, 1.0, 1.0]}
+    followed = line("a", "following", 9, values, {"company": "x", "seen": 1})
     labels = [["protocol", "following"], ["seen", "1"]]
     claim = {
         "text": "precise",
-        "source": "s",
+        "source": "aim",
         "arm": "a",
         "value": 0.9,
         "measure": "precision",
         "labels": labels,
     }
     page = Page(write_report(run_of(tmp_path / "run", [followed], claims=[claim])))
-    assert page.row("precise s")[5] == "3 of 4"
+    assert page.row("precise aim")[8] == "3 of 4"
 
 
 def test_each_run_of_a_page_has_its_own_claims(tmp_path):
@@ -90,20 +172,21 @@ def test_each_run_of_a_page_has_its_own_claims(tmp_path):
         run_of(tmp_path / name, claims=claims) for name, claims in (("001", CLAIMS), ("002", CLAIMS[2:3]))
     )
     page = Page(write_report([one, two]))
-    assert page.row("001: low s")[1] == "reproduced"
-    assert page.row("002: low s")[1] == "reproduced"
+    assert page.row("001: low aim")[1] == "reproduced"
+    assert page.row("002: low aim")[1] == "reproduced"
 
 
 def test_verdicts_for_terminal_and_summary(tmp_path):
     run = run_of(tmp_path / "run")
     lines = format_claims(run).splitlines()
-    assert lines[0].split() == ["claim", "source", "found", "against", "verdict"]
+    head = ["claim", "source", "found", "against", "difference,", "95", "%", "corrected", "verdict"]
+    assert lines[0].split() == head
     assert [line.split()[-1] for line in lines[2:]] == ["reproduced", "measured", "reproduced", "opposite"]
-    assert lines[2] == "<b>a over b  <i>s    7.00   1.70     reproduced"
+    assert lines[2].split()[:6] == ["<b>a", "over", "b", "<i>s", "9.50", "1.70"]
     first, second, *_ = summarise_claims(run)
     assert first["verdict"] == "reproduced"
-    assert (first["seeds_in_line"], second["seeds_in_line"]) == (5, None)
-    assert first["found"]["seeds"] == [5.0, 6.0, 7.0, 8.0, 9.0]
+    assert (first["seeds_in_line"], second["seeds_in_line"]) == (10, None)
+    assert first["found"]["seeds"] == HIGH.tolist()
     assert second["found"] is None
     json.dumps(summarise_claims(run), allow_nan=False)
     assert format_claims(run_of(tmp_path / "none", claims=[])) == ""
@@ -124,7 +207,7 @@ def test_a_finished_run_keeps_its_verdicts_in_the_summary(tmp_path, capsys):
 
 
 def test_a_claim_that_is_none_is_told_by_file_and_key(tmp_path):
-    run = run_of(tmp_path / "run", claims=[{"text": "t", "source": "s"}])
+    run = run_of(tmp_path / "run", claims=[{"text": "t", "source": "aim"}])
     with pytest.raises(SocialRLError, match=r"config.json: claims.0.*arm"):
         write_report(run)
 
@@ -134,22 +217,22 @@ def test_claims_survive_json_and_name_known_arms():
     assert experiment.claims
     assert from_json(to_json(experiment)) == experiment
     with pytest.raises(SocialRLError, match="unknown arm 'sociap'"):
-        dataclasses.replace(experiment, claims=(Claim(text="t", source="s", arm="sociap", over="ppo"),))
+        dataclasses.replace(experiment, claims=(Claim(text="t", source="aim", arm="sociap", over="ppo"),))
 
 
 def test_the_experts_are_those_that_stay_whatever_the_novices_condition(tmp_path):
     full, half = (
         {"world": "home", "policy": "greedy", "company": "trained", "presence": p} for p in ("full", "half")
     )
+    earned = [7.0, 7.1, 7.2, 7.1, 7.0] * 2
+    theirs = [10.0, 10.1, 10.2, 10.1, 10.0] * 2
     more = [
-        line(
-            "a", "social", 9, {"return": [8.0] * 5, "return_coplayers": [10.0, 10.1, 10.2, 10.1, 10.0]}, full
-        ),
-        line("a", "social", 9, {"return": [7.0, 7.1, 7.2, 7.1, 7.0], "return_coplayers": [5.0] * 5}, half),
+        line("a", "social", 9, {"return": [8.0] * 10, "return_coplayers": theirs}, full),
+        line("a", "social", 9, {"return": earned, "return_coplayers": [5.0] * 10}, half),
     ]
     claim = {
         "text": "nine tenths",
-        "source": "s",
+        "source": "aim",
         "arm": "a",
         "over": "expert",
         "times": 0.9,

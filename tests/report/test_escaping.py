@@ -101,7 +101,7 @@ def check(evil: str) -> None:
         page = Page(write_report(folder))
         json.dumps(summarise(folder), allow_nan=False)
         assert format_claims(folder)
-        _, chapter = write_gallery([folder], Path(base) / "page.md", Path(base))
+        _, _, chapter = write_gallery([folder], Path(base) / "page.md", Path(base), Path(base) / "results")
         made = re.sub(r"```bash\n[^\n]*\n```\n", "", chapter.read_text(encoding="utf-8").partition("## ")[2])
     assert page.names <= TEXT | ROOM | TABLE | DRAWING
     assert all(link.startswith(("#", "data:image/png;base64,")) for link in page.links)

@@ -1,4 +1,4 @@
-"""The section of the protocol `following`: its pictures and numbers, survival, and claims about it."""
+"""The section of the protocol `following`: its pictures and numbers, arrivals, and claims about it."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ import pytest
 from socialrl.report import summarise_claims, write_report
 from socialrl.report.findings import of_protocol
 from socialrl.report.reading import read
-from socialrl.report.sections.following import colours_of, measured, survival
+from socialrl.report.sections.following import arrivals, colours_of, measured
 from tests.report.fake_run import line, write_run
 from tests.report.test_page import Page
 
@@ -16,6 +16,8 @@ VALUES = {
     "regret": [5.0] * 5,
     "share": [0.25] * 5,
     "precision": [0.875] * 5,
+    "any": [0.6] * 5,
+    "selectivity": [0.28] * 5,
     "chance": [0.3] * 5,
     "good": [0.7] * 5,
     "recall": [None] * 5,
@@ -44,13 +46,15 @@ def test_the_section_has_a_picture_per_company_and_all_numbers(tmp_path):
         "5.00",
         "0.25",
         "0.88",
+        "0.60",
+        "0.28",
         "0.30",
         "0.70",
         "-",
     ]
     assert page.source.count("<h3>Beside ") == 2
     assert "Beside 1 &lt;b&gt;equal" in page.source
-    assert "Floods survived" not in page.source
+    assert "Arrivals in a flood" not in page.source
 
 
 def test_kinds_keep_their_order_and_self_comes_first(tmp_path):
@@ -59,42 +63,44 @@ def test_kinds_keep_their_order_and_self_comes_first(tmp_path):
 
 
 def flooded_run(folder):
-    """Arms in worlds of several floods: x_5 drowns in 9 of 10 floods, x_50 in 1 of 10, y_5 never."""
-    drowned = {"x_5": 0.9, "x_50": 0.1, "y_5": 0.0}
+    """Arms in worlds of several floods: x_5 arrives in 1 of 10 floods, x_50 in 9 of 10, y_5 always."""
+    arrived = {"x_5": 0.1, "x_50": 0.9, "y_5": 1.0}
     arms = [
         {
             "name": arm,
             "learner": {"name": arm[0]},
             "world": {"name": "flooded_road", "flood": int(arm[2:]) / 100},
         }
-        for arm in drowned
+        for arm in arrived
     ]
     claims = [
         {
-            "text": "few drown",
-            "source": "s",
+            "text": "most arrive",
+            "source": "aim",
             "arm": arm,
-            "value": 0.2,
-            "below": True,
-            "measure": "cumulants/drowned",
+            "value": 0.8,
+            "measure": "cumulants/arrived",
         }
         | {"labels": [["protocol", "following"], ["condition", "flood 1"]]}
         for arm in ("x_5", "x_50")
     ]
     lines = []
-    for arm, share in drowned.items():
-        spread = (share + np.linspace(-0.01, 0.01, 5)).clip(0, 1).tolist()
-        lines += [record(arm, "flood 0"), record(arm, "flood 1", **{"cumulants/drowned": spread})]
+    for arm, share in arrived.items():
+        spread = (share + np.linspace(-0.01, 0.01, 10)).clip(0, 1).tolist()
+        lines += [record(arm, "flood 0"), record(arm, "flood 1", **{"cumulants/arrived": spread})]
+    experiment = {"name": "floods", "question": "?", "arms": arms, "claims": claims, "first_seed": 1000}
     return write_run(
-        folder, lines, experiment={"name": "floods", "question": "?", "arms": arms, "claims": claims}
+        folder,
+        lines,
+        experiment=experiment,
     )
 
 
-def test_floods_survived_are_drawn_against_how_rare_they_are(tmp_path):
+def test_arrivals_in_floods_are_drawn_against_how_rare_they_are(tmp_path):
     folder = flooded_run(tmp_path / "run")
     page = Page(write_report(folder))
-    assert "Floods survived" in page.source
-    assert "Share of floods survived by x, y against their share in training." in page.source
+    assert "Arrivals in a flood" in page.source
+    assert "Share of floods in which x, y arrive against their share in training." in page.source
     assert page.source.count("<h3>Beside 1 wanderer, 1 equal, flood") == 2
 
 
@@ -118,4 +124,4 @@ def test_labels_of_a_claim_pick_a_protocol_and_its_condition(labels, kind, wante
 def test_without_floods_there_is_no_picture_of_them(tmp_path):
     study = read(write_run(tmp_path / "run", [record("a", "flood 1")]))
     assert len(measured(study)) == 1
-    assert survival(measured(study), {}) is None
+    assert arrivals(measured(study), {}) is None

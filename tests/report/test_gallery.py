@@ -7,20 +7,22 @@ from PIL import Image
 
 from socialrl.report import figures
 from socialrl.report.crossing import crossing
-from socialrl.report.gallery import LIMIT, command, main, picture, plain, write_gallery
+from socialrl.report.gallery import LIMIT, main, picture, write_gallery
+from socialrl.report.markdown import plain
 from socialrl.report.reading import read
+from socialrl.report.results import command
 from socialrl_envs import SocialRLError
 from tests.report.fake_run import full_run, line, write_run
 
 CLAIMS = [
-    {"text": "a is above b|<b>", "source": "*somebody* 2021", "arm": "a", "over": "b"},
-    {"text": "never measured", "source": "s", "arm": "a", "value": 1.0, "labels": [["presence", "half"]]},
+    {"text": "a is above b|<b>", "source": "paper", "paper": "*somebody* 2021", "arm": "a", "over": "b"},
+    {"text": "never measured", "source": "aim", "arm": "a", "value": 1.0, "labels": [["presence", "half"]]},
 ]
 
 
 def run_of(folder, command="socialrl run x.py --out /far/away --seeds 5", **changes):
     lines = [
-        line(arm, kind, step, [s + shift for s in range(5)])
+        line(arm, kind, step, [s / 2 + shift for s in range(10)])
         for arm, shift in (("a", 9.0), ("b", 1.0))
         for kind, step in (("eval", 1), ("eval", 2), ("final", 2))
     ]
@@ -29,6 +31,8 @@ def run_of(folder, command="socialrl run x.py --out /far/away --seeds 5", **chan
         "question": "Does it?",
         "arms": [{"name": "a"}, {"name": "b"}],
         "claims": CLAIMS,
+        "seeds": 10,
+        "first_seed": 1000,
     } | changes
     return write_run(folder, lines, experiment=experiment, command=command)
 
@@ -37,13 +41,16 @@ def run_of(folder, command="socialrl run x.py --out /far/away --seeds 5", **chan
 def gallery(tmp_path_factory):
     base = tmp_path_factory.mktemp("gallery")
     runs = [run_of(base / "one"), full_run(base / "two", seeds=5, points=31)]
-    paths = write_gallery(runs, base / "docs" / "experiments.md", base / "assets" / "experiments")
+    places = (base / "docs" / "experiments.md", base / "assets" / "experiments", base / "results")
+    paths = write_gallery(runs, *places)
     assert [path.relative_to(base).as_posix() for path in paths] == [
+        "results/one.json",
         "assets/experiments/one.png",
+        "results/coin_grid.json",
         "assets/experiments/coin_grid.png",
         "docs/experiments.md",
     ]
-    return paths
+    return paths[1], paths[3], paths[4]
 
 
 def test_pictures_are_small_and_not_empty(gallery):
@@ -63,18 +70,22 @@ def test_pictures_are_small_and_not_empty(gallery):
 
 def test_the_page_has_a_chapter_per_run(gallery):
     page = gallery[2].read_text()
-    assert [line for line in page.splitlines() if line.startswith("## ")] == ["## one", "## coin_grid"]
+    assert [line for line in page.splitlines() if line.startswith("## ")] == ["## coin_grid", "## one"]
     assert "Does it?" in page
     assert "![Learning curves, final scores and verdicts of one](../assets/experiments/one.png)" in page
     assert "socialrl run x.py --seeds 5\n" in page
     assert "/far/away" not in page
     table = [line for line in page.splitlines() if line.startswith("|")]
-    assert table[2] == (
-        r"| a is above b\|&lt;b&gt; | \*somebody\* 2021 | a 11.00 \[9.30, 12.70] "
-        r"| b 3.00 \[1.30, 4.70] | **reproduced** |"
+    [told] = [row for row in table if "above b" in row]
+    assert told.startswith(
+        r"| a is above b\|&lt;b&gt; | \*somebody\* 2021 | a 11.25 \[10.10, 12.40] | b 3.25"
     )
-    assert table[3] == "| never measured | s | - | - | **not measured** |"
-    assert "Highest return: psiphi_no_gpi" in page  # an experiment without claims is told in sentences
+    assert r" | 8.00 \[" in told
+    assert told.endswith("| - | **reproduced, n = 10** |")
+    assert "| never measured | aim | - | - | - | - | - | **not measured** |" in table
+    assert [row for row in table if row.startswith("| psiphi_no_gpi | 15.")]  # without claims the arms
+    assert "*On seeds for tuning: nothing here is decided.*" in page  # of the second run
+    assert page.count("not tuned by the same search") == 2
 
 
 @pytest.mark.parametrize(
@@ -156,15 +167,16 @@ def test_text_is_no_markdown():
 def test_the_command_line(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert main([str(run_of(tmp_path / "r"))]) == 0
-    assert capsys.readouterr().out.split() == ["assets/experiments/one.png", "docs/experiments.md"]
+    made = ["experiments/results/one.json", "assets/experiments/one.png", "docs/experiments.md"]
+    assert capsys.readouterr().out.split() == made
     assert main(["nowhere"]) == 2
     assert "nowhere: no such run folder" in capsys.readouterr().err
 
 
 def test_a_name_cannot_lead_out_of_the_folder(tmp_path):
-    drawn, _ = write_gallery(
-        [run_of(tmp_path / "r", name="../../up")], tmp_path / "p.md", tmp_path / "pictures"
-    )
+    places = (tmp_path / "p.md", tmp_path / "pictures", tmp_path / "results")
+    kept, drawn, _ = write_gallery([run_of(tmp_path / "r", name="../../up")], *places)
+    assert kept.parent == tmp_path / "results"
     assert drawn.parent == tmp_path / "pictures"
     assert drawn.exists()
 
@@ -172,4 +184,4 @@ def test_a_name_cannot_lead_out_of_the_folder(tmp_path):
 def test_two_runs_of_one_experiment_are_refused(tmp_path):
     runs = [run_of(tmp_path / name) for name in ("1", "2")]
     with pytest.raises(SocialRLError, match="two runs of one"):
-        write_gallery(runs, tmp_path / "p.md", tmp_path)
+        write_gallery(runs, tmp_path / "p.md", tmp_path, tmp_path)

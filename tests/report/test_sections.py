@@ -117,3 +117,42 @@ def test_seeds_are_named_by_their_numbers(tmp_path):
     assert "3 seeds (1000 to 1002)" in page.source
     assert "seed 1001, episode" in page.source
     assert page.row("first seed") == ["first seed", "1000"]
+
+
+def test_regret_and_readings_without_own_evidence_are_shown(tmp_path):
+    """An arm that was never shown anything is the control of one that was."""
+    seeds = [0.1 * i for i in range(5)]
+    scores = {"return": 2.0, "planner_return": 4.0, "walker_return": 1.0, "regret": 2.0, "score": 1 / 3}
+    happened = {"cumulants/arrived": 0.5, "planner/arrived": 1.0}
+    lines = [
+        line("a", "final", 9, seeds),
+        line(
+            "a", "regret", 9, {k: [v] * 5 for k, v in (scores | happened).items()}, {"condition": "flood 1"}
+        ),
+    ]
+    for arm, read_right in (("a", 0.9), ("alone", 0.5)):
+        for presence in ("full", "half", "never"):
+            values = {"read_right": [0.95] * 5, "guess": [0.5] * 5, "untold": [read_right] * 5}
+            values |= {"untold_gone": [read_right - 0.1] * 5} if presence == "half" else {}
+            lines.append(line(arm, "memory", 9, values, {"presence": presence}))
+    page = Page(write_report(write_run(tmp_path / "run", lines, ("a", "alone"))))
+    assert {"regret", "memory"} <= set(page.ids)
+    assert [cell.split()[0] for cell in page.row("a", "flood 1")[2:]] == [
+        "2.00",
+        "4.00",
+        "1.00",
+        "2.00",
+        "0.33",
+    ]
+    assert "arrived" in page.source
+    assert "planner/arrived" not in page.source
+    shown = [row for row in page.cells if row[0] == "alone" and len(row) == 5]
+    assert [cell.split()[0] for cell in shown[0][1:]] == ["0.50", "0.50", "0.40", "0.50"]
+
+
+def test_learners_are_shown_at_equal_budgets(tmp_path):
+    page = Page(write_report(full_run(tmp_path / "run", seeds=5, points=31)))
+    [row] = [row for row in page.cells if row[0] == "dqn" and len(row) == 5 and row[4] == "41"]
+    whole, end, same = (float(cell.split()[0]) for cell in row[1:4])
+    assert whole < end  # it learns
+    assert same == end  # all arms took as long

@@ -130,9 +130,14 @@ def test_the_error_of_a_prediction(rich):
 
 
 def test_a_view_in_colours_tells_channels_apart():
-    colours = prediction.in_colours(np.eye(5, dtype=np.uint8)[None] * np.uint8(255))[0]
+    colours = prediction.in_colours(np.eye(5, dtype=np.uint8)[None] * np.uint8(255), tuple("abcde"))[0]
     assert len({tuple(c) for c in colours.tolist()}) == 5
-    assert (prediction.in_colours(np.zeros((1, 1, 5), np.uint8)) == 0).all()
+    assert (prediction.in_colours(np.zeros((1, 1, 5), np.uint8), tuple("abcde")) == 0).all()
+
+
+def test_views_in_pixels_have_their_own_colours():
+    view = np.arange(12, dtype=np.uint8).reshape(2, 2, 3)
+    np.testing.assert_array_equal(prediction.in_colours(view, ("red", "green", "blue")), view)
 
 
 def test_the_cells_that_a_seat_visited(bare):

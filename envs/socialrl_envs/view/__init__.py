@@ -1,5 +1,5 @@
 """What seats see of a state, one file each: egocentric (occluded, for seats that turn), centred, whole
-grid.
+grid; and each of them as RGB pixels.
 """
 
 from typing import Protocol, runtime_checkable
@@ -33,6 +33,11 @@ class View(Protocol):
     @property
     def binary(self) -> bool:
         """Whether every entry is 0 or 1."""
+        ...
+
+    @property
+    def highs(self) -> tuple[int, ...]:
+        """The highest entry of each channel; () if every entry is 0 or 1."""
         ...
 
     @property

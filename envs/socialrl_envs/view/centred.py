@@ -22,6 +22,7 @@ class Centred:
     tiles: tuple[str, ...]
     others: tuple[str, ...]
     binary: bool = True
+    highs: tuple[int, ...] = ()
     prestige_decay: None = None
 
     @property

@@ -45,6 +45,11 @@ class Egocentric:
         """Whether every entry is 0 or 1: unless prestige is shown."""
         return self.prestige_decay is None
 
+    @property
+    def highs(self) -> tuple[int, ...]:
+        """The highest entry of each channel; () if every entry is 0 or 1."""
+        return () if self.binary else (1,) * (len(self.channels) - 1) + (255,)
+
     def prepare(self, planes: Bool[Array, "P S S"]) -> UInt32[Array, "2 S words P"]:
         """The planes in bits, see `bits.bitmaps`."""
         return bits.bitmaps(planes, self.size)

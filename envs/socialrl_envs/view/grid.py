@@ -20,6 +20,7 @@ class Grid:
     tiles: tuple[str, ...]
     others: tuple[str, ...]
     binary: bool = True
+    highs: tuple[int, ...] = ()
     prestige_decay: None = None
 
     @property

@@ -23,6 +23,7 @@ examples:
   socialrl eval runs/goal_cycle/001 --out numbers.json          where the numbers of `social` are written
   socialrl eval runs/goal_cycle/001 --protocol memory           does the carry hold the hidden order?
   socialrl eval runs/coin_grid/001 --protocol few_shot          how fast are new tasks learnt?
+  socialrl eval runs/coin_grid/001 --protocol worth_of_following   what was following worth?
   socialrl eval runs/mine/001 --plugin mine.py                  allows the code of the run's world
 
 settings:
@@ -42,6 +43,11 @@ def command(arguments: list[str]) -> None:
     parser.add_argument("--seeds", metavar="K", type=int, help="only the first K seeds of the run")
     parser.add_argument(
         "--out", metavar="FILE", help="where to write the numbers (default: evaluation.json in RUN)"
+    )
+    parser.add_argument(
+        "--phases",
+        action="store_true",
+        help="measure every checkpoint that is kept (keep_checkpoints of the experiment), not the last alone",
     )
     add_plugins(parser)
     add_platform(parser)
@@ -63,7 +69,6 @@ def command(arguments: list[str]) -> None:
             )
         find_device(options.platform)
         arms = [name for name in (options.arms or "").split(",") if name]
-        evaluate(
-            experiment, opened, arms, protocol, experiment.seeds if options.seeds is None else options.seeds
-        )
+        seeds = experiment.seeds if options.seeds is None else options.seeds
+        evaluate(experiment, opened, arms, protocol, seeds, options.phases)
         finish(opened, Path(options.out) if options.out else None)

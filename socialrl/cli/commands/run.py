@@ -47,7 +47,7 @@ def command(arguments: list[str]) -> None:
         parser.error("run needs an EXPERIMENT")
     choose_platform(options.platform)
     use_plugins(options)
-    from socialrl.config import load_experiment
+    from socialrl.config import REPORTING, load_experiment
     from socialrl.overrides import apply
 
     experiment = apply(load_experiment(source), settings)
@@ -60,6 +60,10 @@ def command(arguments: list[str]) -> None:
     folder = _open_folder(experiment, options.out, resume, device, f"socialrl run {shlex.join(arguments)}")
     with folder:
         print(describe(experiment))
+        if experiment.claims and not experiment.reporting:
+            print(
+                f"{'seeds':<13}for tuning: no claim is decided; what is reported has --first_seed {REPORTING}"
+            )
         print(f"{'device':<13}{device}\n{'folder':<13}{folder.path}\n", flush=True)
         try:
             importlib.import_module("socialrl.runs").run(experiment, folder, resume=resume is not None)

@@ -1,6 +1,8 @@
 """`socialrl view`: shows replays, or exports them."""
 
 import argparse
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,7 @@ examples:
   socialrl view runs/coin_grid/001 --export frames             a folder of pictures, one per step
 
 keys: h shows them all; c compares with the next replay, r and x jump to rewards and penalties, d changes
-the panel.
+the panel. w asks what had become of the decision, had it followed another: socialrl explain prints the same.
 """
 
 
@@ -48,7 +50,8 @@ def command(arguments: list[str]) -> None:
     if options.export is None:
         if chosen:
             raise SocialRLError(f"--{next(iter(chosen))} chooses what --export writes", "add --export OUT")
-        with_extra("view", "socialrl.viewer").view([Path(path) for path in options.paths])
+        paths = [Path(path) for path in options.paths]
+        with_extra("view", "socialrl.viewer").view(paths, explain=_answering(paths))
         return
     out = Path(options.export)
     if out.suffix.lower() == ".html":
@@ -70,6 +73,22 @@ def _page(paths: list[str], out: Path, chosen: dict[str, Any]) -> None:
         if key in chosen:
             raise SocialRLError(f"--{key} does not go with a page", "leave it out: the page has the window's")
     export_page(paths, out, **chosen)
+
+
+def _answering(paths: list[Path]) -> Callable[[int, int, int, int], Any]:
+    """A function that answers what-if questions about the replays behind these paths.
+
+    It imports what it needs at the first question, and the window does not wait for that.
+    """
+
+    @cache
+    def answers() -> Callable[[int, int, int, int], Any]:
+        from socialrl.explaining import answers as made
+        from socialrl.viewer.files import find
+
+        return made(find(paths))
+
+    return lambda *asked: answers()(*asked)
 
 
 def _size(text: str) -> tuple[int, int]:

@@ -20,8 +20,8 @@ from socialrl.report.section import Body, Context, ReportSection
 from socialrl.report.statistics import interval
 from socialrl.report.tables import NONE, SHARE
 
-FLOODED = "flood 1"  # the condition under which survival is shown
-DROWNED = "cumulants/drowned"
+FLOODED = "flood 1"  # the condition under which arrivals are shown
+ARRIVED = "cumulants/arrived"
 KINDS = (
     "equal",
     "overlapping",
@@ -33,7 +33,18 @@ KINDS = (
     "anti_expert",
     "reckless",
 )  # the order in which kinds of sources are shown
-COLUMNS = ("return", "planner_return", "regret", "share", "precision", "chance", "good", "recall")
+COLUMNS = (
+    "return",
+    "planner_return",
+    "regret",
+    "share",
+    "precision",
+    "any",
+    "selectivity",
+    "chance",
+    "good",
+    "recall",
+)
 _NUMBER = re.compile(r"_\d+$")  # the part of their names in which the arms of one line differ
 NOTE = (
     "Greedy episodes on held-out levels. A planner with the novice's own preferences defines the best "
@@ -47,14 +58,15 @@ NOTE = (
 COLUMNS_NOTE = (
     "planner_return: return of the planner. regret: planner_return minus return, below 0 if the novice earns "
     "more. share: of steps on which a co-player was followed. precision: share of these steps on which its "
-    "action was a best one. chance: precision of a random action. good: share of all steps on which the "
-    "action taken was a best one. recall: the same, over the steps on which some co-player's action was a "
-    "best one and the novice's own was not."
+    "action was a best one. any: the same of the co-players there, followed or not. selectivity: precision "
+    "minus any, 0 for blind following. chance: precision of a random action. good: share of all steps on "
+    "which the action taken was a best one. recall: the same, over the steps on which some co-player's "
+    "action was a best one and the novice's own was not."
 )
-SURVIVAL_NOTE = (
-    "Levels in which the bridge is flooded: the share of novices that do not drown, by learner and by the "
-    "share of training episodes with a flood. A novice that always takes the detour survives, too; its "
-    "return on dry levels shows it."
+ARRIVALS_NOTE = (
+    "Levels in which the bridge is flooded: the share of novices that arrive in time, by learner and by the "
+    "share of training episodes with a flood. Who neither drowns nor arrives has waited. A novice that "
+    "always takes the detour arrives, too; its return on dry levels shows it."
 )
 
 
@@ -67,7 +79,7 @@ class Measured(NamedTuple):
 
 
 def render(context: Context) -> Body | None:
-    """A figure per company and condition, survival if there are floods, and a table of all numbers."""
+    """A figure per company and condition, arrivals if there are floods, and a table of all numbers."""
     found = measured(context.study)
     if not found:
         return None
@@ -85,7 +97,7 @@ def render(context: Context) -> Body | None:
     return (
         tag("p", NOTE, class_="note"),
         source_legend(colours, colours, "kind-key"),
-        survival(found, context.styles),
+        arrivals(found, context.styles),
         *pictures(found, colours, context.styles),
         fold("Numbers", tag("p", COLUMNS_NOTE, class_="note"), table(head, rows)),
     )
@@ -129,15 +141,15 @@ def pictures(found: Iterable[Measured], colours: dict[str, str], styles: Styles)
     return result
 
 
-def survival(found: Iterable[Measured], styles: Styles) -> Markup | None:
-    """The share of floods survived against the share of floods in training: a line per learner and company,
-    through arms that differ in nothing else. None if there are no floods.
+def arrivals(found: Iterable[Measured], styles: Styles) -> Markup | None:
+    """The share of floods in which the novice arrives, against the share of floods in training: a line per
+    learner and company, through arms that differ in nothing else. None if there are no floods.
     """
     lines: dict[tuple[str, str], dict[float, Measured]] = {}
     for one in found:
         flood = (one.arm.settings.get("world") or {}).get("flood")
-        drowning = one.condition.condition == FLOODED and DROWNED in one.values
-        if drowning and isinstance(flood, float) and flood > 0:
+        arriving = one.condition.condition == FLOODED and ARRIVED in one.values
+        if arriving and isinstance(flood, float) and flood > 0:
             key = str(one.arm.settings.get("learner")), one.condition.company
             lines.setdefault(key, {})[flood] = one
     if not lines:
@@ -147,11 +159,11 @@ def survival(found: Iterable[Measured], styles: Styles) -> Markup | None:
     for line in lines.values():
         first = next(iter(line.values())).arm.label
         name = _NUMBER.sub("", first)
-        curves[name] = {flood: 1 - one.values[DROWNED] for flood, one in line.items()}
+        curves[name] = {flood: one.values[ARRIVED] for flood, one in line.items()}
         looks[name] = styles[first]
-    drawn = Markup(following_figures.survival(curves, looks, "survival"))
-    legend = arm_legend(list(curves), looks, "survival-key")
-    return tag("div", tag("h3", "Floods survived"), figure(drawn, SURVIVAL_NOTE, legend))
+    drawn = Markup(following_figures.arrivals(curves, looks, "arrivals"))
+    legend = arm_legend(list(curves), looks, "arrivals-key")
+    return tag("div", tag("h3", "Arrivals in a flood"), figure(drawn, ARRIVALS_NOTE, legend))
 
 
 SECTION = ReportSection(

@@ -23,6 +23,13 @@ NOTE = (
     "the held-out episodes and tested on the other. Shown is the share of steps on which, of all goals but "
     "the one that paid last, the right one is nearest to the predicted position. Dashed: a guess."
 )
+GONE = ", after they have left"
+UNTOLD = "Before the novice's own first choice"
+UNTOLD_NOTE = (
+    "The same share on the steps before the novice has itself visited a goal that was right or wrong, so "
+    "that it can know the order from watching alone. The controls are the arm that never met company, and "
+    "the column without company, where nothing can be known."
+)
 
 
 def render(context: Context) -> Body | None:
@@ -46,7 +53,30 @@ def render(context: Context) -> Body | None:
         tag("div", *pictures, class_="grid halves"),
         arm_legend(arms, context.styles, "memory-key"),
         table(("arm", *(TITLES[presence] for presence in found)), rows),
+        *shown_only(found, arms),
     )
+
+
+def shown_only(found: dict[str, dict[str, Measures]], arms: list[str]) -> Body:
+    """The readings on steps before the novice's own first choice; nothing if none were recorded."""
+    columns = {
+        f"{TITLES[presence]}{words}": [found[presence].get(arm, {}) for arm in arms]
+        for presence in found
+        for words in ("", *([GONE] if presence == "half" else []))
+    }
+    rows = [
+        (
+            arm,
+            *(
+                share(values[i], "untold_gone" if title.endswith(GONE) else "untold")
+                for title, values in columns.items()
+            ),
+        )
+        for i, arm in enumerate(arms)
+    ]
+    if all(cell == NONE for row in rows for cell in row[1:]):
+        return ()
+    return tag("h3", UNTOLD), table(("arm", *columns), rows), tag("p", UNTOLD_NOTE, class_="note")
 
 
 def by_presence(study: Study) -> dict[str, dict[str, Measures]]:
@@ -64,9 +94,9 @@ def guess(arms: dict[str, Measures]) -> float | None:
     return shares.pop() if len(shares) == 1 else None
 
 
-def share(values: Measures | None) -> object:
-    """The share of right readings over all steps, as a cell."""
-    return NONE if values is None or "read_right" not in values else cell(interval(values["read_right"]))
+def share(values: Measures | None, name: str = "read_right") -> object:
+    """The share of right readings over all steps, or over those of another measure, as a cell."""
+    return NONE if values is None or name not in values else cell(interval(values[name]))
 
 
 SECTION = ReportSection(title="Memory probe", anchor="memory", order=110, render=render, kinds=(Memory.kind,))

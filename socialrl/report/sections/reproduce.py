@@ -26,7 +26,8 @@ def render(context: Context) -> Body:
 def _facts(run: Run) -> dict[str, str]:
     """Seeds, device and versions of a run."""
     seeds = {"seeds": str(run.experiment.get("seeds", NONE)), "first seed": str(run.first_seed)}
-    facts = seeds | {"device": run.device or NONE}
+    tuning = run.experiment.get("tuning")
+    facts = seeds | {"tuning": str(tuning) if tuning else "none recorded", "device": run.device or NONE}
     return facts | {str(name): str(version) for name, version in run.versions.items()}
 
 

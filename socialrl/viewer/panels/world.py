@@ -8,6 +8,7 @@ import numpy as np
 import pygame
 from jaxtyping import Float
 
+from socialrl.record.explanation import moves
 from socialrl.scene import Scene
 from socialrl.viewer.paint import Brush, Point, disc, from_array
 from socialrl.viewer.panel import Panel
@@ -33,7 +34,8 @@ def draw(brush: Brush, rect: pygame.Rect, scene: Scene) -> None:
     picture = dataclasses.replace(scene.replay.picture(scene.episode, scene.t), seat=scene.chosen)
     image = _ground(picture, scene, cell)
     on_board = Brush(image, brush.theme, brush.scale)
-    _trails(on_board, scene, cell)
+    if not _ghosts(on_board, scene, cell):
+        _trails(on_board, scene, cell)
     draw_figures(pygame.surfarray.pixels3d(image).swapaxes(0, 1), picture, cell)
     if not scene.ended:
         _follow(on_board, scene, picture, cell)
@@ -100,6 +102,23 @@ def _trails(brush: Brush, scene: Scene, cell: int) -> None:
                     position[i, seat] + (position[i + 1, seat] - position[i, seat]) * share + 0.5 + aside
                 )
                 brush.icon(dot, (column * cell, row * cell))
+
+
+def _ghosts(brush: Brush, scene: Scene, cell: int) -> bool:
+    """Dots along the paths of the recorded and the chosen other way, if it was asked what if; the stronger
+    the more continuations take them. Whether there are any.
+    """
+    if scene.what_if is None or scene.what_if.answer is None:
+        return False
+    ways = scene.what_if.shown(scene.which, scene.episode, scene.t)
+    for number, way in enumerate(ways):
+        colour, aside = scene.what_if.answer.colour(way), 0.14 * (2 * number - 1)
+        for (start, end), share in zip(*moves(way), strict=True):
+            dot = disc(max(2, round(cell * 0.07)), colour, round(30 + 225 * float(share)))
+            for part in (1 / 6, 1 / 2, 5 / 6):
+                row, column = start + (end - start) * part + 0.5 + aside
+                brush.icon(dot, (column * cell, row * cell))
+    return bool(ways)
 
 
 def _centre(picture: Picture, seat: int, cell: int) -> tuple[Point, Real]:

@@ -16,7 +16,7 @@
 /** @typedef {Record<"floor"|"line"|"wall"|"front"|"water"|"wave"|"plank"|"fog", Colour>} Palette */
 /** The colours and letters of pictures. @typedef {{themes: Record<string, Theme>, palettes: Record<string, Palette>,
  * glyphs: Record<string, string>, coins: Colour[], coin_names: string[], plates: Colour[], plain: Colour,
- * tokens: Colour[], objects: string, channels: Colour[]}} Art */
+ * tokens: Colour[], objects: string, channels: Colour[], rgb: string[]}} Art */
 
 const ITEMS = /** @type {const} */ ({ u1: Uint8Array, i1: Int8Array, u2: Uint16Array, i4: Int32Array, f4: Float32Array });
 export const LEVELS = 16; // of grey in pictures of views and of occupancy

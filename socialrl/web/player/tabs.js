@@ -187,8 +187,9 @@ export function predictionTab(settings) {
   const plot = within(make("figure", "srl-grow"), caption, surface.canvas);
   const line = within(make("div", "srl-beside"), parts[0].figure, parts[1].figure, plot), element = within(make("div"), missing, line, legend);
   const bright = art.channels.filter((colour) => Math.max(...colour) > 100);
-  const colourOf = (/** @type {number} */ i) => (i ? bright[(i + 3) % bright.length] : /** @type {Colour} */ ([130, 134, 142]));
-  let built = "";
+  let built = "", pure = false; // whether the channels are red, green and blue
+  const colourOf = (/** @type {number} */ i) => /** @type {Colour} */ (pure ? [0, 1, 2].map((c) => (c === i ? 255 : 0))
+    : i ? bright[(i + 3) % bright.length] : [130, 134, 142]);
   return {
     title: "Prediction", element, surfaces: [surface],
     update(s) {
@@ -197,6 +198,7 @@ export function predictionTab(settings) {
       missing.hidden = !gone;
       if (gone) return say(missing, absent(replay, "prediction", "predictions", "This replay holds no predictions of the next view"));
       const t = Math.min(s.t, replay.steps(s.episode) - 1), channels = replay.facts.channels.length;
+      pure = replay.facts.channels.join() === art.rgb.join();
       ["prediction", "observed"].forEach((name, i) => {
         const table = replay.table(name), view = table.row(s.episode, t, s.novice), [, , , height, width] = table.shape;
         pixels(parts[i].canvas, width, height, (p) => {

@@ -1,0 +1,65 @@
+"""Where others know what a novice cannot see, does a learnt decision to follow them pay?
+
+Three worlds: a goal that experts alone see, a hidden order that experts alone know, a flood that locals
+alone see. The same learner decides between itself and sources: following, imitation, emulation. `self_only`
+has no sources, and is recurrent PPO; `useless` may choose a random walk instead, for as long and as often,
+so that more choices and longer exploration alone are controlled for.
+
+The size is for two CPU cores; on a GPU: --steps 10000000 --num_envs 1024 --seeds 20.
+"""
+
+import dataclasses
+from collections.abc import Iterator
+
+import flooded_road as flood
+from _cycle import WORLD, lengths
+from socialrl.config import Arm, Claim, Experiment
+from socialrl.learners import selective
+from socialrl.tuned import tuned
+from socialrl_envs.worlds import goal_search
+
+STEPS = 400_000
+LEARNER = selective.Config(
+    hidden=(128,), minibatches=32, lr_end=1e-4, entropy_coef=0.03, entropy_coef_end=0.002, anneal=STEPS
+)
+WORLDS = {
+    "goal_search": goal_search.Config(novices=1, experts=2, size=9, horizon=100),
+    "goal_cycle": WORLD,
+    "flooded_road": dataclasses.replace(flood.WORLD, flood=0.15),
+}
+LEARNERS = {
+    "selective": LEARNER,
+    "self_only": dataclasses.replace(LEARNER, sources=()),
+    "useless": dataclasses.replace(LEARNER, sources=("random_walk",)),
+}
+
+
+def claims() -> Iterator[Claim]:
+    """In every world: above the same learner without sources, and above the one with a useless source."""
+    for place in WORLDS:
+        for control, text in (("self_only", "without sources"), ("useless", "with a useless source")):
+            yield Claim(
+                text=f"{place}: above the same learner {text}",
+                source="ours",
+                arm=f"selective_{place}",
+                over=f"{control}_{place}",
+            )
+
+
+experiment = Experiment(
+    name="decision",
+    question="Where others know what a novice cannot see, does a learnt decision to follow them pay?",
+    world=WORLDS["goal_search"],
+    arms=tuple(
+        Arm(name=f"{name}_{place}", learner=learner, world=world)
+        for place, world in WORLDS.items()
+        for name, learner in LEARNERS.items()
+    ),
+    steps=STEPS,
+    **lengths(evaluate_every=50_000, checkpoint_every=200_000, chunk=2, evaluation_episodes=64)
+    | {"seeds": 10, "first_seed": 1000},
+    scale="two CPU cores: 400,000 steps per seed",
+    claims=tuple(claims()),
+    protocols=(),
+)
+experiment = tuned(experiment, __file__)

@@ -1,0 +1,308 @@
+"""The functions of the learner `selective`: acting, and the order of an update."""
+
+from typing import TYPE_CHECKING
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jaxtyping import Bool, Float32, Int32, Key
+
+from socialrl.hindsight import destinations, on_map
+from socialrl.learners._baseline import drawn
+from socialrl.learners._ppo_losses import Trajectory
+from socialrl.learners._selective_net import among
+from socialrl.learners._selective_state import (
+    SelectiveCarry,
+    SelectiveExtras,
+    SelectiveState,
+    blank_record,
+    trust,
+)
+from socialrl.learners._selective_update import Decided, SelectiveUpdate, commitment
+from socialrl.learners.ppo import PPO
+from socialrl.nets.memory import initial_carry
+from socialrl.registry import SOURCE
+from socialrl.sources import Lesson, Proposal, Source
+from socialrl.spatial import Sight, SpatialMemory
+from socialrl.types import (
+    ActOutput,
+    Experience,
+    Learner,
+    Metrics,
+    SourceName,
+    Timestep,
+    WarmStart,
+    decision_of,
+)
+from socialrl_envs.struct import replace
+from socialrl_envs.types import WorldSpec
+
+if TYPE_CHECKING:
+    from socialrl.learners.selective import Config
+
+NEVER = -20.0  # the log-probability that is shown for what is never decided
+
+
+class Selective:
+    """The functions for one world."""
+
+    def __init__(self, config: "Config", spec: WorldSpec):
+        self.config, self.spec = config, spec
+        self.memory = SpatialMemory(spec)
+        self.sources: dict[str, Source] = {}
+        for name in config.sources if spec.coplayers else ():
+            build = SOURCE.find(name)
+            assert callable(build)
+            source = build(spec, self.memory)
+            assert isinstance(source, Source)
+            self.sources[name] = source
+        self.names = (
+            SourceName("self"),
+            *(SourceName(way, whom) for way, source in self.sources.items() for whom in source.whom),
+        )
+        self.count = len(self.names)
+        self.ppo = PPO(config, spec)
+        self.updates = SelectiveUpdate(config, spec, self.ppo, self.sources, self.count)
+
+    def learner(self) -> Learner[SelectiveState]:
+        """The Learner of these functions."""
+        return Learner(
+            init=self.init,
+            act=self.act,
+            update=self.update,
+            initial_carry=self.initial_carry,
+            value_unit="logit",
+            sources=self.names,
+            capabilities=(WarmStart(warm_start=self.warm_start),),
+        )
+
+    def init(self, key: Key[Array, ""], unroll_length: int, num_envs: int) -> SelectiveState:
+        """The state with fresh parameters; raises SocialRLError if bptt_length does not divide the unroll."""
+        own_key, social_key, sources_key = jax.random.split(key, 3)
+        own = self.ppo.init(own_key, unroll_length, num_envs)
+        keys = jax.random.split(sources_key, max(len(self.sources), 1))
+        social = self.updates.init_social(social_key)
+        sources = {name: source.init(keys[i]) for i, (name, source) in enumerate(self.sources.items())}
+        return SelectiveState(
+            own=own.params,
+            own_optimiser=own.optimiser,
+            social=social,
+            social_optimiser=self.updates.optimiser.init(social),
+            sources=sources,
+            sources_optimiser=self.updates.optimiser.init(sources),
+            record=blank_record(self.count),
+            steps=jnp.int32(0),
+        )
+
+    def initial_carry(self, *batch: int) -> SelectiveCarry:
+        """The carry at the start of an episode, leaves (*batch, ...)."""
+        return SelectiveCarry(
+            own=self.ppo.net.initial_carry(*batch),
+            social=initial_carry(self.config.memory, self.config.gate_hidden[-1], *batch),
+            map=self.memory.init(*batch),
+            source=jnp.zeros(batch, jnp.int32),
+            kept=jnp.zeros(batch, bool),
+        )
+
+    def act(
+        self,
+        state: SelectiveState,
+        carry: SelectiveCarry,
+        timestep: Timestep,
+        key: Key[Array, ""],
+        explore: bool,
+    ) -> ActOutput:
+        """Acts for itself or as a source proposes. Exploring, the decision and the own action are drawn and
+        the decision is kept for a while; else the most probable ones are taken at every step.
+        """
+        batch = timestep.first.shape
+        rows, seen = jax.tree.map(lambda x: x.reshape(-1, *x.shape[len(batch) :]), (carry, timestep))
+        acted = self._act(state, rows, seen, key, explore)
+        return jax.tree.map(lambda x: x.reshape(*batch, *x.shape[1:]), acted)
+
+    def update(
+        self, state: SelectiveState, experience: Experience, key: Key[Array, ""]
+    ) -> tuple[SelectiveState, Metrics]:
+        """The state after epochs of minibatches on one unroll, and metrics."""
+        unroll_length, num_envs, novices = experience.own.reward.shape
+        merged = jax.tree.map(
+            lambda x: x.reshape(unroll_length, num_envs * novices, *x.shape[3:]),
+            (experience.own, experience.extras, experience.decision.source),
+        )
+        own, extras, source = merged
+        positions = self.ppo.positions(experience)
+        trajectory = Trajectory(
+            own=own,
+            old_logits=extras.logits,
+            relative_positions=positions.reshape(unroll_length, num_envs * novices, *positions.shape[3:]),
+            prior_logits=jnp.zeros((*own.reward.shape, 0), jnp.float32),
+        )
+        decided = Decided(
+            source=source,
+            gate=extras.gate,
+            asked=extras.asked,
+            confidence=extras.confidence,
+            prior=jnp.broadcast_to(self.prior(state), extras.gate.shape),
+            available=extras.available,
+        )
+        carry = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), experience.carry)
+        lesson = self.lesson(experience) if self.sources else None
+        after, metrics = self.updates.learn(state, carry, trajectory, decided, lesson, key)
+        return replace(after, steps=state.steps + jnp.int32(unroll_length * num_envs)), metrics
+
+    def lesson(self, experience: Experience) -> Lesson:
+        """What the sources learn from, in the first worlds of the unroll (worlds are alike)."""
+        spec, memory = self.spec, self.memory
+        few = max(1, round(self.config.lesson_share * experience.own.reward.shape[1]))
+        part = jax.tree.map(
+            lambda x: x[:, :few],
+            (experience.own, experience.others, experience.extras, experience.positions, experience.headings),
+        )
+        own, others, extras, positions, headings = part
+        novice, coplayers = spec.novices[0], np.array(spec.coplayers, np.int32)
+        where, facing = positions[:, :, coplayers], headings[:, :, coplayers]
+        cell, known = destinations(spec, others, where, facing)
+        goal, inside = on_map(cell, where, facing, memory.radius, memory.turning)
+        away = jnp.sum(jnp.abs(where - positions[:, :, novice, None]), axis=-1)
+        nearest = jnp.argmin(jnp.where(others.present, away, 10_000), axis=-1)[..., None]
+        its = jnp.take_along_axis(cell, nearest[..., None], axis=2)[:, :, 0]
+        target, near = on_map(
+            its, positions[:, :, novice], headings[:, :, novice], memory.radius, memory.turning
+        )
+        obs, code, time, heading = jax.tree.map(
+            lambda x: x[:, :, 0], (own.timestep.obs, extras.code, extras.time, extras.heading)
+        )
+        return Lesson(
+            others=others,
+            goal=goal,
+            goal_known=known & inside,
+            sight=Sight(obs=obs, code=code, time=time, heading=heading),
+            target=target,
+            target_known=jnp.take_along_axis(known, nearest, axis=2)[..., 0] & near,
+        )
+
+    def warm_start(self, trained: SelectiveState, fresh: SelectiveState) -> SelectiveState:
+        """`fresh` with the parameters, the record and the step count of `trained`; its optimisers stay."""
+        return replace(
+            fresh,
+            own=trained.own,
+            social=trained.social,
+            sources=trained.sources,
+            record=trained.record,
+            steps=trained.steps,
+        )
+
+    def prior(self, state: SelectiveState) -> Float32[Array, " S"]:
+        """Log-probabilities of beginning to follow each source on trial. At full trust they lead to
+        `config.trials` of the steps: a source begun with probability p and kept for n steps takes p n / (1 +
+        p n).
+        """
+        config, others = self.config, self.count - 1
+        shares = jnp.ones(others, jnp.float32)
+        if config.trust:
+            shares = trust(state.record, commitment(config, state.steps))
+        each = config.begin * shares / max(others, 1)
+        return jnp.log(jnp.concatenate([1 - jnp.sum(each, keepdims=True), each]) + 1e-9)
+
+    def proposals(self, state: SelectiveState, sight: Sight, key: Key[Array, ""], explore: bool) -> Proposal:
+        """The proposals of all sources, side by side."""
+        keys = jax.random.split(key, max(len(self.sources), 1))
+        found = [
+            source.propose(state.sources[name], sight, keys[i], explore)
+            for i, (name, source) in enumerate(self.sources.items())
+        ]
+        count = sight.time.shape[0]
+        none = jnp.zeros((count, 0), jnp.float32)
+        blank = Proposal(action=none.astype(jnp.int32), available=none.astype(bool), confidence=none)
+        return jax.tree.map(lambda *x: jnp.concatenate(x, axis=1), blank, *found)
+
+    def _act(
+        self,
+        state: SelectiveState,
+        carry: SelectiveCarry,
+        timestep: Timestep,
+        key: Key[Array, ""],
+        explore: bool,
+    ) -> ActOutput:
+        """`act` of N novices."""
+        source_key, own_key, gate_key, keep_key = jax.random.split(key, 4)
+        count = timestep.first.shape[0]
+        memory, sight = self.memory.step(carry.map, timestep)
+        offered = self.proposals(state, sight, source_key, explore)
+        own_carry, out = self.ppo.net.step(state.own, carry.own, timestep)
+        logits = out.logits[0]
+        social, known = self.updates.step(state.social, carry.social, timestep, offered.confidence)
+        available = jnp.concatenate([jnp.ones((count, 1), bool), offered.available], axis=1)
+        prior = self.prior(state)
+        gate = self.updates.preferences(known, prior, available[None], state.record)[0]
+        asked = self._asked(state, carry, timestep.first, available, keep_key, explore)
+        decided, keep = self._decided(gate, prior, available, gate_key, explore)
+        chosen = jnp.where(asked, decided, carry.source)
+        own = drawn(logits, own_key, explore)
+        proposed = jnp.concatenate([own[:, None], offered.action], axis=1)
+        action = jnp.take_along_axis(proposed, chosen[:, None], axis=1)[:, 0]
+        values = self._shown(gate, logits, offered.action)
+        extras = SelectiveExtras(
+            logits=logits,
+            gate=gate,
+            asked=asked,
+            available=available,
+            confidence=offered.confidence,
+            code=sight.code,
+            time=sight.time,
+            heading=sight.heading,
+        )
+        after = SelectiveCarry(
+            own=own_carry, social=social, map=memory, source=chosen, kept=jnp.where(asked, keep, carry.kept)
+        )
+        return ActOutput(decision_of(action, values, chosen), after, extras)
+
+    def _asked(
+        self,
+        state: SelectiveState,
+        carry: SelectiveCarry,
+        first: Bool[Array, " N"],
+        available: Bool[Array, "N S"],
+        key: Key[Array, ""],
+        explore: bool,
+    ) -> Bool[Array, " N"]:
+        """Whether each novice decides anew: always but while it keeps to a source that is still available."""
+        if not explore:
+            return jnp.ones(first.shape, bool)
+        still = jnp.take_along_axis(available, carry.source[:, None], axis=1)[:, 0]
+        ends = jax.random.uniform(key, first.shape) < 1 / commitment(self.config, state.steps)
+        return ~carry.kept | ~still | first | ends
+
+    def _decided(
+        self,
+        gate: Float32[Array, "N S"],
+        prior: Float32[Array, " S"],
+        available: Bool[Array, "N S"],
+        key: Key[Array, ""],
+        explore: bool,
+    ) -> tuple[Int32[Array, " N"], Bool[Array, " N"]]:
+        """The source of each novice, and whether it is kept: by the gate whenever it is not the novice
+        itself, by values on trial alone.
+        """
+        best = jnp.argmax(gate, axis=-1).astype(jnp.int32)
+        if not explore:
+            return best, jnp.zeros(best.shape, bool)
+        if self.config.decision == "gate":
+            chosen = jax.random.categorical(key, gate).astype(jnp.int32)
+            return chosen, chosen > 0
+        trial_key, self_key = jax.random.split(key)
+        trial = jax.random.categorical(trial_key, among(jnp.zeros_like(gate), prior, available))
+        alone = jax.random.uniform(self_key, best.shape) < self.config.begin_own
+        chosen = jnp.where(trial > 0, trial, jnp.where(alone, 0, best)).astype(jnp.int32)
+        return chosen, (trial > 0) | (alone & (best > 0))
+
+    def _shown(
+        self, gate: Float32[Array, "N S"], logits: Float32[Array, "N A"], proposed: Int32[Array, "N P"]
+    ) -> Float32[Array, "N S A"]:
+        """log P(source, action): of the own policy, and of each source for the action that it proposes."""
+        sources, own = jax.nn.log_softmax(gate), jax.nn.log_softmax(logits)
+        mine = sources[:, :1, None] + own[:, None]
+        taken = proposed[..., None] == jnp.arange(own.shape[-1])
+        theirs = jnp.where(taken, sources[:, 1:, None], NEVER)
+        return jnp.maximum(jnp.concatenate([mine, theirs], axis=1), NEVER)

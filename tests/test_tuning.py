@@ -1,0 +1,177 @@
+"""The search on seeds for tuning: equal trials for all arms, a record that experiments read, nothing from the
+seeds that are reported.
+"""
+
+import json
+
+import pytest
+
+from socialrl import tuning
+from socialrl.cli import main
+from socialrl.config import Arm, load_experiment
+from socialrl.learners import dqn, ppo
+from socialrl.report.findings import TUNING, summarise_findings
+from socialrl.report.reading import read
+from socialrl.tuned import as_written, check, tuned
+from socialrl_envs import SocialRLError
+
+LEARNER = """
+import dataclasses
+
+import jax.numpy as jnp
+
+from socialrl.passive import passive_learner
+from socialrl_envs.options import Options, option
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Config(Options):
+    lr: float = option(1e-3, "of no use")
+
+    def build(self, spec):
+        loss = {"loss/none": jnp.float32(self.lr)}
+        return dataclasses.replace(passive_learner(spec), update=lambda state, seen, key: (state, loss))
+"""
+FILE = """
+import still
+from socialrl.config import Arm, Claim, Experiment
+from socialrl.tuned import tuned
+from socialrl_envs.worlds import coin_grid
+
+experiment = Experiment(
+    name="small",
+    question="?",
+    world=coin_grid.Config(size=5, colours=2, coins=1, horizon=4, experts=0),
+    arms=(Arm(name="one", learner=still.Config()), Arm(name="other", learner=still.Config())),
+    first_seed=1000,
+    seeds=10,
+    steps=16,
+    num_envs=2,
+    unroll_length=4,
+    chunk=1,
+    evaluate_every=8,
+    evaluation_episodes=2,
+    final_episodes=2,
+    claims=(Claim(text="t", source="aim", arm="one", over="other"),),
+)
+experiment = tuned(experiment, __file__)
+"""
+
+
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory):
+    """A folder with an experiment's file, and the record of a search of two trials of one arm."""
+    folder = tmp_path_factory.mktemp("tune")
+    (folder / "small.py").write_text(FILE)
+    (folder / "still.py").write_text(LEARNER)
+    words = ["tune", str(folder / "small.py"), "--arms", "one", "--grid", "lr=1e-2,1e-4", "--seeds", "2"]
+    assert main([*words, "--steps", "8", "--runs", str(folder / "runs")]) == 0
+    return folder
+
+
+def test_a_search_tries_every_setting_on_seeds_for_tuning(searched):
+    record = json.loads((searched / "tuned" / "small.json").read_text())
+    [arm] = record["arms"].values()
+    assert [trial["settings"] for trial in arm["trials"]] == [{"lr": 1e-2}, {"lr": 1e-4}]
+    assert all(len(trial["return"]) == len(trial["auc"]) == 2 for trial in arm["trials"])
+    assert all(trial["seconds"] > 0 for trial in arm["trials"])
+    assert (record["seeds"], record["steps"]) == ([0, 1], 8)
+    assert record["command"].endswith("small.py --arms one --grid lr=1e-2,1e-4 --seeds 2 --steps 8")
+    study = read(searched / "runs" / "002")
+    assert study.runs[0].first_seed == 0
+    assert study.runs[0].experiment["claims"] == []
+    assert study.arms[0].settings["learner"]["lr"] == 1e-4
+
+
+def test_it_goes_on_where_it_stopped(searched, capsys):
+    before = (searched / "runs" / "001" / "metrics.jsonl").read_bytes()
+    words = ["tune", str(searched / "small.py"), "--arms", "one", "--grid", "lr=1e-2,1e-4", "--seeds", "2"]
+    more = ["--steps", "8", "--runs", str(searched / "runs"), "--out", str(searched / "again.json")]
+    assert main([*words, *more]) == 0
+    assert capsys.readouterr().out.count("done already") == 2
+    first, again = (json.loads((searched / f).read_text()) for f in ("tuned/small.json", "again.json"))
+    assert first["arms"] == again["arms"]
+    assert (searched / "runs" / "001" / "metrics.jsonl").read_bytes() == before
+    assert main([*words, *more, "--measure", "auc", "--steps", "16"]) == 2  # not the trials that lie there
+    assert "steps is 8 there, 16 here" in capsys.readouterr().err
+
+
+def test_the_experiment_takes_the_best_and_says_how_it_was_found(searched):
+    record = json.loads((searched / "tuned" / "small.json").read_text())
+    experiment = load_experiment(searched / "small.py")
+    one, other = experiment.arms
+    assert one.learner.lr == record["arms"]["one"]["best"]["lr"]
+    assert other.learner.lr == 1e-3
+    assert experiment.tuning == "2 trials per arm of lr, each of 8 steps on seeds 0 to 1; as written: other"
+    written = as_written(experiment, searched / "small.py")
+    assert (written.tuning, written.arms[0].learner.lr) == ("", 1e-3)
+
+
+def test_a_trial_decides_no_claim(searched):
+    """Seeds for tuning carry no verdict, whatever is claimed of them."""
+    path = searched / "runs" / "001" / "config.json"
+    before = path.read_text()
+    content = json.loads(before)
+    content["experiment"]["claims"] = [{"text": "t", "source": "aim", "arm": "one", "value": -9.0}]
+    path.write_text(json.dumps(content))
+    [claim] = summarise_findings(read(path.parent))
+    path.write_text(before)
+    assert claim["verdict"] == TUNING
+
+
+def test_the_grid_is_of_one_size_for_all_learners_and_begins_as_written():
+    arms = [Arm(name="a", learner=dqn.Config(lr=1e-3)), Arm(name="b", learner=ppo.Config(lr_end=1e-4))]
+    value_based, on_policy = (tuning.grid(arm) for arm in arms)
+    assert len(value_based) == len(on_policy) == 9
+    assert value_based[0] == {"lr": 1e-3, "updates": 8}
+    assert {point["updates"] for point in value_based} == {8, 16, 32}
+    assert on_policy[-1] == {"lr": 3e-3, "lr_end": 3e-4, "epochs": 4}
+    few = tuning.drawn(value_based, 4)
+    assert few[0] == value_based[0]
+    assert len({json.dumps(point) for point in few}) == 4
+    assert [value_based.index(point) for point in few] == [
+        on_policy.index(point) for point in tuning.drawn(on_policy, 4)
+    ]
+    with pytest.raises(SocialRLError, match="trials: 10"):
+        tuning.drawn(value_based, 10)
+    with pytest.raises(SocialRLError, match="arm a: its learner has no epochs"):
+        tuning.values_grid(arms[0], {"epochs": [1, 2]})
+
+
+def a_search(**changes):
+    trials = [
+        {"settings": {"lr": lr}, "return": [mean, mean + 1.0]} for lr, mean in ((1e-3, 1.0), (1e-2, 3.0))
+    ]
+    arm = {"best": {"lr": 1e-2}, "trials": trials}
+    head = {"format": "socialrl-tuning", "version": 1, "measure": "return", "seeds": [0, 1], "steps": 9}
+    return head | {"arms": {"one": arm}} | changes
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"seeds": [1000]}, "seeds of 1000 and above"),
+        ({"arms": {"a": {"best": {}, "trials": []}}}, "arms.a.best: not tried"),
+        ({"arms": a_search()["arms"] | {"b": {"best": {}, "trials": [{"settings": {}}]}}}, "unequal numbers"),
+    ],
+)
+def test_an_unfair_search_is_refused(changes, message):
+    check(a_search(), "x.json")
+    with pytest.raises(SocialRLError, match=message):
+        check(a_search(**changes), "x.json")
+
+
+def test_a_setting_that_does_not_exist_is_told_by_file_and_key(searched, tmp_path):
+    experiment = load_experiment(searched / "small.py")
+    bad = a_search()
+    bad["arms"]["one"]["best"] = bad["arms"]["one"]["trials"][0]["settings"] = {"lrr": 1.0}
+    tuning.write(bad, tmp_path / "tuned" / "small.json")
+    with pytest.raises(SocialRLError, match=r"small.json: unknown key --one.learner.lrr"):
+        tuned(experiment, tmp_path / "small.py")
+
+
+def test_what_was_found_is_shown_with_its_edge():
+    assert tuning.best(a_search()["arms"]["one"]["trials"], "return") == {"lr": 1e-2}
+    assert tuning.shown(a_search()) == "one: lr 0.01: 1.50 -> 3.50 (at the edge: lr)"
+    dead = [{"settings": {"lr": 1.0}, "return": [9.0, None]}, {"settings": {"lr": 2.0}, "return": [1.0, 1.0]}]
+    assert tuning.best(dead, "return") == {"lr": 2.0}
