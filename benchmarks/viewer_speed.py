@@ -15,9 +15,9 @@ import numpy as np
 os.environ.setdefault("SDL_VIDEODRIVER", "dummy")
 
 from socialrl.record.replay import load, save
+from socialrl.scene import Scene
 from socialrl.viewer.app import App
 from socialrl.viewer.panels import panels
-from socialrl.viewer.scene import Scene
 from tests.record.synthetic import make_replay
 
 

@@ -18,10 +18,11 @@ from socialrl.assemble import Assembly, assemble
 from socialrl.coerce import build, coerce
 from socialrl.config import Arm, Experiment, load_experiment, to_json
 from socialrl.learners._config import OffPolicyConfig
-from socialrl.record import agent_file, folder
+from socialrl.record import agent_file, filmstrip, folder, replay
 from socialrl.record.agent_file import AgentFacts
 from socialrl.registry import LEARNER, WORLD
 from socialrl.types import Decision, LearnerConfig, Timestep
+from socialrl.web import notebook
 from socialrl_envs.errors import SocialRLError, unknown
 from socialrl_envs.struct import pytree
 from socialrl_envs.types import WorldSpec
@@ -67,12 +68,13 @@ class Agent:
 
     spec: the facts of the world in which it learnt. config: the Config of its learner. facts: what is known
     of it. leaves: its parameters by path. greedy: whether it acts as in evaluations; False draws actions as
-    while training.
+    while training. recorded: the file of its recorded episodes, for an agent of a run; a notebook shows them.
     """
 
     def __init__(self, facts: AgentFacts, leaves: Mapping[str, np.ndarray | Array], *, greedy: bool = True):
         """Raises SocialRLError if the facts or the leaves are not those of one agent."""
         self.facts, self.greedy = facts, greedy
+        self.recorded: Path | None = None
         self.config = _config_of(facts)
         self.spec: WorldSpec = build(WorldSpec, facts.spec, "spec")
         if facts.novice >= len(self.spec.novices):
@@ -254,21 +256,40 @@ class Agent:
         return f"Agent({self.facts.title}, {self.facts.learner['name']}, {self.parameters:,} parameters)"
 
     def _repr_html_(self) -> str:
-        """A table of what is known of the agent, for notebooks."""
-        rows = {
-            "agent": self.facts.title,
-            "learner": self.facts.learner["name"],
-            "world": self.spec.name,
-            "observation": f"uint8 {self.spec.obs_shape}: {', '.join(self.spec.channels)}",
-            "actions": ", ".join(self.spec.actions),
-            "parameters": f"{self.parameters:,}",
-        }
+        """A table of what is known of the agent, and pictures of an episode if one is recorded."""
         cells = "".join(
             f"<tr><th style='text-align:left'>{name}</th>"
             f"<td style='text-align:left'>{html.escape(value)}</td></tr>"
-            for name, value in rows.items()
+            for name, value in self._known()
         )
-        return f"<table>{cells}</table>"
+        return f"<table>{cells}</table>" + "".join(map(filmstrip.html, self._replays()))
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:
+        """The table and the player with its recorded episodes, for notebooks with anywidget."""
+        return notebook.bundle(self._replays(), [self.facts.title], notebook.Facts(rows=self._known()))
+
+    def _display_(self) -> Any:
+        """The same for marimo."""
+        facts = notebook.Facts(rows=self._known())
+        return notebook.display(self._replays(), [self.facts.title], self._repr_html_(), facts)
+
+    def _known(self) -> list[tuple[str, str]]:
+        """What is known of the agent: names and texts."""
+        return [
+            ("agent", self.facts.title),
+            ("learner", self.facts.learner["name"]),
+            ("world", self.spec.name),
+            ("observation", f"uint8 {self.spec.obs_shape}: {', '.join(self.spec.channels)}"),
+            ("actions", ", ".join(self.spec.actions)),
+            ("parameters", f"{self.parameters:,}"),
+        ]
+
+    def _replays(self) -> list[replay.Replay]:
+        """Its recorded episodes: one replay, or none if there is none that can be read."""
+        try:
+            return [] if self.recorded is None else [replay.load(self.recorded)]
+        except SocialRLError:
+            return []
 
 
 def _rows_of(name: str, value: object, dtype: type[np.generic], count: int) -> Array:
@@ -321,7 +342,9 @@ def load_trained(
         step=step,
         versions=folder.versions(),
     )
-    return Agent(facts, leaves_by_path(state), greedy=greedy)
+    agent = Agent(facts, leaves_by_path(state), greedy=greedy)
+    agent.recorded = folder.RunFolder(Path(run), {}).replay(chosen.name, seed)
+    return agent
 
 
 def restored(run: str | Path, arm: str | None = None, seed: int = 0) -> tuple[Assembly, PyTree, int]:

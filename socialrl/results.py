@@ -1,6 +1,8 @@
 """Access to what a run recorded: metrics as columns, replays, report, and trained agents."""
 
+import contextlib
 import html
+import itertools
 import json
 from pathlib import Path
 from typing import Any, Literal, overload
@@ -11,9 +13,11 @@ from socialrl.agents import Agent, load_trained
 from socialrl.config import Experiment, load_experiment
 from socialrl.record import folder, replay
 from socialrl.record.metrics import read_records
+from socialrl.web import notebook
 from socialrl_envs.errors import SocialRLError, unknown
 
 Columns = dict[str, np.ndarray]
+HEAD = ("arm", "steps", "return")
 
 
 class Run:
@@ -108,12 +112,39 @@ class Run:
     def _repr_html_(self) -> str:
         """An HTML table of the arms and their evaluation returns, for notebooks."""
         rows = "".join(_arm_row(name, self.metrics(arm=name)) for name in self.arms)
-        head = "".join(f"<th>{title}</th>" for title in ("arm", "steps", "return", "evaluations"))
-        title = f"{self.config['name']}, {self.config['seeds']} seeds, {self.path}"
+        head = "".join(f"<th>{title}</th>" for title in (*HEAD, "evaluations"))
         return (
-            f"<div><b>{html.escape(title)}</b><br>{html.escape(str(self.config['question']))}"
+            f"<div><b>{html.escape(self._title)}</b><br>{html.escape(str(self.config['question']))}"
             f"<table><tr>{head}</tr>{rows}</table></div>"
         )
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:
+        """The arms and the player with the replays, for notebooks with anywidget; else the table alone."""
+        replays = self._readable()
+        return notebook.bundle(replays, [one.name for one in replays], self._facts())
+
+    def _display_(self) -> Any:
+        """The same for marimo."""
+        replays = self._readable()
+        return notebook.display(replays, [one.name for one in replays], self._repr_html_(), self._facts())
+
+    @property
+    def _title(self) -> str:
+        return f"{self.config['name']}, {self.config['seeds']} seeds, {self.path}"
+
+    def _facts(self) -> notebook.Facts:
+        """The table of the arms as text."""
+        rows = [list(_arm_cells(self.metrics(arm=name))) for name in self.arms]
+        cells = [[name, *row] for name, row in zip(self.arms, rows, strict=True)]
+        return notebook.Facts(title=self._title, text=str(self.config["question"]), rows=[HEAD, *cells])
+
+    def _readable(self) -> list[replay.Replay]:
+        """The replays of the run, without those that cannot be read."""
+        opened, found = folder.RunFolder(self.path, {}), []
+        for arm, seed in itertools.product(self.arms, range(self.config["seeds"])):
+            with contextlib.suppress(SocialRLError):
+                found.append(replay.load(opened.replay(arm, seed)))
+        return found
 
 
 def text(label: object) -> str:
@@ -158,14 +189,22 @@ def _frame(columns: Columns) -> Any:
 
 def _arm_row(name: str, columns: Columns) -> str:
     """A row of a table: the arm, its steps so far, its last mean return, and the curve of its evaluations."""
+    cells = (html.escape(name), *_arm_cells(columns), _sparkline(_curve(columns)))
+    return "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
+
+
+def _curve(columns: Columns) -> list[float]:
+    """The mean return of every evaluation."""
     returns, evals = columns.get("return", np.zeros(0)), columns["kind"] == "eval"
     steps = np.unique(columns["step"][evals])
-    curve = [float(np.mean(returns[evals & (columns["step"] == step)])) for step in steps]
-    finals = returns[columns["kind"] == "final"]
+    return [float(np.mean(returns[evals & (columns["step"] == step)])) for step in steps]
+
+
+def _arm_cells(columns: Columns) -> tuple[str, str]:
+    """The steps of an arm so far, and its last mean return, "" without one."""
+    curve, finals = _curve(columns), columns.get("return", np.zeros(0))[columns["kind"] == "final"]
     last = float(np.mean(finals)) if finals.size else (curve[-1] if curve else float("nan"))
-    done = int(columns["step"].max(initial=0))
-    cells = (html.escape(name), f"{done:,}", "" if np.isnan(last) else f"{last:.2f}", _sparkline(curve))
-    return "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
+    return f"{int(columns['step'].max(initial=0)):,}", "" if np.isnan(last) else f"{last:.2f}"
 
 
 def _sparkline(values: list[float], width: int = 120, height: int = 24) -> str:

@@ -18,6 +18,7 @@ from socialrl.learners import dqn, psiphi
 from socialrl.play.cast import cast
 from socialrl.protocols import few_shot, social
 from socialrl.record.metrics import Records
+from socialrl.web import notebook
 from socialrl_envs.errors import SocialRLError
 from socialrl_envs.worlds import coin_grid
 
@@ -127,6 +128,16 @@ def test_a_notebook_shows_a_run_as_a_table_with_curves(run):
     assert "polyline" in shown
     assert "Is a &lt; b?" in shown
     assert "http" not in shown
+
+
+def test_an_agent_of_a_run_shows_its_recorded_episodes(run, exported):
+    agent = socialrl.load_agent(run, seed=1)
+    assert "<figure>" in agent._repr_html_()
+    assert len(agent._replays()) == 1
+    assert "<figure>" not in socialrl.load_agent(exported)._repr_html_()
+    shown = agent._display_()
+    if not isinstance(shown, notebook.Still):  # anywidget is installed
+        assert dict(shown.facts["rows"])["world"] == "coin_grid"
 
 
 def test_evaluating_an_agent_is_evaluating_its_learner(run, exported):

@@ -37,6 +37,7 @@ __all__ = [
 ]
 
 MAX_CELL = 256  # pixels
+STATES, SIDE = 4, 320  # of a batch in a notebook: how many states, and pixels of the longer side of one
 
 
 def draw(picture: Picture, cell: int = 32, theme: str = "light") -> UInt8[np.ndarray, "h w 3"]:
@@ -75,6 +76,22 @@ def draw_state(
     dimmed.
     """
     return draw(world.picture(state, seat), cell, theme)
+
+
+def states_png(state: "State") -> bytes:
+    """The content of a PNG file: a State or, of a batch, its first STATES states side by side."""
+    parts = (state.level.tiles, state.seats.position, state.seats.heading, state.seats.present)
+    batch = np.ndim(state.level.tiles) - 2
+    tiles, position, heading, present = (
+        np.asarray(part).reshape(-1, *np.shape(part)[batch:])[:STATES] for part in parts
+    )
+    cell = max(1, min(32, SIDE // max(tiles.shape[1:])))
+    gap = np.full((tiles.shape[1] * cell, cell // 2, 3), 255, np.uint8)
+    images = []
+    for i in range(len(tiles)):
+        picture = Picture(tiles=tiles[i], position=position[i], heading=heading[i], present=present[i])
+        images += [draw(picture, cell), gap]
+    return to_png(np.concatenate(images[:-1], axis=1))
 
 
 def to_png(image: UInt8[np.ndarray, "h w 3"]) -> bytes:

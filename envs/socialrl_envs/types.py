@@ -175,6 +175,14 @@ class State:
     task: PyTree
     time: Int32[Array, ""]
 
+    def _repr_png_(self) -> bytes:
+        """Its picture, for notebooks; of a batch the first states side by side. `World.picture` shows more:
+        the colours of the seats, where they face, and what they are not shown.
+        """
+        from socialrl_envs import render  # which draws with NumPy alone
+
+        return render.states_png(self)
+
 
 @pytree
 class Outcome:

@@ -7,7 +7,8 @@ import pygame
 from socialrl.play import keys
 from socialrl.play.session import Session
 from socialrl.play.sight import about, how_it_ended, others, picture, seat_colour, worth
-from socialrl.viewer.paint import Brush, coin, figure, find_theme, from_array
+from socialrl.scene.themes import find_theme
+from socialrl.viewer.paint import Brush, coin, figure, from_array
 from socialrl_envs.render import MAX_CELL, draw_figures, draw_ground
 from socialrl_envs.tiles import SEATS
 

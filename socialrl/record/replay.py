@@ -170,6 +170,11 @@ class Replay:
         seat = self.source_seats[source]
         return self.novices[novice] if seat is None else seat
 
+    @property
+    def name(self) -> str:
+        """Arm and seed, as in the names of files."""
+        return f"{self.arm}-seed{self.seed}"
+
     def __repr__(self) -> str:
         episodes = "1 episode" if self.episodes == 1 else f"{self.episodes} episodes"
         shape = f"{episodes} of up to {self.length.max()} steps, {len(self.agents)} seats"
@@ -180,6 +185,18 @@ class Replay:
 
     def _repr_html_(self) -> str:
         return filmstrip.html(self)
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:
+        """The player, for notebooks with anywidget; what else there is they take from the other methods."""
+        from socialrl.web import notebook
+
+        return notebook.bundle([self], [self.name])
+
+    def _display_(self) -> Any:
+        """The same for marimo."""
+        from socialrl.web import notebook
+
+        return notebook.display([self], [self.name], filmstrip.html(self))
 
 
 def arrays(replay: Replay) -> dict[str, Shaped[np.ndarray, "E ..."]]:

@@ -3,13 +3,15 @@ median return.
 """
 
 import dataclasses
-from collections.abc import Sequence
+import itertools
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from socialrl.record.replay import Replay, load
 from socialrl.report.reading import ArmRun, Study
 from socialrl_envs.errors import SocialRLError
+from socialrl_envs.picture import OKABE_ITO
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,3 +69,16 @@ def median_episode(replay: Replay) -> int:
     """The number of the episode in which the first novice has the lower median of its returns."""
     returns = [float(replay.returns(episode)[replay.novices[0]]) for episode in range(replay.episodes)]
     return int(np.argsort(returns, kind="stable")[(len(returns) - 1) // 2])
+
+
+def recoloured(replay: Replay, colours: Mapping[str, str]) -> Replay:
+    """The replay with the page's colours: those of agents as sources, of the first novice that of "self".
+
+    colours: "#rrggbb" by source.
+    """
+    named = dict(zip(replay.agents, replay.agents, strict=True)) | {replay.agents[replay.novices[0]]: "self"}
+    rgb = {name: tuple(bytes.fromhex(colour.removeprefix("#"))) for name, colour in colours.items()}
+    known = {agent: rgb[source] for agent, source in named.items() if source in rgb}
+    spare = itertools.cycle([colour for colour in OKABE_ITO if colour not in known.values()] or OKABE_ITO)
+    seats = tuple(known[agent] if agent in known else next(spare) for agent in replay.agents)
+    return dataclasses.replace(replay, colours=seats)

@@ -4,11 +4,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from socialrl.record.atomic import write_bytes
+from socialrl.record.replay import Replay
 from socialrl.report import episodes, figures, scores, sections, sources
 from socialrl.report.findings import findings, tuning_note
 from socialrl.report.markup import Markup, join, tag
 from socialrl.report.reading import Study
 from socialrl.report.section import Context, ReportSection
+from socialrl.web import page as web
 
 
 def write(study: Study, out: Path | None = None, added: Mapping[str, ReportSection] | None = None) -> Path:
@@ -34,12 +36,16 @@ def render(study: Study, added: Mapping[str, ReportSection] | None = None) -> st
     shown = [
         (section, body) for name, section in ordered if (body := body_of(name, section, context)) is not None
     ]
+    played = any(isinstance(one.replay, Replay) for one in context.shown)
+    scripts = [web.page_script()] if played else []
+    rules = {"http-equiv": "Content-Security-Policy", "content": web.policy(scripts, None)}
     head = tag(
         "head",
         tag("meta", charset="utf-8"),
+        tag("meta", **rules),
         tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
         tag("title", f"{study.title}: report"),
-        tag("style", Markup(page_style())),
+        tag("style", Markup(page_style() + (web.style() if played else ""))),
     )
     main = (tag("section", tag("h2", section.title), body, id=section.anchor) for section, body in shown)
     body = tag(
@@ -48,6 +54,7 @@ def render(study: Study, added: Mapping[str, ReportSection] | None = None) -> st
         contents([section for section, _ in shown]),
         tag("main", *main),
         tag("footer", scores.methods(study)),
+        *(tag("script", Markup(script)) for script in scripts),
     )
     return f"<!DOCTYPE html>\n{tag('html', head, body, lang='en')}\n"
 

@@ -16,8 +16,8 @@ from socialrl_envs.errors import SocialRLError
 from socialrl_envs.sprites import Real
 
 if TYPE_CHECKING:
-    from socialrl.viewer.scene import SceneOptions
-    from socialrl.viewer.what_if import Explain
+    from socialrl.scene import SceneOptions
+    from socialrl.scene.what_if import Explain
 
 os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
 
@@ -61,14 +61,33 @@ def export(
     theme: str = "light",
     **options: "Unpack[SceneOptions]",
 ) -> None:
-    """Writes an episode to a file as the window shows it; needs no display.
+    """Writes an episode to a file as the window shows it, or a page for browsers; needs no display.
 
     path: a replay, or a run folder, of which the first replay is taken in which another agent is followed.
-    out: ends in .gif, .mp4 (which needs the extra `mp4`), .png for one step (`step`, or the first), or in
-    nothing for a folder of pictures. fps: steps per second.
+    out: ends in .gif, .mp4 (which needs the extra `mp4`), .png for one step (`step`, or the first), in
+    nothing for a folder of pictures, or in .html for a page with all replays and episodes, see `export_page`.
+    fps: steps per second.
     Raises SocialRLError for another ending, or an episode or step that does not exist.
     """
+    if Path(out).suffix.lower() == ".html":
+        export_page([path], out, episode, step)
+        return
     _needs("pygame", "PIL")
     from socialrl.viewer.exporting import write
 
     write(Path(path), Path(out), episode, step, size, fps, theme, **options)
+
+
+def export_page(
+    paths: Sequence[Path | str], out: Path | str, episode: int | None = None, step: int | None = None
+) -> None:
+    """Writes replays, or those of run folders, into one HTML file that browsers show without a network.
+
+    The page plays the episodes with all that the window shows, by keys, mouse and touch. episode, step: what
+    it shows first; None takes an episode in which another agent is followed. What would make the page larger
+    than 8 MB is left out, and the page says so. Raises SocialRLError for a path without a replay, or an
+    episode or step that does not exist.
+    """
+    from socialrl.viewer.pages import write_page
+
+    write_page([Path(path) for path in paths], Path(out), episode, step)

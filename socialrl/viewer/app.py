@@ -9,15 +9,15 @@ from pathlib import Path
 import pygame
 
 from socialrl.record.replay import Replay
+from socialrl.scene import Scene
+from socialrl.scene.commands import press
+from socialrl.scene.themes import find_theme
+from socialrl.scene.what_if import Asked, Explain, WhatIf
 from socialrl.viewer import files
-from socialrl.viewer.commands import press
 from socialrl.viewer.frame import MAX_SIZE, MIN_SIZE, Layout, layout, paint
-from socialrl.viewer.paint import find_theme
 from socialrl.viewer.panel import click_panel, shown
 from socialrl.viewer.panels import panels
 from socialrl.viewer.panels.what_if import TITLE
-from socialrl.viewer.scene import Scene
-from socialrl.viewer.what_if import Asked, Explain, WhatIf
 from socialrl.viewer.window import Window
 from socialrl_envs.errors import SocialRLError
 from socialrl_envs.sprites import Real

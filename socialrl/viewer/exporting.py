@@ -11,9 +11,9 @@ from jaxtyping import UInt8
 from PIL import Image
 
 from socialrl.record.atomic import write_bytes
+from socialrl.scene import SceneOptions
 from socialrl.viewer import files
 from socialrl.viewer.frame import check, draw_frame
-from socialrl.viewer.scene import SceneOptions
 from socialrl_envs.errors import SocialRLError
 from socialrl_envs.render import to_png
 from socialrl_envs.sprites import Real
@@ -37,7 +37,7 @@ def write(
     """See `socialrl.viewer.export`."""
     ending = out.suffix.lower()
     if ending not in ENDINGS:
-        hint = "end it in .gif, .mp4 or .png, or name a folder for one .png per step"
+        hint = "end it in .html, .gif, .mp4 or .png, or name a folder for one .png per step"
         raise SocialRLError(f"{out}: cannot write {ending}", hint)
     if ending != ".png" and step is not None:
         kind = ending or "folder"

@@ -8,11 +8,12 @@ import pygame
 from jaxtyping import UInt8
 
 from socialrl.record.replay import Replay
+from socialrl.scene import Scene, SceneOptions, check_state
+from socialrl.scene.themes import find_theme
 from socialrl.viewer import timeline
-from socialrl.viewer.paint import Brush, find_theme, to_array
+from socialrl.viewer.paint import Brush, to_array
 from socialrl.viewer.panel import Panel, draw_panel, panel_height, shown
 from socialrl.viewer.panels import panels
-from socialrl.viewer.scene import Scene, SceneOptions
 from socialrl.viewer.timeline import Timeline
 from socialrl_envs.errors import SocialRLError
 from socialrl_envs.sprites import Real
@@ -245,22 +246,14 @@ def draw_frame(
     Raises SocialRLError for an episode, a step, a size or a theme that does not exist.
     """
     check(replay, episode, t, size)
-    name = f"{replay.arm}-seed{replay.seed}"
     fields: SceneOptions = {"hints": False, **options}
-    scene = Scene(replays=(replay,), names=(name,), episode=episode, t=t, theme=theme, **fields)
+    scene = Scene(replays=(replay,), names=(replay.name,), episode=episode, t=t, theme=theme, **fields)
     return to_array(paint(scene, size))
 
 
 def check(replay: Replay, episode: int, t: int, size: tuple[int, int]) -> None:
     """Raises SocialRLError for an episode or a step that the replay does not have, or an impossible size."""
-    if not 0 <= episode < replay.episodes:
-        raise SocialRLError(
-            f"episode {episode}: the replay has {replay.episodes}", f"give 0..{replay.episodes - 1}"
-        )
-    if not 0 <= t <= replay.steps(episode):
-        raise SocialRLError(
-            f"step {t}: episode {episode} has {replay.steps(episode)}", f"give 0..{replay.steps(episode)}"
-        )
+    check_state(replay, episode, t)
     if not all(low <= n <= high for n, low, high in zip(size, MIN_SIZE, MAX_SIZE, strict=True)):
         raise SocialRLError(
             f"size: {size[0]} x {size[1]}", "give from {} x {} to {} x {}".format(*MIN_SIZE, *MAX_SIZE)

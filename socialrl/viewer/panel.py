@@ -11,8 +11,9 @@ from typing import Literal
 
 import pygame
 
+from socialrl.scene import Scene
+from socialrl.scene.plots import Plotter
 from socialrl.viewer.paint import Brush
-from socialrl.viewer.scene import Scene
 from socialrl_envs.sprites import Real
 
 Slot = Literal["main", "side", "tab", "overlay"]
@@ -45,6 +46,8 @@ class Panel:
     height(scene, width): of a side panel, the height that it would like, in lengths of a 1280 x 800 window.
     click(rect, scene, point): the scene after a click into the rectangle; None if the panel takes no clicks.
     is_open(scene): whether an overlay is shown; it then gets all clicks.
+    plot(scene): of a panel that is nothing but a plot, what it plots; the page for browsers draws it too. See
+    `plot.plot_panel`.
     """
 
     title: str
@@ -55,6 +58,7 @@ class Panel:
     height: Callable[[Scene, Real], Real] = _medium
     click: Click | None = None
     is_open: Callable[[Scene], bool] = _never
+    plot: Plotter | None = None
 
 
 def draw_panel(panel: Panel, brush: Brush, rect: pygame.Rect, scene: Scene) -> None:

@@ -6,9 +6,55 @@ import numpy as np
 import pygame
 from jaxtyping import Float
 
-from socialrl.viewer.paint import Anchor, Brush, find_theme
+from socialrl.scene import Scene
+from socialrl.scene.plots import Plot, Plotter
+from socialrl.scene.themes import find_theme
+from socialrl.viewer.paint import Anchor, Brush
+from socialrl.viewer.panel import Panel
 from socialrl.viewer.timeline import columns
 from socialrl_envs.sprites import Colour, Real
+
+NAMES, LINE, TOP = 140, 22, 26  # lengths of a 1280 x 800 window: the names beside a plot, a line, the title
+
+
+def plot_panel(title: str, plotter: Plotter, order: int = 100) -> Panel:
+    """A tab that shows a plot, in the window and in the page for browsers."""
+
+    def missing(scene: Scene) -> str:
+        plot = plotter(scene)
+        return plot if isinstance(plot, str) else ""
+
+    def show(brush: Brush, rect: pygame.Rect, scene: Scene) -> None:
+        plot = plotter(scene)
+        if isinstance(plot, Plot):
+            _plot(brush, rect, plot, scene)
+
+    return Panel(title=title, slot="tab", order=order, draw=show, missing=missing, plot=plotter)
+
+
+def _plot(brush: Brush, rect: pygame.Rect, plot: Plot, scene: Scene) -> None:
+    """The title, the lines, and the value of each line now: beside the plot, or of one line in the title."""
+    single, now = len(plot.lines) == 1, plot.at(scene.t)
+    about = f": {now[0]:.3f} {plot.unit} now" if single and np.isfinite(now[0]) else ""
+    brush.text(plot.title + about, rect.topleft, 14, brush.theme.quiet, width=rect.width)
+    names = 0 if single else brush.px(NAMES)
+    area = pygame.Rect(
+        rect.left, rect.top + brush.px(TOP), rect.width - names, rect.height - brush.px(TOP + 2)
+    )
+    area.height = max(1, area.height)
+    draw(brush, area, plot.lines, plot.colours, scene.t, plot.unit)
+    row = min(brush.px(LINE), area.height // max(1, len(plot.lines)))
+    if single or row < 6:
+        return
+    for i, name in enumerate(plot.names):
+        y = area.top + row * i + row // 2
+        mark = pygame.Rect(area.right + brush.px(8), y - brush.px(4), brush.px(8), brush.px(8))
+        brush.box(mark, plot.colours[i], 2)
+        left = area.right + brush.px(22)
+        right = brush.text(
+            f"{now[i]:.4g}" if np.isfinite(now[i]) else "-", (rect.right, y), 13, bold=True, anchor="midright"
+        ).left
+        brush.text(name, (left, y), 13, anchor="midleft", width=right - left - brush.px(4))
 
 
 def draw(

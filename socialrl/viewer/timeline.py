@@ -13,8 +13,10 @@ import pygame
 from jaxtyping import Float, Int, Integer, UInt8
 
 from socialrl.record.replay import Replay
-from socialrl.viewer.paint import Brush, find_theme, from_array, luminance
-from socialrl.viewer.scene import Scene
+from socialrl.scene import Scene
+from socialrl.scene.measures import has_influence, strengths
+from socialrl.scene.themes import find_theme
+from socialrl.viewer.paint import Brush, from_array, luminance
 from socialrl_envs.sprites import Colour, Real
 from socialrl_envs.tiles import SEATS
 
@@ -64,42 +66,11 @@ def ribbon(
     return np.array([replay.colours[seat] for seat in seats], np.uint8)[index]
 
 
-def has_influence(replay: Replay, episode: int, novice: int) -> bool:
-    """Whether a novice has no other source to follow, but an influence of the others on its policy."""
-    return len(replay.sources) == 1 and bool(
-        np.isfinite(replay.during("influence", episode)[:, novice]).any()
-    )
-
-
-def strengths(replay: Replay, episode: int, novice: int) -> Float[np.ndarray, " steps"]:
-    """How strong every decision was, 0..1: its margin over other sources, or without any the influence."""
-    if not has_influence(replay, episode, novice):
-        return margins(replay, episode, novice)
-    nats = np.nan_to_num(replay.during("influence", episode)[:, novice].astype(float))
-    return np.clip(nats / max(float(np.quantile(nats, 0.95)), 1e-9), 0, 1)
-
-
 def in_columns(values: Float[np.ndarray, " steps"], width: int) -> Float[np.ndarray, " width"]:
     """The mean over the steps of each pixel column."""
     first, last = columns(len(values), width)
     total = np.concatenate([[0.0], np.cumsum(values)])
     return (total[last] - total[first]) / (last - first)
-
-
-def margins(replay: Replay, episode: int, novice: int) -> Float[np.ndarray, " steps"]:
-    """The margin of the action's value over the best value of any other source, at every step.
-
-    It is divided by the 95 % quantile of the episode and clipped to 0..1; 0 without values or other sources.
-    """
-    values, source = replay.during("values", episode)[:, novice], replay.during("source", episode)[:, novice]
-    action, steps = replay.during("action", episode)[:, replay.novices[novice]], np.arange(len(source))
-    others = np.where(np.isnan(values), -np.inf, values)
-    mine = values[steps, source, action].astype(float)
-    others[steps, source] = -np.inf
-    best = others.max(axis=(1, 2)).astype(float)
-    known = np.isfinite(best) & np.isfinite(mine)
-    gap = np.abs(np.where(known, mine, 0) - np.where(known, best, 0))
-    return np.clip(gap / max(float(np.quantile(gap, 0.95)), 1e-9), 0, 1)
 
 
 def runs(source: Integer[np.ndarray, " steps"]) -> list[tuple[int, int, int]]:

@@ -346,6 +346,18 @@ def test_png_of_an_image():
     assert gallery()._repr_png_() == to_png(draw(gallery()))
 
 
+def test_states_show_themselves_alone_and_in_a_batch():
+    world = make("coin_grid", size=7, experts=1)
+    key = jax.random.key(0)
+    state = world.reset(world.sample_level(key), jax.random.fold_in(key, 1))
+    image = np.asarray(Image.open(io.BytesIO(state._repr_png_())))
+    assert image.shape == (224, 224, 3)
+    batch = jax.tree.map(lambda leaf: jnp.stack([leaf] * 6), state)
+    row = np.asarray(Image.open(io.BytesIO(batch._repr_png_())))
+    assert row.shape == (224, 4 * 224 + 3 * 16, 3)
+    np.testing.assert_array_equal(row[:, :224], image)
+
+
 @pytest.mark.parametrize(
     ("options", "says"),
     [

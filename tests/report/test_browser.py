@@ -21,8 +21,9 @@ WIDER = """[...document.querySelectorAll('body *')].filter(one => {
     if (['auto', 'hidden'].includes(getComputedStyle(box).overflowX)) return false;
   return true;
 }).filter(one => one.getBoundingClientRect().right > innerWidth + 1).map(one => one.outerHTML.slice(0, 80))"""
-UNSEEN = """[...document.querySelectorAll('svg, img')].filter(one => one.getBoundingClientRect().width < 8 ||
-one.getBoundingClientRect().height < 8 || one.naturalWidth === 0).map(one => one.outerHTML.slice(0, 80))"""
+UNSEEN = """[...document.querySelectorAll('svg, img')].filter(one => !one.closest('.srl')).filter(one =>
+  one.getBoundingClientRect().width < 8 || one.getBoundingClientRect().height < 8 || one.naturalWidth === 0)
+  .map(one => one.outerHTML.slice(0, 80))"""
 PALE = """(() => {
   const light = text => { const [r, g, b] = text.match(/[\\d.]+/g).map(x => x / 255)
     .map(x => x <= 0.04045 ? x / 12.92 : ((x + 0.055) / 1.055) ** 2.4);
@@ -32,6 +33,10 @@ PALE = """(() => {
     const [a, b] = [paper, light(getComputedStyle(document.querySelector(name)).color)].sort((x, y) => y - x);
     return [name, (a + 0.05) / (b + 0.05)]; }).filter(([, contrast]) => contrast < 4.5);
 })()"""
+
+LOADED = """new Promise(done => { const look = () => document.querySelector('.srl-total')?.textContent
+  ? done() : setTimeout(look, 5); look(); })"""
+FRAME = "new Promise(done => requestAnimationFrame(() => setTimeout(done, 30)))"
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +70,7 @@ def tab(tmp_path_factory):
 def test_nothing_sticks_out_and_every_picture_is_seen(page, tab, width):
     tab.open(page, width)
     tab.ask(OPEN_ALL)
+    tab.ask(LOADED)
     assert tab.ask(WIDER) == []
     assert tab.ask("document.documentElement.scrollWidth") <= width
     assert tab.ask(UNSEEN) == []
@@ -82,7 +88,20 @@ def test_the_page_says_nothing_and_asks_for_nothing(page, tab):
     ]
     assert said == []
     assert tab.ask("document.compatMode") == "CSS1Compat"
-    assert tab.ask("document.scripts.length") == 0
+    assert tab.ask("[...document.scripts].filter(one => one.type !== 'text/plain').length") == 1  # the player
+
+
+def test_the_player_plays(page, tab):
+    """Keys count where it has the focus, and nowhere else."""
+    tab.open(page, 1280)
+    tab.ask(LOADED)
+    press = "dispatchEvent(new KeyboardEvent('keydown', {key: 'ArrowRight', bubbles: true}))"
+    tab.ask(f"document.body.{press}")
+    tab.ask(FRAME)
+    assert tab.ask("document.querySelector('.srl-pill').textContent") == "step 0"
+    tab.ask(f"document.querySelector('[role=slider]').{press}")
+    tab.ask(FRAME)
+    assert tab.ask("document.querySelector('.srl-pill').textContent") == "step 1"
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -104,7 +104,7 @@ def check(evil: str) -> None:
         _, _, chapter = write_gallery([folder], Path(base) / "page.md", Path(base), Path(base) / "results")
         made = re.sub(r"```bash\n[^\n]*\n```\n", "", chapter.read_text(encoding="utf-8").partition("## ")[2])
     assert page.names <= TEXT | ROOM | TABLE | DRAWING
-    assert all(link.startswith(("#", "data:image/gif;base64,")) for link in page.links)
+    assert all(link.startswith(("#", "data:image/png;base64,")) for link in page.links)
     assert len(page.ids) == len(set(page.ids))
     assert page.source.count("<style>") == 1
     assert "<script" not in made

@@ -11,11 +11,11 @@ import pytest
 
 import socialrl.viewer
 from socialrl.record.replay import save
+from socialrl.scene import SPEEDS, Scene
+from socialrl.scene.commands import BY_KEY, COMMANDS, press
 from socialrl.viewer import app as module
 from socialrl.viewer.app import App
-from socialrl.viewer.commands import BY_KEY, COMMANDS, press
 from socialrl.viewer.panels.world import board
-from socialrl.viewer.scene import SPEEDS, Scene
 from socialrl_envs.errors import SocialRLError
 from tests.record.synthetic import make_replay
 

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from socialrl.scene import Scene
 from socialrl.viewer.frame import draw_frame, layout, paint
 from socialrl.viewer.paint import to_array
 from socialrl.viewer.panels import found, panels
-from socialrl.viewer.scene import Scene
 from socialrl_envs.errors import SocialRLError
 from socialrl_envs.render import OKABE_ITO, seat_colours
 from socialrl_envs.visibility import ViewSpec

@@ -9,15 +9,16 @@ import numpy as np
 import pygame
 import pytest
 
+from socialrl.scene import Scene
+from socialrl.scene.commands import press
+from socialrl.scene.measures import margins
+from socialrl.scene.themes import find_theme
 from socialrl.viewer import files
 from socialrl.viewer import panels as panels_module
-from socialrl.viewer.commands import press
 from socialrl.viewer.frame import draw_frame, layout, paint
-from socialrl.viewer.paint import Brush, find_theme, to_array
+from socialrl.viewer.paint import Brush, to_array
 from socialrl.viewer.panel import Panel, click_panel, failure
 from socialrl.viewer.panels import decision, occupancy, panels, picker, prediction
-from socialrl.viewer.scene import Scene
-from socialrl.viewer.timeline import margins
 from socialrl_envs.visibility import ViewSpec
 from tests.record.synthetic import make_replay
 

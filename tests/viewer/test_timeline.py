@@ -5,17 +5,15 @@ import dataclasses
 import numpy as np
 import pytest
 
+from socialrl.scene import Scene
+from socialrl.scene.measures import has_influence, margins, strengths
 from socialrl.viewer.frame import draw_frame, layout
-from socialrl.viewer.scene import Scene
 from socialrl.viewer.timeline import (
     columns,
-    has_influence,
     in_columns,
-    margins,
     ribbon,
     runs,
     shares,
-    strengths,
 )
 from socialrl_envs.render import OKABE_ITO
 from tests.record.synthetic import make_policy_replay, make_replay

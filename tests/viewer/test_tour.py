@@ -7,11 +7,11 @@ from PIL import Image
 
 import socialrl.viewer
 from socialrl.record.replay import save
+from socialrl.scene import Scene
 from socialrl.viewer import app as module
 from socialrl.viewer import files
 from socialrl.viewer.app import App
 from socialrl.viewer.frame import draw_frame
-from socialrl.viewer.scene import Scene
 from tests.record.lived import lived
 from tests.record.synthetic import make_replay
 

@@ -9,13 +9,13 @@ import pygame
 import pytest
 
 from socialrl.record.explanation import Explanation, Way
+from socialrl.scene import Scene
+from socialrl.scene.commands import press
+from socialrl.scene.what_if import Asked, WhatIf
 from socialrl.viewer.app import App
-from socialrl.viewer.commands import press
 from socialrl.viewer.frame import paint
 from socialrl.viewer.paint import to_array
 from socialrl.viewer.panels import panels
-from socialrl.viewer.scene import Scene
-from socialrl.viewer.what_if import Asked, WhatIf
 from socialrl_envs.errors import SocialRLError
 from tests.record.synthetic import make_replay
 

@@ -2,9 +2,9 @@
 
 import pygame
 
+from socialrl.scene import Scene
 from socialrl.viewer.paint import Brush
 from socialrl.viewer.panel import Panel
-from socialrl.viewer.scene import Scene
 
 
 def draw(brush: Brush, rect: pygame.Rect, scene: Scene) -> None:

@@ -15,6 +15,7 @@ Opens replays in a window: the world, whom the novice follows now, and a timelin
 examples:
   socialrl view runs/coin_grid/001                             all replays of a run
   socialrl view runs/coin_grid/001/replays/psiphi-seed0.npz
+  socialrl view runs/coin_grid/001 --export replay.html        all of it as one page for browsers
   socialrl view runs/coin_grid/001 --export out.gif            an episode as a picture, no screen needed
   socialrl view runs/coin_grid/001 --export out.png --episode 2 --step 14
   socialrl view runs/coin_grid/001 --export out.mp4            needs the extra `mp4`
@@ -31,10 +32,10 @@ def command(arguments: list[str]) -> None:
     parser.add_argument(
         "--export",
         metavar="OUT",
-        help="write an episode as .gif, .mp4 or a folder of .png, or a step as .png",
+        help="write a page as .html, an episode as .gif, .mp4 or a folder of .png, or a step as .png",
     )
-    parser.add_argument("--episode", type=int, help="which episode to export, from 0")
-    parser.add_argument("--step", type=int, help="which step to export, from 0")
+    parser.add_argument("--episode", type=int, help="which episode to export, or to show first, from 0")
+    parser.add_argument("--step", type=int, help="which step to export, or to show first, from 0")
     parser.add_argument(
         "--size", type=_size, metavar="WxH", help="size of what is exported, in pixels (default: 1280x800)"
     )
@@ -52,11 +53,26 @@ def command(arguments: list[str]) -> None:
         paths = [Path(path) for path in options.paths]
         with_extra("view", "socialrl.viewer").view(paths, explain=_answering(paths))
         return
-    if len(options.paths) > 1:
-        raise SocialRLError(f"--export takes one PATH, got {len(options.paths)}", "export them one by one")
     out = Path(options.export)
-    with_extra("view", "socialrl.viewer").export(Path(options.paths[0]), out, **chosen)
+    if out.suffix.lower() == ".html":
+        _page(options.paths, out, chosen)
+    elif len(options.paths) > 1:
+        hint = "export them one by one, or all into one .html"
+        raise SocialRLError(f"{out}: it shows one PATH, not {len(options.paths)}", hint)
+    else:
+        with_extra("view", "socialrl.viewer").export(Path(options.paths[0]), out, **chosen)
     print(out)
+
+
+def _page(paths: list[str], out: Path, chosen: dict[str, Any]) -> None:
+    """Writes a page for browsers, which needs no extra."""
+    from socialrl.viewer import export_page
+    from socialrl_envs.errors import SocialRLError
+
+    for key in ("size", "fps"):
+        if key in chosen:
+            raise SocialRLError(f"--{key} does not go with a page", "leave it out: the page has the window's")
+    export_page(paths, out, **chosen)
 
 
 def _answering(paths: list[Path]) -> Callable[[int, int, int, int], Any]:

@@ -2,9 +2,9 @@
 
 import pygame
 
+from socialrl.scene import Scene
 from socialrl.viewer.paint import Brush, coin, figure
 from socialrl.viewer.panel import Panel
-from socialrl.viewer.scene import Scene
 from socialrl_envs.sprites import Real, mix
 from socialrl_envs.tiles import SEATS
 

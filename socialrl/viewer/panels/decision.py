@@ -6,9 +6,9 @@ import numpy as np
 import pygame
 from jaxtyping import Float32
 
+from socialrl.scene import Scene
 from socialrl.viewer.paint import Brush, figure, shade, text_width
 from socialrl.viewer.panel import Panel
-from socialrl.viewer.scene import Scene
 from socialrl_envs.sprites import Real
 from socialrl_envs.tiles import SEATS
 

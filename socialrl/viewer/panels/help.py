@@ -4,10 +4,10 @@ import dataclasses
 
 import pygame
 
-from socialrl.viewer.commands import COMMANDS
+from socialrl.scene import Scene
+from socialrl.scene.commands import COMMANDS
 from socialrl.viewer.paint import Brush
 from socialrl.viewer.panel import Panel
-from socialrl.viewer.scene import Scene
 from socialrl_envs.sprites import mix
 
 LINE = 27

@@ -9,9 +9,9 @@ import pygame
 from jaxtyping import Bool, Float
 
 from socialrl.record.replay import AHEAD, DISCOUNT, Replay
+from socialrl.scene import Scene
 from socialrl.viewer.paint import Brush, from_array
 from socialrl.viewer.panel import Panel
-from socialrl.viewer.scene import Scene
 from socialrl_envs.sprites import Colour
 from socialrl_envs.tiles import WALL
 

@@ -4,9 +4,9 @@ import dataclasses
 
 import pygame
 
+from socialrl.scene import Scene
 from socialrl.viewer.paint import Brush
 from socialrl.viewer.panel import Panel
-from socialrl.viewer.scene import Scene
 from socialrl_envs.sprites import mix
 
 LINE, TOP = 28, 64

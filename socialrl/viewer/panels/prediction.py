@@ -1,26 +1,17 @@
 """The predicted and the actual next view of the novice, and their difference over the episode."""
 
-from functools import lru_cache
-
 import numpy as np
 import pygame
-from jaxtyping import Float, UInt8
+from jaxtyping import UInt8
 
-from socialrl.record.replay import Replay
+from socialrl.scene import Scene
+from socialrl.scene.measures import error
 from socialrl.viewer import plot
 from socialrl.viewer.paint import Brush, from_array
 from socialrl.viewer.panel import Panel
-from socialrl.viewer.scene import Scene
 from socialrl_envs.render import OKABE_ITO
 from socialrl_envs.sprites import Colour
 from socialrl_envs.tiles import RGB as CHANNELS
-
-
-@lru_cache(maxsize=16)
-def error(replay: Replay, episode: int, novice: int) -> Float[np.ndarray, " steps"]:
-    """The mean absolute difference of the predicted and the actual view, 0..1, at every step."""
-    predicted, actual = (replay.during(name, episode)[:, novice] for name in ("prediction", "observed"))
-    return np.abs(predicted.astype(np.float32) - actual).mean(axis=(1, 2, 3)) / 255
 
 
 def palette(channels: tuple[str, ...]) -> tuple[Colour, ...]:

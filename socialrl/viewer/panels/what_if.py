@@ -5,9 +5,9 @@ import math
 import pygame
 
 from socialrl.record.explanation import Explanation, Gain, Way
+from socialrl.scene import Scene
 from socialrl.viewer.paint import Brush, text_width
 from socialrl.viewer.panel import Panel
-from socialrl.viewer.scene import Scene
 from socialrl_envs.sprites import Real
 
 TITLE = "What if"

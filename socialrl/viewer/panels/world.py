@@ -9,9 +9,9 @@ import pygame
 from jaxtyping import Float
 
 from socialrl.record.explanation import moves
+from socialrl.scene import Scene
 from socialrl.viewer.paint import Brush, Point, disc, from_array
 from socialrl.viewer.panel import Panel
-from socialrl.viewer.scene import Scene
 from socialrl_envs.render import MAX_CELL, Picture, draw_figures, draw_ground, places
 from socialrl_envs.sprites import WHITE, Colour, Real, mix
 from socialrl_envs.tiles import WALL

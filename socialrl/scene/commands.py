@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 from jaxtyping import Int
 
-from socialrl.viewer.scene import SPEEDS, Scene
+from socialrl.scene import SPEEDS, Scene
 
 replace = dataclasses.replace
 
@@ -15,7 +15,8 @@ replace = dataclasses.replace
 class Command:
     """A command of the viewer.
 
-    keys: pygame's names, with `shift+` in front where it is held. label, text: the line of the help.
+    keys: pygame's names, with `shift+` in front where it is held. label, text: the line of the help;
+    the page for browsers knows the command by its text.
     """
 
     keys: tuple[str, ...]
@@ -48,7 +49,7 @@ def jump(scene: Scene, by: int, marks: Int[np.ndarray, " marks"]) -> Scene:
 def next_seat(scene: Scene, by: int) -> Scene:
     """The scene with the view of the next (1) or previous (-1) seat that is present, if any is."""
     seats = len(scene.replay.agents)
-    present = scene.replay.present[scene.episode, scene.t]
+    present = scene.replay.present[scene.episode, min(scene.t, scene.replay.steps(scene.episode))]
     order = [(scene.chosen + by * i) % seats for i in range(1, seats + 1)]
     return scene.of_seat(next((seat for seat in order if present[seat] or not np.any(present)), order[0]))
 
@@ -79,8 +80,8 @@ COMMANDS = (
     Command(("e",), "e", "choose replay and episode", lambda s: replace(s, picker=not s.picker, help=False)),
     Command(("d",), "d", "next tab", lambda s: replace(s, tab=s.tab + 1)),
     Command(("shift+d",), "shift d", "previous tab", lambda s: replace(s, tab=s.tab - 1)),
-    Command(("tab",), "tab", "view of the next seat", lambda s: next_seat(s, 1)),
-    Command(("shift+tab",), "shift tab", "view of the previous seat", lambda s: next_seat(s, -1)),
+    Command(("tab", "g"), "g, tab", "view of the next seat", lambda s: next_seat(s, 1)),
+    Command(("shift+tab", "shift+g"), "shift g", "view of the previous seat", lambda s: next_seat(s, -1)),
     Command(("v",), "v", "mark the view of the seat", lambda s: replace(s, view=not s.view)),
     Command(("w",), "w", "what if it had followed another", lambda s: s.asking()),
     Command(("l",), "l", "loop", lambda s: replace(s, loop=not s.loop)),

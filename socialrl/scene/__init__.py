@@ -1,4 +1,8 @@
-"""The state of the viewer: which replay, step and seat it shows, and how. A frame is a function of it."""
+"""The state of a viewer: which replay, step and seat it shows, and how. A frame is a function of it.
+
+The window (`socialrl.viewer`) and the page for browsers (`socialrl.web`) share it, the keys that change it
+(`commands.py`) and the plots that are described once (`plots.py`).
+"""
 
 import dataclasses
 from collections.abc import Callable, Hashable
@@ -8,7 +12,8 @@ import numpy as np
 from jaxtyping import Bool, Int
 
 from socialrl.record.replay import Replay
-from socialrl.viewer.what_if import Asked, WhatIf
+from socialrl.scene.what_if import Asked, WhatIf
+from socialrl_envs.errors import SocialRLError
 from socialrl_envs.picture import in_view
 
 SPEEDS = (1, 2, 4, 8, 16, 32, 64, 128)  # steps per second
@@ -183,3 +188,15 @@ class Scene:
     def verdict(self) -> str:
         """The result of the re-simulation of the replay shown, in words; "" before there is one."""
         return dict(self.verdicts).get(self.which, "")
+
+
+def check_state(replay: Replay, episode: int, t: int) -> None:
+    """Raises SocialRLError for an episode or a step that the replay does not have."""
+    if not 0 <= episode < replay.episodes:
+        raise SocialRLError(
+            f"episode {episode}: the replay has {replay.episodes}", f"give 0..{replay.episodes - 1}"
+        )
+    if not 0 <= t <= replay.steps(episode):
+        raise SocialRLError(
+            f"step {t}: episode {episode} has {replay.steps(episode)}", f"give 0..{replay.steps(episode)}"
+        )
