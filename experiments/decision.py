@@ -56,8 +56,14 @@ experiment = Experiment(
         for name, learner in LEARNERS.items()
     ),
     steps=STEPS,
-    **lengths(evaluate_every=50_000, checkpoint_every=200_000, chunk=2, evaluation_episodes=64)
-    | {"seeds": 10, "first_seed": 1000},
+    **lengths(
+        evaluate_every=50_000,
+        checkpoint_every=200_000,
+        chunk=2,
+        evaluation_episodes=64,
+        seeds=10,
+        first_seed=1000,
+    ),
     scale="two CPU cores: 400,000 steps per seed",
     claims=tuple(claims()),
     protocols=(),

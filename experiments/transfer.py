@@ -24,7 +24,7 @@ from socialrl_envs.worlds import goal_search
 STEPS = 1_000_000
 PENALTY = growing_penalty(STEPS * 2 // 3)
 MIRROR = learner(STEPS)
-COMMON = MIRROR | {"mirror": False}
+COMMON: dict[str, Any] = MIRROR | {"mirror": False}
 IMITATION: dict[str, Any] = {
     "hidden": (128,),
     "memory": "gru",

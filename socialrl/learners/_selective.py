@@ -28,6 +28,7 @@ from socialrl.spatial import Sight, SpatialMemory
 from socialrl.types import (
     ActOutput,
     Experience,
+    ForceSource,
     Learner,
     Metrics,
     SourceName,
@@ -74,7 +75,10 @@ class Selective:
             initial_carry=self.initial_carry,
             value_unit="logit",
             sources=self.names,
-            capabilities=(WarmStart(warm_start=self.warm_start),),
+            capabilities=(
+                WarmStart(warm_start=self.warm_start),
+                ForceSource(force=self.force),
+            ),
         )
 
     def init(self, key: Key[Array, ""], unroll_length: int, num_envs: int) -> SelectiveState:
@@ -119,6 +123,22 @@ class Selective:
         batch = timestep.first.shape
         rows, seen = jax.tree.map(lambda x: x.reshape(-1, *x.shape[len(batch) :]), (carry, timestep))
         acted = self._act(state, rows, seen, key, explore)
+        return jax.tree.map(lambda x: x.reshape(*batch, *x.shape[1:]), acted)
+
+    def force(
+        self,
+        state: SelectiveState,
+        carry: SelectiveCarry,
+        timestep: Timestep,
+        source: Int32[Array, "*batch"],
+        key: Key[Array, ""],
+    ) -> ActOutput:
+        """The greedy decision if each novice follows this source, see `ForceSource`."""
+        batch = timestep.first.shape
+        rows, seen, forced = jax.tree.map(
+            lambda x: x.reshape(-1, *x.shape[len(batch) :]), (carry, timestep, source)
+        )
+        acted = self._act(state, rows, seen, key, False, forced)
         return jax.tree.map(lambda x: x.reshape(*batch, *x.shape[1:]), acted)
 
     def update(
@@ -224,8 +244,9 @@ class Selective:
         timestep: Timestep,
         key: Key[Array, ""],
         explore: bool,
+        forced: Int32[Array, " N"] | None = None,
     ) -> ActOutput:
-        """`act` of N novices."""
+        """`act` of N novices. forced: the source of each."""
         source_key, own_key, gate_key, keep_key = jax.random.split(key, 4)
         count = timestep.first.shape[0]
         memory, sight = self.memory.step(carry.map, timestep)
@@ -239,6 +260,8 @@ class Selective:
         asked = self._asked(state, carry, timestep.first, available, keep_key, explore)
         decided, keep = self._decided(gate, prior, available, gate_key, explore)
         chosen = jnp.where(asked, decided, carry.source)
+        if forced is not None:
+            chosen = forced
         own = drawn(logits, own_key, explore)
         proposed = jnp.concatenate([own[:, None], offered.action], axis=1)
         action = jnp.take_along_axis(proposed, chosen[:, None], axis=1)[:, 0]

@@ -60,26 +60,19 @@ def no_loss(params: PyTree, lesson: Lesson) -> tuple[Any, Metrics]:
     return 0.0, {}
 
 
-def no_picture(params: PyTree, sight: Sight) -> dict[str, Array]:
-    """Nothing to show."""
-    return {}
-
-
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Source:
     """One way to follow.
 
     whom: for each proposal the name of the co-player, or `ANYONE` where views do not tell who is who.
     propose: (params, sight, key, explore) -> Proposal; it does not depend on the key unless `explore`, which
-    is static. loss: (params, lesson) -> (loss, metrics). picture: (params, sight) -> arrays by name, leaves
-    (N, ...), that a replay shows beside the decision.
+    is static. loss: (params, lesson) -> (loss, metrics).
     """
 
     whom: tuple[str, ...]
     propose: Callable[[PyTree, Sight, Key[Array, ""], bool], Proposal]
     init: Callable[[Key[Array, ""]], PyTree] = no_params
     loss: Callable[[PyTree, Lesson], tuple[Any, Metrics]] = no_loss
-    picture: Callable[[PyTree, Sight], dict[str, Array]] = no_picture
 
 
 Build = Callable[[WorldSpec, SpatialMemory], Source]

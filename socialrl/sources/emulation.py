@@ -102,12 +102,8 @@ def build(spec: WorldSpec, memory: SpatialMemory) -> Source:
         }
         return 0.3 * error + cloning, metrics
 
-    def picture(params: PyTree, sight: Sight) -> dict[str, Array]:
-        shape = (-1, memory.size, memory.size)
-        return {"belief": jax.nn.softmax(belief(params, sight)).reshape(shape)}
-
     whom = (ANYONE,) if spec.coplayers else ()
-    return Source(whom=whom, propose=propose, init=init, loss=loss, picture=picture)
+    return Source(whom=whom, propose=propose, init=init, loss=loss)
 
 
 def over_steps(logits: Float32[Array, "T n X"], target: Int32[Array, "T n"]) -> Float32[Array, "T n"]:
