@@ -20,13 +20,16 @@ from socialrl.learners._selective_state import (
     trust,
 )
 from socialrl.learners._selective_update import Decided, SelectiveUpdate, commitment
-from socialrl.learners.ppo import PPO
+from socialrl.learners.ppo import PPO, PPOState
 from socialrl.nets.memory import initial_carry
 from socialrl.registry import SOURCE
 from socialrl.sources import Lesson, Proposal, Source
 from socialrl.spatial import Sight, SpatialMemory
 from socialrl.types import (
     ActOutput,
+    Capability,
+    Decision,
+    Diagnostics,
     Experience,
     ForceSource,
     Learner,
@@ -75,11 +78,15 @@ class Selective:
             initial_carry=self.initial_carry,
             value_unit="logit",
             sources=self.names,
-            capabilities=(
-                WarmStart(warm_start=self.warm_start),
-                ForceSource(force=self.force),
-            ),
+            capabilities=self.capabilities(),
         )
+
+    def capabilities(self) -> tuple[Capability, ...]:
+        """What it can do besides the core; with the auxiliary head, show its prediction."""
+        always = WarmStart(warm_start=self.warm_start), ForceSource(force=self.force)
+        if self.config.prediction_coef > 0 and self.config.predicts == "next":
+            return (*always, Diagnostics(diagnose=self.diagnose))
+        return always
 
     def init(self, key: Key[Array, ""], unroll_length: int, num_envs: int) -> SelectiveState:
         """The state with fresh parameters; raises SocialRLError if bptt_length does not divide the unroll."""
@@ -140,6 +147,13 @@ class Selective:
         )
         acted = self._act(state, rows, seen, key, False, forced)
         return jax.tree.map(lambda x: x.reshape(*batch, *x.shape[1:]), acted)
+
+    def diagnose(
+        self, state: SelectiveState, carry: SelectiveCarry, timestep: Timestep, decision: Decision
+    ) -> dict[str, Array]:
+        """`prediction`, the next view that the own policy predicts."""
+        own = PPOState(params=state.own, optimiser=state.own_optimiser, steps=state.steps)
+        return self.ppo.diagnose(own, carry.own, timestep, decision)
 
     def update(
         self, state: SelectiveState, experience: Experience, key: Key[Array, ""]
