@@ -4,12 +4,12 @@ Each kind has built-in files (`learners/dqn.py` with a `Config` is the learner "
 installed packages, and code of the user's own by qualified names (see `socialrl_envs.plugins`).
 """
 
+from socialrl.kinds import SOURCE
 from socialrl_envs.registry import COPLAYER, WORLD, ConfigKind, Kind
 
 LEARNER = ConfigKind("learner", "socialrl.learners", "socialrl.learners", "Config")
 CURRICULUM = ConfigKind("curriculum", "socialrl.curricula", "socialrl.curricula", "Config")
 PROTOCOL = ConfigKind("protocol", "socialrl.protocols", "socialrl.protocols", "Config")
-SOURCE = Kind("source", "socialrl.sources", "socialrl.sources", "build")
 SECTION = Kind("section", "socialrl.report.sections", "socialrl.sections", "SECTION")
 PANEL = Kind("panel", "socialrl.viewer.panels", "socialrl.panels", "PANEL")
 

@@ -5,7 +5,6 @@ ones.
 from collections.abc import Callable
 from typing import Protocol, runtime_checkable
 
-import jax
 import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Bool, Float32, Int32, Key, PyTree, UInt8
@@ -19,9 +18,11 @@ from socialrl.learners._offpolicy import (
     off_policy_learner,
     over_novices,
 )
-from socialrl.learners._sequences import Steps, masked_mean, over_sequences
+from socialrl.learners._sequences import Steps, over_sequences
+from socialrl.losses.means import masked_mean
 from socialrl.losses.policy import cloning_loss
 from socialrl.losses.td import q_learning_error, soft_q_error
+from socialrl.nets.heads import drawn
 from socialrl.nets.memory import Carry
 from socialrl.types import (
     Capability,
@@ -96,12 +97,6 @@ def imitation_loss(logits: Float32[Array, "T N A"], steps: Steps) -> Losses:
 def both(one: Losses, other: Losses, coef: float = 1.0) -> Losses:
     """The sum of two losses, the second one weighted, and the metrics of both."""
     return one[0] + coef * other[0], one[1] | other[1]
-
-
-def drawn(logits: Float32[Array, "*batch A"], key: Key[Array, ""], explore: bool) -> Int32[Array, "*batch"]:
-    """Actions of a softmax policy: drawn while exploring, else the likeliest."""
-    action = jax.random.categorical(key, logits) if explore else jnp.argmax(logits, axis=-1)
-    return action.astype(jnp.int32)
 
 
 def greedy(

@@ -18,13 +18,13 @@ from socialrl.learners._batches import SequenceBatch
 from socialrl.learners._offpolicy import Losses
 from socialrl.learners._sequences import (
     Steps,
-    masked_mean,
     others_steps,
     over_sequences,
     own_steps,
     sequences,
 )
 from socialrl.learners._successors import SuccessorConfig, SuccessorFns
+from socialrl.losses.means import masked_mean
 from socialrl.losses.policy import cloning_loss
 from socialrl.losses.successor import at_action, expected_successor, successor_error
 from socialrl.losses.td import q_learning_error

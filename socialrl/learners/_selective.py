@@ -9,7 +9,7 @@ from jax import Array
 from jaxtyping import Bool, Float32, Int32, Key
 
 from socialrl.hindsight import destinations, on_map
-from socialrl.learners._baseline import drawn
+from socialrl.kinds import SOURCE
 from socialrl.learners._ppo_losses import Trajectory
 from socialrl.learners._selective_net import among
 from socialrl.learners._selective_state import (
@@ -21,8 +21,8 @@ from socialrl.learners._selective_state import (
 )
 from socialrl.learners._selective_update import Decided, SelectiveUpdate, commitment
 from socialrl.learners.ppo import PPO, PPOState
+from socialrl.nets.heads import drawn
 from socialrl.nets.memory import initial_carry
-from socialrl.registry import SOURCE
 from socialrl.sources import Lesson, Proposal, Source
 from socialrl.spatial import Sight, SpatialMemory
 from socialrl.types import (

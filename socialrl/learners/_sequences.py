@@ -58,11 +58,3 @@ def beside(
 def over_sequences(function: Callable[..., Array]) -> Callable[..., Array]:
     """A loss of one sequence as a loss of many, which lie along axis 1."""
     return jax.vmap(function, in_axes=1, out_axes=1)
-
-
-def masked_mean(x: Float32[Array, "*shape"], mask: Bool[Array, "..."]) -> Float32[Array, ""]:
-    """The mean of x over the entries where the mask, which must broadcast to x, is True; 0 if there
-    are none.
-    """
-    weight = jnp.broadcast_to(mask, x.shape).astype(jnp.float32)
-    return jnp.sum(x * weight) / jnp.maximum(jnp.sum(weight), 1.0)

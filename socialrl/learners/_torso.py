@@ -9,8 +9,9 @@ from jax import Array
 from jaxtyping import Bool, Float32, Int32, Key, PyTree, UInt8
 
 from socialrl.learners._config import OffPolicyConfig
-from socialrl.learners._sequences import Steps, masked_mean, over_sequences
+from socialrl.learners._sequences import Steps, over_sequences
 from socialrl.learners._views import encoder, prediction_head, prediction_loss_of
+from socialrl.losses.means import masked_mean
 from socialrl.nets.memory import Carry, initial_carry
 from socialrl_envs.types import WorldSpec
 

@@ -24,8 +24,9 @@ from socialrl.learners._offpolicy import (
     off_policy_learner,
     over_novices,
 )
-from socialrl.learners._sequences import Steps, masked_mean, over_sequences, own_steps, sequences
+from socialrl.learners._sequences import Steps, over_sequences, own_steps, sequences
 from socialrl.learners._successors import SuccessorConfig, SuccessorFns
+from socialrl.losses.means import masked_mean
 from socialrl.losses.policy import cloning_loss
 from socialrl.losses.successor import at_action, successor_error
 from socialrl.losses.td import q_learning_error

@@ -7,12 +7,13 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Bool, Float32, Int32, Key, PyTree, UInt8
 
-from socialrl.learners._baseline import drawn, head_learner, imitation_loss, softmax_policy
+from socialrl.learners._baseline import head_learner, imitation_loss, softmax_policy
 from socialrl.learners._batches import SequenceBatch
 from socialrl.learners._config import OffPolicyConfig, check_roster
 from socialrl.learners._heads import HeadFns
 from socialrl.learners._offpolicy import Losses, OffPolicyState, over_novices
 from socialrl.learners._sequences import others_steps
+from socialrl.nets.heads import drawn
 from socialrl.nets.memory import Carry
 from socialrl.types import ActAs, Decision, Experience, Learner, Timestep, decision_of
 from socialrl_envs.options import option

@@ -14,13 +14,14 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float32, Key, PyTree
 
-from socialrl.learners._baseline import both, drawn, head_learner, imitation_loss
+from socialrl.learners._baseline import both, head_learner, imitation_loss
 from socialrl.learners._batches import SequenceBatch
 from socialrl.learners._config import OffPolicyConfig, check_roster
 from socialrl.learners._heads import HeadFns
 from socialrl.learners._offpolicy import Losses, OffPolicyState
 from socialrl.learners._sequences import others_steps
 from socialrl.learners.dqn import own_loss
+from socialrl.nets.heads import drawn
 from socialrl.types import Decision, Learner, decision_of
 from socialrl_envs.options import option
 from socialrl_envs.types import WorldSpec

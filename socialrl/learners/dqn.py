@@ -19,7 +19,8 @@ from socialrl.learners._batches import SequenceBatch
 from socialrl.learners._config import OffPolicyConfig, check_roster
 from socialrl.learners._heads import HeadFns, Outputs
 from socialrl.learners._offpolicy import Losses, OffPolicyState
-from socialrl.learners._sequences import masked_mean, others_steps, own_steps, sequences
+from socialrl.learners._sequences import others_steps, own_steps, sequences
+from socialrl.losses.means import masked_mean
 from socialrl.types import Learner
 from socialrl_envs.options import option
 from socialrl_envs.types import WorldSpec

@@ -20,7 +20,8 @@ from socialrl.learners._batches import SequenceBatch
 from socialrl.learners._config import OffPolicyConfig, check_roster
 from socialrl.learners._heads import HeadFns, Outputs
 from socialrl.learners._offpolicy import Losses, OffPolicyState
-from socialrl.learners._sequences import Steps, masked_mean, others_steps, over_sequences, own_steps
+from socialrl.learners._sequences import Steps, others_steps, over_sequences, own_steps
+from socialrl.losses.means import masked_mean
 from socialrl.losses.td import inferred_reward
 from socialrl.types import Learner
 from socialrl_envs.options import option

@@ -14,12 +14,12 @@ from jax import Array
 from jaxtyping import Float32, Int32, Key, PyTree
 
 from socialrl.learners._actor_critic import ActorCriticFns, hide_others
-from socialrl.learners._baseline import drawn
 from socialrl.learners._config import check_roster
 from socialrl.learners._ppo_config import PPOConfig
 from socialrl.learners._ppo_losses import PPOLosses, Trajectory
 from socialrl.learners._ppo_update import Annealing, PPOUpdate, annealing
 from socialrl.losses.policy import kl_divergence
+from socialrl.nets.heads import drawn
 from socialrl.nets.memory import Carry
 from socialrl.types import (
     ActOutput,

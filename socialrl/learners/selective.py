@@ -19,11 +19,11 @@ the experience.
 import dataclasses
 from typing import Annotated, Literal
 
+from socialrl.kinds import SOURCE
 from socialrl.learners._config import check_roster
 from socialrl.learners._ppo_config import PPOConfig
 from socialrl.learners._selective import Selective
 from socialrl.learners._selective_state import SelectiveState
-from socialrl.registry import SOURCE
 from socialrl.types import Learner
 from socialrl_envs.options import option, require
 from socialrl_envs.types import WorldSpec

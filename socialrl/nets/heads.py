@@ -6,7 +6,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from jax import Array
-from jaxtyping import Float32, Int32
+from jaxtyping import Float32, Int32, Key
 
 
 class SmallDense(nn.Module):
@@ -76,3 +76,9 @@ class Prediction(nn.Module):
         size = self.hidden[0]
         factors = self.param("factors", nn.initializers.normal(1.0), (self.actions, size))
         return nn.Dense(size, kernel_init=nn.initializers.lecun_normal())(x) * (code @ factors)
+
+
+def drawn(logits: Float32[Array, "*batch A"], key: Key[Array, ""], explore: bool) -> Int32[Array, "*batch"]:
+    """Actions of a softmax policy: drawn while exploring, else the likeliest."""
+    action = jax.random.categorical(key, logits) if explore else jnp.argmax(logits, axis=-1)
+    return action.astype(jnp.int32)

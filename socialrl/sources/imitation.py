@@ -11,10 +11,9 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float32, Key, PyTree, Shaped
 
-from socialrl.learners._baseline import drawn
-from socialrl.learners._sequences import masked_mean
+from socialrl.losses.means import masked_mean
 from socialrl.losses.policy import cloning_loss
-from socialrl.nets.heads import SmallDense
+from socialrl.nets.heads import SmallDense, drawn
 from socialrl.nets.torso import Torso
 from socialrl.sources import Lesson, Proposal, Source
 from socialrl.spatial import Sight, SpatialMemory
