@@ -5,6 +5,7 @@ world.
     python benchmarks/env_throughput.py --world coin_grid --parallel 1024 --set size=13 --set view=5
 
     python benchmarks/env_throughput.py --target --against
+    python benchmarks/env_throughput.py --target --set pixels=3    # views in RGB
     # on a GPU
     python benchmarks/env_throughput.py --target --parallel 1024 4096 16384 65536 262144 --threads 1
 
