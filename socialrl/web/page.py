@@ -24,7 +24,7 @@ from socialrl_envs.errors import SocialRLError
 PLAYER = Path(__file__).with_name("player")
 # In this order each file uses only what stands above it, or is called later.
 MODULES = ("data", "scene", "dom", "sprites", "world", "decision", "timeline", "tabs", "player")
-IMPORT = re.compile(r"^import [^;]*;\n", re.MULTILINE)
+IMPORT = re.compile(r"^import [^;]*;\n|^/\*\* @import .*\n", re.MULTILINE)  # of values, and of types
 EXPORT = re.compile(r"^export ", re.MULTILINE)
 
 
