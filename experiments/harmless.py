@@ -1,0 +1,80 @@
+"""Is a learner that may follow others ever worse off than the same learner without sources, in any company?
+
+The world of coin_grid.py beside experts with other preferences, random walkers, agents with opposite
+preferences, and anti-experts that pursue what is worst for the novice; `mixed` has one of each. Both
+learners see the same company; `alone` has no sources and is PPO.
+
+The size is for two CPU cores; on a GPU: --world.size 15 --steps 5000000 --num_envs 1024
+"""
+
+import dataclasses
+from collections.abc import Iterator
+
+from _coins import WORLD
+from socialrl.config import Arm, Claim, Experiment
+from socialrl.learners import selective
+from socialrl_envs.types import Seat
+
+STEPS = 150_000
+LEARNER = selective.Config(
+    hidden=(128,), minibatches=32, lr_end=1e-4, entropy_coef=0.03, entropy_coef_end=0.002, anneal=STEPS
+)
+LEARNERS = {"selective": LEARNER, "alone": dataclasses.replace(LEARNER, sources=())}
+OPPOSITE = Seat(policy="noisy", skill=0.95, preferences=(-1.0, -1.0, 1.0))
+LIKES_RED = Seat(policy="noisy", skill=0.95, preferences=(1.0, 0.0, 0.0))
+WANDERER, ANTI_EXPERT = Seat(policy="wanderer"), Seat(policy="anti_expert")
+COMPANY = {
+    "experts": WORLD,
+    **{
+        name: dataclasses.replace(WORLD, experts=0, coplayers=seats)
+        for name, seats in {
+            "wanderers": (WANDERER,) * 3,
+            "opposite": (OPPOSITE,) * 3,
+            "anti_experts": (ANTI_EXPERT,) * 3,
+            "mixed": (LIKES_RED, WANDERER, OPPOSITE),
+        }.items()
+    },
+}
+
+
+def claims() -> Iterator[Claim]:
+    """Beside anybody no lower than 98 % of what it reaches without sources, and more over the learning curve
+    beside experts.
+    """
+    for company in COMPANY:
+        yield Claim(
+            text=f"Beside {company}, at least 98 % of the same learner without sources",
+            source="aim",
+            arm=f"selective_{company}",
+            over=f"alone_{company}",
+            times=0.98,
+        )
+    yield Claim(
+        text="Beside experts it learns faster than without sources",
+        source="ours",
+        arm="selective_experts",
+        over="alone_experts",
+        measure="auc",
+    )
+
+
+experiment = Experiment(
+    name="harmless",
+    question="Is a learner that may follow others ever worse off than the same learner without sources?",
+    world=WORLD,
+    arms=tuple(
+        Arm(name=f"{name}_{company}", learner=learner, world=world)
+        for company, world in COMPANY.items()
+        for name, learner in LEARNERS.items()
+    ),
+    seeds=10,
+    first_seed=1000,
+    steps=STEPS,
+    num_envs=64,
+    unroll_length=25,
+    chunk=5,
+    evaluate_every=16_000,
+    checkpoint_every=80_000,
+    scale="two CPU cores: 9x9, 150,000 steps per seed",
+    claims=tuple(claims()),
+)
