@@ -200,7 +200,7 @@ def test_help_and_description_are_as_wide_as_the_terminal(capsys, monkeypatch):
     assert 'e.g. "two CPU cores"' in shown
     text = describe(load_experiment(REPOSITORY / "experiments" / "goal_cycle.py"))
     assert "claims" not in text
-    assert "arm sociapl_mirror sociapl  hidden=(128,)" in text
+    assert "arm sociapl_mirror sociapl  filters=()" in text
     assert max(map(len, text.splitlines())) <= 140
 
 

@@ -27,7 +27,12 @@ def each_position(
 def nearest_position(
     predicted: Float32[Array, "*batch outputs 2"], positions: Float32[Array, "*batch others 2"]
 ) -> ErrorAndWeight:
-    """The first output predicts the position of the nearest other; of equally near ones, of the first."""
+    """The first output predicts the position of the nearest other; of equally near ones, of the first. Both
+    are 0 where there is nobody.
+    """
+    if positions.shape[-2] == 0:
+        none = jnp.zeros(positions.shape[:-2], jnp.float32)
+        return none, none
     present = _present(positions)
     distance = jnp.where(present, jnp.sum(jnp.abs(_filled(positions)), axis=-1), jnp.inf)
     at = jnp.argmin(distance, axis=-1)[..., None, None]

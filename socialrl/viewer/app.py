@@ -67,6 +67,9 @@ def _explain(explain: Explain, asked: Asked) -> None:
         pygame.event.post(pygame.event.Event(EXPLAINED, asked=asked, answer=answer, trouble=trouble))
 
 
+ASKING = "what if"  # the name of the thread that answers a question
+
+
 class App(Window):
     """A window that shows a Scene and changes it by events. explain: answers what-if questions."""
 
@@ -156,7 +159,8 @@ class App(Window):
             none = WhatIf(asked, trouble="no agent is at hand to go on; open the run by socialrl view")
             self.scene = dataclasses.replace(self.scene, what_if=none)
         else:
-            threading.Thread(target=_explain, args=(self.explain, asked), daemon=True).start()
+            about = (self.explain, asked)
+            threading.Thread(target=_explain, args=about, daemon=True, name=ASKING).start()
 
     def _click(self, point: tuple[int, int]) -> None:
         where, window = self.layout, pygame.Rect((0, 0), self.size)

@@ -22,7 +22,16 @@ from socialrl_envs.worlds.coin_grid import CoinGrid, Config
 
 __all__ = ["same", "shapes"]
 WORLDS, UNROLL = 3, 4
-SMALL = {"hidden": (8,), "cumulants": 3, "batch": 2, "updates": 2, "capacity": 48, "epsilon_steps": 24}
+SMALL = {
+    "hidden": (8,),
+    "gate_hidden": (8,),
+    "sources": ("imitation",),
+    "cumulants": 3,
+    "batch": 2,
+    "updates": 2,
+    "capacity": 48,
+    "epsilon_steps": 24,
+}
 PAIR = (Seat(policy="wanderer"), Seat(policy="wanderer"))
 
 

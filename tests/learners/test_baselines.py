@@ -102,6 +102,8 @@ def lesson(
             decision=decision,
             extras=acted.extras,
             relative_positions=positions,
+            positions=jnp.zeros((UNROLL, WORLDS, 1 + len(shown), 2), jnp.int32),
+            headings=jnp.zeros((UNROLL, WORLDS, 1 + len(shown)), jnp.int32),
         )
         return learner.update(state, experience, learn_key)[0], None
 

@@ -12,7 +12,7 @@ from socialrl.record.explanation import Explanation, Way
 from socialrl.scene import Scene
 from socialrl.scene.commands import press
 from socialrl.scene.what_if import Asked, WhatIf
-from socialrl.viewer.app import App
+from socialrl.viewer.app import ASKING, App
 from socialrl.viewer.frame import paint
 from socialrl.viewer.paint import to_array
 from socialrl.viewer.panels import panels
@@ -69,7 +69,7 @@ def ask(app: App) -> Scene:
     """Presses w, and waits for the answer of the thread."""
     app.handle(pygame.event.Event(pygame.KEYDOWN, key=pygame.K_w, mod=0))
     for thread in threading.enumerate():
-        if thread is not threading.current_thread() and thread.daemon:
+        if thread.name == ASKING:
             thread.join(5)
     for event in pygame.event.get():
         app.handle(event)
