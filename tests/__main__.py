@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -44,7 +45,9 @@ def main() -> int:
     for name, command in checks.items():
         print(f"== {name}", flush=True)
         began = time.monotonic()
-        done = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL)
+        with tempfile.TemporaryDirectory() as programs:
+            shared = os.environ | {"SOCIALRL_TEST_PROGRAMS": programs}
+            done = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, env=shared)
         print(
             f"== {name}: {'failed' if done.returncode else 'passed'} in {time.monotonic() - began:.0f} s",
             flush=True,

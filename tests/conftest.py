@@ -36,9 +36,13 @@ PROGRAMS = 20_000  # memory maps of a process, several to a program; the system 
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_debug_key_reuse", True)
 jax.config.update("jax_disable_most_optimizations", True)  # tests compile much and run little
-jax.config.update(
-    "jax_enable_compilation_cache", False
-)  # a test must not pass on what an older source compiled
+# Programs are shared by the processes of one run (`python -m tests`), never by two runs: no test must pass on
+# what an older source compiled.
+PROGRAM_FOLDER = "SOCIALRL_TEST_PROGRAMS"
+jax.config.update("jax_enable_compilation_cache", PROGRAM_FOLDER in os.environ)
+if PROGRAM_FOLDER in os.environ:
+    jax.config.update("jax_compilation_cache_dir", os.environ[PROGRAM_FOLDER])
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
 
 
 def _relaxed(function):

@@ -14,7 +14,7 @@ from socialrl.types import SourceName
 from socialrl_envs.errors import SocialRLError
 from socialrl_envs.worlds import goal_search
 
-SMALL = {"hidden": (8,), "gate_hidden": (8,), "minibatches": 2, "cumulants": 3}
+SMALL = {"hidden": (8,), "gate_hidden": (8,), "memory": "none", "minibatches": 2, "cumulants": 3}
 STEPS, WORLDS = 8, 4
 WORLD = goal_search.Config(size=7, horizon=20, experts=2)
 
