@@ -3,7 +3,8 @@ predictions.
 
 With `mirror` every step is processed twice, as it is and as its mirror image, each copy with a carry of its
 own; logits and values are the means over the copies, mirrored back. Such a policy is equivariant to swapping
-left and right, whatever its weights. Carries have leaves (N, copies, F), copies = 1 without `mirror`.
+left and right, whatever its weights. Carries have leaves (N, copies, F), copies = 1 without `mirror`; with a
+memory of places its state, leaves (N, ...), goes with them.
 """
 
 from collections.abc import Callable
@@ -21,9 +22,23 @@ from socialrl.learners._views import encoder, prediction_head
 from socialrl.nets.heads import SmallDense, Tower
 from socialrl.nets.memory import Carry, initial_carry
 from socialrl.nets.mirror import Mirror
+from socialrl.nets.places import PlaceReader
+from socialrl.places import PlaceMemory, Places, mirrored
 from socialrl.types import Timestep
 from socialrl_envs.struct import pytree, replace
 from socialrl_envs.types import WorldSpec
+
+
+@pytree
+class CarryWithPlaces:
+    """The recurrent state, leaves (*batch, copies, F), and the memory of places, leaves (*batch, ...)."""
+
+    recurrent: Carry
+    places: Places
+
+
+ActorCarry = Carry | CarryWithPlaces
+Found = Float32[Array, "T N P F"]
 
 
 @pytree
@@ -44,25 +59,49 @@ class ActorCritic(nn.Module):
     def setup(self) -> None:
         config, actions = self.config, len(self.spec.actions)
         self.images = Mirror(self.spec, config.mirror)
+        self.places = PlaceMemory(self.spec, config.places)
+        self.reader = PlaceReader()
         aux_inputs = actions + config.use_prev_reward if config.use_prev_action_reward else 0
+        aux_inputs += PlaceReader.size if config.places else 0
         self.encoder = encoder(config, self.spec, config.hidden, config.memory, aux_inputs)
         self.policy = Tower(config.heads, actions, 0.01)
         self.critic = Tower(config.heads, 1, 1.0)
         self.prediction = prediction_head(config, self.spec)
         self.attention = SmallDense((max(len(self.spec.coplayers), 1), 2))
 
-    def unroll(self, carry: Carry, steps: Timestep) -> tuple[Carry, Outputs]:
-        """The carry after each step, leaves (T, N, copies, F), and the Outputs."""
-        carries, x = self.encoder.unroll(_merged(carry, 0), *_merged(self._inputs(steps), 1))
-        return _split(carries, 1, self.images.count), self._outputs(_split(x, 1, self.images.count))
+    def unroll(self, carry: ActorCarry, steps: Timestep) -> tuple[ActorCarry, Outputs]:
+        """The carry after each step, leaves (T, N, ...), and the Outputs."""
+        if isinstance(carry, CarryWithPlaces):
+            places = self.places.unroll(carry.places, steps)
+            carries, out = self._unrolled(carry.recurrent, steps, self.found(places))
+            return CarryWithPlaces(recurrent=carries, places=places), out
+        return self._unrolled(carry, steps, None)
 
-    def next_outputs(self, carries: Carry, steps: Timestep) -> Outputs:
-        """The Outputs at steps that each follow one of these carries, leaves (T, N, copies, F), in the same
+    def outputs(self, carry: ActorCarry, steps: Timestep, found: Found | None) -> Outputs:
+        """The Outputs of sequences. found: what is known of places at each step, if they are remembered."""
+        recurrent = carry.recurrent if isinstance(carry, CarryWithPlaces) else carry
+        return self._unrolled(recurrent, steps, found)[1]
+
+    def found(self, places: Places) -> Found:
+        """What is known of places at each step."""
+        return jax.vmap(jax.vmap(self.places.features))(places)
+
+    def next_outputs(self, carries: ActorCarry, steps: Timestep) -> Outputs:
+        """The Outputs at steps that each follow one of these carries, leaves (T, N, ...), in the same
         episode.
         """
-        obs, _, aux_inputs = _merged(self._inputs(steps), 1)
-        x = self.encoder.next_features(_merged(carries, 1), obs, aux_inputs)
+        found, recurrent = None, carries
+        if isinstance(carries, CarryWithPlaces):
+            recurrent = carries.recurrent
+            found = self.found(jax.vmap(jax.vmap(self.places.step))(carries.places, steps))
+        obs, _, aux_inputs = _merged(self._inputs(steps, found), 1)
+        x = self.encoder.next_features(_merged(recurrent, 1), obs, aux_inputs)
         return self._outputs(_split(x, 1, self.images.count))
+
+    def _unrolled(self, carry: Carry, steps: Timestep, found: Found | None) -> tuple[Carry, Outputs]:
+        """The recurrent state after each step and the Outputs."""
+        carries, x = self.encoder.unroll(_merged(carry, 0), *_merged(self._inputs(steps, found), 1))
+        return _split(carries, 1, self.images.count), self._outputs(_split(x, 1, self.images.count))
 
     def predict(
         self, x: Float32[Array, "T N copies F"], action: Int32[Array, "T N"]
@@ -76,7 +115,7 @@ class ActorCritic(nn.Module):
         """
         return self.attention(x)
 
-    def init_all(self, carry: Carry, steps: Timestep) -> None:
+    def init_all(self, carry: ActorCarry, steps: Timestep) -> None:
         """Uses every parameter once, so that `init` makes them all."""
         _, out = self.unroll(carry, steps)
         if self.config.prediction_coef > 0:
@@ -85,7 +124,7 @@ class ActorCritic(nn.Module):
             self.attend(out.features)
 
     def _inputs(
-        self, steps: Timestep
+        self, steps: Timestep, found: Found | None
     ) -> tuple[
         UInt8[Array, "T N copies V V C"],
         Bool[Array, "T N copies"],
@@ -102,6 +141,9 @@ class ActorCritic(nn.Module):
             if self.config.use_prev_reward:
                 reward = images.copies(steps.prev_reward, images.same)[..., None]
                 aux_inputs = jnp.concatenate([aux_inputs, reward], axis=-1)
+        if found is not None:
+            read = self.reader(images.copies(found, mirrored))
+            aux_inputs = read if aux_inputs is None else jnp.concatenate([aux_inputs, read], axis=-1)
         return obs, first, aux_inputs
 
     def _outputs(self, x: Float32[Array, "T N copies F"]) -> Outputs:
@@ -119,11 +161,14 @@ class ActorCriticFns:
         self.apply: Callable[..., Any] = (
             self.module.apply
         )  # flax knows no types: the methods below state them
-        self.images = Mirror(spec, config.mirror)
+        self.images, self.places = Mirror(spec, config.mirror), PlaceMemory(spec, config.places)
 
-    def initial_carry(self, *batch: int) -> Carry:
-        """The carry at the start of an episode, leaves (*batch, copies, F)."""
-        return initial_carry(self.config.memory, self.config.hidden[-1], *batch, self.images.count)
+    def initial_carry(self, *batch: int) -> ActorCarry:
+        """The carry at the start of an episode, leaves (*batch, copies, F), those of places (*batch, ...)."""
+        recurrent = initial_carry(self.config.memory, self.config.hidden[-1], *batch, self.images.count)
+        if not self.config.places:
+            return recurrent
+        return CarryWithPlaces(recurrent=recurrent, places=self.places.init(*batch))
 
     def init(self, key: Key[Array, ""]) -> PyTree:
         """Fresh parameters."""
@@ -135,16 +180,26 @@ class ActorCriticFns:
         )
         return self.module.init(key, self.initial_carry(1), blank, method=self.module.init_all)
 
-    def unroll(self, params: PyTree, carry: Carry, steps: Timestep) -> tuple[Carry, Outputs]:
+    def unroll(self, params: PyTree, carry: ActorCarry, steps: Timestep) -> tuple[ActorCarry, Outputs]:
         """The carry after each step (T, N), leaves (T, N, copies, F), and the Outputs."""
         return self.apply(params, carry, steps, method=self.module.unroll)
 
-    def step(self, params: PyTree, carry: Carry, timestep: Timestep) -> tuple[Carry, Outputs]:
+    def outputs(self, params: PyTree, carry: ActorCarry, steps: Timestep, found: Found | None) -> Outputs:
+        """The Outputs of sequences. found: what is known of places at each step, if they are remembered."""
+        return self.apply(params, carry, steps, found, method=self.module.outputs)
+
+    def found(self, carries: ActorCarry) -> Found | None:
+        """What is known of places at each step, by the carries after it; None if none are remembered."""
+        if not isinstance(carries, CarryWithPlaces):
+            return None
+        return jax.vmap(jax.vmap(self.places.features))(carries.places)
+
+    def step(self, params: PyTree, carry: ActorCarry, timestep: Timestep) -> tuple[ActorCarry, Outputs]:
         """The carry after one step (N,) and the Outputs, whose T is 1."""
         carries, out = self.unroll(params, carry, jax.tree.map(lambda x: x[None], timestep))
         return jax.tree.map(lambda x: x[0], carries), out
 
-    def next_outputs(self, params: PyTree, carries: Carry, steps: Timestep) -> Outputs:
+    def next_outputs(self, params: PyTree, carries: ActorCarry, steps: Timestep) -> Outputs:
         """The Outputs at steps that each follow one of these carries in the same episode."""
         return self.apply(params, carries, steps, method=self.module.next_outputs)
 

@@ -17,6 +17,12 @@ class PPOConfig(ViewConfig):
         (128, 128), "sizes of the torso's dense layers; the last is also the memory's", low=1
     )
     memory: Kind = option("gru", "recurrent memory", choices=MEMORIES)
+    places: int = option(
+        0,
+        "places that a memory of where others and oneself went next, and what it paid, can hold; 0 is none",
+        low=0,
+        high=32,
+    )
     heads: tuple[int, ...] = option((), "sizes of tanh layers before the policy, and before the value", low=1)
     mirror: bool = option(False, "make the policy equivariant to swapping left and right")
     use_prev_action_reward: bool = option(True, "the previous action and reward are inputs")

@@ -5,12 +5,11 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Bool, Float32, Int32, PyTree
 
-from socialrl.learners._actor_critic import ActorCriticFns, Outputs
+from socialrl.learners._actor_critic import ActorCarry, ActorCriticFns, Outputs
 from socialrl.learners._ppo_config import PPOConfig
 from socialrl.learners._views import prediction_loss_of
 from socialrl.losses.attention import each_position, nearest_position, set_of_positions
 from socialrl.losses.policy import clipped_surrogate, entropy, kl_divergence
-from socialrl.nets.memory import Carry
 from socialrl.types import Metrics, Transition
 from socialrl_envs.struct import pytree
 
@@ -24,13 +23,15 @@ class Trajectory:
 
     old_logits: of the policy that acted. relative_positions: of the co-players (see Experience), NaN for
     absent ones; no entries unless they are predicted. prior_logits: of a policy to stay close to; P = A, or 0
-    if there is none.
+    if there is none. found: what is known of places at each step; None before that is computed, and if none
+    are remembered.
     """
 
     own: Transition
     old_logits: Float32[Array, "T *batch A"]
     relative_positions: Float32[Array, "T *batch coplayers 2"]
     prior_logits: Float32[Array, "T *batch P"]
+    found: Float32[Array, "T *batch P F"] | None = None
 
 
 @pytree
@@ -39,7 +40,7 @@ class Batch:
     F).
     """
 
-    carry: Carry
+    carry: ActorCarry
     trajectory: Trajectory
     advantage: Float32[Array, "*parts T N"]
     target: Float32[Array, "*parts T N"]
@@ -67,7 +68,7 @@ class PPOLosses:
         normalised advantage (self-imitation; Oh et al., 2018).
         """
         config, own, old_logits = self.config, batch.trajectory.own, batch.trajectory.old_logits
-        _, out = self.net.unroll(params, batch.carry, own.timestep)
+        out = self.net.outputs(params, batch.carry, own.timestep, batch.trajectory.found)
         log_prob, old_log_prob = (log_prob_of(logits, own.action) for logits in (out.logits, old_logits))
         normalised = (batch.advantage - jnp.mean(batch.advantage)) / (jnp.std(batch.advantage) + 1e-8)
         surrogates = clipped_surrogate(log_prob, old_log_prob, normalised, config.clip)

@@ -8,11 +8,10 @@ import optax
 from jax import Array
 from jaxtyping import Bool, Float32, Int32, Key, PyTree, Shaped
 
-from socialrl.learners._actor_critic import ActorCriticFns
+from socialrl.learners._actor_critic import ActorCarry, ActorCriticFns
 from socialrl.learners._ppo_config import PPOConfig
 from socialrl.learners._ppo_losses import Batch, PPOLosses, Trajectory
 from socialrl.losses.policy import advantages, kl_divergence
-from socialrl.nets.memory import Carry
 from socialrl.types import Metrics, Timestep, Transition
 from socialrl_envs.struct import pytree, replace
 
@@ -55,7 +54,7 @@ class PPOUpdate:
         self,
         params: PyTree,
         optimiser: PyTree,
-        carry: Carry,
+        carry: ActorCarry,
         trajectory: Trajectory,
         now: Annealing,
         key: Key[Array, ""],
@@ -80,14 +79,16 @@ class PPOUpdate:
         means["kl_after"] = self.distance(params, carry, trajectory)
         return params, optimiser, means | {"stopped_early": stopped.astype(jnp.float32)}
 
-    def distance(self, params: PyTree, carry: Carry, trajectory: Trajectory) -> Float32[Array, ""]:
+    def distance(self, params: PyTree, carry: ActorCarry, trajectory: Trajectory) -> Float32[Array, ""]:
         """KL(old policy || policy) in nats, over as many sequences as a minibatch has."""
         few = -(-trajectory.old_logits.shape[1] // self.config.minibatches)
         timestep = jax.tree.map(lambda x: x[:, :few], trajectory.own.timestep)
         _, out = self.net.unroll(params, jax.tree.map(lambda x: x[:few], carry), timestep)
         return jnp.mean(kl_divergence(trajectory.old_logits[:, :few], out.logits))
 
-    def batch(self, params: PyTree, carry: Carry, trajectory: Trajectory) -> tuple[Batch, Float32[Array, ""]]:
+    def batch(
+        self, params: PyTree, carry: ActorCarry, trajectory: Trajectory
+    ) -> tuple[Batch, Float32[Array, ""]]:
         """A Batch of sequences of `config.bptt_length` steps with carries, advantages and value targets by
         these parameters, and the share of the targets' variance that the values explain.
         """
@@ -111,6 +112,7 @@ class PPOUpdate:
             carry,
         )
         begins = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), begins)
+        trajectory = replace(trajectory, found=self.net.found(carries))
         trajectory, advantage, target = jax.tree.map(
             lambda x: _cut(x, length), (trajectory, advantage, target)
         )
@@ -118,7 +120,7 @@ class PPOUpdate:
         return jax.tree.map(jax.lax.stop_gradient, batch), explained
 
     def next_values(
-        self, params: PyTree, carries: Carry, value: Float32[Array, "T N"], own: Transition
+        self, params: PyTree, carries: ActorCarry, value: Float32[Array, "T N"], own: Transition
     ) -> Float32[Array, "T N"]:
         """The values of the true successors; that of a step at which the task ended is arbitrary.
 

@@ -4,6 +4,7 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Bool, Float32, Int32, PyTree
 
+from socialrl.learners._actor_critic import ActorCarry
 from socialrl.nets.memory import Carry
 from socialrl.spatial import Map
 from socialrl_envs.struct import pytree
@@ -80,7 +81,7 @@ class SelectiveCarry:
     kept: whether it is kept for a while.
     """
 
-    own: Carry
+    own: ActorCarry
     social: Carry
     map: Map
     source: Int32[Array, "*batch"]

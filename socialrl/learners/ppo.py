@@ -13,14 +13,13 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float32, Int32, Key, PyTree
 
-from socialrl.learners._actor_critic import ActorCriticFns, hide_others
+from socialrl.learners._actor_critic import ActorCarry, ActorCriticFns, hide_others
 from socialrl.learners._config import check_roster
 from socialrl.learners._ppo_config import PPOConfig
 from socialrl.learners._ppo_losses import PPOLosses, Trajectory
 from socialrl.learners._ppo_update import Annealing, PPOUpdate, annealing
 from socialrl.losses.policy import kl_divergence
 from socialrl.nets.heads import drawn
-from socialrl.nets.memory import Carry
 from socialrl.types import (
     ActOutput,
     Capability,
@@ -118,25 +117,27 @@ class PPO:
         return PPOState(params=params, optimiser=start, steps=jnp.int32(0))
 
     def act(
-        self, state: PPOState, carry: Carry, timestep: Timestep, key: Key[Array, ""], explore: bool
+        self, state: PPOState, carry: ActorCarry, timestep: Timestep, key: Key[Array, ""], explore: bool
     ) -> ActOutput:
         """Draws from the policy while exploring, else takes the likeliest action; values are the logits."""
         carry, logits = self._over_novices(self._logits, state.params, carry, timestep)
         decision = decision_of(drawn(logits, key, explore), logits[..., None, :])
         return ActOutput(decision, carry, Extras(logits=logits))
 
-    def influence(self, state: PPOState, carry: Carry, timestep: Timestep) -> Float32[Array, "*batch"]:
+    def influence(self, state: PPOState, carry: ActorCarry, timestep: Timestep) -> Float32[Array, "*batch"]:
         """KL(pi(.|o) || pi(.|o with the others hidden)) in nats."""
         _, logits = self._over_novices(self._logits, state.params, carry, timestep)
         _, alone = self._over_novices(self._logits, state.params, carry, hide_others(timestep, self.spec))
         return kl_divergence(logits, alone)
 
     def diagnose(
-        self, state: PPOState, carry: Carry, timestep: Timestep, decision: Decision
+        self, state: PPOState, carry: ActorCarry, timestep: Timestep, decision: Decision
     ) -> dict[str, Array]:
         """`prediction`, the predicted next view, the mean over the copies."""
 
-        def predicted(params: PyTree, carry: Carry, timestep: Timestep, action: Int32[Array, " N"]) -> Array:
+        def predicted(
+            params: PyTree, carry: ActorCarry, timestep: Timestep, action: Int32[Array, " N"]
+        ) -> Array:
             _, out = self.net.step(params, carry, timestep)
             views = self.net.predict(params, out.features, action[None])
             return jnp.mean(self.net.images.restored(views, self.net.images.view)[0], axis=1)
@@ -187,7 +188,7 @@ class PPO:
         return replace(fresh, params=trained.params, steps=trained.steps)
 
     def _shared(
-        self, state: PPOState, carry: Carry, trajectory: Trajectory, now: Annealing, key: Key[Array, ""]
+        self, state: PPOState, carry: ActorCarry, trajectory: Trajectory, now: Annealing, key: Key[Array, ""]
     ) -> tuple[PyTree, PyTree, Metrics]:
         """The update of parameters that all novices share: their sequences side by side."""
         merged = jax.tree.map(
@@ -197,7 +198,7 @@ class PPO:
         return self.updates.learn(state.params, state.optimiser, carry, merged, now, key)
 
     def _apart(
-        self, state: PPOState, carry: Carry, trajectory: Trajectory, now: Annealing, key: Key[Array, ""]
+        self, state: PPOState, carry: ActorCarry, trajectory: Trajectory, now: Annealing, key: Key[Array, ""]
     ) -> tuple[PyTree, PyTree, Metrics]:
         """The update of each novice's own parameters; metrics are means over the novices."""
         learn = jax.vmap(self.updates.learn, in_axes=(0, 0, 1, 2, None, 0))
@@ -206,8 +207,8 @@ class PPO:
         return params, optimiser, jax.tree.map(lambda x: jnp.mean(x, axis=0), metrics)
 
     def _logits(
-        self, params: PyTree, carry: Carry, timestep: Timestep
-    ) -> tuple[Carry, Float32[Array, "N A"]]:
+        self, params: PyTree, carry: ActorCarry, timestep: Timestep
+    ) -> tuple[ActorCarry, Float32[Array, "N A"]]:
         """The carry and the logits of one step, N novices."""
         carry, out = self.net.step(params, carry, timestep)
         return carry, out.logits[0]
@@ -220,7 +221,7 @@ class PPO:
         self,
         function: Callable[..., PyTree],
         params: PyTree,
-        carry: Carry,
+        carry: ActorCarry,
         timestep: Timestep,
         *arrays: PyTree,
     ) -> PyTree:

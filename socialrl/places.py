@@ -1,0 +1,301 @@
+"""A memory of places: where things lie, which of them others went to next, and what going there oneself paid.
+
+A place is a cell on which the novice has seen something lie, such as a goal. Places are kept in a fixed
+number of slots, in the novice's own coordinates, which follow from its own moves; one that is seen to be
+empty is forgotten. For each pair of places the memory keeps how often an other was seen to go from the first
+straight to the second, and whether the novice itself, coming from the first, was paid at the second. All of
+it comes from the novice's own views, actions and rewards, and is forgotten with the episode.
+"""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jaxtyping import Bool, Float32, Int32
+
+from socialrl.geometry import FORWARD, egocentric
+from socialrl.types import Timestep
+from socialrl_envs.struct import pytree, replace
+from socialrl_envs.types import WorldSpec
+
+PAYS = 0.05  # the reward above which entering a place has paid
+FADING = 16.0  # steps after which the trace of a visit has faded to 1/e
+MANY = 4.0  # a count that is shown as 1
+NOBODY, NOWHERE = -2, -1  # labels of cells of the view: no other is there; one that comes from no known place
+HEADINGS = ("facing_away", "facing_right", "facing_towards", "facing_left")
+
+
+@pytree
+class Places:
+    """What a novice remembers, P slots, leaves (*batch, ...).
+
+    cell: row and column of each place, relative to the start. known: whether a slot is in use. shown[i, j]:
+    how often an other was seen to go from i straight to j. right[i, j], wrong[i, j]: whether the novice,
+    after i, was paid at j, or was not. last: the place that last paid, -1 before the first. own, others:
+    traces of visits, 1 at a visit and fading. proved: how often what was shown paid the novice, and did not.
+    pose: row, column and heading relative to those at the start. wall: whether one is ahead (for seats that
+    do not turn: above, to the right, below, to the left). label: for each cell of the last view NOBODY, or
+    which place the other there came from last, or NOWHERE.
+    """
+
+    cell: Int32[Array, "*batch P 2"]
+    known: Bool[Array, "*batch P"]
+    shown: Float32[Array, "*batch P P"]
+    right: Bool[Array, "*batch P P"]
+    wrong: Bool[Array, "*batch P P"]
+    last: Int32[Array, "*batch"]
+    own: Float32[Array, "*batch P"]
+    others: Float32[Array, "*batch P"]
+    proved: Float32[Array, "*batch 2"]
+    pose: Int32[Array, "*batch 3"]
+    wall: Bool[Array, "*batch 4"]
+    label: Int32[Array, "*batch view"]
+    facing: Bool[Array, "*batch view 4"]
+
+
+@pytree
+class Looked:
+    """One view: of each cell its map coordinates, whether it is seen, whether something lies there, whether
+    an other is there, and in which absolute directions others there look.
+    """
+
+    cell: Int32[Array, "view 2"]
+    seen: Bool[Array, " view"]
+    item: Bool[Array, " view"]
+    other: Bool[Array, " view"]
+    facing: Bool[Array, "view 4"]
+
+
+class PlaceMemory:
+    """The functions of the memory for one world. slots: P, the number of places that it can hold."""
+
+    def __init__(self, spec: WorldSpec, slots: int):
+        self.spec, self.slots, self.turning = spec, slots, spec.movement == "turning"
+        channels = list(spec.channels)
+        of_others = [channels.index(name) for name in spec.channels_of_others if name != "prestige"]
+        hidden = {*spec.channels_of_others, "wall", "unseen"}
+        self.others = np.array(of_others, np.int32)
+        self.items = np.array([i for i, name in enumerate(channels) if name not in hidden], np.int32)
+        self.facing = np.array([channels.index(name) for name in HEADINGS] if self.turning else [], np.int32)
+        self.wall = channels.index("wall")
+        self.unseen = channels.index("unseen") if "unseen" in channels else None
+        view = spec.obs_shape[0]
+        self.view, self.middle = view, (view - 1 if self.turning else view // 2, view // 2)
+        ahead, right = np.meshgrid(
+            self.middle[0] - np.arange(view), np.arange(view) - view // 2, indexing="ij"
+        )
+        forward = np.array(FORWARD)
+        sideways = np.stack([forward[:, 1], -forward[:, 0]], axis=-1)
+        offsets = [ahead.reshape(-1, 1) * forward[h] + right.reshape(-1, 1) * sideways[h] for h in range(4)]
+        self.offsets = np.stack(offsets).astype(np.int32)  # (4, view, 2), by heading
+        self.here = self.middle[0] * view + self.middle[1]
+        self.scale = float(max(spec.height, spec.width))
+
+    def init(self, *batch: int) -> Places:
+        """The memory at the start of an episode."""
+        slots = self.slots
+        return Places(
+            cell=jnp.zeros((*batch, slots, 2), jnp.int32),
+            known=jnp.zeros((*batch, slots), bool),
+            shown=jnp.zeros((*batch, slots, slots), jnp.float32),
+            right=jnp.zeros((*batch, slots, slots), bool),
+            wrong=jnp.zeros((*batch, slots, slots), bool),
+            last=jnp.full(batch, -1, jnp.int32),
+            own=jnp.zeros((*batch, slots), jnp.float32),
+            others=jnp.zeros((*batch, slots), jnp.float32),
+            proved=jnp.zeros((*batch, 2), jnp.float32),
+            pose=jnp.zeros((*batch, 3), jnp.int32),
+            wall=jnp.zeros((*batch, 4), bool),
+            label=jnp.full((*batch, self.view**2), NOBODY, jnp.int32),
+            facing=jnp.zeros((*batch, self.view**2, 4), bool),
+        )
+
+    def step(self, before: Places, timestep: Timestep) -> Places:
+        """The memory after one more timestep of one novice."""
+        fresh = self.init()
+        before = jax.tree.map(lambda new, old: jnp.where(timestep.first, new, old), fresh, before)
+        pose = jnp.where(timestep.first, 0, self._moved(before, timestep.prev_action))
+        looked = self._look(timestep.obs, pose)
+        after = self._noticed(before, looked)
+        at = self._place_at(after, looked.cell)  # (view, P), whether the cell is that place
+        after = self._watched(before.pose, after, looked, at)
+        moved = jnp.any(pose[:2] != before.pose[:2]) & ~timestep.first
+        after = self._tried(after, at[self.here], moved, timestep.prev_reward)
+        return replace(after, pose=pose, wall=self._walls(timestep.obs))
+
+    def unroll(self, start: Places, steps: Timestep) -> Places:
+        """The memory after each of T steps of N novices, leaves (T, N, ...)."""
+
+        def one(before: Places, timestep: Timestep) -> tuple[Places, Places]:
+            after = jax.vmap(self.step)(before, timestep)
+            return after, after
+
+        return jax.lax.scan(one, start, steps)[1]
+
+    def features(self, places: Places) -> Float32[Array, "P F"]:
+        """What is known of each place, 0 where the slot is empty: 1; the cells ahead and to the right of the
+        novice and the distance, all in lengths of the grid; whether it stands there; whether it is the place
+        that last paid; whether others were seen to go there from that place, and how often; whether it paid,
+        or did not, after that place; whether it is known to come after another place, by others and by own
+        tries; traces of own and others' visits; how often what was shown paid, and did not.
+        """
+        last = jnp.maximum(places.last, 0)
+        has, number = places.last >= 0, jnp.arange(self.slots, dtype=jnp.int32)
+        is_last = has & (number == last)
+        offset = egocentric((places.cell - places.pose[:2]).astype(jnp.float32), places.pose[2])
+        distance = jnp.sum(jnp.abs(offset), axis=-1, keepdims=True)
+        shown = jnp.where(has, places.shown[last], 0.0)
+        elsewhere = jnp.where(is_last[:, None], 0.0, places.shown)
+        flags = (
+            distance[:, 0] == 0,
+            is_last,
+            shown > 0,
+            jnp.minimum(shown / MANY, 1.0),
+            has & places.right[last],
+            has & places.wrong[last],
+            jnp.max(elsewhere, axis=0) > 0,
+            jnp.any(places.right & ~is_last[:, None], axis=0),
+            places.own,
+            places.others,
+            jnp.broadcast_to(jnp.minimum(places.proved[0] / MANY, 1.0), number.shape),
+            jnp.broadcast_to(jnp.minimum(places.proved[1] / MANY, 1.0), number.shape),
+        )
+        told = jnp.stack([flag.astype(jnp.float32) for flag in flags], axis=-1)
+        one = jnp.ones_like(distance)
+        found = jnp.concatenate([one, offset / self.scale, distance / self.scale, told], axis=-1)
+        return jnp.where(places.known[:, None], found, 0.0)
+
+    def _moved(self, before: Places, action: Int32[Array, ""]) -> Int32[Array, "3"]:
+        """The pose after an action, if the world put nobody anywhere."""
+        names, steps, heading = self.spec.actions, jnp.array(FORWARD, jnp.int32), before.pose[2]
+        if self.turning:
+            turn = jnp.array([{"left": 3, "right": 1}.get(name, 0) for name in names], jnp.int32)[action]
+            goes = (action == names.index("forward")) & ~before.wall[0]
+            cell = before.pose[:2] + jnp.where(goes, steps[heading], 0)
+            return jnp.append(cell, (heading + turn) & 3)
+        ways = [("up", "right", "down", "left").index(name) if name != "stay" else 4 for name in names]
+        way = jnp.array(ways, jnp.int32)[action]
+        goes = (way < 4) & ~before.wall[jnp.minimum(way, 3)]
+        return jnp.append(before.pose[:2] + jnp.where(goes, steps[jnp.minimum(way, 3)], 0), heading)
+
+    def _look(self, obs: Array, pose: Int32[Array, "3"]) -> Looked:
+        """What the view shows."""
+        flat = obs.reshape(-1, obs.shape[-1]) > 0
+        seen = jnp.ones(flat.shape[0], bool) if self.unseen is None else ~flat[:, self.unseen]
+        facing = jnp.zeros((flat.shape[0], 4), bool)
+        if self.turning:
+            relative = (jnp.arange(4, dtype=jnp.int32) - pose[2]) & 3
+            facing = flat[:, self.facing][:, relative]
+        return Looked(
+            cell=pose[:2] + jnp.asarray(self.offsets)[pose[2]],
+            seen=seen,
+            item=seen & jnp.any(flat[:, self.items], axis=-1),
+            other=jnp.any(flat[:, self.others], axis=-1),
+            facing=facing,
+        )
+
+    def _place_at(self, places: Places, cell: Int32[Array, "view 2"]) -> Bool[Array, "view P"]:
+        """Whether each cell is each place."""
+        return jnp.all(cell[:, None] == places.cell, axis=-1) & places.known
+
+    def _noticed(self, places: Places, looked: Looked) -> Places:
+        """The memory without places that are empty now, and with new ones in free slots."""
+        at = self._place_at(places, looked.cell)
+        empty = jnp.any(at & (looked.seen & ~looked.item)[:, None], axis=0)
+        known = places.known & ~empty
+        new = looked.item & ~jnp.any(at, axis=-1)
+        rank = jnp.cumsum(new.astype(jnp.int32)) - 1
+        free = jnp.cumsum((~known).astype(jnp.int32)) - 1
+        into = (new[:, None] & ~known & (rank[:, None] == free)).astype(jnp.int32)  # (view, P)
+        filled = jnp.sum(into, axis=0) > 0
+        cell = jnp.where(filled[:, None], into.T @ looked.cell, places.cell)
+        stays = ~(empty | filled)
+        both = stays[:, None] & stays
+        gone = (places.last >= 0) & ~stays[jnp.maximum(places.last, 0)]
+        here = places.label >= 0
+        lost = here & ~stays[jnp.where(here, places.label, 0)]
+        return replace(
+            places,
+            cell=cell,
+            known=known | filled,
+            shown=jnp.where(both, places.shown, 0.0),
+            right=places.right & both,
+            wrong=places.wrong & both,
+            last=jnp.where(gone, -1, places.last),
+            own=jnp.where(stays, places.own, 0.0),
+            others=jnp.where(stays, places.others, 0.0),
+            label=jnp.where(lost, NOWHERE, places.label),
+        )
+
+    def _watched(
+        self, pose: Int32[Array, "3"], places: Places, looked: Looked, at: Bool[Array, "view P"]
+    ) -> Places:
+        """The memory with what the others in view have done since the last view, which had this pose."""
+        stayed, _ = self._last_view(places, pose, looked.cell)
+        came = jnp.full(stayed.shape, NOBODY, jnp.int32)
+        for way, step in enumerate(np.array(FORWARD, np.int32)):
+            label, facing = self._last_view(places, pose, looked.cell - step)
+            goes = looked.facing[:, way] & facing[:, way] if self.turning else label > NOBODY
+            came = jnp.maximum(came, jnp.where(goes, label, NOBODY))
+        moved = looked.other & (came > NOBODY)
+        label = jnp.where(moved, came, jnp.where(stayed > NOBODY, stayed, NOWHERE))
+        on_place = jnp.any(at, axis=-1) & looked.other
+        place = jnp.argmax(at, axis=-1).astype(jnp.int32)
+        arrived = moved & on_place & (label >= 0) & (label != place)
+        number = jnp.arange(self.slots, dtype=jnp.int32)
+        source = (arrived[:, None] & (label[:, None] == number)).astype(jnp.float32)
+        visited = jnp.any(at & looked.other[:, None], axis=0)
+        label = jnp.where(looked.other, jnp.where(on_place, place, label), NOBODY)
+        return replace(
+            places,
+            shown=places.shown + source.T @ at.astype(jnp.float32),
+            others=jnp.where(visited, 1.0, places.others * np.float32(np.exp(-1 / FADING))),
+            label=label,
+            facing=looked.facing,
+        )
+
+    def _last_view(
+        self, places: Places, pose: Int32[Array, "3"], cell: Int32[Array, "view 2"]
+    ) -> tuple[Int32[Array, " view"], Bool[Array, "view 4"]]:
+        """The labels of these cells in the last view, which had this pose, and where others there looked;
+        NOBODY outside of it.
+        """
+        ahead = jnp.array(FORWARD, jnp.int32)[pose[2]]
+        right = jnp.stack([ahead[1], -ahead[0]])
+        offset = cell - pose[:2]
+        row, column = self.middle[0] - offset @ ahead, self.middle[1] + offset @ right
+        inside = (row >= 0) & (row < self.view) & (column >= 0) & (column < self.view)
+        at = jnp.where(inside, row * self.view + column, 0)
+        return jnp.where(inside, places.label[at], NOBODY), places.facing[at] & inside[:, None]
+
+    def _tried(
+        self, places: Places, at: Bool[Array, " P"], moved: Bool[Array, ""], reward: Float32[Array, ""]
+    ) -> Places:
+        """The memory with what the place that the novice has just entered, if it is one, has paid."""
+        entered = at & moved
+        any_place, place = jnp.any(entered), jnp.argmax(at).astype(jnp.int32)
+        paid, has = reward > PAYS, places.last >= 0
+        last = jnp.maximum(places.last, 0)
+        row = (jnp.arange(self.slots, dtype=jnp.int32) == last) & has
+        here = row[:, None] & entered
+        told = has & any_place & (places.shown[last, place] > 0) & (place != last)
+        proved = jnp.stack([told & paid, told & ~paid]).astype(jnp.float32)
+        return replace(
+            places,
+            right=places.right | (here & paid),
+            wrong=places.wrong | (here & ~paid),
+            last=jnp.where(any_place & (paid | ~has), place, places.last),
+            own=jnp.where(entered, 1.0, places.own * np.float32(np.exp(-1 / FADING))),
+            proved=places.proved + proved,
+        )
+
+    def _walls(self, obs: Array) -> Bool[Array, "4"]:
+        """Whether a wall is ahead; for seats that do not turn, above, to the right, below, to the left."""
+        row, column = self.middle
+        around = [(row - 1, column)] * 4 if self.turning else [(row + y, column + x) for y, x in FORWARD]
+        return jnp.stack([obs[y, x, self.wall] > 0 for y, x in around])
+
+
+def mirrored(found: Float32[Array, "*batch P F"]) -> Float32[Array, "*batch P F"]:
+    """The features of places as the mirror image of the novice sees them."""
+    return found.at[..., 2].multiply(-1.0)
