@@ -20,8 +20,32 @@ from socialrl_envs.types import WorldSpec
 
 PAYS = 0.05  # the reward above which entering a place has paid
 FADING = 16.0  # steps after which the trace of a visit has faded to 1/e
+CLOSE = 4.0  # cells over which nearness fades to 1/e
 MANY = 4.0  # a count that is shown as 1
 NOBODY, NOWHERE = -2, -1  # labels of cells of the view: no other is there; one that comes from no known place
+FEATURES = (
+    "known",
+    "ahead",  # cells, as a share of the grid's longer side; also the next two
+    "to_the_right",
+    "distance",
+    "here",  # the novice stands on it
+    "next_step",  # a step forward leads to it
+    "last",  # it is the place that last paid
+    "shown",  # others were seen to go there straight from the place that last paid
+    "shown_often",  # how often
+    "right",  # coming from the place that last paid, the novice was paid there
+    "wrong",  # the same, and it was not
+    "shown_elsewhere",  # others were seen to go there from another place
+    "right_elsewhere",  # the novice was paid there, coming from another place
+    "own_trace",  # of the novice's visits
+    "others_trace",
+    "near",  # how near the nearest other in view is to it
+    "near_from_last",  # the same, of those who came from the place that last paid
+    "towards",  # how near the nearest other in view is that looks towards it
+    "towards_from_last",
+    "proved",  # how often what was shown has paid the novice, of any place
+    "disproved",  # and how often not
+)
 HEADINGS = ("facing_away", "facing_right", "facing_towards", "facing_left")
 
 
@@ -133,12 +157,7 @@ class PlaceMemory:
         return jax.lax.scan(one, start, steps)[1]
 
     def features(self, places: Places) -> Float32[Array, "P F"]:
-        """What is known of each place, 0 where the slot is empty: 1; the cells ahead and to the right of the
-        novice and the distance, all in lengths of the grid; whether it stands there; whether it is the place
-        that last paid; whether others were seen to go there from that place, and how often; whether it paid,
-        or did not, after that place; whether it is known to come after another place, by others and by own
-        tries; traces of own and others' visits; how often what was shown paid, and did not.
-        """
+        """The numbers named in FEATURES of each place, 0 where the slot is empty."""
         last = jnp.maximum(places.last, 0)
         has, number = places.last >= 0, jnp.arange(self.slots, dtype=jnp.int32)
         is_last = has & (number == last)
@@ -146,8 +165,10 @@ class PlaceMemory:
         distance = jnp.sum(jnp.abs(offset), axis=-1, keepdims=True)
         shown = jnp.where(has, places.shown[last], 0.0)
         elsewhere = jnp.where(is_last[:, None], 0.0, places.shown)
+        proved = jnp.minimum(places.proved / MANY, 1.0)
         flags = (
             distance[:, 0] == 0,
+            (distance[:, 0] == 1) & (offset[:, 0] == 1),
             is_last,
             shown > 0,
             jnp.minimum(shown / MANY, 1.0),
@@ -157,13 +178,27 @@ class PlaceMemory:
             jnp.any(places.right & ~is_last[:, None], axis=0),
             places.own,
             places.others,
-            jnp.broadcast_to(jnp.minimum(places.proved[0] / MANY, 1.0), number.shape),
-            jnp.broadcast_to(jnp.minimum(places.proved[1] / MANY, 1.0), number.shape),
+            *self._near(places),
+            *(jnp.broadcast_to(one, number.shape) for one in proved),
         )
         told = jnp.stack([flag.astype(jnp.float32) for flag in flags], axis=-1)
         one = jnp.ones_like(distance)
         found = jnp.concatenate([one, offset / self.scale, distance / self.scale, told], axis=-1)
         return jnp.where(places.known[:, None], found, 0.0)
+
+    def _near(self, places: Places) -> tuple[Float32[Array, " P"], ...]:
+        """exp(-d / CLOSE) of the distance d in cells from each place to the nearest other in view; to the
+        nearest that came from the place that last paid; and both of those who look towards the place.
+        """
+        cell = places.pose[:2] + jnp.asarray(self.offsets)[places.pose[2]]
+        away = places.cell - cell[:, None]  # (view, P, 2)
+        near = jnp.exp(-jnp.sum(jnp.abs(away), axis=-1).astype(jnp.float32) / CLOSE)
+        ahead = jnp.einsum("vpk,wk->vpw", away, jnp.array(FORWARD, jnp.int32)) > 0
+        looks = jnp.any(ahead & places.facing[:, None], axis=-1)
+        other = (places.label > NOBODY)[:, None]
+        came = other & (places.label == places.last)[:, None] & (places.last >= 0)
+        masks = (other, came, other & looks, came & looks)
+        return tuple(jnp.max(jnp.where(mask, near, 0.0), axis=0) for mask in masks)
 
     def _moved(self, before: Places, action: Int32[Array, ""]) -> Int32[Array, "3"]:
         """The pose after an action, if the world put nobody anywhere."""
@@ -298,4 +333,4 @@ class PlaceMemory:
 
 def mirrored(found: Float32[Array, "*batch P F"]) -> Float32[Array, "*batch P F"]:
     """The features of places as the mirror image of the novice sees them."""
-    return found.at[..., 2].multiply(-1.0)
+    return found.at[..., FEATURES.index("to_the_right")].multiply(-1.0)
