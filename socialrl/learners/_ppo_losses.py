@@ -31,7 +31,7 @@ class Trajectory:
     old_logits: Float32[Array, "T *batch A"]
     relative_positions: Float32[Array, "T *batch coplayers 2"]
     prior_logits: Float32[Array, "T *batch P"]
-    found: Float32[Array, "T *batch P F"] | None = None
+    found: Float32[Array, "T *batch places F"] | None = None
 
 
 @pytree

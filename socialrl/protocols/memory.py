@@ -44,7 +44,7 @@ class Config(Options):
     """Options of memory."""
 
     kind: ClassVar[str] = labels.Memory.kind
-    needs: ClassVar[str] = "a recurrent learner (memory gru or lstm) in a world with a hidden order"
+    needs: ClassVar[str] = "a learner with a memory (gru, lstm, places) in a world with a hidden order"
 
     episodes: int = option(
         256, "episodes per seed and presence; one half fits the probe, the other tests it", low=2
@@ -85,7 +85,7 @@ def exposing_carry(learner: Learner) -> Learner:
     ) -> ActOutput:
         acted = learner.act(state, carry, timestep, key, explore)
         batch = acted.decision.action.shape
-        leaves = [leaf.reshape(*batch, -1) for leaf in jax.tree.leaves(acted.carry)]
+        leaves = [leaf.reshape(*batch, -1).astype(jnp.float32) for leaf in jax.tree.leaves(acted.carry)]
         return acted._replace(extras=jnp.concatenate(leaves, axis=-1))
 
     return dataclasses.replace(learner, act=act, capabilities=())
