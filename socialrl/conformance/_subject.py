@@ -1,6 +1,7 @@
 """What the rules of a learner share: a small world, and a learner in it with its states and experience."""
 
-from functools import cached_property
+from collections.abc import Callable
+from functools import cache, cached_property, lru_cache
 from typing import Any
 
 import jax
@@ -14,12 +15,13 @@ from socialrl.types import (
     Learner,
     Metrics,
 )
-from socialrl_envs.types import Seat, World
+from socialrl_envs.types import Level, Seat, World
 from socialrl_envs.worlds import coin_grid, goal_cycle
 
 NUM_ENVS, UNROLL_LENGTH, UPDATES = 3, 4, 4  # they end amid an episode of 6 steps
 
 
+@cache
 def learner_world() -> World:
     """The world in which learners are checked: two novices and two wanderers in a tiny coin_grid."""
     wanderers = (Seat(policy="wanderer"), Seat(policy="wanderer"))
@@ -33,6 +35,12 @@ def curriculum_world() -> World:
     """The world in which curricula are checked: one novice and one expert in a small goal_cycle."""
     world: Any = goal_cycle.Config(novices=1, experts=1, size=7, horizon=6).build()
     return world
+
+
+@lru_cache(maxsize=1)
+def pool(world: World) -> Callable[[Key[Array, ""]], Level]:
+    """key -> eight levels of a world, compiled once for all learners that are checked in it."""
+    return jax.jit(lambda key: jax.vmap(world.sample_level)(jax.random.split(key, 8)))
 
 
 class Subject:
@@ -49,14 +57,10 @@ class Subject:
     def fresh(self) -> tuple[PyTree, Carry, PyTree]:
         """(learner's state, Carry, levels) before the first step."""
 
-        @jax.jit
-        def begin(key: Key[Array, ""]) -> tuple[Carry, PyTree]:
-            pool_key, begin_key = jax.random.split(key)
-            levels = self.rollout.pool(pool_key, 8)
-            return self.rollout.begin(levels, begin_key, NUM_ENVS), levels
-
-        state = self.init(jax.random.key(0), UNROLL_LENGTH, NUM_ENVS)
-        return state, *begin(jax.random.key(1))
+        pool_key, begin_key = jax.random.split(jax.random.key(1))
+        levels = pool(self.world)(pool_key)
+        begin = jax.jit(lambda levels, key: self.rollout.begin(levels, key, NUM_ENVS))
+        return self.init(jax.random.key(0), UNROLL_LENGTH, NUM_ENVS), begin(levels, begin_key), levels
 
     @cached_property
     def trained(self) -> tuple[PyTree, Carry, Experience, Metrics]:

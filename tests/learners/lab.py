@@ -93,6 +93,13 @@ class Apprentice(NamedTuple):
 
 
 @functools.cache
+def pool(config: Config) -> Callable[..., Any]:
+    """key -> eight levels, compiled once for all learners."""
+    world = config.build()
+    return jax.jit(lambda key: jax.vmap(world.sample_level)(jax.random.split(key, 8)))
+
+
+@functools.cache
 def apprentice(config: Config, learner_config: Any) -> Apprentice:
     """The parts of a lab that do not depend on rewards."""
     built = config.build()
@@ -100,10 +107,15 @@ def apprentice(config: Config, learner_config: Any) -> Apprentice:
     rollout = make_rollout(built, learner)
 
     @jax.jit
+    def enter(levels: Any, key: Any) -> Any:
+        return rollout.begin(levels, key, WORLDS)
+
+    init = jax.jit(lambda key: learner.init(key, UNROLL, WORLDS))
+
     def begin(key: Any) -> Any:
         init_key, pool_key, begin_key = jax.random.split(key, 3)
-        levels = rollout.pool(pool_key, 8)
-        return learner.init(init_key, UNROLL, WORLDS), rollout.begin(levels, begin_key, WORLDS), levels
+        levels = pool(config)(pool_key)
+        return init(init_key), enter(levels, begin_key), levels
 
     return Apprentice(learner, begin, jax.jit(learner.update))
 
