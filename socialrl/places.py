@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from jaxtyping import Bool, Float32, Int32
+from jaxtyping import Bool, Float32, Int32, UInt8
 
 from socialrl.geometry import FORWARD, egocentric
 from socialrl.types import Timestep
@@ -46,6 +46,7 @@ FEATURES = (
     "proved",  # how often what was shown has paid the novice, of any place
     "disproved",  # and how often not
 )
+MARKS = ("right", "shown", "wrong", "shown_elsewhere")  # of the place on a cell of the view, see FEATURES
 HEADINGS = ("facing_away", "facing_right", "facing_towards", "facing_left")
 
 
@@ -88,6 +89,14 @@ class Looked:
     item: Bool[Array, " view"]
     other: Bool[Array, " view"]
     facing: Bool[Array, "view 4"]
+
+
+@pytree
+class Found:
+    """What is known of places now. places: FEATURES of each. marks: MARKS of the cells of the view."""
+
+    places: Float32[Array, "*batch places F"]
+    marks: UInt8[Array, "*batch V V M"]
 
 
 class PlaceMemory:
@@ -156,6 +165,10 @@ class PlaceMemory:
 
         return jax.lax.scan(one, start, steps)[1]
 
+    def found(self, places: Places) -> Found:
+        """What is known of places, for a policy."""
+        return Found(places=self.features(places), marks=self.marks(places))
+
     def features(self, places: Places) -> Float32[Array, "P F"]:
         """The numbers named in FEATURES of each place, 0 where the slot is empty."""
         last = jnp.maximum(places.last, 0)
@@ -185,6 +198,23 @@ class PlaceMemory:
         one = jnp.ones_like(distance)
         found = jnp.concatenate([one, offset / self.scale, distance / self.scale, told], axis=-1)
         return jnp.where(places.known[:, None], found, 0.0)
+
+    def marks(self, places: Places) -> UInt8[Array, "V V M"]:
+        """The view with what MARKS names of the place on each cell, 0 or 1."""
+        last, has = jnp.maximum(places.last, 0), places.last >= 0
+        is_last = has & (jnp.arange(self.slots, dtype=jnp.int32) == last)
+        right_elsewhere = jnp.any(places.right & ~is_last[:, None], axis=0)
+        shown_elsewhere = jnp.max(jnp.where(is_last[:, None], 0.0, places.shown), axis=0) > 0
+        told = (
+            has & places.right[last],
+            has & (places.shown[last] > 0),
+            has & (places.wrong[last] | is_last | right_elsewhere),
+            shown_elsewhere,
+        )
+        cell = places.pose[:2] + jnp.asarray(self.offsets)[places.pose[2]]
+        at = self._place_at(places, cell).astype(jnp.uint8)
+        marked = at @ jnp.stack(told, axis=-1).astype(jnp.uint8)
+        return marked.reshape(self.view, self.view, len(MARKS))
 
     def _near(self, places: Places) -> tuple[Float32[Array, " P"], ...]:
         """exp(-d / CLOSE) of the distance d in cells from each place to the nearest other in view; to the

@@ -8,7 +8,7 @@ import pytest
 from socialrl.geometry import FORWARD
 from socialrl.learners import ppo
 from socialrl.nets.places import PlaceReader
-from socialrl.places import FEATURES, PlaceMemory, mirrored
+from socialrl.places import FEATURES, MARKS, PlaceMemory, mirrored
 from socialrl.protocols.memory import goal_cells
 from socialrl.rollout import make_rollout
 from socialrl.types import Timestep
@@ -99,6 +99,25 @@ def test_features_say_what_was_shown_after_the_last_place(lived):
     expected = np.where(has[:, None], places.shown[-1][np.arange(WORLDS), places.last[-1]], 0) > 0
     np.testing.assert_array_equal(found[..., FEATURES.index("shown")] > 0, expected & places.known[-1])
     assert expected.any()
+
+
+def test_marks_lie_on_the_goals_in_view(lived):
+    """Every mark is on a cell where the view shows a goal, and says what the features of that place say."""
+    _, experience, memory, places = lived
+    last = jax.tree.map(lambda x: jnp.asarray(x[-1]), places)
+    found = jax.jit(jax.vmap(memory.found))(last)
+    goal = np.asarray(experience.own.timestep.obs)[-1, :, 0, ..., WORLD.build().spec.channels.index("goal")]
+    marks, features = np.asarray(found.marks), np.asarray(found.places)
+    assert np.all(marks.any(-1) <= (goal > 0))
+    side = marks.shape[1]
+    for name in ("right", "shown"):
+        told = features[..., FEATURES.index(name)] > 0
+        for b, slot in np.argwhere(told):
+            ahead, right = np.round(features[b, slot, 1:3] * memory.scale).astype(int)
+            row, column = side - 1 - ahead, side // 2 + right
+            if 0 <= row < side and 0 <= column < side:
+                assert marks[b, row, column, MARKS.index(name)] == 1
+    assert marks.sum() > 20
 
 
 def test_a_place_that_is_empty_is_forgotten():

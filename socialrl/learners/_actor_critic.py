@@ -23,7 +23,7 @@ from socialrl.nets.heads import SmallDense, Tower
 from socialrl.nets.memory import Carry, initial_carry
 from socialrl.nets.mirror import Mirror
 from socialrl.nets.places import PlaceReader
-from socialrl.places import PlaceMemory, Places, mirrored
+from socialrl.places import MARKS, Found, PlaceMemory, Places, mirrored
 from socialrl.types import Timestep
 from socialrl_envs.struct import pytree, replace
 from socialrl_envs.types import WorldSpec
@@ -38,7 +38,6 @@ class CarryWithPlaces:
 
 
 ActorCarry = Carry | CarryWithPlaces
-Found = Float32[Array, "T N P F"]
 
 
 @pytree
@@ -63,7 +62,8 @@ class ActorCritic(nn.Module):
         self.reader = PlaceReader()
         aux_inputs = actions + config.use_prev_reward if config.use_prev_action_reward else 0
         aux_inputs += PlaceReader.size if config.places else 0
-        self.encoder = encoder(config, self.spec, config.hidden, config.memory, aux_inputs)
+        marks = len(MARKS) if config.places else 0
+        self.encoder = encoder(config, self.spec, config.hidden, config.memory, aux_inputs, marks)
         self.policy = Tower(config.heads, actions, 0.01)
         self.critic = Tower(config.heads, 1, 1.0)
         self.prediction = prediction_head(config, self.spec)
@@ -84,7 +84,7 @@ class ActorCritic(nn.Module):
 
     def found(self, places: Places) -> Found:
         """What is known of places at each step."""
-        return jax.vmap(jax.vmap(self.places.features))(places)
+        return jax.vmap(jax.vmap(self.places.found))(places)
 
     def next_outputs(self, carries: ActorCarry, steps: Timestep) -> Outputs:
         """The Outputs at steps that each follow one of these carries, leaves (T, N, ...), in the same
@@ -142,7 +142,9 @@ class ActorCritic(nn.Module):
                 reward = images.copies(steps.prev_reward, images.same)[..., None]
                 aux_inputs = jnp.concatenate([aux_inputs, reward], axis=-1)
         if found is not None:
-            read = self.reader(images.copies(found, mirrored))
+            read = self.reader(images.copies(found.places, mirrored))
+            marks = images.copies(found.marks, lambda x: x[..., ::-1, :])
+            obs = jnp.concatenate([obs, marks], axis=-1)
             aux_inputs = read if aux_inputs is None else jnp.concatenate([aux_inputs, read], axis=-1)
         return obs, first, aux_inputs
 
@@ -192,7 +194,7 @@ class ActorCriticFns:
         """What is known of places at each step, by the carries after it; None if none are remembered."""
         if not isinstance(carries, CarryWithPlaces):
             return None
-        return jax.vmap(jax.vmap(self.places.features))(carries.places)
+        return jax.vmap(jax.vmap(self.places.found))(carries.places)
 
     def step(self, params: PyTree, carry: ActorCarry, timestep: Timestep) -> tuple[ActorCarry, Outputs]:
         """The carry after one step (N,) and the Outputs, whose T is 1."""

@@ -10,6 +10,7 @@ from socialrl.learners._ppo_config import PPOConfig
 from socialrl.learners._views import prediction_loss_of
 from socialrl.losses.attention import each_position, nearest_position, set_of_positions
 from socialrl.losses.policy import clipped_surrogate, entropy, kl_divergence
+from socialrl.places import Found
 from socialrl.types import Metrics, Transition
 from socialrl_envs.struct import pytree
 
@@ -31,7 +32,7 @@ class Trajectory:
     old_logits: Float32[Array, "T *batch A"]
     relative_positions: Float32[Array, "T *batch coplayers 2"]
     prior_logits: Float32[Array, "T *batch P"]
-    found: Float32[Array, "T *batch places F"] | None = None
+    found: Found | None = None
 
 
 @pytree

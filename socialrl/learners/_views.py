@@ -50,10 +50,16 @@ class ViewConfig(Options):
 
 
 def encoder(
-    config: ViewConfig, spec: WorldSpec, hidden: tuple[int, ...], memory: Kind, aux_inputs: int = 0
+    config: ViewConfig,
+    spec: WorldSpec,
+    hidden: tuple[int, ...],
+    memory: Kind,
+    aux_inputs: int = 0,
+    marks: int = 0,
 ) -> Encoder:
-    """The Encoder of a learner in this world."""
-    return Encoder(hidden, memory, aux_inputs, config.filters, spec.channel_highs, spec.pixels)
+    """The Encoder of a learner in this world. marks: channels of 0 and 1 that it adds to the view."""
+    highs = (*spec.channel_highs, *(1,) * marks) if spec.channel_highs else ()
+    return Encoder(hidden, memory, aux_inputs, config.filters, highs, spec.pixels)
 
 
 def prediction_head(config: ViewConfig, spec: WorldSpec) -> Prediction:
