@@ -44,6 +44,8 @@ COLUMNS = (
     "chance",
     "good",
     "recall",
+    "right",
+    "right_base",
 )
 _NUMBER = re.compile(r"_\d+$")  # the part of their names in which the arms of one line differ
 NOTE = (
@@ -61,8 +63,17 @@ COLUMNS_NOTE = (
     "action was a best one. any: the same of the co-players there, followed or not. selectivity: precision "
     "minus any, 0 for blind following. chance: precision of a random action. good: share of all steps on "
     "which the action taken was a best one. recall: the same, over the steps on which some co-player's "
-    "action was a best one and the novice's own was not."
+    "action was a best one and the novice's own was not. right: of the steps on which a co-player was "
+    "followed, the share in which it was the one whose goals and skill suit the novice best. right_base: the "
+    "share of such co-players among those there."
 )
+WHOM_NOTE = (
+    "Of the steps on which a co-player was followed, the share in which it was the right one: the one whose "
+    "goals and skill suit the novice best on that level. Dashed: the share of right ones among those there, "
+    "which following any of them at random would have. Where who wants what is drawn anew for every level, "
+    "the distance to it is what is learnt within the episode. Mean over seeds."
+)
+PARTS = 10  # of an episode
 ARRIVALS_NOTE = (
     "Levels in which the bridge is flooded: the share of novices that arrive in time, by learner and by the "
     "share of training episodes with a flood. Who neither drowns nor arrives has waited. A novice that "
@@ -98,6 +109,7 @@ def render(context: Context) -> Body | None:
         tag("p", NOTE, class_="note"),
         source_legend(colours, colours, "kind-key"),
         arrivals(found, context.styles),
+        whom(found, context.styles),
         *pictures(found, colours, context.styles),
         fold("Numbers", tag("p", COLUMNS_NOTE, class_="note"), table(head, rows)),
     )
@@ -139,6 +151,25 @@ def pictures(found: Iterable[Measured], colours: dict[str, str], styles: Styles)
         drawn = following_figures.who(rows, colours, styles, f"who{number}", title)
         result.append(tag("div", tag("h3", title), figure(Markup(drawn))))
     return result
+
+
+def whom(found: Iterable[Measured], styles: Styles) -> Markup | None:
+    """How often the right one was followed, over the episode: a line per arm that follows, with the base rate
+    dashed. None if nobody follows.
+    """
+    curves: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+    for one in found:
+        parts = [
+            np.array([following_figures.mean(one.values.get(f"{name}/{i}")) for i in range(PARTS)])
+            for name in ("right", "right_base")
+        ]
+        if one.condition.condition == AS_TRAINED and np.isfinite(parts[0]).any():
+            curves[one.arm.label] = parts[0], parts[1]
+    if not curves:
+        return None
+    drawn = Markup(following_figures.whom(curves, styles, "whom"))
+    legend = arm_legend(list(curves), styles, "whom-key")
+    return tag("div", tag("h3", "Whom, over the episode"), figure(drawn, WHOM_NOTE, legend))
 
 
 def arrivals(found: Iterable[Measured], styles: Styles) -> Markup | None:
