@@ -87,6 +87,10 @@ def test_a_search_of_its_settings_is_one_of_all_its_arms(file):
         assert experiment.tuning == ""
 
 
+# Settings that do not matter to a chunk, so that experiments with the same arms share what is traced.
+UNTRACED = {"scale": "", "tuning": "", "evaluate_every": 1, "checkpoint_every": 1, "first_seed": 0}
+
+
 def first_chunk(settings):
     """key -> metrics of the first chunk of an experiment of one arm, given as JSON."""
     experiment = from_json(json.loads(settings))
@@ -111,7 +115,7 @@ def settings_of(experiment):
     for arm in experiment["arms"]:
         parts = {part: arm[part] or experiment[part] for part in ("world", "curriculum")}
         one = {**experiment, **parts, "arms": [{**arm, "name": "arm", "world": None, "curriculum": None}]}
-        alike = {**one, "name": "alike", "question": "?", "protocols": [], "claims": []}
+        alike = {**one, "name": "alike", "question": "?", "protocols": [], "claims": []} | UNTRACED
         yield arm["name"], arm["learner"], json.dumps(alike, sort_keys=True)
 
 
