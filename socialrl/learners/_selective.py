@@ -194,18 +194,19 @@ class Selective:
             (experience.own, experience.others, experience.extras, experience.positions, experience.headings),
         )
         own, others, extras, positions, headings = part
-        novice, coplayers = spec.novices[0], np.array(spec.coplayers, np.int32)
+        novices, coplayers = np.array(spec.novices, np.int32), np.array(spec.coplayers, np.int32)
         where, facing = positions[:, :, coplayers], headings[:, :, coplayers]
+        place, looks = positions[:, :, novices], headings[:, :, novices]
         cell, known = destinations(spec, others, where, facing)
         goal, inside = on_map(cell, where, facing, memory.radius, memory.turning)
-        away = jnp.sum(jnp.abs(where - positions[:, :, novice, None]), axis=-1)
-        nearest = jnp.argmin(jnp.where(others.present, away, 10_000), axis=-1)[..., None]
-        its = jnp.take_along_axis(cell, nearest[..., None], axis=2)[:, :, 0]
-        target, near = on_map(
-            its, positions[:, :, novice], headings[:, :, novice], memory.radius, memory.turning
-        )
-        obs, code, time, heading = jax.tree.map(
-            lambda x: x[:, :, 0], (own.timestep.obs, extras.code, extras.time, extras.heading)
+        away = jnp.sum(jnp.abs(where[:, :, None] - place[:, :, :, None]), axis=-1)  # (T, n, novices, P)
+        nearest = jnp.argmin(jnp.where(others.present[:, :, None], away, 10_000), axis=-1)
+        its = jnp.take_along_axis(cell, nearest[..., None], axis=2)
+        target, near = on_map(its, place, looks, memory.radius, memory.turning)
+        reached = jnp.take_along_axis(known, nearest, axis=2) & near
+        seen = (own.timestep.obs, extras.code, extras.time, extras.heading, target, reached)
+        obs, code, time, heading, target, reached = jax.tree.map(
+            lambda x: x.reshape(x.shape[0], -1, *x.shape[3:]), seen
         )
         return Lesson(
             others=others,
@@ -213,7 +214,7 @@ class Selective:
             goal_known=known & inside,
             sight=Sight(obs=obs, code=code, time=time, heading=heading),
             target=target,
-            target_known=jnp.take_along_axis(known, nearest, axis=2)[..., 0] & near,
+            target_known=reached,
         )
 
     def warm_start(self, trained: SelectiveState, fresh: SelectiveState) -> SelectiveState:
