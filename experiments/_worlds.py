@@ -22,7 +22,7 @@ WORLDS: dict[str, Any] = {
     "cleanup_office": cleanup_office.Config(),
 }
 SPARSE = goal_search.Config(novices=1, experts=3, size=15, horizon=100, again=False)
-ANNEAL = 240_000
+ANNEAL = 150_000
 ON_POLICY: dict[str, Any] = {
     "hidden": (128,),
     "minibatches": 32,
@@ -37,6 +37,7 @@ OFF_POLICY: dict[str, Any] = {
     "gamma": 0.95,
     "capacity": 40_000,
     "epsilon_steps": 20_000,
+    "updates": 40,
 }
 SELECTIVE = selective.Config(**ON_POLICY)
 
@@ -50,8 +51,8 @@ def lengths(**changes: Any) -> dict[str, Any]:
         "unroll_length": 50,
         "num_levels": 2048,
         "level_refresh": 0.25,
-        "chunk": 4,
-        "evaluate_every": 12_800,
+        "chunk": 1,
+        "evaluate_every": 6_400,
         "evaluation_episodes": 64,
-        "checkpoint_every": 120_000,
+        "checkpoint_every": 50_000,
     } | changes

@@ -11,7 +11,7 @@ The size is for two CPU cores; on a GPU: --steps 5000000 --num_envs 1024 --seeds
 import dataclasses
 from collections.abc import Iterator
 
-from _worlds import ANNEAL, OFF_POLICY, SELECTIVE, SPARSE, WORLDS, lengths
+from _worlds import OFF_POLICY, SELECTIVE, SPARSE, WORLDS, lengths
 from socialrl.config import Arm, Claim, Experiment
 from socialrl.learners import dqn
 from socialrl.protocols import regret
@@ -48,9 +48,9 @@ experiment = Experiment(
         for place, world in PLACES.items()
         for name, learner in LEARNERS.items()
     ),
-    steps=ANNEAL,
+    steps=100_000,
     **lengths(),
     protocols=(regret.Config(),),
-    scale="two CPU cores: 240,000 steps per seed",
+    scale="two CPU cores: 100,000 steps per seed",
     claims=tuple(claims()),
 )

@@ -48,8 +48,8 @@ experiment = Experiment(
         for place, world in WORLDS.items()
         for name, learner in LEARNERS.items()
     ),
-    steps=80_000,
-    **lengths(evaluate_every=6_400, checkpoint_every=80_000),
-    scale="two CPU cores: 80,000 steps per seed",
+    steps=40_000,
+    **lengths(evaluate_every=3_200),
+    scale="two CPU cores: 40,000 steps per seed",
     claims=tuple(claims()),
 )

@@ -32,6 +32,8 @@ KINDS = (
     "noisy",
     "anti_expert",
     "reckless",
+    "lurer",
+    "blocker",
 )  # the order in which kinds of sources are shown
 COLUMNS = (
     "return",
