@@ -11,6 +11,7 @@ from jax import Array
 from jaxtyping import Float32, Int32, Key, PyTree
 
 from socialrl.evaluation import sources_of
+from socialrl.hindsight import on_grid
 from socialrl.record.demonstrations import Demonstrations
 from socialrl.record.folder import versions
 from socialrl.record.replay import AHEAD, DISCOUNT, Replay
@@ -40,8 +41,8 @@ def explanation(
 ) -> dict[str, Array]:
     """Arrays by name, leaves (T, B, novices, ...), that a replay shows beside the decisions of a trace; pure.
 
-    Those of `Diagnostics.diagnose`, and for learners with `ActAs` the `occupancy` (..., H, W), see
-    `predicted_occupancy`.
+    Those of `Diagnostics.diagnose`, a belief on the grid of the world, and for learners with `ActAs` the
+    `occupancy` (..., H, W), see `predicted_occupancy`.
     """
     act_key, occupancy_key = jax.random.split(key)
     novices = np.array(world.spec.novices, np.int32)
@@ -59,6 +60,10 @@ def explanation(
     found: dict[str, Array] = {}
     if (diagnostics := learner.capability(Diagnostics)) is not None:
         found |= diagnostics.diagnose(learner_state, carry, timestep, decision)
+    if "belief" in found:
+        at, way = (x[:, novices] for x in (state.seats.position, state.seats.heading))
+        turning = world.spec.movement == "turning"
+        found["belief"] = on_grid(found["belief"], at, way, turning, world.spec.height, world.spec.width)
     if (acting := learner.capability(ActAs)) is not None:
         policy = partial(acting.act_as, learner_state)
         found["occupancy"] = predicted_occupancy(
@@ -210,6 +215,8 @@ def _explained(arrays: Mapping[str, Any], states: State, world: World, longest: 
     """
     found: dict[str, np.ndarray] = {}
     leaves = {name: np.swapaxes(np.asarray(value), 0, 1)[:, :longest] for name, value in arrays.items()}
+    if "belief" in leaves:
+        found["belief"] = np.rint(255 * np.clip(leaves["belief"], 0, 1)).astype(np.uint8)
     if "spread" in leaves:
         found["spread"] = leaves["spread"].astype(np.float32)
     if "occupancy" in leaves:

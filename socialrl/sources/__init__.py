@@ -67,13 +67,15 @@ class Source:
 
     whom: for each proposal the name of the co-player, or `ANYONE` where views do not tell who is who.
     propose: (params, sight, key, explore) -> Proposal; it does not depend on the key unless `explore`, which
-    is static. loss: (params, lesson) -> (loss, metrics).
+    is static. loss: (params, lesson) -> (loss, metrics). going: (params, sight) -> the probability of every
+    cell of the novice's map that another is going there, for pictures; None for a source that does not ask.
     """
 
     whom: tuple[str, ...]
     propose: Callable[[PyTree, Sight, Key[Array, ""], bool], Proposal]
     init: Callable[[Key[Array, ""]], PyTree] = no_params
     loss: Callable[[PyTree, Lesson], tuple[Any, Metrics]] = no_loss
+    going: Callable[[PyTree, Sight], Float32[Array, "*batch cells"]] | None = None
 
 
 Build = Callable[[WorldSpec, SpatialMemory], Source]
