@@ -27,7 +27,16 @@ from socialrl.stepping import (
     step_all,
     timesteps_of,
 )
-from socialrl.types import ActAs, Demonstration, Diagnostics, Learner, SourceName, Timestep, ValueUnit
+from socialrl.types import (
+    ActAs,
+    Decision,
+    Demonstration,
+    Diagnostics,
+    Learner,
+    SourceName,
+    Timestep,
+    ValueUnit,
+)
 from socialrl_envs.hosting import host
 from socialrl_envs.picture import order_notes
 from socialrl_envs.struct import replace
@@ -45,6 +54,23 @@ def explanation(
     `occupancy` (..., H, W), see `predicted_occupancy`.
     """
     act_key, occupancy_key = jax.random.split(key)
+    steps = remembered(world, learner, learner_state, trace, act_key)
+    carry, timestep, decision, state = jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), steps)
+    found = diagnosed(world, learner, learner_state, trace, steps)
+    if (acting := learner.capability(ActAs)) is not None:
+        policy = partial(acting.act_as, learner_state)
+        occupancy = predicted_occupancy(world, policy, state, carry, timestep, decision.source, occupancy_key)
+        found["occupancy"] = occupancy.reshape(*trace.alive.shape, *occupancy.shape[1:])
+    return found
+
+
+Remembered = tuple[PyTree, Timestep, Decision, State]  # leaves (T, B, ...), before each step
+
+
+def remembered(
+    world: World, learner: Learner, learner_state: PyTree, trace: Trace, key: Key[Array, ""]
+) -> Remembered:
+    """(carry, timestep, decision, state) at every step of a trace: what the learner knew then."""
     novices = np.array(world.spec.novices, np.int32)
     views = jax.vmap(jax.vmap(world.observe))(trace.states)[:-1, :, novices]
     timesteps = timesteps_of(views, trace.actions[..., novices], trace.outcome.reward[..., novices])
@@ -54,22 +80,25 @@ def explanation(
         return learner.act(learner_state, carry, *now, False).carry, carry
 
     initial = learner.initial_carry(num_envs, len(novices))
-    _, carries = jax.lax.scan(remember, initial, (timesteps, jax.random.split(act_key, times)))
-    steps = (carries, timesteps, trace.decision, jax.tree.map(lambda leaf: leaf[:-1], trace.states))
+    _, carries = jax.lax.scan(remember, initial, (timesteps, jax.random.split(key, times)))
+    return carries, timesteps, trace.decision, jax.tree.map(lambda leaf: leaf[:-1], trace.states)
+
+
+def diagnosed(
+    world: World, learner: Learner, learner_state: PyTree, trace: Trace, steps: Remembered
+) -> dict[str, Array]:
+    """The arrays of `Diagnostics.diagnose` at every step, leaves (T, B, novices, ...), a belief on the grid
+    of the world; empty if the learner has no diagnostics.
+    """
     carry, timestep, decision, state = jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), steps)
-    found: dict[str, Array] = {}
+    novices, found = np.array(world.spec.novices, np.int32), dict[str, Array]()
     if (diagnostics := learner.capability(Diagnostics)) is not None:
         found |= diagnostics.diagnose(learner_state, carry, timestep, decision)
     if "belief" in found:
         at, way = (x[:, novices] for x in (state.seats.position, state.seats.heading))
         turning = world.spec.movement == "turning"
         found["belief"] = on_grid(found["belief"], at, way, turning, world.spec.height, world.spec.width)
-    if (acting := learner.capability(ActAs)) is not None:
-        policy = partial(acting.act_as, learner_state)
-        found["occupancy"] = predicted_occupancy(
-            world, policy, state, carry, timestep, decision.source, occupancy_key
-        )
-    return {name: leaf.reshape(times, num_envs, *leaf.shape[1:]) for name, leaf in found.items()}
+    return {name: leaf.reshape(*trace.alive.shape, *leaf.shape[1:]) for name, leaf in found.items()}
 
 
 def predicted_occupancy(

@@ -28,6 +28,9 @@ right_gain = right - right_base, and right/<bin>, right_base/<bin>: the same ove
 On levels that redraw who wants what (`redrawn`), a gain is learnt within the episode. nobody: share of steps
 on which a source is followed that is about nobody.
 
+belief, belief_mass, belief/<bin>: how right the novice is about where the nearest co-player is going, see
+`_belief`; of learners that show a belief.
+
 return, cumulants/<name>: of the novices, per episode. planner_return: of planners in the novices' seats, on
 the same levels beside the same company; regret = planner_return - return. The planner goes for one goal after
 the other and
@@ -52,6 +55,7 @@ from jaxtyping import Bool, Int32, Key, PyTree
 from socialrl import evaluation
 from socialrl.passive import passive_learner
 from socialrl.protocols import LearnerState, Study
+from socialrl.protocols._belief import belief_measures
 from socialrl.protocols._company import company_of, kinds_now
 from socialrl.protocols._measures import BINS, mean_where
 from socialrl.protocols._overrides import Overrides, parameter
@@ -66,6 +70,7 @@ from socialrl_envs.types import State, World, WorldSpec
 
 STREAM = 0xF0110  # of keys, so that the levels are new
 IN_PLACE = 1  # folded into those keys for the co-players' actions in the novices' place
+BELIEF = 2  # the same for what the novices believe
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -99,9 +104,10 @@ class Config(Options):
         def evaluate(state: LearnerState, key: Key[Array, ""], overrides: Overrides) -> dict[str, Array]:
             trace = evaluation.trace(learned, state, key, self.episodes, overrides)
             best = evaluation.trace(planned, (), key, self.episodes, overrides)
-            in_place_key = jax.random.fold_in(key, IN_PLACE)
+            in_place_key, belief_key = (jax.random.fold_in(key, number) for number in (IN_PLACE, BELIEF))
             whom = numbers(world.spec, study.learner)
-            return returns(trace, best, world.spec) | measures(trace, world, in_place_key, whom)
+            found = returns(trace, best, world.spec) | measures(trace, world, in_place_key, whom)
+            return found | belief_measures(world, study.learner, state, trace, belief_key)
 
         program = study.seeds.map(evaluate, 2)
         for condition in self.conditions:

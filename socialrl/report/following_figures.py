@@ -136,17 +136,18 @@ def arrivals(
         )
 
 
-def whom(
+def over_episode(
     curves: Mapping[str, tuple[Float[np.ndarray, " parts"], Float[np.ndarray, " parts"]]],
     styles: Styles,
     name: str,
+    what: str,
 ) -> str:
-    """The share of followed steps in which the right one is followed, by the part of the episode, with the
-    base rate dashed. curves: both, by arm.
+    """A share by the part of the episode, with a base rate dashed. curves: both, by arm. what: the share in
+    words.
     """
     with svg.style():
         made = svg.figure(WIDTH, 3.2)
-        axes = made.add_subplot(xlabel="part of the episode", ylabel="right one followed", ylim=(-0.03, 1.03))
+        axes = made.add_subplot(xlabel="part of the episode", ylabel=what, ylim=(-0.03, 1.03))
         for axis in (axes.xaxis, axes.yaxis):
             axis.set_major_formatter(svg.percent())
         axes.set_xlim(0, 1)
@@ -154,6 +155,4 @@ def whom(
             x, look = (np.arange(len(right)) + 0.5) / len(right), styles[arm]
             axes.plot(x, right, **figures.line(look, len(x)))
             axes.plot(x, base, color=look.colour, linewidth=1.4, linestyle=(0, (4.0, 2.0)))
-        return svg.inline(
-            made, name, f"How often {', '.join(curves)} follow the right one, over the episode."
-        )
+        return svg.inline(made, name, f"{what} over the episode: {', '.join(curves)}.")

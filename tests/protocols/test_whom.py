@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from socialrl.passive import passive_learner
-from socialrl.protocols import _company, _whom
+from socialrl.protocols import _belief, _company, _whom
 from socialrl.sources import ANYONE
 from socialrl.types import SourceName
 from socialrl_envs.types import Seat
@@ -87,3 +87,14 @@ def test_a_source_of_anyone_follows_the_nearest():
     assert whom((1,)) == [0, 2, 2, _whom.NOBODY]
     assert whom((1, 2, 3)) == [0, 2, _whom.NOBODY, _whom.NOBODY]
     assert _whom.numbers(world.spec, passive_learner(world.spec)).tolist() == [0, 1, 2, 3]
+
+
+def test_a_belief_is_right_where_its_likeliest_cell_is_where_the_other_went():
+    going = jnp.zeros((10, 1, 1, 2, 3), jnp.float32).at[..., 1, 2].set(0.75).at[..., 0, 0].set(0.25)
+    cell = jnp.zeros((10, 1, 1, 2), jnp.int32).at[5:].set(jnp.array([1, 2], jnp.int32))
+    known = jnp.ones((10, 1, 1), bool).at[9].set(False)
+    found = _belief.accuracy(going, cell, known)
+    np.testing.assert_allclose(found["belief"], 4 / 9)
+    np.testing.assert_allclose(found["belief_mass"], (5 * 0.25 + 4 * 0.75) / 9, rtol=1e-6)
+    assert [float(found[f"belief/{i}"]) for i in range(9)] == [0, 0, 0, 0, 0, 1, 1, 1, 1]
+    assert np.isnan(found["belief/9"])

@@ -75,6 +75,10 @@ WHOM_NOTE = (
     "which following any of them at random would have. Where who wants what is drawn anew for every level, "
     "the distance to it is what is learnt within the episode. Mean over seeds."
 )
+BELIEF_NOTE = (
+    "Of the steps after which the co-player nearest to the novice went somewhere, the share at which that "
+    "was the likeliest cell in the novice's belief. Mean over seeds."
+)
 PARTS = 10  # of an episode
 ARRIVALS_NOTE = (
     "Levels in which the bridge is flooded: the share of novices that arrive in time, by learner and by the "
@@ -111,7 +115,8 @@ def render(context: Context) -> Body | None:
         tag("p", NOTE, class_="note"),
         source_legend(colours, colours, "kind-key"),
         arrivals(found, context.styles),
-        whom(found, context.styles),
+        over_episode(found, context.styles, "right", "The right one is followed", WHOM_NOTE),
+        over_episode(found, context.styles, "belief", "Belief about where another goes", BELIEF_NOTE),
         *pictures(found, colours, context.styles),
         fold("Numbers", tag("p", COLUMNS_NOTE, class_="note"), table(head, rows)),
     )
@@ -155,23 +160,25 @@ def pictures(found: Iterable[Measured], colours: dict[str, str], styles: Styles)
     return result
 
 
-def whom(found: Iterable[Measured], styles: Styles) -> Markup | None:
-    """How often the right one was followed, over the episode: a line per arm that follows, with the base rate
-    dashed. None if nobody follows.
+def over_episode(
+    found: Iterable[Measured], styles: Styles, measure: str, title: str, note: str
+) -> Markup | None:
+    """A measure over the parts of an episode: a line per arm that has it, with its base rate dashed where
+    there is one. None if no arm has it.
     """
     curves: dict[str, tuple[np.ndarray, np.ndarray]] = {}
     for one in found:
         parts = [
             np.array([following_figures.mean(one.values.get(f"{name}/{i}")) for i in range(PARTS)])
-            for name in ("right", "right_base")
+            for name in (measure, f"{measure}_base")
         ]
         if one.condition.condition == AS_TRAINED and np.isfinite(parts[0]).any():
             curves[one.arm.label] = parts[0], parts[1]
     if not curves:
         return None
-    drawn = Markup(following_figures.whom(curves, styles, "whom"))
-    legend = arm_legend(list(curves), styles, "whom-key")
-    return tag("div", tag("h3", "Whom, over the episode"), figure(drawn, WHOM_NOTE, legend))
+    drawn = Markup(following_figures.over_episode(curves, styles, f"{measure}-curve", title))
+    legend = arm_legend(list(curves), styles, f"{measure}-key")
+    return tag("div", tag("h3", f"{title}, over the episode"), figure(drawn, note, legend))
 
 
 def arrivals(found: Iterable[Measured], styles: Styles) -> Markup | None:

@@ -46,7 +46,7 @@ export function fixed(value, digits) {
   return Number(text) === 0 ? (0).toFixed(digits) : text;
 }
 /** What a novice does that follows this source, in words. @param {string} source */
-function told(source) {
+function inWords(source) {
   const [way, ...rest] = source.split(" "), whom = rest.join(" ");
   if (!whom) return `follows ${source}`;
   return way === "following" ? `follows ${whom}` : `follows ${whom} by ${way}`;
@@ -55,7 +55,7 @@ function told(source) {
 export function says(s) {
   const replay = replayOf(s), source = sourceOf(s), { sources } = replay.facts;
   if (source === 0) return sources.length > 1 ? "acts by its own values" : "acts by its own policy";
-  return `${told(sources[source])}${replay.isPresent(s.episode, s.t, replay.seatOf(source, s.novice)) ? "" : " (away)"}`;
+  return `${inWords(sources[source])}${replay.isPresent(s.episode, s.t, replay.seatOf(source, s.novice)) ? "" : " (away)"}`;
 }
 
 /** The value of the action taken beside the best of the other sources. @param {Scene} s @param {number[][]|null} values @param {number} action */
