@@ -43,12 +43,10 @@ def states_of(params=None, absent=()):
 
 def test_the_right_one_wants_the_same_and_is_skilled_on_this_level():
     world, _ = start()
-    params = world.params
+    params, wants = world.params, jnp.asarray(world.params.named()["preferences"])
     assert _whom.right_ones(world, states_of()).tolist() == [[[[True, False, False]]]]
     order = jnp.array([0, 3, 1, 2])
-    others = states_of(
-        dataclasses.replace(params, preferences=params.preferences[order], skill=params.skill[order])
-    )
+    others = states_of(dataclasses.replace(params, preferences=wants[order], skill=params.skill[order]))
     assert _whom.right_ones(world, others).tolist() == [[[[False, True, False]]]]
     kinds = {kind: mask[0, 0, 0].tolist() for kind, mask in _company.kinds_now(world, others).items()}
     assert kinds == {
@@ -56,7 +54,7 @@ def test_the_right_one_wants_the_same_and_is_skilled_on_this_level():
         "equal": [False, False, True, True],
         "opposite": [False, True, False, False],
     }
-    hostile = dataclasses.replace(params, preferences=params.preferences.at[1:].set(params.preferences[3]))
+    hostile = dataclasses.replace(params, preferences=wants.at[1:].set(wants[3]))
     assert not _whom.right_ones(world, states_of(hostile)).any()
 
 
