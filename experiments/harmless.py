@@ -1,8 +1,10 @@
 """Is a learner that may follow others ever worse off than the same learner without sources, in any company?
 
 The world of coin_grid.py beside experts with other preferences, random walkers, agents with opposite
-preferences, and anti-experts that pursue what is worst for the novice; `mixed` has one of each. Both
-learners see the same company; `alone` has no sources and is PPO.
+preferences, and anti-experts that pursue what is worst for the novice; `mixed` has one of each. Lurers want
+what the novice wants in the first third of training, and are anti-experts from then on, in evaluations, too.
+Blockers stand in its way. Both learners see the same company; `alone` has no sources and is PPO. The claims
+are about a third, two thirds and the end of training.
 
 The size is for two CPU cores; on a GPU: --world.size 15 --steps 5000000 --num_envs 1024
 """
@@ -12,6 +14,7 @@ from collections.abc import Iterator
 
 from _coins import WORLD
 from socialrl.config import Arm, Claim, Experiment
+from socialrl.curricula import mixed
 from socialrl.learners import selective
 from socialrl_envs.types import Seat
 
@@ -23,6 +26,7 @@ LEARNERS = {"selective": LEARNER, "alone": dataclasses.replace(LEARNER, sources=
 OPPOSITE = Seat(policy="noisy", skill=0.95, preferences=(-1.0, -1.0, 1.0))
 LIKES_RED = Seat(policy="noisy", skill=0.95, preferences=(1.0, 0.0, 0.0))
 WANDERER, ANTI_EXPERT = Seat(policy="wanderer"), Seat(policy="anti_expert")
+LURER, BLOCKER = Seat(policy="lurer", skill=0.0), Seat(policy="blocker", skill=0.7)
 COMPANY = {
     "experts": WORLD,
     **{
@@ -32,9 +36,15 @@ COMPANY = {
             "opposite": (OPPOSITE,) * 3,
             "anti_experts": (ANTI_EXPERT,) * 3,
             "mixed": (LIKES_RED, WANDERER, OPPOSITE),
+            "lurers": (LURER,) * 3,
         }.items()
     },
+    "blockers": dataclasses.replace(WORLD, experts=0, coplayers=(BLOCKER, WANDERER), blocking=True),
 }
+TURNING = mixed.Config(
+    ramps=(mixed.Ramp(param="skill", start=(1.0, 1.0), end=(0.0, 0.0), after=STEPS // 3),), evaluated=True
+)
+TIMES = {"a third": 1 / 3, "two thirds": 2 / 3, "the end": 1.0}
 
 
 def claims() -> Iterator[Claim]:
@@ -42,13 +52,15 @@ def claims() -> Iterator[Claim]:
     beside experts.
     """
     for company in COMPANY:
-        yield Claim(
-            text=f"Beside {company}, at least 98 % of the same learner without sources",
-            source="aim",
-            arm=f"selective_{company}",
-            over=f"alone_{company}",
-            times=0.98,
-        )
+        for when, share in TIMES.items():
+            yield Claim(
+                text=f"Beside {company}, at {when}, at least 98 % of the same learner without sources",
+                source="aim",
+                arm=f"selective_{company}",
+                over=f"alone_{company}",
+                times=0.98,
+                at=share,
+            )
     yield Claim(
         text="Beside experts it learns faster than without sources",
         source="ours",
@@ -63,7 +75,12 @@ experiment = Experiment(
     question="Is a learner that may follow others ever worse off than the same learner without sources?",
     world=WORLD,
     arms=tuple(
-        Arm(name=f"{name}_{company}", learner=learner, world=world)
+        Arm(
+            name=f"{name}_{company}",
+            learner=learner,
+            world=world,
+            curriculum=TURNING if company == "lurers" else None,
+        )
         for company, world in COMPANY.items()
         for name, learner in LEARNERS.items()
     ),
@@ -73,7 +90,7 @@ experiment = Experiment(
     num_envs=64,
     unroll_length=25,
     chunk=5,
-    evaluate_every=16_000,
+    evaluate_every=8_000,
     checkpoint_every=80_000,
     scale="two CPU cores: 9x9, 150,000 steps per seed",
     claims=tuple(claims()),

@@ -121,7 +121,8 @@ class ArmRun:
     def _evaluate(self, training: Training, key: Key[Array, ""]) -> Any:
         """(metrics, trace) of greedy episodes: their means, and a trace of the first ones."""
         episodes, replayed = self.experiment.evaluation_episodes, self.experiment.replay_episodes
-        return evaluation.evaluator(self.rollout, self.world.spec, episodes, replayed)(training.learner, key)
+        evaluate = evaluation.evaluator(self.rollout, self.world.spec, episodes, replayed)
+        return evaluate(training.learner, key, self.trainer.evaluated(training))
 
     @property
     def _checkpoints(self) -> Path:

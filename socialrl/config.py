@@ -102,7 +102,12 @@ class Claim(Options):
     measure: str = option(
         "return",
         "a measure of the evaluation; auc: the return's mean over the learning curve; ct: cultural "
-        "transmission, of the social protocol",
+        "transmission, of the social protocol; steps_to_half: environment steps until the return is first "
+        "half of a planner's, of the protocol regret; timed: the return after as many seconds of training "
+        "as the quickest arm in this world took for all of it",
+    )
+    at: float = option(
+        1.0, "share of training after which it is measured, by the nearest evaluation", above=0, high=1
     )
     labels: tuple[tuple[str, str], ...] = option(
         (),
@@ -114,6 +119,11 @@ class Claim(Options):
         super().__post_init__()
         if self.source == "paper" and not self.paper:
             raise SocialRLError(f"claim {self.text!r}: no paper", "name the publication: paper='...'")
+        if self.at < 1 and self.labels:
+            raise SocialRLError(
+                f"claim {self.text!r}: labels of a protocol, at {self.at:g} of training",
+                "protocols run at its end: leave out `at`",
+            )
 
     @property
     def arms(self) -> tuple[str, ...]:

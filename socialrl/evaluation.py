@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Key, PyTree
 
+from socialrl.curricula import Draw
 from socialrl.rollout import Rollout, Trace
 from socialrl.types import Learner, Metrics, Overrides
 from socialrl_envs.types import WorldSpec
@@ -29,7 +30,7 @@ def evaluator(
     """
 
     def evaluate(
-        learner_state: PyTree, key: Key[Array, ""], overrides: Overrides | None = None
+        learner_state: PyTree, key: Key[Array, ""], overrides: Overrides | Draw | None = None
     ) -> tuple[Metrics, Trace]:
         whole = trace(rollout, learner_state, key, episodes, overrides, explore)
         return summarise(whole, spec, sources_of(spec, rollout.learner)), first_episodes(whole, replayed)
@@ -60,10 +61,12 @@ def trace(
     learner_state: PyTree,
     key: Key[Array, ""],
     episodes: int,
-    overrides: Overrides | None = None,
+    overrides: Overrides | Draw | None = None,
     explore: bool = False,
 ) -> Trace:
-    """`episodes` episodes on held-out levels, those of the seed whose root key this is."""
+    """`episodes` episodes on held-out levels, those of the seed whose root key this is. overrides: see
+    `Rollout.pool`.
+    """
     levels_key, episodes_key = jax.random.split(jax.random.fold_in(key, HELD_OUT))
     levels = rollout.pool(levels_key, episodes, overrides)
     return rollout.episodes(learner_state, levels, episodes_key, explore)

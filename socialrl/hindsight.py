@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from jaxtyping import Bool, Int32
+from jaxtyping import Bool, Float32, Int32
 
 from socialrl.geometry import FORWARD, egocentric
 from socialrl.types import Demonstration
@@ -79,3 +79,27 @@ def on_map(
     ahead, right = jnp.round(away[..., 0]).astype(jnp.int32), jnp.round(away[..., 1]).astype(jnp.int32)
     inside = (jnp.abs(ahead) <= radius) & (jnp.abs(right) <= radius)
     return jnp.where(inside, (radius - ahead) * (2 * radius + 1) + radius + right, 0), inside
+
+
+def on_grid(
+    belief: Float32[Array, "*batch planes R R"],
+    position: Int32[Array, "*batch 2"],
+    heading: Int32[Array, "*batch"],
+    turning: bool,
+    height: int,
+    width: int,
+) -> Float32[Array, "*batch planes H W"]:
+    """What is believed of every cell of the grid by who stands at this position with this heading, from a
+    square with it in the middle, looking up; 0 beyond that. The inverse of `on_map`, for pictures.
+    """
+    radius = belief.shape[-1] // 2
+    cells = jnp.stack(jnp.meshgrid(*map(jnp.arange, (height, width)), indexing="ij"), axis=-1)
+    shape = (*heading.shape, height * width)
+    every = jnp.broadcast_to(cells.reshape(-1, 2).astype(jnp.int32), (*shape, 2))
+    here = jnp.broadcast_to(position[..., None, :], every.shape)
+    looks = jnp.broadcast_to(heading[..., None], shape)
+    index, inside = on_map(every, here, looks, radius, turning)
+    flat = belief.reshape(*belief.shape[:-2], -1)
+    found = jnp.take_along_axis(flat, index[..., None, :], axis=-1)
+    found = jnp.where(inside[..., None, :], found, 0.0)
+    return found.reshape(*belief.shape[:-2], height, width)

@@ -11,6 +11,7 @@ from jax import Array
 from jaxtyping import Float32, Int32, Key, PyTree
 
 from socialrl.evaluation import sources_of
+from socialrl.hindsight import on_grid
 from socialrl.record.demonstrations import Demonstrations
 from socialrl.record.folder import versions
 from socialrl.record.replay import AHEAD, DISCOUNT, Replay
@@ -26,7 +27,16 @@ from socialrl.stepping import (
     step_all,
     timesteps_of,
 )
-from socialrl.types import ActAs, Demonstration, Diagnostics, Learner, SourceName, Timestep, ValueUnit
+from socialrl.types import (
+    ActAs,
+    Decision,
+    Demonstration,
+    Diagnostics,
+    Learner,
+    SourceName,
+    Timestep,
+    ValueUnit,
+)
 from socialrl_envs.hosting import host
 from socialrl_envs.picture import order_notes
 from socialrl_envs.struct import replace
@@ -40,10 +50,27 @@ def explanation(
 ) -> dict[str, Array]:
     """Arrays by name, leaves (T, B, novices, ...), that a replay shows beside the decisions of a trace; pure.
 
-    Those of `Diagnostics.diagnose`, and for learners with `ActAs` the `occupancy` (..., H, W), see
-    `predicted_occupancy`.
+    Those of `Diagnostics.diagnose`, a belief on the grid of the world, and for learners with `ActAs` the
+    `occupancy` (..., H, W), see `predicted_occupancy`.
     """
     act_key, occupancy_key = jax.random.split(key)
+    steps = remembered(world, learner, learner_state, trace, act_key)
+    carry, timestep, decision, state = jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), steps)
+    found = diagnosed(world, learner, learner_state, trace, steps)
+    if (acting := learner.capability(ActAs)) is not None:
+        policy = partial(acting.act_as, learner_state)
+        occupancy = predicted_occupancy(world, policy, state, carry, timestep, decision.source, occupancy_key)
+        found["occupancy"] = occupancy.reshape(*trace.alive.shape, *occupancy.shape[1:])
+    return found
+
+
+Remembered = tuple[PyTree, Timestep, Decision, State]  # leaves (T, B, ...), before each step
+
+
+def remembered(
+    world: World, learner: Learner, learner_state: PyTree, trace: Trace, key: Key[Array, ""]
+) -> Remembered:
+    """(carry, timestep, decision, state) at every step of a trace: what the learner knew then."""
     novices = np.array(world.spec.novices, np.int32)
     views = jax.vmap(jax.vmap(world.observe))(trace.states)[:-1, :, novices]
     timesteps = timesteps_of(views, trace.actions[..., novices], trace.outcome.reward[..., novices])
@@ -53,18 +80,25 @@ def explanation(
         return learner.act(learner_state, carry, *now, False).carry, carry
 
     initial = learner.initial_carry(num_envs, len(novices))
-    _, carries = jax.lax.scan(remember, initial, (timesteps, jax.random.split(act_key, times)))
-    steps = (carries, timesteps, trace.decision, jax.tree.map(lambda leaf: leaf[:-1], trace.states))
+    _, carries = jax.lax.scan(remember, initial, (timesteps, jax.random.split(key, times)))
+    return carries, timesteps, trace.decision, jax.tree.map(lambda leaf: leaf[:-1], trace.states)
+
+
+def diagnosed(
+    world: World, learner: Learner, learner_state: PyTree, trace: Trace, steps: Remembered
+) -> dict[str, Array]:
+    """The arrays of `Diagnostics.diagnose` at every step, leaves (T, B, novices, ...), a belief on the grid
+    of the world; empty if the learner has no diagnostics.
+    """
     carry, timestep, decision, state = jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), steps)
-    found: dict[str, Array] = {}
+    novices, found = np.array(world.spec.novices, np.int32), dict[str, Array]()
     if (diagnostics := learner.capability(Diagnostics)) is not None:
         found |= diagnostics.diagnose(learner_state, carry, timestep, decision)
-    if (acting := learner.capability(ActAs)) is not None:
-        policy = partial(acting.act_as, learner_state)
-        found["occupancy"] = predicted_occupancy(
-            world, policy, state, carry, timestep, decision.source, occupancy_key
-        )
-    return {name: leaf.reshape(times, num_envs, *leaf.shape[1:]) for name, leaf in found.items()}
+    if "belief" in found:
+        at, way = (x[:, novices] for x in (state.seats.position, state.seats.heading))
+        turning = world.spec.movement == "turning"
+        found["belief"] = on_grid(found["belief"], at, way, turning, world.spec.height, world.spec.width)
+    return {name: leaf.reshape(*trace.alive.shape, *leaf.shape[1:]) for name, leaf in found.items()}
 
 
 def predicted_occupancy(
@@ -210,6 +244,8 @@ def _explained(arrays: Mapping[str, Any], states: State, world: World, longest: 
     """
     found: dict[str, np.ndarray] = {}
     leaves = {name: np.swapaxes(np.asarray(value), 0, 1)[:, :longest] for name, value in arrays.items()}
+    if "belief" in leaves:
+        found["belief"] = np.rint(255 * np.clip(leaves["belief"], 0, 1)).astype(np.uint8)
     if "spread" in leaves:
         found["spread"] = leaves["spread"].astype(np.float32)
     if "occupancy" in leaves:

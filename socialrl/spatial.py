@@ -136,6 +136,24 @@ class SpatialMemory:
         ]
         return jnp.stack([jnp.asarray(x, jnp.float32) for x in (*found, *far)], axis=-1)
 
+    def pictured(
+        self, sight: Sight, going: Float32[Array, "*batch cells"]
+    ) -> Float32[Array, "*batch planes M M"]:
+        """The map as a picture, with the planes of `types.BELIEFS`. going: how probably another is going to
+        each cell.
+        """
+        code = sight.code
+        wall = _flag(code >> self.tiles.index(self.wall))
+        paid = (code >> PAID) & 3
+        planes = [
+            _flag(code >> SEEN) * (1 + wall) / 2,
+            jnp.where(paid == 1, 1.0, jnp.where(paid == 2, 0.5, 0.0)),
+            _trace((code >> OTHER) & CLOCK, sight.time[..., None]),
+            going,
+        ]
+        shape = (*code.shape[:-1], self.size, self.size)
+        return jnp.stack([jnp.asarray(x, jnp.float32).reshape(shape) for x in planes], axis=-3)
+
     def _moved(self, before: Map, action: Int32[Array, " N"]) -> Int32[Array, "N 3"]:
         """The pose after an action, if the world put nobody anywhere."""
         names, steps = self.spec.actions, jnp.array(FORWARD, jnp.int32)

@@ -9,7 +9,7 @@ from jax import Array
 from jaxtyping import Float32, Int32, Key, PyTree
 
 from socialrl.config import Experiment
-from socialrl.curricula import Curriculum, constant
+from socialrl.curricula import Curriculum, Draw, constant
 from socialrl.rollout import Carry, Rollout
 from socialrl.types import Learner, Metrics, Offline, Overrides
 from socialrl_envs.struct import pytree, replace
@@ -109,6 +109,12 @@ class Trainer:
             key=key,
         )
         return after, means(episodes, metrics, self.sources) | moved
+
+    def evaluated(self, training: Training) -> Draw | None:
+        """What draws the parameters of levels for evaluation now; None where they are the world's own."""
+        if not self.curriculum.evaluated:
+            return None
+        return lambda key: self.curriculum.overrides(training.curriculum, training.steps, key)
 
     def pretrain(self, training: Training, steps: int) -> tuple[Training, Metrics]:
         """The training after `steps` (static) gradient steps on recorded demonstrations; no world takes a

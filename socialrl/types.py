@@ -217,11 +217,18 @@ class Influence:
     influence: Callable[[Any, PyTree, Timestep], Float32[Array, "*batch"]]
 
 
+BELIEFS = ("seen", "paid", "others", "going")  # the planes of a belief
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Diagnostics:
     """diagnose(state, carry, timestep, decision) -> arrays by name, leaves (*batch, ...), that a replay shows
     beside the decision. All are optional: `prediction` (V, V, C), the predicted next view in the units of the
-    view; `spread` (S, A), the standard deviation of an ensemble's values.
+    view; `spread` (S, A), the standard deviation of an ensemble's values; `belief` (BELIEFS, R, R), what it
+    believes of the cells around it, from 0 to 1, on a square with itself in the middle that looks the way
+    that it looks (up, if it has no heading): what it has seen of a cell (0 nothing, 0.5 floor, 1 wall), what
+    entering it paid (0 nothing, 0.5 a loss, 1 a gain), how lately another was there, how probably another is
+    going there.
     """
 
     diagnose: Callable[[Any, PyTree, Timestep, Decision], dict[str, Array]]

@@ -55,6 +55,24 @@ def test_a_checkpoint_comes_back_and_the_template_is_what_it_holds(tmp_path):
     assert same(study.seeds.unbundle(study.states)[0], states[0].learner)
 
 
+def test_evaluations_see_a_curriculum_that_says_so():
+    ramp = mixed.Ramp(param="skill", start=(1.0, 1.0), end=(0.0, 0.0), after=10)
+
+    def drawn(evaluated):
+        config = mixed.Config(ramps=(ramp,), evaluated=evaluated)
+        made = assemble(dataclasses.replace(EXPERIMENT, curriculum=config), EXPERIMENT.arms[0])
+
+        def draw(key):
+            start_key, level_key = jax.random.split(key)
+            found = made.trainer.evaluated(made.trainer.start(start_key))
+            return None if found is None else found(level_key)
+
+        return jax.eval_shape(draw, jax.random.key(0))
+
+    assert drawn(False) is None
+    assert {name: value.shape for name, value in drawn(True).items()} == {"skill": (2,)}
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float32, Int32, Key, UInt8
 
 from socialrl_envs import grid, presence
 from socialrl_envs.errors import SocialRLError, unknown
-from socialrl_envs.generators import Generator, mutation
+from socialrl_envs.generators import Generator, mutation, redrawing
 from socialrl_envs.movement import Movement
 from socialrl_envs.options import require
 from socialrl_envs.picture import Picture, seat_colours
@@ -38,6 +38,7 @@ class GridWorld:
     ):
         self.config, self.fingerprint = config, fingerprint
         self.task, self.movement, self.view, self.generator = task, movement, view, generator
+        self.roster = roster
         pixels = view.pixels if isinstance(view, Pixels) else 1
         tables = movement.kind == "turning" and not task.changes_tiles
         self.spec = WorldSpec(
@@ -65,6 +66,7 @@ class GridWorld:
         with jax.ensure_compile_time_eval():  # a world may be made while something is traced
             self.params = task.params(**_params(config, roster, task))
             self._shown = None if shown is None else jnp.asarray(shown)
+        redrawing.check(config.redrawn, roster, self.params)
 
     def solid(self, tiles: UInt8[Array, "H W"]) -> Bool[Array, "H W"]:
         """Where nobody can walk."""
@@ -72,13 +74,16 @@ class GridWorld:
 
     def sample_level(self, key: Key[Array, ""], overrides: Overrides | None = None) -> Level:
         """A level drawn at random. Parameters come from the overrides, else a file, else the task's draw,
-        else the config.
+        else the config; then co-players are redrawn, see `generators/redrawing.py`.
         """
         drawn: dict[str, Array] = {}
         if self.task.draws_params:
             key, params_key = jax.random.split(key)
             drawn = self.task.draw_params(params_key)
         params = self.params.with_overrides(drawn | self.generator.given_params() | dict(overrides or {}))
+        if self.config.redrawn != "nothing":
+            key, redrawn_key = jax.random.split(key)
+            params = redrawing.redrawn(params, self.config.redrawn, self.roster, redrawn_key)
         tiles, position, heading = self.generator.sample(key, params)
         return self._ready(Level(tiles=tiles, position=position, heading=heading, params=params))
 

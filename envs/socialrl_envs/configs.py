@@ -9,7 +9,7 @@ from pathlib import Path
 
 from socialrl_envs.composed import GridWorld, check_level
 from socialrl_envs.errors import SocialRLError
-from socialrl_envs.generators import Generator, layouts
+from socialrl_envs.generators import Generator, layouts, redrawing
 from socialrl_envs.generators.placing import FromFile, Placing
 from socialrl_envs.movement import Movement
 from socialrl_envs.movement.cardinal import Cardinal
@@ -40,6 +40,12 @@ class WorldConfig(Options):
     density: float = option(0.15, "share of inner cells that `cluttered` turns to walls", low=0, high=1)
     horizon: int = option(50, "steps after which an episode is truncated", low=1)
     blocking: bool = option(False, "whether seats are in one another's way, else they may share a cell")
+    redrawn: str = option(
+        "nothing",
+        "what is drawn anew for every level: nothing; order: which co-player has whose preferences, skill "
+        "and presence; preferences: those of each co-player, among theirs",
+        choices=redrawing.KINDS,
+    )
     pixels: int = option(
         0,
         "pixels along each side of a cell in RGB views; 0 has channels of 0 and 1 instead",

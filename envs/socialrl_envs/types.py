@@ -37,7 +37,13 @@ class Seat(Options):
         "learner",
         "learner for a novice, else a co-player: a name, file.py:function, module:function, an agent's file",
     )
-    skill: float = option(1.0, "probability that a `noisy` co-player does what it intends", low=0, high=1)
+    skill: float = option(
+        1.0,
+        "probability that a `noisy` co-player does what it intends, or share of the episode in which a "
+        "`lurer` helps",
+        low=0,
+        high=1,
+    )
     preferences: tuple[float, ...] | None = option(
         None, "what each cumulant is worth to this seat, (K,); none takes the world's default"
     )
@@ -63,7 +69,12 @@ class Params:
     )
     density: Float32[Array, ""] = param("share of inner cells that `cluttered` turns to walls", low=0, high=1)
     presence: Float32[Array, "N 4"] = param("schedule of every seat, see `presence.py`")
-    skill: Float32[Array, " N"] = param("probability that a `noisy` seat does what it intends", low=0, high=1)
+    skill: Float32[Array, " N"] = param(
+        "probability that a `noisy` seat does what it intends, or share of the episode in which a `lurer` "
+        "helps",
+        low=0,
+        high=1,
+    )
 
     def named(self) -> dict[str, ArrayLike]:
         """The fields by name."""

@@ -10,6 +10,7 @@ import numpy as np
 from socialrl.conformance._compare import expect, expect_finite, expect_same_shapes, named, same
 from socialrl.conformance._subject import UNROLL_LENGTH, Subject
 from socialrl.types import (
+    BELIEFS,
     ActAs,
     Diagnostics,
     FewShot,
@@ -71,8 +72,13 @@ def _diagnostics(subject: Subject, capability: Diagnostics) -> None:
     decision = subject.decided(state).decision
     found = jax.jit(capability.diagnose)(state, carry.carry, carry.timestep, decision)
     known = {"prediction": subject.world.spec.obs_shape, "spread": decision.values.shape[2:]}
+    if "belief" in found:
+        side = found["belief"].shape[-1]
+        assert side % 2 == 1, f"a belief has a cell in its middle, so {side} is no side of it"
+        assert np.all((found["belief"] >= 0) & (found["belief"] <= 1)), "a belief is from 0 to 1"
+        known["belief"] = (len(BELIEFS), side, side)
     for name, array in found.items():
-        assert name in known, f"{name} is not one of {', '.join(known)}"
+        assert name in known, f"{name} is not one of belief, {', '.join(known)}"
         expect(array, (*subject.batch, *known[name]), jnp.float32, name)
 
 

@@ -15,7 +15,8 @@ Measure = Callable[[Draw, Key[Array, ""]], Float32[Array, " N"]]
 
 
 class Curriculum(NamedTuple):
-    """Pure functions over a pytree of arrays as state. Evaluation does not use the curriculum.
+    """Pure functions over a pytree of arrays as state. Evaluation does not use the curriculum unless it is
+    `evaluated`.
 
     init() -> state overrides(state, steps, key) -> the parameters of one training level, after `steps`
     environment steps update(state, measure, key) -> (state, metrics): once per chunk. measure(draw, key) is
@@ -26,6 +27,7 @@ class Curriculum(NamedTuple):
     init: Callable[[], PyTree]
     overrides: Callable[[PyTree, Int32[Array, ""], Key[Array, ""]], Overrides]
     update: Callable[[PyTree, Measure, Key[Array, ""]], tuple[PyTree, dict[str, Array]]]
+    evaluated: bool = False
 
 
 def constant() -> Curriculum:

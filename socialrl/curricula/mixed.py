@@ -26,8 +26,9 @@ class Ramp(Options):
         help="parameter of the world's levels, e.g. penalty; one per seat is set for all co-players"
     )
     start: tuple[float, float] = option(help="lowest and highest value at the start of training")
-    end: tuple[float, float] = option(help="lowest and highest value after `steps` environment steps")
+    end: tuple[float, float] = option(help="lowest and highest value once the range has moved")
     steps: int = option(1, "environment steps over which the range moves from `start` to `end`", low=1)
+    after: int = option(0, "environment steps before it begins to move", low=0)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -43,6 +44,9 @@ class Config(Options):
         (), "schedules of the co-players' presence and the share of episodes of each; empty keeps their own"
     )
     ramps: tuple[Ramp, ...] = option((), "parameters that are drawn for each level, with their ranges")
+    evaluated: bool = option(
+        False, "whether evaluations while training and at its end are on such levels, too, as they are then"
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -64,7 +68,10 @@ class Config(Options):
             return drawn
 
         return Curriculum(
-            init=lambda: (), overrides=overrides, update=lambda state, measure, key: (state, {})
+            init=lambda: (),
+            overrides=overrides,
+            update=lambda state, measure, key: (state, {}),
+            evaluated=self.evaluated,
         )
 
 
@@ -80,7 +87,7 @@ def check_presence(presence: tuple[tuple[str, float], ...]) -> None:
 
 def draw(ramp: Ramp, steps: Int32[Array, ""], key: Key[Array, ""]) -> Float32[Array, ""]:
     """A value of the ramp's parameter after so many environment steps."""
-    progress = jnp.minimum(steps.astype(jnp.float32) / ramp.steps, 1.0)
+    progress = jnp.clip((steps - ramp.after).astype(jnp.float32) / ramp.steps, 0.0, 1.0)
     start, end = jnp.array(ramp.start, jnp.float32), jnp.array(ramp.end, jnp.float32)
     low, high = start + progress * (end - start)
     return low + jax.random.uniform(key) * (high - low)

@@ -82,11 +82,15 @@ class Selective:
         )
 
     def capabilities(self) -> tuple[Capability, ...]:
-        """What it can do besides the core; with the auxiliary head, show its prediction."""
+        """What it can do besides the core; if it follows others, show its belief, and with the auxiliary
+        head its prediction.
+        """
         always = WarmStart(warm_start=self.warm_start), ForceSource(force=self.force)
-        if self.config.prediction_coef > 0 and self.config.predicts == "next":
-            return (*always, Diagnostics(diagnose=self.diagnose))
-        return always
+        return (*always, Diagnostics(diagnose=self.diagnose)) if self._predicts or self.sources else always
+
+    @property
+    def _predicts(self) -> bool:
+        return self.config.prediction_coef > 0 and self.config.predicts == "next"
 
     def init(self, key: Key[Array, ""], unroll_length: int, num_envs: int) -> SelectiveState:
         """The state with fresh parameters; raises SocialRLError if bptt_length does not divide the unroll."""
@@ -151,9 +155,27 @@ class Selective:
     def diagnose(
         self, state: SelectiveState, carry: SelectiveCarry, timestep: Timestep, decision: Decision
     ) -> dict[str, Array]:
-        """`prediction`, the next view that the own policy predicts."""
-        own = PPOState(params=state.own, optimiser=state.own_optimiser, steps=state.steps)
-        return self.ppo.diagnose(own, carry.own, timestep, decision)
+        """`belief`, the novice's map with where another is believed to be going, and `prediction`, the next
+        view that the own policy predicts.
+        """
+        found: dict[str, Array] = {}
+        if self.sources:
+            batch = timestep.first.shape
+            maps, seen = jax.tree.map(lambda x: x.reshape(-1, *x.shape[len(batch) :]), (carry.map, timestep))
+            _, sight = self.memory.step(maps, seen)
+            belief = self.memory.pictured(sight, self._going(state, sight))
+            found["belief"] = belief.reshape(*batch, *belief.shape[1:])
+        if self._predicts:
+            own = PPOState(params=state.own, optimiser=state.own_optimiser, steps=state.steps)
+            found |= self.ppo.diagnose(own, carry.own, timestep, decision)
+        return found
+
+    def _going(self, state: SelectiveState, sight: Sight) -> Float32[Array, "N cells"]:
+        """How probably another is going to each cell, as the first source says that asks; else 0."""
+        for name, source in self.sources.items():
+            if source.going is not None:
+                return source.going(state.sources[name], sight)
+        return jnp.zeros(sight.code.shape, jnp.float32)
 
     def update(
         self, state: SelectiveState, experience: Experience, key: Key[Array, ""]
@@ -194,18 +216,19 @@ class Selective:
             (experience.own, experience.others, experience.extras, experience.positions, experience.headings),
         )
         own, others, extras, positions, headings = part
-        novice, coplayers = spec.novices[0], np.array(spec.coplayers, np.int32)
+        novices, coplayers = np.array(spec.novices, np.int32), np.array(spec.coplayers, np.int32)
         where, facing = positions[:, :, coplayers], headings[:, :, coplayers]
+        place, looks = positions[:, :, novices], headings[:, :, novices]
         cell, known = destinations(spec, others, where, facing)
         goal, inside = on_map(cell, where, facing, memory.radius, memory.turning)
-        away = jnp.sum(jnp.abs(where - positions[:, :, novice, None]), axis=-1)
-        nearest = jnp.argmin(jnp.where(others.present, away, 10_000), axis=-1)[..., None]
-        its = jnp.take_along_axis(cell, nearest[..., None], axis=2)[:, :, 0]
-        target, near = on_map(
-            its, positions[:, :, novice], headings[:, :, novice], memory.radius, memory.turning
-        )
-        obs, code, time, heading = jax.tree.map(
-            lambda x: x[:, :, 0], (own.timestep.obs, extras.code, extras.time, extras.heading)
+        away = jnp.sum(jnp.abs(where[:, :, None] - place[:, :, :, None]), axis=-1)  # (T, n, novices, P)
+        nearest = jnp.argmin(jnp.where(others.present[:, :, None], away, 10_000), axis=-1)
+        its = jnp.take_along_axis(cell, nearest[..., None], axis=2)
+        target, near = on_map(its, place, looks, memory.radius, memory.turning)
+        reached = jnp.take_along_axis(known, nearest, axis=2) & near
+        seen = (own.timestep.obs, extras.code, extras.time, extras.heading, target, reached)
+        obs, code, time, heading, target, reached = jax.tree.map(
+            lambda x: x.reshape(x.shape[0], -1, *x.shape[3:]), seen
         )
         return Lesson(
             others=others,
@@ -213,7 +236,7 @@ class Selective:
             goal_known=known & inside,
             sight=Sight(obs=obs, code=code, time=time, heading=heading),
             target=target,
-            target_known=jnp.take_along_axis(known, nearest, axis=2)[..., 0] & near,
+            target_known=reached,
         )
 
     def warm_start(self, trained: SelectiveState, fresh: SelectiveState) -> SelectiveState:

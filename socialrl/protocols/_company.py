@@ -2,13 +2,16 @@
 
 from collections import Counter
 
+import jax.numpy as jnp
 import numpy as np
+from jax import Array
 from jaxtyping import Bool, Float32
 
 from socialrl.protocols._overrides import has_preferences, parameter
-from socialrl_envs.types import World
+from socialrl.protocols._whom import PLANNERS, cosines
+from socialrl_envs.types import State, World
 
-PLANNERS = ("planner", "noisy")  # policies that go for what their seat prefers
+ROUNDING = 1e-5  # of cosines in float32
 
 
 def kinds(world: World) -> dict[str, Bool[np.ndarray, "M S"]]:
@@ -16,6 +19,30 @@ def kinds(world: World) -> dict[str, Bool[np.ndarray, "M S"]]:
     novices, coplayers = world.spec.novices, world.spec.coplayers
     table = np.array([["self", *(relation(world, novice, seat) for seat in coplayers)] for novice in novices])
     return {str(kind): table == kind for kind in dict.fromkeys(table.flatten().tolist())}
+
+
+def kinds_now(world: World, states: State) -> dict[str, Bool[Array, "*batch M S"]]:
+    """The same in these states, whose levels may have other preferences than the world. The kinds are those
+    of the world, so that they are the same in all states.
+    """
+    novices = len(world.spec.novices)
+    shape = (*states.seats.present.shape[:-1], novices, 1 + len(world.spec.coplayers))
+    usual = {kind: jnp.broadcast_to(mask, shape) for kind, mask in kinds(world).items()}
+    if not has_preferences(world) or not world.spec.coplayers:
+        return usual
+    plans = np.array([False, *(world.spec.seats[seat].policy in PLANNERS for seat in world.spec.coplayers)])
+    cosine = cosines(jnp.asarray(states.level.params.named()["preferences"]), world.spec)
+    cosine = jnp.concatenate([jnp.zeros_like(cosine[..., :1]), cosine], axis=-1)
+    bounds = {
+        "equal": cosine >= 1 - ROUNDING,
+        "overlapping": (cosine > ROUNDING) & (cosine < 1 - ROUNDING),
+        "unrelated": jnp.abs(cosine) <= ROUNDING,
+        "opposite": cosine < -ROUNDING,
+    }
+    return {
+        kind: jnp.where(plans, jnp.broadcast_to(bounds[kind], shape), mask) if kind in bounds else mask
+        for kind, mask in usual.items()
+    }
 
 
 def relation(world: World, novice: int, seat: int) -> str:

@@ -21,14 +21,25 @@ co-players that are useful, on the steps on which one is followed: the precision
 then), selectivity = precision - any, which blind following does not have, and recall = P(action taken in A*
 | own action not in A*, some co-player useful). A measure over no steps is NaN.
 
+Whom: of the co-players on the grid those are *right* whose goals and skill suit the novice best, see
+`_whom.right_ones`. right = P(the one followed is right | a co-player is followed), right_base = the mean
+share of right ones among those on the grid in these steps, which following any of them at random has,
+right_gain = right - right_base, and right/<bin>, right_base/<bin>: the same over BINS parts of the horizon.
+On levels that redraw who wants what (`redrawn`), a gain is learnt within the episode. nobody: share of steps
+on which a source is followed that is about nobody.
+
+belief, belief_mass, belief/<bin>: how right the novice is about where the nearest co-player is going, see
+`_belief`; of learners that show a belief.
+
 return, cumulants/<name>: of the novices, per episode. planner_return: of planners in the novices' seats, on
 the same levels beside the same company; regret = planner_return - return. The planner goes for one goal after
 the other and
 ignores the other seats, so it is competent, not optimal: where several seats want the same, the regret may be
 negative.
 
-Kinds: "self"; of planners how their preferences relate to the novice's, of others the name of their policy;
-see `_company.relation`.
+Kinds: "self"; of planners how their preferences relate to the novice's on that level, of others the name of
+their policy; see `_company.relation`. A source that follows whoever is nearest counts as the nearest
+co-player, see `_whom`.
 """
 
 import dataclasses
@@ -44,10 +55,12 @@ from jaxtyping import Bool, Int32, Key, PyTree
 from socialrl import evaluation
 from socialrl.passive import passive_learner
 from socialrl.protocols import LearnerState, Study
-from socialrl.protocols._company import company_of, kinds
-from socialrl.protocols._measures import mean_where
+from socialrl.protocols._belief import belief_measures
+from socialrl.protocols._company import company_of, kinds_now
+from socialrl.protocols._measures import BINS, mean_where
 from socialrl.protocols._overrides import Overrides, parameter
 from socialrl.protocols._planners import best_actions, coplayers_in_place, with_planners
+from socialrl.protocols._whom import followed, numbers, right_ones
 from socialrl.record import labels
 from socialrl.rollout import Trace, make_rollout
 from socialrl.seeds import PerSeed
@@ -57,6 +70,7 @@ from socialrl_envs.types import State, World, WorldSpec
 
 STREAM = 0xF0110  # of keys, so that the levels are new
 IN_PLACE = 1  # folded into those keys for the co-players' actions in the novices' place
+BELIEF = 2  # the same for what the novices believe
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -90,8 +104,10 @@ class Config(Options):
         def evaluate(state: LearnerState, key: Key[Array, ""], overrides: Overrides) -> dict[str, Array]:
             trace = evaluation.trace(learned, state, key, self.episodes, overrides)
             best = evaluation.trace(planned, (), key, self.episodes, overrides)
-            in_place_key = jax.random.fold_in(key, IN_PLACE)
-            return returns(trace, best, world.spec) | measures(trace, world, in_place_key)
+            in_place_key, belief_key = (jax.random.fold_in(key, number) for number in (IN_PLACE, BELIEF))
+            whom = numbers(world.spec, study.learner)
+            found = returns(trace, best, world.spec) | measures(trace, world, in_place_key, whom)
+            return found | belief_measures(world, study.learner, state, trace, belief_key)
 
         program = study.seeds.map(evaluate, 2)
         for condition in self.conditions:
@@ -126,8 +142,12 @@ def returns(trace: Trace, best: Trace, spec: WorldSpec) -> dict[str, Array]:
     return {"return": own["return"], "planner_return": planner, "regret": planner - own["return"]} | happened
 
 
-def measures(trace: Trace, world: World, key: Key[Array, ""]) -> dict[str, Array]:
-    """Shares, usefulness and precision. key: for the co-players' actions in the novices' place."""
+def measures(
+    trace: Trace, world: World, key: Key[Array, ""], whom: Int32[np.ndarray, " S"]
+) -> dict[str, Array]:
+    """Shares, usefulness, precision, and whom. key: for the co-players' actions in the novices' place. whom:
+    of each source, see `_whom.numbers`.
+    """
     novices = np.array(world.spec.novices)
     states: State = jax.tree.map(lambda leaf: leaf[:-1], trace.states)
     mask = trace.alive[..., None] & states.seats.present[:, :, novices]  # (T, B, M)
@@ -143,12 +163,13 @@ def measures(trace: Trace, world: World, key: Key[Array, ""]) -> dict[str, Array
     own = right(jnp.argmax(trace.decision.values[..., 0, :], axis=-1).astype(jnp.int32))
     useful = jnp.concatenate(
         [own[..., None], jnp.take_along_axis(best, others, axis=-1)], axis=-1
-    )  # (T, B, M, S)
-    source, good = trace.decision.source, right(trace.decision.action)
-    chosen = jnp.take_along_axis(useful, source[..., None], axis=-1)[..., 0]
+    )  # (T, B, M, 1 + P)
+    source, good = followed(trace.decision.source, whom, states, world.spec), right(trace.decision.action)
+    chosen = jnp.take_along_axis(useful, jnp.maximum(source, 0)[..., None], axis=-1)[..., 0]
     missed = mask & ~own & jnp.any(useful[..., 1:], axis=-1)
     result = {
         "share": mean_where(source > 0, mask),
+        "nobody": mean_where(source < 0, mask),
         "precision": mean_where(chosen, mask & (source > 0)),
         "good": mean_where(good, mask),
         "chance": mean_where(best, mask[..., None]),
@@ -156,14 +177,36 @@ def measures(trace: Trace, world: World, key: Key[Array, ""]) -> dict[str, Array
         "any": mean_where(useful[..., 1:], (mask & (source > 0))[..., None]),
     }
     result["selectivity"] = result["precision"] - result["any"]
-    for kind, of_kind in kinds(world).items():
-        followed = jnp.any((source[..., None] == np.arange(of_kind.shape[1])) & of_kind, axis=-1)
+    for kind, of_kind in kinds_now(world, states).items():
+        its = jnp.any((source[..., None] == np.arange(of_kind.shape[-1])) & of_kind, axis=-1)
         result |= {
-            f"share/{kind}": mean_where(followed, mask),
+            f"share/{kind}": mean_where(its, mask),
             f"useful/{kind}": mean_where(useful, mask[..., None] & of_kind),
-            f"precision/{kind}": mean_where(chosen, mask & followed),
-            f"good/{kind}": mean_where(good, mask & followed),
+            f"precision/{kind}": mean_where(chosen, mask & its),
+            f"good/{kind}": mean_where(good, mask & its),
         }
+    return result | whom_measures(source, mask, world, states)
+
+
+def whom_measures(
+    source: Int32[Array, "T B M"], mask: Bool[Array, "T B M"], world: World, states: State
+) -> dict[str, Array]:
+    """right and right_base, over all steps and over BINS parts of the horizon. source: the number of the
+    co-player that is followed.
+    """
+    if not world.spec.coplayers:
+        return {}
+    right, chosen = right_ones(world, states), jnp.maximum(source - 1, 0)[..., None]
+    it = jnp.take_along_axis(right, chosen, axis=-1)[..., 0]
+    there = states.seats.present[..., None, np.array(world.spec.coplayers)]
+    count = jnp.sum(there, axis=-1, dtype=jnp.float32)
+    base = jnp.sum(right, axis=-1, dtype=jnp.float32) / jnp.maximum(count, 1.0)
+    these = mask & (source > 0) & (count > 0)
+    result = {"right": mean_where(it, these), "right_base": mean_where(base, these)}
+    result["right_gain"] = result["right"] - result["right_base"]
+    for number, part in enumerate(np.array_split(np.arange(source.shape[0]), BINS)):
+        result[f"right/{number}"] = mean_where(it[part], these[part])
+        result[f"right_base/{number}"] = mean_where(base[part], these[part])
     return result
 
 

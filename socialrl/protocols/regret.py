@@ -5,8 +5,10 @@ The planner knows the world, whatever the novice cannot see of it, and has the n
 walker draws actions uniformly. Both take all novices' seats, on the same levels beside the same company.
 
     regret = planner_return - return
+    regret_per_step = planner_return / planner_steps - return / steps
     score = (return - walker_return) / (planner_return - walker_return)
 
+steps: the mean length of an episode; where all take the whole time, regret_per_step is regret / horizon.
 A score of 0 is that of the walker, 1 that of the planner. The planner goes for one goal after the other and
 ignores the other seats, so it is competent, not optimal: a score can be above 1.
 
@@ -29,7 +31,7 @@ from socialrl.protocols._overrides import Overrides
 from socialrl.protocols._planners import with_planners, with_walkers
 from socialrl.protocols.following import in_words, overrides_of
 from socialrl.record import labels
-from socialrl.rollout import make_rollout
+from socialrl.rollout import Trace, make_rollout
 from socialrl.seeds import PerSeed
 from socialrl.types import Metrics
 from socialrl_envs.options import Options, option, require
@@ -72,17 +74,25 @@ class Config(Options):
         def evaluate(state: LearnerState, key: Key[Array, ""], overrides: Overrides) -> dict[str, Array]:
             trace = evaluation.trace(learned, state, key, self.episodes, overrides)
             own = evaluation.summarise(trace, world.spec)
-            found = happened(own, "cumulants")
+            found = happened(own, "cumulants") | {"steps": steps_of(trace)}
             for name, rollout in others.items():
                 trace = evaluation.trace(rollout, (), key, self.episodes, overrides)
                 theirs = evaluation.summarise(trace, world.spec)
-                found |= {f"{name}_return": theirs["return"]} | happened(theirs, name)
-            return found | scores(own["return"], found["planner_return"], found["walker_return"])
+                found |= {f"{name}_return": theirs["return"], f"{name}_steps": steps_of(trace)}
+                found |= happened(theirs, name)
+            found |= scores(own["return"], found["planner_return"], found["walker_return"])
+            rates = found["planner_return"] / found["planner_steps"], found["return"] / found["steps"]
+            return found | {"regret_per_step": rates[0] - rates[1]}
 
         program = study.seeds.map(evaluate, 2)
         for condition in self.conditions:
             overrides = overrides_of(world, condition)
             yield labels.Regret(in_words(condition)), program(study.states, keys, overrides)
+
+
+def steps_of(trace: Trace) -> Array:
+    """The mean length of the episodes."""
+    return jnp.mean(jnp.sum(trace.alive, axis=0, dtype=jnp.float32))
 
 
 def happened(summary: Metrics, name: str) -> dict[str, Array]:

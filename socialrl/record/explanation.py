@@ -181,7 +181,7 @@ class Explanation:
             return replay.colours[replay.novices[self.novice]]
         if way.kind == "action" or way.name == "self":
             return (110, 110, 110)
-        return replay.colours[replay.seat_of(replay.sources.index(way.name), self.novice)]
+        return replay.colour_of(replay.sources.index(way.name), self.novice)
 
 
 def moves(

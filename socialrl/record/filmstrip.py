@@ -48,7 +48,7 @@ def strip(replay: Replay, episode: int) -> UInt8[np.ndarray, "h w 3"]:
         frame = draw(_picture(replay, episode, t), cell)
         bar = np.full((GAP + BAR, frame.shape[1], 3), 255, np.uint8)
         if t < replay.steps(episode):
-            bar[GAP // 2 : GAP // 2 + BAR] = replay.colours[replay.seat_of(_source(replay, episode, t))]
+            bar[GAP // 2 : GAP // 2 + BAR] = replay.colour_of(_source(replay, episode, t))
         column = np.concatenate([frame, bar])
         parts += [column, np.full((len(column), GAP, 3), 255, np.uint8)]
     return np.concatenate(parts[:-1], axis=1)

@@ -18,11 +18,13 @@ from jaxtyping import Bool, Float32, Int8, Int32, Shaped, UInt8, UInt32
 from socialrl.record import archive, filmstrip
 from socialrl.record import replay_format as form
 from socialrl_envs.errors import SocialRLError
-from socialrl_envs.picture import Picture
+from socialrl_envs.picture import OKABE_ITO, Picture
 from socialrl_envs.safe_json import Json
 from socialrl_envs.sprites import Colour
+from socialrl_envs.tiles import SEATS
 from socialrl_envs.visibility import Movement, ViewSpec
 
+UNSAID = 6  # the colour, in OKABE_ITO, of the first source that does not say whom it follows
 DISCOUNT, AHEAD = 0.95, 40  # of the predicted occupancy: per step, and how many steps
 
 StateArray = Literal["tiles", "position", "heading", "present", "checksum", "notes", "kinds"]
@@ -39,6 +41,7 @@ StepArray = Literal[
     "observed",
     "prediction",
     "occupancy",
+    "belief",
 ]
 
 
@@ -60,7 +63,9 @@ class Replay:
     the fields of the first states. spread: disagreement of an ensemble about `values`, NaN where there is
     none. observed: the next view of each novice, with 255 for the highest entry; prediction: what the novice
     predicted of it. occupancy: where a novice predicts to be in the next AHEAD steps, discounted by DISCOUNT
-    per step, if it acts as its source would; 255 in the most likely cell.
+    per step, if it acts as its source would; 255 in the most likely cell. belief: what a novice believes of
+    each cell, 255 for 1, in the planes of `types.BELIEFS`: what it has seen of it, what entering it paid, how
+    lately another was there, how probably another is going there.
     """
 
     world: dict[str, Json]
@@ -102,6 +107,7 @@ class Replay:
     observed: UInt8[np.ndarray, "E T M V U C"] | None = None
     prediction: UInt8[np.ndarray, "E T M V U C"] | None = None
     occupancy: UInt8[np.ndarray, "E T M H W"] | None = None
+    belief: UInt8[np.ndarray, "E T M 4 H W"] | None = None
     notes: UInt8[np.ndarray, "E T+1 H W"] | None = None
     kinds: UInt8[np.ndarray, "E T+1 H W"] | None = None
     level: dict[str, Shaped[np.ndarray, "E ..."]] = dataclasses.field(default_factory=dict)
@@ -171,6 +177,42 @@ class Replay:
         return self.novices[novice] if seat is None else seat
 
     @property
+    def source_colours(self) -> tuple[Colour | None, ...]:
+        """The colour of each source: that of the seat behind it, or one that no seat has; None for "self",
+        which has that of the novice.
+        """
+        order = sorted(range(len(OKABE_ITO)), key=lambda i: (i != UNSAID, -i))
+        free = [OKABE_ITO[i] for i in order if OKABE_ITO[i] not in self.colours] or list(OKABE_ITO)
+        unsaid = [source for source, seat in enumerate(self.source_seats) if seat is None][1:]
+        return tuple(
+            self.colours[seat]
+            if seat is not None
+            else free[unsaid.index(source) % len(free)]
+            if source in unsaid
+            else None
+            for source, seat in enumerate(self.source_seats)
+        )
+
+    @property
+    def source_marks(self) -> tuple[str, ...]:
+        """A sign for each source: the letter of the seat behind it, then how it is followed, as in "Bi" for
+        the imitation of seat B; "F" for a following that does not say whom; "" for "self".
+        """
+        marks = []
+        for name, seat in zip(self.sources, self.source_seats, strict=True):
+            way = name.partition(" ")[0][:1] if " " in name or seat is None else ""
+            marks.append(way.upper() if seat is None else SEATS[seat % len(SEATS)] + way.lower())
+        return ("", *marks[1:])
+
+    def colour_of(self, source: int, novice: int = 0) -> Colour:
+        """The colour of a source; for "self" that of the novice (its number among the novices)."""
+        return self.source_colours[source] or self.colours[self.novices[novice]]
+
+    def mark_of(self, source: int, novice: int = 0) -> str:
+        """The sign of a source; for "self" the letter of the novice."""
+        return self.source_marks[source] or SEATS[self.novices[novice] % len(SEATS)]
+
+    @property
     def name(self) -> str:
         """Arm and seed, as in the names of files."""
         return f"{self.arm}-seed{self.seed}"
@@ -221,6 +263,7 @@ def arrays(replay: Replay) -> dict[str, Shaped[np.ndarray, "E ..."]]:
         "observed": replay.observed,
         "prediction": replay.prediction,
         "occupancy": replay.occupancy,
+        "belief": replay.belief,
         "notes": replay.notes,
         "kinds": replay.kinds,
     }

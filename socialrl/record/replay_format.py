@@ -53,6 +53,7 @@ OPTIONAL: dict[str, tuple[str, str]] = {
     "observed": ("uint8", "E T M V U C"),
     "prediction": ("uint8", "E T M V U C"),
     "occupancy": ("uint8", "E T M H W"),
+    "belief": ("uint8", "E T M 4 H W"),
     "notes": ("uint8", "E T+1 H W"),
     "kinds": ("uint8", "E T+1 H W"),
 }

@@ -8,8 +8,9 @@ did nothing else.
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
+from socialrl.record.labels import AS_TRAINED, Regret
 from socialrl.report.reading import ArmRun, Series
 
 PerSeed = Float[np.ndarray, " seeds"]
@@ -25,6 +26,57 @@ def area(arm: ArmRun) -> PerSeed | None:
     if len(curve) < 2 or curve.steps[-1] == curve.steps[0]:
         return None
     return np.trapezoid(curve.values, curve.steps, axis=0) / (curve.steps[-1] - curve.steps[0])
+
+
+def during(arm: ArmRun, measure: str, share: float) -> PerSeed | None:
+    """A measure of the evaluation that is nearest to this share of training; None if there is none."""
+    curve = arm.series("eval", measure)
+    if not len(curve):
+        return None
+    return curve.values[np.argmin(np.abs(curve.steps - share * curve.steps[-1]))]
+
+
+def steps_to_half(arm: ArmRun) -> PerSeed | None:
+    """Environment steps until the return on held-out levels is first half of the return of a planner in the
+    novice's seat, between two evaluations in proportion; None without a curve or the protocol `regret`.
+
+    A seed that never gets so far has the number of all steps, which is less than it needs. NaN where a
+    planner earns nothing.
+    """
+    curve = arm.series("eval", "return")
+    found = [record for labels, record in arm.measured(Regret) if labels.condition == AS_TRAINED]
+    if len(curve) < 2 or not found or "planner_return" not in found[0].values:
+        return None
+    return np.array(
+        [
+            first_above(curve.steps, values, planner / 2) if planner > 0 else np.nan
+            for values, planner in zip(curve.values.T, found[0].values["planner_return"], strict=True)
+        ]
+    )
+
+
+def first_above(
+    steps: Int[np.ndarray, " points"], values: Float[np.ndarray, " points"], level: float
+) -> float:
+    """Where a curve first reaches a level, between two points in proportion; its end if it never does."""
+    reached = np.flatnonzero(values >= level)
+    if not len(reached):
+        return float(steps[-1])
+    at = int(reached[0])
+    if at == 0:
+        return float(steps[0])
+    low, high = values[at - 1], values[at]
+    share = (level - low) / (high - low) if np.isfinite(low) else 1.0
+    return float(steps[at - 1] + share * (steps[at] - steps[at - 1]))
+
+
+def timed(arm: ArmRun, arms: Sequence[ArmRun]) -> PerSeed | None:
+    """The return of an arm after as many seconds as the quickest of the arms in its world took for all their
+    training; None if curves or seconds are missing. arms: of its run.
+    """
+    together = [one for one in arms if one.settings.get("world") == arm.settings.get("world")]
+    found = at_equal_time(together)
+    return None if found is None else found[[one.name for one in together].index(arm.name)]
 
 
 def seconds_at(arm: ArmRun, steps: Sequence[int] | np.ndarray) -> Float[np.ndarray, " points"] | None:

@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import math
+from collections.abc import Callable, Mapping
 from typing import TypedDict
 
 import numpy as np
@@ -11,7 +12,7 @@ from jaxtyping import Float
 from socialrl.coerce import coerce
 from socialrl.config import REPORTING, Claim, with_sources
 from socialrl.record.labels import HOME, TRAINED, Social
-from socialrl.report.budgets import area, at_equal_time
+from socialrl.report.budgets import area, at_equal_time, during, steps_to_half, timed
 from socialrl.report.reading import ArmRun, JsonObject, Run, Study
 from socialrl.report.social_numbers import cells_of, shares
 from socialrl.report.statistics import Comparison, Estimate, compare, holm, interval
@@ -22,7 +23,12 @@ PerSeed = Float[np.ndarray, " seeds"]
 ENOUGH = 10  # seeds without which no claim is decided, whatever an experiment declares
 TUNING = "tuning only"
 AUC = "auc"  # a measure of the learning curve
+HALF = "steps_to_half"  # another one
+TIMED = "timed"  # the return after equal seconds, of the arms in one world
 CT = "ct"  # a measure of all presences of the social protocol together
+
+
+CURVES: Mapping[str, Callable[[ArmRun], PerSeed | None]] = {AUC: area, HALF: steps_to_half}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -154,7 +160,7 @@ def after_equal_time(study: Study, run: Run, claim: Claim) -> tuple[PerSeed, Per
     """
     arms = {arm.name: arm for arm in study.arms if arm.run == run.name}
     pair = [arms.get(name) for name in claim.arms]
-    if len(pair) != 2 or claim.labels or claim.measure != "return":
+    if len(pair) != 2 or claim.labels or claim.measure != "return" or claim.at < 1:
         return None
     returns = at_equal_time([arm for arm in pair if arm is not None])
     if returns is None or len(returns) != 2:
@@ -166,24 +172,33 @@ def sides(study: Study, run: Run, claim: Claim) -> tuple[PerSeed, PerSeed] | tup
     """The claim's two sides, one number per seed each; None if one of them is not measured."""
     arms = {arm.name: arm for arm in study.arms if arm.run == run.name}
     labels = dict(claim.labels)
-    ours = scores(arms.get(claim.arm), labels, claim.measure)
+
+    def measured(name: str) -> PerSeed | None:
+        arm = arms.get(name)
+        if arm is not None and claim.measure == TIMED:
+            return timed(arm, list(arms.values()))
+        return scores(arm, labels, claim.measure, claim.at)
+
+    ours = measured(claim.arm)
     if claim.over is None:
         other = None if ours is None else np.full(ours.shape, claim.value)
     elif claim.over == "expert":
         other = scores(arms.get(claim.arm), labels | {"presence": "full"}, "return_coplayers")
     else:
-        other = scores(arms.get(claim.over), labels, claim.measure)
+        other = measured(claim.over)
     return (None, None) if ours is None or other is None else (ours, claim.times * other)
 
 
-def scores(arm: ArmRun | None, labels: dict[str, str], measure: str) -> PerSeed | None:
-    """A measure of the final evaluation, or of a protocol's first record with these labels, see
-    `config.Claim`; None if there is none.
+def scores(arm: ArmRun | None, labels: dict[str, str], measure: str, at: float = 1.0) -> PerSeed | None:
+    """A measure of the final evaluation, or of that after another share of training, or of a protocol's first
+    record with these labels, see `config.Claim`; None if there is none.
     """
     if arm is None:
         return None
-    if measure == AUC and not labels:
-        return area(arm)
+    if measure in CURVES and not labels:
+        return CURVES[measure](arm)
+    if at < 1:
+        return during(arm, measure, at)
     if measure == CT:
         return transmitted(arm, labels)
     if labels:

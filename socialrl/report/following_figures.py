@@ -134,3 +134,25 @@ def arrivals(
             name,
             f"Share of floods in which {', '.join(curves)} arrive against their share in training.",
         )
+
+
+def over_episode(
+    curves: Mapping[str, tuple[Float[np.ndarray, " parts"], Float[np.ndarray, " parts"]]],
+    styles: Styles,
+    name: str,
+    what: str,
+) -> str:
+    """A share by the part of the episode, with a base rate dashed. curves: both, by arm. what: the share in
+    words.
+    """
+    with svg.style():
+        made = svg.figure(WIDTH, 3.2)
+        axes = made.add_subplot(xlabel="part of the episode", ylabel=what, ylim=(-0.03, 1.03))
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_formatter(svg.percent())
+        axes.set_xlim(0, 1)
+        for arm, (right, base) in curves.items():
+            x, look = (np.arange(len(right)) + 0.5) / len(right), styles[arm]
+            axes.plot(x, right, **figures.line(look, len(x)))
+            axes.plot(x, base, color=look.colour, linewidth=1.4, linestyle=(0, (4.0, 2.0)))
+        return svg.inline(made, name, f"{what} over the episode: {', '.join(curves)}.")

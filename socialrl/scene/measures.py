@@ -15,6 +15,16 @@ def has_influence(replay: Replay, episode: int, novice: int) -> bool:
     )
 
 
+def told(source: str) -> str:
+    """What a novice does that follows this source, in words: "follows expert_0", "follows expert_0 by
+    imitation", "follows anyone".
+    """
+    way, space, whom = source.partition(" ")
+    if not space:
+        return f"follows {source}"
+    return f"follows {whom}" if way == "following" else f"follows {whom} by {way}"
+
+
 def strengths(replay: Replay, episode: int, novice: int) -> Float[np.ndarray, " steps"]:
     """How strong every decision was, 0..1: its margin over other sources, or without any the influence."""
     if not has_influence(replay, episode, novice):

@@ -38,16 +38,17 @@ class Lesson:
     """What there is to learn from some worlds of an unroll.
 
     others: the co-players' steps, leaves (T, n, coplayers, ...). goal, goal_known: where each of them went
-    next (see `hindsight`), as the number of a cell on its own map. sight: of the novices, leaves (T, n,
-    ...). target, target_known: where the co-player nearest to the novice then went next, on the novice's map.
+    next (see `hindsight`), as the number of a cell on its own map. sight: of every novice of every world,
+    leaves (T, m, ...), m = n times the novices. target, target_known: where the co-player nearest to that
+    novice then went next, on its map.
     """
 
     others: Demonstration
     goal: Int32[Array, "T n coplayers"]
     goal_known: Bool[Array, "T n coplayers"]
     sight: Sight
-    target: Int32[Array, "T n"]
-    target_known: Bool[Array, "T n"]
+    target: Int32[Array, "T m"]
+    target_known: Bool[Array, "T m"]
 
 
 def no_params(key: Key[Array, ""]) -> PyTree:
@@ -66,13 +67,15 @@ class Source:
 
     whom: for each proposal the name of the co-player, or `ANYONE` where views do not tell who is who.
     propose: (params, sight, key, explore) -> Proposal; it does not depend on the key unless `explore`, which
-    is static. loss: (params, lesson) -> (loss, metrics).
+    is static. loss: (params, lesson) -> (loss, metrics). going: (params, sight) -> the probability of every
+    cell of the novice's map that another is going there, for pictures; None for a source that does not ask.
     """
 
     whom: tuple[str, ...]
     propose: Callable[[PyTree, Sight, Key[Array, ""], bool], Proposal]
     init: Callable[[Key[Array, ""]], PyTree] = no_params
     loss: Callable[[PyTree, Lesson], tuple[Any, Metrics]] = no_loss
+    going: Callable[[PyTree, Sight], Float32[Array, "*batch cells"]] | None = None
 
 
 Build = Callable[[WorldSpec, SpatialMemory], Source]

@@ -101,8 +101,11 @@ def build(spec: WorldSpec, memory: SpatialMemory) -> Source:
         }
         return 0.3 * error + cloning, metrics
 
+    def going(params: PyTree, sight: Sight) -> Float32[Array, "*batch cells"]:
+        return jax.nn.softmax(belief(params, sight))
+
     whom = (ANYONE,) if spec.coplayers else ()
-    return Source(whom=whom, propose=propose, init=init, loss=loss)
+    return Source(whom=whom, propose=propose, init=init, loss=loss, going=going)
 
 
 def over_steps(logits: Float32[Array, "T n X"], target: Int32[Array, "T n"]) -> Float32[Array, "T n"]:

@@ -11,7 +11,7 @@ from socialrl.record.replay import Replay
 from socialrl.scene import Scene, SceneOptions, check_state
 from socialrl.scene.themes import find_theme
 from socialrl.viewer import timeline
-from socialrl.viewer.paint import Brush, to_array
+from socialrl.viewer.paint import Brush, text_width, to_array
 from socialrl.viewer.panel import Panel, draw_panel, panel_height, shown
 from socialrl.viewer.panels import panels
 from socialrl.viewer.timeline import Timeline
@@ -70,9 +70,9 @@ class Layout:
             return ()
         tabs = panels("tab")
         bar = pygame.Rect(self.tab.left, self.tab.top, self.tab.width, self._px(40))
-        return tuple(
-            zip(tabs, _in_a_row(bar.inflate(-2 * self._px(8), -2 * self._px(6)), len(tabs), 2), strict=True)
-        )
+        wishes = [text_width(panel.title, self._px(14), bold=True) for panel in tabs]
+        row = _by_width(bar.inflate(-2 * self._px(8), -2 * self._px(6)), wishes, 2)
+        return tuple(zip(tabs, row, strict=True))
 
     @property
     def tab_inner(self) -> pygame.Rect | None:
@@ -138,6 +138,21 @@ def _in_a_row(rect: pygame.Rect, count: int, gap: int) -> tuple[pygame.Rect, ...
     return tuple(
         pygame.Rect(rect.left + i * (width + gap), rect.top, width, rect.height) for i in range(count)
     )
+
+
+def _by_width(rect: pygame.Rect, wishes: list[int], gap: int) -> tuple[pygame.Rect, ...]:
+    """Rectangles side by side that share what the wished widths leave equally; narrower in proportion without
+    room.
+    """
+    room = max(len(wishes), rect.width - gap * (len(wishes) - 1))
+    spare = max(0, room - sum(wishes)) / len(wishes)
+    squeeze = min(1.0, room / max(1, sum(wishes)))
+    found, left = [], float(rect.left)
+    for wish in wishes:
+        width = wish * squeeze + spare
+        found.append(pygame.Rect(round(left), rect.top, max(1, round(width)), rect.height))
+        left += width + gap
+    return tuple(found)
 
 
 def _in_a_column(rect: pygame.Rect, wishes: list[int], gap: int) -> tuple[pygame.Rect, ...]:

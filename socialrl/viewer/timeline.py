@@ -18,7 +18,6 @@ from socialrl.scene.measures import has_influence, strengths
 from socialrl.scene.themes import find_theme
 from socialrl.viewer.paint import Brush, from_array, luminance
 from socialrl_envs.sprites import Colour, Real
-from socialrl_envs.tiles import SEATS
 
 RIBBON, MARGIN, GAP, PRESENCE, TICKS, AXIS, TOP = 24, 5, 4, 6, 30, 20, 26
 MOST = 6  # bars of presence, at most
@@ -62,8 +61,8 @@ def ribbon(
     upto = np.cumsum(shares(source, len(replay.sources), width), axis=1)
     rows = (np.arange(height) + 0.5) / height
     index = (rows[:, None, None] > upto[None, :, :-1]).sum(axis=2)
-    seats = [replay.seat_of(s, novice) for s in range(len(replay.sources))]
-    return np.array([replay.colours[seat] for seat in seats], np.uint8)[index]
+    colours = [replay.colour_of(source, novice) for source in range(len(replay.sources))]
+    return np.array(colours, np.uint8)[index]
 
 
 def in_columns(values: Float[np.ndarray, " steps"], width: int) -> Float[np.ndarray, " width"]:
@@ -205,10 +204,10 @@ def _ribbon(brush: Brush, replay: Replay, episode: int, novice: int, rect: pygam
         if first and right - left > 2:
             brush.surface.fill(brush.theme.card, (left, rect.top, 1, rect.height))
         if right - left >= brush.px(18):
-            seat = replay.seat_of(source, novice)
-            ink = (38, 34, 30) if luminance(replay.colours[seat]) > 0.62 else (255, 255, 255)
+            bright = luminance(replay.colour_of(source, novice)) > 0.62
+            ink = (38, 34, 30) if bright else (255, 255, 255)
             brush.text(
-                SEATS[seat % len(SEATS)],
+                replay.mark_of(source, novice),
                 ((left + right) / 2, rect.centery),
                 14,
                 ink,

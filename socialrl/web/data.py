@@ -33,6 +33,7 @@ VERSION = 1
 # What is beyond these is left out, and the page says so.
 MOST_PER_REPLAY = 24_000_000  # bytes of a replay before compression
 MOST = 8_000_000  # characters of all replays of a page
+RECORDED = ("occupancy", "prediction", "spread", "belief")  # arrays that only some learners record
 LEVELS = 16  # of grey that pictures of views and of occupancy keep
 KINDS = {"bool": "u1", "int8": "i1", "uint8": "u1", "uint16": "u2", "int32": "i4", "float32": "f4"}
 
@@ -115,8 +116,10 @@ def _facts(replay: Replay, name: str) -> dict[str, Any]:
         "turning": replay.movement == "turning",
         "view": [replay.view.kind, replay.view.size, replay.view.occlusion],
         "colours": replay.colours,
+        "source_colours": replay.source_colours,
+        "source_marks": replay.source_marks,
         "plots": [],
-        "recorded": [n for n in ("occupancy", "prediction", "spread") if vars(replay)[n] is not None],
+        "recorded": [name for name in RECORDED if vars(replay)[name] is not None],
     }
 
 
@@ -170,6 +173,9 @@ def _optional(
     if replay.occupancy is not None:
         heat = replay.occupancy
         found["occupancy"] = lambda: {"occupancy": coarse(heat)}
+    if replay.belief is not None:
+        map_ = replay.belief
+        found["belief"] = lambda: {"belief": coarse(map_)}
     if replay.spread is not None:
         about = replay.spread
         found["spread"] = lambda: {"spread": rounded(about)}
@@ -183,6 +189,7 @@ def _cost(replay: Replay, word: str) -> int:
         "values": (replay.values,),
         "predictions": (replay.prediction, replay.observed),
         "occupancy": (replay.occupancy,),
+        "belief": (replay.belief,),
         "spread": (replay.spread,),
     }
     return sum(array.nbytes for array in arrays[word] if array is not None)

@@ -169,3 +169,9 @@ def test_parameters_that_the_world_lacks_are_named():
         mixed.Config(ramps=(ramp,)).build(WORLD)
     with pytest.raises(SocialRLError, match=r"'presence' has shape"):
         mixed.Config(ramps=(dataclasses.replace(ramp, param="presence"),)).build(WORLD)
+
+
+@pytest.mark.parametrize(("steps", "expected"), [(0, 1.0), (300, 1.0), (301, 0.0), (900, 0.0)])
+def test_a_ramp_that_begins_later_turns_then(steps, expected):
+    ramp = mixed.Ramp(param="skill", start=(1.0, 1.0), end=(0.0, 0.0), after=300)
+    assert float(mixed.draw(ramp, jnp.int32(steps), jax.random.key(0))) == expected

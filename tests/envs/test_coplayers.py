@@ -1,5 +1,7 @@
 """What the scripted co-players do."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -8,6 +10,8 @@ import pytest
 import socialrl_envs
 from socialrl_envs import Seat, host, registry
 from socialrl_envs.conformance import with_seats
+from socialrl_envs.coplayers import blocker
+from socialrl_envs.coplayers.lurer import act as lurer_act
 from socialrl_envs.errors import SocialRLError
 from tests.envs.plain import chi_square
 from tests.envs.playing import begin
@@ -28,6 +32,8 @@ def choices(policy, world, state, seat, draws=2000):
 
 
 LIKES_RED = Seat(policy="planner", preferences=(1.0, -1.0, 0.0))
+FOE = "#######\n#A....#\n#.....#\n#gB..r#\n#.....#\n#.....#\n#######\n"
+IN_THE_WAY = "#######\n#.....#\n#.....#\n#A..r.#\n#..B..#\n#g....#\n#######\n"
 NEARER_GREEN = "#######\n#B....#\n#.....#\n#gA..r#\n#.....#\n#.....#\n#######\n"
 
 
@@ -87,7 +93,7 @@ def test_a_noisy_planner_slips_as_often_as_its_skill_says(skill):
 
 
 def test_an_anti_expert_goes_for_what_the_first_novice_loses_by():
-    level = "#######\n#A....#\n#.....#\n#gB..r#\n#.....#\n#.....#\n#######\n"
+    level = FOE
     novice, opposite = Seat(preferences=(1.0, -1.0, 0.0)), Seat(preferences=(-1.0, 1.0, 0.0))
     foe = Seat(policy="anti_expert")
     assert (
@@ -124,3 +130,26 @@ def test_host_takes_a_function_for_a_named_coplayer():
     assert host(world, {"expert_0": left})(state, jax.random.key(0)).tolist() == [0, LEFT]
     with pytest.raises(SocialRLError, match="did you mean 'expert_0'"):
         host(world, {"expert_1": left})
+
+
+def test_a_lurer_is_a_friend_until_its_share_of_the_episode_has_passed():
+    """First to red, which pays the novice, then to green, which costs it."""
+    novice, lurer = Seat(preferences=(1.0, -1.0, 0.0)), Seat(policy="lurer", skill=0.5)
+    world, state = scene(FOE, novices=(novice,), experts=0, coplayers=(lurer,))
+    act = jax.jit(lambda time, key: lurer_act(world, dataclasses.replace(state, time=time), 1, key))
+    half = world.spec.horizon // 2
+    found = [int(act(jnp.int32(time), jax.random.key(0))) for time in (0, half - 1, half, 2 * half - 1)]
+    assert found == [RIGHT, RIGHT, LEFT, LEFT]
+
+
+def test_a_blocker_goes_where_the_novice_would_go_and_stays_there():
+    """The red coin is three cells to the right of the novice, A; the cell beside it is in the way."""
+    novice, seat = Seat(preferences=(1.0, -1.0, 0.0)), Seat(policy="blocker")
+    world, state = scene(IN_THE_WAY, novices=(novice,), experts=0, coplayers=(seat,), blocking=True)
+    act = jax.jit(lambda state, key: blocker.act(world, state, 1, key))
+    cell = blocker.next_cell(world, state, 0)
+    assert cell.tolist() == [3, 2]
+    ways = {int(act(state, jax.random.key(seed))) for seed in range(8)}
+    assert ways <= {LEFT, UP}
+    there = with_seats(state, position=state.seats.position.at[1].set(cell))
+    assert int(act(there, jax.random.key(0))) == STAY

@@ -82,7 +82,9 @@ def measured():
             source=jnp.full(batch, source),
             values=jnp.broadcast_to(values, (*batch, 5, len(world.spec.actions))),
         )
-        return following.measures(dataclasses.replace(there, decision=decision), world, key)
+        return following.measures(
+            dataclasses.replace(there, decision=decision), world, key, np.arange(5, dtype=np.int32)
+        )
 
     return lambda source, best=4: measure(jnp.int32(source), jax.nn.one_hot(best, 5, dtype=jnp.float32))
 

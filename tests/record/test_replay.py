@@ -175,6 +175,18 @@ def test_accessors(replay):
     assert (replay.seat_of(0), replay.seat_of(2)) == (0, 2)
 
 
+def test_sources_that_do_not_say_whom_have_colours_and_signs_of_their_own(replay):
+    names = ("self", "following anyone", "imitation expert_1", "emulation anyone")
+    mixed = dataclasses.replace(replay, sources=names, source_seats=(None, None, 2, None))
+    assert mixed.source_marks == ("", "F", "Ci", "E")
+    none, following, imitation, emulation = mixed.source_colours
+    assert none is None
+    assert imitation == replay.colours[2]
+    assert len({following, emulation, *replay.colours}) == 2 + len(replay.colours)
+    assert (mixed.colour_of(0), mixed.mark_of(0)) == (replay.colours[0], "A")
+    assert replay.source_marks == ("", "B", "C", "D")
+
+
 def test_share_counts_real_steps_only(replay):
     share = replay.share(1)
     assert list(share) == ["self", "expert_0", "expert_1", "wanderer_0"]

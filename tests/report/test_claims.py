@@ -241,3 +241,57 @@ def test_the_experts_are_those_that_stay_whatever_the_novices_condition(tmp_path
     [found] = summarise_claims(run_of(tmp_path / "run", more, claims=[claim]))
     assert found["verdict"] == "opposite"
     assert found["against"]["iqm"] == pytest.approx(9.06, abs=0.05)
+
+
+def three_evaluations(folder, claims, worlds=(None, None)):
+    """A run of two arms with three evaluations, at 0, 10 and 20 steps, that took 2 and 4 seconds."""
+    a, b = np.arange(10.0), 2 * np.arange(10.0)
+    lines = [
+        line(arm, "eval", step, (share * top).tolist())
+        for arm, top in (("a", a), ("b", b))
+        for step, share in ((0, 0.0), (10, 0.5), (20, 1.0))
+    ]
+    labels = {"condition": "as trained"}
+    lines += [
+        line(arm, "regret", 20, {"return": top.tolist(), "planner_return": [8.0] * 10}, labels)
+        for arm, top in (("a", a), ("b", b))
+    ]
+    experiment = {"name": "x", "question": "q", "seeds": 10, "first_seed": 1000, "claims": claims}
+    experiment["world"] = {"name": "coin_grid"}
+    experiment["arms"] = [{"name": name, "world": world} for name, world in zip("ab", worlds, strict=True)]
+    run = write_run(folder, lines, experiment=experiment)
+    timing = [
+        {"arm": arm, "step": step, "seconds": seconds}
+        for arm, seconds in (("a", 1.0), ("b", 2.0))
+        for step in (10, 20)
+    ]
+    (run / "timing.jsonl").write_text("".join(json.dumps(one) + "\n" for one in timing))
+    return read(run)
+
+
+def claim(**options):
+    return {"text": str(options), "source": "ours", "arm": "a", "over": "b"} | options
+
+
+def test_a_claim_about_a_share_of_training_takes_the_nearest_evaluation(tmp_path):
+    study = three_evaluations(tmp_path / "run", [claim(at=0.4), claim(at=0.9), claim()])
+    found = [one.found for one in findings(study)]
+    np.testing.assert_array_equal(found[0], np.arange(10.0) / 2)
+    np.testing.assert_array_equal(found[1], np.arange(10.0))
+    assert found[2] is None  # no final evaluation
+    with pytest.raises(SocialRLError, match="leave out `at`"):
+        Claim(text="t", source="ours", arm="a", at=0.5, labels=(("protocol", "regret"),))
+
+
+def test_steps_to_half_of_a_planner_and_returns_after_equal_seconds(tmp_path):
+    """a reaches 4 of 8 at step 20 in seed 4, at 10 in seed 8; b trains half as fast, and is there earlier."""
+    claims = [claim(measure="steps_to_half", below=True), claim(measure="timed")]
+    study = three_evaluations(tmp_path / "run", claims)
+    half, same = findings(study)
+    expected = [20.0 if top < 4 else 20 * 4 / top for top in range(10)]
+    np.testing.assert_allclose(half.found, expected)
+    np.testing.assert_allclose(half.against[[1, 2, 9]], [20.0, 20.0, 20 * 4 / 18])
+    np.testing.assert_allclose(same.found, np.arange(10.0))
+    np.testing.assert_allclose(same.against, np.arange(10.0))  # half of its training
+    apart = three_evaluations(tmp_path / "apart", [claim(measure="timed")], ({"name": "p"}, {"name": "q"}))
+    np.testing.assert_allclose(findings(apart)[0].against, 2 * np.arange(10.0))  # another world

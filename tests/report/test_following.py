@@ -51,6 +51,8 @@ def test_the_section_has_a_picture_per_company_and_all_numbers(tmp_path):
         "0.30",
         "0.70",
         "-",
+        "-",
+        "-",
     ]
     assert page.source.count("<h3>Beside ") == 2
     assert "Beside 1 &lt;b&gt;equal" in page.source

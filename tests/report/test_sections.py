@@ -123,6 +123,7 @@ def test_regret_and_readings_without_own_evidence_are_shown(tmp_path):
     """An arm that was never shown anything is the control of one that was."""
     seeds = [0.1 * i for i in range(5)]
     scores = {"return": 2.0, "planner_return": 4.0, "walker_return": 1.0, "regret": 2.0, "score": 1 / 3}
+    scores["regret_per_step"] = 0.25
     happened = {"cumulants/arrived": 0.5, "planner/arrived": 1.0}
     lines = [
         line("a", "final", 9, seeds),
@@ -142,6 +143,7 @@ def test_regret_and_readings_without_own_evidence_are_shown(tmp_path):
         "4.00",
         "1.00",
         "2.00",
+        "0.25",
         "0.33",
     ]
     assert "arrived" in page.source

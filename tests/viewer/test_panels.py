@@ -43,6 +43,7 @@ def rich(bare):
         observed=observed,
         prediction=(observed // 2).astype(np.uint8),
         occupancy=rng.integers(0, 256, (2, 20, 1, 11, 11)).astype(np.uint8),
+        belief=rng.integers(0, 256, (2, 20, 1, 4, 11, 11)).astype(np.uint8),
     )
 
 
@@ -66,7 +67,7 @@ def test_every_tab_shows_something_else(bare, rich, number, theme):
     poor = dataclasses.replace(bare, influence=rich.influence)
     without = tab(draw_frame(poor, 0, 5, SIZE, theme, tab=number), scene(poor))
     assert without.std() > 2  # at least a line that says what is missing
-    recorded = panels("tab")[number].title in ("Prediction", "Occupancy")
+    recorded = panels("tab")[number].title in ("Prediction", "Occupancy", "Belief")
     assert (shown != without).any() == recorded
 
 
@@ -107,7 +108,7 @@ def test_the_words_for_values(bare):
     }
     assert words == {
         "reward": "Value of each action to n, by source",
-        "logit": "Probability of each action in the policy of n",
+        "logit": "Probability of each action in the policy of n, by source",
         None: "Value or logit of each action to n, by source",
     }
 

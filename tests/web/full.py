@@ -19,6 +19,7 @@ def full_replay(steps: tuple[int, ...], seats: int = 4) -> Replay:
         observed=policy.observed,
         prediction=policy.prediction,
         occupancy=(rng.random((episodes, longest, 1, *replay.tiles.shape[2:])) ** 4 * 255).astype(np.uint8),
+        belief=np.uint8(255) * (rng.random((episodes, longest, 1, 4, *replay.tiles.shape[2:])) < 0.02),
         spread=np.abs(rng.normal(0, 0.1, replay.values.shape)).astype(np.float32),
     )
     return replay if seats <= 4 else crowded(replay, seats)

@@ -30,7 +30,7 @@ def test_what_is_read_is_what_was_recorded(replay, packed):
         np.testing.assert_array_equal(arrays[name], vars(replay)[name])
     for name in ("values", "spread", "influence"):
         np.testing.assert_allclose(arrays[name], vars(replay)[name], rtol=2e-5)
-    for name in ("prediction", "observed", "occupancy"):
+    for name in ("prediction", "observed", "occupancy", "belief"):
         assert (
             np.abs(arrays[name] * (255 / (LEVELS - 1)) - vars(replay)[name]).max() <= 255 / (LEVELS - 1) / 2
         )
@@ -87,7 +87,7 @@ def test_a_large_replay_loses_what_is_needed_least(replay):
     assert header["left_out"] == ["spread"]
     assert "values" in arrays
     header, arrays = unpack(pack(replay, "a", most=1))
-    assert header["left_out"] == ["plots", "values", "predictions", "occupancy", "spread"]
+    assert header["left_out"] == ["plots", "values", "predictions", "occupancy", "belief", "spread"]
     assert {"action", "source", "position", "grounds"} <= arrays.keys()
 
 

@@ -2,6 +2,7 @@
 
 layouts.py   walls by name: open, cluttered, four_rooms, maze, maze_loops
 placing.py   items and seats on the floor of a layout; a level of an ASCII file
+redrawing.py who of the co-players wants what, drawn anew
 river.py     a river with a bridge (flooded_road)
 mutation.py  one random edit of a level
 """

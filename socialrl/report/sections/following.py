@@ -32,6 +32,8 @@ KINDS = (
     "noisy",
     "anti_expert",
     "reckless",
+    "lurer",
+    "blocker",
 )  # the order in which kinds of sources are shown
 COLUMNS = (
     "return",
@@ -44,6 +46,8 @@ COLUMNS = (
     "chance",
     "good",
     "recall",
+    "right",
+    "right_base",
 )
 _NUMBER = re.compile(r"_\d+$")  # the part of their names in which the arms of one line differ
 NOTE = (
@@ -61,8 +65,21 @@ COLUMNS_NOTE = (
     "action was a best one. any: the same of the co-players there, followed or not. selectivity: precision "
     "minus any, 0 for blind following. chance: precision of a random action. good: share of all steps on "
     "which the action taken was a best one. recall: the same, over the steps on which some co-player's "
-    "action was a best one and the novice's own was not."
+    "action was a best one and the novice's own was not. right: of the steps on which a co-player was "
+    "followed, the share in which it was the one whose goals and skill suit the novice best. right_base: the "
+    "share of such co-players among those there."
 )
+WHOM_NOTE = (
+    "Of the steps on which a co-player was followed, the share in which it was the right one: the one whose "
+    "goals and skill suit the novice best on that level. Dashed: the share of right ones among those there, "
+    "which following any of them at random would have. Where who wants what is drawn anew for every level, "
+    "the distance to it is what is learnt within the episode. Mean over seeds."
+)
+BELIEF_NOTE = (
+    "Of the steps after which the co-player nearest to the novice went somewhere, the share at which that "
+    "was the likeliest cell in the novice's belief. Mean over seeds."
+)
+PARTS = 10  # of an episode
 ARRIVALS_NOTE = (
     "Levels in which the bridge is flooded: the share of novices that arrive in time, by learner and by the "
     "share of training episodes with a flood. Who neither drowns nor arrives has waited. A novice that "
@@ -98,6 +115,8 @@ def render(context: Context) -> Body | None:
         tag("p", NOTE, class_="note"),
         source_legend(colours, colours, "kind-key"),
         arrivals(found, context.styles),
+        over_episode(found, context.styles, "right", "The right one is followed", WHOM_NOTE),
+        over_episode(found, context.styles, "belief", "Belief about where another goes", BELIEF_NOTE),
         *pictures(found, colours, context.styles),
         fold("Numbers", tag("p", COLUMNS_NOTE, class_="note"), table(head, rows)),
     )
@@ -139,6 +158,27 @@ def pictures(found: Iterable[Measured], colours: dict[str, str], styles: Styles)
         drawn = following_figures.who(rows, colours, styles, f"who{number}", title)
         result.append(tag("div", tag("h3", title), figure(Markup(drawn))))
     return result
+
+
+def over_episode(
+    found: Iterable[Measured], styles: Styles, measure: str, title: str, note: str
+) -> Markup | None:
+    """A measure over the parts of an episode: a line per arm that has it, with its base rate dashed where
+    there is one. None if no arm has it.
+    """
+    curves: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+    for one in found:
+        parts = [
+            np.array([following_figures.mean(one.values.get(f"{name}/{i}")) for i in range(PARTS)])
+            for name in (measure, f"{measure}_base")
+        ]
+        if one.condition.condition == AS_TRAINED and np.isfinite(parts[0]).any():
+            curves[one.arm.label] = parts[0], parts[1]
+    if not curves:
+        return None
+    drawn = Markup(following_figures.over_episode(curves, styles, f"{measure}-curve", title))
+    legend = arm_legend(list(curves), styles, f"{measure}-key")
+    return tag("div", tag("h3", f"{title}, over the episode"), figure(drawn, note, legend))
 
 
 def arrivals(found: Iterable[Measured], styles: Styles) -> Markup | None:

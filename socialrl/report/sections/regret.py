@@ -12,13 +12,14 @@ COLUMNS = {
     "planner_return": "a planner's",
     "walker_return": "a random walker's",
     "regret": "regret",
+    "regret_per_step": "per step",
     "score": "score",
 }
 NOTE = (
     "A planner with the novice's own preferences, which knows what the novice cannot see, and a walker that "
     "draws its actions take the novices' seats, on the same levels beside the same company. Regret: the "
-    "planner's return minus the novice's. Score: 0 is the walker's return, 1 the planner's, which is "
-    "competent, not optimal."
+    "planner's return minus the novice's, per episode and per step. Score: 0 is the walker's return, 1 the "
+    "planner's, which is competent, not optimal."
 )
 
 

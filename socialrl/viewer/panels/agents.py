@@ -21,8 +21,11 @@ def draw(brush: Brush, rect: pygame.Rect, scene: Scene) -> None:
         width=rect.width,
     )
     replay = scene.replay
-    shares = list(replay.share(scene.episode, scene.novice).values())
-    by_seat = {replay.seat_of(s, scene.novice): share for s, share in enumerate(shares)}
+    by_seat: dict[int, float] = {}
+    for source, share in enumerate(replay.share(scene.episode, scene.novice).values()):
+        if source == 0 or replay.source_seats[source] is not None:
+            seat = replay.seat_of(source, scene.novice)
+            by_seat[seat] = by_seat.get(seat, 0.0) + share
     top = rect.top + brush.px(HEAD)
     row = min(brush.px(ROW), max(1, (rect.bottom - top) // len(replay.agents)))
     for seat in range(len(replay.agents)):

@@ -7,10 +7,10 @@ import pygame
 from jaxtyping import Float32
 
 from socialrl.scene import Scene
+from socialrl.scene.measures import told
 from socialrl.viewer.paint import Brush, figure, shade, text_width
 from socialrl.viewer.panel import Panel
 from socialrl_envs.sprites import Real
-from socialrl_envs.tiles import SEATS
 
 ROW, HEAD, LEGEND = 37, 112, 24
 
@@ -59,16 +59,19 @@ def meaning(scene: Scene, novice: str) -> str:
     """What the numbers of the table are."""
     unit = scene.replay.value_unit
     if unit == "logit":
-        return f"Probability of each action in the policy of {novice}"
+        several = ", by source" if len(scene.replay.sources) > 1 else ""
+        return f"Probability of each action in the policy of {novice}{several}"
     what = "Value of each action" if unit == "reward" else "Value or logit of each action"
     return f"{what} to {novice}" + (", by source" if len(scene.replay.sources) > 1 else "")
 
 
 def chances(logits: Float32[np.ndarray, "S A"]) -> Float32[np.ndarray, "S A"]:
-    """The probabilities of a policy with these logits, row by row; NaN where a logit is NaN."""
-    high = np.max(np.where(np.isnan(logits), -np.inf, logits), axis=1, keepdims=True)
-    weight = np.exp(logits - np.where(np.isfinite(high), high, 0))
-    return weight / np.maximum(np.nansum(weight, axis=1, keepdims=True), np.float32(1e-30))
+    """The probabilities of a policy with these logits, of all pairs of a source and an action together; NaN
+    where a logit is NaN.
+    """
+    high = np.max(np.where(np.isnan(logits), -np.inf, logits))
+    weight = np.exp(logits - np.where(np.isfinite(high), high, np.float32(0)))
+    return weight / np.maximum(np.nansum(weight), np.float32(1e-30))
 
 
 def _headline(
@@ -77,11 +80,12 @@ def _headline(
     """Whom the novice follows, its action, and the value of that beside the best alternative."""
     replay, seat = scene.replay, scene.replay.seat_of(scene.source, scene.novice)
     size, middle = brush.px(46), rect.top + brush.px(50)
-    brush.icon(figure(size, replay.colours[seat], SEATS[seat % len(SEATS)]), (rect.left + size / 2, middle))
+    colour, mark = (of(scene.source, scene.novice) for of in (replay.colour_of, replay.mark_of))
+    brush.icon(figure(size, colour, mark[0]), (rect.left + size / 2, middle))
     left = rect.left + size + brush.px(10)
     away = "" if replay.present[scene.episode, scene.t, seat] else " (away)"
     itself = "acts by its own values" if len(replay.sources) > 1 else "acts by its own policy"
-    said = itself if scene.source == 0 else f"follows {replay.sources[scene.source]}{away}"
+    said = itself if scene.source == 0 else f"{told(replay.sources[scene.source])}{away}"
     right = rect.right - brush.px(34)
     brush.text(said, (left, middle - brush.px(12)), 22, anchor="midleft", width=right - left)
     why = _reason(replay.sources, values, scene.source, action, replay.value_unit)
@@ -194,7 +198,7 @@ def _table(
     for s in range(len(replay.sources)):
         _name(brush, table, scene, s)
         best = -1 if np.isnan(values[s]).all() else int(np.nanargmax(values[s]))
-        colour = replay.colours[replay.seat_of(s, scene.novice)]
+        colour = replay.colour_of(s, scene.novice)
         for a, text in enumerate(table.texts[s]):
             box = table.cell(s, a, brush.px(4))
             tint, ink = shade(theme, colour, table.strength(s, a))
@@ -209,9 +213,9 @@ def _table(
 def _name(brush: Brush, table: _Table, scene: Scene, s: int) -> None:
     """The figure and the name of a source, in front of its row."""
     replay, here = scene.replay, s == scene.source
-    seat, icon = replay.seat_of(s, scene.novice), min(brush.px(26), table.row)
+    icon = min(brush.px(26), table.row)
     y = table.rect.top + s * table.row + table.row / 2
-    image = figure(max(4, icon), replay.colours[seat], SEATS[seat % len(SEATS)])
+    image = figure(max(4, icon), replay.colour_of(s, scene.novice), replay.mark_of(s, scene.novice)[0])
     brush.icon(image, (table.rect.left + icon / 2, y))
     ink = brush.theme.ink if here else brush.theme.quiet
     left, width = table.rect.left + icon + brush.px(5), table.names - icon - brush.px(8)

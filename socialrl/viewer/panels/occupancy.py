@@ -47,7 +47,7 @@ def draw(brush: Brush, rect: pygame.Rect, scene: Scene) -> None:
             note = "not recorded: no successor features" if lone else "not recorded in this replay"
             brush.text(note, area.center, 13, brush.theme.quiet, anchor="center", width=half)
             continue
-        colour = replay.colours[replay.seat_of(source, scene.novice) if number == 0 else seat]
+        colour = replay.colour_of(source, scene.novice) if number == 0 else replay.colours[seat]
         _heat(brush, area, heat, replay.tiles[scene.episode, scene.t] == WALL, colour)
 
 

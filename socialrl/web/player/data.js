@@ -7,7 +7,8 @@
 /** What a replay says of itself. @typedef {{name: string, experiment: string, arm: string, seed: number, step: number,
  * agents: string[], novices: number[], sources: string[], source_seats: (number|null)[], actions: string[],
  * cumulants: string[], channels: string[], preferences: number[][]|null, value_unit: "reward"|"logit"|null,
- * turning: boolean, view: [string, number, boolean], colours: Colour[], recorded: string[], left_out: string[],
+ * turning: boolean, view: [string, number, boolean], colours: Colour[], source_colours: (Colour|null)[], source_marks: string[],
+ * recorded: string[], left_out: string[],
  * plots: PlotTab[], arrays: [string, string, number[]][]}} Facts */
 /** What the page shows first, its keys (keys, label, text), and the colours of pictures.
  * @typedef {{which: number, episode: number, t: number, speeds: number[], discount: number, ahead: number,
@@ -22,6 +23,7 @@ const ITEMS = /** @type {const} */ ({ u1: Uint8Array, i1: Int8Array, u2: Uint16A
 export const LEVELS = 16; // of grey in pictures of views and of occupancy
 export const TOO_LARGE = "left out of this page, which would be too large";
 export const WALL = 1;
+export const SEATS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
 /** The bytes of a base64 text. @param {string} text */
 function fromBase64(text) {
   const letters = atob(text.trim());
@@ -109,6 +111,14 @@ export class Replay {
   /** The seat behind a source; for the first that of the novice. @param {number} source @param {number} novice */
   seatOf(source, novice) {
     return this.facts.source_seats[source] ?? this.facts.novices[novice];
+  }
+  /** The colour of a source; for the first that of the novice. @param {number} source @param {number} novice */
+  colourOf(source, novice) {
+    return this.facts.source_colours[source] ?? this.facts.colours[this.facts.novices[novice]];
+  }
+  /** The sign of a source; for the first the letter of the novice. @param {number} source @param {number} novice */
+  markOf(source, novice) {
+    return this.facts.source_marks[source] || SEATS[this.facts.novices[novice] % SEATS.length];
   }
   /** The source followed in a step. @param {number} episode @param {number} t @param {number} novice */
   sourceAt(episode, t, novice) {

@@ -1,8 +1,8 @@
 // The decision of a step: whom the novice follows, and the value of each action to it by each source.
-import { Replay, TOO_LARGE } from "./data.js";
+import { Replay, SEATS, TOO_LARGE } from "./data.js";
 import { make, say, within } from "./dom.js";
 import { replayOf, sourceOf } from "./scene.js";
-import { SEATS, css, figure, mix } from "./sprites.js";
+import { css, figure, mix } from "./sprites.js";
 /** @import { Art, Colour } from "./data.js" @import { Scene } from "./scene.js" */
 /** @type {Record<string, string>} */
 const ARROWS = { up: "↑", right: "→", down: "↓", left: "←", forward: "↑", stay: "•", noop: "•", wait: "•" };
@@ -14,27 +14,29 @@ export function readable(colour) {
   return 0.2126 * r + 0.7152 * g + 0.0722 * b > 0.179 ? "#000" : "#fff";
 }
 
-/** Draws an agent as an icon. @param {HTMLCanvasElement} canvas @param {Art} art @param {Colour} colour @param {number} seat */
+/** Draws an agent as an icon. @param {HTMLCanvasElement} canvas @param {Art} art @param {Colour} colour
+ * @param {number|string} seat its letter, or the seat that has one */
 export function icon(canvas, art, colour, seat) {
-  const key = [colour, seat].join(), pen = canvas.getContext("2d");
+  const letter = typeof seat === "string" ? seat : SEATS[seat % SEATS.length];
+  const key = [colour, letter].join(), pen = canvas.getContext("2d");
   if (!pen || canvas.dataset.key === key) return;
   canvas.dataset.key = key;
   canvas.width = canvas.height = 96;
   pen.setTransform(96, 0, 0, 96, 48, 48);
-  figure(pen, art, colour, SEATS[seat % SEATS.length], 96);
+  figure(pen, art, colour, letter, 96);
 }
 /** The values of a step, or the probabilities of a policy with these logits; [source][action], NaN where there is none.
  * @param {Replay} replay @param {number} episode @param {number} t @param {number} m @returns {number[][]|null} */
 export function valuesOf(replay, episode, t, m) {
   if (!replay.has("values")) return null;
   const rows = replay.facts.sources.map((_, s) => Array.from(replay.table("values").row(episode, t, m, s)));
-  return replay.facts.value_unit === "logit" ? rows.map(chances) : rows;
+  return replay.facts.value_unit === "logit" ? chances(rows) : rows;
 }
-/** @param {number[]} logits */
+/** Probabilities of all pairs of a source and an action together. @param {number[][]} logits */
 function chances(logits) {
-  const known = logits.filter((x) => !Number.isNaN(x)), high = Math.max(...known);
-  const weights = logits.map((x) => Math.exp(x - high)), total = known.reduce((sum, x) => sum + Math.exp(x - high), 0);
-  return weights.map((weight) => weight / Math.max(total, 1e-30));
+  const known = logits.flat().filter((x) => !Number.isNaN(x)), high = Math.max(...known);
+  const total = known.reduce((sum, x) => sum + Math.exp(x - high), 0);
+  return logits.map((row) => row.map((x) => Math.exp(x - high) / Math.max(total, 1e-30)));
 }
 
 const percent = (/** @type {number} */ x) => `${Math.round(100 * x)}%`;
@@ -43,11 +45,17 @@ export function fixed(value, digits) {
   const text = value.toFixed(digits);
   return Number(text) === 0 ? (0).toFixed(digits) : text;
 }
+/** What a novice does that follows this source, in words. @param {string} source */
+function inWords(source) {
+  const [way, ...rest] = source.split(" "), whom = rest.join(" ");
+  if (!whom) return `follows ${source}`;
+  return way === "following" ? `follows ${whom}` : `follows ${whom} by ${way}`;
+}
 /** What the novice does, in words. @param {Scene} s */
 export function says(s) {
   const replay = replayOf(s), source = sourceOf(s), { sources } = replay.facts;
   if (source === 0) return sources.length > 1 ? "acts by its own values" : "acts by its own policy";
-  return `follows ${sources[source]}${replay.isPresent(s.episode, s.t, replay.seatOf(source, s.novice)) ? "" : " (away)"}`;
+  return `${inWords(sources[source])}${replay.isPresent(s.episode, s.t, replay.seatOf(source, s.novice)) ? "" : " (away)"}`;
 }
 
 /** The value of the action taken beside the best of the other sources. @param {Scene} s @param {number[][]|null} values @param {number} action */
@@ -64,9 +72,10 @@ export function reason(s, values, action) {
 /** What the numbers of the table are. @param {Replay} replay @param {string} novice */
 export function meaning(replay, novice) {
   const unit = replay.facts.value_unit;
-  if (unit === "logit") return `Probability of each action in the policy of ${novice}`;
+  const several = replay.facts.sources.length > 1 ? ", by source" : "";
+  if (unit === "logit") return `Probability of each action in the policy of ${novice}${several}`;
   const what = unit === "reward" ? "Value of each action" : "Value or logit of each action";
-  return `${what} to ${novice}${replay.facts.sources.length > 1 ? ", by source" : ""}`;
+  return `${what} to ${novice}${several}`;
 }
 
 /** The card of a decision. */
@@ -102,8 +111,8 @@ export class Decision {
       return;
     }
     const values = valuesOf(replay, s.episode, s.t, s.novice), action = replay.table("action").at(s.episode, s.t, facts.novices[s.novice]);
-    const seat = replay.seatOf(sourceOf(s), s.novice);
-    icon(this.icon, this.art, facts.colours[seat], seat);
+    const source = sourceOf(s);
+    icon(this.icon, this.art, replay.colourOf(source, s.novice), replay.markOf(source, s.novice)[0]);
     say(this.said, says(s));
     say(this.why, reason(s, values, action));
     say(this.action, sign(facts.actions[action]));
@@ -118,13 +127,13 @@ export class Decision {
   }
   /** Makes the cells of the table. @param {Replay} replay @param {number} m */
   build(replay, m) {
-    const { actions, sources, agents, novices, colours } = replay.facts;
+    const { actions, sources, agents, novices } = replay.facts;
     const caption = make("caption", "srl-hidden", meaning(replay, agents[novices[m]]));
     this.heads = actions.map((name) => make("th", "", sign(name), { scope: "col", title: name, "aria-label": name }));
     const head = within(make("tr"), make("td"), ...this.heads);
     this.rows = sources.map((name, i) => {
-      const image = make("canvas", "srl-small", "", { "aria-hidden": "true" }), seat = replay.seatOf(i, m);
-      icon(image, this.art, colours[seat], seat);
+      const image = make("canvas", "srl-small", "", { "aria-hidden": "true" });
+      icon(image, this.art, replay.colourOf(i, m), replay.markOf(i, m)[0]);
       return within(make("tr"), within(make("th", "", "", { scope: "row", title: name }), image, make("span", "", name)));
     });
     this.cells = this.rows.map((row) => actions.map(() => row.appendChild(make("td"))));
@@ -141,7 +150,7 @@ export class Decision {
     const digits = Math.max(Math.abs(low), Math.abs(high)) < 100 ? 2 : 0;
     for (const [a, head] of this.heads.entries()) head.classList.toggle("srl-here", a === action);
     values.forEach((row, i) => {
-      const colour = facts.colours[replay.seatOf(i, s.novice)], best = row.reduce((b, x, a) => (x > (row[b] ?? -Infinity) ? a : b), -1);
+      const colour = replay.colourOf(i, s.novice), best = row.reduce((b, x, a) => (x > (row[b] ?? -Infinity) ? a : b), -1);
       const spread = replay.has("spread") ? replay.table("spread").row(s.episode, s.t, s.novice, i) : null;
       this.rows[i].classList.toggle("srl-here", i === source);
       row.forEach((value, a) => {

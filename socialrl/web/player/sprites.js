@@ -3,7 +3,6 @@
 // Coordinates are in cells, with (0, 0) in the middle; x grows to the right and y downwards.
 
 const WHITE = /** @type {Colour} */ ([255, 255, 255]), BLACK = /** @type {Colour} */ ([0, 0, 0]);
-export const SEATS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
 const TINY = 10; // pixels: in smaller cells faces, letters and marks would only blur the colour
 const [UP, RIGHT, DOWN, LEFT] = [1, 2, 4, 8];
 /** Up, right, down, left, and the diagonals, as (row, column). */

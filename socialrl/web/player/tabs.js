@@ -37,8 +37,15 @@ export function agentsTab(settings, choose) {
       const key = [s.which, s.episode, s.novice].join();
       if (key !== counted) {
         for (const { row } of rows) row.classList.add("srl-alone");
+        const parts = replay.facts.agents.map(() => NaN); // of seats that no source is about
         replay.shares(s.episode, s.novice).forEach((part, source) => {
-          const { bar, share, row } = rows[replay.seatOf(source, s.novice)];
+          const seat = replay.seatOf(source, s.novice);
+          if (source && replay.facts.source_seats[source] === null) return;
+          parts[seat] = (parts[seat] || 0) + part;
+        });
+        parts.forEach((part, seat) => {
+          if (Number.isNaN(part)) return;
+          const { bar, share, row } = rows[seat];
           row.classList.remove("srl-alone");
           bar.style.setProperty("--share", `${100 * part}%`);
           say(share, `${Math.round(100 * part)}%`);
@@ -245,10 +252,40 @@ export function occupancyTab(settings) {
         (i) => (tiles[i] === WALL ? theme.line : mix(theme.page, colour, Math.sqrt(heat(i)))));
       if (known) {
         const predicted = replay.table("occupancy").row(s.episode, t, s.novice);
-        show(parts[0].canvas, (i) => predicted[i] / (LEVELS - 1), facts.colours[replay.seatOf(source, s.novice)]);
+        show(parts[0].canvas, (i) => predicted[i] / (LEVELS - 1), replay.colourOf(source, s.novice));
       }
       const visited = visits(replay, s, settings);
       show(parts[1].canvas, (i) => visited[i], facts.colours[facts.novices[s.novice]]);
+    },
+  };
+}
+const REMEMBERED = "seen, paid, lost by", OTHERS = "others were", GOING = "another is going";
+/** What the novice believes of each cell: what it remembers, where others were, and where another is going.
+ * @param {Settings} settings @returns {Tab} */
+export function beliefTab(settings) {
+  const parts = [captioned(REMEMBERED), captioned(OTHERS), captioned(GOING)], note = make("p", "srl-quiet"), { art } = settings;
+  const line = within(make("div", "srl-beside"), ...parts.map((one) => one.figure)), element = within(make("div"), line, note);
+  return {
+    title: "Belief", element, surfaces: [],
+    update(s) {
+      const replay = replayOf(s), known = replay.has("belief"), theme = art.themes[s.theme];
+      line.hidden = !known;
+      note.hidden = known;
+      if (!known) return say(note, absent(replay, "belief", "belief", "This replay holds no belief"));
+      const t = Math.min(s.t, replay.steps(s.episode) - 1), cells = replay.rows * replay.columns;
+      const planes = replay.table("belief").row(s.episode, t, s.novice);
+      const value = (/** @type {number} */ plane, /** @type {number} */ i) => planes[plane * cells + i] / (LEVELS - 1);
+      const { facts } = replay, own = facts.colours[facts.novices[s.novice]];
+      const [row, column] = replay.table("position").row(s.episode, t, facts.novices[s.novice]), here = row * replay.columns + column;
+      /** @param {number} i @returns {Colour} */
+      const ground = (i) => {
+        const seen = value(0, i);
+        return seen < 0.25 ? theme.page : seen < 0.75 ? mix(theme.page, theme.line, 0.45) : mix(theme.line, theme.quiet, 0.45);
+      };
+      const remembered = (/** @type {number} */ i) => (value(1, i) < 0.25 ? ground(i) : value(1, i) > 0.75 ? theme.reward : theme.penalty);
+      const heats = [remembered, ...[2, 3].map((plane) => (/** @type {number} */ i) => mix(ground(i), art.channels[5], Math.sqrt(value(plane, i))))];
+      parts.forEach(({ canvas }, k) => pixels(canvas, replay.columns, replay.rows, (i) => (i === here ? own : heats[k](i))));
+      return undefined;
     },
   };
 }

@@ -2,7 +2,7 @@
 import { Replay } from "./data.js";
 import { Surface } from "./dom.js";
 import { panes, replayOf, stepsOf } from "./scene.js";
-import { SEATS, css, luminance, rect } from "./sprites.js";
+import { css, luminance, rect } from "./sprites.js";
 /** @import { Theme } from "./data.js" @import { Pen } from "./dom.js" @import { Scene } from "./scene.js" */
 const [RIBBON, MARGIN, GAP, PRESENCE, TICKS, AXIS, TOP, MOST] = [24, 5, 4, 6, 30, 20, 4, 6];
 /** The height of a ribbon; that of many is smaller. @param {Replay} replay */
@@ -70,19 +70,19 @@ function ribbon(surface, pen, replay, episode, m, y, width, high, theme) {
   const source = (/** @type {number} */ t) => replay.sourceAt(episode, t, m);
   if (steps > width) return shares(pen, replay, source, steps, m, y, Math.floor(width), high);
   for (const [value, a, b] of stretches(source, steps)) {
-    const colour = colours[replay.seatOf(value, m)], left = (a / steps) * width, right = (b / steps) * width;
+    const colour = replay.colourOf(value, m), left = (a / steps) * width, right = (b / steps) * width;
     rect(pen, css(colour), left, y, right - left, high);
     pen.fillStyle = css(theme.card);
     if (a && right - left > 2) pen.fillRect(left, y, surface.unit, high);
     if (right - left < 18 * surface.unit || high < 14 * surface.unit) continue;
     const ink = luminance(colour) > 0.62 ? "rgb(38 34 30)" : "#fff";
-    surface.write(pen, SEATS[replay.seatOf(value, m) % SEATS.length], (left + right) / 2, y + high / 2, 14, ink, "center", "700");
+    surface.write(pen, replay.markOf(value, m), (left + right) / 2, y + high / 2, 14, ink, "center", "700");
   }
 }
 /** Colours stacked by their share where a pixel holds several steps. @param {Pen} pen @param {Replay} replay
  * @param {(t: number) => number} source @param {number} steps @param {number} m @param {number} y @param {number} width @param {number} high */
 function shares(pen, replay, source, steps, m, y, width, high) {
-  const styles = replay.facts.sources.map((_, i) => css(replay.facts.colours[replay.seatOf(i, m)]));
+  const styles = replay.facts.sources.map((_, i) => css(replay.colourOf(i, m)));
   for (let x = 0; x < width; x++) {
     const [a, b] = columnOf(x, width, steps), counts = styles.map(() => 0);
     for (let t = a; t < b; t++) counts[source(t)]++;

@@ -1,8 +1,8 @@
 // The world: the ground, the paths of the seats, the view of the chosen seat, and whom the novice follows.
-import { Replay, WALL } from "./data.js";
+import { Replay, SEATS, WALL } from "./data.js";
 import { chosen, replayOf, sourceOf } from "./scene.js";
 import { make } from "./dom.js";
-import { AROUND, SEATS, css, disc, figure, ground, mix, sheet } from "./sprites.js";
+import { AROUND, css, disc, figure, ground, mix, sheet } from "./sprites.js";
 /** @import { Art, Colour } from "./data.js" @import { Pen } from "./dom.js" @import { Scene } from "./scene.js" */
 /** @typedef {{x: number, y: number, size: number}} Place in cells */
 
