@@ -15,6 +15,7 @@ from jaxtyping import Bool, Float32, Int32, UInt8
 
 from socialrl.geometry import FORWARD, egocentric
 from socialrl.types import Timestep
+from socialrl_envs.errors import SocialRLError
 from socialrl_envs.struct import pytree, replace
 from socialrl_envs.types import WorldSpec
 
@@ -364,3 +365,12 @@ class PlaceMemory:
 def mirrored(found: Float32[Array, "*batch P F"]) -> Float32[Array, "*batch P F"]:
     """The features of places as the mirror image of the novice sees them."""
     return found.at[..., FEATURES.index("to_the_right")].multiply(-1.0)
+
+
+def remembered(spec: WorldSpec, slots: int) -> PlaceMemory | None:
+    """The memory of so many places, None for 0. Raises SocialRLError for views that do not show cells."""
+    if slots and spec.pixels != 1:
+        raise SocialRLError(
+            f"places: {slots}, but {spec.name} is seen in pixels", "leave out places or pixels"
+        )
+    return PlaceMemory(spec, slots) if slots else None

@@ -12,6 +12,7 @@ from socialrl.places import FEATURES, MARKS, PlaceMemory, mirrored
 from socialrl.protocols.memory import goal_cells
 from socialrl.rollout import make_rollout
 from socialrl.types import Timestep
+from socialrl_envs.errors import SocialRLError
 from socialrl_envs.struct import replace
 from socialrl_envs.worlds import coin_grid, goal_cycle
 
@@ -180,3 +181,9 @@ def test_the_policy_is_equivariant_to_mirroring_and_its_sequences_are_its_steps(
         carry, now = step(params, carry, jax.tree.map(lambda x, t=t: x[t], own))
         np.testing.assert_allclose(now.logits[0], logits[t], atol=1e-5)
     np.testing.assert_allclose(images.table(logits), unrolled(flipped)[0], atol=1e-5)
+
+
+def test_places_need_views_of_cells():
+    world = goal_cycle.Config(size=9, pixels=3).build()
+    with pytest.raises(SocialRLError, match="places: 4, but goal_cycle is seen in pixels"):
+        ppo.Config(places=4).build(world.spec)

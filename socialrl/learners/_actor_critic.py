@@ -23,7 +23,7 @@ from socialrl.nets.heads import SmallDense, Tower
 from socialrl.nets.memory import Carry, initial_carry
 from socialrl.nets.mirror import Mirror
 from socialrl.nets.places import PlaceReader
-from socialrl.places import MARKS, Found, PlaceMemory, Places, mirrored
+from socialrl.places import MARKS, Found, Places, mirrored, remembered
 from socialrl.types import Timestep
 from socialrl_envs.struct import pytree, replace
 from socialrl_envs.types import WorldSpec
@@ -58,7 +58,7 @@ class ActorCritic(nn.Module):
     def setup(self) -> None:
         config, actions = self.config, len(self.spec.actions)
         self.images = Mirror(self.spec, config.mirror)
-        self.places = PlaceMemory(self.spec, config.places)
+        self.places = remembered(self.spec, config.places)
         self.reader = PlaceReader()
         aux_inputs = actions + config.use_prev_reward if config.use_prev_action_reward else 0
         aux_inputs += PlaceReader.size if config.places else 0
@@ -71,11 +71,12 @@ class ActorCritic(nn.Module):
 
     def unroll(self, carry: ActorCarry, steps: Timestep) -> tuple[ActorCarry, Outputs]:
         """The carry after each step, leaves (T, N, ...), and the Outputs."""
-        if isinstance(carry, CarryWithPlaces):
-            places = self.places.unroll(carry.places, steps)
-            carries, out = self._unrolled(carry.recurrent, steps, self.found(places))
-            return CarryWithPlaces(recurrent=carries, places=places), out
-        return self._unrolled(carry, steps, None)
+        if not isinstance(carry, CarryWithPlaces):
+            return self._unrolled(carry, steps, None)
+        assert self.places is not None
+        places = self.places.unroll(carry.places, steps)
+        carries, out = self._unrolled(carry.recurrent, steps, self.found(places))
+        return CarryWithPlaces(recurrent=carries, places=places), out
 
     def outputs(self, carry: ActorCarry, steps: Timestep, found: Found | None) -> Outputs:
         """The Outputs of sequences. found: what is known of places at each step, if they are remembered."""
@@ -84,6 +85,7 @@ class ActorCritic(nn.Module):
 
     def found(self, places: Places) -> Found:
         """What is known of places at each step."""
+        assert self.places is not None
         return jax.vmap(jax.vmap(self.places.found))(places)
 
     def next_outputs(self, carries: ActorCarry, steps: Timestep) -> Outputs:
@@ -91,7 +93,7 @@ class ActorCritic(nn.Module):
         episode.
         """
         found, recurrent = None, carries
-        if isinstance(carries, CarryWithPlaces):
+        if self.places is not None and isinstance(carries, CarryWithPlaces):
             recurrent = carries.recurrent
             found = self.found(jax.vmap(jax.vmap(self.places.step))(carries.places, steps))
         obs, _, aux_inputs = _merged(self._inputs(steps, found), 1)
@@ -163,12 +165,12 @@ class ActorCriticFns:
         self.apply: Callable[..., Any] = (
             self.module.apply
         )  # flax knows no types: the methods below state them
-        self.images, self.places = Mirror(spec, config.mirror), PlaceMemory(spec, config.places)
+        self.images, self.places = Mirror(spec, config.mirror), remembered(spec, config.places)
 
     def initial_carry(self, *batch: int) -> ActorCarry:
         """The carry at the start of an episode, leaves (*batch, copies, F), those of places (*batch, ...)."""
         recurrent = initial_carry(self.config.memory, self.config.hidden[-1], *batch, self.images.count)
-        if not self.config.places:
+        if self.places is None:
             return recurrent
         return CarryWithPlaces(recurrent=recurrent, places=self.places.init(*batch))
 
@@ -192,7 +194,7 @@ class ActorCriticFns:
 
     def found(self, carries: ActorCarry) -> Found | None:
         """What is known of places at each step, by the carries after it; None if none are remembered."""
-        if not isinstance(carries, CarryWithPlaces):
+        if self.places is None or not isinstance(carries, CarryWithPlaces):
             return None
         return jax.vmap(jax.vmap(self.places.found))(carries.places)
 
