@@ -15,6 +15,7 @@ from socialrl.agents import Agent, Storage, load_policy, load_trained, parse_add
 from socialrl.assemble import assemble
 from socialrl.coerce import construct
 from socialrl.config import Arm, Experiment, from_json, load_experiment, to_json
+from socialrl.devices import Split, choose
 from socialrl.explaining import explain
 from socialrl.formats.loggers import check_loggers
 from socialrl.protocols import EvaluationProtocol, Study
@@ -53,6 +54,8 @@ def run(
     resume: bool = False,
     progress: bool = True,
     log: Sequence[str] = (),
+    devices: int | None = None,
+    split: Split = "seeds",
 ) -> Run:
     """Trains every arm of an experiment, records it in a run folder, and returns the Run.
 
@@ -60,7 +63,8 @@ def run(
     next number in runs/<experiment>, or with `resume` the latest. first_seed: the number of the first seed;
     None takes the experiment's. resume: go on with a run that was interrupted; what comes out is bit-equal to
     an uninterrupted one. progress: whether to show bars, in a terminal or a notebook, and print the results.
-    log: where else the metrics go while it trains, "tensorboard" or "wandb".
+    log: where else the metrics go while it trains, "tensorboard" or "wandb". devices: how many share the
+    work; None takes as many as are of use. split: what they share, "seeds", or the "worlds" of every seed.
 
         run = socialrl.run("experiments/coin_grid.py", out="runs/mine", first_seed=1000)
 
@@ -76,6 +80,7 @@ def run(
     experiment = from_json(to_json(experiment))
     for arm in experiment.arms:
         assemble(experiment, arm)
+    chosen = choose(experiment.seeds, experiment.num_envs, count=devices, split=split)
     if resume:
         opened = folder.resume(out or folder.latest("runs", experiment.name), to_json(experiment))
     else:
@@ -83,7 +88,7 @@ def run(
         device = f"{devices[0].platform} x{len(devices)}"
         opened = folder.create(to_json(experiment), out=out, device=device, command="socialrl.run(...)")
     with opened:
-        train(experiment, opened, resume=resume, progress=progress, log=log)
+        train(experiment, opened, resume=resume, progress=progress, log=log, devices=chosen)
     return Run(opened.path)
 
 

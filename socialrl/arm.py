@@ -1,9 +1,10 @@
 """The training loop of one arm: compilation, training by chunks, records, checkpoints, resumption."""
 
+import contextlib
 import dataclasses
 import resource
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,11 @@ from jax import Array
 from jaxtyping import Key, PyTree
 from tqdm.auto import tqdm
 
-from socialrl import evaluation
+from socialrl import evaluation, memory, profiling
 from socialrl.assemble import assemble, root_keys
 from socialrl.config import Arm, Experiment, to_json
+from socialrl.devices import Devices, choose
+from socialrl.processes import agreed, anywhere, first
 from socialrl.record import checkpoint, replay
 from socialrl.record import labels as schemas
 from socialrl.record.folder import RunFolder
@@ -37,6 +40,8 @@ class ArmRun:
     """One arm of a run, whose seeds are trained in parallel.
 
     interrupted: returns whether to stop after the current chunk. progress: whether to print progress.
+    devices: None takes those of `devices.choose`. Where processes share them, all run the arm, and process 0
+    alone writes files and prints. profile: whether to trace a chunk and say what bounds it.
     """
 
     def __init__(
@@ -48,22 +53,27 @@ class ArmRun:
         timing: Records,
         interrupted: Callable[[], bool],
         progress: bool = True,
+        devices: Devices | None = None,
+        profile: bool = False,
     ):
         self.experiment, self.arm, self.folder = experiment, arm, folder
         self.records, self.timing, self.interrupted = records, timing, interrupted
-        self.progress = progress
+        self.writes = first()
+        self.progress = progress and self.writes
+        self.devices = devices or choose(experiment.seeds, experiment.num_envs)
         self.assembly = assemble(experiment, arm)
         self.world, self.learner = self.assembly.world, self.assembly.learner
         self.rollout, self.trainer = self.assembly.rollout, self.assembly.trainer
         self.offline = self.learner.capability(Offline)
-        self.seeds = Seeds(experiment.seeds)
+        self.seeds = Seeds(experiment.seeds, devices=self.devices)
         self.roots = self.seeds.bundle(root_keys(experiment))
         self.chunk_steps, self.total = experiment.chunk_steps, experiment.total_steps
         self.compile_seconds = 0.0
+        self.to_profile = profile and self.writes
 
     def go(self, resume: bool) -> None:
         """Trains to the end and evaluates; if `resume`, an arm with a final record is left as it is."""
-        if resume and any(r["arm"] == self.arm.name and r["kind"] == "final" for r in self.records.records()):
+        if resume and self._done():
             self._say(f"{self.arm.name}: done already")
             return
         training, step, fresh = self._begin(resume)
@@ -86,6 +96,15 @@ class ArmRun:
                 self._save(training, step)
         self._conclude(training, step, evaluate)
 
+    def _done(self) -> bool:
+        """Whether the arm has a final record."""
+
+        def ends() -> str:
+            finals = [r["arm"] for r in self.records.records() if r["kind"] == "final"]
+            return "done" if self.arm.name in finals else ""
+
+        return agreed(ends) == "done"
+
     def _pretrain(self, training: PerSeed, steps: int) -> PerSeed:
         """The training states after offline training on demonstrations, in chunks of equal size.
 
@@ -102,21 +121,36 @@ class ArmRun:
                 values = self._record(schemas.Offline.kind, 0, metrics, labels)
                 self._check_finite(0, values)
                 bar.update(size * self.experiment.seeds)
-                if self.interrupted():
+                if anywhere(self.interrupted()):
                     again = f"from its beginning: socialrl run --resume {self.folder.path}"
-                    tqdm.write(f"{self.arm.name}: stopped offline; {again}")
+                    self._write(f"{self.arm.name}: stopped offline; {again}")
                     raise KeyboardInterrupt
         return training
 
     def _chunk(self, train: SeedMap, training: PerSeed, step: int) -> PerSeed:
         """The training states after a chunk; its metrics are recorded and checked to be finite."""
-        began = time.perf_counter()
-        training, metrics = self.seeds.split(train(training))
-        seconds = time.perf_counter() - began
+        with self._tracing(train, step):
+            began = time.perf_counter()
+            training, metrics = self.seeds.split(train(training))
+            seconds = time.perf_counter() - began
         values = self._record("train", step + self.chunk_steps, metrics)
         self._check_finite(step + self.chunk_steps, values)
         self._time(step + self.chunk_steps, seconds)
         return training
+
+    @contextlib.contextmanager
+    def _tracing(self, train: SeedMap, step: int) -> Iterator[None]:
+        """A block of training in which a trace is written, if one is still to be made, and this is not the
+        first chunk or the only one; it ends by saying what bounds the chunk.
+        """
+        if not self.to_profile or (train.calls == 0 and step + self.chunk_steps < self.total):
+            yield
+            return
+        file, self.to_profile = self.folder.profile(self.arm.name), False
+        with profiling.traced(file):
+            yield
+        found = profiling.read_profile(file, train.text())
+        self._write(f"{self.arm.name}: {found.text()}; trace: {file}")
 
     def _evaluate(self, training: Training, key: Key[Array, ""]) -> Any:
         """(metrics, trace) of greedy episodes: their means, and a trace of the first ones."""
@@ -137,48 +171,65 @@ class ArmRun:
         keys = self.seeds.bundle(
             [jax.random.fold_in(root, TRAIN) for root in self.seeds.unbundle(self.roots)]
         )
-        latest = checkpoint.latest(self._checkpoints) if resume else None
-        step = 0 if latest is None else int(latest.name)
-        if resume:
+        latest = self._latest() if resume else None
+        step = latest or 0
+        if resume and self.writes:
             kinds = ("final", *(protocol.kind for protocol in self.experiment.protocols))
-            self.records.truncate_after(self.arm.name, step if latest else -1, kinds)
-            self.timing.truncate_after(self.arm.name, step if latest else -1)
+            self.records.truncate_after(self.arm.name, -1 if latest is None else step, kinds)
+            self.timing.truncate_after(self.arm.name, -1 if latest is None else step)
         if latest is None:
             return start(keys), 0, True
         self._say(f"{self.arm.name}: resumes at step {step}")
-        restored, _ = self.assembly.restored(self.folder.path, self._checkpoints)
+        restored, _ = self.assembly.restored(self.folder.path, self._checkpoints, step)
         return self.seeds.bundle(restored), step, False
+
+    def _latest(self) -> int | None:
+        """The step of the last checkpoint, None if there is none."""
+
+        def step() -> str:
+            found = checkpoint.latest(self._checkpoints)
+            return "" if found is None else found.name
+
+        found = agreed(step)
+        return int(found) if found else None
 
     def _save(self, training: PerSeed, step: int) -> None:
         """Writes a checkpoint if one is due; after Ctrl-C in any case, and raises KeyboardInterrupt."""
-        stop = self.interrupted()
+        stop = anywhere(self.interrupted())
         if stop or self._due(step, self.experiment.checkpoint_every):
             self._keep(training, step)
         if stop:
-            tqdm.write(
+            self._write(
                 f"{self.arm.name}: saved at step {step}; go on by: socialrl run --resume {self.folder.path}"
             )
             raise KeyboardInterrupt
 
     def _keep(self, training: PerSeed, step: int) -> None:
         """Writes a checkpoint, and removes the oldest ones."""
-        states, keep = self.seeds.unbundle(training), self.experiment.keep_checkpoints
-        checkpoint.save(self._checkpoints / str(step), states, keep=keep)
+        states, keep = self.seeds.fetched(training), self.experiment.keep_checkpoints
+        if self.writes:
+            checkpoint.save(self._checkpoints / str(step), states, keep=keep)
 
     def _compiled(self, what: str, function: SeedMap, *arguments: PyTree) -> SeedMap:
         """The function, compiled for these arguments; prints how long that took."""
         self._say(f"{self.arm.name}: compiling {what} ...", end=" ")
-        began = time.perf_counter()
-        function.compile(*arguments)
+        began, room = time.perf_counter(), memory.room(self.devices.local[0])
+        function.compile(*arguments, room=room)
         seconds = time.perf_counter() - began
         self.compile_seconds += seconds
-        self._say(f"{seconds:.1f} s")
+        forecast = "" if function.forecast is None else f", memory {function.forecast.text(room)}"
+        self._say(f"{seconds:.1f} s{forecast}")
         return function
 
     def _say(self, text: str, end: str = "\n") -> None:
         """Prints the text, if progress is shown."""
         if self.progress:
             print(text, end=end, flush=True)
+
+    def _write(self, text: str) -> None:
+        """Prints the text above the bar, in process 0."""
+        if self.writes:
+            tqdm.write(text)
 
     def _bar(self, total: int, name: str, unit: str, done: int = 0) -> tqdm:
         """A progress bar over all seeds; `total` and `done` are numbers of one seed."""
@@ -203,7 +254,8 @@ class ArmRun:
         """The metrics as arrays over seeds by name, which are also written as a record."""
         values = self.seeds.values(metrics)
         record = {"arm": self.arm.name, "kind": kind, "step": step} | ({"labels": labels} if labels else {})
-        self.records.append(record | {"values": dict(sorted(values.items()))})
+        if self.writes:
+            self.records.append(record | {"values": dict(sorted(values.items()))})
         return values
 
     def _check_finite(self, step: int, values: dict[str, np.ndarray]) -> None:
@@ -225,6 +277,8 @@ class ArmRun:
                 )
 
     def _time(self, step: int, seconds: float) -> None:
+        if not self.writes:
+            return
         self.timing.append(
             {
                 "arm": self.arm.name,
@@ -248,7 +302,7 @@ class ArmRun:
             scores.append(self.seeds.values(metrics))
             if number == 0:
                 self._save_replays(traces, training, step)
-        study = self.assembly.study(self.seeds.unbundle(training))
+        study = self.assembly.study(self.seeds.unbundle(training), self.devices)
         for protocol in self.experiment.protocols:
             for labels, values in protocol.run(study):
                 self._record(protocol.kind, step, values, labels.to_json())
@@ -262,8 +316,8 @@ class ArmRun:
         config = to_json(dataclasses.replace(self.experiment, world=self.experiment.world_of(self.arm)))[
             "world"
         ]
-        pairs = zip(self.seeds.unbundle(traces), self.seeds.unbundle(explain), strict=True)
-        for seed, (trace, explained) in enumerate(jax.device_get(list(pairs))):
+        pairs = zip(self.seeds.fetched(traces), self.seeds.fetched(explain), strict=True)
+        for seed, (trace, explained) in enumerate(pairs if self.writes else ()):
             path = self.folder.replay(self.arm.name, seed)
             path.parent.mkdir(exist_ok=True)
             facts = {"experiment": self.experiment.name, "arm": self.arm.name, "seed": seed, "step": step}

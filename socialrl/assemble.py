@@ -10,6 +10,7 @@ from jaxtyping import Key
 from socialrl import evaluation
 from socialrl.coerce import construct
 from socialrl.config import Arm, Experiment
+from socialrl.devices import Devices
 from socialrl.protocols import Study
 from socialrl.record import checkpoint
 from socialrl.rollout import Rollout, make_rollout
@@ -57,9 +58,11 @@ class Assembly:
         template = [self.template] * self.experiment.seeds
         return checkpoint.restore(latest, template)[0], int(latest.name)
 
-    def study(self, states: list[Training]) -> Study:
-        """The Study of the learners in these training states, of the experiment's first seeds."""
-        seeds = Seeds(len(states))
+    def study(self, states: list[Training], devices: Devices | None = None) -> Study:
+        """The Study of the learners in these training states, of the experiment's first seeds, that is
+        computed on the devices, by default the first one.
+        """
+        seeds = Seeds(len(states), devices=devices)
         return Study(
             experiment=self.experiment,
             world=self.world,

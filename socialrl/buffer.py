@@ -5,6 +5,7 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Int32, Key, PyTree, Shaped
 
+from socialrl.devices import spread
 from socialrl_envs.struct import pytree
 
 
@@ -46,4 +47,4 @@ def sample(buffer: Buffer, key: Key[Array, ""], rows: int) -> PyTree:
     """`rows` rows drawn uniformly with replacement from those written; leaves (T, rows, ...)."""
     capacity = jax.tree.leaves(buffer.data)[0].shape[0]
     index = jax.random.randint(key, (rows,), 0, jnp.minimum(buffer.added, capacity))
-    return jax.tree.map(lambda store: jnp.swapaxes(store[index], 0, 1), buffer.data)
+    return spread(jax.tree.map(lambda store: jnp.swapaxes(store[index], 0, 1), buffer.data), 1)

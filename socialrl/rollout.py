@@ -13,6 +13,7 @@ import numpy as np
 from jax import Array
 from jaxtyping import Bool, Float32, Int32, Key, PyTree, UInt8, UInt32
 
+from socialrl.devices import spread
 from socialrl.stepping import (
     CoPlayers,
     Step,
@@ -137,6 +138,7 @@ class Rollout:
         """
 
         def body(carry: Carry, key: Key[Array, ""]) -> tuple[Carry, PyTree]:
+            carry = spread(carry)
             policy_key, step_key, restart_key = jax.random.split(key, 3)
             step_keys = jax.random.split(step_key, carry.views.shape[0])
             acted, step = self._step(learner_state, carry, policy_key, step_keys, explore)
@@ -185,7 +187,7 @@ class Rollout:
         horizon = self.world.spec.horizon
 
         def body(carry: tuple[Carry, Array], keys: tuple[Array, Array]) -> tuple[tuple[Carry, Array], PyTree]:
-            before, alive = carry
+            before, alive = spread(carry)
             step_keys = jax.random.split(keys[1], num_envs)
             acted, step = self._step(learner_state, before, keys[0], step_keys, explore)
             after = Carry(
@@ -247,7 +249,8 @@ class Rollout:
     ) -> tuple[ActOutput, Step]:
         """The novices' decisions, and the step that every world takes with them."""
         act_key, host_key = jax.random.split(key)
-        acted = self.learner.act(learner_state, carry.carry, carry.timestep, act_key, explore)
+        with jax.named_scope("act"):
+            acted = self.learner.act(learner_state, carry.carry, carry.timestep, act_key, explore)
         host_keys = jax.random.split(host_key, carry.views.shape[0])
         given = [(self.novices, acted.decision.action)]
         return acted, step_all(self.host, carry.state, carry.coplayers, given, host_keys, step_keys)

@@ -9,7 +9,10 @@ from pathlib import Path
 
 from socialrl.arm import ArmRun
 from socialrl.config import Experiment
+from socialrl.devices import Devices
 from socialrl.formats.loggers import open_loggers
+from socialrl.memory import one_line
+from socialrl.processes import first
 from socialrl.record.atomic import write_text
 from socialrl.record.folder import RunFolder
 from socialrl.record.metrics import Records
@@ -23,16 +26,20 @@ def run(
     resume: bool = False,
     progress: bool = True,
     log: Sequence[str] = (),
+    devices: Devices | None = None,
+    profile: bool = False,
 ) -> None:
     """Trains every arm, records it in the folder, and writes summary and report.
 
     resume: whether to continue from the last checkpoints; the results are bit-equal to those of an
     uninterrupted run. progress: whether to show progress bars and print the results. log: loggers that get
-    the metrics, too, see `formats.loggers`.
+    the metrics, too, see `formats.loggers`. devices: None takes those of `devices.choose`.
+    profile: whether to trace a chunk of every arm and say what bounds it.
     After Ctrl-C the current chunk is completed, a checkpoint is saved, and KeyboardInterrupt is raised.
     """
-    train(experiment, folder, resume=resume, progress=progress, log=log)
-    finish(folder, show=print if progress else _silent)
+    train(experiment, folder, resume=resume, progress=progress, log=log, devices=devices, profile=profile)
+    if first():
+        finish(folder, show=print if progress else _silent)
 
 
 def train(
@@ -42,12 +49,17 @@ def train(
     resume: bool = False,
     progress: bool = True,
     log: Sequence[str] = (),
+    devices: Devices | None = None,
+    profile: bool = False,
 ) -> None:
     """Trains every arm and records it, as `run` does, without summary and report."""
-    with open_loggers(log, folder) as loggers, _interrupts() as interrupted:
+    with open_loggers(log if first() else (), folder) as loggers, _interrupts() as interrupted:
         records, timing = Records(folder.metrics, loggers), Records(folder.timing)
         for arm in experiment.arms:
-            ArmRun(experiment, arm, folder, records, timing, interrupted, progress).go(resume)
+            with one_line(arm.name, experiment.seeds, experiment.num_envs, experiment.unroll_length):
+                ArmRun(experiment, arm, folder, records, timing, interrupted, progress, devices, profile).go(
+                    resume
+                )
 
 
 @contextlib.contextmanager

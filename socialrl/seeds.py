@@ -1,4 +1,5 @@
-"""Running several seeds side by side: under one vmap on an accelerator, in one thread per core on a CPU.
+"""Running several seeds side by side: under one vmap on an accelerator, in one thread per core on a CPU, over
+several devices or processes.
 
 A batched matrix product of small networks is slow on a CPU, where separate programs run twice as fast
 (benchmarks/); on a GPU it is the other way round. The numbers of a seed do not depend on which other seeds
@@ -7,43 +8,82 @@ run.
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from os import cpu_count
 from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import PartitionSpec
 from jaxtyping import PyTree
 
-PerSeed = Any  # one pytree per seed: a list (threads), or one pytree with a leading axis of seeds (vmap)
+from socialrl.devices import SEEDS, Devices, on_every_device, one_device
+from socialrl.memory import Forecast, bytes_of, peak
+from socialrl.processes import gathered, on_host
+
+PerSeed = Any  # of this process's seeds: a list of pytrees, or one pytree with a leading axis of seeds
+Mode = Literal["threads", "vmap", "mesh", "worlds"]
 
 
 class Seeds:
-    """`count` seeds, run in `mode`; None takes what suits the default device."""
+    """`count` seeds on `devices`, by default the first one.
 
-    def __init__(self, count: int, mode: Literal["threads", "vmap"] | None = None):
-        self.count = count
-        self.mode = mode or ("threads" if jax.default_backend() == "cpu" else "vmap")
+    mode: "threads" or "vmap" on one device, "mesh" where several have seeds of their own, "worlds" where they
+    share the worlds of every seed; None takes what suits the devices.
+    """
+
+    def __init__(self, count: int, mode: Mode | None = None, devices: Devices | None = None):
+        self.count, self.devices = count, devices or one_device()
+        self.mode: Mode = mode or _suitable(self.devices)
+        self.own = self.devices.share(count)
+        self.listed = self.mode in ("threads", "worlds")
+
+    @property
+    def per_device(self) -> int:
+        """How many seeds a device has, at most."""
+        return -(-len(self.own) // len(self.devices.local)) if self.mode == "mesh" else len(self.own)
 
     def bundle(self, trees: Sequence[PyTree]) -> PerSeed:
-        """A list with one pytree per seed in the form that mapped functions take."""
+        """One pytree per seed, of all seeds, in the form that mapped functions take."""
+        mine = [trees[seed] for seed in self.own]
+        if self.mode == "worlds":
+            return [on_every_device(tree, self.devices) for tree in mine]
         if self.mode == "threads":
-            return list(trees)
-        return jax.tree.map(lambda *leaves: _stack(leaves), *trees)
+            return mine
+        if self.mode == "vmap":
+            return jax.tree.map(lambda *leaves: _stack(leaves), *mine)
+        rows = self.per_device * len(self.devices.local)
+        padded = [*mine, *[mine[-1]] * (rows - len(mine))]  # no device waits for these longer
+        stacked = jax.tree.map(lambda *leaves: _stack(leaves), *map(on_host, padded))
+        return jax.device_put(stacked, self.devices.rows)
 
     def unbundle(self, per_seed: PerSeed) -> list[PyTree]:
-        """A list with one pytree per seed."""
-        if self.mode == "threads":
-            return list(per_seed)
-        return [jax.tree.map(lambda leaf, seed=seed: leaf[seed], per_seed) for seed in range(self.count)]
+        """A list with one pytree per seed, of all seeds; leaves on the default device."""
+        if self.mode in ("mesh", "worlds") or self._shared:
+            return jax.tree.map(jnp.asarray, self.fetched(per_seed))
+        return self._mine(per_seed)
+
+    def fetched(self, per_seed: PerSeed) -> list[PyTree]:
+        """A list with one pytree per seed, of all seeds; leaves on the host, but typed PRNG keys."""
+        mine = list(map(on_host, self._mine(per_seed if self.listed else on_host(per_seed))))
+        if not self._shared:
+            return mine
+        most = max(len(self.devices.share(self.count, p)) for p in range(self.devices.processes))
+        rows = [gathered(mine[min(row, len(mine) - 1)]) for row in range(most)]
+        return [
+            rows[row][process]
+            for process in range(self.devices.processes)
+            for row in range(len(self.devices.share(self.count, process)))
+        ]
 
     def split(self, pairs: PerSeed) -> tuple[PerSeed, PerSeed]:
         """The first and the second entries of one pair per seed."""
-        return tuple(zip(*pairs, strict=True)) if self.mode == "threads" else pairs  # pyright: ignore[reportReturnType]
+        return tuple(zip(*pairs, strict=True)) if self.listed else pairs  # pyright: ignore[reportReturnType]
 
     def values(self, metrics: PerSeed) -> dict[str, np.ndarray]:
-        """Metrics by name, on the host: arrays with a leading axis of seeds."""
-        trees = [jax.device_get(tree) for tree in self.unbundle(metrics)]
+        """Metrics by name, on the host: arrays with a leading axis of all seeds."""
+        trees = self.fetched(metrics)
         return {name: np.stack([np.asarray(tree[name]) for tree in trees]) for name in trees[0]}
 
     def map(self, function: Callable[..., Any], per_seed: int, donate: bool = False) -> "SeedMap":
@@ -52,56 +92,175 @@ class Seeds:
         """
         return SeedMap(self, function, per_seed, donate)
 
+    @property
+    def _shared(self) -> bool:
+        """Whether other processes have seeds that this one has not."""
+        return self.devices.processes > 1 and self.devices.split == "seeds"
 
-def _stack(leaves: Sequence[Any]) -> jax.Array:
-    """The leaves along a new leading axis. Keys go through their raw data, because the check of key reuse
-    takes a stacked key for a used one.
+    def _mine(self, per_seed: PerSeed) -> list[PyTree]:
+        """A list with one pytree for each seed of this process."""
+        if self.listed:
+            return list(per_seed)
+        return [jax.tree.map(lambda leaf, row=row: leaf[row], per_seed) for row in range(len(self.own))]
+
+
+def _suitable(devices: Devices) -> Mode:
+    """The mode for these devices."""
+    if devices.split == "worlds" and len(devices.all) > 1:
+        return "worlds"
+    if len(devices.local) > 1:
+        return "mesh"
+    return "threads" if devices.local[0].platform == "cpu" else "vmap"
+
+
+def _stack(leaves: Sequence[Any]) -> jax.Array | np.ndarray:
+    """The leaves along a new leading axis, on the host if they are there. Keys go through their raw data,
+    because the check of key reuse takes a stacked key for a used one.
     """
     if isinstance(leaves[0], jax.Array) and jnp.issubdtype(leaves[0].dtype, jax.dtypes.prng_key):
         data = jnp.stack([jax.random.key_data(leaf) for leaf in leaves])
         return jax.random.wrap_key_data(data, impl=jax.random.key_impl(leaves[0]))
+    if isinstance(leaves[0], np.ndarray | np.generic):
+        return np.stack(leaves)
     return jnp.stack([jnp.asarray(leaf) for leaf in leaves])
 
 
 class SeedMap:
-    """A function of one seed, mapped over all; compiled at the first call, or earlier by `compile`."""
+    """A function of one seed, mapped over all; compiled at the first call, or earlier by `compile`.
+
+    at_once: how many seeds of a device are computed together, the others after them. calls: how many were
+    made. forecast: of its memory, once it is compiled.
+    """
 
     def __init__(self, seeds: Seeds, function: Callable[..., Any], per_seed: int, donate: bool):
-        self.seeds, self.per_seed = seeds, per_seed
-        donated = (0,) if donate else ()
-        if seeds.mode == "threads":
-            self.jitted = jax.jit(function, donate_argnums=donated)
-        else:
-
-            def batched(*arguments: PyTree) -> Any:
-                axes = tuple(0 if i < per_seed else None for i in range(len(arguments)))
-                return jax.vmap(function, in_axes=axes)(*arguments)
-
-            self.jitted = jax.jit(batched, donate_argnums=donated)
+        self.seeds, self.per_seed, self.function, self.donate = seeds, per_seed, function, donate
+        self.at_once = (
+            min(seeds.per_device, cpu_count() or 1) if seeds.mode == "threads" else seeds.per_device
+        )
+        self.jitted = self._jit()
         self.call: Callable[..., Any] = self.jitted
+        self.compiled: jax.stages.Compiled | None = None
+        self.forecast: Forecast | None = None
+        self.calls = 0
 
-    def compile(self, *arguments: PyTree) -> "SeedMap":
-        """Compiles for arguments of these shapes; returns itself."""
-        self.call = self.jitted.lower(*self._of_seed(0, arguments)).compile()
+    def compile(self, *arguments: PyTree, room: int | None = None) -> "SeedMap":
+        """Compiles for arguments of these shapes; returns itself.
+
+        room: bytes of memory of a device; as many seeds are computed at once as fit into it by the forecast.
+        Raises SocialRLError if their states alone do not.
+        """
+        traced = self._traced(arguments)
+        self.forecast = self._forecast(traced, arguments).fitted(room)
+        if self.forecast.at_once < self.at_once:
+            self.at_once = self.forecast.at_once
+            if self.seeds.mode in ("vmap", "mesh"):
+                self.jitted = self._jit()
+                traced = self._traced(arguments)
+        with self._mesh():
+            self.compiled = traced.lower().compile()
+        self.call = self.compiled
         return self
-
-    def _of_seed(self, seed: int, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
-        """The arguments of one call: of this seed (threads), or of all (vmap)."""
-        if self.seeds.mode == "vmap":
-            return arguments
-        return (*(trees[seed] for trees in arguments[: self.per_seed]), *arguments[self.per_seed :])
 
     def __call__(self, *arguments: PyTree) -> PerSeed:
         """One result per seed; returns once they are computed."""
-        if self.seeds.mode == "vmap":
+        self.calls += 1
+        arguments = self._placed(arguments)
+        if not self.seeds.listed:
             return jax.block_until_ready(self.call(*arguments))
-        calls = [self._of_seed(seed, arguments) for seed in range(self.seeds.count)]
+        calls = [self._of_seed(row, arguments) for row in range(len(self.seeds.own))]
+        if self.seeds.mode == "worlds":  # one after the other: all devices work for each
+            with self._mesh():
+                return jax.block_until_ready([self.call(*call) for call in calls])
         if self.call is self.jitted:  # one call compiles, so that the others find the program in the cache
             first = jax.block_until_ready(self.call(*calls[0]))
             return [first, *self._together(calls[1:])]
         return self._together(calls)
 
+    def text(self) -> str:
+        """The compiled program as text; "" before `compile`."""
+        return "" if self.compiled is None else self.compiled.as_text() or ""
+
+    def _traced(self, arguments: tuple[PyTree, ...]) -> Any:
+        """The program, traced for arguments of these shapes."""
+        with self._mesh():
+            return self.jitted.trace(*self._of_seed(0, self._placed(arguments)))
+
+    def _forecast(self, traced: Any, arguments: tuple[PyTree, ...]) -> Forecast:
+        """The memory of one device."""
+        seeds, state, work = self.seeds, bytes_of(arguments), peak(traced.jaxpr)
+        reused = bytes_of(traced.out_info[0]) if self.donate else 0
+        together = 1
+        if not seeds.listed:
+            state, reused = (size // len(seeds.devices.local) for size in (state, reused))
+            together = 1 if self._turns else min(self.at_once, seeds.per_device)
+        work = max(work - reused, 0) // together
+        if seeds.mode == "worlds":
+            work //= len(seeds.devices.all)
+        at_once = 1 if seeds.mode == "worlds" or self._turns else self.at_once
+        return Forecast(state=state, work=work, seeds=seeds.per_device, at_once=at_once)
+
+    @property
+    def _turns(self) -> bool:
+        """Whether the seeds of a device take turns in one program."""
+        return self.seeds.mode == "mesh" and self.seeds.devices.local[0].platform == "cpu"
+
+    def _jit(self) -> Any:
+        """The program of one seed, or of all."""
+        mode, devices, donated = self.seeds.mode, self.seeds.devices, (0,) if self.donate else ()
+        if mode == "threads":
+            return jax.jit(self.function, donate_argnums=donated)
+        if mode == "worlds":
+            whole = devices.replicated
+            return jax.jit(self.function, in_shardings=whole, out_shardings=whole, donate_argnums=donated)
+
+        def batched(*arguments: PyTree) -> Any:
+            mapped, shared = arguments[: self.per_seed], arguments[self.per_seed :]
+            if mode == "vmap":
+                return self._side_by_side(mapped, shared)
+            rows, whole = PartitionSpec(SEEDS), PartitionSpec()
+            together = jax.shard_map(
+                self._side_by_side,
+                mesh=devices.mesh,
+                in_specs=(rows, whole),
+                out_specs=rows,
+                check_vma=False,
+            )
+            return together(mapped, shared)
+
+        return jax.jit(batched, donate_argnums=donated)
+
+    def _side_by_side(self, mapped: tuple[PyTree, ...], shared: tuple[PyTree, ...]) -> Any:
+        """The results of the seeds of one device, leaves with a leading axis. On a CPU one after the other:
+        the program of a seed has the same bits there, however many there are.
+        """
+
+        def one(mine: tuple[PyTree, ...]) -> Any:
+            return self.function(*mine, *shared)
+
+        if self._turns:
+            return jax.lax.map(one, mapped)
+        if self.at_once < self.seeds.per_device:
+            return jax.lax.map(one, mapped, batch_size=self.at_once)
+        return jax.vmap(one)(mapped)
+
+    def _placed(self, arguments: tuple[PyTree, ...]) -> tuple[PyTree, ...]:
+        """The arguments, of which the shared ones are on every device."""
+        if self.seeds.mode not in ("mesh", "worlds"):
+            return arguments
+        shared = (on_every_device(tree, self.seeds.devices) for tree in arguments[self.per_seed :])
+        return (*arguments[: self.per_seed], *shared)
+
+    def _mesh(self) -> Any:
+        """The context in which `devices.spread` lays out worlds."""
+        return jax.set_mesh(self.seeds.devices.mesh) if self.seeds.mode == "worlds" else nullcontext()
+
+    def _of_seed(self, row: int, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
+        """The arguments of one call: of the seed in this row (lists), or of all."""
+        if not self.seeds.listed:
+            return arguments
+        return (*(trees[row] for trees in arguments[: self.per_seed]), *arguments[self.per_seed :])
+
     def _together(self, calls: list[tuple[Any, ...]]) -> list[Any]:
         """The results of the calls, each made in a thread."""
-        with ThreadPoolExecutor(max_workers=cpu_count()) as pool:
+        with ThreadPoolExecutor(max_workers=self.at_once) as pool:
             return list(pool.map(lambda arguments: jax.block_until_ready(self.call(*arguments)), calls))

@@ -8,6 +8,7 @@ from tqdm.auto import tqdm
 from socialrl.assemble import assemble
 from socialrl.coerce import construct
 from socialrl.config import Arm, Experiment
+from socialrl.devices import Devices
 from socialrl.protocols import EvaluationProtocol, Study
 from socialrl.record import checkpoint
 from socialrl.record.folder import RunFolder
@@ -24,16 +25,20 @@ def evaluate(
     protocol: EvaluationProtocol,
     seeds: int,
     phases: bool = False,
+    devices: Devices | None = None,
 ) -> None:
     """Runs the protocol for arms of a run; its results replace earlier ones of the same protocol.
 
     The records of each arm are written atomically. arms: names; all if empty. seeds: how many of the run's
-    seeds, from the first. phases: whether to measure every checkpoint that is kept, or the
-    last alone. Before anything is computed, SocialRLError is raised for an unknown arm, an arm without a
-    checkpoint or one that cannot act in the world, and if the protocol measures nothing in any arm.
+    seeds, from the first. phases: whether to measure every checkpoint that is kept, or the last alone.
+    devices: None takes the first one. Before anything is computed, SocialRLError is raised for an unknown
+    arm, an arm without a checkpoint or one that cannot act in the world, and if the protocol measures nothing
+    in any arm.
     """
     records = Records(folder.metrics)
-    studies = {arm.name: restored(experiment, arm, folder, seeds) for arm in chosen(experiment, arms)}
+    studies = {
+        arm.name: restored(experiment, arm, folder, seeds, None, devices) for arm in chosen(experiment, arms)
+    }
     totals = {name: protocol.count(study) for name, (study, _) in studies.items()}
     if not any(totals.values()):
         raise SocialRLError(
@@ -47,7 +52,7 @@ def evaluate(
         found: list[dict[str, Any]] = []
         for step in checkpoint.steps(folder.checkpoints(name)) if phases else (studies[name][1],):
             last = step == studies[name][1]
-            study = studies[name][0] if last else restored(experiment, arm, folder, seeds, step)[0]
+            study = studies[name][0] if last else restored(experiment, arm, folder, seeds, step, devices)[0]
             title = f"{name}, step {step:,}" if phases else name
             with tqdm(
                 protocol.run(study), total=total, desc=title, unit=" conditions", dynamic_ncols=True
@@ -81,7 +86,12 @@ def chosen(experiment: Experiment, names: Sequence[str]) -> list[Arm]:
 
 
 def restored(
-    experiment: Experiment, arm: Arm, folder: RunFolder, seeds: int, step: int | None = None
+    experiment: Experiment,
+    arm: Arm,
+    folder: RunFolder,
+    seeds: int,
+    step: int | None = None,
+    devices: Devices | None = None,
 ) -> tuple[Study, int]:
     """(study, step) of the arm's checkpoint of this step, or its last; the study has the first `seeds` of its
     seeds.
@@ -90,7 +100,7 @@ def restored(
         raise SocialRLError(f"--seeds: {seeds}", f"the run has {experiment.seeds}")
     made = assemble(experiment, arm)
     training, found = made.restored(folder.path, folder.checkpoints(arm.name), step)
-    return made.study(training[:seeds]), found
+    return made.study(training[:seeds], devices), found
 
 
 def protocol_of(experiment: Experiment, name: str = "social") -> EvaluationProtocol:

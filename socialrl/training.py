@@ -85,16 +85,19 @@ class Trainer:
         def measure(draw: Callable[[Key[Array, ""]], Overrides], key: Key[Array, ""]) -> Float32[Array, " N"]:
             return self._mean_returns(training.learner, draw, key)
 
-        curriculum, moved = self.curriculum.update(training.curriculum, measure, test_key)
-        levels, oldest = self._refreshed(training, curriculum, pool_key)
+        with jax.named_scope("levels"):  # scopes are for `profiling`
+            curriculum, moved = self.curriculum.update(training.curriculum, measure, test_key)
+            levels, oldest = self._refreshed(training, curriculum, pool_key)
 
         def update(state: tuple[PyTree, Carry], update_key: Key[Array, ""]) -> tuple[PyTree, PyTree]:
             unroll_key, learn_key = jax.random.split(update_key)
             learner_state, carry = state
-            carry, experience, episodes = self.rollout.unroll(
-                learner_state, carry, levels, unroll_key, self.experiment.unroll_length
-            )
-            learner_state, metrics = self.learner.update(learner_state, experience, learn_key)
+            with jax.named_scope("unroll"):
+                carry, experience, episodes = self.rollout.unroll(
+                    learner_state, carry, levels, unroll_key, self.experiment.unroll_length
+                )
+            with jax.named_scope("update"):
+                learner_state, metrics = self.learner.update(learner_state, experience, learn_key)
             return (learner_state, carry), (episodes, metrics)
 
         keys = jax.random.split(updates_key, self.experiment.chunk)

@@ -11,11 +11,17 @@ def choose_platform(platform: str | None) -> None:
         os.environ["JAX_PLATFORMS"] = platform
 
 
-def find_device(platform: str | None) -> str:
-    """The kind and number of devices, e.g. "cpu x1"; raises SocialRLError if there is no such device."""
+def find_device(platform: str | None, cache: bool = True) -> str:
+    """The kind and number of devices, e.g. "cpu x1"; raises SocialRLError if there is no such device.
+
+    cache: whether compiled programs are kept from now on, and those of earlier starts are used.
+    """
     import jax
 
+    from socialrl import programs
     from socialrl_envs.errors import SocialRLError
+
+    programs.keep_programs() if cache else programs.keep_none()
 
     try:
         devices = jax.devices()

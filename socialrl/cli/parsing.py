@@ -4,7 +4,8 @@ import argparse
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-RUN_VALUES, RUN_FLAGS = ("--out", "--platform", "--plugin", "--log"), ("--help", "-h", "--accept-changes")
+RUN_VALUES = ("--out", "--platform", "--plugin", "--log", "--devices", "--split", "--distributed")
+RUN_FLAGS = ("--help", "-h", "--accept-changes", "--profile", "--no-cache")
 
 
 class Parser(argparse.ArgumentParser):
@@ -57,6 +58,22 @@ def add_platform(parser: argparse.ArgumentParser) -> None:
     """Adds the option --platform."""
     parser.add_argument(
         "--platform", choices=("cpu", "cuda"), help="the device to compute on (default: chosen by JAX)"
+    )
+    parser.add_argument(
+        "--no-cache",
+        action="store_true",
+        help="compile everything anew; without it programs are kept in ~/.cache/socialrl, or in the folder "
+        "that JAX_COMPILATION_CACHE_DIR names",
+    )
+
+
+def add_devices(parser: argparse.ArgumentParser) -> None:
+    """Adds the option --devices."""
+    parser.add_argument(
+        "--devices",
+        metavar="N",
+        type=int,
+        help="how many devices to use (default: as many as there are, up to one per seed)",
     )
 
 

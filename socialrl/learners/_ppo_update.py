@@ -8,6 +8,7 @@ import optax
 from jax import Array
 from jaxtyping import Bool, Float32, Int32, Key, PyTree, Shaped
 
+from socialrl.devices import spread
 from socialrl.learners._actor_critic import ActorCarry, ActorCriticFns
 from socialrl.learners._ppo_config import PPOConfig
 from socialrl.learners._ppo_losses import Batch, PPOLosses, Trajectory
@@ -154,7 +155,7 @@ class PPOUpdate:
         order = jax.random.permutation(key, count)[: count // parts * parts].reshape(parts, -1)
         carry = jax.tree.map(lambda x: x[order], batch.carry)
         steps = jax.tree.map(lambda x: jnp.moveaxis(x[:, order], 1, 0), replace(batch, carry=()))
-        return replace(steps, carry=carry)
+        return replace(spread(steps, 2), carry=spread(carry, 1))
 
     def gradient_step(self, progress: Progress, batch: Batch, now: Annealing) -> tuple[Progress, Metrics]:
         """One step of Adam, unless the update has stopped."""

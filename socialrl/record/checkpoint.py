@@ -51,8 +51,7 @@ def save(path: Path | str, tree: PyTree, metadata: dict[str, Any] | None = None,
     partial = path.with_name(f".{path.name}.partial")
     _remove(partial)
     partial.mkdir(parents=True)
-    saver = ocp.Checkpointer(ocp.StandardCheckpointHandler())
-    saver.save(
+    _orbax().save(
         partial / "state",
         args=ocp.args.StandardSave({n: a for n, a in arrays.items() if a.size} or {"(none)": np.zeros(1)}),
     )
@@ -93,6 +92,21 @@ def restore(path: Path | str, template: PyTree) -> tuple[PyTree, dict[str, Any]]
             raise _damaged(path, f"leaf {name} is not what was saved")
         leaves.append(_leaf(np.asarray(array), facts, like))
     return jax.tree.unflatten(jax.tree.structure(template), leaves), manifest["metadata"]
+
+
+def _orbax() -> ocp.Checkpointer:
+    """What writes and reads the leaves. Where several processes share a run it waits for none of them: one
+    alone saves, and each restores when it likes.
+    """
+    if jax.process_count() == 1:
+        return ocp.Checkpointer(ocp.StandardCheckpointHandler())
+    alone = ocp.options.MultiprocessingOptions(
+        primary_host=jax.process_index(),
+        active_processes={jax.process_index()},
+        barrier_sync_key_prefix=f"process{jax.process_index()}",
+    )
+    handler = ocp.StandardCheckpointHandler(multiprocessing_options=alone)
+    return ocp.Checkpointer(handler, multiprocessing_options=alone)
 
 
 def metadata(path: Path | str) -> dict[str, Any]:
@@ -225,7 +239,7 @@ def _words(facts: dict[str, Any] | None) -> str:
 
 def _read_state(path: Path) -> dict[str, Any]:
     try:
-        return ocp.Checkpointer(ocp.StandardCheckpointHandler()).restore(
+        return _orbax().restore(
             path / "state", args=ocp.args.StandardRestore()
         )
     except Exception as error:  # orbax and tensorstore raise many kinds

@@ -49,6 +49,10 @@ class RunFolder:
         """The report, an HTML page."""
         return self.path / "report.html"
 
+    def profile(self, arm: str) -> Path:
+        """The trace of a chunk of an arm's training, for Perfetto."""
+        return self.path / "profile" / f"{arm}.json.gz"
+
     def checkpoints(self, arm: str) -> Path:
         """The folder of an arm's checkpoints, one folder per step."""
         return self.path / "checkpoints" / arm

@@ -58,7 +58,7 @@ def command(arguments: list[str]) -> None:
     options = parser.parse_args(arguments)
     choose_platform(options.platform)
     use_plugins(options)
-    find_device(options.platform)
+    find_device(options.platform, not options.no_cache)
     from socialrl.benchmark.running import benchmark
     from socialrl.benchmark.scores import QUESTIONS
 

@@ -4,7 +4,7 @@ import dataclasses
 from pathlib import Path
 
 from socialrl.cli.machine import choose_platform, find_device
-from socialrl.cli.parsing import add_platform, add_plugins, make_parser, use_plugins
+from socialrl.cli.parsing import add_devices, add_platform, add_plugins, make_parser, use_plugins
 
 HELP = """\
 Measures the trained arms of a run by an evaluation protocol: social learning (the default), or another one.
@@ -49,6 +49,7 @@ def command(arguments: list[str]) -> None:
         action="store_true",
         help="measure every checkpoint that is kept (keep_checkpoints of the experiment), not the last alone",
     )
+    add_devices(parser)
     add_plugins(parser)
     add_platform(parser)
     options = parser.parse_args(arguments)
@@ -56,6 +57,7 @@ def command(arguments: list[str]) -> None:
     use_plugins(options)
     from socialrl.coerce import construct
     from socialrl.config import load_experiment
+    from socialrl.devices import choose
     from socialrl.record import folder
     from socialrl.runs import finish
     from socialrl.studies import evaluate, protocol_of
@@ -67,8 +69,9 @@ def command(arguments: list[str]) -> None:
             protocol = construct(
                 lambda: dataclasses.replace(protocol, episodes=options.episodes), "--episodes", whole=False
             )
-        find_device(options.platform)
+        find_device(options.platform, not options.no_cache)
         arms = [name for name in (options.arms or "").split(",") if name]
         seeds = experiment.seeds if options.seeds is None else options.seeds
-        evaluate(experiment, opened, arms, protocol, seeds, options.phases)
+        devices = choose(max(seeds, 1), experiment.num_envs, count=options.devices)
+        evaluate(experiment, opened, arms, protocol, seeds, options.phases, devices)
         finish(opened, Path(options.out) if options.out else None)

@@ -52,7 +52,7 @@ def command(arguments: list[str]) -> None:
     options = parser.parse_args(arguments)
     choose_platform(options.platform)
     use_plugins(options)
-    find_device(options.platform)
+    find_device(options.platform, not options.no_cache)
     from socialrl.explaining import explain
     from socialrl.record.atomic import write_bytes
 

@@ -59,7 +59,7 @@ def command(arguments: list[str]) -> None:
         return
     if not options.target or not options.out:
         parser.error("record needs a WORLD or a RUN, and --out FILE")
-    find_device(options.platform)
+    find_device(options.platform, not options.no_cache)
     importlib.import_module("socialrl.play").record(
         options.target,
         options.out,

@@ -43,6 +43,6 @@ def command(arguments: list[str]) -> None:
     if options.pages:
         made = reproduction.rebuild(reproduction.there(options.names, runs))
     else:
-        device = find_device(options.platform)
+        device = find_device(options.platform, not options.no_cache)
         made = reproduction.reproduce(options.names, device=device, runs=runs)
     print("\n".join(map(str, made)))

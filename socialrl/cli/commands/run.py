@@ -3,13 +3,23 @@
 import argparse
 import importlib
 import shlex
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from socialrl.cli.machine import choose_platform, find_device
-from socialrl.cli.parsing import add_platform, add_plugins, make_parser, split_run_settings, use_plugins
+from socialrl.cli.parsing import (
+    add_devices,
+    add_platform,
+    add_plugins,
+    make_parser,
+    split_run_settings,
+    use_plugins,
+)
 from socialrl.cli.settings import describe, settings_help
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from socialrl.config import Experiment
     from socialrl.record.folder import RunFolder
 
@@ -26,6 +36,9 @@ examples:
   socialrl run --resume runs/coin_grid/003                     goes on with that run
   socialrl run experiments/coin_grid.py --log tensorboard,wandb     metrics there, too, while it trains
   socialrl run --resume runs/mine/001 --plugin mine.py         allows the code that the run comes from
+  socialrl run experiments/coin_grid.py --devices 4            seeds over four devices (default: over all)
+  socialrl run experiments/coin_grid.py --seeds 1 --split worlds    one seed's worlds over all devices
+  socialrl run experiments/coin_grid.py --profile              what bounds it, and a trace of it
 
 settings:
   --KEY VALUE sets any key of the experiment: `world.*` its world, `learner.*` every arm whose learner has the
@@ -48,9 +61,13 @@ def command(arguments: list[str]) -> None:
         parser.error("run needs an EXPERIMENT")
     choose_platform(options.platform)
     use_plugins(options)
+    from socialrl import processes
     from socialrl.config import REPORTING, load_experiment
+    from socialrl.devices import choose
     from socialrl.overrides import apply
 
+    if options.distributed and not options.help:
+        processes.join(options.distributed)
     experiment = apply(load_experiment(source), settings)
     if options.help:
         print(parser.format_help())
@@ -58,19 +75,22 @@ def command(arguments: list[str]) -> None:
         return
     log = [name for name in options.log.split(",") if name]
     importlib.import_module("socialrl.formats.loggers").check_loggers(log)
-    device = find_device(options.platform)
+    device = find_device(options.platform, not options.no_cache)
+    devices = choose(experiment.seeds, experiment.num_envs, count=options.devices, split=options.split)
     _check_builds(experiment)
-    folder = _open_folder(experiment, options.out, resume, device, f"socialrl run {shlex.join(arguments)}")
-    with folder:
-        print(describe(experiment))
-        if experiment.claims and not experiment.reporting:
-            print(
-                f"{'seeds':<13}for tuning: no claim is decided; what is reported has --first_seed {REPORTING}"
-            )
-        print(f"{'device':<13}{device}\n{'folder':<13}{folder.path}\n", flush=True)
+    made = f"socialrl run {shlex.join(arguments)}"
+    with _folder_of_all(lambda: _open_folder(experiment, options.out, resume, device, made)) as folder:
+        if processes.first():
+            print(describe(experiment))
+            if experiment.claims and not experiment.reporting:
+                told = f"no claim is decided; what is reported has --first_seed {REPORTING}"
+                print(f"{'seeds':<13}for tuning: {told}")
+            laid = f", {devices.text()}" if devices.text() else ""
+            print(f"{'device':<13}{device}{laid}\n{'folder':<13}{folder.path}\n", flush=True)
         try:
             runs = importlib.import_module("socialrl.runs")
-            runs.run(experiment, folder, resume=resume is not None, log=log)
+            going_on = resume is not None
+            runs.run(experiment, folder, resume=going_on, log=log, devices=devices, profile=options.profile)
         except KeyboardInterrupt as stop:
             raise KeyboardInterrupt(
                 f"go on with `socialrl run --resume {shlex.quote(str(folder.path))}`"
@@ -99,9 +119,42 @@ def _parser() -> argparse.ArgumentParser:
         default="",
         help="give the metrics to tensorboard, wandb (offline, unless WANDB_MODE=online) or both",
     )
+    parser.add_argument(
+        "--split",
+        choices=("seeds", "worlds"),
+        default="seeds",
+        help="what several devices share: seeds (default), or the worlds of every seed",
+    )
+    parser.add_argument(
+        "--distributed",
+        metavar="auto|HOST:PORT,N,I",
+        help="share the run with other processes: as SLURM, MPI or Kubernetes started them, or as process I "
+        "of N, of which process 0 is at HOST:PORT",
+    )
+    parser.add_argument(
+        "--profile",
+        action="store_true",
+        help="write a trace of a chunk of every arm for https://ui.perfetto.dev, and say what bounds it",
+    )
+    add_devices(parser)
     add_plugins(parser)
     add_platform(parser)
     return parser
+
+
+def _folder_of_all(opened: "Callable[[], RunFolder]") -> "RunFolder":
+    """The run folder, which process 0 opens and locks, in every process of the run."""
+    from socialrl.processes import agreed
+    from socialrl.record.folder import RunFolder
+
+    own: list[RunFolder] = []
+
+    def path() -> str:
+        own.append(opened())
+        return str(own[0].path)
+
+    found = agreed(path)
+    return own[0] if own else RunFolder(Path(found), {})
 
 
 def _check_builds(experiment: "Experiment") -> None:

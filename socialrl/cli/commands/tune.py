@@ -74,7 +74,7 @@ def command(arguments: list[str]) -> None:
         base=Path(options.runs or f"runs/tuning/{experiment.name}"),
         measure=options.measure,
         command=without(["socialrl", "tune", *arguments], ("--out", "--runs", "--platform")),
-        device=find_device(options.platform),
+        device=find_device(options.platform, not options.no_cache),
     )
     path = Path(options.out) if options.out else place(experiment, options.experiment)
     tuning.write(found, path)
