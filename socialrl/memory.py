@@ -35,6 +35,7 @@ EXPENSIVE = (  # results that are always written: those of other primitives are 
     "random",
     "threefry",
 )
+READ_WHOLE = ("conv_general_dilated", "dot_general", "sort")  # what these take is written before
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -94,7 +95,7 @@ def peak(program: core.ClosedJaxpr | core.Jaxpr) -> int:
     most = now = 0
     for place, equation in enumerate(jaxpr.eqns):
         inner = max((peak(part) for part in _parts(equation)), default=0)
-        results = {v: _written(equation, v, users) for v in equation.outvars}
+        results = {v: _written(jaxpr, equation, v, users) for v in equation.outvars}
         ends = [v for v in {v for v in equation.invars if isinstance(v, core.Var)} if users[v][-1] == place]
         freed = sum(live.pop(v, 0) for v in ends)
         made = sum(results.values())
@@ -131,7 +132,7 @@ def one_line(arm: str, seeds: int, num_envs: int, unroll_length: int) -> Iterato
         raise
 
 
-def words(size: float) -> str:
+def words(size: float | int) -> str:
     """A number of bytes in words, "1.3 GB"."""
     for unit in ("B", "kB", "MB"):
         if size < 1000:
@@ -168,14 +169,20 @@ def _users(jaxpr: core.Jaxpr) -> dict[Any, list[int]]:
     return found
 
 
-def _written(equation: core.JaxprEqn, result: Any, users: dict[Any, list[int]]) -> int:
+def _written(jaxpr: core.Jaxpr, equation: core.JaxprEqn, result: Any, users: dict[Any, list[int]]) -> int:
     """The bytes that a result takes: none if nobody uses it, or if it is fused into its only user."""
     used = users.get(result, [])
-    name = equation.primitive.name
-    cheap = not any(name.startswith(word) for word in EXPENSIVE) and not _parts(equation)
-    if not used or (cheap and len(used) == 1):
+    if not used:
+        return 0
+    alone = len(used) == 1 and used[0] < len(jaxpr.eqns)
+    if alone and not _whole(equation, EXPENSIVE) and not _whole(jaxpr.eqns[used[0]], READ_WHOLE):
         return 0
     return _size(result.aval) if isinstance(result.aval, jax.core.ShapedArray) else 0
+
+
+def _whole(equation: core.JaxprEqn, names: tuple[str, ...]) -> bool:
+    """Whether the equation has one of the names, or a program inside."""
+    return equation.primitive.name.startswith(names) or bool(_parts(equation))
 
 
 def _parts(equation: core.JaxprEqn) -> list[Any]:

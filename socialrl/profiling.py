@@ -121,4 +121,4 @@ def _covered(events: Sequence[Mapping[str, Any]]) -> tuple[float, float]:
         stop = event["ts"] + event["dur"]
         busy += max(0.0, stop - max(end, event["ts"]))
         end = max(end, stop)
-    return end - first, busy
+    return float(end - first), float(busy)

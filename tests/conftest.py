@@ -12,6 +12,7 @@ if importlib.metadata.version("jaxlib").startswith("0.10."):  # XLA aborts on a 
     os.environ.setdefault(  # with what is set below: compiles 6x faster; as one part, not 32: by a fifth
         "XLA_FLAGS", "--xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1"
     )
+os.environ.setdefault("JAX_ENABLE_COMPILATION_CACHE", "false")  # of processes that tests start
 os.environ.setdefault("SDL_VIDEODRIVER", "dummy")
 os.environ.setdefault("MPLBACKEND", "agg")
 

@@ -239,8 +239,6 @@ def _words(facts: dict[str, Any] | None) -> str:
 
 def _read_state(path: Path) -> dict[str, Any]:
     try:
-        return _orbax().restore(
-            path / "state", args=ocp.args.StandardRestore()
-        )
+        return _orbax().restore(path / "state", args=ocp.args.StandardRestore())
     except Exception as error:  # orbax and tensorstore raise many kinds
         raise _damaged(path, " ".join(str(error).split())[:120]) from error

@@ -58,8 +58,13 @@ OWN = {
     "--out": 1,
     "--log": 1,
     "--platform": 1,
+    "--devices": 1,
+    "--split": 1,
+    "--distributed": 1,
     "--resume": 0,
     "--help": 0,
+    "--profile": 0,
+    "--no-cache": 0,
 }  # options of `run`, and how many words follow
 
 
