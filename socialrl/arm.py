@@ -5,13 +5,14 @@ import dataclasses
 import resource
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
 from jax import Array
-from jaxtyping import Key, PyTree
+from jaxtyping import Key
 from tqdm.auto import tqdm
 
 from socialrl import evaluation, memory, profiling
@@ -79,8 +80,9 @@ class ArmRun:
         training, step, fresh = self._begin(resume)
         if self.offline and fresh:
             training = self._pretrain(training, self.offline.steps)
-        train = self._compiled("training", self.seeds.map(self.trainer.chunk, 1, donate=True), training)
-        evaluate = self._compiled("evaluation", self.seeds.map(self._evaluate, 2), training, self.roots)
+        train = self.seeds.map(self.trainer.chunk, 1, donate=True)
+        evaluate = self.seeds.map(self._evaluate, 2)
+        self._compile(training=(train, training), evaluation=(evaluate, training, self.roots))
         if fresh:
             self._record("eval", 0, self.seeds.split(evaluate(training, self.roots))[0])
             if self.offline:
@@ -112,8 +114,8 @@ class ArmRun:
         """
         chunks = -(-steps // OFFLINE_CHUNK)
         size = -(-steps // chunks)
-        program = self.seeds.map(lambda training: self.trainer.pretrain(training, size), 1, donate=True)
-        pretrain = self._compiled("pretraining", program, training)
+        pretrain = self.seeds.map(lambda training: self.trainer.pretrain(training, size), 1, donate=True)
+        self._compile(pretraining=(pretrain, training))
         with self._bar(chunks * size, f"{self.arm.name}, offline", " gradient steps") as bar:
             for chunk in range(chunks):
                 training, metrics = self.seeds.split(pretrain(training))
@@ -210,16 +212,23 @@ class ArmRun:
         if self.writes:
             checkpoint.save(self._checkpoints / str(step), states, keep=keep)
 
-    def _compiled(self, what: str, function: SeedMap, *arguments: PyTree) -> SeedMap:
-        """The function, compiled for these arguments; prints how long that took."""
-        self._say(f"{self.arm.name}: compiling {what} ...", end=" ")
+    def _compile(self, **programs: tuple[Any, ...]) -> None:
+        """Compiles programs by name, each a SeedMap and its arguments, and prints how long that took, and the
+        most memory that one of them needs. They are traced one after the other, and compiled side by side.
+        """
+        self._say(f"{self.arm.name}: compiling {' and '.join(programs)} ...", end=" ")
         began, room = time.perf_counter(), memory.room(self.devices.local[0])
-        function.compile(*arguments, room=room)
+        workers = len(programs) if self.devices.processes == 1 else 1  # processes compile in the same order
+        with ThreadPoolExecutor(max_workers=workers) as pool:
+            made = [
+                pool.submit(function.finish, function.lowered(*arguments, room=room))
+                for function, *arguments in programs.values()
+            ]
+        forecasts = [found for task in made if (found := task.result().forecast)]
         seconds = time.perf_counter() - began
         self.compile_seconds += seconds
-        forecast = "" if function.forecast is None else f", memory {function.forecast.text(room)}"
-        self._say(f"{seconds:.1f} s{forecast}")
-        return function
+        largest = max(forecasts, key=lambda forecast: forecast.total)
+        self._say(f"{seconds:.1f} s; memory {largest.text(room)}")
 
     def _say(self, text: str, end: str = "\n") -> None:
         """Prints the text, if progress is shown."""

@@ -134,9 +134,7 @@ class SeedMap:
 
     def __init__(self, seeds: Seeds, function: Callable[..., Any], per_seed: int, donate: bool):
         self.seeds, self.per_seed, self.function, self.donate = seeds, per_seed, function, donate
-        self.at_once = (
-            min(seeds.per_device, cpu_count() or 1) if seeds.mode == "threads" else seeds.per_device
-        )
+        self.at_once = self._most()
         self.jitted = self._jit()
         self.call: Callable[..., Any] = self.jitted
         self.compiled: jax.stages.Compiled | None = None
@@ -144,7 +142,16 @@ class SeedMap:
         self.calls = 0
 
     def compile(self, *arguments: PyTree, room: int | None = None) -> "SeedMap":
-        """Compiles for arguments of these shapes; returns itself.
+        """Compiles for arguments of these shapes, see `lowered`; returns itself."""
+        return self.finish(self.lowered(*arguments, room=room))
+
+    def finish(self, lowered: jax.stages.Lowered) -> "SeedMap":
+        """Compiles what `lowered` returned, which may be done in another thread; returns itself."""
+        self.call = self.compiled = lowered.compile()
+        return self
+
+    def lowered(self, *arguments: PyTree, room: int | None = None) -> jax.stages.Lowered:
+        """The program for arguments of these shapes, ready to be compiled; forecasts its memory.
 
         room: bytes of memory of a device; as many seeds are computed at once as fit into it by the forecast.
         Raises SocialRLError if their states alone do not.
@@ -157,9 +164,7 @@ class SeedMap:
                 self.jitted = self._jit()
                 traced = self._traced(arguments)
         with self._mesh():
-            self.compiled = traced.lower().compile()
-        self.call = self.compiled
-        return self
+            return traced.lower()
 
     def __call__(self, *arguments: PyTree) -> PerSeed:
         """One result per seed; returns once they are computed."""
@@ -188,16 +193,18 @@ class SeedMap:
     def _forecast(self, traced: Any, arguments: tuple[PyTree, ...]) -> Forecast:
         """The memory of one device."""
         seeds, state, work = self.seeds, bytes_of(arguments), peak(traced.jaxpr)
-        reused = bytes_of(traced.out_info[0]) if self.donate else 0
-        together = 1
-        if not seeds.listed:
-            state, reused = (size // len(seeds.devices.local) for size in (state, reused))
-            together = 1 if self._turns else min(self.at_once, seeds.per_device)
-        work = max(work - reused, 0) // together
+        if not seeds.listed:  # the arguments are of all devices, the program is of one
+            state //= len(seeds.devices.local)
+        parts = 1 if seeds.listed else self.at_once
         if seeds.mode == "worlds":
-            work //= len(seeds.devices.all)
-        at_once = 1 if seeds.mode == "worlds" or self._turns else self.at_once
-        return Forecast(state=state, work=work, seeds=seeds.per_device, at_once=at_once)
+            parts = len(seeds.devices.all)
+        return Forecast(state=state, work=work // parts, seeds=seeds.per_device, at_once=self.at_once)
+
+    def _most(self) -> int:
+        """How many seeds of a device are computed together, whatever memory they take."""
+        if self.seeds.mode == "worlds" or self._turns:
+            return 1
+        return min(self.seeds.per_device, (cpu_count() or 1) if self.seeds.mode == "threads" else 2**31)
 
     @property
     def _turns(self) -> bool:
