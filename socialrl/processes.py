@@ -14,6 +14,7 @@ from jaxtyping import PyTree, Shaped
 
 from socialrl_envs.errors import SocialRLError
 
+PATIENCE = 24 * 3600 * 1000  # milliseconds that processes wait for one that is alive
 ADDRESS = re.compile(r"([^,\s]+:\d+),(\d+),(\d+)")  # host:port, number of processes, number of this one
 
 
@@ -37,6 +38,16 @@ def join(address: str) -> None:
         raise SocialRLError(f"--distributed: {' '.join(str(error).split())[:160]}", cure) from error
 
 
+def meet() -> None:
+    """Returns once all processes have called it. Those of a CPU give each other up if one comes half a minute
+    late to an exchange, so that they meet before.
+    """
+    if jax.process_count() > 1:
+        from orbax.checkpoint import multihost
+
+        multihost.get_barrier_sync_fn()(key="socialrl", timeout_ms=PATIENCE)
+
+
 def first() -> bool:
     """Whether this is process 0, which alone writes files and prints."""
     return jax.process_index() == 0
@@ -53,6 +64,7 @@ def gathered(tree: PyTree) -> list[PyTree]:
 
     raw = jax.tree.map(_raw, tree)
     leaves, structure = jax.tree.flatten(raw)
+    meet()
     sent = np.concatenate([np.zeros(0, np.uint8), *(_bytes(leaf) for leaf in leaves)])
     rows = np.asarray(multihost_utils.process_allgather(sent))
     return [_typed(jax.tree.unflatten(structure, _cut(row, leaves)), tree) for row in rows]

@@ -20,7 +20,7 @@ from jaxtyping import PyTree
 
 from socialrl.devices import SEEDS, Devices, on_every_device, one_device
 from socialrl.memory import Forecast, bytes_of, peak
-from socialrl.processes import gathered, on_host
+from socialrl.processes import gathered, meet, on_host
 
 PerSeed = Any  # of this process's seeds: a list of pytrees, or one pytree with a leading axis of seeds
 Mode = Literal["threads", "vmap", "mesh", "worlds"]
@@ -174,6 +174,7 @@ class SeedMap:
             return jax.block_until_ready(self.call(*arguments))
         calls = [self._of_seed(row, arguments) for row in range(len(self.seeds.own))]
         if self.seeds.mode == "worlds":  # one after the other: all devices work for each
+            meet()
             with self._mesh():
                 return jax.block_until_ready([self.call(*call) for call in calls])
         if self.call is self.jitted:  # one call compiles, so that the others find the program in the cache

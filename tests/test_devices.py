@@ -34,18 +34,19 @@ def started(stages, base, *more):
     )
 
 
-def facts(process):
-    """What it printed last, as JSON."""
-    out, err = process.communicate(timeout=600)
-    assert process.returncode == 0, err[-3000:]
-    return json.loads(out.splitlines()[-1])
+def facts(*processes):
+    """What each of them printed last, as JSON."""
+    said = [process.communicate(timeout=600) for process in processes]
+    for process, (_, err) in zip(processes, said, strict=True):
+        assert process.returncode == 0, err[-3000:]
+    return [json.loads(out.splitlines()[-1]) for out, _ in said]
 
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory):
     """The folder of a run on one device, of one on four, and what a split of worlds came to."""
     path = tmp_path_factory.mktemp("devices")
-    found = facts(started("whole,devices,worlds", path))
+    (found,) = facts(started("whole,devices,worlds", path))
     return path, found
 
 
@@ -55,8 +56,9 @@ def pair(base):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    both = [started("process", base[0], f"127.0.0.1:{port},2,{number}") for number in range(2)]
-    return [facts(one) for one in both]
+    return facts(
+        *(started("process", base[0], f"127.0.0.1:{port},2,{number}") for number in range(2)),
+    )
 
 
 def same_runs(one, other):
