@@ -15,6 +15,7 @@ from jaxtyping import PyTree, Shaped
 from socialrl_envs.errors import SocialRLError
 
 PATIENCE = 24 * 3600 * 1000  # milliseconds that processes wait for one that is alive
+PARTING = 10  # seconds that a process waits for the others at its end, as all `meet` before it
 ADDRESS = re.compile(r"([^,\s]+:\d+),(\d+),(\d+)")  # host:port, number of processes, number of this one
 
 
@@ -32,7 +33,7 @@ def join(address: str) -> None:
         )
     given = (found[1], int(found[2]), int(found[3])) if found else ()
     try:
-        jax.distributed.initialize(*given)
+        jax.distributed.initialize(*given, shutdown_timeout_seconds=PARTING)
     except (ValueError, RuntimeError) as error:
         cure = "start it by srun or mpirun, or name them: --distributed HOST:PORT,PROCESSES,PROCESS"
         raise SocialRLError(f"--distributed: {' '.join(str(error).split())[:160]}", cure) from error

@@ -12,7 +12,7 @@ from socialrl.config import Experiment
 from socialrl.devices import Devices
 from socialrl.formats.loggers import open_loggers
 from socialrl.memory import one_line
-from socialrl.processes import first
+from socialrl.processes import first, meet
 from socialrl.record.atomic import write_text
 from socialrl.record.folder import RunFolder
 from socialrl.record.metrics import Records
@@ -40,6 +40,7 @@ def run(
     train(experiment, folder, resume=resume, progress=progress, log=log, devices=devices, profile=profile)
     if first():
         finish(folder, show=print if progress else _silent)
+    meet()
 
 
 def train(

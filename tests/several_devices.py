@@ -1,14 +1,17 @@
-"""Runs on several devices and in several processes, called by test_devices in processes of their own:
-`python -m tests.several_devices STAGE FOLDER [ADDRESS]`.
+"""Runs on several devices and in several processes, called by test_devices in a process of their own:
+`python -m tests.several_devices FOLDER ADDRESS` prints what they found.
 
-whole: a run on one device. devices: the same run, taken up from its first checkpoint on four. worlds: a chunk
-whose worlds are split over four. process: taken up by one of two processes.
+whole: a run on one device. taken_up: the same run, from its first checkpoint on, on four. split: a chunk whose
+worlds are split over four. shared: the run taken up by two processes, which begin as copies of this one before
+it computes, for importing takes longest.
 """
 
 import json
+import os
 import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -24,6 +27,7 @@ from socialrl.record import checkpoint, folder
 from socialrl.record.folder import RunFolder
 from socialrl.runs import train
 from socialrl.seeds import Seeds
+from socialrl_envs.errors import SocialRLError
 from socialrl_envs.types import Seat
 from socialrl_envs.worlds import coin_grid
 
@@ -65,16 +69,18 @@ def started(base: Path, name: str) -> Path:
     return path
 
 
-def devices(base: Path) -> None:
+def taken_up(base: Path) -> None:
     """Taken up on four devices, five seeds over them."""
     chosen = choose(TINY.seeds, TINY.num_envs)
     assert len(chosen.local) == 4
-    with folder.resume(started(base, "devices"), to_json(TINY)) as opened:
+    with folder.resume(started(base, "taken_up"), to_json(TINY)) as opened:
         train(TINY, opened, resume=True, progress=False, devices=chosen)
 
 
-def worlds(base: Path) -> None:
-    """The second chunk of one seed, its worlds split over four devices; prints the largest differences."""
+def split(base: Path) -> dict[str, Any]:
+    """The second chunk of one seed, its worlds split over four devices: how far the result is from the whole
+    run's.
+    """
     made = assemble(TINY, TINY.arms[0])
     before, after = (
         checkpoint.restore(base / "whole/checkpoints/dqn" / str(step), [made.template] * TINY.seeds)[0][0]
@@ -91,11 +97,11 @@ def worlds(base: Path) -> None:
         )
         if np.issubdtype(a.dtype, np.floating) and a.size
     }
-    print(json.dumps({"apart": apart, "shared": program.text().count("all-reduce(")}))
+    return {"apart": apart, "shared": program.text().count("all-reduce(")}
 
 
-def process(base: Path, address: str) -> None:
-    """Taken up by one of two processes; prints what each of them knows of the other."""
+def shared(base: Path, address: str) -> dict[str, Any]:
+    """The run taken up by one of two processes: what it knows of the other."""
     processes.join(address)
     chosen = choose(TINY.seeds, TINY.num_envs, count=1)
     number = jax.process_index()
@@ -112,14 +118,37 @@ def process(base: Path, address: str) -> None:
     }
     try:
         processes.agreed(lambda: str(folder.create(to_json(TINY), out=path).path))
-    except ValueError as error:
+    except SocialRLError as error:
         facts["refused"] = str(error)
-    print(json.dumps(facts))
+    processes.meet()
+    return facts
+
+
+def copies(base: Path, address: str) -> list[int]:
+    """Two copies of this process, which compute `shared` once it has ended or closed the pipe."""
+    found = []
+    for number in range(2):
+        child = os.fork()
+        if child == 0:
+            os.close(WRITE)
+            os.read(READ, 1)
+            keep_programs()
+            (base / f"{number}.json").write_text(json.dumps(shared(base, f"{address},2,{number}")))
+            sys.exit()
+        found.append(child)
+    return found
 
 
 if __name__ == "__main__":
     jax.config.update("jax_disable_most_optimizations", True)
+    base, address = Path(sys.argv[1]), sys.argv[2]
+    READ, WRITE = os.pipe()
+    pair = copies(base, address)
     keep_programs()
-    stage, base, *more = sys.argv[1:]
-    for name in stage.split(","):
-        globals()[name](Path(base), *more)
+    whole(base)
+    taken_up(base)
+    apart = split(base)
+    os.close(WRITE)
+    assert [os.waitpid(child, 0)[1] for child in pair] == [0, 0]
+    both = [json.loads((base / f"{number}.json").read_text()) for number in range(2)]
+    print(json.dumps({"split": apart, "pair": both}))

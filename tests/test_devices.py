@@ -18,47 +18,20 @@ from socialrl_envs.errors import SocialRLError
 ROOT = Path(__file__).parent.parent
 
 
-def started(stages, base, *more):
-    """A process of `several_devices`, with four devices."""
-    flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count=4"
-    settings = {"XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu", "PYTHONPATH": f"{ROOT}:{ROOT / 'envs'}"}
-    settings |= {"JAX_ENABLE_COMPILATION_CACHE": "true", programs.VARIABLE: str(base / "programs")}
-    command = [sys.executable, "-m", "tests.several_devices", stages, str(base), *more]
-    return subprocess.Popen(
-        command,
-        cwd=ROOT,
-        env=os.environ | settings,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-def facts(*processes):
-    """What each of them printed last, as JSON."""
-    said = [process.communicate(timeout=600) for process in processes]
-    for process, (_, err) in zip(processes, said, strict=True):
-        assert process.returncode == 0, err[-3000:]
-    return [json.loads(out.splitlines()[-1]) for out, _ in said]
-
-
 @pytest.fixture(scope="module")
 def base(tmp_path_factory):
-    """The folder of a run on one device, of one on four, and what a split of worlds came to."""
+    """The folder of the runs of `several_devices`, in a process with four devices, and what it found."""
     path = tmp_path_factory.mktemp("devices")
-    (found,) = facts(started("whole,devices,worlds", path))
-    return path, found
-
-
-@pytest.fixture(scope="module")
-def pair(base):
-    """What two processes found that shared the run."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    return facts(
-        *(started("process", base[0], f"127.0.0.1:{port},2,{number}") for number in range(2)),
-    )
+    flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count=4"
+    settings = {"XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu", "PYTHONPATH": f"{ROOT}:{ROOT / 'envs'}"}
+    settings |= {"JAX_ENABLE_COMPILATION_CACHE": "true", programs.VARIABLE: str(path / "programs")}
+    command = [sys.executable, "-m", "tests.several_devices", str(path), f"127.0.0.1:{port}"]
+    done = subprocess.run(command, cwd=ROOT, env=os.environ | settings, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-5000:]
+    return path, json.loads(done.stdout.splitlines()[-1])
 
 
 def same_runs(one, other):
@@ -74,23 +47,25 @@ def same_runs(one, other):
 
 def test_seeds_on_four_devices_are_those_of_one_bit_for_bit(base):
     """And a checkpoint of one device is taken up by four."""
-    same_runs(base[0] / "whole", base[0] / "devices")
+    same_runs(base[0] / "whole", base[0] / "taken_up")
 
 
 def test_worlds_on_four_devices_give_the_gradients_of_one(base):
     """In float32, after two updates; sums over worlds are taken in another order."""
-    assert base[1]["shared"] > 0
-    assert max(base[1]["apart"].values()) < 1e-5, base[1]["apart"]
+    found = base[1]["split"]
+    assert found["shared"] > 0
+    assert max(found["apart"].values()) < 1e-5, found["apart"]
 
 
-def test_two_processes_share_a_run_and_one_writes_it(base, pair):
+def test_two_processes_share_a_run_and_one_writes_it(base):
+    pair = base[1]["pair"]
     assert [found["seeds"] for found in pair] == [[0, 1], [2, 3, 4]]
     assert pair[0]["path"] == pair[1]["path"] == str(base[0] / "processes")
     same_runs(base[0] / "whole", base[0] / "processes")
 
 
-def test_what_one_process_finds_all_know(pair):
-    for found in pair:
+def test_what_one_process_finds_all_know(base):
+    for found in base[1]["pair"]:
         assert found["sum"] == [12.0]  # of four worlds, two in each process
         assert found["anywhere"] == [True, False]
         assert "holds a run already" in found["refused"]
