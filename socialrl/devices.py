@@ -7,9 +7,10 @@ order, so that numbers differ in the last bits, and after many updates as those 
 """
 
 import dataclasses
-from typing import Literal
+from typing import Any, Literal
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import PyTree
@@ -17,6 +18,7 @@ from jaxtyping import PyTree
 from socialrl.processes import on_host
 from socialrl_envs.errors import SocialRLError
 
+Device = Any  # jax.Device, in which type checkers see a variable
 Split = Literal["seeds", "worlds"]
 SEEDS, WORLDS = "seeds", "worlds"  # axes of meshes
 
@@ -29,8 +31,8 @@ class Devices:
     what is laid over them. process: which of `processes` this is.
     """
 
-    local: tuple[jax.Device, ...]
-    all: tuple[jax.Device, ...]
+    local: tuple[Device, ...]
+    all: tuple[Device, ...]
     split: Split = "seeds"
     process: int = 0
     processes: int = 1
@@ -145,7 +147,7 @@ def on_every_device(tree: PyTree, devices: Devices) -> PyTree:
         return jax.device_put(on_host(tree), sharding)
 
     def one(leaf: jax.Array) -> jax.Array:
-        if jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+        if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
             data = one(jax.random.key_data(leaf))
             return jax.jit(
                 lambda x: jax.random.wrap_key_data(x, impl=jax.random.key_impl(leaf)), out_shardings=sharding

@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
+from jax.core import ShapedArray
 from jax.extend import core
 from jaxtyping import PyTree
 
@@ -111,8 +113,10 @@ def peak(program: core.ClosedJaxpr | core.Jaxpr) -> int:
     return max(most, now)
 
 
-def room(device: jax.Device) -> int | None:
-    """The bytes that this process can use on a device, what it uses already included; None if not known."""
+def room(device: Any) -> int | None:
+    """The bytes that this process can use on a device of jax, what it uses already included; None if they
+    are not known.
+    """
     if device.platform != "cpu":
         return (device.memory_stats() or {}).get("bytes_limit")
     free = [_kibibytes("/proc/meminfo", "MemAvailable"), _group_limit()]
@@ -156,7 +160,7 @@ def _asked(text: str) -> str:
 def _size(value: Any) -> int:
     """The bytes of an array or of what stands for one."""
     dtype = value.dtype
-    if jax.dtypes.issubdtype(dtype, jax.dtypes.prng_key):
+    if jnp.issubdtype(dtype, jax.dtypes.prng_key):
         return math.prod(value.shape) * 8
     return math.prod(value.shape) * np.dtype(dtype).itemsize
 
@@ -182,7 +186,7 @@ def _written(jaxpr: core.Jaxpr, equation: core.JaxprEqn, result: Any, users: dic
     alone = len(used) == 1 and used[0] < len(jaxpr.eqns)
     if alone and not _whole(equation, EXPENSIVE) and not _whole(jaxpr.eqns[used[0]], READ_WHOLE):
         return 0
-    return _size(result.aval) if isinstance(result.aval, jax.core.ShapedArray) else 0
+    return _size(result.aval) if isinstance(result.aval, ShapedArray) else 0
 
 
 def _in_place(equation: core.JaxprEqn) -> list[tuple[Any, Any]]:

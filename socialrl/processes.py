@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PyTree, Shaped
 
@@ -31,9 +32,9 @@ def join(address: str) -> None:
             f"--distributed {address}: not HOST:PORT,PROCESSES,PROCESS",
             "e.g. node1:12345,4,0 in the first of four processes, or auto under srun or mpirun",
         )
-    given = (found[1], int(found[2]), int(found[3])) if found else ()
+    coordinator, count, number = (found[1], int(found[2]), int(found[3])) if found else (None,) * 3
     try:
-        jax.distributed.initialize(*given, shutdown_timeout_seconds=PARTING)
+        jax.distributed.initialize(coordinator, count, number, shutdown_timeout_seconds=PARTING)
     except (ValueError, RuntimeError) as error:
         cure = "start it by srun or mpirun, or name them: --distributed HOST:PORT,PROCESSES,PROCESS"
         raise SocialRLError(f"--distributed: {' '.join(str(error).split())[:160]}", cure) from error
@@ -118,7 +119,7 @@ def _typed(tree: PyTree, like: PyTree) -> PyTree:
 
 
 def _is_key(leaf: Any) -> bool:
-    return isinstance(leaf, jax.Array) and jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key)
+    return isinstance(leaf, jax.Array) and jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
 
 
 def _bytes(leaf: Any) -> Shaped[np.ndarray, " bytes"]:

@@ -21,9 +21,10 @@ def keep_programs(folder: Path | str | None = None, limit: int = LIMIT) -> Path 
     limit: bytes; the programs that were not written lately are removed above it. Nothing is kept where
     JAX_ENABLE_COMPILATION_CACHE is false, or if the folder cannot be written.
     """
-    if not jax.config.jax_enable_compilation_cache:
+    if not jax.config.jax_enable_compilation_cache:  # pyright: ignore[reportAttributeAccessIssue]
         return None
-    chosen = Path(folder or jax.config.jax_compilation_cache_dir or default_folder())
+    named = jax.config.jax_compilation_cache_dir  # pyright: ignore[reportAttributeAccessIssue]
+    chosen = Path(folder or named or default_folder())
     if not _writable(chosen):
         return None
     _prune(chosen, limit)

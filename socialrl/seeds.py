@@ -108,9 +108,10 @@ def _suitable(devices: Devices) -> Mode:
     """The mode for these devices."""
     if devices.split == "worlds" and len(devices.all) > 1:
         return "worlds"
-    if len(devices.local) > 1:
+    first, *others = devices.local
+    if others:
         return "mesh"
-    return "threads" if devices.local[0].platform == "cpu" else "vmap"
+    return "threads" if first.platform == "cpu" else "vmap"
 
 
 def _stack(leaves: Sequence[Any]) -> jax.Array | np.ndarray:

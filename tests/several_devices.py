@@ -1,9 +1,9 @@
 """Runs on several devices and in several processes, called by test_devices in a process of their own:
 `python -m tests.several_devices FOLDER ADDRESS` prints what they found.
 
-whole: a run on one device. taken_up: the same run, from its first checkpoint on, on four. split: a chunk whose
-worlds are split over four. shared: the run taken up by two processes, which begin as copies of this one before
-it computes, for importing takes longest.
+whole: a run on one device. taken_up: the same run, from its first checkpoint on, on four. split: a chunk
+whose worlds are split over four. shared: the run taken up by two processes, which begin as copies of this one
+before it computes, for importing takes longest.
 """
 
 import json
@@ -28,13 +28,12 @@ from socialrl.record.folder import RunFolder
 from socialrl.runs import train
 from socialrl.seeds import Seeds
 from socialrl_envs.errors import SocialRLError
-from socialrl_envs.types import Seat
 from socialrl_envs.worlds import coin_grid
 
 TINY = Experiment(
     name="tiny",
     question="Does it matter where?",
-    world=coin_grid.Config(experts=(Seat(policy="wanderer"),), size=5, colours=2, coins=1, horizon=3),
+    world=coin_grid.Config(experts=(), size=5, colours=1, coins=1, horizon=3),
     arms=(Arm(name="dqn", learner=dqn.Config(hidden=(8,), batch=4, updates=1, capacity=64)),),
     seeds=5,
     steps=64,
