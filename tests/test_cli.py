@@ -43,8 +43,10 @@ def calls(monkeypatch):
     """
     made = []
 
-    def run(experiment, folder, resume=False, log=()):
+    def run(experiment, folder, resume=False, log=(), devices=None, profile=False):
         assert not log
+        assert not profile
+        assert len(devices.all) == 1
         assert (folder.path / ".lock").exists()
         made.append((experiment, folder, resume))
 
