@@ -1,6 +1,6 @@
 """Times the recurrent IPPO of a JaxMARL checkout, unchanged but for its settings; started by
 ppo_throughput.py, in an environment of its own. Prints JSON: for each number of seeds (compile seconds,
-agent-steps per second), and the parameters.
+agent-steps per second, the same per CPU second), and the parameters.
 
     python benchmarks/jaxmarl_ippo.py CHECKOUT SETTINGS_AS_JSON
 """
@@ -50,17 +50,20 @@ def main() -> None:
     began = time.perf_counter()
     train = jax.jit(module.make_train(settings)).lower(jax.random.PRNGKey(0)).compile()
     compile_seconds = time.perf_counter() - began
-    rows: dict[int, tuple[float, float]] = {}
+    rows: dict[int, tuple[float, float, float]] = {}
     trained: list[Any] = []
     for seeds in task["seeds"]:
         keys = [jax.random.PRNGKey(seed) for seed in range(seeds)]
         taken: list[float] = []
+        used: list[float] = []
         with ThreadPoolExecutor(seeds) as pool:
             for _ in range(task["repeats"]):
-                began = time.perf_counter()
+                began, cpu = time.perf_counter(), time.process_time()
                 trained = list(pool.map(lambda key: jax.block_until_ready(train(key)), keys))
                 taken.append(time.perf_counter() - began)
-        rows[seeds] = (compile_seconds, seeds * steps * env.num_agents / min(taken))
+                used.append(time.process_time() - cpu)
+        lived = seeds * steps * env.num_agents
+        rows[seeds] = (compile_seconds, lived / min(taken), lived / min(used))
     params = trained[0]["runner_state"][0][0].params
     print(json.dumps({"rows": rows, "parameters": sum(leaf.size for leaf in jax.tree.leaves(params))}))
 

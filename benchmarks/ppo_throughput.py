@@ -3,11 +3,14 @@
     python benchmarks/ppo_throughput.py
     python benchmarks/ppo_throughput.py --against ~/JaxMARL
 
-The same world (goal_cycle with one novice and two experts), network (dense 128, GRU 128, two heads with a
-layer of 128), number of worlds, steps, epochs and minibatches for all. Agent-steps per second count what
-novices live through and learn from; time is the better of two calls without compilation. --against takes a
-checkout of github.com/FLAIROx/JaxMARL, whose script runs unchanged, in a process and an environment of its
-own.
+The same world (goal_cycle with one novice and two experts), pool of levels, network (dense 128, GRU 128, two
+heads with a layer of 128), number of worlds, steps, epochs and minibatches for all; rows that name another
+memory have it in place of the GRU. Agent-steps per second count what novices live through and learn from;
+time is the best of several calls without compilation. CPU seconds are of all cores, the least of these calls,
+and hardly depend on what else runs on the machine. --against takes a checkout of github.com/FLAIROx/JaxMARL,
+whose script runs unchanged, in a process and an environment of its own.
+
+--returns STEPS trains each memory for so many steps instead, and prints what it earns then.
 """
 
 import argparse
@@ -60,23 +63,25 @@ OURS: dict[str, dict[str, Any]] = {
     "socialrl": SAME | {"recompute_advantages": False},
     "socialrl, segments of 16": SAME | {"recompute_advantages": False, "bptt_length": 16},
     "socialrl, default heads": {"recompute_advantages": False},
+    "socialrl, minGRU": SAME | {"recompute_advantages": False, "memory": "mingru"},
+    "socialrl, LRU": SAME | {"recompute_advantages": False, "memory": "lru"},
 }
 
 
-def best(call: Callable[[], Any], repeats: int = REPEATS) -> float:
-    """Seconds of the fastest call."""
+def best(call: Callable[[], Any], repeats: int = REPEATS) -> tuple[float, float]:
+    """(seconds, CPU seconds) of the fastest call, and of the one that took the least of the CPU."""
     taken: list[float] = []
+    used: list[float] = []
     for _ in range(repeats):
-        began = time.perf_counter()
+        began, cpu = time.perf_counter(), time.process_time()
         jax.block_until_ready(call())
         taken.append(time.perf_counter() - began)
-    return min(taken)
+        used.append(time.process_time() - cpu)
+    return min(taken), min(used)
 
 
-def ours(options: dict[str, Any], seeds: int) -> tuple[float, float, int]:
-    """(compile seconds, agent-steps per second of all seeds, parameters) of training as `socialrl run` does
-    it.
-    """
+def trainer_of(options: dict[str, Any]) -> Any:
+    """The Trainer of ppo with these options, on a pool of levels that stays, as that of the peer does."""
     config = ppo.Config(hidden=(WIDTH,), epochs=EPOCHS, minibatches=MINIBATCHES, **options)
     arms = (Arm(name="ppo", learner=config),)
     settings = {
@@ -84,10 +89,41 @@ def ours(options: dict[str, Any], seeds: int) -> tuple[float, float, int]:
         "unroll_length": STEPS,
         "chunk": UPDATES,
         "num_levels": LEVELS,
+        "level_refresh": 0.0,
         "arms": arms,
     }
     experiment = Experiment(name="speed", question="How fast?", world=goal_cycle.Config(**WORLD), **settings)
-    trainer = assemble(experiment, arms[0]).trainer
+    return assemble(experiment, arms[0]).trainer
+
+
+def returns(options: dict[str, Any], steps: int, seed: int) -> list[float]:
+    """The mean return of the episodes that end in each chunk of training for so many steps."""
+    trainer = trainer_of(options)
+    training = jax.jit(trainer.start)(jax.random.key(seed))
+    chunk, found = jax.jit(trainer.chunk), list[float]()
+    while int(training.steps) < steps:
+        training, metrics = chunk(training)
+        found.append(float(metrics["return"]))
+    return found
+
+
+def learning(steps: int, seeds: int) -> str:
+    """What each memory earns after so many steps: the mean return of the last quarter, by seed."""
+    rows: list[tuple[Any, ...]] = []
+    for memory in ("gru", "mingru", "lru", "none"):
+        options = SAME | {"recompute_advantages": False, "memory": memory}
+        curves = [returns(options, steps, seed) for seed in range(seeds)]
+        ends = [float(np.mean(curve[-max(len(curve) // 4, 1) :])) for curve in curves]
+        rows.append((memory, f"{np.mean(ends):.2f}", " ".join(f"{end:.2f}" for end in ends)))
+        print(*rows[-1], file=sys.stderr, flush=True)
+    return table([("memory", f"return after {steps:,} steps", "by seed"), *rows])
+
+
+def ours(options: dict[str, Any], seeds: int) -> tuple[float, float, float, int]:
+    """(compile seconds, agent-steps per second of all seeds and per CPU second, parameters) of training as
+    `socialrl run` does it.
+    """
+    trainer = trainer_of(options)
     side = Seeds(seeds)
     training = side.map(trainer.start, 1)(side.bundle([jax.random.key(seed) for seed in range(seeds)]))
     parameters = sum(leaf.size for leaf in jax.tree.leaves(side.unbundle(training)[0].learner.params))
@@ -95,13 +131,16 @@ def ours(options: dict[str, Any], seeds: int) -> tuple[float, float, int]:
     began = time.perf_counter()
     chunk.compile(training)
     compile_seconds = time.perf_counter() - began
-    return compile_seconds, seeds * WORLDS * STEPS * UPDATES / best(lambda: chunk(training)), parameters
+    steps, (seconds, cpu) = seeds * WORLDS * STEPS * UPDATES, best(lambda: chunk(training))
+    return compile_seconds, steps / seconds, steps / cpu, parameters
 
 
 def peer(
     checkout: Path, python: Path | None, counts: list[int]
-) -> tuple[dict[int, tuple[float, float]], int]:
-    """By number of seeds (compile seconds, agent-steps per second), and the parameters."""
+) -> tuple[dict[int, tuple[float, float, float]], int]:
+    """By number of seeds (compile seconds, agent-steps per second, the same per CPU second), and the
+    parameters.
+    """
     alike = [f"{name}=={metadata.version(name)}" for name in ("jax", "jaxlib", "flax", "optax", "numpy")]
     with_needs = [word for need in (*PEER_NEEDS, *alike) for word in ("--with", need)]
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
@@ -136,7 +175,7 @@ def products(inputs: int) -> list[tuple[str, float, float]]:
         operands = [
             jax.random.normal(jax.random.key(i), shape, jnp.float32) * 0.01 for i, shape in enumerate(shapes)
         ]
-        return flops / best(partial(jax.jit(function), *operands), 10) / 1e9
+        return flops / best(partial(jax.jit(function), *operands), 10)[0] / 1e9
 
     def chained(h: Any, w: Any, back: Any) -> Any:
         return jax.lax.fori_loop(0, STEPS, lambda _, h: (h @ w) @ back, h)
@@ -195,28 +234,37 @@ def main() -> None:
     parser.add_argument(
         "--only", nargs="+", default=list(OURS), choices=list(OURS), metavar="ROW", help="rows of ours"
     )
+    parser.add_argument("--returns", type=int, metavar="STEPS", help="train each memory for so many steps")
     options = parser.parse_args()
     machine = f"{jax.devices()[0].device_kind}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"
     print(f"jax {jax.__version__}, {machine}")
+    if options.returns:
+        print(learning(options.returns, options.seeds[0]))
+        return
     size = f"{WORLDS} worlds x {STEPS} steps, {EPOCHS} epochs of {MINIBATCHES} minibatches"
     print(f"{size}, dense and GRU {WIDTH}")
     rows: list[tuple[Any, ...]] = []
-    base: dict[int, float] = {}
+    base: dict[int, tuple[float, float]] = {}
 
-    def add(name: str, seeds: int, compile_seconds: float, rate: float, parameters: int) -> None:
-        ratio = f"{rate / base[seeds]:.2f}" if seeds in base else ""
-        rows.append((name, seeds, f"{parameters:,}", f"{compile_seconds:.1f}", f"{rate:,.0f}", ratio))
+    def add(
+        name: str, seeds: int, compile_seconds: float, rate: float, per_cpu: float, parameters: int
+    ) -> None:
+        measured = (rate, per_cpu)
+        ratios = [f"{a / b:.2f}" for a, b in zip(measured, base.get(seeds, ()), strict=False)] or ["", ""]
+        numbers = (f"{rate:,.0f}", ratios[0], f"{per_cpu:,.0f}", ratios[1])
+        rows.append((name, seeds, f"{parameters:,}", f"{compile_seconds:.1f}", *numbers))
         print(*rows[-1], file=sys.stderr, flush=True)
 
     if options.against:
         measured, parameters = peer(options.against, options.peer_python, options.seeds)
-        for seeds, (compile_seconds, rate) in measured.items():
-            base[seeds] = rate
-            add("JaxMARL ippo_rnn_mpe", seeds, compile_seconds, rate, parameters)
+        for seeds, (compile_seconds, rate, per_cpu) in measured.items():
+            add("JaxMARL ippo_rnn_mpe", seeds, compile_seconds, rate, per_cpu, parameters)
+            base[seeds] = (rate, per_cpu)
     for name in options.only:
         for seeds in options.seeds:
             add(name, seeds, *ours(OURS[name], seeds))
-    print(table([("", "seeds", "parameters", "compile s", "agent-steps/s", "ratio"), *rows]))
+    measures = ("agent-steps/s", "ratio", "per CPU second", "ratio")
+    print(table([("", "seeds", "parameters", "compile s", *measures), *rows]))
     whole = [row for row in rows if row[0] == "socialrl" and row[1] == 1]
     if whole:
         print("\n" + bound(float(whole[0][4].replace(",", ""))))

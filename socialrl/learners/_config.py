@@ -1,6 +1,7 @@
 """Options of all off-policy learners."""
 
 import dataclasses
+from typing import get_args
 
 from socialrl.learners._views import ViewConfig
 from socialrl.nets.memory import Kind
@@ -8,7 +9,7 @@ from socialrl_envs.errors import SocialRLError
 from socialrl_envs.options import option, require
 from socialrl_envs.types import WorldSpec
 
-MEMORIES = ("none", "gru", "lstm")
+MEMORIES = get_args(Kind)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

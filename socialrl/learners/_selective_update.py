@@ -45,6 +45,9 @@ def commitment(config: "Config", steps: Int32[Array, ""]) -> Float32[Array, ""]:
     return config.commitment + progress(config, steps) * (config.commitment_end - config.commitment)
 
 
+TOGETHER = 10  # steps of a sequence that one pass of the loop over targets takes
+
+
 @pytree
 class Decided:
     """The decisions of an unroll, see `SelectiveExtras`. prior: log-probabilities of trials at that time."""
@@ -290,5 +293,6 @@ def successor_targets(
         return (found, psi), found
 
     none = jnp.zeros_like(psi_tm1[0])
-    _, targets = jax.lax.scan(back, (none, none), (psi_tm1, phi_t, terminated_t, cut), reverse=True)
+    steps = (psi_tm1, phi_t, terminated_t, cut)
+    _, targets = jax.lax.scan(back, (none, none), steps, reverse=True, unroll=TOGETHER)
     return targets, ~cut

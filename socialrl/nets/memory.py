@@ -1,27 +1,26 @@
-"""Memory over time (none, GRU or LSTM), reset at the start of an episode; and the encoder: torso, then
-memory.
-"""
+"""Memory over time, reset at the start of an episode; and the encoder: torso, then memory."""
 
 from typing import Literal
 
 import flax.linen as nn
 import jax.numpy as jnp
 from jax import Array
-from jaxtyping import Bool, Float32, Key, UInt8
+from jaxtyping import Bool, Float32, UInt8
 
-from socialrl.nets.recurrence import Cell, Weights, gru, lstm, recur, step
+from socialrl.nets.cell import Carry, MemoryCell
+from socialrl.nets.linear_recurrence import LRU, MINGRU
+from socialrl.nets.recurrence import GRU, LSTM
 from socialrl.nets.torso import Torso
 
-Kind = Literal["none", "gru", "lstm"]
-Carry = tuple[Float32[Array, "..."], ...]  # the recurrent state, the output first; () without memory
-CELLS: dict[str, tuple[Cell, int, int]] = {"gru": (gru, 1, 3), "lstm": (lstm, 2, 4)}  # cell, states, gates
+Kind = Literal["none", "gru", "lstm", "mingru", "lru"]
+CELLS: dict[str, MemoryCell] = {"gru": GRU, "lstm": LSTM, "mingru": MINGRU, "lru": LRU}
 
 
 def initial_carry(kind: Kind, size: int, *batch: int) -> Carry:
     """The recurrent state at the start of an episode: zeros (*batch, size), one array per state of
     the cell.
     """
-    states = 0 if kind == "none" else CELLS[kind][1]
+    states = 0 if kind == "none" else CELLS[kind].states
     return tuple(jnp.zeros((*batch, size), jnp.float32) for _ in range(states))
 
 
@@ -34,13 +33,8 @@ class Memory(nn.Module):
 
     def setup(self) -> None:
         if self.kind != "none":
-            self.cell, _, gates = CELLS[self.kind]
-            width = gates * self.size
-            self.weights = Weights(
-                inputs=self.param("inputs", nn.initializers.lecun_normal(), (self.features, width)),
-                recurrent=self.param("recurrent", _orthogonal_gates, (self.size, width)),
-                bias=self.param("bias", nn.initializers.zeros, (width,)),
-            )
+            self.cell = CELLS[self.kind]
+            self.weights = self.cell.weights(self.param, self.features, self.size)
 
     def __call__(
         self, carry: Carry, x: Float32[Array, "T N F"], first: Bool[Array, "T N"]
@@ -50,21 +44,16 @@ class Memory(nn.Module):
         """
         if self.kind == "none":
             return (), x
-        carries: Carry = recur(self.cell, self.weights, x, first, carry)
-        return carries, carries[0]
+        carries = self.cell.unroll(self.weights, x, first, carry)
+        return carries, self.cell.output(self.weights, carries, x)
 
     def next_output(self, carries: Carry, x: Float32[Array, "T N F"]) -> Float32[Array, "T N size"]:
         """The outputs of one more step after each of these carries, leaves (T, N, size), in the
         same episode.
         """
-        return x if self.kind == "none" else step(self.cell, self.weights, carries, x)[0]
-
-
-def _orthogonal_gates(key: Key[Array, ""], shape: tuple[int, int]) -> Float32[Array, "H G"]:
-    """Recurrent weights with an orthogonal matrix for each gate."""
-    size = shape[0]
-    matrices = nn.initializers.orthogonal()(key, (shape[1] // size, size, size), jnp.float32)
-    return matrices.swapaxes(0, 1).reshape(shape)
+        if self.kind == "none":
+            return x
+        return self.cell.output(self.weights, self.cell.step(self.weights, carries, x), x)
 
 
 class Encoder(nn.Module):

@@ -44,7 +44,7 @@ class Config(Options):
     """Options of memory."""
 
     kind: ClassVar[str] = labels.Memory.kind
-    needs: ClassVar[str] = "a learner with a memory (gru, lstm, places) in a world with a hidden order"
+    needs: ClassVar[str] = "a learner with a memory (recurrent, or of places) in a world with a hidden order"
 
     episodes: int = option(
         256, "episodes per seed and presence; one half fits the probe, the other tests it", low=2

@@ -241,7 +241,7 @@ def test_it_finds_what_is_paid_later():
     assert mean_return(Delayed) > 0.98
 
 
-@pytest.mark.parametrize("memory", ["gru", "lstm"])
+@pytest.mark.parametrize("memory", ["gru", "lstm", "mingru", "lru"])
 def test_with_memory_it_recalls(memory):
     assert mean_return(Recall, memory=memory) > 0.95
 

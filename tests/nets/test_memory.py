@@ -1,15 +1,17 @@
 """Tests of Memory: reset at the start of an episode, looking ahead equals stepping, `none` has none."""
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from socialrl.nets.memory import Encoder, Memory, initial_carry
-from socialrl.nets.recurrence import Weights, gru, lstm, recur
+from socialrl.nets.linear_recurrence import in_a_loop, in_parallel, linear_scan
+from socialrl.nets.memory import CELLS, Encoder, Memory, initial_carry
+from socialrl.nets.recurrence import Weights, gru, lstm, recur, step
 
 T, N, F, SIZE = 6, 3, 4, 5
-KINDS = ("gru", "lstm")
+KINDS = tuple(CELLS)
 FIRST = jnp.zeros((T, N), bool).at[0].set(True).at[3, 1].set(True)
 
 
@@ -132,9 +134,10 @@ def test_without_memory_time_is_one_more_batch_axis():
     close(run(next_obs, FIRST, obs)[0], ahead)
 
 
-@pytest.mark.parametrize(("step", "states", "gates"), [(gru, 1, 3), (lstm, 2, 4)])
-def test_gradients_are_those_of_plain_back_propagation_through_time(step, states, gates):
-    """Both passes make the projections again; a loop in Python, differentiated, must agree."""
+@pytest.mark.parametrize("cell", [gru, lstm])
+def test_gradients_are_those_of_plain_back_propagation_through_time(cell):
+    """The backward pass takes several steps at a time; a loop in Python, differentiated, must agree."""
+    states, gates = cell.states, cell.gates
     keys = jax.random.split(jax.random.key(3), 5 + states)
     shapes = {"inputs": (F, gates * SIZE), "recurrent": (SIZE, gates * SIZE), "bias": (gates * SIZE,)}
     drawn = {name: jax.random.normal(key, shapes[name]) for name, key in zip(shapes, keys, strict=False)}
@@ -146,12 +149,45 @@ def test_gradients_are_those_of_plain_back_propagation_through_time(step, states
         total, memory = 0.0, begin
         for t in range(T):
             memory = tuple(jnp.where(FIRST[t][:, None], 0.0, part) for part in memory)
-            memory = step(memory, x[t] @ weights.inputs + weights.bias, memory[0] @ weights.recurrent)
+            memory = step(cell, weights, memory, x[t])
             total += jnp.sum(shares[t] * sum(memory))
         return total
 
     def fast(weights, x, begin):
-        return jnp.sum(shares * sum(recur(step, weights, x, FIRST, begin)))
+        return jnp.sum(shares * sum(recur(cell, weights, x, FIRST, begin)))
 
     expected = jax.jit(jax.value_and_grad(plain, argnums=(0, 1, 2)))(weights, x, begin)
     close(jax.jit(jax.value_and_grad(fast, argnums=(0, 1, 2)))(weights, x, begin), expected)
+
+
+def test_the_gru_is_that_of_flax():
+    """With the same weights; flax has a matrix per gate, and a bias of the last output's that begins at 0."""
+    keys = jax.random.split(jax.random.key(4), 3)
+    theirs = nn.GRUCell(SIZE)
+    x, h = jax.random.normal(keys[0], (N, F)), jax.random.normal(keys[1], (N, SIZE))
+    params = theirs.init(keys[2], h, x)
+    layers = params["params"]
+    weights = Weights(
+        inputs=jnp.concatenate([layers[name]["kernel"] for name in ("ir", "iz", "in")], axis=1),
+        recurrent=jnp.concatenate([layers[name]["kernel"] for name in ("hr", "hz", "hn")], axis=1),
+        bias=jnp.concatenate([layers[name]["bias"] for name in ("ir", "iz", "in")]),
+    )
+    close(step(gru, weights, (h,), x)[0], theirs.apply(params, h, x)[0])
+
+
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.complex64])
+def test_states_and_gradients_of_the_parallel_scan_are_those_of_a_loop(dtype):
+    keys = jax.random.split(jax.random.key(5), 4)
+    decay, inputs, start, shares = (
+        jax.random.normal(key, shape, dtype)
+        for key, shape in zip(keys, ((T, N, SIZE), (T, N, SIZE), (N, SIZE), (T, N, SIZE)), strict=True)
+    )
+    decay = jnp.where(FIRST[..., None], 0.0, decay)
+
+    def both(scan):
+        total = lambda *given: jnp.real(jnp.sum(shares * scan(*given)))  # noqa: E731
+        return scan(decay, inputs, start), jax.grad(total, argnums=(0, 1, 2))(decay, inputs, start)
+
+    expected = jax.jit(lambda: both(in_a_loop))()
+    close(jax.jit(lambda: both(in_parallel))(), expected)
+    close(jax.jit(lambda: both(linear_scan))(), expected)
