@@ -105,9 +105,10 @@ class SpatialMemory:
         sight = Sight(obs=timestep.obs, code=_take(code, at), time=time, heading=pose[:, 2])
         return after, sight
 
-    def features(self, sight: Sight) -> Float32[Array, "*batch cells F"]:
+    def features(self, sight: Sight) -> Float32[Array, "F *batch cells"]:
         """What the map tells of each cell, as numbers of about 0 to 1: its tiles, the traces of others and of
-        the novice, what entering it paid, where others look to, and how far away it is.
+        the novice, what entering it paid, where others look to, and how far away it is. The features come
+        first, because planes side by side are written and multiplied sooner on a CPU.
         """
         code, time = sight.code, sight.time[..., None]
         bits = [_flag(code >> bit) for bit in range(TILES + 1)]
@@ -134,7 +135,7 @@ class SpatialMemory:
         far = [
             jnp.broadcast_to(jnp.asarray(x.reshape(-1) / self.radius, jnp.float32), code.shape) for x in where
         ]
-        return jnp.stack([jnp.asarray(x, jnp.float32) for x in (*found, *far)], axis=-1)
+        return jnp.stack([jnp.asarray(x, jnp.float32) for x in (*found, *far)])
 
     def pictured(
         self, sight: Sight, going: Float32[Array, "*batch cells"]
@@ -306,8 +307,10 @@ class SpatialMemory:
         result = jnp.zeros(shape, jnp.float32)
         for number, (rows, columns) in enumerate(FORWARD if self.turning else ()):
             those = (here & (facing == number)).reshape(shape).astype(jnp.float32)
-            for cells in (1, 2, 3):
-                moved = jnp.roll(those, (cells * rows, cells * columns), (-2, -1))
+            wide = jnp.pad(those, [(0, 0)] * (those.ndim - 2) + [(3, 3), (3, 3)], mode="wrap")
+            for cells in (1, 2, 3):  # as jnp.roll, but all in one pass
+                row, column = 3 - cells * rows, 3 - cells * columns
+                moved = wide[..., row : row + self.size, column : column + self.size]
                 result = jnp.maximum(result, (1.2 - 0.3 * cells) * moved)
         return result.reshape(here.shape)
 

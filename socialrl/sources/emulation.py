@@ -27,6 +27,18 @@ SHARPNESS = 2.0  # exponent of the cloned policy when it acts
 SURE = 0.1  # the probability of the likeliest destination below which nobody is emulated
 
 
+class AcrossPlanes(nn.Module):
+    """A linear map of the first axis, with the parameters of `nn.Dense`. size: H."""
+
+    size: int
+
+    @nn.compact
+    def __call__(self, x: Float32[Array, "F *batch"]) -> Float32[Array, "H *batch"]:
+        kernel = self.param("kernel", nn.initializers.lecun_normal(), (x.shape[0], self.size))
+        bias = self.param("bias", nn.initializers.zeros, (self.size,))
+        return jnp.tensordot(kernel, x, axes=(0, 0)) + bias.reshape(-1, *(1,) * (x.ndim - 1))
+
+
 class Emulation(nn.Module):
     """Where another is going, and how one goes there."""
 
@@ -34,17 +46,17 @@ class Emulation(nn.Module):
     actions: int
 
     def setup(self) -> None:
-        self.scores = [nn.Dense(size) for size in CELL_HIDDEN]
-        self.score = nn.Dense(1)
+        self.scores = [AcrossPlanes(size) for size in CELL_HIDDEN]
+        self.score = AcrossPlanes(1)
         self.torso, self.place = Torso((HIDDEN,)), nn.Embed(self.cells, HIDDEN)
         self.mixed, self.head = nn.Dense(HIDDEN), SmallDense((self.actions,), 0.1)
 
-    def belief(self, features: Float32[Array, "*batch cells F"]) -> Float32[Array, "*batch cells"]:
+    def belief(self, features: Float32[Array, "F *batch cells"]) -> Float32[Array, "*batch cells"]:
         """Logits over the cells of the map."""
         x = features
         for layer in self.scores:
             x = nn.relu(layer(x))
-        return self.score(x)[..., 0]
+        return self.score(x)[0]
 
     def way(
         self, obs: Shaped[Array, "*batch V V C"], cell: Int32[Array, "*batch"]
@@ -52,7 +64,7 @@ class Emulation(nn.Module):
         """Logits of the policy that goes to this cell of the map."""
         return self.head(nn.relu(self.mixed(self.torso(obs) + self.place(cell))))
 
-    def init_all(self, features: Float32[Array, "1 cells F"], obs: Shaped[Array, "1 V V C"]) -> None:
+    def init_all(self, features: Float32[Array, "F 1 cells"], obs: Shaped[Array, "1 V V C"]) -> None:
         """Uses every parameter once, so that `init` makes them all."""
         self.belief(features)
         self.way(obs, jnp.zeros(1, jnp.int32))
