@@ -58,15 +58,10 @@ def pair(name):
     return socialrl_envs.make(name, novices=1, experts=1)
 
 
-BASIC = ("planner", "wanderer")  # the others make their actions of these, or plan with other gains
-
-
 @pytest.mark.parametrize("policy", socialrl_envs.coplayer_names())
 @pytest.mark.parametrize("name", socialrl_envs.names())
 def test_every_coplayer_lives_in_every_world(name, policy):
-    """The basic ones in every world, the others in one of each movement, one of which has action tables."""
-    if policy in BASIC or name in ("coin_grid", "goal_search"):
-        check_coplayer(policy, pair(name))
+    check_coplayer(policy, pair(name))
 
 
 class Sound(CoinGrid):

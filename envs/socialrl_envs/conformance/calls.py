@@ -1,6 +1,6 @@
 """Rules of a world about its functions: shapes, purity, absent seats, mutants, vmap and jit."""
 
-from collections.abc import Callable
+import dataclasses
 from typing import Any
 
 import jax
@@ -8,21 +8,25 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 from jax.random import clone  # one key for two runs that must be equal
-from jaxtyping import Int32, Key
+from jaxtyping import Key
 
 from socialrl_envs import grid, presence
 from socialrl_envs.conformance.playing import (
     QUICK,
-    begin,
+    Functions,
     close,
-    compiled_player,
+    compiled,
     demand,
     equal,
+    functions,
+    play,
     random_actions,
     random_player,
+    random_script,
+    stacked,
     with_seats,
 )
-from socialrl_envs.types import Level, State, World
+from socialrl_envs.types import Level, Outcome, State, World
 
 
 def shapes_and_dtypes(world: World, key: Key[Array, ""]) -> None:
@@ -43,10 +47,11 @@ def shapes_and_dtypes(world: World, key: Key[Array, ""]) -> None:
         rule,
         f"channels {spec.channels} in obs_shape {spec.obs_shape}",
     )
-    level = jax.eval_shape(world.sample_level, key)
-    state = jax.eval_shape(world.reset, level, key)
-    actions = jax.ShapeDtypeStruct((seats,), jnp.int32)
-    after, outcome = jax.eval_shape(world.step, state, actions, key)
+    now = compiled(world)
+    level = jax.eval_shape(now.draw, key)
+    state = jax.eval_shape(now.reset, level, key)
+    actions, time = jax.ShapeDtypeStruct((seats,), jnp.int32), jax.ShapeDtypeStruct((), jnp.int32)
+    after, outcome = jax.eval_shape(now.step, state, actions, key, time)
     cells = (spec.height, spec.width)
     expected: dict[str, tuple[Any, tuple[int, ...], Any]] = {
         "level.tiles": (level.tiles, cells, jnp.uint8),
@@ -58,8 +63,8 @@ def shapes_and_dtypes(world: World, key: Key[Array, ""]) -> None:
         "state.seats.present": (state.seats.present, (seats,), jnp.bool_),
         "state.seats.out": (state.seats.out, (seats,), jnp.bool_),
         "state.time": (state.time, (), jnp.int32),
-        "observe": (jax.eval_shape(world.observe, state), (seats, *spec.obs_shape), jnp.uint8),
-        "cell_rewards": (jax.eval_shape(world.cell_rewards, state), (seats, *cells), jnp.float32),
+        "observe": (jax.eval_shape(now.observe, state), (seats, *spec.obs_shape), jnp.uint8),
+        "cell_rewards": (jax.eval_shape(now.cell_rewards, state), (seats, *cells), jnp.float32),
         "outcome.reward": (outcome.reward, (seats,), jnp.float32),
         "outcome.terminated": (outcome.terminated, (), jnp.bool_),
         "outcome.truncated": (outcome.truncated, (), jnp.bool_),
@@ -98,47 +103,50 @@ def absent_seats_do_not_matter(world: World, key: Key[Array, ""], steps: int = 8
     """Wherever an absent seat stands, nobody sees it, nobody is stopped by it, and it does not move, earn or
     see.
     """
-    seats = len(world.spec.seats)
-    if seats < 2:
+    rule, gone = "absent seats are neither seen nor in the way", len(world.spec.seats) - 1
+    if gone < 1:
         return
-    broken = jax.jit(_absence(world, seats - 1, steps), compiler_options=QUICK)(key)
-    for detail, found in broken.items():
-        demand(~found, world, "absent seats are neither seen nor in the way", detail)
+    now, (level_key, reset_key, script_key, play_key) = compiled(world), jax.random.split(key, 4)
+    here = now.reset(_level_without(world, gone, level_key), reset_key)
+    for time, actions in enumerate(np.asarray(random_script(world, script_key, steps))):
+        position = np.array(here.seats.position)
+        position[gone] = position[0]
+        elsewhere = with_seats(here, position=jnp.asarray(position))
+        (after, outcome), (other, _) = (
+            now.step(state, actions, play_key, np.int32(time)) for state in (here, elsewhere)
+        )
+        broken = _absence(gone, here, (now.observe(here), now.observe(elsewhere)), (after, other), outcome)
+        for detail, found in broken.items():
+            demand(~found, world, rule, detail)
+        here = after
 
 
-def _absence(world: World, gone: int, steps: int) -> Callable[[Array], dict[str, Array]]:
-    """key -> what goes wrong, per step, while the seat `gone` is absent and stands here, or where the first
-    seat is.
-    """
-    never = jnp.array(presence.SCHEDULES["never"], jnp.float32)
-    absent = {"presence": jnp.asarray(world.params.presence).at[gone].set(never)}
+def _level_without(world: World, gone: int, key: Key[Array, ""]) -> Level:
+    """A level from whose episodes a seat is absent: with the parameters that come of a level drawn so."""
+    schedules = np.array(world.params.presence)
+    schedules[gone] = np.asarray(presence.SCHEDULES["never"], np.float32)
+    absent = {"presence": jnp.asarray(schedules)}
+    params = jax.jit(lambda key: world.sample_level(key, absent).params, compiler_options=QUICK)
+    return dataclasses.replace(compiled(world).draw(key), params=params(clone(key)))
 
-    def play(key: Key[Array, ""]) -> dict[str, Array]:
-        level_key, reset_key, play_key = jax.random.split(key, 3)
-        level = world.sample_level(level_key, absent)
 
-        def step(here: State, time: Int32[Array, ""]) -> tuple[State, dict[str, Array]]:
-            elsewhere = with_seats(here, position=here.seats.position.at[gone].set(here.seats.position[0]))
-            action_key, step_key = jax.random.split(jax.random.fold_in(play_key, time))
-            actions = random_actions(world, action_key)
-            after, outcome = world.step(here, actions, step_key)
-            other, _ = world.step(elsewhere, actions, clone(step_key))
-            apart = jnp.any(after.seats.position[:gone] != other.seats.position[:gone])
-            views = world.observe(here)
-            return after, {
-                "a seat whose presence is never is present": here.seats.present[gone],
-                "a view depends on where an absent seat is": jnp.any(views != world.observe(elsewhere)),
-                "an absent seat sees something": jnp.any(views[gone] != 0),
-                "what happens depends on where an absent seat is": apart
-                | jnp.any(after.level.tiles != other.level.tiles),
-                "an absent seat moves": jnp.any(after.seats.position[gone] != here.seats.position[gone]),
-                "an absent seat is paid": outcome.reward[gone] != 0,
-                "something happens to an absent seat": jnp.any(outcome.cumulants[gone] != 0),
-            }
-
-        return jax.lax.scan(step, world.reset(level, reset_key), jnp.arange(steps))[1]
-
-    return play
+def _absence(
+    gone: int, here: State, views: tuple[Array, Array], after: tuple[State, State], outcome: Outcome
+) -> dict[str, np.bool_]:
+    """What goes wrong in a step while the seat `gone` is absent. views, after: of it in two places."""
+    tiles = [np.asarray(state.level.tiles) for state in after]
+    before, *positions = (np.asarray(state.seats.position) for state in (here, *after))
+    seen, otherwise = (np.asarray(view) for view in views)
+    return {
+        "a seat whose presence is never is present": np.asarray(here.seats.present)[gone],
+        "a view depends on where an absent seat is": np.any(seen != otherwise),
+        "an absent seat sees something": np.any(seen[gone] != 0),
+        "what happens depends on where an absent seat is": np.any(positions[0][:gone] != positions[1][:gone])
+        | np.any(tiles[0] != tiles[1]),
+        "an absent seat moves": np.any(positions[0][gone] != before[gone]),
+        "an absent seat is paid": np.asarray(outcome.reward)[gone] != 0,
+        "something happens to an absent seat": np.any(np.asarray(outcome.cumulants)[gone] != 0),
+    }
 
 
 def mutants_are_levels(world: World, key: Key[Array, ""], edits: int = 12) -> None:
@@ -147,22 +155,16 @@ def mutants_are_levels(world: World, key: Key[Array, ""], edits: int = 12) -> No
     """
     rule, (level_key, edit_key, reset_key) = "mutants are levels", jax.random.split(key, 3)
 
-    drawn = jax.eval_shape(world.sample_level, level_key)
-    mutant = jax.eval_shape(world.mutate, drawn, edit_key)
+    now = compiled(world)
+    drawn = jax.eval_shape(now.draw, level_key)
+    mutant = jax.eval_shape(now.mutate, drawn, edit_key, jax.ShapeDtypeStruct((), jnp.int32))
     shapes = [jax.tree.map(lambda x: (x.shape, x.dtype), level) for level in (drawn, mutant)]
     demand(shapes[0] == shapes[1], world, rule, "a mutant has other shapes, or is not as ready as the level")
-    jax.eval_shape(world.reset, mutant, reset_key)
-
-    def chain(key: Key[Array, ""], keys: Key[Array, " T"]) -> tuple[Level, Level]:
-        def edit(level: Level, key: Key[Array, ""]) -> tuple[Level, Level]:
-            after = world.mutate(level, key)
-            return after, after
-
-        first = world.sample_level(key)
-        return first, jax.lax.scan(edit, first, keys)[1]
-
-    compiled = jax.jit(chain, compiler_options=QUICK)
-    first, mutants = jax.device_get(compiled(level_key, jax.random.split(edit_key, edits)))
+    jax.eval_shape(now.reset, mutant, reset_key)
+    levels = [now.draw(level_key)]
+    for number in range(edits):
+        levels.append(now.mutate(levels[-1], edit_key, np.int32(number)))
+    first, mutants = jax.device_get(levels[0]), stacked(levels[1:])
     things = [
         np.sort(tiles[~np.isin(tiles, (grid.FLOOR, grid.WALL))]) for tiles in (first.tiles, *mutants.tiles)
     ]
@@ -184,27 +186,25 @@ def vmap_equals_loop(world: World, key: Key[Array, ""], steps: int = 8, batch: i
     """A batch of worlds does what its members do one by one, and one key always gives one trajectory, bit for
     bit.
     """
-    alone = compiled_player(world, steps)
     together = jax.jit(jax.vmap(random_player(world, steps)), compiler_options=QUICK)
     keys = jax.random.split(key, batch)
     members = jax.device_get(together(clone(keys)))
     for i in range(batch):
-        member, one = jax.tree.map(lambda x, i=i: x[i], members), alone(clone(keys)[i])
-        demand(
-            equal(one, alone(clone(keys)[i])), world, "one key, one trajectory", "two runs of one key differ"
-        )
+        member, one = jax.tree.map(lambda x, i=i: x[i], members), play(world, clone(keys)[i], steps)
+        again = play(world, clone(keys)[i], steps)
+        demand(equal(one, again), world, "one key, one trajectory", "two runs of one key differ")
         demand(close(member, one), world, "vmap equals a loop", f"member {i} of {batch} differs")
 
 
 def jit_equals_eager(world: World, key: Key[Array, ""]) -> None:
     """Compiled and op by op, the same comes out."""
-    begin_key, action_key, step_key = jax.random.split(key, 3)
+    level_key, reset_key, action_key, step_key = jax.random.split(key, 4)
     actions = random_actions(world, action_key)
 
-    def once(begin_key: Key[Array, ""], step_key: Key[Array, ""]) -> Any:
-        state = begin(world, begin_key)
-        after, outcome = world.step(state, actions, step_key)
-        return state, after, outcome, world.observe(after), world.cell_rewards(after)
+    def once(now: Functions) -> Any:
+        state = now.reset(now.draw(clone(level_key)), clone(reset_key))
+        after, outcome = now.step(state, actions, step_key, np.int32(0))
+        return state, after, outcome, now.observe(after), now.cell_rewards(after)
 
-    compiled = jax.jit(once, compiler_options=QUICK)(clone(begin_key), clone(step_key))
-    demand(close(once(begin_key, step_key), compiled), world, "jit equals eager", "they differ")
+    same = close(once(functions(world)), once(compiled(world)))
+    demand(same, world, "jit equals eager", "they differ")

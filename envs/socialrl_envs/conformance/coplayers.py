@@ -4,15 +4,17 @@ from types import FunctionType
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
-from jax.random import clone  # one key for two runs that must be equal
+from jax.typing import ArrayLike
 from jaxtyping import Key
 
 from socialrl_envs import registry
 from socialrl_envs.conformance.playing import (
     QUICK,
-    compiled_begin,
+    compiled,
     demand,
+    stacked,
     with_seats,
 )
 from socialrl_envs.types import CoPlayer, State, World
@@ -34,38 +36,38 @@ def check_coplayer(
         if not isinstance(policy, FunctionType)
         else policy.__name__
     )
-    begin_key, play_key, eager_key = jax.random.split(jax.random.key(0) if key is None else key, 3)
-    seats, count = range(len(world.spec.seats)), len(world.spec.actions)
+    level_key, reset_key, act_key, step_key, presence_key = jax.random.split(
+        jax.random.key(0) if key is None else key, 5
+    )
+    seats, count, now = range(len(world.spec.seats)), len(world.spec.actions), compiled(world)
 
-    def choose(state: State, key: Key[Array, ""]) -> list[Array]:
-        return [
-            act(world, state, seat, k)
-            for seat, k in zip(seats, jax.random.split(key, len(seats)), strict=True)
-        ]
+    def choose(state: State, key: Key[Array, ""], time: ArrayLike) -> list[Array]:
+        keys = jax.random.split(jax.random.fold_in(key, time), len(seats))
+        return [act(world, state, seat, k) for seat, k in zip(seats, keys, strict=True)]
 
-    first = compiled_begin(world)(begin_key)
-    for seat, action in zip(seats, jax.eval_shape(choose, first, eager_key), strict=True):
+    alone = jax.jit(choose, compiler_options=QUICK)
+    state = now.reset(now.draw(level_key), reset_key)
+    for seat, action in zip(seats, jax.eval_shape(alone, state, act_key, np.int32(0)), strict=True):
         found = f"{name} on seat {seat} gives {action.dtype}{action.shape}"
         demand(action.shape == () and action.dtype == jnp.int32, world, "actions are int32 scalars", found)
 
-    def step(state: State, key: Key[Array, ""]) -> tuple[State, tuple[State, Array, Array]]:
-        act_key, step_key, presence_key = jax.random.split(key, 3)
-        actions = jnp.stack(choose(state, act_key))
-        after, _ = world.step(state, actions, step_key)
-        present = state.seats.present & (jax.random.uniform(presence_key, state.seats.present.shape) < 0.9)
-        return with_seats(after, present=present), (state, actions, act_key)
-
-    scanned = jax.jit(
-        lambda state, key: jax.lax.scan(step, state, jax.random.split(key, steps))[1], compiler_options=QUICK
-    )
-    states, actions, keys = scanned(first, play_key)
+    stays = np.asarray(jax.random.uniform(presence_key, (steps, len(seats))) < 0.9)
+    states, actions = [], []
+    for time in range(steps):
+        states.append(jax.device_get(state))
+        actions.append(np.stack(jax.device_get(alone(state, act_key, np.int32(time)))))
+        after, _ = now.step(state, actions[-1], step_key, np.int32(time))
+        state = with_seats(after, present=jnp.asarray(states[-1].seats.present & stays[time]))
+    taken = np.stack(actions)
     demand(
-        (actions >= 0) & (actions < count),
+        (taken >= 0) & (taken < count),
         world,
         f"{name}'s actions are in range",
-        f"0..{count - 1}: {actions.tolist()}",
+        f"0..{count - 1}: {taken.tolist()}",
     )
-    batched = jnp.stack(jax.jit(jax.vmap(choose), compiler_options=QUICK)(states, clone(keys)), axis=1)
-    demand(batched == actions, world, f"{name} under vmap equals a loop", "they differ")
-    again = jnp.stack(choose(first, clone(keys)[0]))
-    demand(again == actions[0], world, f"{name} jitted equals eager, one key one action", "they differ")
+    together = jax.jit(jax.vmap(choose, in_axes=(0, None, 0)), compiler_options=QUICK)
+    batched = np.stack(together(stacked(states), act_key, np.arange(steps, dtype=np.int32)), axis=1)
+    demand(batched == taken, world, f"{name} under vmap equals a loop", "they differ")
+    first = jax.tree.map(jnp.asarray, states[0])
+    again = np.stack(choose(first, act_key, np.int32(0)))
+    demand(again == taken[0], world, f"{name} jitted equals eager, one key one action", "they differ")

@@ -1,7 +1,7 @@
 """Playing a world with random actions, and comparing what came out."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -81,12 +81,19 @@ def player(world: World) -> Callable[[Key[Array, ""], Int32[Array, "T N"]], tupl
         def step(state: State, now: tuple[Array, Array]) -> tuple[State, Any]:
             time, actions = now
             after, outcome = world.step(state, actions, jax.random.fold_in(play_key, time))
-            return after, (after, world.observe(after), actions, outcome)
+            return after, (after, outcome)
 
-        _, (states, views, actions, outcomes) = jax.lax.scan(step, state, (jnp.arange(len(script)), script))
-        return level, _after(state, states), _after(world.observe(state), views), actions, outcomes
+        _, (after, outcomes) = jax.lax.scan(step, state, (jnp.arange(len(script)), script))
+        states = jax.tree.map(lambda x, xs: jnp.concatenate([x[None], xs]), state, after)
+        return level, states, jax.lax.map(world.observe, states), script, outcomes
 
     return play
+
+
+def random_script(world: World, key: Key[Array, ""], steps: int) -> Int32[Array, "T N"]:
+    """A uniformly drawn action per step and seat."""
+    shape = (steps, len(world.spec.seats))
+    return jax.random.randint(key, shape, 0, len(world.spec.actions), dtype=jnp.int32)
 
 
 def random_player(world: World, steps: int) -> Callable[[Array], tuple[Any, ...]]:
@@ -94,31 +101,68 @@ def random_player(world: World, steps: int) -> Callable[[Array], tuple[Any, ...]
 
     def play(key: Key[Array, ""]) -> tuple[Any, ...]:
         play_key, script_key = jax.random.split(key)
-        shape = (steps, len(world.spec.seats))
-        return player(world)(
-            play_key, jax.random.randint(script_key, shape, 0, len(world.spec.actions), dtype=jnp.int32)
-        )
+        return player(world)(play_key, random_script(world, script_key, steps))
 
     return play
 
 
-def _after(first: PyTree, rest: PyTree) -> PyTree:
-    return jax.tree.map(lambda x, xs: jnp.concatenate([x[None], xs]), first, rest)
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Functions:
+    """The functions of a world. `step` and `mutate` have a number besides, which they fold into the key."""
+
+    draw: Callable[[Array], Level]
+    reset: Callable[[Level, Array], State]
+    step: Callable[[State, ArrayLike, Array, ArrayLike], tuple[State, Outcome]]
+    mutate: Callable[[Level, Array, ArrayLike], Level]
+    observe: Callable[[State], Array]
+    cell_rewards: Callable[[State], Array]
+
+
+def functions(world: World) -> Functions:
+    """The functions as they are, which run op by op."""
+    return Functions(
+        draw=lambda key: world.sample_level(key),
+        reset=world.reset,
+        step=lambda state, actions, key, time: world.step(
+            state, jnp.asarray(actions), jax.random.fold_in(key, time)
+        ),
+        mutate=lambda level, key, number: world.mutate(level, jax.random.fold_in(key, number)),
+        observe=world.observe,
+        cell_rewards=world.cell_rewards,
+    )
 
 
 @lru_cache(maxsize=1)
-def compiled_player(world: World, steps: int) -> Callable[[Array], tuple[Any, ...]]:
-    return jax.jit(random_player(world, steps), compiler_options=QUICK)
+def compiled(world: World) -> Functions:
+    """The functions, each compiled by itself, once for all rules that call it."""
+    plain = vars(functions(world)).items()
+    return Functions(**{name: jax.jit(function, compiler_options=QUICK) for name, function in plain})
 
 
-@lru_cache(maxsize=1)
-def compiled_begin(world: World) -> Callable[[Array], State]:
-    return jax.jit(lambda key: begin(world, key), compiler_options=QUICK)
+def play(world: World, key: Key[Array, ""], steps: int) -> tuple[Any, ...]:
+    """What `random_player` gives, from the compiled functions, on the host."""
+    now = compiled(world)
+    play_key, script_key = jax.random.split(key)
+    level_key, reset_key, step_key = jax.random.split(play_key, 3)
+    script = np.asarray(random_script(world, script_key, steps))
+    level = now.draw(level_key)
+    states, outcomes = [now.reset(level, reset_key)], []
+    for time, actions in enumerate(script):
+        state, outcome = now.step(states[-1], actions, step_key, np.int32(time))
+        states.append(state)
+        outcomes.append(outcome)
+    views = [now.observe(state) for state in states]
+    return jax.device_get(level), stacked(states), stacked(views), script, stacked(outcomes)
+
+
+def stacked(trees: Sequence[PyTree]) -> PyTree:
+    """One tree of what a list of trees holds, on the host, along a new first axis."""
+    return jax.tree.map(lambda *leaves: np.stack(leaves), *jax.device_get(trees))
 
 
 def trace(world: World, key: Key[Array, ""], steps: int) -> Trace:
-    """Plays `steps` steps with random actions in one compiled scan."""
-    return as_trace(compiled_player(world, steps)(key))
+    """Plays `steps` steps with random actions."""
+    return as_trace(play(world, key, steps))
 
 
 def as_trace(played: tuple[Any, ...]) -> Trace:

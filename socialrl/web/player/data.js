@@ -46,8 +46,7 @@ export async function unpack(text) {
   const raw = await inflate(fromBase64(text));
   const size = new DataView(raw.buffer).getUint32(0, true);
   const facts = /** @type {Facts} */ (JSON.parse(new TextDecoder().decode(raw.subarray(4, 4 + size))));
-  /** @type {Map<string, Table>} */
-  const tables = new Map();
+  const tables = /** @type {Map<string, Table>} */ (new Map());
   let at = 4 + size;
   for (const [name, kind, shape] of facts.arrays) {
     const Item = ITEMS[/** @type {keyof typeof ITEMS} */ (kind)];
@@ -124,11 +123,15 @@ export class Replay {
   sourceAt(episode, t, novice) {
     return this.table("source").at(episode, Math.min(t, this.steps(episode) - 1), novice);
   }
-  /** The share of steps of each source. @param {number} episode @param {number} novice */
-  shares(episode, novice) {
-    const counts = this.facts.sources.map(() => 0), steps = this.steps(episode);
+  /** The share of steps on which each seat is followed, of those that a source is about. @param {number} episode @param {number} novice */
+  seatShares(episode, novice) {
+    const counts = this.facts.sources.map(() => 0), steps = this.steps(episode), shares = /** @type {Map<number, number>} */ (new Map());
     for (let t = 0; t < steps; t++) counts[this.sourceAt(episode, t, novice)] += 1 / steps;
-    return counts;
+    counts.forEach((share, source) => {
+      const seat = this.seatOf(source, novice); // of a source about no seat, the novice's
+      if (!source || this.facts.source_seats[source] !== null) shares.set(seat, (shares.get(seat) ?? 0) + share);
+    });
+    return shares;
   }
   /** The sum of a seat's rewards before state t. @param {number} episode @param {number} t @param {number} seat */
   returnAt(episode, t, seat) {

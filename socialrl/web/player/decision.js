@@ -1,13 +1,12 @@
 // The decision of a step: whom the novice follows, and the value of each action to it by each source.
 import { Replay, SEATS, TOO_LARGE } from "./data.js";
-import { make, say, within } from "./dom.js";
+import { make, redraw, say, within } from "./dom.js";
 import { replayOf, sourceOf } from "./scene.js";
 import { css, figure, mix } from "./sprites.js";
 /** @import { Art, Colour } from "./data.js" @import { Scene } from "./scene.js" */
-/** @type {Record<string, string>} */
-const ARROWS = { up: "↑", right: "→", down: "↓", left: "←", forward: "↑", stay: "•", noop: "•", wait: "•" };
+const ARROWS = new Map(Object.entries({ up: "↑", right: "→", down: "↓", left: "←", forward: "↑", stay: "•", noop: "•", wait: "•" }));
 /** A sign for an action, or its name. @param {string} name */
-export const sign = (name) => (Object.hasOwn(ARROWS, name) ? ARROWS[name] : name);
+export const sign = (name) => ARROWS.get(name) ?? name;
 /** Black or white, whichever can be read better on a colour. @param {Colour} colour */
 export function readable(colour) {
   const [r, g, b] = colour.map((x) => x / 255).map((x) => (x <= 0.04045 ? x / 12.92 : ((x + 0.055) / 1.055) ** 2.4));
@@ -18,12 +17,7 @@ export function readable(colour) {
  * @param {number|string} seat its letter, or the seat that has one */
 export function icon(canvas, art, colour, seat) {
   const letter = typeof seat === "string" ? seat : SEATS[seat % SEATS.length];
-  const key = [colour, letter].join(), pen = canvas.getContext("2d");
-  if (!pen || canvas.dataset.key === key) return;
-  canvas.dataset.key = key;
-  canvas.width = canvas.height = 96;
-  pen.setTransform(96, 0, 0, 96, 48, 48);
-  figure(pen, art, colour, letter, 96);
+  redraw(canvas, [colour, letter].join(), 96, 96, (pen) => figure(pen, art, colour, letter, 96));
 }
 /** The values of a step, or the probabilities of a policy with these logits; [source][action], NaN where there is none.
  * @param {Replay} replay @param {number} episode @param {number} t @param {number} m @returns {number[][]|null} */
@@ -71,8 +65,7 @@ export function reason(s, values, action) {
 }
 /** What the numbers of the table are. @param {Replay} replay @param {string} novice */
 export function meaning(replay, novice) {
-  const unit = replay.facts.value_unit;
-  const several = replay.facts.sources.length > 1 ? ", by source" : "";
+  const unit = replay.facts.value_unit, several = replay.facts.sources.length > 1 ? ", by source" : "";
   if (unit === "logit") return `Probability of each action in the policy of ${novice}${several}`;
   const what = unit === "reward" ? "Value of each action" : "Value or logit of each action";
   return `${what} to ${novice}${several}`;

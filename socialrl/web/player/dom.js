@@ -28,10 +28,26 @@ export function button(label, path, act) {
   svg.setAttribute("aria-hidden", "true");
   const drawn = document.createElementNS(space, "path");
   drawn.setAttribute("d", path);
-  svg.append(drawn);
-  made.append(svg);
+  within(made, within(svg, drawn));
   made.addEventListener("click", act);
   return made;
+}
+/** A canvas with a drawing. @param {number} width @param {number} height @param {(pen: Pen) => void} draw */
+export function drawing(width, height, draw) {
+  const canvas = Object.assign(make("canvas"), { width: Math.max(1, width), height: Math.max(1, height) });
+  const pen = canvas.getContext("2d");
+  if (pen) draw(pen);
+  return canvas;
+}
+/** Draws around (0, 0) in the middle of a square canvas, unless this is there. @param {HTMLCanvasElement} canvas @param {string} key
+ * @param {number} size pixels of the canvas @param {number} cell pixels of a length @param {(pen: Pen) => void} draw */
+export function redraw(canvas, key, size, cell, draw) {
+  const pen = canvas.getContext("2d");
+  if (!pen || canvas.dataset.key === key) return;
+  canvas.dataset.key = key;
+  canvas.width = canvas.height = size;
+  pen.setTransform(cell, 0, 0, cell, size / 2, size / 2);
+  draw(pen);
 }
 
 /** A canvas of the size of its box, in pixels of the screen. Without canvases its pen is null. */
@@ -44,8 +60,7 @@ export class Surface {
     this.ratio = 1; // pixels per length of the page
     this.unit = 1; // pixels of a length of the window's design: a text of 15 is as large as the page's
     this.key = ""; // of what is drawn
-    /** @type {HTMLCanvasElement|null} */
-    this.still = null;
+    this.still = /** @type {HTMLCanvasElement|null} */ (null); // what stays the same for many frames
     this.stillKey = "";
   }
   /** Takes the size of its box. */
@@ -69,14 +84,8 @@ export class Surface {
   }
   /** Draws what stays the same for many frames. @param {Pen} pen @param {string} key @param {(pen: Pen) => void} draw */
   under(pen, key, draw) {
-    if (!this.still || this.stillKey !== key) {
-      this.still = document.createElement("canvas");
-      this.still.width = this.width;
-      this.still.height = this.height;
-      this.stillKey = key;
-      const own = this.still.getContext("2d");
-      if (own) draw(own);
-    }
+    if (!this.still || this.stillKey !== key) this.still = drawing(this.width, this.height, draw);
+    this.stillKey = key;
     pen.drawImage(this.still, 0, 0);
   }
   /** Writes one line. @param {Pen} pen @param {string} text @param {number} x @param {number} y @param {number} size

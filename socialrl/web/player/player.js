@@ -89,11 +89,8 @@ class Pane {
     const s = panes(player.scene)[number], replay = replayOf(s), { cell, left, top } = this.board(replay);
     const box = this.surface.canvas.getBoundingClientRect(), ratio = this.surface.width / box.width;
     const [x, y] = [((event.clientX - box.left) * ratio - left) / cell, ((event.clientY - box.top) * ratio - top) / cell];
-    for (const [seat, place] of places(replay, s.episode, s.t)) {
-      if (Math.hypot(x - place.x, y - place.y) > 0.5 * place.size) continue;
-      player.show(ofSeat(player.scene, Math.min(seat, replayOf(player.scene).facts.agents.length - 1)));
-      return;
-    }
+    const hit = [...places(replay, s.episode, s.t)].find(([, place]) => Math.hypot(x - place.x, y - place.y) <= 0.5 * place.size);
+    if (hit) player.show(ofSeat(player.scene, Math.min(hit[0], replayOf(player.scene).facts.agents.length - 1)));
   }
 }
 
@@ -117,12 +114,9 @@ export class Player {
   gliding = false; // whether the last step was played, not jumped to
   waiting = false; // for a frame
   stale = false; // whether sizes have changed
-  /** @type {Scene|null} */
-  drawn = null;
-  /**
-   * @param {HTMLElement} root @param {Settings} settings @param {Replay[]} replays
-   * @param {{page?: boolean}} [options] page: whether it has the page to itself
-   */
+  drawn = /** @type {Scene|null} */ (null);
+  /** @param {HTMLElement} root @param {Settings} settings @param {Replay[]} replays
+   * @param {{page?: boolean}} [options] page: whether it has the page to itself */
   constructor(root, settings, replays, options = {}) {
     this.root = root;
     this.settings = settings;
@@ -202,16 +196,13 @@ export class Player {
   /** @param {MediaQueryList|null} dark */
   listen(dark) {
     const { signal } = this.ending, scrub = (/** @type {PointerEvent} */ event) => {
+      if (event.type === "pointerdown") this.line.setPointerCapture(event.pointerId);
+      if (!this.line.hasPointerCapture(event.pointerId)) return;
       const box = this.line.getBoundingClientRect(), steps = stepsOf(this.scene), share = (event.clientX - box.left) / box.width;
       this.show(at(this.scene, share >= 1 ? steps : Math.floor(share * steps)));
     };
-    this.line.addEventListener("pointerdown", (event) => {
-      this.line.setPointerCapture(event.pointerId);
-      scrub(event);
-    });
-    this.line.addEventListener("pointermove", (event) => {
-      if (this.line.hasPointerCapture(event.pointerId)) scrub(event);
-    });
+    this.line.addEventListener("pointerdown", scrub);
+    this.line.addEventListener("pointermove", scrub);
     let turned = 0;
     const wheel = (/** @type {WheelEvent} */ event) => {
       if (event.ctrlKey || !this.page || document.documentElement.scrollHeight > innerHeight + 1) return;
@@ -269,13 +260,11 @@ export class Player {
   wait() {
     if (this.waiting) return;
     this.waiting = true;
-    requestAnimationFrame((now) => {
-      this.waiting = false;
-      this.frame(now);
-    });
+    requestAnimationFrame((now) => this.frame(now));
   }
   /** One frame: the steps that are due, and what has changed. @param {number} now milliseconds */
   frame(now) {
+    this.waiting = false;
     if (this.stale) this.measure();
     if (this.scene.playing) this.tick(now);
     if (this.drawn !== this.scene) this.update();
@@ -396,8 +385,8 @@ export class Player {
     if ((s.help || s.picker) && !this.dialog.open) this.dialog.showModal();
   }
   helpTable() {
-    const row = (/** @type {string} */ label, /** @type {string} */ text) => within(make("div"), make("dt", "", label), make("dd", "", text));
-    const list = within(make("dl", "srl-keys"), ...this.commands.map(([, label, text]) => row(label, text)));
+    const rows = this.commands.map(([, label, text]) => within(make("div"), make("dt", "", label), make("dd", "", text)));
+    const list = within(make("dl", "srl-keys"), ...rows);
     const more = "Drag the timeline, or turn the wheel for single steps; click a figure or a name for its view.";
     return within(make("div"), list, make("p", "srl-quiet", more));
   }

@@ -26,13 +26,7 @@ export function panes(s) {
   return [own, { ...own, which: s.beside, episode, t: Math.min(s.t, other.steps(episode)), novice, seat }];
 }
 /** The steps of the episode, or of the longer of two. @param {Scene} s */
-export function stepsOf(s) {
-  const own = replayOf(s).steps(s.episode);
-  if (s.beside === null) return own;
-  const other = s.replays[s.beside];
-  return Math.max(own, other.steps(Math.min(s.episode, other.episodes - 1)));
-}
-
+export const stepsOf = (s) => Math.max(...panes(s).map((pane) => replayOf(pane).steps(pane.episode)));
 /** @param {Scene} s */
 export const ended = (s) => s.t >= stepsOf(s);
 /** The seat whose view is marked. @param {Scene} s */
@@ -42,8 +36,7 @@ export const sourceOf = (s) => replayOf(s).sourceAt(s.episode, s.t, s.novice);
 /** @param {Scene} s @param {number} t @returns {Scene} */
 export const at = (s, t) => ({ ...s, t: Math.min(Math.max(t, 0), stepsOf(s)) });
 /** @param {Scene} s @param {number} episode @returns {Scene} */
-export const inEpisode = (s, episode) =>
-  episode < 0 || episode >= replayOf(s).episodes ? s : { ...s, episode, t: 0 };
+export const inEpisode = (s, episode) => episode < 0 || episode >= replayOf(s).episodes ? s : { ...s, episode, t: 0 };
 /** @param {Scene} s @param {number} which @returns {Scene} */
 export function inReplay(s, which) {
   if (which < 0 || which >= s.replays.length) return s;
@@ -69,12 +62,9 @@ function compared(s) {
 
 /** The next replay with the same key, at the same step. @param {Scene} s @param {(r: Replay) => string} key */
 function like(s, key) {
-  const count = s.replays.length;
-  for (let i = 1; i < count; i++) {
-    const which = (s.which + i) % count;
-    if (key(s.replays[which]) === key(replayOf(s))) return at(inReplay(s, which), s.t);
-  }
-  return s;
+  const order = s.replays.map((_, i) => (s.which + 1 + i) % s.replays.length).slice(0, -1); // without the one shown
+  const which = order.find((i) => key(s.replays[i]) === key(replayOf(s)));
+  return which === undefined ? s : at(inReplay(s, which), s.t);
 }
 /** @param {Scene} s @param {number} by @param {(t: number) => boolean} marked of states after the first */
 function jump(s, by, marked) {
@@ -85,8 +75,7 @@ function jump(s, by, marked) {
 /** To a state in which another source is followed than before. @param {Scene} s @param {number} by */
 function change(s, by) {
   const replay = replayOf(s), last = replay.steps(s.episode);
-  return jump(s, by, (t) => t < last
-    && replay.sourceAt(s.episode, t, s.novice) !== replay.sourceAt(s.episode, t - 1, s.novice));
+  return jump(s, by, (t) => t < last && replay.sourceAt(s.episode, t, s.novice) !== replay.sourceAt(s.episode, t - 1, s.novice));
 }
 /** To a state after a reward of this sign. @param {Scene} s @param {number} by @param {number} sign */
 function paid(s, by, sign) {
@@ -146,12 +135,9 @@ export const COMMANDS = {
   "close, quit": (s) => ({ ...s, help: false, picker: false }),
 };
 
-const NAMES = /** @type {Record<string, string>} */ ({
-  " ": "space", ArrowRight: "right", ArrowLeft: "left", ArrowUp: "up", ArrowDown: "down", PageDown: "page down",
-  PageUp: "page up",
-});
 /** The key of an event as `socialrl.scene.commands` names it. @param {{key: string, shiftKey: boolean}} event */
 export function keyName(event) {
   const shift = event.shiftKey && (event.key.length > 1 || /[a-z]/i.test(event.key)); // else it is part of the sign
-  return (shift ? "shift+" : "") + (NAMES[event.key] ?? event.key.toLowerCase());
+  const name = event.key === " " ? "space" : event.key.replace(/^Arrow/, "").replace(/^Page/, "page ").toLowerCase();
+  return (shift ? "shift+" : "") + name;
 }

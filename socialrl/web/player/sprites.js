@@ -15,12 +15,6 @@ export const mix = (a, b, share) => /** @type {Colour} */ (a.map((p, i) => Math.
 export const luminance = (colour) => (0.3 * colour[0] + 0.59 * colour[1] + 0.11 * colour[2]) / 255;
 /** An ink that can be read on a colour. @param {Colour} colour @param {number} [limit] @returns {Colour} */
 const inkOn = (colour, limit = 0.62) => (luminance(colour) > limit ? [38, 34, 30] : WHITE);
-/** A canvas of its own, or null where there is none. @param {number} width @param {number} height */
-export function sheet(width, height) {
-  const canvas = Object.assign(document.createElement("canvas"), { width: Math.max(1, width), height: Math.max(1, height) });
-  const pen = canvas.getContext("2d");
-  return pen && { canvas, pen };
-}
 
 // Shapes are filled if they are given a style; else they are the pen's path.
 /** @param {Pen} pen @param {number} x @param {number} y @param {number} radius @param {string} [style] */
@@ -41,13 +35,13 @@ export function rect(pen, style, x, y, w, h) {
   pen.fillRect(x, y, w, h);
 }
 /** @param {Pen} pen @param {number[][]} points @param {string} [style] */
-function polygon(pen, points, style) {
+export function polygon(pen, points, style) {
   pen.beginPath();
   for (const [x, y] of points) pen.lineTo(x, y);
   pen.closePath();
   if (style) fill(pen, style);
 }
-/** @param {Pen} pen @param {string} style */
+/** @param {Pen} pen @param {string|CanvasGradient} style */
 function fill(pen, style) {
   pen.fillStyle = style;
   pen.fill();
@@ -86,8 +80,7 @@ function shade(pen, top, bottom) {
   gradient.addColorStop(top / (top - bottom), css(WHITE, 0));
   gradient.addColorStop(top / (top - bottom), css(BLACK, 0));
   gradient.addColorStop(1, css(BLACK, -bottom));
-  pen.fillStyle = gradient;
-  pen.fill();
+  fill(pen, gradient);
 }
 /** A digit or a letter. @param {Pen} pen @param {Art} art @param {string} char @param {number} x @param {number} y
  * @param {number} height @param {number} width of its strokes @param {Colour} ink */
@@ -259,11 +252,9 @@ function bridge(pen, palette) {
   }
 }
 
-/**
- * One cell of the ground, drawn around (0, 0).
- * @param {Pen} pen @param {Art} art @param {string} theme @param {number} tile @param {number} around bits of the
- * neighbours that are walls (water, for water and bridges) @param {number} kind @param {number} noted @param {number} size
- */
+/** One cell of the ground, drawn around (0, 0). @param {Pen} pen @param {Art} art @param {string} theme @param {number} tile
+ * @param {number} around bits of the neighbours that are walls (water, for water and bridges) @param {number} kind
+ * @param {number} noted @param {number} size */
 export function ground(pen, art, theme, tile, around, kind, noted, size) {
   const palette = art.palettes[theme], tiny = size < TINY;
   const [isWall, wet] = [tile === 1, tile === 2 || tile === 3];
@@ -289,11 +280,8 @@ function thing(pen, art, tile, kind, tiny) {
 
 const POINTERS = [[0, -1], [1, 0], [0, 1], [-1, 0]]; // x, y of each heading
 
-/**
- * A round figure with a letter, and a pointer if it has a heading.
- * @param {Pen} pen @param {Art} art @param {Colour} colour @param {string} letter @param {number} size pixels of a cell
- * @param {number|null} heading @param {boolean} [marked]
- */
+/** A round figure with a letter, and a pointer if it has a heading. @param {Pen} pen @param {Art} art @param {Colour} colour
+ * @param {string} letter @param {number} size pixels of a cell @param {number|null} heading @param {boolean} [marked] */
 export function figure(pen, art, colour, letter, size, heading = null, marked = false) {
   const tiny = size < TINY, r = tiny && heading === null ? 0.42 : 0.36, rim = css(mix(colour, BLACK, 0.3));
   shadow(pen, (grown) => disc(pen, 0, 0.05, r + 0.02 + grown), 0.3, 0.1);

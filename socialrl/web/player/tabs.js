@@ -1,7 +1,7 @@
 // The tabs: agents, plots over the episode, predictions of the next view, and where the novice will be.
 import { LEVELS, Replay, TOO_LARGE, WALL } from "./data.js";
 import { icon } from "./decision.js";
-import { Surface, make, say, within } from "./dom.js";
+import { Surface, make, redraw, say, within } from "./dom.js";
 import { chosen, replayOf, sourceOf } from "./scene.js";
 import { coin, css, mix, rect } from "./sprites.js";
 import { columnOf } from "./timeline.js";
@@ -15,8 +15,7 @@ export function agentsTab(settings, choose) {
   const list = make("ul", "srl-agents"), title = make("p", "srl-quiet", "Agents, and the share of steps on which each is followed");
   const element = within(make("div"), title, list), { art } = settings;
   let built = "", counted = "";
-  /** @type {{name: HTMLButtonElement, image: HTMLCanvasElement, bar: HTMLElement, share: HTMLElement, row: HTMLElement}[]} */
-  let rows = [];
+  let rows = /** @type {{name: HTMLButtonElement, image: HTMLCanvasElement, bar: HTMLElement, share: HTMLElement, row: HTMLElement}[]} */ ([]);
   /** @param {Replay} replay */
   const build = (replay) => {
     rows = replay.facts.agents.map((agent, seat) => {
@@ -36,17 +35,10 @@ export function agentsTab(settings, choose) {
       built = String(s.which);
       const key = [s.which, s.episode, s.novice].join();
       if (key !== counted) {
-        for (const { row } of rows) row.classList.add("srl-alone");
-        const parts = replay.facts.agents.map(() => NaN); // of seats that no source is about
-        replay.shares(s.episode, s.novice).forEach((part, source) => {
-          const seat = replay.seatOf(source, s.novice);
-          if (source && replay.facts.source_seats[source] === null) return;
-          parts[seat] = (parts[seat] || 0) + part;
-        });
-        parts.forEach((part, seat) => {
-          if (Number.isNaN(part)) return;
-          const { bar, share, row } = rows[seat];
-          row.classList.remove("srl-alone");
+        const parts = replay.seatShares(s.episode, s.novice);
+        rows.forEach(({ bar, share, row }, seat) => {
+          const part = parts.get(seat) ?? 0;
+          row.classList.toggle("srl-alone", !parts.has(seat));
           bar.style.setProperty("--share", `${100 * part}%`);
           say(share, `${Math.round(100 * part)}%`);
         });
@@ -71,10 +63,8 @@ function preferences(art, replay, seat) {
     const worth = all[seat][i], kind = art.coin_names.indexOf(cumulant), value = Number(worth.toPrecision(2));
     const item = make("span", worth > 0 ? "srl-good" : worth < 0 ? "srl-bad" : "srl-quiet", "", { title: cumulant });
     if (kind >= 0) {
-      const image = make("canvas", "srl-coin", "", { role: "img", "aria-label": cumulant }), pen = image.getContext("2d");
-      image.width = image.height = 64;
-      pen?.setTransform(80, 0, 0, 80, 32, 32);
-      if (pen) coin(pen, art, kind, false);
+      const image = make("canvas", "srl-coin", "", { role: "img", "aria-label": cumulant });
+      redraw(image, cumulant, 64, 80, (pen) => coin(pen, art, kind, false));
       item.append(image);
     } else item.append(make("span", "srl-quiet", `${cumulant} `));
     item.append(worth > 0 ? `+${value}` : `${value}`);
@@ -142,8 +132,7 @@ export function plotTab(settings, number, title) {
   const surface = new Surface(`${title} over the episode`), about = make("p", "srl-quiet"), side = make("ul", "srl-lines");
   const line = within(make("div", "srl-beside"), surface.canvas, side), element = within(make("div", "srl-plot"), about, line);
   let built = "";
-  /** @type {HTMLElement[]} */
-  let values = [];
+  let values = /** @type {HTMLElement[]} */ ([]);
   return {
     title, element, surfaces: [surface],
     update(s) {
@@ -240,8 +229,7 @@ export function occupancyTab(settings) {
     update(s) {
       const replay = replayOf(s), { facts } = replay, steps = replay.steps(s.episode), t = Math.min(s.t, steps - 1);
       const source = s.t < steps ? sourceOf(s) : 0, theme = art.themes[s.theme], known = replay.has("occupancy");
-      const title = source ? `predicted, acting as ${facts.sources[source]}` : "predicted";
-      say(parts[0].text, title);
+      say(parts[0].text, source ? `predicted, acting as ${facts.sources[source]}` : "predicted");
       parts[0].canvas.hidden = !known;
       note.hidden = known;
       const why = facts.sources.length === 1 ? "not recorded, no successor features" : "not recorded in this replay";
@@ -259,11 +247,10 @@ export function occupancyTab(settings) {
     },
   };
 }
-const REMEMBERED = "seen, paid, lost by", OTHERS = "others were", GOING = "another is going";
 /** What the novice believes of each cell: what it remembers, where others were, and where another is going.
  * @param {Settings} settings @returns {Tab} */
 export function beliefTab(settings) {
-  const parts = [captioned(REMEMBERED), captioned(OTHERS), captioned(GOING)], note = make("p", "srl-quiet"), { art } = settings;
+  const parts = ["seen, paid, lost by", "others were", "another is going"].map(captioned), note = make("p", "srl-quiet"), { art } = settings;
   const line = within(make("div", "srl-beside"), ...parts.map((one) => one.figure)), element = within(make("div"), line, note);
   return {
     title: "Belief", element, surfaces: [],
@@ -284,7 +271,7 @@ export function beliefTab(settings) {
       };
       const remembered = (/** @type {number} */ i) => (value(1, i) < 0.25 ? ground(i) : value(1, i) > 0.75 ? theme.reward : theme.penalty);
       const heats = [remembered, ...[2, 3].map((plane) => (/** @type {number} */ i) => mix(ground(i), art.channels[5], Math.sqrt(value(plane, i))))];
-      parts.forEach(({ canvas }, k) => pixels(canvas, replay.columns, replay.rows, (i) => (i === here ? own : heats[k](i))));
+      for (const [k, { canvas }] of parts.entries()) pixels(canvas, replay.columns, replay.rows, (i) => (i === here ? own : heats[k](i)));
       return undefined;
     },
   };

@@ -63,17 +63,14 @@ export function drawTimeline(surface, pen, s, theme) {
  * @param {number} width @param {number} high @param {Theme} theme */
 function ribbon(surface, pen, replay, episode, m, y, width, high, theme) {
   const steps = replay.steps(episode), { colours, novices } = replay.facts;
-  if (replay.hasInfluence(episode, m)) {
-    band(pen, (t) => 0.15 + 0.85 * (replay.table("strength").at(episode, t, m) / 255), steps, css(colours[novices[m]]), y, width, high);
-    return;
-  }
+  const strength = (/** @type {number} */ t) => 0.15 + 0.85 * (replay.table("strength").at(episode, t, m) / 255);
+  if (replay.hasInfluence(episode, m)) return band(pen, strength, steps, css(colours[novices[m]]), y, width, high);
   const source = (/** @type {number} */ t) => replay.sourceAt(episode, t, m);
   if (steps > width) return shares(pen, replay, source, steps, m, y, Math.floor(width), high);
   for (const [value, a, b] of stretches(source, steps)) {
     const colour = replay.colourOf(value, m), left = (a / steps) * width, right = (b / steps) * width;
     rect(pen, css(colour), left, y, right - left, high);
-    pen.fillStyle = css(theme.card);
-    if (a && right - left > 2) pen.fillRect(left, y, surface.unit, high);
+    if (a && right - left > 2) rect(pen, css(theme.card), left, y, surface.unit, high);
     if (right - left < 18 * surface.unit || high < 14 * surface.unit) continue;
     const ink = luminance(colour) > 0.62 ? "rgb(38 34 30)" : "#fff";
     surface.write(pen, replay.markOf(value, m), (left + right) / 2, y + high / 2, 14, ink, "center", "700");

@@ -1,8 +1,8 @@
 // The world: the ground, the paths of the seats, the view of the chosen seat, and whom the novice follows.
 import { Replay, SEATS, WALL } from "./data.js";
 import { chosen, replayOf, sourceOf } from "./scene.js";
-import { make } from "./dom.js";
-import { AROUND, css, disc, figure, ground, mix, sheet } from "./sprites.js";
+import { drawing, make, redraw } from "./dom.js";
+import { AROUND, css, disc, figure, ground, mix, polygon } from "./sprites.js";
 /** @import { Art, Colour } from "./data.js" @import { Pen } from "./dom.js" @import { Scene } from "./scene.js" */
 /** @typedef {{x: number, y: number, size: number}} Place in cells */
 
@@ -37,8 +37,7 @@ function lit(clear, size) {
   const half = Math.floor(size / 2), seen = clear.map(() => false);
   let reached = new Set([half]);
   for (let row = size - 1; row >= 0; row--) {
-    /** @type {Set<number>} */
-    const onwards = new Set();
+    const onwards = /** @type {Set<number>} */ (new Set());
     for (const step of [1, -1]) {
       let through = false;
       for (let column = half; column >= 0 && column < size; column += step) {
@@ -57,10 +56,8 @@ function lit(clear, size) {
 
 /** Where in its cell each present seat is drawn. @param {Replay} replay @param {number} episode @param {number} t */
 export function places(replay, episode, t) {
-  /** @type {Map<number, number[]>} */
-  const together = new Map();
-  /** @type {Map<number, Place>} */
-  const found = new Map();
+  const together = /** @type {Map<number, number[]>} */ (new Map());
+  const found = /** @type {Map<number, Place>} */ (new Map());
   for (let seat = 0; seat < replay.facts.agents.length; seat++) {
     if (!replay.isPresent(episode, t, seat)) continue;
     const [row, column] = replay.table("position").row(episode, t, seat), cell = row * replay.columns + column;
@@ -92,26 +89,22 @@ export class World {
   /** @param {Art} art */
   constructor(art) {
     this.art = art;
-    /** @type {Map<string, HTMLCanvasElement|null>} */
-    this.kept = new Map();
+    this.kept = /** @type {Map<string, HTMLCanvasElement>} */ (new Map());
   }
   /** What was drawn before under this name, or is drawn now. @param {string} name @param {number} width @param {number} height
    * @param {(pen: Pen) => void} draw */
   keep(name, width, height, draw) {
-    if (!this.kept.has(name)) {
-      if (this.kept.size > 400) this.kept.clear();
-      const made = sheet(width, height);
-      if (made) draw(made.pen);
-      this.kept.set(name, made?.canvas ?? null);
-    }
-    return this.kept.get(name) ?? null;
+    const kept = this.kept.get(name) ?? drawing(width, height, draw);
+    if (this.kept.size > 400) this.kept.clear();
+    this.kept.set(name, kept);
+    return kept;
   }
   /** Draws all of a state but its figures. @param {Pen} pen @param {Scene} s @param {number} cell pixels */
   draw(pen, s, cell) {
     const replay = replayOf(s), which = replay.table("ground").at(s.episode, s.t);
     const name = ["ground", s.which, which, cell, s.theme].join();
-    const still = this.keep(name, replay.columns * cell, replay.rows * cell, (p) => this.ground(p, replay, which, cell, s.theme));
-    if (still) pen.drawImage(still, 0, 0);
+    const size = /** @type {const} */ ([replay.columns * cell, replay.rows * cell]);
+    pen.drawImage(this.keep(name, ...size, (p) => this.ground(p, replay, which, cell, s.theme)), 0, 0);
     const mask = this.mask(s);
     if (mask) this.fog(pen, replay, mask, cell, s.theme, chosen(s));
     this.trails(pen, s, cell);
@@ -145,7 +138,7 @@ export class World {
           p.setTransform(cell, 0, 0, cell, cell / 2, cell / 2);
           ground(p, this.art, theme, tile, around, kinds[i], notes[i], cell);
         });
-        if (tileOf) pen.drawImage(tileOf, c * cell, r * cell);
+        pen.drawImage(tileOf, c * cell, r * cell);
       }
     }
   }
@@ -201,8 +194,7 @@ export class World {
 /** The figures: small pictures above the world, which the browser moves by itself. */
 export class Figures {
   element = make("div", "srl-figures", "", { "aria-hidden": "true" });
-  /** @type {{canvas: HTMLCanvasElement, key: string, x: number, y: number}[]} */
-  all = [];
+  all = /** @type {{canvas: HTMLCanvasElement, x: number, y: number}[]} */ ([]);
   /** @param {Art} art */
   constructor(art) {
     this.art = art;
@@ -211,15 +203,12 @@ export class Figures {
    * @param {number} ratio pixels per length of the page @param {number} glide milliseconds that they take */
   show(s, mask, cell, ratio, glide) {
     const replay = replayOf(s), spots = places(replay, s.episode, s.t), { agents } = replay.facts;
-    while (this.all.length < agents.length) {
-      const canvas = this.element.appendChild(make("canvas"));
-      this.all.push({ canvas, key: "", x: NaN, y: NaN });
-    }
+    while (this.all.length < agents.length) this.all.push({ canvas: this.element.appendChild(make("canvas")), x: NaN, y: NaN });
     this.all.forEach((one, seat) => {
       const place = spots.get(seat), { canvas } = one;
       canvas.hidden = !place;
       if (!place) return;
-      this.draw(one, s, seat, Math.max(1, Math.round(place.size * cell)), ratio);
+      this.draw(canvas, s, seat, Math.max(1, Math.round(place.size * cell)), ratio);
       const far = Math.abs(one.x - place.x) + Math.abs(one.y - place.y) <= 1.7 ? glide : 0; // else it was put elsewhere
       [one.x, one.y] = [place.x, place.y];
       canvas.style.transitionDuration = `${far}ms`;
@@ -228,16 +217,14 @@ export class Figures {
       canvas.style.opacity = mask && !mask[row * replay.columns + column] ? "0.4" : "1";
     });
   }
-  /** @param {{canvas: HTMLCanvasElement, key: string}} one @param {Scene} s @param {number} seat @param {number} size pixels @param {number} ratio */
-  draw(one, s, seat, size, ratio) {
+  /** @param {HTMLCanvasElement} canvas @param {Scene} s @param {number} seat @param {number} size pixels @param {number} ratio */
+  draw(canvas, s, seat, size, ratio) {
     const replay = replayOf(s), { facts } = replay, heading = facts.turning ? replay.table("heading").at(s.episode, s.t, seat) : null;
-    const key = [s.which, size, heading, seat === chosen(s), ratio].join(), pen = one.canvas.getContext("2d");
-    if (key === one.key || !pen) return;
-    one.key = key;
-    one.canvas.width = one.canvas.height = Math.ceil(size * 1.4);
-    one.canvas.style.width = one.canvas.style.height = `${one.canvas.width / ratio}px`;
-    pen.setTransform(size, 0, 0, size, one.canvas.width / 2, one.canvas.height / 2);
-    figure(pen, this.art, facts.colours[seat], SEATS[seat % SEATS.length], size, heading, seat === chosen(s));
+    const marked = seat === chosen(s), letter = SEATS[seat % SEATS.length];
+    redraw(canvas, [s.which, size, heading, marked, ratio].join(), Math.ceil(size * 1.4), size, (pen) => {
+      canvas.style.width = canvas.style.height = `${canvas.width / ratio}px`;
+      figure(pen, this.art, facts.colours[seat], letter, size, heading, marked);
+    });
   }
 }
 
@@ -258,14 +245,12 @@ function arrow(pen, from, to, cell, style, casing) {
   for (const [colour, rim] of /** @type {[string, number][]} */ ([[casing, Math.max(0.5, cell * 0.0225)], [style, 0]])) {
     const base = towards(tip, head + rim), point = towards(tip, -1.8 * rim), half = (head * 0.55 + 1.6 * rim) / (head + 2.8 * rim);
     const across = [(base[1] - point[1]) * half, (point[0] - base[0]) * half];
-    pen.strokeStyle = pen.fillStyle = colour;
+    pen.strokeStyle = colour;
     pen.lineWidth = width + 2 * rim;
     pen.beginPath();
     pen.moveTo(start[0], start[1]);
     pen.quadraticCurveTo(control[0], control[1], towards(tip, head * 0.7)[0], towards(tip, head * 0.7)[1]);
     pen.stroke();
-    pen.beginPath();
-    for (const [x, y] of [point, [base[0] - across[0], base[1] - across[1]], [base[0] + across[0], base[1] + across[1]]]) pen.lineTo(x, y);
-    pen.fill();
+    polygon(pen, [point, [base[0] - across[0], base[1] - across[1]], [base[0] + across[0], base[1] + across[1]]], colour);
   }
 }
