@@ -14,6 +14,7 @@ from jax import Array
 from jaxtyping import Bool, Float32, Int32, UInt8
 
 from socialrl.geometry import FORWARD, egocentric
+from socialrl.odometry import HEADINGS, Odometry
 from socialrl.types import Timestep
 from socialrl_envs.errors import SocialRLError
 from socialrl_envs.struct import pytree, replace
@@ -48,7 +49,6 @@ FEATURES = (
     "disproved",  # and how often not
 )
 MARKS = ("right", "shown", "wrong", "shown_elsewhere")  # of the place on a cell of the view, see FEATURES
-HEADINGS = ("facing_away", "facing_right", "facing_towards", "facing_left")
 
 
 @pytree
@@ -111,17 +111,9 @@ class PlaceMemory:
         self.others = np.array(of_others, np.int32)
         self.items = np.array([i for i, name in enumerate(channels) if name not in hidden], np.int32)
         self.facing = np.array([channels.index(name) for name in HEADINGS] if self.turning else [], np.int32)
-        self.wall = channels.index("wall")
         self.unseen = channels.index("unseen") if "unseen" in channels else None
-        view = spec.obs_shape[0]
-        self.view, self.middle = view, (view - 1 if self.turning else view // 2, view // 2)
-        ahead, right = np.meshgrid(
-            self.middle[0] - np.arange(view), np.arange(view) - view // 2, indexing="ij"
-        )
-        forward = np.array(FORWARD)
-        sideways = np.stack([forward[:, 1], -forward[:, 0]], axis=-1)
-        offsets = [ahead.reshape(-1, 1) * forward[h] + right.reshape(-1, 1) * sideways[h] for h in range(4)]
-        self.offsets = np.stack(offsets).astype(np.int32)  # (4, view, 2), by heading
+        self.odometry, view = Odometry(spec), spec.obs_shape[0]
+        self.view, self.middle, self.offsets = view, self.odometry.middle, self.odometry.view
         self.here = self.middle[0] * view + self.middle[1]
         self.scale = float(max(spec.height, spec.width))
 
@@ -148,14 +140,16 @@ class PlaceMemory:
         """The memory after one more timestep of one novice."""
         fresh = self.init()
         before = jax.tree.map(lambda new, old: jnp.where(timestep.first, new, old), fresh, before)
-        pose = jnp.where(timestep.first, 0, self._moved(before, timestep.prev_action))
+        pose = jnp.where(
+            timestep.first, 0, self.odometry.moved(before.pose, before.wall, timestep.prev_action)
+        )
         looked = self._look(timestep.obs, pose)
         after = self._noticed(before, looked)
         at = self._place_at(after, looked.cell)  # (view, P), whether the cell is that place
         after = self._watched(before.pose, after, looked, at)
         moved = jnp.any(pose[:2] != before.pose[:2]) & ~timestep.first
         after = self._tried(after, at[self.here], moved, timestep.prev_reward)
-        return replace(after, pose=pose, wall=self._walls(timestep.obs))
+        return replace(after, pose=pose, wall=self.odometry.walls(timestep.obs))
 
     def unroll(self, start: Places, steps: Timestep) -> Places:
         """The memory after each of T steps of N novices, leaves (T, N, ...)."""
@@ -230,19 +224,6 @@ class PlaceMemory:
         came = other & (places.label == places.last)[:, None] & (places.last >= 0)
         masks = (other, came, other & looks, came & looks)
         return tuple(jnp.max(jnp.where(mask, near, 0.0), axis=0) for mask in masks)
-
-    def _moved(self, before: Places, action: Int32[Array, ""]) -> Int32[Array, "3"]:
-        """The pose after an action, if the world put nobody anywhere."""
-        names, steps, heading = self.spec.actions, jnp.array(FORWARD, jnp.int32), before.pose[2]
-        if self.turning:
-            turn = jnp.array([{"left": 3, "right": 1}.get(name, 0) for name in names], jnp.int32)[action]
-            goes = (action == names.index("forward")) & ~before.wall[0]
-            cell = before.pose[:2] + jnp.where(goes, steps[heading], 0)
-            return jnp.append(cell, (heading + turn) & 3)
-        ways = [("up", "right", "down", "left").index(name) if name != "stay" else 4 for name in names]
-        way = jnp.array(ways, jnp.int32)[action]
-        goes = (way < 4) & ~before.wall[jnp.minimum(way, 3)]
-        return jnp.append(before.pose[:2] + jnp.where(goes, steps[jnp.minimum(way, 3)], 0), heading)
 
     def _look(self, obs: Array, pose: Int32[Array, "3"]) -> Looked:
         """What the view shows."""
@@ -354,12 +335,6 @@ class PlaceMemory:
             own=jnp.where(entered, 1.0, places.own * np.float32(np.exp(-1 / FADING))),
             proved=places.proved + proved,
         )
-
-    def _walls(self, obs: Array) -> Bool[Array, "4"]:
-        """Whether a wall is ahead; for seats that do not turn, above, to the right, below, to the left."""
-        row, column = self.middle
-        around = [(row - 1, column)] * 4 if self.turning else [(row + y, column + x) for y, x in FORWARD]
-        return jnp.stack([obs[y, x, self.wall] > 0 for y, x in around])
 
 
 def mirrored(found: Float32[Array, "*batch P F"]) -> Float32[Array, "*batch P F"]:

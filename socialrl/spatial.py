@@ -14,6 +14,7 @@ from jax import Array
 from jaxtyping import Bool, Float32, Int32, Shaped
 
 from socialrl.geometry import FORWARD
+from socialrl.odometry import HEADINGS, Odometry, offsets
 from socialrl.types import Timestep
 from socialrl_envs.struct import pytree
 from socialrl_envs.types import WorldSpec
@@ -23,7 +24,6 @@ SEEN, OTHER, OWN, PAID, HEADING, GONE = 7, 8, 16, 24, 26, 28  # the lowest bit o
 CLOCK = 255  # the last step that a cell can tell from later ones
 FADING = 8.0  # steps after which a trace has faded to 1/e
 PAYS, COSTS = 0.05, -0.2  # rewards above and below which entering a cell is kept as good or bad
-HEADINGS = ("facing_away", "facing_right", "facing_towards", "facing_left")
 
 
 @pytree
@@ -68,14 +68,12 @@ class SpatialMemory:
         self.tiles = [i for i, name in enumerate(channels) if name not in hidden][:TILES]
         self.wall, self.unseen = channels.index("wall"), "unseen" in channels
         self.others = [channels.index(name) for name in spec.channels_of_others if name != "prestige"]
-        view = spec.obs_shape[0]
-        middle = (view - 1 if self.turning else view // 2, view // 2)
-        ahead, right = np.meshgrid(middle[0] - np.arange(view), np.arange(view) - middle[1], indexing="ij")
-        self.middle, self.view = middle, _offsets(ahead, right)
+        self.odometry = Odometry(spec)
+        self.middle, self.view = self.odometry.middle, self.odometry.view
         self.ahead, self.right = np.meshgrid(
             self.radius - np.arange(self.size), np.arange(self.size) - self.radius, indexing="ij"
         )
-        self.window = _offsets(self.ahead, self.right)
+        self.window = offsets(self.ahead, self.right)
 
     def init(self, *batch: int) -> Map:
         """Empty maps at the start of an episode."""
@@ -94,13 +92,15 @@ class SpatialMemory:
             lambda new, old: jnp.where(fresh.reshape(-1, *(1,) * (old.ndim - 1)), new, old), blank, before
         )
         time = jnp.minimum(before.time + 1, CLOCK)
-        moved = jnp.where(fresh[:, None], 0, self._moved(before, timestep.prev_action))
+        moved = jnp.where(
+            fresh[:, None], 0, self.odometry.moved(before.pose, before.wall, timestep.prev_action)
+        )
         tiles, seen, others, heading = self._read(timestep.obs)
         pose = self._placed(before, moved, tiles, seen)
         code, looked = self._drawn(before.code, pose, time, tiles, seen, others, heading)
         code = self._vanished(before, code, looked, time, fresh)
         code = self._visited(code, pose, moved, time, jnp.where(fresh, 0.0, timestep.prev_reward))
-        after = Map(code=code, pose=pose, wall=self._walls(timestep.obs), time=time)
+        after = Map(code=code, pose=pose, wall=self.odometry.walls(timestep.obs), time=time)
         at, _ = self._cells(pose, self.window)
         sight = Sight(obs=timestep.obs, code=_take(code, at), time=time, heading=pose[:, 2])
         return after, sight
@@ -154,22 +154,6 @@ class SpatialMemory:
         ]
         shape = (*code.shape[:-1], self.size, self.size)
         return jnp.stack([jnp.asarray(x, jnp.float32).reshape(shape) for x in planes], axis=-3)
-
-    def _moved(self, before: Map, action: Int32[Array, " N"]) -> Int32[Array, "N 3"]:
-        """The pose after an action, if the world put nobody anywhere."""
-        names, steps = self.spec.actions, jnp.array(FORWARD, jnp.int32)
-        heading = before.pose[:, 2]
-        if self.turning:
-            turn = jnp.array([{"left": 3, "right": 1}.get(name, 0) for name in names], jnp.int32)[action]
-            goes = (action == names.index("forward")) & ~before.wall[:, 0]
-            cell = before.pose[:, :2] + jnp.where(goes[:, None], steps[heading], 0)
-            return jnp.concatenate([cell, (heading + turn)[:, None] & 3], axis=1)
-        ways = [("up", "right", "down", "left").index(name) if name != "stay" else 4 for name in names]
-        way = jnp.array(ways, jnp.int32)[action]
-        blocked = jnp.take_along_axis(before.wall, jnp.minimum(way, 3)[:, None], axis=1)[:, 0]
-        goes = (way < 4) & ~blocked
-        cell = before.pose[:, :2] + jnp.where(goes[:, None], steps[jnp.minimum(way, 3)], 0)
-        return jnp.concatenate([cell, heading[:, None]], axis=1)
 
     def _read(self, obs: Shaped[Array, "N V V C"]) -> tuple[Array, Array, Array, Array]:
         """Of each cell of the view: its tiles as bits, whether it is seen, whether another is there, and its
@@ -278,14 +262,6 @@ class SpatialMemory:
         when = jnp.where(own, time[:, None], (code >> OWN) & CLOCK)
         return (code & ~((CLOCK << OWN) | (3 << PAID))) | (when << OWN) | (paid << PAID)
 
-    def _walls(self, obs: Shaped[Array, "N V V C"]) -> Bool[Array, "N 4"]:
-        """Whether a wall is ahead, to the right, behind and to the left; of a seat that turns, all are that
-        ahead.
-        """
-        row, column = self.middle
-        around = [(row - 1, column)] * 4 if self.turning else [(row + dy, column + dx) for dy, dx in FORWARD]
-        return jnp.stack([obs[:, y, x, self.wall] > 0 for y, x in around], axis=-1)
-
     def _index(self, cell: Int32[Array, "N 2"]) -> Int32[Array, " N"]:
         """The number of a cell (row, column) of the map; one outside it counts as on its edge."""
         at = jnp.clip(cell + self.radius, 0, self.size - 1)
@@ -320,14 +296,6 @@ class SpatialMemory:
         wide = jnp.pad(square, [(0, 0)] * (square.ndim - 2) + [(1, 1), (1, 1)])
         beside = (wide[..., :-2, 1:-1], wide[..., 2:, 1:-1], wide[..., 1:-1, :-2], wide[..., 1:-1, 2:])
         return jnp.max(jnp.stack(beside), axis=0).reshape(trace.shape)
-
-
-def _offsets(ahead: np.ndarray, right: np.ndarray) -> Int32[np.ndarray, "4 points 2"]:
-    """(rows, columns) of cells that lie so far ahead and to the right, by heading."""
-    forward = np.array(FORWARD)
-    sideways = np.stack([forward[:, 1], -forward[:, 0]], axis=-1)
-    points = [ahead.reshape(-1, 1) * forward[h] + right.reshape(-1, 1) * sideways[h] for h in range(4)]
-    return np.stack(points).astype(np.int32)
 
 
 def _take(code: Int32[Array, "N cells"], at: Int32[Array, "N points"]) -> Int32[Array, "N points"]:

@@ -9,8 +9,9 @@ import numpy as np
 from jax import Array
 from jaxtyping import Int32, Key, PyTree
 
+from socialrl.odometry import HEADINGS
 from socialrl.sources import Proposal, Source, told_apart
-from socialrl.spatial import HEADINGS, Sight, SpatialMemory
+from socialrl.spatial import Sight, SpatialMemory
 from socialrl.walking import FAR, first_moves, toward
 from socialrl_envs.types import WorldSpec
 
