@@ -18,6 +18,7 @@ from socialrl.assemble import assemble, root_keys
 from socialrl.config import Arm, Experiment, to_json
 from socialrl.record import checkpoint, replay
 from socialrl.record import labels as schemas
+from socialrl.record.atomic import make_folder
 from socialrl.record.folder import RunFolder
 from socialrl.record.metrics import Records
 from socialrl.recording import explanation, to_replay
@@ -137,6 +138,8 @@ class ArmRun:
         keys = self.seeds.bundle(
             [jax.random.fold_in(root, TRAIN) for root in self.seeds.unbundle(self.roots)]
         )
+        if resume:
+            checkpoint.tidy(self._checkpoints)
         latest = checkpoint.latest(self._checkpoints) if resume else None
         step = 0 if latest is None else int(latest.name)
         if resume:
@@ -265,7 +268,7 @@ class ArmRun:
         pairs = zip(self.seeds.unbundle(traces), self.seeds.unbundle(explain), strict=True)
         for seed, (trace, explained) in enumerate(jax.device_get(list(pairs))):
             path = self.folder.replay(self.arm.name, seed)
-            path.parent.mkdir(exist_ok=True)
+            make_folder(path.parent)
             facts = {"experiment": self.experiment.name, "arm": self.arm.name, "seed": seed, "step": step}
             facts |= {"value_unit": self.learner.value_unit, "explained": explained}
             facts |= {"sources": self.learner.sources}

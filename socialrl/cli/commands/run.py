@@ -1,8 +1,10 @@
 """`socialrl run`: trains an experiment's arms and records them."""
 
 import argparse
+import contextlib
 import importlib
 import shlex
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from socialrl.cli.machine import choose_platform, find_device
@@ -68,13 +70,25 @@ def command(arguments: list[str]) -> None:
                 f"{'seeds':<13}for tuning: no claim is decided; what is reported has --first_seed {REPORTING}"
             )
         print(f"{'device':<13}{device}\n{'folder':<13}{folder.path}\n", flush=True)
-        try:
+        with _how_to_go_on(folder):
             runs = importlib.import_module("socialrl.runs")
             runs.run(experiment, folder, resume=resume is not None, log=log)
-        except KeyboardInterrupt as stop:
-            raise KeyboardInterrupt(
-                f"go on with `socialrl run --resume {shlex.quote(str(folder.path))}`"
-            ) from stop
+
+
+@contextlib.contextmanager
+def _how_to_go_on(folder: "RunFolder") -> Iterator[None]:
+    """Adds how to go on with the run to what stops it, if that is a signal or the disk."""
+    from socialrl_envs.errors import SocialRLError
+
+    again = f"go on with `socialrl run --resume {shlex.quote(str(folder.path))}`"
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        raise type(stop)(again) from stop
+    except SocialRLError as error:
+        if not isinstance(error.__cause__, OSError):
+            raise
+        raise SocialRLError(error.message, f"{error.hint}; then {again}" if error.hint else again) from error
 
 
 def _parser() -> argparse.ArgumentParser:
