@@ -1,5 +1,6 @@
-"""Commands of `socialrl` in child processes that begin where imports have ended, and what they leave behind."""
+"""Commands of `socialrl` in child processes that begin where imports have ended, and what they leave."""
 
+import importlib
 import json
 import os
 import sys
@@ -10,19 +11,18 @@ from pathlib import Path
 
 import jax
 
-import socialrl.api  # imported before the fork, as all of these, so that a child need not
-import socialrl.arm
-import socialrl.report.page
-import socialrl.runs
 from socialrl.cli import main
 from socialrl.record import checkpoint
+
+for module in ("socialrl.api", "socialrl.arm", "socialrl.report.page", "socialrl.runs"):
+    importlib.import_module(module)  # before the fork, so that a child need not
 
 TINY = Path(__file__).with_name("tiny.py")
 RESULTS = ("metrics.jsonl", "summary.json")
 
 
 def share_programs(folder: Path) -> None:
-    """Lets this process and its children share compiled programs through a folder, and compile them quickly."""
+    """Lets this process and its children share compiled programs, which are compiled quickly."""
     jax.config.update("jax_disable_most_optimizations", True)  # as in the tests: much is compiled, little run
     jax.config.update("jax_platforms", "cpu")
     jax.config.update("jax_compilation_cache_dir", str(folder))

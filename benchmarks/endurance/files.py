@@ -11,16 +11,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from benchmarks.endurance.mutations import Target
-from socialrl import benchmark
+from socialrl import benchmark, tuned
 from socialrl.agents import load_trained
 from socialrl.benchmark import results as benchmark_results
 from socialrl.config import load_experiment
 from socialrl.record import agent_file, checkpoint, demonstrations, lock, metrics, replay
 from socialrl.report import papers, reading
 from socialrl.report import results as report_results
-from socialrl import tuned
 from socialrl.types import Demonstration
-from socialrl_envs import level_texts
 from socialrl_envs.configs import read_level
 from socialrl_envs.types import Level
 
@@ -110,7 +108,9 @@ def of_texts(work: Path) -> dict[str, Target]:
     shutil.copy(ROOT / "experiments" / "results" / "decision.json", work / "decision.json")
     shutil.copy(next((Path(benchmark.__file__).parent / "results").glob("*.json")), work / "benchmark.json")
     search = {"format": tuned.FORMAT, "version": tuned.VERSION, "steps": 100, "seeds": [0, 1], "arms": {}}
-    search["arms"] = {"dqn": {"best": {"lr": 0.1}, "trials": [{"settings": {"lr": 0.1}, "score": [1.0, 2.0]}]}}
+    search["arms"] = {
+        "dqn": {"best": {"lr": 0.1}, "trials": [{"settings": {"lr": 0.1}, "score": [1.0, 2.0]}]}
+    }
     (work / "search.json").write_text(json.dumps(search))
     return {
         "level": Target(work / "level.txt", read_level),

@@ -21,7 +21,9 @@ ALONE = 5.0  # seconds of an undisturbed run that has a core for itself
 Seen = Callable[[Path, str], int]  # (run folder, what was printed) -> how far the phase has got; 0: not begun
 
 
-def _records(kind: str) -> Seen:
+def records_seen(kind: str) -> Seen:
+    """How many records of a kind a run has written."""
+
     def seen(run: Path, text: str) -> int:
         file = run / "metrics.jsonl"
         return file.read_bytes().count(f'"kind": "{kind}"'.encode()) if file.exists() else 0
@@ -39,8 +41,10 @@ def _reporting(run: Path, text: str) -> int:
 
 @dataclass(frozen=True)
 class Phase:
-    """A phase of a run. seen: how it shows from outside. longest: wait after that, in seconds of a run that has
-    a core for itself. every: seconds between two looks.
+    """A phase of a run.
+
+    seen: how it shows from outside. longest: wait after that, in seconds of a run that has a core for itself.
+    every: seconds between two looks.
     """
 
     seen: Seen
@@ -51,9 +55,9 @@ class Phase:
 PHASES = {
     "starting": Phase(lambda run, text: int(run.exists()), 0.05),
     "compiling": Phase(lambda run, text: text.count("compiling"), 1.0, 0.05),
-    "training": Phase(_records("train"), 0.03),
+    "training": Phase(records_seen("train"), 0.03),
     "saving": Phase(_saving, 0.1, 0.002),
-    "evaluating": Phase(_records("eval"), 0.03),
+    "evaluating": Phase(records_seen("eval"), 0.03),
     "writing replays": Phase(lambda run, text: sum(1 for _ in (run / "replays").glob("*")), 0.03),
     "reporting": Phase(_reporting, 1.5, 0.05),
 }
@@ -61,7 +65,7 @@ PHASES = {
 
 @dataclass
 class Found:
-    """What the kills came to. kills: by phase. runs: how many ended. faults: what was wrong, one line each."""
+    """What the kills came to. kills: by phase. runs: how many ended. faults: one line each."""
 
     kills: Counter[str] = field(default_factory=Counter)
     runs: int = 0

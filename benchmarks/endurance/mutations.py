@@ -1,8 +1,8 @@
 """Mutated files of every kind that is read: each must be refused in one line, or read.
 
-A mutation changes, cuts, doubles, moves or inserts bytes; in JSON also whole tokens (numbers, words, brackets).
-Archives are also changed inside, with checksums that fit. What raises anything but a SocialRLError of one line,
-or takes long, is kept.
+A mutation changes, cuts, doubles, moves or inserts bytes; in JSON also whole tokens (numbers, words,
+brackets). Archives are also changed inside, with checksums that fit. What raises anything but a SocialRLError
+of one line, or takes long, is kept.
 """
 
 import io
@@ -33,7 +33,7 @@ TOKENS = (
 
 @dataclass(frozen=True)
 class Target:
-    """A kind of file. path: the whole one. read: reads the file at a path. nested: whether it is an archive."""
+    """A kind of file. path: the whole one. read: what reads it. nested: whether it is an archive."""
 
     path: Path
     read: Callable[[Path], Any]

@@ -331,8 +331,8 @@ def make(name: str, **config: object) -> Any:
     """A world: `make("coin_grid", novices=1, experts=2, size=9)`.
 
     Equal options give the same world as long as somebody holds it, and so `jax.jit(world.step)` is compiled
-    once. Raises SocialRLError for an unknown world, an unknown option or an impossible value, with the nearest
-    right spelling.
+    once. Raises SocialRLError for an unknown world, an unknown option or an impossible value, with the
+    nearest right spelling.
     """
     cls = world_config(name)
     known = cls.__dataclass_fields__

@@ -33,7 +33,14 @@ examples:
 
 
 DISK_ERRORS = (  # what no code of ours can cure
-    errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.EMFILE,
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EFBIG,
+    errno.EROFS,
+    errno.EACCES,
+    errno.EPERM,
+    errno.EIO,
+    errno.EMFILE,
 )
 
 COMMANDS = {  # in the order of `--help`; each is a module of commands/

@@ -86,8 +86,7 @@ def restore(path: Path | str, template: PyTree) -> tuple[PyTree, dict[str, Any]]
     manifest = _manifest(path)
     wanted = _named(template)
     _compare(path, manifest["leaves"], {name: _facts(leaf) for name, leaf in wanted.items()})
-    if "files" in manifest and _files(path / "state") != manifest["files"]:
-        raise _damaged(path, "its files are not those that were saved")  # orbax is less clear about this
+    verify(path)
     stored = _read_state(path)
     leaves = []
     for name, like in wanted.items():
@@ -97,6 +96,14 @@ def restore(path: Path | str, template: PyTree) -> tuple[PyTree, dict[str, Any]]
             raise _damaged(path, f"leaf {name} is not what was saved")
         leaves.append(_leaf(np.asarray(array), facts, like))
     return jax.tree.unflatten(jax.tree.structure(template), leaves), manifest["metadata"]
+
+
+def verify(path: Path | str) -> None:
+    """Raises SocialRLError unless the files of a checkpoint are those that were saved."""
+    path = Path(path)
+    manifest = _manifest(path)
+    if "files" in manifest and _files(path / "state") != manifest["files"]:
+        raise _damaged(path, "its files are not those that were saved")  # orbax is less clear about this
 
 
 def metadata(path: Path | str) -> dict[str, Any]:
