@@ -17,7 +17,6 @@ from pathlib import Path
 
 from benchmarks.endurance import children
 
-ALONE = 5.0  # seconds of an undisturbed run that has a core for itself
 Seen = Callable[[Path, str], int]  # (run folder, what was printed) -> how far the phase has got; 0: not begun
 
 
@@ -43,8 +42,8 @@ def _reporting(run: Path, text: str) -> int:
 class Phase:
     """A phase of a run.
 
-    seen: how it shows from outside. longest: wait after that, in seconds of a run that has a core for itself.
-    every: seconds between two looks.
+    seen: how it shows from outside. longest: wait after that, in seconds of CPU. every: seconds between two
+    looks.
     """
 
     seen: Seen
@@ -75,7 +74,7 @@ class Found:
 def attempt(run: Path, output: Path, phase: str, rng: random.Random, length: float) -> int:
     """The exit code of one start of the run, -SIGKILL if it was killed in this phase; `""` kills nobody.
 
-    length: of an undisturbed run in seconds, within which kills at "any" moment fall.
+    length: of an undisturbed run in seconds of CPU, within which kills at "any" moment fall.
     """
     fresh = ["run", str(children.TINY), "--out", str(run)]
     again = ["run", "--resume", str(run)]
@@ -87,19 +86,27 @@ def attempt(run: Path, output: Path, phase: str, rng: random.Random, length: flo
 
 def _aim(pid: int, run: Path, output: Path, phase: str, rng: random.Random, length: float) -> None:
     """Kills a child in the phase, unless it ends before."""
-    began = time.monotonic()
-    if phase == "any":
-        until = began + rng.uniform(0, length)
-        while time.monotonic() < until and not _ended(pid):
-            time.sleep(0.005)
-    else:
+    longest, every = length, 0.01
+    if phase != "any":
         one, wanted = PHASES[phase], rng.choice((1, 1, 2, 3))
         wanted += one.seen(run, "")
         while not _ended(pid) and one.seen(run, output.read_text() if output.exists() else "") < wanted:
             time.sleep(one.every)
-        time.sleep(rng.uniform(0, one.longest) * max(1.0, length / ALONE))
+        longest, every = one.longest, one.every
+    until = used(pid) + rng.uniform(0, longest)
+    while not _ended(pid) and used(pid) < until:
+        time.sleep(every)
     if not _ended(pid):
         os.kill(pid, signal.SIGKILL)
+
+
+def used(pid: int) -> float:
+    """The seconds of CPU that a process has used: the clock of kills, whatever else the machine does."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return float("inf")
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _ended(pid: int) -> bool:
@@ -115,12 +122,12 @@ def kill_often(
     """
     rng, found, programs = random.Random(seed), Found(), work / "programs"
     children.share_programs(programs)
-    undisturbed, output = work / "undisturbed", work / "output.txt"
+    undisturbed, output, length = work / "undisturbed", work / "output.txt", 0.0
     for _ in range(2):  # the second one finds all programs, and tells how long a run takes
         shutil.rmtree(undisturbed, ignore_errors=True)
-        began = time.monotonic()
+        before = os.times()
         code = attempt(undisturbed, output, "", rng, 0)
-        length = time.monotonic() - began
+        length = os.times().children_user - before.children_user
         assert code == 0, output.read_text()
     wanted = children.result(undisturbed)
     while found.kills.total() < kills:

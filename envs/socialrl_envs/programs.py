@@ -12,6 +12,7 @@ from pathlib import Path
 
 import jax
 import jax.numpy as jnp
+from jax.core import Tracer
 
 MAPS, LIMIT = Path("/proc/self/maps"), Path("/proc/sys/vm/max_map_count")
 SHARE = 0.4  # of the limit: where there are more memory maps, programs are forgotten
@@ -51,4 +52,4 @@ def make_room() -> bool:
 
 def _traced() -> bool:
     """Whether a function is being traced, whose caches must stay."""
-    return isinstance(jnp.zeros(()), jax.core.Tracer)
+    return isinstance(jnp.zeros(()), Tracer)

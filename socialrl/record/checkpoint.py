@@ -162,7 +162,8 @@ def _writing(path: Path, partial: Path) -> Iterator[None]:
         ) from error.__cause__
     except (ValueError, RuntimeError) as error:  # orbax and tensorstore raise these for what the disk refuses
         _remove(partial)
-        raise cannot_write(path, _disk_error(error)) from error
+        refused = _disk_error(error)
+        raise cannot_write(path, refused) from refused
     finally:
         log.disabled = before
 
@@ -170,8 +171,10 @@ def _writing(path: Path, partial: Path) -> Iterator[None]:
 def _disk_error(error: Exception) -> OSError:
     """What the system said, from the words of tensorstore."""
     text = " ".join(str(error).split())
-    number = re.search(r"OS error (\d+)", text)
-    return OSError(int(number[1]), os.strerror(int(number[1]))) if number else OSError(0, text[:200])
+    number = re.search(r"(?:OS error |os_error_code=')(\d+)", text)
+    found = OSError(int(number[1]), os.strerror(int(number[1]))) if number else OSError(0, text[:200])
+    found.__cause__ = error
+    return found
 
 
 def _write_state(folder: Path, arrays: dict[str, Shaped[np.ndarray, "..."]]) -> None:
