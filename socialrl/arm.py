@@ -139,7 +139,7 @@ class ArmRun:
             [jax.random.fold_in(root, TRAIN) for root in self.seeds.unbundle(self.roots)]
         )
         if resume:
-            checkpoint.tidy(self._checkpoints)
+            checkpoint.tidy(self._checkpoints, self.experiment.keep_checkpoints)
         latest = checkpoint.latest(self._checkpoints) if resume else None
         step = 0 if latest is None else int(latest.name)
         if resume:

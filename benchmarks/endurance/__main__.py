@@ -35,10 +35,14 @@ def main() -> int:
     parser.add_argument("what", choices=tuple(COMMANDS))
     parser.add_argument("--n", type=int, help="how many kills, disks, mutated files or worlds")
     parser.add_argument("--seed", type=int, default=0, help="of the random choices")
+    parser.add_argument("--maps", type=int, help="worlds: as if a process could have so many memory maps")
     parser.add_argument("--work", type=Path, help="an empty folder to work in (default: a temporary one)")
     options = parser.parse_args()
     work = options.work or Path(tempfile.mkdtemp(prefix="endurance"))
     work.mkdir(parents=True, exist_ok=True)
+    if options.maps:
+        programs.LIMIT = work / "max_map_count"
+        programs.LIMIT.write_text(str(options.maps))
     return COMMANDS[options.what](options.n, options.seed, work.resolve())
 
 
@@ -96,8 +100,9 @@ def _memory(n: int | None, seed: int, work: Path) -> int:
 def _worlds(n: int | None, seed: int, work: Path) -> int:
     jax.config.update("jax_platforms", "cpu")
     points = worlds.build_many(n or 100)
-    most = max(point.maps for point in points)
-    return _verdict(f"{len(points)} worlds, at most {most:,} of {programs.most_maps():,} maps", [], work)
+    most, allowed = max(point.maps for point in points), programs.most_maps()
+    faults = [f"{most:,} of {allowed:,} maps"] if most > 0.7 * allowed else []
+    return _verdict(f"{len(points)} worlds, at most {most:,} of {allowed:,} maps", faults, work)
 
 
 def _fsync(n: int | None, seed: int, work: Path) -> int:

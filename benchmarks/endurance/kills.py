@@ -34,31 +34,28 @@ def _saving(run: Path, text: str) -> int:
     return sum(1 for arm in (run / "checkpoints").glob("*") for _ in arm.glob(".*"))
 
 
-def _reporting(run: Path, text: str) -> int:
-    return int((run / "summary.json").exists())
-
-
 @dataclass(frozen=True)
 class Phase:
     """A phase of a run.
 
-    seen: how it shows from outside. longest: wait after that, in seconds of CPU. every: seconds between two
-    looks.
+    seen: how it shows from outside. longest: wait after that, in seconds of CPU. most: how often it surely
+    comes again. every: seconds between two looks.
     """
 
     seen: Seen
     longest: float
+    most: int = 1
     every: float = 0.01
 
 
 PHASES = {
-    "starting": Phase(lambda run, text: int(run.exists()), 0.05),
-    "compiling": Phase(lambda run, text: text.count("compiling"), 1.0, 0.05),
-    "training": Phase(records_seen("train"), 0.03),
-    "saving": Phase(_saving, 0.1, 0.002),
-    "evaluating": Phase(records_seen("eval"), 0.03),
-    "writing replays": Phase(lambda run, text: sum(1 for _ in (run / "replays").glob("*")), 0.03),
-    "reporting": Phase(_reporting, 1.5, 0.05),
+    "starting": Phase(lambda run, text: int(bool(text)), 0.1),
+    "compiling": Phase(lambda run, text: text.count("compiling"), 1.0, 2),
+    "training": Phase(records_seen("train"), 0.03, 3),
+    "saving": Phase(_saving, 0.1, every=0.002),
+    "evaluating": Phase(records_seen("eval"), 0.03, 3),
+    "writing replays": Phase(lambda run, text: sum(1 for _ in (run / "replays").glob("*")), 0.03, 2),
+    "reporting": Phase(lambda run, text: text.count("interquartile mean"), 1.5),
 }
 
 
@@ -78,18 +75,22 @@ def attempt(run: Path, output: Path, phase: str, rng: random.Random, length: flo
     """
     fresh = ["run", str(children.TINY), "--out", str(run)]
     again = ["run", "--resume", str(run)]
+    output.unlink(missing_ok=True)
+    before = {name: one.seen(run, "") for name, one in PHASES.items()}
     pid = children.start(again if (run / "config.json").exists() else fresh, output)
     if phase:
-        _aim(pid, run, output, phase, rng, length)
+        _aim(pid, run, output, phase, rng, length, before)
     return children.wait(pid)
 
 
-def _aim(pid: int, run: Path, output: Path, phase: str, rng: random.Random, length: float) -> None:
-    """Kills a child in the phase, unless it ends before."""
+def _aim(
+    pid: int, run: Path, output: Path, phase: str, rng: random.Random, length: float, before: dict[str, int]
+) -> None:
+    """Kills a child in the phase, unless it ends before. before: how far the phases had got without it."""
     longest, every = length, 0.01
     if phase != "any":
-        one, wanted = PHASES[phase], rng.choice((1, 1, 2, 3))
-        wanted += one.seen(run, "")
+        one = PHASES[phase]
+        wanted = before[phase] + rng.randint(1, one.most)
         while not _ended(pid) and one.seen(run, output.read_text() if output.exists() else "") < wanted:
             time.sleep(one.every)
         longest, every = one.longest, one.every

@@ -70,9 +70,7 @@ def save(path: Path | str, tree: PyTree, metadata: dict[str, Any] | None = None,
         write_text(partial / "manifest.json", json.dumps(manifest, indent=1))
         _sync_all(partial)
         _swap(partial, path)
-        for step in steps(path.parent)[:-keep]:
-            if step != int(path.name):
-                _retire(path.with_name(str(step)))
+        _keep(path.parent, keep, int(path.name))
     return path
 
 
@@ -127,10 +125,10 @@ def latest(folder: Path | str) -> Path | None:
     return Path(folder) / str(found[-1]) if found else None
 
 
-def tidy(folder: Path | str) -> None:
+def tidy(folder: Path | str, keep: int = 2) -> None:
     """Removes what a process that was killed while it saved has left beside the checkpoints of a folder.
 
-    A checkpoint that was just being replaced gets its name back.
+    A checkpoint that was just being replaced gets its name back. keep: as in `save`.
     """
     for left in sorted(Path(folder).glob(".*")):
         name = left.name.removesuffix(OLD).removeprefix(".")
@@ -138,6 +136,7 @@ def tidy(folder: Path | str) -> None:
             os.rename(left, left.with_name(name))
         elif left.name.endswith((OLD, PARTIAL, GONE)):
             _remove(left)
+    _keep(Path(folder), keep)
 
 
 def _is_step(name: str) -> bool:
@@ -243,6 +242,13 @@ def _files(folder: Path) -> dict[str, int]:
 
 def _remove(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def _keep(folder: Path, keep: int, saved: int | None = None) -> None:
+    """Removes all but the latest checkpoints, and but the one that was just saved."""
+    for step in steps(folder)[:-keep]:
+        if step != saved:
+            _retire(folder / str(step))
 
 
 def _retire(path: Path) -> None:

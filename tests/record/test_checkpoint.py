@@ -113,6 +113,10 @@ def test_what_a_killed_save_leaves_is_tidied_up(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["10"]
     checkpoint.verify(tmp_path / "10")
     checkpoint.tidy(tmp_path / "nowhere")
+    for step in (20, 30):  # killed before the oldest one was removed
+        checkpoint.save(tmp_path / str(step), {"x": jnp.int32(step)}, keep=3)
+    checkpoint.tidy(tmp_path, keep=2)
+    assert checkpoint.steps(tmp_path) == (20, 30)
 
 
 @contextlib.contextmanager
