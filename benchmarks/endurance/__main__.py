@@ -106,7 +106,7 @@ def _worlds(n: int | None, seed: int, work: Path) -> int:
 
 
 def _fsync(n: int | None, seed: int, work: Path) -> int:
-    flushes.cost(work, n or 7)
+    flushes.cost(work, n or 9)
     return 0
 
 
