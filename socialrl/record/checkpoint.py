@@ -13,6 +13,7 @@ import logging
 import os
 import re
 import shutil
+import sys
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -149,8 +150,11 @@ def _writing(path: Path, partial: Path) -> Iterator[None]:
     """Turns what orbax or the disk raises into a SocialRLError, and removes what was written until then."""
     log = logging.getLogger("absl")  # orbax logs what its threads raise, and raises it as well
     before, log.disabled = log.disabled, True
+    hook = sys.unraisablehook
+    sys.unraisablehook = _without_futures(hook)
     try:
         yield
+        sys.unraisablehook = hook  # after a failure it stays, as threads of tensorstore may be late
     except OSError as error:
         _remove(partial)
         raise cannot_write(path, error) from error
@@ -165,6 +169,16 @@ def _writing(path: Path, partial: Path) -> Iterator[None]:
         raise cannot_write(path, refused) from refused
     finally:
         log.disabled = before
+
+
+def _without_futures(usual: Callable[[Any], object]) -> Callable[[Any], None]:
+    """An unraisable hook that says nothing of tensorstore's futures that outlive a failed save."""
+
+    def hook(unraisable: Any) -> None:
+        if str(unraisable.exc_value) != "Event loop is closed":
+            usual(unraisable)
+
+    return hook
 
 
 def _disk_error(error: Exception) -> OSError:

@@ -132,14 +132,14 @@ def largest_file(size):
 
 @pytest.mark.parametrize("size", [100, 1000, 5000])
 def test_a_disk_that_refuses_is_one_line_and_the_last_checkpoint_stays(tmp_path, size, capfd):
-    tree = {"w": np.random.default_rng(0).random((40, 40))}
+    tree = {f"w{i}": np.random.default_rng(i).random((20, 20)) for i in range(20)}
     checkpoint.save(tmp_path / "10", tree)
     with largest_file(size), pytest.raises(SocialRLError) as error:
         checkpoint.save(tmp_path / "20", tree)
     assert str(error.value).startswith(f"{tmp_path / '20'}: cannot write this ")
     assert "File too large" in str(error.value)
     assert "\n" not in str(error.value)
-    assert "Traceback" not in capfd.readouterr().err
+    assert capfd.readouterr().err == ""
     assert [path.name for path in tmp_path.iterdir()] == ["10"]
     checkpoint.verify(tmp_path / "10")
 
