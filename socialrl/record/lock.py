@@ -92,7 +92,11 @@ def _one_at_a_time(path: Path) -> Iterator[None]:
 
 
 def release(path: Path) -> None:
-    """Unlocks a folder, unless the lock is another process's."""
-    owner = _read_lock(path / LOCK)
-    if owner is not None and owner[:2] == _self()[:2]:
-        (path / LOCK).unlink(missing_ok=True)
+    """Unlocks a folder, unless the lock is another process's.
+
+    Where the disk refuses that, the lock stays, and is taken over once this process has ended.
+    """
+    with contextlib.suppress(OSError, SocialRLError):
+        owner = _read_lock(path / LOCK)
+        if owner is not None and owner[:2] == _self()[:2]:
+            (path / LOCK).unlink(missing_ok=True)
