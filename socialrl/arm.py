@@ -22,6 +22,7 @@ from socialrl.devices import Devices, choose
 from socialrl.processes import agreed, anywhere, first
 from socialrl.record import checkpoint, replay
 from socialrl.record import labels as schemas
+from socialrl.record.atomic import make_folder
 from socialrl.record.folder import RunFolder
 from socialrl.record.metrics import Records
 from socialrl.recording import explanation, to_replay
@@ -173,6 +174,8 @@ class ArmRun:
         keys = self.seeds.bundle(
             [jax.random.fold_in(root, TRAIN) for root in self.seeds.unbundle(self.roots)]
         )
+        if resume and self.writes:
+            checkpoint.tidy(self._checkpoints, self.experiment.keep_checkpoints)
         latest = self._latest() if resume else None
         step = latest or 0
         if resume and self.writes:
@@ -328,7 +331,7 @@ class ArmRun:
         pairs = zip(self.seeds.fetched(traces), self.seeds.fetched(explain), strict=True)
         for seed, (trace, explained) in enumerate(pairs if self.writes else ()):
             path = self.folder.replay(self.arm.name, seed)
-            path.parent.mkdir(exist_ok=True)
+            make_folder(path.parent)
             facts = {"experiment": self.experiment.name, "arm": self.arm.name, "seed": seed, "step": step}
             facts |= {"value_unit": self.learner.value_unit, "explained": explained}
             facts |= {"sources": self.learner.sources}

@@ -18,6 +18,7 @@ from socialrl.seeds import Seeds
 from socialrl.training import Trainer, Training, make_trainer
 from socialrl.types import Learner
 from socialrl_envs.errors import SocialRLError
+from socialrl_envs.programs import make_room
 from socialrl_envs.types import World
 
 
@@ -78,6 +79,7 @@ def assemble(experiment: Experiment, arm: Arm) -> Assembly:
 
     Raises SocialRLError that begins with the config's key if a world or a learner cannot be built.
     """
+    make_room()
     of_world = "world" if arm.world is None else f"{arm.name}.world"
     world = construct(experiment.world_of(arm).build, of_world)
     learner = construct(lambda: arm.learner.build(world.spec), f"{arm.name}.learner")

@@ -4,6 +4,7 @@ import contextlib
 import json
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from socialrl.processes import first, meet
 from socialrl.record.atomic import write_text
 from socialrl.record.folder import RunFolder
 from socialrl.record.metrics import Records
-from socialrl_envs.errors import SocialRLError
+from socialrl_envs.errors import SocialRLError, Terminated
 
 
 def run(
@@ -35,7 +36,8 @@ def run(
     uninterrupted run. progress: whether to show progress bars and print the results. log: loggers that get
     the metrics, too, see `formats.loggers`. devices: None takes those of `devices.choose`.
     profile: whether to trace a chunk of every arm and say what bounds it.
-    After Ctrl-C the current chunk is completed, a checkpoint is saved, and KeyboardInterrupt is raised.
+    After Ctrl-C or SIGTERM the current chunk is completed, a checkpoint is saved, and KeyboardInterrupt is
+    raised, or Terminated, which is one.
     """
     train(experiment, folder, resume=resume, progress=progress, log=log, devices=devices, profile=profile)
     if first():
@@ -65,19 +67,32 @@ def train(
 
 @contextlib.contextmanager
 def _interrupts() -> Iterator[Callable[[], bool]]:
-    """A function that returns whether Ctrl-C was pressed; a second Ctrl-C raises KeyboardInterrupt."""
-    flag = []
+    """A function that returns whether to stop, by Ctrl-C or by SIGTERM; a second one of these stops at once.
 
-    def note(*_: object) -> None:
-        flag.append(True)
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        print("\nstopping after this chunk; Ctrl-C again stops at once", file=sys.stderr)
+    In a thread that is not the main one, which gets no signals, it is always False.
+    """
+    flag: list[int] = []
 
-    before = signal.signal(signal.SIGINT, note)
+    def note(number: int, _: object) -> None:
+        if flag:
+            raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
+        flag.append(number)
+        again = "SIGTERM" if number == signal.SIGTERM else "Ctrl-C"
+        print(f"\nstopping after this chunk; {again} again stops at once", file=sys.stderr)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: False
+        return
+    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield lambda: bool(flag)
+    except KeyboardInterrupt as stop:
+        if flag and flag[0] == signal.SIGTERM and not isinstance(stop, Terminated):
+            raise Terminated(*stop.args) from stop
+        raise
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _silent(text: str) -> None:
@@ -106,4 +121,6 @@ def finish(folder: RunFolder, out: Path | None = None, show: Callable[[str], Non
     try:
         show(f"report: {report.write_report(folder.path)}")
     except SocialRLError as error:
+        if isinstance(error.__cause__, OSError):  # it could not be written
+            raise
         show(f"no report: {error.message}; elsewhere: socialrl report {folder.path}")

@@ -4,24 +4,30 @@ it refuses.
 
 import contextlib
 import dataclasses
+import errno
 import importlib.util
 import json
 import os
 import re
 import shutil
 import signal
+import socket
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import socialrl.runs
+from benchmarks.endurance import files, mutations
+from benchmarks.endurance.children import litter
 from socialrl.arm import ArmRun
 from socialrl.cli import main
 from socialrl.config import Arm, Experiment, load_experiment, to_json
 from socialrl.learners import bc, dqn
 from socialrl.record import checkpoint, folder, replay
 from socialrl.record.metrics import Records
-from socialrl_envs.errors import SocialRLError
+from socialrl_envs.errors import SocialRLError, Terminated
 from socialrl_envs.types import Seat
 from socialrl_envs.worlds import coin_grid
 from tests.formats.events import read_events
@@ -69,12 +75,46 @@ def contents(path):
     return {str(p.relative_to(path)): p.read_bytes() for p in sorted(path.rglob("*")) if p.is_file()}
 
 
+MOMENTS = {  # moment -> whether a run folder shows it
+    "at once": lambda run: True,
+    "saving": lambda run: any(run.glob("checkpoints/dqn/.200.partial/manifest.json")),
+    "writing replays": lambda run: any(run.glob("replays/.bc-seed1*.part")),
+}
+
+
+class Camera:
+    """Stands in for `os.fsync`, and copies a run folder at the first flush to the disk in every moment.
+
+    A copy is what SIGKILL at that moment would have left.
+    """
+
+    def __init__(self, run, copies):
+        self.run, self.copies, self.fsync = run, copies, os.fsync
+
+    def __call__(self, file):
+        for moment, shows in MOMENTS.items():
+            if not (self.copies / moment).exists() and shows(self.run):
+                shutil.copytree(self.run, self.copies / moment)
+        self.fsync(file)
+
+
+@pytest.fixture(scope="module")
+def killed(whole):
+    """The folder of copies of the uninterrupted run, as if each was killed at its moment."""
+    copies = whole.parent / "copies"
+    for moment in MOMENTS:
+        (copies / moment / ".lock").write_text(f"999999999\n{socket.gethostname()}\n1\n")
+    return copies
+
+
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     """The folder of an uninterrupted run."""
     path = tmp_path_factory.mktemp("whole") / "run"
-    with folder.create(to_json(TINY), out=path) as opened:
-        socialrl.runs.run(TINY, opened)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", Camera(path, path.parent / "copies"))
+        with folder.create(to_json(TINY), out=path) as opened:
+            socialrl.runs.run(TINY, opened)
     return path
 
 
@@ -172,6 +212,44 @@ def test_resumed_is_uninterrupted_bit_for_bit(whole, resumed):
     assert (resumed / "summary.json").read_bytes() == (whole / "summary.json").read_bytes()
 
 
+@pytest.mark.parametrize("moment", ["saving", "writing replays"])
+def test_killed_and_resumed_is_undisturbed_bit_for_bit(whole, killed, moment):
+    path = killed / moment
+    assert litter(path)
+    with folder.resume(path, to_json(TINY)) as opened:
+        socialrl.runs.train(TINY, opened, resume=True, progress=False)
+    assert litter(path) == []
+    for name in (
+        "metrics.jsonl",
+        *(f"replays/{arm}-seed{seed}.npz" for arm in ("dqn", "bc") for seed in (0, 1)),
+    ):
+        assert (path / name).read_bytes() == (whole / name).read_bytes(), name
+    for arm in ("dqn", "bc"):
+        assert checkpoint.steps(path / "checkpoints" / arm) == (100, 200)
+        for step in (100, 200):
+            ours, theirs = (leaves(run / "checkpoints" / arm / str(step)) for run in (path, whole))
+            assert ours == theirs
+
+
+def test_a_run_that_is_killed_at_once_leaves_its_folder_to_the_next(killed, in_tmp):
+    path = Path("runs", "tiny", "001")
+    shutil.copytree(killed / "at once", path)
+    assert litter(path)
+    with pytest.raises(SocialRLError, match="no run to resume"):
+        folder.latest("runs", "tiny")
+    with folder.create(to_json(TINY), out=path) as opened:
+        assert litter(path) == [".lock"]
+        assert folder.latest("runs", "tiny") == opened.path == path
+
+
+def test_mutated_files_of_a_run_are_refused_in_one_line_or_read(whole, tmp_path):
+    shutil.copytree(whole, tmp_path / "run")
+    targets = files.targets(tmp_path / "run", tmp_path)
+    found = mutations.mutate_all(targets, 20 * len(targets), tmp_path / "kept")
+    assert found.faults == []
+    assert all(found.refused[kind] > 2 for kind in targets)
+
+
 def test_seeds_differ_and_the_same_seed_does_not(whole):
     values = [
         r["values"]
@@ -228,15 +306,78 @@ def test_a_gradient_that_is_not_finite_stops_it_before_a_loss_shows_it(tmp_path)
             arm._check_finite(50, {"gradient_norm": np.array([1.0, np.inf]), "loss/td": np.array([1.0, 2.0])})
 
 
-def test_ctrl_c_raises_a_flag_once():
-    before = signal.getsignal(signal.SIGINT)
+@pytest.mark.parametrize(
+    ("number", "raised"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, Terminated)]
+)
+def test_ctrl_c_and_sigterm_raise_a_flag_once(number, raised):
+    before = signal.getsignal(number)
     with socialrl.runs._interrupts() as interrupted:
         assert not interrupted()
-        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), number)
         assert interrupted()
-        with pytest.raises(KeyboardInterrupt):  # the second one stops at once
-            os.kill(os.getpid(), signal.SIGINT)
-    assert signal.getsignal(signal.SIGINT) is before
+        with pytest.raises(KeyboardInterrupt) as stop:  # the second one stops at once
+            os.kill(os.getpid(), number)
+        assert stop.type is raised
+    assert signal.getsignal(number) is before
+
+
+def test_what_stops_after_sigterm_ends_with_its_code(capsys, monkeypatch):
+    def run():
+        with socialrl.runs._interrupts() as interrupted:
+            os.kill(os.getpid(), signal.SIGTERM)
+            assert interrupted()
+            raise KeyboardInterrupt("saved")
+
+    with pytest.raises(Terminated, match="saved"):
+        run()
+    capsys.readouterr()
+    for stop, code in ((Terminated("saved"), 143), (KeyboardInterrupt("saved"), 130)):
+        monkeypatch.setattr("socialrl.cli._run", failing_with(stop))
+        assert main(["run"]) == code
+        assert capsys.readouterr().err == "\nsocialrl: stopped: saved\n"
+
+
+def failing_with(error):
+    """A function that raises this."""
+
+    def fail(*_):
+        raise error
+
+    return fail
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO])
+def test_what_a_disk_refuses_anywhere_is_one_line(capsys, monkeypatch, number):
+    monkeypatch.setattr("socialrl.cli._run", failing_with(OSError(number, os.strerror(number), "here/file")))
+    assert failure(capsys, ["run"]) == f"socialrl: error: here/file: {os.strerror(number)}\n"
+    monkeypatch.setattr("socialrl.cli._run", failing_with(OSError(errno.ENOENT, "a bug")))
+    with pytest.raises(OSError, match="a bug"):
+        main(["run"])
+
+
+def test_in_a_thread_nothing_listens_for_signals():
+    with ThreadPoolExecutor() as pool:
+
+        def asked():
+            with socialrl.runs._interrupts() as interrupted:
+                return interrupted()
+
+        assert pool.submit(asked).result() is False
+
+
+def test_a_disk_that_fills_up_stops_a_run_in_one_line_that_says_how_to_go_on(
+    whole, tmp_path, capsys, monkeypatch
+):
+    path = tmp_path / "run"
+    shutil.copytree(whole, path)
+    monkeypatch.setattr(os, "fsync", failing_with(OSError(errno.ENOSPC, "No space left on device")))
+    monkeypatch.setattr("socialrl.record.lock.take", lambda path: None)
+    line = failure(capsys, ["run", "--resume", str(path)])
+    assert (
+        "summary.json: cannot write this file: No space left on device (make room on the disk; then go on"
+        in line
+    )
+    assert litter(path) == []
 
 
 FILE = """

@@ -16,6 +16,10 @@ class SocialRLError(ValueError):
         super().__init__(message if hint is None else f"{message} ({hint})")
 
 
+class Terminated(KeyboardInterrupt):
+    """KeyboardInterrupt by SIGTERM, as a cluster sends it before it takes a machine away."""
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
     """A hint that names the known word most similar to `word`, or all of them if none is similar."""
     names = sorted(known)

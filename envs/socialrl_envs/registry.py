@@ -14,6 +14,7 @@ import pkgutil
 import re
 import sys
 import warnings
+import weakref
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
@@ -323,15 +324,24 @@ def title_of(policy: str) -> str:
     return re.sub(r"[^A-Za-z0-9]", "", Path(policy.rpartition(":")[2]).stem)
 
 
+_made: weakref.WeakValueDictionary[tuple[type, str], Any] = weakref.WeakValueDictionary()
+
+
 def make(name: str, **config: object) -> Any:
     """A world: `make("coin_grid", novices=1, experts=2, size=9)`.
 
-    Raises SocialRLError for an unknown world, an unknown option or an impossible value, with the nearest
-    right spelling.
+    Equal options give the same world as long as somebody holds it, and so `jax.jit(world.step)` is compiled
+    once. Raises SocialRLError for an unknown world, an unknown option or an impossible value, with the
+    nearest right spelling.
     """
     cls = world_config(name)
     known = cls.__dataclass_fields__
     for key in config:
         if key not in known:
             raise SocialRLError(f"{name}: unknown option {key!r}", nearest(key, known))
-    return cls(**config).build()
+    from socialrl_envs.composed import GridWorld  # these need jax, which names do not
+    from socialrl_envs.programs import make_room
+
+    make_room()
+    world = cls(**config).build()
+    return _made.setdefault((cls, world.fingerprint), world) if isinstance(world, GridWorld) else world

@@ -9,6 +9,7 @@ machine.py   devices, and packages of extras
 """
 
 import argparse
+import errno
 import importlib
 import os
 import sys
@@ -30,6 +31,17 @@ examples:
   socialrl COMMAND --help                                      more about a command
 """
 
+
+DISK_ERRORS = (  # what no code of ours can cure
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EFBIG,
+    errno.EROFS,
+    errno.EACCES,
+    errno.EPERM,
+    errno.EIO,
+    errno.EMFILE,
+)
 
 COMMANDS = {  # in the order of `--help`; each is a module of commands/
     "run": "train an experiment's arms and record them",
@@ -53,7 +65,8 @@ COMMANDS = {  # in the order of `--help`; each is a module of commands/
 def main(argv: Sequence[str] | None = None) -> int:
     """The exit code of a command, which is run.
 
-    0: done. 1: a check failed. 2: an error that the user caused, printed in one line. 130: Ctrl-C.
+    0: done. 1: a check failed. 2: an error that the user or the disk caused, printed in one line. 130:
+    Ctrl-C. 143: SIGTERM, after which a run has saved and can go on.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
@@ -66,8 +79,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except KeyboardInterrupt as stop:
+        from socialrl_envs.errors import Terminated
+
         print(": ".join(["\nsocialrl: stopped", *map(str, stop.args)]), file=sys.stderr)
-        return 130
+        return 143 if isinstance(stop, Terminated) else 130
+    except OSError as error:
+        if error.errno not in DISK_ERRORS:
+            raise
+        place = f"{error.filename}: " if error.filename else ""
+        print(f"socialrl: error: {place}{error.strerror or error}", file=sys.stderr)
+        return 2
     except ValueError as error:
         from socialrl_envs.errors import SocialRLError
 

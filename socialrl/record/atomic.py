@@ -1,6 +1,7 @@
 """Atomic writes: a file is written under another name, flushed to the disk, and then renamed."""
 
 import contextlib
+import errno
 import os
 import tempfile
 from collections.abc import Iterator
@@ -8,6 +9,16 @@ from pathlib import Path
 from typing import IO
 
 from socialrl_envs.errors import SocialRLError
+
+PART = ".part"  # the ending of a file that is being written
+CURES = {  # by the number of a system error
+    errno.ENOSPC: "make room on the disk",
+    errno.EDQUOT: "your quota on this disk is used up: make room",
+    errno.EFBIG: "the system allows no larger file here",
+    errno.EROFS: "choose a folder on a disk that can be written",
+    errno.EACCES: "choose a folder that you may write to",
+    errno.EPERM: "choose a folder that you may write to",
+}
 
 
 @contextlib.contextmanager
@@ -23,9 +34,9 @@ def open_atomic(path: str | Path) -> Iterator[IO[bytes]]:
         if target.is_dir():
             raise SocialRLError(f"{path}: cannot write this file: it is a folder", "name a file in it")
         mode = target.stat().st_mode & 0o777 if target.exists() else 0o666 & ~_umask()
-        descriptor, name = tempfile.mkstemp(prefix=f".{target.name[:60]}.", suffix=".part", dir=target.parent)
+        descriptor, name = tempfile.mkstemp(prefix=f".{target.name[:60]}.", suffix=PART, dir=target.parent)
     except OSError as error:
-        raise _cannot(path, error) from error
+        raise cannot_write(path, error) from error
     try:
         with os.fdopen(descriptor, "wb") as file:
             yield file
@@ -33,12 +44,12 @@ def open_atomic(path: str | Path) -> Iterator[IO[bytes]]:
             os.fchmod(file.fileno(), mode)
             os.fsync(file.fileno())
         os.replace(name, target)
-        _sync_folder(target.parent)
+        sync(target.parent)
     except BaseException as error:
         with contextlib.suppress(OSError):
             os.unlink(name)
         if isinstance(error, OSError):
-            raise _cannot(path, error) from error
+            raise cannot_write(path, error) from error
         raise
 
 
@@ -53,9 +64,40 @@ def write_text(path: str | Path, text: str) -> None:
     write_bytes(path, text.encode("utf-8"))
 
 
-def _cannot(path: Path, error: OSError) -> SocialRLError:
-    hint = None if path.parent.is_dir() else f"there is no folder {path.parent}"
-    return SocialRLError(f"{path}: cannot write this file: {error.strerror or error}", hint)
+def cannot_write(path: Path, error: OSError) -> SocialRLError:
+    """The error for a file or a folder that the system refuses to write, with the cure where it is known."""
+    missing = None if path.parent.is_dir() else f"there is no folder {path.parent}"
+    hint = CURES.get(error.errno or 0, missing)
+    what = "folder" if path.is_dir() else "file"
+    return SocialRLError(f"{path}: cannot write this {what}: {error.strerror or error}", hint)
+
+
+def is_part(path: Path) -> bool:
+    """Whether this is a file that is being written, or was when its process was killed."""
+    return path.name.startswith(".") and path.name.endswith(PART) and not path.is_dir()
+
+
+def make_folder(path: Path) -> None:
+    """Makes a folder and those above it, where there is none; raises SocialRLError if that cannot be."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise cannot_write(path, error) from error
+
+
+def sync(path: Path) -> None:
+    """Flushes a file, or the names in a folder, to the disk; a folder only where the system allows it."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except PermissionError:  # of a folder, where the system is Windows
+        return
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.EBADF):  # no such thing on this file system
+            raise
+    finally:
+        os.close(descriptor)
 
 
 def _umask() -> int:
@@ -63,13 +105,3 @@ def _umask() -> int:
     mask = os.umask(0o077)
     os.umask(mask)
     return mask
-
-
-def _sync_folder(folder: Path) -> None:
-    """Flushes the names in a folder to the disk, where the system allows it."""
-    with contextlib.suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

@@ -3,13 +3,19 @@
     <step>/manifest.json   format, metadata, CRC-32 of the files; dtype, shape and CRC-32 of every leaf
     <step>/state/          the leaves, by orbax
 
-A checkpoint gets its name only when it is complete, and restores the exact bits that were saved.
+A checkpoint gets its name only when it is complete and on the disk, and restores the exact bits that were
+saved.
 """
 
+import contextlib
 import json
+import logging
 import os
+import re
 import shutil
+import sys
 import zlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeGuard
 
@@ -19,11 +25,13 @@ import numpy as np
 import orbax.checkpoint as ocp
 from jaxtyping import PyTree, Shaped
 
-from socialrl.record.atomic import write_text
+from socialrl.record import schema
+from socialrl.record.atomic import cannot_write, sync, write_text
 from socialrl_envs.errors import SocialRLError
 from socialrl_envs.safe_json import read_json
 
 FORMAT, VERSION = "socialrl-checkpoint", 1
+PARTIAL, OLD, GONE = ".partial", ".old", ".gone"  # endings of folders that are not, or no more, a checkpoint
 KEY_KINDS = {
     "key<fry>": "threefry2x32",
     "key<rbg>": "rbg",
@@ -36,10 +44,10 @@ def save(path: Path | str, tree: PyTree, metadata: dict[str, Any] | None = None,
 
     Leaves are arrays of any dtype, including typed PRNG keys, or Python numbers; metadata is JSON. keep: how
     many of the latest checkpoints beside it are kept. Raises SocialRLError if `path` exists and is not a
-    checkpoint.
+    checkpoint, and, with the older ones left as they are, if it cannot be written.
     """
     path = Path(path).absolute()
-    if not path.name.isdigit():
+    if not _is_step(path.name):
         raise SocialRLError(
             f"{path}: a checkpoint's folder is named by its step", "e.g. checkpoints/psiphi/3000"
         )
@@ -48,26 +56,22 @@ def save(path: Path | str, tree: PyTree, metadata: dict[str, Any] | None = None,
     named = _named(tree)
     arrays = {name: _array(leaf) for name, leaf in named.items()}
     leaves = {name: _facts(leaf) | {"crc": _crc(arrays[name])} for name, leaf in named.items()}
-    partial = path.with_name(f".{path.name}.partial")
-    _remove(partial)
-    partial.mkdir(parents=True)
-    _orbax().save(
-        partial / "state",
-        args=ocp.args.StandardSave({n: a for n, a in arrays.items() if a.size} or {"(none)": np.zeros(1)}),
-    )
-    files = _files(partial / "state")
-    manifest = {
-        "format": FORMAT,
-        "version": VERSION,
-        "metadata": metadata or {},
-        "leaves": leaves,
-        "files": files,
-    }
-    write_text(partial / "manifest.json", json.dumps(manifest, indent=1))
-    _swap(partial, path)
-    for step in steps(path.parent)[:-keep]:
-        if step != int(path.name):
-            _remove(path.with_name(str(step)))
+    partial = path.with_name(f".{path.name}{PARTIAL}")
+    with _writing(path, partial):
+        _remove(partial)
+        partial.mkdir(parents=True)
+        _write_state(partial / "state", arrays)
+        manifest = {
+            "format": FORMAT,
+            "version": VERSION,
+            "metadata": metadata or {},
+            "leaves": leaves,
+            "files": _files(partial / "state"),
+        }
+        write_text(partial / "manifest.json", json.dumps(manifest, indent=1))
+        _sync_all(partial)
+        _swap(partial, path)
+        _keep(path.parent, keep, int(path.name))
     return path
 
 
@@ -81,8 +85,7 @@ def restore(path: Path | str, template: PyTree) -> tuple[PyTree, dict[str, Any]]
     manifest = _manifest(path)
     wanted = _named(template)
     _compare(path, manifest["leaves"], {name: _facts(leaf) for name, leaf in wanted.items()})
-    if "files" in manifest and _files(path / "state") != manifest["files"]:
-        raise _damaged(path, "its files are not those that were saved")  # orbax is less clear about this
+    verify(path)
     stored = _read_state(path)
     leaves = []
     for name, like in wanted.items():
@@ -109,6 +112,14 @@ def _orbax() -> ocp.Checkpointer:
     return ocp.Checkpointer(handler, multiprocessing_options=alone)
 
 
+def verify(path: Path | str) -> None:
+    """Raises SocialRLError unless the files of a checkpoint are those that were saved."""
+    path = Path(path)
+    manifest = _manifest(path)
+    if "files" in manifest and _files(path / "state") != manifest["files"]:
+        raise _damaged(path, "its files are not those that were saved")  # orbax is less clear about this
+
+
 def metadata(path: Path | str) -> dict[str, Any]:
     """The metadata of a checkpoint, without reading its arrays."""
     return _manifest(Path(path))["metadata"]
@@ -118,7 +129,7 @@ def steps(folder: Path | str) -> tuple[int, ...]:
     """The steps of the checkpoints in a folder, ascending."""
     folder = Path(folder)
     return (
-        tuple(sorted(int(p.name) for p in folder.iterdir() if p.name.isdigit() and p.is_dir()))
+        tuple(sorted(int(p.name) for p in folder.iterdir() if _is_step(p.name) and p.is_dir()))
         if folder.is_dir()
         else ()
     )
@@ -128,6 +139,84 @@ def latest(folder: Path | str) -> Path | None:
     """The checkpoint of the highest step in a folder, None if there is none."""
     found = steps(folder)
     return Path(folder) / str(found[-1]) if found else None
+
+
+def tidy(folder: Path | str, keep: int = 2) -> None:
+    """Removes what a process that was killed while it saved has left beside the checkpoints of a folder.
+
+    A checkpoint that was just being replaced gets its name back. keep: as in `save`.
+    """
+    for left in sorted(Path(folder).glob(".*")):
+        name = left.name.removesuffix(OLD).removeprefix(".")
+        if left.name.endswith(OLD) and _is_step(name) and not left.with_name(name).exists():
+            os.rename(left, left.with_name(name))
+        elif left.name.endswith((OLD, PARTIAL, GONE)):
+            _remove(left)
+    _keep(Path(folder), keep)
+
+
+def _is_step(name: str) -> bool:
+    """Whether a folder of that name is a checkpoint's."""
+    return name.isascii() and name.isdecimal()
+
+
+@contextlib.contextmanager
+def _writing(path: Path, partial: Path) -> Iterator[None]:
+    """Turns what orbax or the disk raises into a SocialRLError, and removes what was written until then."""
+    log = logging.getLogger("absl")  # orbax logs what its threads raise, and raises it as well
+    before, log.disabled = log.disabled, True
+    hook = sys.unraisablehook
+    sys.unraisablehook = _without_futures(hook)
+    try:
+        yield
+        sys.unraisablehook = hook  # after a failure it stays, as threads of tensorstore may be late
+    except OSError as error:
+        _remove(partial)
+        raise cannot_write(path, error) from error
+    except SocialRLError as error:  # of a file in it
+        _remove(partial)
+        raise SocialRLError(
+            f"{path}: cannot write this checkpoint: {error.message}", error.hint
+        ) from error.__cause__
+    except (ValueError, RuntimeError) as error:  # orbax and tensorstore raise these for what the disk refuses
+        _remove(partial)
+        refused = _disk_error(error)
+        raise cannot_write(path, refused) from refused
+    finally:
+        log.disabled = before
+
+
+def _without_futures(usual: Callable[[Any], object]) -> Callable[[Any], None]:
+    """An unraisable hook that says nothing of tensorstore's futures that outlive a failed save."""
+
+    def hook(unraisable: Any) -> None:
+        if str(unraisable.exc_value) != "Event loop is closed":
+            usual(unraisable)
+
+    return hook
+
+
+def _disk_error(error: Exception) -> OSError:
+    """What the system said, from the words of tensorstore."""
+    text = " ".join(str(error).split())
+    number = re.search(r"(?:OS error |os_error_code=')(\d+)", text)
+    found = OSError(int(number[1]), os.strerror(int(number[1]))) if number else OSError(0, text[:200])
+    found.__cause__ = error
+    return found
+
+
+def _write_state(folder: Path, arrays: dict[str, Shaped[np.ndarray, "..."]]) -> None:
+    """Writes the arrays by orbax."""
+    full = {name: array for name, array in arrays.items() if array.size} or {"(none)": np.zeros(1)}
+    with _orbax() as saver:
+        saver.save(folder, args=ocp.args.StandardSave(full))
+
+
+def _sync_all(folder: Path) -> None:
+    """Flushes every file of a folder, and every folder in it, to the disk."""
+    for inner, _, files in os.walk(folder, topdown=False):
+        for name in (*files, "."):
+            sync(Path(inner, name))
 
 
 def _named(tree: PyTree) -> dict[str, Any]:
@@ -184,13 +273,29 @@ def _remove(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
+def _keep(folder: Path, keep: int, saved: int | None = None) -> None:
+    """Removes all but the latest checkpoints, and but the one that was just saved."""
+    for step in steps(folder)[:-keep]:
+        if step != saved:
+            _retire(folder / str(step))
+
+
+def _retire(path: Path) -> None:
+    """Removes a checkpoint, which loses its name first: there is never a part of one under a name."""
+    gone = path.with_name(f".{path.name}{GONE}")
+    _remove(gone)
+    os.rename(path, gone)
+    _remove(gone)
+
+
 def _swap(new: Path, path: Path) -> None:
     """Renames the finished folder to its name, and then removes the older one of that name."""
-    old = path.with_name(f".{path.name}.old")
+    old = path.with_name(f".{path.name}{OLD}")
     _remove(old)
     if path.exists():
         os.rename(path, old)
     os.rename(new, path)
+    sync(path.parent)
     _remove(old)
 
 
@@ -218,7 +323,29 @@ def _manifest(path: Path) -> dict[str, Any]:
         raise SocialRLError(
             f"{path}: written in format version {content.get('version')!r}", f"this version reads {VERSION}"
         )
+    for key, check in MANIFEST.items():
+        if not check(content.get(key)):
+            raise _damaged(path, f"manifest.json: {key} is not what was saved")
     return content
+
+
+def _is_leaves(value: object) -> bool:
+    """Whether this describes leaves: by name their dtype, shape and CRC-32, and the PRNG of a key."""
+    return isinstance(value, dict) and all(
+        isinstance(facts, dict)
+        and isinstance(facts.get("dtype"), str)
+        and schema.is_counts(facts.get("shape"))
+        and schema.is_count(facts.get("crc"))
+        and ("key" not in facts or facts["key"] in list(KEY_KINDS))
+        for facts in value.values()
+    )
+
+
+MANIFEST: dict[str, Callable[[Any], bool]] = {
+    "metadata": lambda value: isinstance(value, dict),
+    "leaves": _is_leaves,
+    "files": lambda value: value is None or isinstance(value, dict),
+}
 
 
 def _compare(path: Path, stored: dict[str, Any], wanted: dict[str, Any]) -> None:

@@ -4,7 +4,6 @@ Nothing in here deletes or overwrites what it did not write: a folder that is in
 config is refused.
 """
 
-import contextlib
 import importlib.metadata
 import json
 import platform
@@ -15,7 +14,7 @@ from typing import Any
 from socialrl.coerce import PLUGIN
 from socialrl.config import RUN_FORMAT, RUN_VERSION, read_run_config
 from socialrl.record import lock
-from socialrl.record.atomic import write_text
+from socialrl.record.atomic import cannot_write, is_part, make_folder, write_text
 from socialrl_envs import plugins
 from socialrl_envs.errors import SocialRLError
 
@@ -93,10 +92,11 @@ def create(
     else:
         path = Path(out)
         _refuse_content(path)
-        path.mkdir(parents=True, exist_ok=True)
+        make_folder(path)
     lock.take(path)
-    if out is not None and any(entry.name != lock.LOCK for entry in path.iterdir()):
+    if out is not None and not _is_blank(path):
         _unlock_and_refuse(path)
+    _remove_parts(path)
     config = {
         "format": RUN_FORMAT,
         "version": RUN_VERSION,
@@ -133,6 +133,7 @@ def resume(path: Path | str, experiment: dict[str, Any] | None = None) -> RunFol
             "use it as it is now: --accept-changes",
         )
     lock.take(path)
+    _remove_parts(path)
     if changed is not None and here is not None:
         config["experiment"] = here | {key: there[key] for key in JUDGED if key in there}
         write_text(path / "config.json", json.dumps(config, indent=2, allow_nan=False) + "\n")
@@ -159,9 +160,12 @@ def _without(value: object) -> Any:
 
 
 def latest(base: Path | str, name: str) -> Path:
-    """The run folder of the highest number under `base/name`; raises SocialRLError if there is none."""
+    """The run folder of the highest number under `base/name`; raises SocialRLError if there is none.
+
+    A folder whose run was killed before it had a config.json does not count.
+    """
     folder = Path(base) / name
-    numbers = _numbers(folder)
+    numbers = {number: path for number, path in _numbers(folder).items() if not _is_blank(path)}
     if not numbers:
         raise SocialRLError(
             f"{folder}: no run to resume", "leave --resume out to start one, or name its folder"
@@ -232,7 +236,7 @@ def _as_json(experiment: dict[str, Any]) -> dict[str, Any]:
 
 def _numbers(folder: Path) -> dict[int, Path]:
     return (
-        {int(p.name): p for p in folder.iterdir() if p.name.isdigit() and p.is_dir()}
+        {int(p.name): p for p in folder.iterdir() if p.name.isascii() and p.name.isdecimal() and p.is_dir()}
         if folder.is_dir()
         else {}
     )
@@ -240,12 +244,29 @@ def _numbers(folder: Path) -> dict[int, Path]:
 
 def _next_number(folder: Path) -> Path:
     """A new folder of the next free number; two processes never get the same one."""
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     while True:
         path = folder / f"{max(_numbers(folder), default=0) + 1:03d}"
-        with contextlib.suppress(FileExistsError):
+        try:
             path.mkdir()
             return path
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise cannot_write(path, error) from error
+
+
+def _is_blank(path: Path) -> bool:
+    """Whether a folder holds nothing but what a run that was killed at once leaves: its lock, half a file."""
+    return all(entry.name == lock.LOCK or is_part(entry) for entry in path.iterdir())
+
+
+def _remove_parts(path: Path) -> None:
+    """Removes the halves of files that a killed run has left in a folder that this process has locked."""
+    for place in (path, path / "replays"):
+        for entry in place.glob(".*"):
+            if is_part(entry):
+                entry.unlink(missing_ok=True)
 
 
 def _refuse_content(path: Path) -> None:
@@ -253,6 +274,9 @@ def _refuse_content(path: Path) -> None:
     if path.is_file():
         raise SocialRLError(f"{path}: a file, where a run folder should be made", "choose another --out")
     if not path.is_dir() or not any(path.iterdir()):
+        return
+    if _is_blank(path):
+        lock.refuse_in_use(path)
         return
     if (path / "config.json").exists():
         read_config(path)

@@ -28,9 +28,11 @@ def _began(pid: int) -> str:
 def _read_lock(file: Path) -> list[str] | None:
     """The owner in a lock: process, machine, start; None if there is no lock."""
     try:
-        lines = file.read_text(encoding="utf-8").split()
+        lines = file.read_bytes().decode("utf-8", errors="replace").split()
     except FileNotFoundError:
         return None
+    except OSError as error:
+        raise SocialRLError(f"{file}: cannot read this lock: {error.strerror or error}") from error
     return [*lines, "", "", ""][:3]
 
 
@@ -39,7 +41,7 @@ def _alive(owner: list[str]) -> bool:
     pid, host, began = owner
     if host and host != socket.gethostname():
         return True
-    if not pid.isdigit() or int(pid) == 0:
+    if not (pid.isascii() and pid.isdecimal() and len(pid) < 20) or int(pid) == 0:
         return False
     if os.name != "posix":
         return True
@@ -90,7 +92,11 @@ def _one_at_a_time(path: Path) -> Iterator[None]:
 
 
 def release(path: Path) -> None:
-    """Unlocks a folder, unless the lock is another process's."""
-    owner = _read_lock(path / LOCK)
-    if owner is not None and owner[:2] == _self()[:2]:
-        (path / LOCK).unlink(missing_ok=True)
+    """Unlocks a folder, unless the lock is another process's.
+
+    Where the disk refuses that, the lock stays, and is taken over once this process has ended.
+    """
+    with contextlib.suppress(OSError, SocialRLError):
+        owner = _read_lock(path / LOCK)
+        if owner is not None and owner[:2] == _self()[:2]:
+            (path / LOCK).unlink(missing_ok=True)

@@ -1,6 +1,9 @@
 """Checkpoints: the same bits back, and one clear refusal for anything else."""
 
+import contextlib
 import json
+import os
+import resource
 import shutil
 
 import jax
@@ -100,6 +103,62 @@ def test_an_interrupted_save_leaves_the_older_one_and_no_name(tmp_path, monkeypa
     assert int(checkpoint.restore(tmp_path / "10", {"x": jnp.int32(0)})[0]["x"]) == 1
 
 
+def test_what_a_killed_save_leaves_is_tidied_up(tmp_path):
+    checkpoint.save(tmp_path / "10", {"x": jnp.int32(1)})
+    (tmp_path / ".20.partial" / "state").mkdir(parents=True)
+    (tmp_path / ".5.gone").mkdir()
+    os.rename(tmp_path / "10", tmp_path / ".10.old")  # killed between the two renames of a replacement
+    assert checkpoint.steps(tmp_path) == ()
+    checkpoint.tidy(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["10"]
+    checkpoint.verify(tmp_path / "10")
+    checkpoint.tidy(tmp_path / "nowhere")
+    for step in (20, 30):  # killed before the oldest one was removed
+        checkpoint.save(tmp_path / str(step), {"x": jnp.int32(step)}, keep=3)
+    checkpoint.tidy(tmp_path, keep=2)
+    assert checkpoint.steps(tmp_path) == (20, 30)
+
+
+@contextlib.contextmanager
+def largest_file(size):
+    """No file may become larger: writing more fails, in orbax as well."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize("size", [100, 1000, 5000])
+def test_a_disk_that_refuses_is_one_line_and_the_last_checkpoint_stays(tmp_path, size, capfd):
+    tree = {f"w{i}": np.random.default_rng(i).random((20, 20)) for i in range(20)}
+    checkpoint.save(tmp_path / "10", tree)
+    with largest_file(size), pytest.raises(SocialRLError) as error:
+        checkpoint.save(tmp_path / "20", tree)
+    assert str(error.value).startswith(f"{tmp_path / '20'}: cannot write this ")
+    assert "File too large" in str(error.value)
+    assert "\n" not in str(error.value)
+    assert capfd.readouterr().err == ""
+    assert [path.name for path in tmp_path.iterdir()] == ["10"]
+    checkpoint.verify(tmp_path / "10")
+
+
+def test_all_of_a_checkpoint_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch):
+    flushed, named = [], tmp_path / "ck" / "10"
+
+    def fsync(file):
+        flushed.append(os.readlink(f"/proc/self/fd/{file}"))
+        assert not named.exists() or flushed[-1] == str(named.parent)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    checkpoint.save(named, {"w": jnp.ones(3)})
+    partial = named.with_name(".10.partial")
+    inside = {str(partial / path.relative_to(named)) for path in (named, *named.rglob("*"))}
+    assert inside <= set(flushed)
+    assert flushed[-1] == str(named.parent)
+
+
 @pytest.mark.parametrize(
     ("template", "message"),
     [
@@ -150,6 +209,17 @@ def test_a_truncated_checkpoint_is_refused_and_kept(tmp_path, name):
     assert f"{path}: damaged checkpoint" in str(error.value)
     assert "\n" not in str(error.value)
     assert sorted(p for p in tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("leaves", {"['w']": {}}), ("leaves", [1]), ("metadata", 3), ("files", "none")]
+)
+def test_a_manifest_of_something_else_is_refused(tmp_path, key, value):
+    path = checkpoint.save(tmp_path / "10", {"w": jnp.ones(2)})
+    manifest = json.loads((path / "manifest.json").read_text()) | {key: value}
+    (path / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(SocialRLError, match=rf"damaged checkpoint: manifest\.json: {key} is not"):
+        checkpoint.restore(path, {"w": jnp.ones(2)})
 
 
 def test_other_arrays_under_this_manifest_are_noticed(tmp_path):

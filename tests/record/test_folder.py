@@ -5,6 +5,7 @@ import os
 import socket
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -66,13 +67,23 @@ def test_a_locked_folder_is_in_use_until_released(in_tmp):
 
 
 @pytest.mark.parametrize(
-    "text", ["{dead}", "{dead}\n{host}\n12345\n", "{self}\n{host}\n1\n", "", "0", "rubbish"]
+    "text",
+    [
+        "{dead}",
+        "{dead}\n{host}\n12345\n",
+        "{self}\n{host}\n1\n",
+        "",
+        "0",
+        "rubbish",
+        "\u00b2",
+        "9" * 5000,
+        "\udcff",
+    ],
 )
 def test_a_lock_of_nobody_alive_is_taken_over(in_tmp, text):
     folder.create(PLAIN, out="here").release()
-    (in_tmp / "here" / ".lock").write_text(
-        text.format(dead=dead_process(), host=socket.gethostname(), self=os.getpid())
-    )
+    written = text.format(dead=dead_process(), host=socket.gethostname(), self=os.getpid())
+    (in_tmp / "here" / ".lock").write_bytes(written.encode(errors="surrogateescape"))
     folder.resume("here", PLAIN)
     assert (in_tmp / "here" / ".lock").read_text().split()[0] == str(os.getpid())
 
@@ -113,6 +124,20 @@ def test_another_process_keeps_its_folder(in_tmp):
         other.kill()
         other.wait()
         assert folder.resume("here").path.name == "here"
+
+
+def test_eight_that_start_at_once_get_a_folder_each(in_tmp):
+    with ThreadPoolExecutor(8) as pool:
+        made = list(pool.map(lambda _: folder.create(PLAIN), range(8)))
+    assert sorted(str(one.path) for one in made) == [f"runs/trial/{number:03d}" for number in range(1, 9)]
+    assert all(folder.read_config(one.path)["experiment"] == PLAIN for one in made)
+
+
+def test_a_folder_that_cannot_be_made_is_named(in_tmp):
+    (in_tmp / "runs").write_text("a file")
+    for out in (None, "runs/here"):
+        with pytest.raises(SocialRLError, match=r"runs/\w+: cannot write this file: Not a directory"):
+            folder.create(PLAIN, out=out)
 
 
 def test_an_empty_folder_is_welcome_and_parents_are_made(in_tmp):

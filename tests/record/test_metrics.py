@@ -1,7 +1,9 @@
 """Records: what is written is what is read, also after a crash."""
 
+import errno
 import json
 import math
+import os
 
 import jax.numpy as jnp
 import numpy as np
@@ -69,6 +71,26 @@ def test_a_torn_last_line_is_dropped(tmp_path, cut):
     assert path.read_bytes() == whole
     reopened.append(record("a", 20))
     assert [r["step"] for r in read_records(path)] == [10, 20]
+
+
+def test_a_record_that_finds_no_room_leaves_the_file_as_it_was(tmp_path, monkeypatch):
+    path = tmp_path / "metrics.jsonl"
+    records = Records(path)
+    records.append(record("a", 10))
+    before, write = path.read_bytes(), os.write
+
+    def full(file, data):
+        if len(data) < 20:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(file, data[:20])
+
+    monkeypatch.setattr(os, "write", full)
+    with pytest.raises(
+        SocialRLError, match=r"metrics\.jsonl: cannot write this file: No space left .*make room"
+    ):
+        records.append(record("a", 20))
+    monkeypatch.undo()
+    assert path.read_bytes() == before
 
 
 def test_zeros_that_a_power_cut_left_are_a_torn_line(tmp_path):

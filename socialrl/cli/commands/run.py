@@ -1,8 +1,10 @@
 """`socialrl run`: trains an experiment's arms and records them."""
 
 import argparse
+import contextlib
 import importlib
 import shlex
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -87,14 +89,26 @@ def command(arguments: list[str]) -> None:
                 print(f"{'seeds':<13}for tuning: {told}")
             laid = f", {devices.text()}" if devices.text() else ""
             print(f"{'device':<13}{device}{laid}\n{'folder':<13}{folder.path}\n", flush=True)
-        try:
+        with _how_to_go_on(folder):
             runs = importlib.import_module("socialrl.runs")
             going_on = resume is not None
             runs.run(experiment, folder, resume=going_on, log=log, devices=devices, profile=options.profile)
-        except KeyboardInterrupt as stop:
-            raise KeyboardInterrupt(
-                f"go on with `socialrl run --resume {shlex.quote(str(folder.path))}`"
-            ) from stop
+
+
+@contextlib.contextmanager
+def _how_to_go_on(folder: "RunFolder") -> Iterator[None]:
+    """Adds how to go on with the run to what stops it, if that is a signal or the disk."""
+    from socialrl_envs.errors import SocialRLError
+
+    again = f"go on with `socialrl run --resume {shlex.quote(str(folder.path))}`"
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        raise type(stop)(again) from stop
+    except SocialRLError as error:
+        if not isinstance(error.__cause__, OSError):
+            raise
+        raise SocialRLError(error.message, f"{error.hint}; then {again}" if error.hint else again) from error
 
 
 def _parser() -> argparse.ArgumentParser:
