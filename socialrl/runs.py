@@ -12,7 +12,7 @@ from socialrl.config import Experiment
 from socialrl.formats.loggers import open_loggers
 from socialrl.record.atomic import write_text
 from socialrl.record.folder import RunFolder
-from socialrl.record.metrics import Records
+from socialrl.record.metrics import Listener, Records
 from socialrl_envs.errors import SocialRLError
 
 
@@ -42,10 +42,16 @@ def train(
     resume: bool = False,
     progress: bool = True,
     log: Sequence[str] = (),
+    listeners: Sequence[Listener] = (),
+    interrupted: Callable[[], bool] | None = None,
 ) -> None:
-    """Trains every arm and records it, as `run` does, without summary and report."""
-    with open_loggers(log, folder) as loggers, _interrupts() as interrupted:
-        records, timing = Records(folder.metrics, loggers), Records(folder.timing)
+    """Trains every arm and records it, as `run` does, without summary and report.
+
+    listeners: told of every record. interrupted: whether to stop after the current chunk; None: after Ctrl-C.
+    """
+    stops = _interrupts() if interrupted is None else contextlib.nullcontext(interrupted)
+    with open_loggers(log, folder) as loggers, stops as interrupted:
+        records, timing = Records(folder.metrics, (*loggers, *listeners)), Records(folder.timing)
         for arm in experiment.arms:
             ArmRun(experiment, arm, folder, records, timing, interrupted, progress).go(resume)
 
