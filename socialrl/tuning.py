@@ -63,7 +63,9 @@ def grid(arm: Arm, axes: Sequence[Axis] = AXES) -> list[Settings]:
 
 
 def key_of(axis: Axis, arm: Arm, own: Mapping[str, Any]) -> str:
-    """The key of an axis that an arm's learner has, whose own values are given; SocialRLError if it has none."""
+    """The key of an axis that an arm's learner has, whose own values are given; SocialRLError if it has
+    none.
+    """
     key = next((key for key in axis.either if key in own), None)
     if key is None:
         raise SocialRLError(

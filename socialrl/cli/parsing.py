@@ -76,7 +76,9 @@ def split_run_settings(
         name, equals, _ = token.partition("=")
         takes_value = not equals and bool(rest) and not rest[0].startswith("--")
         target = (
-            own if name in (*RUN_VALUES, *more, *flags, "--resume") or not token.startswith("--") else settings
+            own
+            if name in (*RUN_VALUES, *more, *flags, "--resume") or not token.startswith("--")
+            else settings
         )
         target.append(token)
         if takes_value and token.startswith("--") and name not in flags:

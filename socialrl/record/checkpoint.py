@@ -48,8 +48,8 @@ def save(path: Path | str, tree: PyTree, metadata: dict[str, Any] | None = None,
 
 
 def join(parts: Sequence[Path], path: Path | str, keep: int = 2) -> Path:
-    """Writes the checkpoints of several lists, one after the other, as the checkpoint of one list; returns its
-    absolute path.
+    """Writes the checkpoints of several lists, one after the other, as that of one list; returns its absolute
+    path.
 
     Entry 0 of the second part follows the last entry of the first, and so on; no code of what was saved is
     needed. The metadata are those of the first part. Raises SocialRLError that names the folder if a part is

@@ -150,9 +150,7 @@ def share(path: Path | str, experiment: dict[str, Any], *, command: str = "") ->
     return RunFolder(path, _compared(path, experiment)[0])
 
 
-def _compared(
-    path: Path, experiment: dict[str, Any] | None
-) -> tuple[dict[str, Any], dict[str, Any] | None]:
+def _compared(path: Path, experiment: dict[str, Any] | None) -> tuple[dict[str, Any], dict[str, Any] | None]:
     """(config.json, experiment): what a run folder holds, and the experiment as it is now if the code of its
     plug-ins has changed and that is accepted, else None. Raises SocialRLError as `resume` does.
     """

@@ -33,11 +33,10 @@ def connected(address: str, cores: int = 1, gpus: float = 0.0) -> Iterator[Any]:
     cores and so large a share of a GPU.
     """
     ray = need_ray()
-    size: dict[str, Any] = {"object_store_memory": STORE} if address == "local" else {}
+    size: dict[str, Any] = {"object_store_memory": STORE, "include_dashboard": False}
+    size = size if address == "local" else {}
     try:
-        ray.init(
-            address, logging_level=logging.ERROR, log_to_driver=False, include_dashboard=False, **size
-        ) if address == "local" else ray.init(address, logging_level=logging.ERROR, log_to_driver=False)
+        ray.init(address, logging_level=logging.ERROR, log_to_driver=False, **size)
     except (ConnectionError, TimeoutError, ValueError, RuntimeError) as error:
         text = " ".join(str(error).split())[:200]
         raise SocialRLError(
@@ -102,7 +101,8 @@ def refuse_unseen(place: str) -> None:
     """Raises SocialRLError if this machine does not see the folder of a task."""
     if not Path(place).is_dir():
         raise SocialRLError(
-            f"{place}: not there on {os.uname().nodename}", "put the run folder where all machines see it: --out"
+            f"{place}: not there on {os.uname().nodename}",
+            "put the run folder where all machines see it: --out",
         )
 
 
@@ -135,7 +135,7 @@ class Cluster:
         plugins: Sequence[str] = (),
         accept_changes: bool = False,
     ):
-        self.ray, self.gpus = ray, gpus
+        self.ray, self.cores, self.gpus = ray, cores, gpus
         self.options = {"plugins": tuple(plugins), "accept_changes": accept_changes}
         # Ray itself tries nothing again: the sweep counts attempts and shows them. A process trains one task.
         self.train = ray.remote(num_cpus=cores, num_gpus=gpus, max_retries=0, max_calls=1)(train_task)

@@ -1,4 +1,4 @@
-"""The run folders of tasks as one: records, checkpoints and replays as if one process had trained all seeds."""
+"""The run folders of tasks as one: records, checkpoints and replays as if one process had trained all."""
 
 import dataclasses
 import itertools

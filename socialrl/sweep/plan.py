@@ -113,7 +113,7 @@ def read_plan(run: Path) -> Plan | None:
 
 
 def gridded(experiment: Experiment, grid: Mapping[str, Sequence[str]]) -> Experiment:
-    """The experiment in which every arm is there once for each combination of values, under a name of its own.
+    """The experiment in which every arm is there once per combination of values, under a name of its own.
 
     grid: values, as text, of keys such as learner.lr, world.size and psiphi.learner.lr. An arm without a key
     is not multiplied by it. Claims about arms that are multiplied are left out. Raises SocialRLError that

@@ -55,6 +55,7 @@ class Pool(Protocol):
         ...
 
 
+@runtime_checkable
 class Watcher(Protocol):
     """What is told how a sweep goes, such as a table."""
 

@@ -43,8 +43,8 @@ def search(
     """Searches the settings of all arms, one after the other, and returns the record, see `tuned.read`.
 
     given: what is drawn from, see `space.space`. searcher: asks for so many trials of an arm, and has the
-    workers train them. trials: of each arm. base: the folder of the trials, in which an interrupted search goes
-    on. measure: of which the mean over seeds decides; "return" at the end, or "auc".
+    workers train them. trials: of each arm. base: the folder of the trials, in which an interrupted search
+    goes on. measure: of which the mean over seeds decides; "return" at the end, or "auc".
     """
     require(measure in tuning.MEASURES, "measure", measure, " or ".join(tuning.MEASURES))
     require(1 <= seeds <= REPORTING, "seeds", seeds, f"from 1 to {REPORTING}")
@@ -132,6 +132,4 @@ def reported(experiment: Experiment, search: Mapping[str, Any]) -> Experiment:
         for word in (f"--{arm}.learner.{key}", json.dumps(value))
     ]
     first = max(experiment.first_seed, REPORTING)
-    return dataclasses.replace(
-        apply(experiment, words), first_seed=first, tuning=in_words(dict(search), [])
-    )
+    return dataclasses.replace(apply(experiment, words), first_seed=first, tuning=in_words(dict(search), []))

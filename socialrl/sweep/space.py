@@ -13,7 +13,10 @@ from socialrl_envs.errors import SocialRLError
 from socialrl_envs.safe_json import read_json
 
 Drawn = dict[str, int | float | str]  # what a sampler draws, by key of the learner
-REDUCTION, RUNGS = 3, 2  # early stopping: a third goes on at each rung; how many rungs there are before the end
+REDUCTION, RUNGS = (
+    3,
+    2,
+)  # early stopping: a third goes on at each rung; rungs before the end
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -59,8 +62,8 @@ Space = tuple[Range, ...]
 def space(arm: Arm, given: Mapping[str, Sequence[str]]) -> Space:
     """What the settings of an arm are drawn from: what is given, or the axes of the usual search as ranges.
 
-    given: by key, ["1e-5:1e-2:log"] or texts of values to choose from. Raises SocialRLError that names the key
-    if it is not one of this arm's learner, or its range is none.
+    given: by key, ["1e-5:1e-2:log"] or texts of values to choose from. Raises SocialRLError that names the
+    key if it is not one of this arm's learner, or its range is none.
     """
     own = {field.name: getattr(arm.learner, field.name) for field in dataclasses.fields(arm.learner)}
     if given:
@@ -73,7 +76,15 @@ def space(arm: Arm, given: Mapping[str, Sequence[str]]) -> Space:
         ends = (scaled(value, min(axis.factors)), scaled(value, max(axis.factors)))
         along = tuple((one, own[one]) for one in axis.along if one in own)
         found.append(
-            Range(key=key, low=ends[0], high=ends[1], log=not whole, whole=whole, written=value, along=along)
+            Range(
+                key=key,
+                low=float(ends[0]),
+                high=float(ends[1]),
+                log=not whole,
+                whole=whole,
+                written=value,
+                along=along,
+            )
         )
     return tuple(found)
 
@@ -126,7 +137,15 @@ class Trials:
     """
 
     def __init__(
-        self, folder: Path, experiment: Experiment, arm: Arm, space: Space, *, seeds: int, steps: int, measure: str
+        self,
+        folder: Path,
+        experiment: Experiment,
+        arm: Arm,
+        space: Space,
+        *,
+        seeds: int,
+        steps: int,
+        measure: str,
     ):
         self.folder, self.arm, self.space, self.measure = folder, arm, space, measure
         self.experiment = dataclasses.replace(experiment, arms=(arm,), claims=())
@@ -169,7 +188,7 @@ class Trials:
         return self.folder / f"{first + 1:03d}"
 
     def experiment_at(self, place: Path) -> Experiment:
-        """The experiment of a trial: one arm on seeds for tuning, with an evaluation at least at each rung."""
+        """The experiment of a trial: one arm on seeds for tuning, evaluated at least at each rung."""
         own = self.settings(int(place.name) - 1)
         trial = trial_of(self.experiment, {self.arm.name: own}, self.seeds, self.steps)
         every = min(trial.evaluate_every, self.grace)

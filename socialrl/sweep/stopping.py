@@ -1,6 +1,7 @@
 """A search without Ray: Optuna draws settings, and its successive halving stops bad trials early."""
 
 import dataclasses
+import itertools
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
@@ -42,8 +43,8 @@ def distributions(space: Space) -> dict[str, Any]:
 
 
 def scores(place: Path, measure: str) -> Iterator[tuple[int, float]]:
-    """(step, score) of the evaluations of a trial, the final one last: the mean over seeds of the return, or of
-    the area under its curve so far, per step. Evaluations of which a seed has no number are left out.
+    """(step, score) of the evaluations of a trial, the final one last: the mean over seeds of the return, or
+    of the area under its curve so far, per step. Evaluations of which a seed has no number are left out.
     """
     attempt = latest(place)
     seen: list[tuple[int, float]] = []
@@ -53,8 +54,9 @@ def scores(place: Path, measure: str) -> Iterator[tuple[int, float]]:
 
 
 def score(record: dict[str, Any], seen: list[tuple[int, float]], measure: str) -> float | None:
-    """The score of a trial after an evaluation; None for other records. seen: (step, return) of the evaluations
-    so far, to which this one is added.
+    """The score of a trial after an evaluation; None for other records.
+
+    seen: (step, return) of the evaluations so far, to which this one is added.
     """
     returns = record["values"].get("return") if record["kind"] in ("eval", "final") else None
     if returns is None or any(value is None for value in returns):
@@ -64,7 +66,7 @@ def score(record: dict[str, Any], seen: list[tuple[int, float]], measure: str) -
         seen.append((record["step"], mean))
     if measure == "return" or len(seen) < 2:
         return mean
-    pairs = zip(seen[:-1], seen[1:], strict=True)
+    pairs = itertools.pairwise(seen)
     areas = [(late - early) * (before + after) / 2 for (early, before), (late, after) in pairs]
     return sum(areas) / (seen[-1][0] - seen[0][0])
 
@@ -106,9 +108,7 @@ def make_study(trials: Trials) -> Study:
     study = optuna.create_study(
         direction="maximize",
         sampler=optuna.samplers.TPESampler(seed=0),
-        pruner=optuna.pruners.SuccessiveHalvingPruner(
-            min_resource=trials.grace, reduction_factor=REDUCTION
-        ),
+        pruner=optuna.pruners.SuccessiveHalvingPruner(min_resource=trials.grace, reduction_factor=REDUCTION),
     )
     for drawn in trials.first():
         study.enqueue_trial(drawn)

@@ -1,7 +1,7 @@
 """A sweep from beginning to end: tasks are given to workers, and what they wrote is joined to one run."""
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from socialrl.config import Experiment
@@ -16,9 +16,7 @@ from socialrl.sweep.table import shown
 from socialrl_envs.errors import SocialRLError
 
 
-def sweep(
-    experiment: Experiment, run: RunFolder, pool: Pool, plan: Plan, *, retries: int = RETRIES
-) -> None:
+def sweep(experiment: Experiment, run: RunFolder, pool: Pool, plan: Plan, *, retries: int = RETRIES) -> None:
     """Trains every arm of a run by tasks, or goes on with it, and writes summary and report, as `runs.run`.
 
     run: its folder, locked by this process. plan: how seeds are divided, unless the folder says so already.
@@ -65,7 +63,9 @@ def share(
     tasks = [task for task in plan.tasks(experiment)[number - 1 :: shards] if task in unjoined]
     failed = _train(experiment, run, pool, tasks, retries)
     if failed:
-        raise _failure(tasks, run.path, failed, f"call it again, once it is mended: --shard {number}/{shards}")
+        raise _failure(
+            tasks, run.path, failed, f"call it again, once it is mended: --shard {number}/{shards}"
+        )
 
 
 def merge(experiment: Experiment, run: RunFolder, others: Sequence[Path]) -> list[str]:
@@ -99,7 +99,9 @@ def _settled(run: Path, plan: Plan) -> Plan:
         return plan
     if there.shards != plan.shards:
         whose = f"divided into {there.shards} shards" if there.shards else "not divided into shards"
-        cure = f"--shard i/{there.shards}, then `socialrl merge {run}`" if there.shards else "leave --shard out"
+        cure = (
+            f"--shard i/{there.shards}, then `socialrl merge {run}`" if there.shards else "leave --shard out"
+        )
         raise SocialRLError(f"{run}: its tasks are {whose}", cure)
     return there
 
@@ -116,7 +118,7 @@ def _train(
     pool: Pool,
     tasks: Sequence[Task],
     retries: int,
-    done=lambda place: None,
+    done: Callable[[Path], None] = lambda place: None,
 ) -> dict[Path, str]:
     """Trains those of the tasks that are not complete; returns why some failed, by their folders."""
     experiments = {task.place(run.path): experiment_of(experiment, task) for task in tasks}

@@ -46,7 +46,9 @@ class Board:
 
     def said(self, place: Path, text: str) -> None:
         """Prints what happened to a task, above the table."""
-        self.console.print(f"{time.strftime('%H:%M:%S')}  {self.label(place)}: {text}", highlight=False, markup=False)
+        self.console.print(
+            f"{time.strftime('%H:%M:%S')}  {self.label(place)}: {text}", highlight=False, markup=False
+        )
 
     def tick(self) -> None:
         """Reads how far the running tasks are, and says which of them have begun."""
@@ -55,13 +57,15 @@ class Board:
             known = self.states.get(place)
             self.states[place] = state
             if state.attempt and (known is None or known.pid != state.pid) and state.pid:
-                self.said(place, f"on {where(state)}" + (f", attempt {state.attempt}" if state.attempt > 1 else ""))
+                self.said(
+                    place, f"on {where(state)}" + (f", attempt {state.attempt}" if state.attempt > 1 else "")
+                )
 
     def rows(self) -> list[tuple[str, ...]]:
         """A row of text for each running task: name, worker, steps, steps per second, return, attempts."""
         return [
             row(self.label(place), self.states.get(place, State()), self.queue.experiments[place])
-            for place in sorted(list(self.queue.running))
+            for place in sorted(self.queue.running)
         ]
 
     def __rich__(self) -> RenderableType:
@@ -94,7 +98,9 @@ class Board:
         experiments, over = dict(self.queue.experiments), set(self.queue.experiments)
         over -= self.queue.running | set(self.queue.waiting)
         done = sum(steps_of(experiments[place]) for place in over)
-        running = [(self.states.get(place, State()), experiments[place]) for place in list(self.queue.running)]
+        running = [
+            (self.states.get(place, State()), experiments[place]) for place in list(self.queue.running)
+        ]
         done += sum(state.step * experiment.seeds for state, experiment in running)
         self.first = done if self.first is None else self.first
         seconds = time.monotonic() - self.began
@@ -142,9 +148,7 @@ def row(name: str, state: State, experiment: Experiment) -> tuple[str, ...]:
 
 
 @contextlib.contextmanager
-def shown(
-    name: str, queue: Queue, labels: Mapping[Path, str], total: int | None = None
-) -> Iterator[Board]:
+def shown(name: str, queue: Queue, labels: Mapping[Path, str], total: int | None = None) -> Iterator[Board]:
     """A board that is on the screen until the block ends; not on a terminal, it only prints what happens.
 
     labels: names of tasks by their folders. total: of how many tasks, with those that were done before.

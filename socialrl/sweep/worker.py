@@ -1,7 +1,7 @@
 """What a worker does: it trains what a task says in a run folder of the task, from the last checkpoint on.
 
-A process of its own is `python -m socialrl.sweep.worker PLACE [--plugin ...]`. Its standard input is held open
-by the process that started it: when that ends, the worker saves and ends. The last line of its standard
+A process of its own is `python -m socialrl.sweep.worker PLACE [--plugin ...]`. Its standard input is held
+open by the process that started it: when that ends, the worker saves and ends. The last line of its standard
 output is its outcome as JSON; everything else goes to standard error.
 """
 
@@ -78,9 +78,7 @@ def _train(
     device = find_device(os.environ.get("JAX_PLATFORMS"))
     opened = folder.resume(attempt, data) if exists else folder.create(data, out=attempt, device=device)
     with opened:
-        train(
-            experiment, opened, resume=exists, progress=False, listeners=listeners, interrupted=interrupted
-        )
+        train(experiment, opened, resume=exists, progress=False, listeners=listeners, interrupted=interrupted)
 
 
 def claim(place: Path) -> Path:

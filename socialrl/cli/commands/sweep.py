@@ -31,7 +31,7 @@ examples:
   socialrl sweep experiments/coin_grid.py --grid learner.lr=1e-4,3e-4 --grid world.size=9,13
   socialrl sweep experiments/coin_grid.py --ray auto --gpus 0.25        on a cluster, four tasks to a GPU
   socialrl sweep --resume runs/coin_grid/003                            goes on with that sweep
-  socialrl sweep experiments/coin_grid.py --shard 3/16 --out runs/wide  a job of an array; then: socialrl merge
+  socialrl sweep experiments/coin_grid.py --shard 3/16 --out runs/wide  a job of an array; see merge --help
   socialrl sweep experiments/coin_grid.py --search optuna --trials 20   on seeds 0 to 2, then with the best
                                                                         settings on seeds from 1000 on
 
@@ -93,7 +93,10 @@ def command(arguments: list[str]) -> None:
     words = f"socialrl sweep {shlex.join(arguments)}"
     with _pool(options, options.platform or asked, source) as pool:
         if options.search:
-            experiment = _searched(options, experiment, source, pool, words)
+            try:
+                experiment = _searched(options, experiment, source, pool, words)
+            except KeyboardInterrupt as stop:
+                raise KeyboardInterrupt("call it again to go on with the search") from stop
             if options.search_only:
                 return
         _sweep(options, experiment, pool, words)
@@ -147,7 +150,10 @@ def _add_work(parser: argparse.ArgumentParser) -> None:
     )
     work.add_argument("--cores", metavar="N", type=int, default=1, help="cores of a task (default: 1)")
     work.add_argument(
-        "--gpus", metavar="SHARE", type=float, help="GPUs of a task, e.g. 0.25 (default: 1 where there are any)"
+        "--gpus",
+        metavar="SHARE",
+        type=float,
+        help="GPUs of a task, such as 0.25 (default: 1 where there are any)",
     )
     work.add_argument(
         "--parallel", metavar="N", type=int, help="processes at a time, without --ray (default: all cores)"
@@ -167,8 +173,8 @@ def _add_search(parser: argparse.ArgumentParser) -> None:
     search.add_argument(
         "--search",
         choices=("optuna",),
-        help="search settings of all arms alike, on seeds 0, 1, ..., stopping bad ones early; then train with "
-        "the best on seeds that are reported",
+        help="search settings of all arms alike, on seeds 0, 1, ..., stopping bad ones early; then train "
+        "with the best on seeds that are reported",
     )
     search.add_argument("--trials", metavar="N", type=int, default=20, help="of each arm (default: 20)")
     search.add_argument(
@@ -226,7 +232,9 @@ def _grid(options: list[str], name: str) -> dict[str, list[str]]:
         key, equals, listed = text.partition("=")
         values = [word.strip() for word in re.split(r",(?![^\[(]*[\])])", listed) if word.strip()]
         if not equals or not key or not values:
-            raise SocialRLError(f"{name} {text}: not KEY=VALUE,VALUE", f"for example {name} learner.lr=1e-4,3e-4")
+            raise SocialRLError(
+                f"{name} {text}: not KEY=VALUE,VALUE", f"for example {name} learner.lr=1e-4,3e-4"
+            )
         found[key.removeprefix("--")] = list(dict.fromkeys(values))
     return found
 
@@ -319,10 +327,12 @@ def _searched(
     from socialrl.tuned import place
     from socialrl.tuning import shown, write
 
+    importlib.import_module("socialrl.sweep.stopping").need_optuna()
     found = search(
         experiment,
         _grid(options.space, "--space"),
         pool,
+        importlib.import_module(f"socialrl.sweep.{'tune' if options.ray else 'stopping'}").searched,
         trials=options.trials,
         seeds=options.trial_seeds,
         steps=options.trial_steps or experiment.steps,
