@@ -8,10 +8,12 @@ from typing import Any
 
 from socialrl.config import Arm, Experiment
 from socialrl.record.atomic import write_text
+from socialrl.sweep.progress import progress
 from socialrl.tuning import AXES, Settings, key_of, scaled, trial_of
 from socialrl_envs.errors import SocialRLError
 from socialrl_envs.safe_json import read_json
 
+STOPPED = "stopped"  # in the folder of a trial that was stopped early
 Drawn = dict[str, int | float | str]  # what a sampler draws, by key of the learner
 REDUCTION, RUNGS = (
     3,
@@ -132,8 +134,8 @@ def written(space: Space) -> Drawn | None:
 class Trials:
     """The trials of one arm, in a folder: trials.json lists what was drawn, each trial has a task of its own.
 
-    A trial with the settings of an earlier one is that one. Those that the folder lists already are the first
-    to be asked for again, so that a search goes on where it was interrupted.
+    A trial with the settings of an earlier one is that one. Those that the folder lists already are not drawn
+    again: one that is over counts as it ended, others are the first to be asked for.
     """
 
     def __init__(
@@ -152,7 +154,8 @@ class Trials:
         self.seeds, self.steps = seeds, steps
         self.file = folder / "trials.json"
         self.drawn: list[Drawn] = self._read()
-        self.asked = 0
+        self.open = [n for n in range(len(self.drawn)) if not self.over(self.place(n))]
+        self.asked = len(self.drawn) - len(self.open)
 
     def _read(self) -> list[Drawn]:
         content = read_json(self.file.read_bytes(), str(self.file)) if self.file.is_file() else []
@@ -163,20 +166,36 @@ class Trials:
             )
         return [dict(drawn) for drawn in content if isinstance(drawn, dict)]
 
+    def over(self, place: Path) -> bool:
+        """Whether the trial of a folder came to its end or was stopped early."""
+        return (place / STOPPED).is_file() or progress(place, self.experiment).done
+
+    def settled(self) -> list[tuple[Drawn, Path]]:
+        """What was drawn for the trials that are over, and their folders."""
+        numbers = [n for n in range(len(self.drawn)) if n not in self.open]
+        return [(self.drawn[n], self.place(n)) for n in numbers]
+
     def first(self) -> list[Drawn]:
-        """What is to be tried before anything is drawn: the trials that are there, or the arm as written."""
-        as_written = written(self.space)
-        return list(self.drawn) or ([as_written] if as_written else [])
+        """What is to be tried before anything is drawn: trials that are not over, or the arm as written."""
+        as_written = None if self.drawn else written(self.space)
+        return [self.drawn[n] for n in self.open] + ([as_written] if as_written else [])
 
     def add(self, drawn: Mapping[str, Any]) -> Path:
-        """The folder of the next trial, which is listed if it is new."""
-        number, own = self.asked, dict(drawn)
+        """The folder of a trial that was asked for, which is listed if it is new."""
+        own = dict(drawn)
         self.asked += 1
-        if number >= len(self.drawn) or self.drawn[number] != own:
-            self.drawn = [*self.drawn[:number], own]
-            self.folder.mkdir(parents=True, exist_ok=True)
-            write_text(self.file, json.dumps(self.drawn, indent=0) + "\n")
-        return self.place(number)
+        for number in self.open:
+            if self.drawn[number] == own:
+                self.open.remove(number)
+                return self.place(number)
+        self.drawn.append(own)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        write_text(self.file, json.dumps(self.drawn, indent=0) + "\n")
+        return self.place(len(self.drawn) - 1)
+
+    def stop(self, place: Path) -> None:
+        """Notes that the trial of a folder was stopped early."""
+        write_text(place / STOPPED, "early\n")
 
     def settings(self, number: int) -> Settings:
         """The settings of a trial."""

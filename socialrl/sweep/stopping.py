@@ -10,7 +10,7 @@ from typing import Any
 from socialrl.record.metrics import read_records
 from socialrl.sweep.plan import write_task
 from socialrl.sweep.pool import SECONDS, Ended, Pool, Queue, settled, wind_up
-from socialrl.sweep.space import REDUCTION, Space, Trials
+from socialrl.sweep.space import REDUCTION, STOPPED, Space, Trials
 from socialrl.sweep.table import Board, shown
 from socialrl.sweep.worker import latest
 from socialrl_envs.errors import SocialRLError
@@ -103,13 +103,26 @@ class Study:
 
 
 def make_study(trials: Trials) -> Study:
-    """A new study of an arm, in which the trials that its folder lists come first."""
+    """A new study of an arm, which knows the trials that are over, and asks for those first that are not."""
     optuna = need_optuna()
     study = optuna.create_study(
         direction="maximize",
         sampler=optuna.samplers.TPESampler(seed=0),
         pruner=optuna.pruners.SuccessiveHalvingPruner(min_resource=trials.grace, reduction_factor=REDUCTION),
     )
+    states = optuna.trial.TrialState
+    for drawn, place in trials.settled():
+        seen = list(scores(place, trials.measure))
+        stopped = not any(step >= trials.total for step, _ in seen)
+        study.add_trial(
+            optuna.trial.create_trial(
+                state=states.PRUNED if stopped else states.COMPLETE,
+                value=seen[-1][1] if seen else None,
+                params=drawn,
+                distributions=distributions(trials.space),
+                intermediate_values={step: value for step, value in seen if step < trials.total},
+            )
+        )
     for drawn in trials.first():
         study.enqueue_trial(drawn)
     return Study(trials, study)
@@ -120,15 +133,14 @@ def searched(trials: Trials, pool: Pool, count: int, retries: int) -> None:
 
     After Ctrl-C the workers save, and KeyboardInterrupt is raised.
     """
-    study, space, asked = make_study(trials), distributions(trials.space), 0
+    study, space = make_study(trials), distributions(trials.space)
     queue = Queue({}, waiting=deque())
     states = need_optuna().trial.TrialState
     with shown(f"search {trials.arm.name}", queue, Names(), total=count) as board:
         try:
-            while asked < count or study.running:
-                while asked < count and pool.room():
+            while trials.asked < count or study.running:
+                while trials.asked < count and pool.room():
                     _ask(study, space, queue, pool)
-                    asked += 1
                 for ended in pool.ended(SECONDS):
                     _settle(study, queue, ended, retries, pool, board, states)
                 for place in list(queue.running - study.stopped):
@@ -161,20 +173,12 @@ def _ask(study: Study, space: dict[str, Any], queue: Queue, pool: Pool) -> None:
     experiment = study.trials.experiment_at(place)
     queue.experiments[place] = experiment
     write_task(place, experiment)
-    states = need_optuna().trial.TrialState
-    if study.bad(place):
-        study.tell(place, states.PRUNED)
-    elif any(step >= study.trials.total for step, _ in _finals(place)):
-        study.tell(place, None)
+    if study.trials.over(place):  # the settings of one that is over were drawn again
+        stopped = (place / STOPPED).is_file()
+        study.tell(place, need_optuna().trial.TrialState.PRUNED if stopped else None)
     else:
         queue.running.add(place)
         pool.start(place)
-
-
-def _finals(place: Path) -> list[tuple[int, float]]:
-    attempt = latest(place)
-    records = [] if attempt is None else read_records(attempt / "metrics.jsonl")
-    return [(record["step"], 0.0) for record in records if record["kind"] == "final"]
 
 
 def _settle(
@@ -185,6 +189,7 @@ def _settle(
     queue.running.discard(place)
     if ended.end != "done" and place in study.stopped:
         study.stopped.discard(place)
+        study.trials.stop(place)
         board.said(place, "stopped early")
         study.tell(place, states.PRUNED)
         return

@@ -15,7 +15,7 @@ from typing import Any
 from socialrl.sweep.cluster import Cluster, node_here, prepared, refuse_unseen
 from socialrl.sweep.plan import write_task
 from socialrl.sweep.pool import SECONDS, Pool, Queue
-from socialrl.sweep.space import REDUCTION, Trials
+from socialrl.sweep.space import REDUCTION, STOPPED, Trials
 from socialrl.sweep.stopping import Names, distributions, need_optuna, score, scores
 from socialrl.sweep.table import Board, shown
 from socialrl_envs.errors import SocialRLError
@@ -82,6 +82,8 @@ def searched(trials: Trials, pool: Pool, count: int, retries: int) -> None:
     After Ctrl-C KeyboardInterrupt is raised; trials go on from their last evaluation.
     """
     assert isinstance(pool, Cluster)
+    if trials.asked >= count:
+        return
     from ray import tune
     from ray.tune.schedulers import ASHAScheduler
 
@@ -94,7 +96,7 @@ def searched(trials: Trials, pool: Pool, count: int, retries: int) -> None:
             tune_config=tune.TuneConfig(
                 metric=SCORE,
                 mode="max",
-                num_samples=count,
+                num_samples=count - trials.asked,
                 search_alg=_searcher(trials, pool, queue, board),
                 scheduler=ASHAScheduler(
                     time_attr=STEP, max_t=trials.total, grace_period=trials.grace, reduction_factor=REDUCTION
@@ -116,46 +118,18 @@ def searched(trials: Trials, pool: Pool, count: int, retries: int) -> None:
 def _searcher(trials: Trials, pool: Cluster, queue: Queue, board: Board) -> Any:
     """Optuna as Ray Tune asks it; every trial that it draws is listed, and gets its folder."""
     from ray.tune.search import Searcher
-    from ray.tune.search.optuna import OptunaSearch
 
-    optuna = need_optuna()
-    drawn = OptunaSearch(
-        distributions(trials.space),
-        metric=SCORE,
-        mode="max",
-        sampler=optuna.samplers.TPESampler(seed=0),
-        points_to_evaluate=trials.first(),
-    )
+    drawn, places = _optuna(trials), dict[str, Path]()
 
     class Listed(Searcher):
         """The trials of an arm, drawn by Optuna."""
 
-        def __init__(self) -> None:
-            super().__init__(metric=SCORE, mode="max")
-            self.places: dict[str, Path] = {}
-
         def suggest(self, trial_id: str) -> dict[str, Any] | None:
-            point = drawn.suggest(trial_id)
-            if point is None:
-                return None
-            place = trials.add(point)
-            if place in queue.running:  # the same settings again: they are waited for
-                return self._config(trial_id, place)
-            write_task(place, trials.experiment_at(place))
+            place = places[trial_id] = trials.add(drawn.suggest(trial_id) or {})
             queue.experiments[place] = trials.experiment_at(place)
+            write_task(place, queue.experiments[place])
             queue.running.add(place)
-            return self._config(trial_id, place)
-
-        def _config(self, trial_id: str, place: Path) -> dict[str, Any]:
-            self.places[trial_id] = place
-            return {
-                "place": str(place.absolute()),
-                "folder": os.getcwd(),
-                "gpus": pool.gpus,
-                "measure": trials.measure,
-                "total": trials.total,
-                "options": pool.options,
-            }
+            return _config(trials, pool, place)
 
         def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
             drawn.on_trial_result(trial_id, result)
@@ -164,9 +138,10 @@ def _searcher(trials: Trials, pool: Cluster, queue: Queue, board: Board) -> Any:
             self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
         ) -> None:
             drawn.on_trial_complete(trial_id, result, error)
-            place = self.places[trial_id]
+            place, step = places[trial_id], (result or {}).get(STEP, 0)
             queue.running.discard(place)
-            step = (result or {}).get(STEP, 0)
+            if not error and step < trials.total:
+                trials.stop(place)
             board.said(place, "failed" if error else "done" if step >= trials.total else "stopped early")
 
         def save(self, checkpoint_path: str) -> None:
@@ -175,7 +150,37 @@ def _searcher(trials: Trials, pool: Cluster, queue: Queue, board: Board) -> Any:
         def restore(self, checkpoint_path: str) -> None:
             raise SocialRLError("a search goes on from the folders of its trials")
 
-    return Listed()
+    return Listed(metric=SCORE, mode="max")
+
+
+def _optuna(trials: Trials) -> Any:
+    """Optuna's side of a search, which knows the trials that are over and asks for the open ones first."""
+    from ray.tune.search.optuna import OptunaSearch
+
+    found = OptunaSearch(
+        distributions(trials.space),
+        metric=SCORE,
+        mode="max",
+        sampler=need_optuna().samplers.TPESampler(seed=0),
+        points_to_evaluate=trials.first(),
+    )
+    for point, place in trials.settled():
+        seen = [value for _, value in scores(place, trials.measure)]
+        if seen:
+            found.add_evaluated_point(point, seen[-1], pruned=(place / STOPPED).is_file())
+    return found
+
+
+def _config(trials: Trials, pool: Cluster, place: Path) -> dict[str, Any]:
+    """What a worker of the cluster is told of a trial."""
+    return {
+        "place": str(place.absolute()),
+        "folder": os.getcwd(),
+        "gpus": pool.gpus,
+        "measure": trials.measure,
+        "total": trials.total,
+        "options": pool.options,
+    }
 
 
 @contextlib.contextmanager

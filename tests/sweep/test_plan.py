@@ -119,6 +119,11 @@ def test_trials_are_listed_and_equal_ones_are_one(tmp_path):
     assert (experiment.evaluate_every, experiment.checkpoint_every, trials.grace) == (4000, 4000, 4000)
     again = Trials(tmp_path, BOTH, arm, space(arm, {}), **own)
     assert again.first() == trials.drawn
-    assert again.add(first) == places[0]
+    assert again.add({"lr": 2e-3, "updates": 8}) == places[2]
+    places[0].mkdir()
+    again.stop(places[0])
+    later = Trials(tmp_path, BOTH, arm, space(arm, {}), **own)
+    assert (later.asked, later.first()) == (2, [{"lr": 2e-3, "updates": 8}])
+    assert [place for _, place in later.settled()] == [places[0], places[0]]
     with pytest.raises(SocialRLError, match=r"trials.json: a search over other keys"):
         Trials(tmp_path, BOTH, arm, space(arm, {"learner.lr": ["1", "2"]}), **own)
