@@ -7,6 +7,7 @@ the folder of the task, which all machines see.
 import contextlib
 import logging
 import os
+import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -36,7 +37,9 @@ def connected(address: str, cores: int = 1, gpus: float = 0.0) -> Iterator[Any]:
     size: dict[str, Any] = {"object_store_memory": STORE, "include_dashboard": False}
     size = size if address == "local" else {}
     try:
-        ray.init(address, logging_level=logging.ERROR, log_to_driver=False, **size)
+        with warnings.catch_warnings():  # a new cluster's processes are forked, and replaced at once
+            warnings.filterwarnings("ignore", message=r"os\.fork\(\) was called", category=RuntimeWarning)
+            ray.init(address, logging_level=logging.ERROR, log_to_driver=False, **size)
     except (ConnectionError, TimeoutError, ValueError, RuntimeError) as error:
         text = " ".join(str(error).split())[:200]
         raise SocialRLError(

@@ -144,6 +144,10 @@ def _searcher(trials: Trials, pool: Cluster, queue: Queue, board: Board) -> Any:
                 trials.stop(place)
             board.said(place, "failed" if error else "done" if step >= trials.total else "stopped early")
 
+        def __reduce__(self) -> tuple[type[str], tuple[str]]:
+            """Ray Tune keeps a copy of its searcher, which nobody reads."""
+            return str, ("",)
+
         def save(self, checkpoint_path: str) -> None:
             Path(checkpoint_path).touch()
 

@@ -60,7 +60,6 @@ def _train(
 ) -> None:
     attempt = claim(place)
     _note_where(place, where)
-    from socialrl.cli.machine import find_device
     from socialrl.config import from_json, to_json
     from socialrl.record import folder
     from socialrl.runs import train
@@ -75,7 +74,7 @@ def _train(
     file = place / TASK
     experiment = from_json(read_json(file.read_bytes(), str(file)))
     data, exists = to_json(experiment), (attempt / "config.json").exists()
-    device = find_device(os.environ.get("JAX_PLATFORMS"))
+    device = _device()
     opened = folder.resume(attempt, data) if exists else folder.create(data, out=attempt, device=device)
     with opened:
         train(experiment, opened, resume=exists, progress=False, listeners=listeners, interrupted=interrupted)
@@ -107,6 +106,19 @@ def latest(place: Path) -> Path | None:
         return None
     numbers = [int(path.name) for path in place.iterdir() if path.name.isdigit()]
     return place / str(max(numbers)) if numbers else None
+
+
+def _device() -> str:
+    """The kind and number of devices that this worker computes on, e.g. "cpu x1"."""
+    import jax
+
+    from socialrl_envs.errors import SocialRLError
+
+    try:
+        devices = jax.devices()
+    except (RuntimeError, AssertionError) as error:  # jax asserts where a plug-in is missing
+        raise SocialRLError(f"jax finds no device: {error}", "see --gpus and --platform") from error
+    return f"{devices[0].platform} x{len(devices)}"
 
 
 def _note_where(place: Path, where: str) -> None:
