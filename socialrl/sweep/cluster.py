@@ -7,6 +7,7 @@ the folder of the task, which all machines see.
 import contextlib
 import logging
 import os
+import signal
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -114,9 +115,10 @@ def train_task(place: str, folder: str, gpus: float, options: dict[str, Any]) ->
     try:
         prepared(folder, gpus)
         refuse_unseen(place)
-        from socialrl.sweep.worker import work
+        from socialrl.sweep.worker import stop_at, work
 
-        return work(Path(place), where=node_here(), **options)
+        asked = stop_at(signal.SIGINT)  # how Ray cancels a task
+        return work(Path(place), where=node_here(), interrupted=asked.is_set, **options)
     except SocialRLError as error:
         return "failed", str(error)
     except KeyboardInterrupt:

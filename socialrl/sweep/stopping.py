@@ -136,7 +136,7 @@ def searched(trials: Trials, pool: Pool, count: int, retries: int) -> None:
     study, space = make_study(trials), distributions(trials.space)
     queue = Queue({}, waiting=deque())
     states = need_optuna().trial.TrialState
-    with shown(f"search {trials.arm.name}", queue, Names(), total=count) as board:
+    with shown(f"search {trials.arm.name}", queue, name, total=count) as board:
         try:
             while trials.asked < count or study.running:
                 while trials.asked < count and pool.room():
@@ -156,11 +156,9 @@ def searched(trials: Trials, pool: Pool, count: int, retries: int) -> None:
             raise
 
 
-class Names(dict[Path, str]):
-    """The names of trials by their folders: arm and number."""
-
-    def __missing__(self, place: Path) -> str:
-        return f"{place.parent.name}/{place.name}"
+def name(place: Path) -> str:
+    """The name of a trial by its folder: arm and number."""
+    return f"{place.parent.name}/{place.name}"
 
 
 def _ask(study: Study, space: dict[str, Any], queue: Queue, pool: Pool) -> None:

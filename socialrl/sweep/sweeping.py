@@ -129,7 +129,7 @@ def _train(
         write_task(place, experiments[place])
     queue = Queue({place: experiments[place] for place in open_ones}, waiting=deque(open_ones))
     queue.saved |= {place: states[place].saved for place in open_ones}
-    with shown(experiment.name, queue, labels, total=len(tasks)) as board:
+    with shown(experiment.name, queue, labels.__getitem__, total=len(tasks)) as board:
         return carry_out(queue, pool, retries=retries, watcher=board, done=done)
 
 

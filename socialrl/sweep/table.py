@@ -3,7 +3,7 @@
 import contextlib
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from rich.console import Console, Group, RenderableType
@@ -23,8 +23,8 @@ FRAME = 8  # lines of a terminal that the table leaves to what is around its row
 class Board:
     """The table of a sweep.
 
-    name: shown above it. queue: the tasks that wait and run. label: a task's name by its folder. at_once: how
-    many tasks run at a time.
+    name: shown beside the bar. queue: the tasks that wait and run. label: a task's name by its folder. total:
+    the number of tasks, with those that were done before.
     """
 
     def __init__(self, name: str, queue: Queue, label: Callable[[Path], str], total: int, console: Console):
@@ -148,14 +148,14 @@ def row(name: str, state: State, experiment: Experiment) -> tuple[str, ...]:
 
 
 @contextlib.contextmanager
-def shown(name: str, queue: Queue, labels: Mapping[Path, str], total: int | None = None) -> Iterator[Board]:
+def shown(name: str, queue: Queue, label: Callable[[Path], str], total: int | None = None) -> Iterator[Board]:
     """A board that is on the screen until the block ends; not on a terminal, it only prints what happens.
 
-    labels: names of tasks by their folders. total: of how many tasks, with those that were done before.
+    label: the name of a task by its folder. total: of how many tasks, with those that were done before.
     """
     console = Console(file=sys.stdout)
     count = len(queue.experiments) if total is None else total
-    board = Board(name, queue, lambda place: labels.get(place, str(place)), count, console)
+    board = Board(name, queue, label, count, console)
     if not console.is_terminal:
         yield board
         return

@@ -16,7 +16,7 @@ from socialrl.sweep.cluster import Cluster, node_here, prepared, refuse_unseen
 from socialrl.sweep.plan import write_task
 from socialrl.sweep.pool import SECONDS, Pool, Queue
 from socialrl.sweep.space import REDUCTION, STOPPED, Trials
-from socialrl.sweep.stopping import Names, distributions, need_optuna, score, scores
+from socialrl.sweep.stopping import distributions, name, need_optuna, score, scores
 from socialrl.sweep.table import Board, shown
 from socialrl_envs.errors import SocialRLError
 
@@ -90,7 +90,7 @@ def searched(trials: Trials, pool: Pool, count: int, retries: int) -> None:
     queue = Queue({})
     resources = {"cpu": pool.cores, "gpu": pool.gpus}
     own = (trials.folder / OWN).absolute()
-    with shown(f"search {trials.arm.name}", queue, Names(), total=count) as board, _ticking(board):
+    with shown(f"search {trials.arm.name}", queue, name, total=count) as board, _ticking(board):
         tuner = tune.Tuner(
             tune.with_resources(train_trial, resources),
             tune_config=tune.TuneConfig(

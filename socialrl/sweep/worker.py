@@ -5,11 +5,11 @@ open by the process that started it: when that ends, the worker saves and ends. 
 output is its outcome as JSON; everything else goes to standard error.
 """
 
-import _thread
 import argparse
 import contextlib
 import json
 import os
+import signal
 import socket
 import sys
 import threading
@@ -77,6 +77,8 @@ def _train(
     device = _device()
     opened = folder.resume(attempt, data) if exists else folder.create(data, out=attempt, device=device)
     with opened:
+        if interrupted is not None and interrupted():
+            raise KeyboardInterrupt
         train(experiment, opened, resume=exists, progress=False, listeners=listeners, interrupted=interrupted)
 
 
@@ -128,6 +130,17 @@ def _note_where(place: Path, where: str) -> None:
     write_text(place / WHERE, json.dumps(content) + "\n")
 
 
+def stop_at(*signals: int) -> threading.Event:
+    """An event that is set when this process gets one of the signals.
+
+    No exception is raised, for one that comes while something is imported can get lost.
+    """
+    asked = threading.Event()
+    for number in signals:
+        signal.signal(number, lambda *_: asked.set())
+    return asked
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """The exit code of a worker's process: 0 if its outcome is written, whatever it is."""
     parser = argparse.ArgumentParser(prog="python -m socialrl.sweep.worker")
@@ -137,18 +150,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     with os.fdopen(os.dup(1), "w") as outcome:
         os.dup2(2, 1)
-        threading.Thread(target=_stop_at_the_end_of_input, daemon=True).start()
-        end, text = work(options.place, plugins=options.plugin, accept_changes=options.accept_changes)
+        asked = stop_at(signal.SIGINT, signal.SIGTERM)
+        threading.Thread(target=_stop_at_the_end_of_input, args=(asked,), daemon=True).start()
+        end, text = work(
+            options.place,
+            plugins=options.plugin,
+            accept_changes=options.accept_changes,
+            interrupted=asked.is_set,
+        )
         print(json.dumps({"end": end, "text": text}), file=outcome)
     return 0
 
 
-def _stop_at_the_end_of_input() -> None:
-    """Interrupts the main thread, as Ctrl-C does, when whoever started this process ends or says so."""
+def _stop_at_the_end_of_input(asked: threading.Event) -> None:
+    """Sets the event when whoever started this process ends or says so."""
     with contextlib.suppress(OSError):
         while os.read(0, 1024):
             pass
-    _thread.interrupt_main()
+    asked.set()
 
 
 if __name__ == "__main__":
