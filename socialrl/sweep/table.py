@@ -47,7 +47,10 @@ class Board:
     def said(self, place: Path, text: str) -> None:
         """Prints what happened to a task, above the table."""
         self.console.print(
-            f"{time.strftime('%H:%M:%S')}  {self.label(place)}: {text}", highlight=False, markup=False
+            f"{time.strftime('%H:%M:%S')}  {self.label(place)}: {text}",
+            highlight=False,
+            markup=False,
+            soft_wrap=True,
         )
 
     def tick(self) -> None:
