@@ -88,9 +88,8 @@ def prepared(folder: str, gpus: float) -> None:
     """
     if Path(folder).is_dir():
         os.chdir(folder)
-    if gpus == 0:
-        os.environ["JAX_PLATFORMS"] = "cpu"
-    elif gpus < 1:
+    os.environ["JAX_PLATFORMS"] = "" if gpus else "cpu"  # "": jax chooses
+    if 0 < gpus < 1:
         os.environ["XLA_PYTHON_CLIENT_MEM_FRACTION"] = f"{0.9 * gpus:.3f}"
 
 

@@ -14,6 +14,7 @@ from socialrl.sweep.pool import Ended
 from socialrl_envs.errors import SocialRLError
 
 LOG = "log.txt"  # in the folder of a task: what its workers print
+ANY_DEVICE = {"JAX_PLATFORMS": ""}  # jax chooses, whatever the process that looks on computes on
 MEMORY = 0.9  # of its share of a GPU's memory is what a worker takes
 
 
@@ -124,12 +125,14 @@ def environments(slots: int | None, cores: int, gpus: float, devices: int) -> li
     each, at_once = max(1, int(1 / gpus)), max(1, int(gpus))
     groups = [range(first, first + at_once) for first in range(0, devices - at_once + 1, at_once)]
     share = {} if gpus >= 1 else {"XLA_PYTHON_CLIENT_MEM_FRACTION": f"{MEMORY / each:.3f}"}
-    made = [{"CUDA_VISIBLE_DEVICES": ",".join(map(str, group)), **share} for group in groups] * each
+    made = [{"CUDA_VISIBLE_DEVICES": ",".join(map(str, group)), **ANY_DEVICE, **share} for group in groups]
+    made *= each
     return made[: slots or len(made)]
 
 
 def count_gpus() -> int:
     """How many GPUs jax finds, asked in a process of its own: this one takes no memory of theirs."""
     code = "import jax; print(sum(d.platform != 'cpu' for d in jax.local_devices()))"
-    asked = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    own = os.environ | ANY_DEVICE
+    asked = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=own)
     return int(asked.stdout.split()[-1]) if asked.returncode == 0 and asked.stdout.split() else 0

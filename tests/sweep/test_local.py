@@ -186,6 +186,7 @@ def test_only_what_all_tasks_have_is_joined():
 def test_each_process_gets_its_share_of_the_gpus():
     quarter = environments(None, 1, 0.25, 2)
     assert [one["CUDA_VISIBLE_DEVICES"] for one in quarter] == ["0", "1"] * 4
+    assert {one["JAX_PLATFORMS"] for one in quarter} == {""}
     assert {one["XLA_PYTHON_CLIENT_MEM_FRACTION"] for one in quarter} == {"0.225"}
     assert [one["CUDA_VISIBLE_DEVICES"] for one in environments(None, 1, 2.0, 5)] == ["0,1", "2,3"]
     assert len(environments(3, 1, 0.0, 0)) == 3
