@@ -109,7 +109,7 @@ def test_a_lost_task_goes_on_from_its_checkpoint_and_tasks_join_to_the_run_of_on
     experiment, whole = alone
     path, said = swept
     assert said == [
-        "1000-1000: lost (lost); goes on from step 168",
+        "1000-1000: lost (lost); goes on from step 160",
         "1000-1000: done",
         "1001-1001: done",
     ]
