@@ -16,7 +16,7 @@ from socialrl.memory import one_line
 from socialrl.processes import first, meet
 from socialrl.record.atomic import write_text
 from socialrl.record.folder import RunFolder
-from socialrl.record.metrics import Records
+from socialrl.record.metrics import Listener, Records
 from socialrl_envs.errors import SocialRLError, Terminated
 
 
@@ -54,10 +54,17 @@ def train(
     log: Sequence[str] = (),
     devices: Devices | None = None,
     profile: bool = False,
+    listeners: Sequence[Listener] = (),
+    interrupted: Callable[[], bool] | None = None,
 ) -> None:
-    """Trains every arm and records it, as `run` does, without summary and report."""
-    with open_loggers(log if first() else (), folder) as loggers, _interrupts() as interrupted:
-        records, timing = Records(folder.metrics, loggers), Records(folder.timing)
+    """Trains every arm and records it, as `run` does, without summary and report.
+
+    listeners: told of every record. interrupted: whether to stop after the current chunk; None: after Ctrl-C
+    or SIGTERM.
+    """
+    stops = _interrupts() if interrupted is None else contextlib.nullcontext(interrupted)
+    with open_loggers(log if first() else (), folder) as loggers, stops as interrupted:
+        records, timing = Records(folder.metrics, (*loggers, *listeners)), Records(folder.timing)
         for arm in experiment.arms:
             with one_line(arm.name, experiment.seeds, experiment.num_envs, experiment.unroll_length):
                 ArmRun(experiment, arm, folder, records, timing, interrupted, progress, devices, profile).go(

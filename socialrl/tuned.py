@@ -98,5 +98,6 @@ def in_words(search: dict[str, Any], missing: list[str]) -> str:
     trials = max((len(arm["trials"]) for arm in arms), default=0)
     keys = ", ".join(dict.fromkeys(key for arm in arms for key in arm["best"]))
     steps, seeds = f"{search['steps']:,} steps", f"seeds {search['seeds'][0]} to {search['seeds'][-1]}"
-    text = f"{trials} trials per arm of {keys}, each of {steps} on {seeds}"
+    most = "at most " if search.get("early_stopping") else ""
+    text = f"{trials} trials per arm of {keys}, each of {most}{steps} on {seeds}"
     return f"{text}; as written: {', '.join(missing)}" if missing else text

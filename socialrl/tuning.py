@@ -54,17 +54,25 @@ def grid(arm: Arm, axes: Sequence[Axis] = AXES) -> list[Settings]:
     own = {field.name: getattr(arm.learner, field.name) for field in dataclasses.fields(arm.learner)}
     directions: list[list[Settings]] = []
     for axis in axes:
-        key = next((key for key in axis.either if key in own), None)
-        if key is None:
-            raise SocialRLError(
-                f"arm {arm.name}: its learner has no {' or '.join(axis.either)}",
-                "leave the arm out by --arms, or name a key that all have by --grid",
-            )
+        key = key_of(axis, arm, own)
         keys = (key, *(one for one in axis.along if one in own))
         directions.append([{one: scaled(own[one], factor) for one in keys} for factor in axis.factors])
     return [
         dict(itertools.chain(*(part.items() for part in parts))) for parts in itertools.product(*directions)
     ]
+
+
+def key_of(axis: Axis, arm: Arm, own: Mapping[str, Any]) -> str:
+    """The key of an axis that an arm's learner has, whose own values are given; SocialRLError if it has
+    none.
+    """
+    key = next((key for key in axis.either if key in own), None)
+    if key is None:
+        raise SocialRLError(
+            f"arm {arm.name}: its learner has no {' or '.join(axis.either)}",
+            "leave the arm out by --arms, or name keys that all have: --grid, in a sweep --space",
+        )
+    return key
 
 
 def scaled(value: int | float, factor: float) -> float | int:

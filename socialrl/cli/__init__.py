@@ -1,4 +1,4 @@
-"""The command line: run, tune, reproduce, eval, view, play, record, export, report, check, list.
+"""The command line: run, sweep, tune, reproduce, eval, view, play, record, export, report, check, list.
 
 Each command imports what it needs when it is called, so that `--help` is fast.
 
@@ -45,6 +45,8 @@ DISK_ERRORS = (  # what no code of ours can cure
 
 COMMANDS = {  # in the order of `--help`; each is a module of commands/
     "run": "train an experiment's arms and record them",
+    "sweep": "train arms, settings and seeds on many cores, GPUs or machines",
+    "merge": "join the shards of a sweep to one run",
     "tune": "search settings of all arms alike, on seeds for tuning",
     "reproduce": "run what is reported, and rebuild results, pictures, pages and numbers",
     "eval": "test the arms of a run for social learning",

@@ -77,8 +77,14 @@ def add_devices(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def split_run_settings(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
-    """(own, settings): the arguments of `run` itself, and the `--key value` pairs of the experiment."""
+def split_run_settings(
+    arguments: Sequence[str], more: Sequence[str] = (), more_flags: Sequence[str] = ()
+) -> tuple[list[str], list[str]]:
+    """(own, settings): the arguments of `run` itself, and the `--key value` pairs of the experiment.
+
+    more, more_flags: further options of a command, with and without a value.
+    """
+    flags = (*RUN_FLAGS, *more_flags)
     own: list[str] = []
     settings: list[str] = []
     rest = list(arguments)
@@ -87,10 +93,12 @@ def split_run_settings(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
         name, equals, _ = token.partition("=")
         takes_value = not equals and bool(rest) and not rest[0].startswith("--")
         target = (
-            own if name in (*RUN_VALUES, *RUN_FLAGS, "--resume") or not token.startswith("--") else settings
+            own
+            if name in (*RUN_VALUES, *more, *flags, "--resume") or not token.startswith("--")
+            else settings
         )
         target.append(token)
-        if takes_value and token.startswith("--") and name not in RUN_FLAGS:
+        if takes_value and token.startswith("--") and name not in flags:
             target.append(rest.pop(0))
     return own, settings
 

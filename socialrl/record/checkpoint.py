@@ -15,7 +15,7 @@ import re
 import shutil
 import sys
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeGuard
 
@@ -32,6 +32,7 @@ from socialrl_envs.safe_json import read_json
 
 FORMAT, VERSION = "socialrl-checkpoint", 1
 PARTIAL, OLD, GONE = ".partial", ".old", ".gone"  # endings of folders that are not, or no more, a checkpoint
+_ENTRY = re.compile(r"\[(\d+)\]")  # begins the name of a leaf of a list
 KEY_KINDS = {
     "key<fry>": "threefry2x32",
     "key<rbg>": "rbg",
@@ -46,16 +47,46 @@ def save(path: Path | str, tree: PyTree, metadata: dict[str, Any] | None = None,
     many of the latest checkpoints beside it are kept. Raises SocialRLError if `path` exists and is not a
     checkpoint, and, with the older ones left as they are, if it cannot be written.
     """
-    path = Path(path).absolute()
+    named = _named(tree)
+    arrays = {name: _array(leaf) for name, leaf in named.items()}
+    leaves = {name: _facts(leaf) | {"crc": _crc(arrays[name])} for name, leaf in named.items()}
+    return _write(Path(path), arrays, leaves, metadata or {}, keep)
+
+
+def join(parts: Sequence[Path], path: Path | str, keep: int = 2) -> Path:
+    """Writes the checkpoints of several lists, one after the other, as that of one list; returns its absolute
+    path.
+
+    Entry 0 of the second part follows the last entry of the first, and so on; no code of what was saved is
+    needed. The metadata are those of the first part. Raises SocialRLError that names the folder if a part is
+    damaged or is not of a list.
+    """
+    arrays: dict[str, Any] = {}
+    leaves: dict[str, Any] = {}
+    first = 0
+    for part in parts:
+        manifest, stored = _whole(part)
+        for name, facts in manifest["leaves"].items():
+            place = _ENTRY.match(name)
+            if place is None:
+                raise SocialRLError(f"{part}: checkpoint of no list: leaf {name}")
+            renamed = f"[{first + int(place[1])}]{name[place.end() :]}"
+            arrays[renamed], leaves[renamed] = _stored(part, stored, name, facts), facts
+        first = 1 + max(int(name[1 : name.index("]")]) for name in leaves)
+    return _write(Path(path), arrays, leaves, metadata(parts[0]), keep)
+
+
+def _write(
+    path: Path, arrays: dict[str, Any], leaves: dict[str, Any], metadata: dict[str, Any], keep: int
+) -> Path:
+    """Writes arrays by the name of their leaf, and the facts of each, as a checkpoint."""
+    path = path.absolute()
     if not _is_step(path.name):
         raise SocialRLError(
             f"{path}: a checkpoint's folder is named by its step", "e.g. checkpoints/psiphi/3000"
         )
     if path.exists():
         _manifest(path)
-    named = _named(tree)
-    arrays = {name: _array(leaf) for name, leaf in named.items()}
-    leaves = {name: _facts(leaf) | {"crc": _crc(arrays[name])} for name, leaf in named.items()}
     partial = path.with_name(f".{path.name}{PARTIAL}")
     with _writing(path, partial):
         _remove(partial)
@@ -64,7 +95,7 @@ def save(path: Path | str, tree: PyTree, metadata: dict[str, Any] | None = None,
         manifest = {
             "format": FORMAT,
             "version": VERSION,
-            "metadata": metadata or {},
+            "metadata": metadata,
             "leaves": leaves,
             "files": _files(partial / "state"),
         }
@@ -90,10 +121,7 @@ def restore(path: Path | str, template: PyTree) -> tuple[PyTree, dict[str, Any]]
     leaves = []
     for name, like in wanted.items():
         facts = manifest["leaves"][name]
-        array = stored.get(name, np.zeros(facts["shape"], facts["dtype"]) if 0 in facts["shape"] else None)
-        if array is None or _crc(np.asarray(array)) != facts["crc"]:
-            raise _damaged(path, f"leaf {name} is not what was saved")
-        leaves.append(_leaf(np.asarray(array), facts, like))
+        leaves.append(_leaf(_stored(path, stored, name, facts), facts, like))
     return jax.tree.unflatten(jax.tree.structure(template), leaves), manifest["metadata"]
 
 
@@ -118,6 +146,23 @@ def verify(path: Path | str) -> None:
     manifest = _manifest(path)
     if "files" in manifest and _files(path / "state") != manifest["files"]:
         raise _damaged(path, "its files are not those that were saved")  # orbax is less clear about this
+
+
+def _whole(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The manifest of a checkpoint and its arrays by name, whose files are those that were saved."""
+    path = path.absolute()
+    verify(path)
+    return _manifest(path), _read_state(path)
+
+
+def _stored(
+    path: Path, stored: dict[str, Any], name: str, facts: dict[str, Any]
+) -> Shaped[np.ndarray, "..."]:
+    """The array of a leaf, which has the checksum that the manifest says."""
+    array = stored.get(name, np.zeros(facts["shape"], facts["dtype"]) if 0 in facts["shape"] else None)
+    if array is None or _crc(np.asarray(array)) != facts["crc"]:
+        raise _damaged(path, f"leaf {name} is not what was saved")
+    return np.asarray(array)
 
 
 def metadata(path: Path | str) -> dict[str, Any]:

@@ -60,6 +60,11 @@ class RunFolder:
         """The replay of one seed of an arm."""
         return self.path / "replays" / f"{arm}-seed{seed}.npz"
 
+    def note_device(self, device: str) -> None:
+        """Records on which devices the run was computed, e.g. "cpu x1"."""
+        self.config = self.config | {"device": device}
+        _write_config(self.path, self.config)
+
     def release(self) -> None:
         """Unlocks the folder, unless the lock is another process's."""
         lock.release(self.path)
@@ -97,7 +102,13 @@ def create(
     if out is not None and not _is_blank(path):
         _unlock_and_refuse(path)
     _remove_parts(path)
-    config = {
+    config = _config(experiment, device, command)
+    _write_config(path, config)
+    return RunFolder(path, config)
+
+
+def _config(experiment: dict[str, Any], device: str, command: str) -> dict[str, Any]:
+    return {
         "format": RUN_FORMAT,
         "version": RUN_VERSION,
         "experiment": experiment,
@@ -105,8 +116,10 @@ def create(
         "device": device,
         "command": command,
     }
+
+
+def _write_config(path: Path, config: dict[str, Any]) -> None:
     write_text(path / "config.json", json.dumps(config, indent=2, allow_nan=False) + "\n")
-    return RunFolder(path, config)
 
 
 def resume(path: Path | str, experiment: dict[str, Any] | None = None) -> RunFolder:
@@ -118,26 +131,51 @@ def resume(path: Path | str, experiment: dict[str, Any] | None = None) -> RunFol
     the folder is in use, foreign, of another config, or of code that has changed.
     """
     path = Path(path)
+    config, changed = _compared(path, experiment)
+    lock.take(path)
+    _remove_parts(path)
+    if changed is not None:
+        there = config["experiment"]
+        config["experiment"] = changed | {key: there[key] for key in JUDGED if key in there}
+        _write_config(path, config)
+    return RunFolder(path, config)
+
+
+def share(path: Path | str, experiment: dict[str, Any], *, command: str = "") -> RunFolder:
+    """A run folder of an experiment for several processes at a time, not locked; made if it is not there.
+
+    Raises SocialRLError if it is foreign, of another config, or holds anything else.
+    """
+    path = Path(path)
+    make_folder(path)
+    if not (path / "config.json").exists():
+        if any(not entry.name.startswith(".") and entry.name != "config.json" for entry in path.iterdir()):
+            _refuse_content(path)
+        _write_config(path, _config(experiment, "", command))
+    return RunFolder(path, _compared(path, experiment)[0])
+
+
+def _compared(path: Path, experiment: dict[str, Any] | None) -> tuple[dict[str, Any], dict[str, Any] | None]:
+    """(config.json, experiment): what a run folder holds, and the experiment as it is now if the code of its
+    plug-ins has changed and that is accepted, else None. Raises SocialRLError as `resume` does.
+    """
     config = read_config(path)
     there, here = config["experiment"], None if experiment is None else _as_json(experiment)
-    if here is not None and (difference := first_difference(_trained(there), _trained(here))):
+    if here is None:
+        return config, None
+    if difference := first_difference(_trained(there), _trained(here)):
         key, old, new = difference
         raise SocialRLError(
             f"{path}: run of another config: {key} is {old} there, {new} here",
             "resume with its settings, or start a new run",
         )
-    changed = None if here is None else first_difference(_code_and_training(there), _code_and_training(here))
+    changed = first_difference(_code_and_training(there), _code_and_training(here))
     if changed is not None and not plugins.changes_accepted():
         raise SocialRLError(
             f"{path}: the code of {changed[0].partition(f'.{PLUGIN}')[0]} has changed since the run began",
             "use it as it is now: --accept-changes",
         )
-    lock.take(path)
-    _remove_parts(path)
-    if changed is not None and here is not None:
-        config["experiment"] = here | {key: there[key] for key in JUDGED if key in there}
-        write_text(path / "config.json", json.dumps(config, indent=2, allow_nan=False) + "\n")
-    return RunFolder(path, config)
+    return config, None if changed is None else here
 
 
 def _code_and_training(experiment: dict[str, Any]) -> dict[str, Any]:

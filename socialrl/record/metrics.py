@@ -3,7 +3,7 @@
 import json
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -82,6 +82,11 @@ def read_records(path: Path | str) -> list[dict[str, Any]]:
     Raises SocialRLError naming file and line if any other line is not a record.
     """
     return _read(Path(path))[0]
+
+
+def write_records(path: Path | str, records: Iterable[Mapping[str, object]]) -> None:
+    """Writes a whole file of records, atomically."""
+    write_text(path, "".join(map(_line, records)))
 
 
 @runtime_checkable
