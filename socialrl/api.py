@@ -84,8 +84,8 @@ def run(
     if resume:
         opened = folder.resume(out or folder.latest("runs", experiment.name), to_json(experiment))
     else:
-        devices = jax.devices()
-        device = f"{devices[0].platform} x{len(devices)}"
+        all_devices = jax.devices()
+        device = f"{all_devices[0].platform} x{len(all_devices)}"
         opened = folder.create(to_json(experiment), out=out, device=device, command="socialrl.run(...)")
     with opened:
         train(experiment, opened, resume=resume, progress=progress, log=log, devices=chosen)

@@ -26,7 +26,7 @@ class RunFolder:
 
     def __init__(self, path: Path, config: dict[str, Any]):
         self.path = path
-        self.config = config
+        self.config: dict[str, Any] = config
 
     @property
     def metrics(self) -> Path:
