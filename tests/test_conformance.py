@@ -166,7 +166,10 @@ WRONG = [
     (WarmStart(warm_start=lambda trained, fresh: fresh), "decisions are not those of the trained state"),
     (Offline(pretrain=lambda state, key, steps: (state, {"loss/toy": jnp.float32(jnp.nan)}), steps=1), "nan"),
     (Influence(influence=lambda state, carry, timestep: -jnp.ones(timestep.first.shape)), "negative"),
-    (Diagnostics(diagnose=lambda *_: {"mood": jnp.zeros(1)}), "mood is not one of prediction, spread"),
+    (
+        Diagnostics(diagnose=lambda *_: {"mood": jnp.zeros(1)}),
+        "mood is not one of belief, prediction, spread",
+    ),
     (ActAs(act_as=lambda state, carry, timestep, source, key: (source + 9, carry)), "out of range"),
     (RewardInference(infer_rewards=lambda state, others: others.discount[0]), "infer_rewards is"),
     (GoalInference(infer_goal=lambda state, shown, asked: (state, asked.discount)), "logits is"),

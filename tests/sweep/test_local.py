@@ -170,7 +170,7 @@ def test_a_worker_that_was_taken_for_dead_finds_its_folder_no_more(tmp_path):
     records = Records(first / "metrics.jsonl")
     second = worker.claim(tmp_path)
     assert (second.name, worker.latest(tmp_path), (second / ".lock").exists()) == ("2", second, False)
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(SocialRLError, match="there is no folder"):
         records.append({"arm": "a"})
 
 
