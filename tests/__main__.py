@@ -49,7 +49,7 @@ def check(name: str, command: list[str], env: dict[str, str], quiet: bool) -> st
 
 
 def main() -> int:
-    workers = str(min((os.cpu_count() or 1) + 1, 4))  # one more than cores: some tests wait
+    workers = str(min(os.cpu_count() or 1, 4))
     first = {
         "ruff check": [tool("ruff"), "check", "."],
         "ruff format": [tool("ruff"), "format", "--check", "."],
