@@ -13,7 +13,7 @@ import numpy as np
 from jax import Array
 from jaxtyping import Bool, Float32, Int32, UInt8
 
-from socialrl.geometry import FORWARD, egocentric
+from socialrl.geometry import FORWARD
 from socialrl.odometry import HEADINGS, Odometry
 from socialrl.types import Timestep
 from socialrl_envs.errors import SocialRLError
@@ -24,7 +24,7 @@ PAYS = 0.05  # the reward above which entering a place has paid
 FADING = 16.0  # steps after which the trace of a visit has faded to 1/e
 CLOSE = 4.0  # cells over which nearness fades to 1/e
 MANY = 4.0  # a count that is shown as 1
-NOBODY, NOWHERE = -2, -1  # labels of cells of the view: no other is there; one that comes from no known place
+NOBODY, NOWHERE = -2, -1  # in place of the place from which an other came: there is no other; none is known
 FEATURES = (
     "known",
     "ahead",  # cells, as a share of the grid's longer side; also the next two
@@ -52,6 +52,24 @@ MARKS = ("right", "shown", "wrong", "shown_elsewhere")  # of the place on a cell
 
 
 @pytree
+class Others:
+    """Cells of a view on which others are, O at most, leaves (*batch, ...).
+
+    cell: row and column, relative to the start. facing: the absolute directions in which others there look.
+    from_place: which place the other there came from last, or NOWHERE; NOBODY in an entry that is not in use.
+    """
+
+    cell: Int32[Array, "*batch O 2"]
+    facing: Bool[Array, "*batch O 4"]
+    from_place: Int32[Array, "*batch O"]
+
+    @property
+    def there(self) -> Bool[Array, "*batch O"]:
+        """Whether an entry is in use."""
+        return self.from_place > NOBODY
+
+
+@pytree
 class Places:
     """What a novice remembers, P slots, leaves (*batch, ...).
 
@@ -60,8 +78,7 @@ class Places:
     after i, was paid at j, or was not. last: the place that last paid, -1 before the first. own, others:
     traces of visits, 1 at a visit and fading. proved: how often what was shown paid the novice, and did not.
     pose: row, column and heading relative to those at the start. wall: whether one is ahead (for seats that
-    do not turn: above, to the right, below, to the left). label: for each cell of the last view NOBODY, or
-    which place the other there came from last, or NOWHERE.
+    do not turn: above, to the right, below, to the left). in_view: the others of the last view.
     """
 
     cell: Int32[Array, "*batch P 2"]
@@ -75,21 +92,18 @@ class Places:
     proved: Float32[Array, "*batch 2"]
     pose: Int32[Array, "*batch 3"]
     wall: Bool[Array, "*batch 4"]
-    label: Int32[Array, "*batch view"]
-    facing: Bool[Array, "*batch view 4"]
+    in_view: Others
 
 
 @pytree
 class Looked:
-    """One view: of each cell its map coordinates, whether it is seen, whether something lies there, whether
-    an other is there, and in which absolute directions others there look.
+    """One view: of each cell whether it is seen, and whether something lies there; and the others in it, of
+    whom it is not known yet where they came from.
     """
 
-    cell: Int32[Array, "view 2"]
     seen: Bool[Array, " view"]
     item: Bool[Array, " view"]
-    other: Bool[Array, " view"]
-    facing: Bool[Array, "view 4"]
+    others: Others
 
 
 @pytree
@@ -112,9 +126,8 @@ class PlaceMemory:
         self.items = np.array([i for i, name in enumerate(channels) if name not in hidden], np.int32)
         self.facing = np.array([channels.index(name) for name in HEADINGS] if self.turning else [], np.int32)
         self.unseen = channels.index("unseen") if "unseen" in channels else None
-        self.odometry, view = Odometry(spec), spec.obs_shape[0]
-        self.view, self.middle, self.offsets = view, self.odometry.middle, self.odometry.view
-        self.here = self.middle[0] * view + self.middle[1]
+        self.odometry, self.side = Odometry(spec), spec.obs_shape[0]
+        self.company = len(spec.seats) - 1  # O
         self.scale = float(max(spec.height, spec.width))
 
     def init(self, *batch: int) -> Places:
@@ -132,8 +145,11 @@ class PlaceMemory:
             proved=jnp.zeros((*batch, 2), jnp.float32),
             pose=jnp.zeros((*batch, 3), jnp.int32),
             wall=jnp.zeros((*batch, 4), bool),
-            label=jnp.full((*batch, self.view**2), NOBODY, jnp.int32),
-            facing=jnp.zeros((*batch, self.view**2, 4), bool),
+            in_view=Others(
+                cell=jnp.zeros((*batch, self.company, 2), jnp.int32),
+                facing=jnp.zeros((*batch, self.company, 4), bool),
+                from_place=jnp.full((*batch, self.company), NOBODY, jnp.int32),
+            ),
         )
 
     def step(self, before: Places, timestep: Timestep) -> Places:
@@ -144,11 +160,9 @@ class PlaceMemory:
             timestep.first, 0, self.odometry.moved(before.pose, before.wall, timestep.prev_action)
         )
         looked = self._look(timestep.obs, pose)
-        after = self._noticed(before, looked)
-        at = self._place_at(after, looked.cell)  # (view, P), whether the cell is that place
-        after = self._watched(before.pose, after, looked, at)
+        after = self._watched(self._noticed(before, looked, pose), looked.others)
         moved = jnp.any(pose[:2] != before.pose[:2]) & ~timestep.first
-        after = self._tried(after, at[self.here], moved, timestep.prev_reward)
+        after = self._tried(after, pose, moved, timestep.prev_reward)
         return replace(after, pose=pose, wall=self.odometry.walls(timestep.obs))
 
     def unroll(self, start: Places, steps: Timestep) -> Places:
@@ -166,104 +180,118 @@ class PlaceMemory:
 
     def features(self, places: Places) -> Float32[Array, "P F"]:
         """The numbers named in FEATURES of each place, 0 where the slot is empty."""
-        last = jnp.maximum(places.last, 0)
-        has, number = places.last >= 0, jnp.arange(self.slots, dtype=jnp.int32)
-        is_last = has & (number == last)
-        offset = egocentric((places.cell - places.pose[:2]).astype(jnp.float32), places.pose[2])
-        distance = jnp.sum(jnp.abs(offset), axis=-1, keepdims=True)
-        shown = jnp.where(has, places.shown[last], 0.0)
-        elsewhere = jnp.where(is_last[:, None], 0.0, places.shown)
+        is_last = self._is_last(places)
+        from_last = is_last[:, None]
+        ahead, right = relative(places.cell, places.pose)
+        distance = jnp.abs(ahead) + jnp.abs(right)
+        shown = jnp.sum(jnp.where(from_last, places.shown, 0.0), axis=0)
         proved = jnp.minimum(places.proved / MANY, 1.0)
-        flags = (
-            distance[:, 0] == 0,
-            (distance[:, 0] == 1) & (offset[:, 0] == 1),
+        told = (
+            jnp.ones_like(shown),
+            *(cells.astype(jnp.float32) / self.scale for cells in (ahead, right, distance)),
+            distance == 0,
+            (distance == 1) & (ahead == 1),
             is_last,
             shown > 0,
             jnp.minimum(shown / MANY, 1.0),
-            has & places.right[last],
-            has & places.wrong[last],
-            jnp.max(elsewhere, axis=0) > 0,
-            jnp.any(places.right & ~is_last[:, None], axis=0),
+            jnp.any(places.right & from_last, axis=0),
+            jnp.any(places.wrong & from_last, axis=0),
+            jnp.any((places.shown > 0) & ~from_last, axis=0),
+            jnp.any(places.right & ~from_last, axis=0),
             places.own,
             places.others,
             *self._near(places),
-            *(jnp.broadcast_to(one, number.shape) for one in proved),
+            *(jnp.broadcast_to(one, shown.shape) for one in proved),
         )
-        told = jnp.stack([flag.astype(jnp.float32) for flag in flags], axis=-1)
-        one = jnp.ones_like(distance)
-        found = jnp.concatenate([one, offset / self.scale, distance / self.scale, told], axis=-1)
+        found = jnp.stack([one.astype(jnp.float32) for one in told], axis=-1)
         return jnp.where(places.known[:, None], found, 0.0)
 
     def marks(self, places: Places) -> UInt8[Array, "V V M"]:
         """The view with what MARKS names of the place on each cell, 0 or 1."""
-        last, has = jnp.maximum(places.last, 0), places.last >= 0
-        is_last = has & (jnp.arange(self.slots, dtype=jnp.int32) == last)
-        right_elsewhere = jnp.any(places.right & ~is_last[:, None], axis=0)
-        shown_elsewhere = jnp.max(jnp.where(is_last[:, None], 0.0, places.shown), axis=0) > 0
+        is_last = self._is_last(places)
+        from_last = is_last[:, None]
+        right_elsewhere = jnp.any(places.right & ~from_last, axis=0)
         told = (
-            has & places.right[last],
-            has & (places.shown[last] > 0),
-            has & (places.wrong[last] | is_last | right_elsewhere),
-            shown_elsewhere,
+            jnp.any(places.right & from_last, axis=0),
+            jnp.any((places.shown > 0) & from_last, axis=0),
+            jnp.any(places.wrong & from_last, axis=0) | is_last | right_elsewhere,
+            jnp.any((places.shown > 0) & ~from_last, axis=0),
         )
-        cell = places.pose[:2] + jnp.asarray(self.offsets)[places.pose[2]]
-        at = self._place_at(places, cell).astype(jnp.uint8)
-        marked = at @ jnp.stack(told, axis=-1).astype(jnp.uint8)
-        return marked.reshape(self.view, self.view, len(MARKS))
+        at = self._at(places, places.pose)
+        marked = jnp.stack([jnp.any(at & one, axis=-1) for one in told], axis=-1)
+        return marked.reshape(self.side, self.side, len(MARKS)).astype(jnp.uint8)
+
+    def _is_last(self, places: Places) -> Bool[Array, " P"]:
+        """Whether each place is the one that last paid."""
+        return places.last == jnp.arange(self.slots, dtype=jnp.int32)
 
     def _near(self, places: Places) -> tuple[Float32[Array, " P"], ...]:
         """exp(-d / CLOSE) of the distance d in cells from each place to the nearest other in view; to the
         nearest that came from the place that last paid; and both of those who look towards the place.
         """
-        cell = places.pose[:2] + jnp.asarray(self.offsets)[places.pose[2]]
-        away = places.cell - cell[:, None]  # (view, P, 2)
+        others = places.in_view
+        away = places.cell - others.cell[:, None]  # (O, P, 2)
         near = jnp.exp(-jnp.sum(jnp.abs(away), axis=-1).astype(jnp.float32) / CLOSE)
-        ahead = jnp.einsum("vpk,wk->vpw", away, jnp.array(FORWARD, jnp.int32)) > 0
-        looks = jnp.any(ahead & places.facing[:, None], axis=-1)
-        other = (places.label > NOBODY)[:, None]
-        came = other & (places.label == places.last)[:, None] & (places.last >= 0)
-        masks = (other, came, other & looks, came & looks)
-        return tuple(jnp.max(jnp.where(mask, near, 0.0), axis=0) for mask in masks)
+        row, column = away[..., 0], away[..., 1]
+        ahead = jnp.stack([row < 0, column > 0, row > 0, column < 0], axis=-1)  # by heading, as FORWARD
+        looks = jnp.any(ahead & others.facing[:, None], axis=-1)
+        there = others.there[:, None]
+        came = there & (others.from_place == places.last)[:, None] & (places.last >= 0)
+        masks = (there, came, there & looks, came & looks)
+        return tuple(jnp.max(jnp.where(mask, near, 0.0), axis=0, initial=0.0) for mask in masks)
 
     def _look(self, obs: Array, pose: Int32[Array, "3"]) -> Looked:
         """What the view shows."""
         flat = obs.reshape(-1, obs.shape[-1]) > 0
         seen = jnp.ones(flat.shape[0], bool) if self.unseen is None else ~flat[:, self.unseen]
-        facing = jnp.zeros((flat.shape[0], 4), bool)
+        other = jnp.any(flat[:, self.others], axis=-1)
+        number = jnp.arange(self.company, dtype=jnp.int32)[:, None]
+        chosen = other & (_rank(other) == number)  # (O, view)
+        facing = jnp.zeros((self.company, 4), bool)
         if self.turning:
-            relative = (jnp.arange(4, dtype=jnp.int32) - pose[2]) & 3
-            facing = flat[:, self.facing][:, relative]
-        return Looked(
-            cell=pose[:2] + jnp.asarray(self.offsets)[pose[2]],
-            seen=seen,
-            item=seen & jnp.any(flat[:, self.items], axis=-1),
-            other=jnp.any(flat[:, self.others], axis=-1),
+            shown = jnp.any(chosen[..., None] & flat[:, self.facing], axis=1)
+            relative_to = (jnp.arange(4, dtype=jnp.int32) - pose[2]) & 3
+            facing = shown[:, relative_to]
+        others = Others(
+            cell=self._cell_of(chosen, pose),
             facing=facing,
+            from_place=jnp.where(jnp.any(chosen, axis=-1), NOWHERE, NOBODY),
         )
+        return Looked(seen=seen, item=seen & jnp.any(flat[:, self.items], axis=-1), others=others)
 
-    def _place_at(self, places: Places, cell: Int32[Array, "view 2"]) -> Bool[Array, "view P"]:
-        """Whether each cell is each place."""
-        return jnp.all(cell[:, None] == places.cell, axis=-1) & places.known
+    def _cell_of(self, chosen: Bool[Array, "any view"], pose: Int32[Array, "3"]) -> Int32[Array, "any 2"]:
+        """The cells, relative to the start, of one chosen cell of the view each."""
+        index = jnp.sum(jnp.where(chosen, jnp.arange(self.side**2, dtype=jnp.int32), 0), axis=-1)
+        row, column = self.odometry.middle
+        ahead, right = row - index // self.side, index % self.side - column
+        along, across = headings(pose)
+        return pose[:2] + ahead[:, None] * along + right[:, None] * across
 
-    def _noticed(self, places: Places, looked: Looked) -> Places:
+    def _at(self, places: Places, pose: Int32[Array, "3"]) -> Bool[Array, "view P"]:
+        """Whether each cell of the view is each place."""
+        ahead, right = relative(places.cell, pose)
+        row, column = self.odometry.middle[0] - ahead, self.odometry.middle[1] + right
+        inside = (row >= 0) & (row < self.side) & (column >= 0) & (column < self.side) & places.known
+        index = jnp.where(inside, row * self.side + column, -1)
+        return jnp.arange(self.side**2, dtype=jnp.int32)[:, None] == index
+
+    def _noticed(self, places: Places, looked: Looked, pose: Int32[Array, "3"]) -> Places:
         """The memory without places that are empty now, and with new ones in free slots."""
-        at = self._place_at(places, looked.cell)
+        at = self._at(places, pose)
         empty = jnp.any(at & (looked.seen & ~looked.item)[:, None], axis=0)
         known = places.known & ~empty
         new = looked.item & ~jnp.any(at, axis=-1)
-        rank = jnp.cumsum(new.astype(jnp.int32)) - 1
-        free = jnp.cumsum((~known).astype(jnp.int32)) - 1
-        into = (new[:, None] & ~known & (rank[:, None] == free)).astype(jnp.int32)  # (view, P)
-        filled = jnp.sum(into, axis=0) > 0
-        cell = jnp.where(filled[:, None], into.T @ looked.cell, places.cell)
+        into = new[:, None] & ~known & (_rank(new)[:, None] == _rank(~known))  # (view, P)
+        filled = jnp.any(into, axis=0)
         stays = ~(empty | filled)
         both = stays[:, None] & stays
-        gone = (places.last >= 0) & ~stays[jnp.maximum(places.last, 0)]
-        here = places.label >= 0
-        lost = here & ~stays[jnp.where(here, places.label, 0)]
+        number = jnp.arange(self.slots, dtype=jnp.int32)
+        gone = jnp.any((places.last == number) & ~stays)
+        lost = jnp.any((places.in_view.from_place[:, None] == number) & ~stays, axis=-1)
+        came = jnp.where(lost, NOWHERE, places.in_view.from_place)
         return replace(
             places,
-            cell=cell,
+            cell=jnp.where(filled[:, None], self._cell_of(into.T, pose), places.cell),
             known=known | filled,
             shown=jnp.where(both, places.shown, 0.0),
             right=places.right & both,
@@ -271,61 +299,52 @@ class PlaceMemory:
             last=jnp.where(gone, -1, places.last),
             own=jnp.where(stays, places.own, 0.0),
             others=jnp.where(stays, places.others, 0.0),
-            label=jnp.where(lost, NOWHERE, places.label),
+            in_view=replace(places.in_view, from_place=came),
         )
 
-    def _watched(
-        self, pose: Int32[Array, "3"], places: Places, looked: Looked, at: Bool[Array, "view P"]
-    ) -> Places:
-        """The memory with what the others in view have done since the last view, which had this pose."""
-        stayed, _ = self._last_view(places, pose, looked.cell)
-        came = jnp.full(stayed.shape, NOBODY, jnp.int32)
-        for way, step in enumerate(np.array(FORWARD, np.int32)):
-            label, facing = self._last_view(places, pose, looked.cell - step)
-            goes = looked.facing[:, way] & facing[:, way] if self.turning else label > NOBODY
-            came = jnp.maximum(came, jnp.where(goes, label, NOBODY))
-        moved = looked.other & (came > NOBODY)
-        label = jnp.where(moved, came, jnp.where(stayed > NOBODY, stayed, NOWHERE))
-        on_place = jnp.any(at, axis=-1) & looked.other
-        place = jnp.argmax(at, axis=-1).astype(jnp.int32)
-        arrived = moved & on_place & (label >= 0) & (label != place)
+    def _watched(self, places: Places, others: Others) -> Places:
+        """The memory with what the others in view have done since the last view."""
+        came, moved = self._followed(places.in_view, others)
+        at = jnp.all(others.cell[:, None] == places.cell, axis=-1) & places.known & others.there[:, None]
+        on_place, place = jnp.any(at, axis=-1), jnp.argmax(at, axis=-1).astype(jnp.int32)
+        arrived = moved & on_place & (came >= 0) & (came != place)
         number = jnp.arange(self.slots, dtype=jnp.int32)
-        source = (arrived[:, None] & (label[:, None] == number)).astype(jnp.float32)
-        visited = jnp.any(at & looked.other[:, None], axis=0)
-        label = jnp.where(looked.other, jnp.where(on_place, place, label), NOBODY)
+        source = arrived[:, None] & (came[:, None] == number)  # (O, P)
+        seen = jnp.sum((source[:, :, None] & at[:, None]).astype(jnp.float32), axis=0)
+        came = jnp.where(others.there, jnp.where(on_place, place, came), NOBODY)
         return replace(
             places,
-            shown=places.shown + source.T @ at.astype(jnp.float32),
-            others=jnp.where(visited, 1.0, places.others * np.float32(np.exp(-1 / FADING))),
-            label=label,
-            facing=looked.facing,
+            shown=places.shown + seen,
+            others=jnp.where(jnp.any(at, axis=0), 1.0, places.others * np.float32(np.exp(-1 / FADING))),
+            in_view=replace(others, from_place=came),
         )
 
-    def _last_view(
-        self, places: Places, pose: Int32[Array, "3"], cell: Int32[Array, "view 2"]
-    ) -> tuple[Int32[Array, " view"], Bool[Array, "view 4"]]:
-        """The labels of these cells in the last view, which had this pose, and where others there looked;
-        NOBODY outside of it.
+    def _followed(self, before: Others, others: Others) -> tuple[Int32[Array, " O"], Bool[Array, " O"]]:
+        """Which place each other came from last, by who was on its cell or next to it in the last view; and
+        whether it has moved.
         """
-        ahead = jnp.array(FORWARD, jnp.int32)[pose[2]]
-        right = jnp.stack([ahead[1], -ahead[0]])
-        offset = cell - pose[:2]
-        row, column = self.middle[0] - offset @ ahead, self.middle[1] + offset @ right
-        inside = (row >= 0) & (row < self.view) & (column >= 0) & (column < self.view)
-        at = jnp.where(inside, row * self.view + column, 0)
-        return jnp.where(inside, places.label[at], NOBODY), places.facing[at] & inside[:, None]
+        away = others.cell[:, None] - before.cell  # (O, O before, 2)
+        stayed = jnp.max(
+            jnp.where(jnp.all(away == 0, axis=-1), before.from_place, NOBODY), -1, initial=NOBODY
+        )
+        came = jnp.full(stayed.shape, NOBODY, jnp.int32)
+        for way, step in enumerate(np.array(FORWARD, np.int32)):
+            goes = jnp.all(away == step, axis=-1)
+            if self.turning:
+                goes = goes & others.facing[:, None, way] & before.facing[:, way]
+            came = jnp.maximum(came, jnp.max(jnp.where(goes, before.from_place, NOBODY), -1, initial=NOBODY))
+        moved = others.there & (came > NOBODY)
+        return jnp.where(moved, came, jnp.maximum(stayed, NOWHERE)), moved
 
     def _tried(
-        self, places: Places, at: Bool[Array, " P"], moved: Bool[Array, ""], reward: Float32[Array, ""]
+        self, places: Places, pose: Int32[Array, "3"], moved: Bool[Array, ""], reward: Float32[Array, ""]
     ) -> Places:
         """The memory with what the place that the novice has just entered, if it is one, has paid."""
-        entered = at & moved
-        any_place, place = jnp.any(entered), jnp.argmax(at).astype(jnp.int32)
+        entered = jnp.all(places.cell == pose[:2], axis=-1) & places.known & moved
+        any_place, place = jnp.any(entered), jnp.argmax(entered).astype(jnp.int32)
         paid, has = reward > PAYS, places.last >= 0
-        last = jnp.maximum(places.last, 0)
-        row = (jnp.arange(self.slots, dtype=jnp.int32) == last) & has
-        here = row[:, None] & entered
-        told = has & any_place & (places.shown[last, place] > 0) & (place != last)
+        here = self._is_last(places)[:, None] & entered
+        told = jnp.any(here & (places.shown > 0)) & (place != places.last)
         proved = jnp.stack([told & paid, told & ~paid]).astype(jnp.float32)
         return replace(
             places,
@@ -335,6 +354,27 @@ class PlaceMemory:
             own=jnp.where(entered, 1.0, places.own * np.float32(np.exp(-1 / FADING))),
             proved=places.proved + proved,
         )
+
+
+def headings(pose: Int32[Array, "3"]) -> tuple[Int32[Array, "2"], Int32[Array, "2"]]:
+    """(rows, columns) of a step ahead and of one to the right of this pose."""
+    north, east, south, west = (pose[2] == way for way in range(4))
+    row, column = (a.astype(jnp.int32) - b.astype(jnp.int32) for a, b in ((south, north), (east, west)))
+    return jnp.stack([row, column]), jnp.stack([column, -row])
+
+
+def relative(
+    cell: Int32[Array, "any 2"], pose: Int32[Array, "3"]
+) -> tuple[Int32[Array, " any"], Int32[Array, " any"]]:
+    """How many cells these cells lie ahead, and to the right, of this pose."""
+    along, across = headings(pose)
+    away = cell - pose[:2]
+    return jnp.sum(away * along, axis=-1), jnp.sum(away * across, axis=-1)
+
+
+def _rank(chosen: Bool[Array, " any"]) -> Int32[Array, " any"]:
+    """How many are chosen before each."""
+    return jnp.cumsum(chosen.astype(jnp.int32)) - chosen.astype(jnp.int32)
 
 
 def mirrored(found: Float32[Array, "*batch P F"]) -> Float32[Array, "*batch P F"]:
