@@ -3,7 +3,8 @@
     uv run python assets/make_shown_once.py [AGENT.npz]
 
 A program takes the person's seat in the very session that `socialrl play` runs: it walks as the expert would
-until it has been paid at every place and at the first one again, then goes into a corner and stays there. The agent has never met this level, nor a world in which one expert alone lives.
+until it has been paid at every place and at the first one again, then goes into a corner and stays there. The
+agent has never met this level, nor a world in which one expert alone lives.
 """
 
 import subprocess
