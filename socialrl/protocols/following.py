@@ -28,6 +28,9 @@ right_gain = right - right_base, and right/<bin>, right_base/<bin>: the same ove
 On levels that redraw who wants what (`redrawn`), a gain is learnt within the episode. nobody: share of steps
 on which a source is followed that is about nobody.
 
+uncertain, uncertain_gain, uncertain_at/<bin>, followed_at/<bin>: whether others are followed where the novice
+is unsure, see `_uncertainty`; of learners whose decisions are of a policy.
+
 belief, belief_mass, belief/<bin>: how right the novice is about where the nearest co-player is going, see
 `_belief`; of learners that show a belief.
 
@@ -60,6 +63,7 @@ from socialrl.protocols._company import company_of, kinds_now
 from socialrl.protocols._measures import BINS, mean_where
 from socialrl.protocols._overrides import Overrides, parameter
 from socialrl.protocols._planners import best_actions, coplayers_in_place, with_planners
+from socialrl.protocols._uncertainty import uncertainty_measures
 from socialrl.protocols._whom import followed, numbers, right_ones
 from socialrl.record import labels
 from socialrl.rollout import Trace, make_rollout
@@ -107,6 +111,8 @@ class Config(Options):
             in_place_key, belief_key = (jax.random.fold_in(key, number) for number in (IN_PLACE, BELIEF))
             whom = numbers(world.spec, study.learner)
             found = returns(trace, best, world.spec) | measures(trace, world, in_place_key, whom)
+            if study.learner.value_unit == "logit" and len(whom) > 1:
+                found |= unsure(trace, world.spec, whom)
             return found | belief_measures(world, study.learner, state, trace, belief_key)
 
         program = study.seeds.map(evaluate, 2)
@@ -208,6 +214,14 @@ def whom_measures(
         result[f"right/{number}"] = mean_where(it[part], these[part])
         result[f"right_base/{number}"] = mean_where(base[part], these[part])
     return result
+
+
+def unsure(trace: Trace, spec: WorldSpec, whom: Int32[np.ndarray, " S"]) -> dict[str, Array]:
+    """The measures of `_uncertainty`, over the steps on which the novices are present."""
+    states: State = jax.tree.map(lambda leaf: leaf[:-1], trace.states)
+    mask = trace.alive[..., None] & states.seats.present[:, :, np.array(spec.novices)]
+    own = trace.decision.values[..., 0, :]
+    return uncertainty_measures(own, followed(trace.decision.source, whom, states, spec), mask)
 
 
 def over_steps(function: Callable[..., PyTree]) -> Callable[..., PyTree]:

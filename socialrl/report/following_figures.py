@@ -156,3 +156,22 @@ def over_episode(
             axes.plot(x, right, **figures.line(look, len(x)))
             axes.plot(x, base, color=look.colour, linewidth=1.4, linestyle=(0, (4.0, 2.0)))
         return svg.inline(made, name, f"{what} over the episode: {', '.join(curves)}.")
+
+
+def against_uncertainty(curves: Mapping[str, Float[np.ndarray, " bins"]], styles: Styles, name: str) -> str:
+    """The share of steps on which a co-player is followed, by the uncertainty of the own policy. curves: of
+    equal parts of the uncertainties from 0 to 1, by arm.
+    """
+    with svg.style():
+        made = svg.figure(WIDTH, 3.2)
+        axes = made.add_subplot(
+            xlabel="uncertainty of the own policy, entropy / log actions",
+            ylabel="followed",
+            ylim=(-0.03, 1.03),
+        )
+        axes.yaxis.set_major_formatter(svg.percent())
+        axes.set_xlim(0, 1)
+        for arm, share in curves.items():
+            x = (np.arange(len(share)) + 0.5) / len(share)
+            axes.plot(x, share, **figures.line(styles[arm], len(x)))
+        return svg.inline(made, name, f"Followed by own uncertainty: {', '.join(curves)}.")

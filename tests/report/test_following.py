@@ -127,3 +127,15 @@ def test_without_floods_there_is_no_picture_of_them(tmp_path):
     study = read(write_run(tmp_path / "run", [record("a", "flood 1")]))
     assert len(measured(study)) == 1
     assert arrivals(measured(study), {}) is None
+
+
+def test_following_when_unsure_is_drawn_of_arms_that_measure_it(tmp_path):
+    """A part with fewer than one step in a hundred is left out, and an arm without the measure."""
+    unsure = {f"followed_at/{i}": [0.2 * i] * 5 for i in range(5)}
+    unsure |= {f"uncertain_at/{i}": [share] * 5 for i, share in enumerate((0.6, 0.3, 0.095, 0.0, 0.005))}
+    lines = [record("a", **unsure), record("b")]
+    page = Page(write_report(write_run(tmp_path / "run", lines)))
+    assert "Following when unsure" in page.source
+    assert "Followed by own uncertainty: a." in page.source
+    without = Page(write_report(write_run(tmp_path / "without", [record("b")])))
+    assert "Following when unsure" not in without.source

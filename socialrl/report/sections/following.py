@@ -79,7 +79,13 @@ BELIEF_NOTE = (
     "Of the steps after which the co-player nearest to the novice went somewhere, the share at which that "
     "was the likeliest cell in the novice's belief. Mean over seeds."
 )
-PARTS = 10  # of an episode
+UNSURE_NOTE = (
+    "The share of steps on which a co-player is followed, by how unsure the novice's own policy is: the "
+    "entropy of that policy, as a share of that of a uniform one. Parts with fewer than 1 % of the steps are "
+    "left out. Mean over seeds."
+)
+RARE = 0.01  # share of steps below which a part is left out
+PARTS, BINS = 10, 5  # of an episode, and of the uncertainties
 ARRIVALS_NOTE = (
     "Levels in which the bridge is flooded: the share of novices that arrive in time, by learner and by the "
     "share of training episodes with a flood. Who neither drowns nor arrives has waited. A novice that "
@@ -117,6 +123,7 @@ def render(context: Context) -> Body | None:
         arrivals(found, context.styles),
         over_episode(found, context.styles, "right", "The right one is followed", WHOM_NOTE),
         over_episode(found, context.styles, "belief", "Belief about where another goes", BELIEF_NOTE),
+        unsure(found, context.styles),
         *pictures(found, colours, context.styles),
         fold("Numbers", tag("p", COLUMNS_NOTE, class_="note"), table(head, rows)),
     )
@@ -179,6 +186,24 @@ def over_episode(
     drawn = Markup(following_figures.over_episode(curves, styles, f"{measure}-curve", title))
     legend = arm_legend(list(curves), styles, f"{measure}-key")
     return tag("div", tag("h3", f"{title}, over the episode"), figure(drawn, note, legend))
+
+
+def unsure(found: Iterable[Measured], styles: Styles) -> Markup | None:
+    """The share of followed steps by the uncertainty of the own policy; None if no arm has it."""
+    curves: dict[str, np.ndarray] = {}
+    for one in found:
+        share, steps = (
+            np.array([following_figures.mean(one.values.get(f"{name}/{i}")) for i in range(BINS)])
+            for name in ("followed_at", "uncertain_at")
+        )
+        share = np.where(steps >= RARE, share, np.nan)
+        if one.condition.condition == AS_TRAINED and np.isfinite(share).any():
+            curves[one.arm.label] = share
+    if not curves:
+        return None
+    drawn = Markup(following_figures.against_uncertainty(curves, styles, "unsure-curve"))
+    legend = arm_legend(list(curves), styles, "unsure-key")
+    return tag("div", tag("h3", "Following when unsure"), figure(drawn, UNSURE_NOTE, legend))
 
 
 def arrivals(found: Iterable[Measured], styles: Styles) -> Markup | None:
