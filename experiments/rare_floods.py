@@ -1,0 +1,75 @@
+"""Does a novice follow others where it is unsure itself? And how rare may a danger be?
+
+The bridge of flooded_road.py, which only others' behaviour shows to be flooded. `selective` decides at every
+step between its own policy and following the locals; `self_only` is the same learner without the choice, so
+that what it knows of others it has from watching them. With the floods forced, the share of novices that
+arrive; over the levels of training, how unsure the own policy is where others are followed and where not: the
+entropy of the own policy, as a share of that of a uniform one.
+
+The size is for two CPU cores; on a GPU: --steps 5000000 --num_envs 1024 --seeds 20
+"""
+
+import dataclasses
+from collections.abc import Iterator
+
+import flooded_road as flood
+from _cycle import lengths
+from decision import LEARNER as SELECTIVE
+from socialrl.config import Arm, Claim, Experiment
+from socialrl.protocols import following, regret, worth_of_following
+from socialrl.tuned import tuned
+
+STEPS = 800_000
+FLOODS = (0.05, 0.15)
+LEARNER = dataclasses.replace(SELECTIVE, anneal=STEPS)
+LEARNERS = {"selective": LEARNER, "self_only": dataclasses.replace(LEARNER, sources=())}
+FORCED = (("protocol", "regret"), ("condition", "flood 1"))
+USUAL = (("protocol", "following"), ("condition", "as trained"))
+
+
+def claims() -> Iterator[Claim]:
+    """For each share of floods: arrivals, what the choice adds to them, and whether the unsure follow."""
+    for percent in (f"{100 * share:.0f}" for share in FLOODS):
+        arm, text = f"selective_{percent}", f"{percent} % floods"
+        arrived = {"arm": arm, "measure": "cumulants/arrived", "labels": FORCED}
+        yield Claim(text=f"{text}: arrives in eight of ten floods", source="aim", value=0.8, **arrived)
+        yield Claim(
+            text=f"{text}: the choice to follow adds to arrivals in floods",
+            source="ours",
+            over=f"self_only_{percent}",
+            **arrived,
+        )
+        yield Claim(
+            text=f"{text}: its own policy is less sure where it follows than where it does not",
+            source="aim",
+            arm=arm,
+            measure="uncertain_gain",
+            labels=USUAL,
+        )
+
+
+experiment = Experiment(
+    name="rare_floods",
+    question="Does a novice follow others where it is unsure, and how rare may a danger be that they know?",
+    world=dataclasses.replace(flood.WORLD, flood=FLOODS[0]),
+    arms=tuple(
+        Arm(
+            name=f"{name}_{100 * share:.0f}",
+            learner=learner,
+            world=dataclasses.replace(flood.WORLD, flood=share),
+        )
+        for share in FLOODS
+        for name, learner in LEARNERS.items()
+    ),
+    steps=STEPS,
+    first_seed=1000,
+    **lengths(evaluate_every=100_000, checkpoint_every=400_000, chunk=2),
+    protocols=(
+        following.Config(conditions=({}, {"flood": 1.0})),
+        regret.Config(episodes=512, conditions=({"flood": 1.0}, {"flood": 0.0})),
+        worth_of_following.Config(instead=(1, 30)),
+    ),
+    scale="two CPU cores: 7x7, 800,000 steps per seed",
+    claims=tuple(claims()),
+)
+experiment = tuned(experiment, __file__)
