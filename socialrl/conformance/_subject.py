@@ -5,17 +5,20 @@ from functools import cache, cached_property, lru_cache
 from typing import Any
 
 import jax
+import jax.numpy as jnp
+import numpy as np
 from jax import Array
-from jaxtyping import Key, PyTree
+from jaxtyping import Bool, Int32, Key, PyTree
 
-from socialrl.rollout import Carry, Rollout, make_rollout
+from socialrl.rollout import Carry, make_rollout
 from socialrl.types import (
     ActOutput,
     Experience,
     Learner,
     Metrics,
 )
-from socialrl_envs.types import Level, Seat, World
+from socialrl_envs.struct import replace
+from socialrl_envs.types import Level, Outcome, Seat, State, World
 from socialrl_envs.worlds import coin_grid, goal_cycle
 
 NUM_ENVS, UNROLL_LENGTH, UPDATES = 3, 4, 4  # they end amid an episode of 6 steps
@@ -43,6 +46,24 @@ def pool(world: World) -> Callable[[Key[Array, ""]], Level]:
     return jax.jit(lambda key: jax.vmap(world.sample_level)(jax.random.split(key, 8)))
 
 
+class Repaid:
+    """A world whose co-players are paid something else where `repaid` is True; all else is the world's."""
+
+    def __init__(self, world: World, repaid: Bool[Array, ""]):
+        self._world, self._repaid = world, repaid
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._world, name)
+
+    def step(self, state: State, actions: Int32[Array, " N"], key: Key[Array, ""]) -> tuple[State, Outcome]:
+        """The step of the world, perhaps with other rewards for the co-players."""
+        after, outcome = self._world.step(state, actions, key)
+        seats = np.arange(len(outcome.reward))
+        wild = 100.0 * jnp.sin(seats.astype(np.float32) + after.time.astype(jnp.float32))
+        honest = np.isin(seats, self._world.spec.novices) | ~self._repaid
+        return after, replace(outcome, reward=jnp.where(honest, outcome.reward, wild - outcome.reward[::-1]))
+
+
 class Subject:
     """A learner in a world, with what the rules share: states, experience and compiled functions."""
 
@@ -52,6 +73,7 @@ class Subject:
         self.act = jax.jit(learner.act, static_argnums=4)
         self.update = jax.jit(learner.update)
         self.init = jax.jit(learner.init, static_argnums=(1, 2))
+        self.unroll = jax.jit(self._unroll)
 
     @cached_property
     def fresh(self) -> tuple[PyTree, Carry, PyTree]:
@@ -65,21 +87,24 @@ class Subject:
     @cached_property
     def trained(self) -> tuple[PyTree, Carry, Experience, Metrics]:
         """(learner's state, Carry, last Experience, last metrics) after UPDATES updates."""
-        return self.train(self.rollout)
+        return self.train(repaid=False)
 
-    def train(self, rollout: Rollout) -> tuple[PyTree, Carry, Experience, Metrics]:
-        """The same in the world of another rollout."""
+    def train(self, *, repaid: bool) -> tuple[PyTree, Carry, Experience, Metrics]:
+        """The same, by one program, where the others are paid otherwise if `repaid`."""
         state, carry, levels = self.fresh
-        unroll = jax.jit(
-            lambda state, carry, key: rollout.unroll(state, carry, levels, key, UNROLL_LENGTH)[:2]
-        )
         experience, metrics = None, {}
         for number in range(UPDATES):
             unroll_key, learn_key = jax.random.split(jax.random.fold_in(jax.random.key(2), number))
-            carry, experience = unroll(state, carry, unroll_key)
+            carry, experience = self.unroll(state, carry, levels, unroll_key, jnp.array(repaid))
             state, metrics = self.update(state, experience, learn_key)
         assert experience is not None
         return state, carry, experience, metrics
+
+    def _unroll(
+        self, state: PyTree, carry: Carry, levels: Level, key: Key[Array, ""], repaid: Bool[Array, ""]
+    ) -> tuple[Carry, Experience]:
+        world: Any = Repaid(self.world, repaid)
+        return make_rollout(world, self.learner).unroll(state, carry, levels, key, UNROLL_LENGTH)[:2]
 
     @property
     def batch(self) -> tuple[int, int]:
