@@ -54,8 +54,8 @@ def test_coin_grid_keeps_them_under_its_own_options(options):
 
 @cache
 def pair(name):
-    """A world of two, made once."""
-    return socialrl_envs.make(name, novices=1, experts=1)
+    """A world of two, made once; of the one size, too."""
+    return socialrl_envs.make(name, novices=1, experts=1, size=9)
 
 
 @pytest.mark.parametrize("policy", socialrl_envs.coplayer_names())

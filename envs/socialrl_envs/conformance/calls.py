@@ -24,6 +24,7 @@ from socialrl_envs.conformance.playing import (
     random_player,
     random_script,
     stacked,
+    traced,
     with_seats,
 )
 from socialrl_envs.types import Level, Outcome, State, World
@@ -86,17 +87,23 @@ def shapes_and_dtypes(world: World, key: Key[Array, ""]) -> None:
 
 
 def traced_anew_the_same(world: World, key: Key[Array, ""]) -> None:
-    """The key is the only source of chance: a second tracing gives the same program with the same
+    """The key is the only source of chance: traced again, each function is the same program with the same
     constants.
     """
-    first, again = (jax.make_jaxpr(random_player(world, 1))(key) for _ in range(2))
-    same = str(first) == str(again) and equal(first.consts, again.consts)
-    demand(
-        same,
-        world,
-        "one key, one trajectory",
-        "tracing it a second time gives another program (hidden randomness or state?)",
-    )
+    now, plain = traced(world), vars(functions(world))
+    level = jax.eval_shape(now.draw, key)
+    state = jax.eval_shape(now.reset, level, key)
+    actions, time = (jax.ShapeDtypeStruct(shape, jnp.int32) for shape in ((len(world.spec.seats),), ()))
+    calls = {"draw": (key,), "reset": (level, key), "step": (state, actions, key, time), "observe": (state,)}
+    for name, inputs in calls.items():
+        anew = jax.jit(lambda *inputs, function=plain[name]: function(*inputs))  # a new function
+        one, two = (function.trace(*inputs).jaxpr for function in (vars(now)[name], anew))
+        demand(
+            str(one) == str(two) and equal(one.consts, two.consts),
+            world,
+            "one key, one trajectory",
+            f"tracing {name} a second time gives another program (hidden randomness or state?)",
+        )
 
 
 def absent_seats_do_not_matter(world: World, key: Key[Array, ""], steps: int = 8) -> None:

@@ -45,7 +45,8 @@ def check_coplayer(
         keys = jax.random.split(jax.random.fold_in(key, time), len(seats))
         return [act(world, state, seat, k) for seat, k in zip(seats, keys, strict=True)]
 
-    alone = jax.jit(choose, compiler_options=QUICK)
+    traced = jax.jit(choose)
+    alone = jax.jit(traced, compiler_options=QUICK)
     state = now.reset(now.draw(level_key), reset_key)
     for seat, action in zip(seats, jax.eval_shape(alone, state, act_key, np.int32(0)), strict=True):
         found = f"{name} on seat {seat} gives {action.dtype}{action.shape}"
@@ -65,7 +66,7 @@ def check_coplayer(
         f"{name}'s actions are in range",
         f"0..{count - 1}: {taken.tolist()}",
     )
-    together = jax.jit(jax.vmap(choose, in_axes=(0, None, 0)), compiler_options=QUICK)
+    together = jax.jit(jax.vmap(traced, in_axes=(0, None, 0)), compiler_options=QUICK)
     batched = np.stack(together(stacked(states), act_key, np.arange(steps, dtype=np.int32)), axis=1)
     demand(batched == taken, world, f"{name} under vmap equals a loop", "they differ")
     first = jax.tree.map(jnp.asarray, states[0])

@@ -68,42 +68,10 @@ def begin(world: World, key: Key[Array, ""], overrides: Overrides | None = None)
     return world.reset(world.sample_level(level_key, overrides), reset_key)
 
 
-def player(world: World) -> Callable[[Key[Array, ""], Int32[Array, "T N"]], tuple[Any, ...]]:
-    """(key, script (T, N) of actions) -> a trace of that many steps, under scan; `as_trace` brings it to the
-    host.
-    """
-
-    def play(key: Key[Array, ""], script: Int32[Array, "T N"]) -> tuple[Any, ...]:
-        level_key, reset_key, play_key = jax.random.split(key, 3)
-        level = world.sample_level(level_key)
-        state = world.reset(level, reset_key)
-
-        def step(state: State, now: tuple[Array, Array]) -> tuple[State, Any]:
-            time, actions = now
-            after, outcome = world.step(state, actions, jax.random.fold_in(play_key, time))
-            return after, (after, outcome)
-
-        _, (after, outcomes) = jax.lax.scan(step, state, (jnp.arange(len(script)), script))
-        states = jax.tree.map(lambda x, xs: jnp.concatenate([x[None], xs]), state, after)
-        return level, states, jax.lax.map(world.observe, states), script, outcomes
-
-    return play
-
-
 def random_script(world: World, key: Key[Array, ""], steps: int) -> Int32[Array, "T N"]:
     """A uniformly drawn action per step and seat."""
     shape = (steps, len(world.spec.seats))
     return jax.random.randint(key, shape, 0, len(world.spec.actions), dtype=jnp.int32)
-
-
-def random_player(world: World, steps: int) -> Callable[[Array], tuple[Any, ...]]:
-    """key -> a trace of that many steps with random actions."""
-
-    def play(key: Key[Array, ""]) -> tuple[Any, ...]:
-        play_key, script_key = jax.random.split(key)
-        return player(world)(play_key, random_script(world, script_key, steps))
-
-    return play
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -133,14 +101,54 @@ def functions(world: World) -> Functions:
 
 
 @lru_cache(maxsize=1)
+def traced(world: World) -> Functions:
+    """The functions, each traced once for all rules: to be called by what is compiled."""
+    return Functions(**{name: jax.jit(function) for name, function in vars(functions(world)).items()})
+
+
+@lru_cache(maxsize=1)
 def compiled(world: World) -> Functions:
     """The functions, each compiled by itself, once for all rules that call it."""
-    plain = vars(functions(world)).items()
-    return Functions(**{name: jax.jit(function, compiler_options=QUICK) for name, function in plain})
+    once = vars(traced(world)).items()
+    return Functions(**{name: jax.jit(function, compiler_options=QUICK) for name, function in once})
+
+
+def player(world: World) -> Callable[[Key[Array, ""], Int32[Array, "T N"]], tuple[Any, ...]]:
+    """(key, script (T, N) of actions) -> a trace of that many steps, under scan; `as_trace` brings it to the
+    host.
+    """
+    now = traced(world)
+
+    def play(key: Key[Array, ""], script: Int32[Array, "T N"]) -> tuple[Any, ...]:
+        level_key, reset_key, play_key = jax.random.split(key, 3)
+        level = now.draw(level_key)
+        state = now.reset(level, reset_key)
+
+        def step(state: State, given: tuple[Array, Array]) -> tuple[State, Any]:
+            time, actions = given
+            after, outcome = now.step(state, actions, play_key, time)
+            return after, (after, outcome)
+
+        times = jnp.arange(len(script), dtype=jnp.int32)
+        _, (after, outcomes) = jax.lax.scan(step, state, (times, script))
+        states = jax.tree.map(lambda x, xs: jnp.concatenate([x[None], xs]), state, after)
+        return level, states, jax.lax.map(now.observe, states), script, outcomes
+
+    return play
+
+
+def random_player(world: World, steps: int) -> Callable[[Array], tuple[Any, ...]]:
+    """key -> what `play` gives, as one program."""
+
+    def play(key: Key[Array, ""]) -> tuple[Any, ...]:
+        play_key, script_key = jax.random.split(key)
+        return player(world)(play_key, random_script(world, script_key, steps))
+
+    return play
 
 
 def play(world: World, key: Key[Array, ""], steps: int) -> tuple[Any, ...]:
-    """What `random_player` gives, from the compiled functions, on the host."""
+    """A trace of that many steps with random actions, from the compiled functions, on the host."""
     now = compiled(world)
     play_key, script_key = jax.random.split(key)
     level_key, reset_key, step_key = jax.random.split(play_key, 3)
