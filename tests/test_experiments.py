@@ -6,6 +6,7 @@ import ast
 import functools
 import json
 from pathlib import Path
+from unittest import mock
 
 import jax
 import numpy as np
@@ -106,9 +107,21 @@ def trained(settings):
 
 
 @functools.cache
+def shared(build, config):
+    """The world of a config; what it does is traced once for all arms that live in it."""
+    world = build(config)
+    for name in ("sample_level", "reset", "step", "observe"):
+        setattr(world, name, jax.jit(getattr(world, name)))
+    return world
+
+
+@functools.cache
 def traced(settings):
     """Those metrics, as shapes; nothing is compiled. Arms of one setting are traced once."""
-    return jax.eval_shape(first_chunk(settings), jax.random.key(0))
+    cls = type(from_json(json.loads(settings)).world)
+    usual = cls.build
+    with mock.patch.object(cls, "build", lambda config: shared(usual, config)):
+        return jax.eval_shape(first_chunk(settings), jax.random.key(0))
 
 
 def traces_alike(part):
