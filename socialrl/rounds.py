@@ -11,13 +11,16 @@ from jax import Array
 from jaxtyping import Bool, Float32, Key, PyTree
 
 from socialrl.config import Experiment
-from socialrl.curricula import Choice, Chooser, Play, Results
+from socialrl.curricula import Choice, Chooser, Play, Results, Shelf
+from socialrl.record.levels import KeptLevel
 from socialrl.rollout import Carry, Rollout
 from socialrl.types import Critic, Experience, Learner, Masked, Metrics
 from socialrl_envs.errors import SocialRLError
 from socialrl_envs.planning.values import distances
 from socialrl_envs.struct import pytree, replace
 from socialrl_envs.types import Level, World
+
+BEST = 20  # levels that a run writes at a checkpoint
 
 
 class Round(NamedTuple):
@@ -229,6 +232,23 @@ def properties(
     walls = jnp.sum(solid[1:-1, 1:-1], dtype=jnp.float32)
     present = jnp.sum(state.seats.present[np.array(world.spec.coplayers, np.int32)], dtype=jnp.float32)
     return walls, jnp.where(path < solid.size, path.astype(jnp.float32), jnp.inf), present
+
+
+def best_levels(shelf: Shelf, most: int = BEST) -> list[KeptLevel]:
+    """The levels of a shelf on the host with the highest scores, at most so many, as ASCII; where the
+    curriculum has no opinion the first ones.
+    """
+    score = np.asarray(shelf.score)
+    order = np.argsort(-score, kind="stable") if np.isfinite(score).any() else np.arange(len(score))
+    places = [place for place in order[:most] if score[place] != -np.inf]
+    return [
+        KeptLevel(
+            ascii=jax.tree.map(lambda leaf, place=place: np.asarray(leaf)[place], shelf.levels).to_ascii(),
+            score=float(score[place]),
+            replayed=int(shelf.replayed[place]),
+        )
+        for place in places
+    ]
 
 
 def solved(results: Results, trains: Bool[Array, " B"]) -> Float32[Array, ""]:
