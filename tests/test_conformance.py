@@ -26,6 +26,7 @@ from socialrl.types import (
     decision_of,
 )
 from socialrl_envs import grid
+from socialrl_envs.worlds import coin_grid
 from tests.corridor import Corridor
 
 WORLD = Corridor(coplayers=1, novices=2)
@@ -200,13 +201,14 @@ def test_own_rewards_matter_to_learners_of_rewards_only(config, matter):
     assert own_rewards_matter(conformance.Subject(config.build(world.spec), world)) == matter
 
 
+PLACE = coin_grid.Config(experts=1, size=5, colours=1, coins=1, horizon=6).build()
 SMALL = {name: {"capacity": 4} for name in ("plr", "accel")} | {"sfl": {"candidates": 3, "kept": 2}}
 SMALL |= {"adr": {"ranges": (adr.Range(param="density", start=(0.2, 0.4), limits=(0.0, 0.5), step=0.05),)}}
 
 
 @pytest.mark.parametrize("name", CURRICULUM.names())
 def test_every_built_in_curriculum_passes(name):
-    check_curriculum(CURRICULUM.config(name)(**SMALL.get(name, {})))
+    check_curriculum(CURRICULUM.config(name)(**SMALL.get(name, {})), PLACE)
 
 
 RAMP = mixed.Ramp(param="skill", start=(0.0, 0.1), end=(0.8, 0.9), steps=100)
@@ -243,8 +245,12 @@ class Course:
 
 def walled_in(choice):
     """The choice with walls all around the seats."""
-    tiles = jnp.where(choice.levels.tiles == grid.FLOOR, jnp.uint8(grid.WALL), choice.levels.tiles)
-    return dataclasses.replace(choice, levels=dataclasses.replace(choice.levels, tiles=tiles))
+
+    def walled(level):
+        tiles = jnp.where(level.tiles == grid.FLOOR, jnp.uint8(grid.WALL), level.tiles)
+        return dataclasses.replace(level, tiles=tiles)
+
+    return dataclasses.replace(choice, levels=jax.vmap(walled)(choice.levels))
 
 
 def withheld(choice):
@@ -258,10 +264,10 @@ FAULTS = [
         Course(overrides=lambda *_: {"gravity": jnp.float32(1)}),
         "no parameter gravity",
     ),
-    (DRAWS, Course(overrides=lambda *_: {"penalty": jnp.zeros(2)}), "penalty is (2,)"),
+    (DRAWS, Course(overrides=lambda *_: {"density": jnp.zeros(2)}), "density is (2,)"),
     (
         "overrides_are_pure",
-        Course(overrides=lambda *_: {"penalty": jnp.float32(next(COUNTER))}),
+        Course(overrides=lambda *_: {"density": jnp.float32(next(COUNTER))}),
         "two results",
     ),
     (
@@ -277,7 +283,7 @@ FAULTS = [
     (CHOICES, Course(choose=walled_in), "train and cannot be solved"),
     (CHOICES, Course(choose=withheld), "a level does not train, and withholds is False"),
     (
-        "learning_keeps_the_state",
+        CHOICES,
         Course(choose=lambda choice: choice, learn=lambda s, c, r, k: (s, {"a": jnp.mean(r.returns) / 0})),
         "metric a is inf",
     ),
@@ -287,7 +293,7 @@ FAULTS = [
 @pytest.mark.parametrize(("rule", "config", "words"), FAULTS, ids=[fault[2] for fault in FAULTS])
 def test_a_curriculum_that_breaks_a_rule_is_named_with_the_rule(rule, config, words):
     with pytest.raises(AssertionError) as error:
-        check_curriculum(config)
+        check_curriculum(config, PLACE)
     assert str(error.value).startswith(f"Course: {rule}: "), error.value
     assert words in str(error.value)
 

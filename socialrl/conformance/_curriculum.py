@@ -1,7 +1,6 @@
 """The rules of a curriculum, one function each."""
 
 from collections.abc import Callable
-from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -69,71 +68,54 @@ def update_keeps_the_state(curriculum: Curriculum, world: World) -> None:
 
 def choices_are_levels(curriculum: Curriculum, world: World) -> None:
     """A chooser gives as many levels as there are worlds, ready and shaped as the world draws them, the same
-    for the same key; those that train can be solved, and all train unless it `withholds`.
+    for the same key; those that train can be solved, and all train unless it `withholds`. Its `prepare` and
+    `learn` keep the structure, shapes and dtypes of the state, and report finite scalars; its shelf has one
+    score and one count for each level.
     """
     chooser = curriculum.chooser
     if chooser is None:
         return
     drawn = jax.eval_shape(world.sample_level, jax.random.key(0))
-    state = chooser.init(jax.random.key(4), STEPS, WORLDS)
-
-    @partial(jax.jit, compiler_options=QUICK)
-    def choose(state: PyTree, key: Key[Array, ""]) -> tuple[Choice, Array]:
-        choice = chooser.choose(state, key, WORLDS)
-        return choice, jax.vmap(world.solvable)(choice.levels)
-
-    one, again = (choose(state, jax.random.key(5)) for _ in range(2))
-    assert same(one, again), "choose gives two results for one key"
-    for now in (state, *_taught(chooser, world)[0]):
-        choice, solvable = choose(now, jax.random.key(6))
-        expected = jax.tree.map(lambda x: jax.ShapeDtypeStruct((WORLDS, *x.shape), x.dtype), drawn)
+    expected = jax.tree.map(lambda x: jax.ShapeDtypeStruct((WORLDS, *x.shape), x.dtype), drawn)
+    round_of = _rounds(chooser, world)
+    first = state = chooser.init(jax.random.key(4), STEPS, WORLDS)
+    one, again = (round_of(state, jax.random.key(5)) for _ in range(2))
+    assert same(one, again), "a round gives two results for one key"
+    for number in range(ROUNDS):
+        state, choice, solvable, metrics = round_of(state, jax.random.fold_in(jax.random.key(6), number))
+        expect_same_shapes(first, state, "state")
+        expect_finite(metrics)
         expect_same_shapes(expected, choice.levels, "levels")
         expect(choice.trains, (WORLDS,), jnp.bool_, "trains")
         assert chooser.withholds or np.all(choice.trains), "a level does not train, and withholds is False"
         bad = np.flatnonzero(np.asarray(choice.trains) & ~np.asarray(solvable))
         assert chooser.withholds or not bad.size, f"levels {bad.tolist()} train and cannot be solved"
-
-
-def learning_keeps_the_state(curriculum: Curriculum, world: World) -> None:
-    """A chooser's `prepare` and `learn` can be traced, keep the structure, shapes and dtypes of the state,
-    and report finite scalars; its shelf has one score and one count for each level.
-    """
-    chooser = curriculum.chooser
-    if chooser is None:
-        return
-    state = chooser.init(jax.random.key(4), STEPS, WORLDS)
-    states, metrics = _taught(chooser, world)
-    for after in states:
-        expect_same_shapes(state, after, "state")
-    for found in metrics:
-        expect_finite(found)
     if chooser.shelf is not None:
-        shelf = chooser.shelf(states[-1])
-        count = shelf.score.shape[0]
+        shelf = chooser.shelf(state)
+        count = shelf.levels.tiles.shape[0]
         expect(shelf.score, (count,), jnp.float32, "score")
         expect(shelf.replayed, (count,), jnp.int32, "replayed")
-        assert shelf.levels.tiles.shape[0] == count, f"{shelf.levels.tiles.shape[0]} levels, {count} scores"
 
 
-def _taught(chooser: Chooser, world: World) -> tuple[list[PyTree], list[Metrics]]:
-    """The states of a chooser after each of ROUNDS rounds with results drawn at random, and its metrics."""
+def _rounds(
+    chooser: Chooser, world: World
+) -> Callable[[PyTree, Key[Array, ""]], tuple[PyTree, Choice, Array, Metrics]]:
+    """(state, key) -> (state after a round with results drawn at random, its choice, which of its levels can
+    be solved, metrics), compiled.
+    """
 
     def play(levels: Level, key: Key[Array, ""]) -> Results:
         return _results(levels.tiles.shape[0], key)
 
-    @partial(jax.jit, compiler_options=QUICK)
-    def taught(state: PyTree, key: Key[Array, ""]) -> tuple[PyTree, Metrics]:
+    def one(state: PyTree, key: Key[Array, ""]) -> tuple[PyTree, Choice, Array, Metrics]:
         prepare_key, choose_key, results_key, learn_key = jax.random.split(key, 4)
         state, prepared = chooser.prepare(state, play, prepare_key)
         choice = chooser.choose(state, choose_key, WORLDS)
+        solvable = jax.vmap(world.solvable)(choice.levels)
         state, metrics = chooser.learn(state, choice, _results(WORLDS, results_key), learn_key)
-        return state, prepared | metrics
+        return state, choice, solvable, prepared | metrics
 
-    state, states, metrics = chooser.init(jax.random.key(4), STEPS, WORLDS), [], []
-    for number in range(ROUNDS):
-        state, found = taught(state, jax.random.fold_in(jax.random.key(7), number))
-        states, metrics = [*states, state], [*metrics, found]
-    return states, metrics
+    return jax.jit(one, compiler_options=QUICK)
 
 
 def _results(count: int, key: Key[Array, ""]) -> Results:
@@ -158,5 +140,4 @@ CURRICULUM_RULES: tuple[Callable[[Curriculum, World], None], ...] = (
     overrides_are_pure,
     update_keeps_the_state,
     choices_are_levels,
-    learning_keeps_the_state,
 )

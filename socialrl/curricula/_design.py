@@ -10,6 +10,7 @@ import dataclasses
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 from jaxtyping import Key
 
@@ -42,6 +43,9 @@ class DesignConfig(Options):
     preferences: bool = option(
         True, "where company is designed: whether co-players draw their preferences among theirs"
     )
+    density: tuple[float, float] | None = option(
+        None, "lowest and highest density of a new level's walls; none is the world's own", low=0, high=1
+    )
     unrolls: int = option(
         1, "unrolls for which a level is played before the next is chosen; best whole episodes", low=1
     )
@@ -50,7 +54,8 @@ class DesignConfig(Options):
         super().__post_init__()
         mixed.check_presence(self.presence)
         require(len(self.presence) > 0, "presence", self.presence, "at least one schedule")
-        require(self.skill[0] <= self.skill[1], "skill", self.skill, "the lowest, then the highest value")
+        for key, ends in (("skill", self.skill), ("density", self.density or (0.0, 0.0))):
+            require(ends[0] <= ends[1], key, ends, "the lowest, then the highest value")
 
 
 class Design:
@@ -64,35 +69,33 @@ class Design:
         if self.company:
             coplayers = len(world.spec.coplayers)
             require(coplayers > 0, "designs", config.designs, "walls, for nobody else lives in this world")
-        self.seats = jnp.array(world.spec.coplayers, jnp.int32)
+        self.seats = np.array(world.spec.coplayers, np.int32)
         drawn = ("presence", "skill", "preferences") if config.preferences else ("presence", "skill")
         self.names = tuple(name for name in drawn if name in world.params.named())
 
     def fresh(self, key: Key[Array, ""]) -> Level:
         """A level drawn at random."""
-        if not self.company:
-            return self.world.sample_level(key)
         level_key, company_key = jax.random.split(key)
-        return self.world.sample_level(level_key, self.draw_company(company_key))
+        return self._sample(level_key, self.draw_company(company_key) if self.company else {})
 
     def again(self, level: Level, key: Key[Array, ""]) -> Level:
         """A kept level as it is handed out again: where walls are not designed they are drawn anew."""
-        return level if self.walls else self.world.sample_level(key, self.company_of(level))
+        return level if self.walls else self._sample(key, self.company_of(level))
 
     def edited(self, level: Level, key: Key[Array, ""], edits: int) -> Level:
         """The level after so many random edits of all that is designed, solvable if it was; where walls are
         not designed they are drawn anew.
         """
-        again_key, *keys = jax.random.split(key, 1 + edits)
+        more_key, last_key, again_key = jax.random.split(key, 3)
 
         def more(level: Level, key: Key[Array, ""]) -> tuple[Level, None]:
             return self._edited(level, key).edit(), None
 
         # What view and planner derive from the tiles is needed after the last edit alone.
-        draft, _ = (
-            jax.lax.scan(more, level.edit(), jnp.stack(keys[1:])) if edits > 1 else (level.edit(), None)
-        )
-        return self.again(self._edited(draft, keys[0]), again_key)
+        draft = level.edit()
+        if edits > 1:
+            draft, _ = jax.lax.scan(more, draft, jax.random.split(more_key, edits - 1))
+        return self.again(self._edited(draft, last_key), again_key)
 
     def draw_company(self, key: Key[Array, ""]) -> Overrides:
         """The parameters of a company drawn at random; novices keep theirs."""
@@ -104,7 +107,7 @@ class Design:
         which = jax.random.randint(preferences_key, (count,), 0, count)
         drawn = {
             "presence": schedules[jax.random.categorical(presence_key, shares, shape=(count,))],
-            "skill": jax.random.uniform(skill_key, (count,), jnp.float32, low, max(high, low + 1e-6)),
+            "skill": low + (high - low) * jax.random.uniform(skill_key, (count,)),
         }
         if "preferences" in self.names:
             drawn["preferences"] = jnp.asarray(own["preferences"])[self.seats][which]
@@ -118,13 +121,22 @@ class Design:
         """The level with one parameter of one co-player drawn anew."""
         draw_key, seat_key, name_key = jax.random.split(key, 3)
         drawn, old = self.draw_company(draw_key), self.company_of(level)
-        seat = jax.random.choice(seat_key, self.seats)
+        seat = jax.random.choice(seat_key, jnp.asarray(self.seats))
         number = jax.random.randint(name_key, (), 0, len(self.names))
         changed = {
             name: jnp.where(number == i, old[name].at[seat].set(drawn[name][seat]), old[name])
             for i, name in enumerate(self.names)
         }
         return dataclasses.replace(level, params=level.params.with_overrides(changed))
+
+    def _sample(self, key: Key[Array, ""], company: Overrides) -> Level:
+        """A new level with this company."""
+        if self.config.density is None:
+            return self.world.sample_level(key, company)
+        level_key, density_key = jax.random.split(key)
+        low, high = self.config.density
+        density = low + (high - low) * jax.random.uniform(density_key)
+        return self.world.sample_level(level_key, company | {"density": density})
 
     def _edited(self, level: Level, key: Key[Array, ""]) -> Level:
         """The level after one edit of its walls and one of its company, as far as these are designed."""

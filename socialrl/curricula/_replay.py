@@ -70,7 +70,7 @@ class Replay:
             init=self.init,
             choose=self.choose,
             learn=self.learn,
-            shelf=lambda buffer: Shelf(buffer.levels, buffer.score, buffer.replayed),
+            shelf=lambda buffer: Shelf(levels=buffer.levels, score=buffer.score, replayed=buffer.replayed),
             unrolls=self.config.unrolls,
             withholds=self.config.robust,
             judges=True,

@@ -33,9 +33,12 @@ def buffer(score, last=None, now=0):
 
 def levels(numbers):
     """Levels told apart by their density."""
-    blank = _buffer.empty(WORLD, len(numbers)).levels
-    density = jnp.array(list(numbers), jnp.float32) / 100
-    return replace(blank, params=replace(blank.params, density=density))
+    blank = jax.tree.map(lambda x: x[0], _buffer.empty(WORLD, 1).levels)
+
+    def of(density):
+        return replace(blank, params=blank.params.with_overrides({"density": density}))
+
+    return jax.vmap(of)(jnp.array(list(numbers), jnp.float32) / 100)
 
 
 def numbers(made):
