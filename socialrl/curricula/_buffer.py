@@ -81,7 +81,8 @@ def by_score(score: Float32[Array, " C"], kind: Prioritisation, temperature: flo
     else:
         h = jnp.maximum(score, 0.0)
         h = jnp.where(jnp.any(filled & (h > 0)), h, 1.0)
-    return jax.nn.softmax(jnp.where(filled, jnp.log(h) / temperature, -jnp.inf), where=filled)
+    logits = jnp.where(filled, jnp.log(h) / temperature, -jnp.inf)
+    return jnp.where(filled, jax.nn.softmax(logits, where=filled), 0.0)
 
 
 def by_staleness(buffer: Buffer) -> Float32[Array, " C"]:

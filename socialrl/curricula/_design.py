@@ -82,20 +82,22 @@ class Design:
         """A kept level as it is handed out again: where walls are not designed they are drawn anew."""
         return level if self.walls else self._sample(key, self.company_of(level))
 
-    def edited(self, level: Level, key: Key[Array, ""], edits: int) -> Level:
-        """The level after so many random edits of all that is designed, solvable if it was; where walls are
-        not designed they are drawn anew.
+    def edited(self, levels: Level, key: Key[Array, ""], edits: int) -> Level:
+        """Levels, leaves (M, ...), after so many random edits each of all that is designed, solvable if they
+        were; where walls are not designed they are drawn anew.
         """
         more_key, last_key, again_key = jax.random.split(key, 3)
+        count = jax.tree.leaves(levels)[0].shape[0]
 
-        def more(level: Level, key: Key[Array, ""]) -> tuple[Level, None]:
-            return self._edited(level, key).edit(), None
+        def more(levels: Level, keys: Key[Array, " M"]) -> tuple[Level, None]:
+            return jax.vmap(lambda level, key: self._edited(level, key).edit())(levels, keys), None
 
         # What view and planner derive from the tiles is needed after the last edit alone.
-        draft = level.edit()
+        draft = jax.vmap(lambda level: level.edit())(levels)
         if edits > 1:
-            draft, _ = jax.lax.scan(more, draft, jax.random.split(more_key, edits - 1))
-        return self.again(self._edited(draft, last_key), again_key)
+            draft, _ = jax.lax.scan(more, draft, jax.random.split(more_key, (edits - 1, count)))
+        ready = jax.vmap(self._edited)(draft, jax.random.split(last_key, count))
+        return jax.vmap(self.again)(ready, jax.random.split(again_key, count))
 
     def draw_company(self, key: Key[Array, ""]) -> Overrides:
         """The parameters of a company drawn at random; novices keep theirs."""

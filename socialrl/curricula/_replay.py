@@ -16,14 +16,14 @@ from socialrl.curricula._scores import SCORES
 from socialrl.types import Metrics
 from socialrl_envs.options import option
 from socialrl_envs.struct import pytree, replace
-from socialrl_envs.types import Level, World
+from socialrl_envs.types import World
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ReplayConfig(DesignConfig):
     """Options of prioritised level replay."""
 
-    replayed: float = option(0.5, "share of the worlds that play a level of the buffer", low=0, high=1)
+    replayed: float = option(0.5, "share of the worlds that play a level of the buffer", above=0, high=1)
     robust: bool = option(
         True, "whether novices learn on replayed levels alone, as in robust PLR; needs ppo or its like"
     )
@@ -82,7 +82,7 @@ class Replay:
 
     def shares(self, num_envs: int) -> tuple[int, int]:
         """How many of the worlds play a replayed level, and how many an edited one; all others a new one."""
-        replayed = min(round(self.config.replayed * num_envs), self.config.capacity)
+        replayed = min(max(round(self.config.replayed * num_envs), 1), self.config.capacity)
         mutated = min(round(self.mutated * num_envs), num_envs - replayed)
         return replayed, mutated
 
@@ -99,8 +99,8 @@ class Replay:
         fresh = jax.vmap(self.design.fresh)(jax.random.split(fresh_key, num_envs))
         parts = [jax.vmap(self.design.again)(kept, jax.random.split(again_key, replayed))]
         if mutated:
-            parents = jax.tree.map(lambda x: x[jnp.arange(mutated) % max(replayed, 1)], kept)
-            parts.append(self._edited(parents, edit_key))
+            parents = jax.tree.map(lambda x: x[jnp.arange(mutated) % replayed], kept)
+            parts.append(self.design.edited(parents, edit_key, self.edits))
         parts.append(jax.tree.map(lambda x: x[replayed + mutated :], fresh))
         mixed = jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *parts)
         again = ready & (jnp.arange(num_envs) < replayed)
@@ -125,11 +125,6 @@ class Replay:
         candidates = jnp.where(again | ~results.solvable | jnp.isnan(score), -jnp.inf, score)
         buffer, entered = _buffer.inserted(buffer, choice.levels, candidates, best)
         return buffer, self._metrics(buffer, again, entered, num_envs - replayed)
-
-    def _edited(self, parents: Level, key: Key[Array, ""]) -> Level:
-        """Edited copies of levels."""
-        keys = jax.random.split(key, jax.tree.leaves(parents)[0].shape[0])
-        return jax.vmap(lambda level, key: self.design.edited(level, key, self.edits))(parents, keys)
 
     def _metrics(
         self, buffer: Buffer, again: Bool[Array, " B"], entered: Int32[Array, ""], offered: int

@@ -23,7 +23,6 @@ class Config(ReplayConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require(self.replayed > 0, "replayed", self.replayed, "above 0: what is replayed is edited")
         total = self.replayed + self.mutated
         require(total <= 1, "mutated", self.mutated, f"at most {1 - self.replayed:g}, what replays leave")
 

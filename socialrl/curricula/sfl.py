@@ -31,7 +31,7 @@ from socialrl_envs.types import Level, World
 class Config(DesignConfig):
     """Options of sfl."""
 
-    replayed: float = option(0.5, "share of the worlds that play a level of the set", low=0, high=1)
+    replayed: float = option(0.5, "share of the worlds that play a level of the set", above=0, high=1)
     candidates: int = option(128, "new levels that are tried before each chunk", low=1)
     episodes: int = option(4, "episodes for which each of them is tried", low=2)
     kept: int = option(32, "levels of the set: those of the highest learnability", low=1)
@@ -104,12 +104,12 @@ class Learnable:
     def choose(self, state: LearnableState, key: Key[Array, ""], num_envs: int) -> Choice:
         """Levels of the set, drawn uniformly, and new ones."""
         place_key, again_key, fresh_key = jax.random.split(key, 3)
-        count = round(self.config.replayed * num_envs)
+        count = max(round(self.config.replayed * num_envs), 1)
         place = jax.random.randint(place_key, (count,), 0, self.config.kept)
         kept = jax.tree.map(lambda x: x[place], state.levels)
         kept = jax.vmap(self.design.again)(kept, jax.random.split(again_key, count))
-        fresh = self._fresh(fresh_key, num_envs - count)
-        levels = jax.tree.map(lambda *leaves: jnp.concatenate(leaves), kept, fresh)
+        fresh = self._fresh(fresh_key, num_envs)
+        levels = jax.tree.map(lambda old, new: jnp.concatenate([old, new[count:]]), kept, fresh)
         return Choice(levels=levels, trains=jnp.ones(num_envs, bool), notes=place)
 
     def learn(

@@ -188,10 +188,14 @@ def test_the_most_learnable_of_the_candidates_are_kept():
             solvable=one > 0,
         )
 
-    state = chooser.init(jax.random.key(0), 4, 4)
-    state, metrics = chooser.prepare(state, play, jax.random.key(1))
+    @functools.partial(jax.jit, compiler_options=QUICK)
+    def prepared(key):
+        init_key, prepare_key = jax.random.split(key)
+        return *chooser.prepare(chooser.init(init_key, 4, 4), play, prepare_key), seen[0].tiles
+
+    state, metrics, tiles = prepared(jax.random.key(0))
     np.testing.assert_allclose(state.score, [0.25, 0.25])
-    tries = seen[0].tiles.reshape(5, 4, 5, 5)
+    tries = tiles.reshape(5, 4, 5, 5)
     assert (tries == tries[:, :1]).all()
     assert np.array_equal(state.levels.tiles, tries[np.array([1, 3]), 0])
     np.testing.assert_allclose(metrics["levels/candidates_score"], 0.1, rtol=1e-6)
