@@ -4,7 +4,7 @@ A novice alone searches mazes of walls for a goal that it sees when it is in vie
 gets there in time. All arms draw new levels alike, with few walls and with many. `domain_randomisation`
 learns on these; `plr` replays those in which its values say that most is to be gained, and learns on replays
 alone; `accel` edits those besides; `sfl` learns on those that it solves sometimes. The return is the share of
-levels that are solved: of new ones with many walls, and by the protocol `held_out` of levels drawn by hand.
+levels that are solved, of new ones with many walls.
 
 Steps are those that train or choose levels; `sfl` tries its candidates in half as many steps besides, which
 are not counted. Other work found sampling for learnability ahead, and domain randomisation better than it was

@@ -113,12 +113,13 @@ class Curriculum(NamedTuple):
     """Pure functions over a pytree of arrays as state. Evaluation does not use the curriculum unless it is
     `evaluated`.
 
-    init() -> state overrides(state, steps, key) -> the parameters of one training level, after `steps`
-    environment steps update(state, measure, key) -> (state, metrics): once per chunk. measure(draw, key) is
-    the mean return of each
-        seat, shape (N,), in greedy episodes on fresh levels whose parameters draw(key) gives
-    chooser: its optional capability to choose levels. The state of training is then the chooser's, and
-        `overrides` and `update` are not used.
+    init() -> state
+    overrides(state, steps, key) -> the parameters of one training level, after `steps` environment steps
+    update(state, measure, key) -> (state, metrics): once per chunk. measure(draw, key) is the mean return of
+        each seat, shape (N,), in greedy episodes on fresh levels whose parameters draw(key) gives
+
+    chooser: the optional capability to choose levels. The state of training is then the chooser's, and
+    `overrides` and `update` are not used.
     """
 
     init: Callable[[], PyTree]
