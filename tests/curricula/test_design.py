@@ -138,8 +138,8 @@ def test_going_on_from_a_checkpoint_is_going_on_with_the_same_buffer(tmp_path):
 
 def test_the_best_levels_are_written_as_text_and_read_back(tmp_path):
     made, _, _ = arm(ACCEL)
-    state = jax.device_get(trained()[0][-1])
-    kept = rounds.best_levels(made.trainer.shelf(state), most=3)
+    state = trained()[0][-1]
+    kept = rounds.best_levels(jax.device_get(made.trainer.shelf(state)), most=3)
     levels.save(tmp_path / "levels" / "step_8.txt", kept)
     found = levels.load(tmp_path / "levels" / "step_8.txt")
     assert [one.ascii for one in found] == [one.ascii for one in kept]
