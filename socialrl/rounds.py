@@ -61,21 +61,16 @@ class Rounds:
                 "make it a multiple: --chunk, or --curriculum.unrolls",
             )
 
-    def begin(self, curriculum: PyTree, key: Key[Array, ""]) -> tuple[Choice, Carry]:
-        """A first choice, and every world at the start of an episode on its level."""
-        choose_key, begin_key = jax.random.split(key)
-        choice = self.chooser.choose(curriculum, choose_key, self.experiment.num_envs)
-        return choice, self.rollout.begin_on(choice.levels, begin_key)
-
     def round(
         self, learner: PyTree, curriculum: PyTree, key: Key[Array, ""]
     ) -> tuple[Round, tuple[Metrics, Metrics, Metrics]]:
         """A round, and its metrics: of the episodes and of the learner, with a leading axis of unrolls, and
         of the curriculum.
         """
-        begin_key, unrolls_key, learn_key = jax.random.split(key, 3)
+        choose_key, begin_key, unrolls_key, learn_key = jax.random.split(key, 4)
         with jax.named_scope("levels"):
-            choice, carry = self.begin(curriculum, begin_key)
+            choice = self.chooser.choose(curriculum, choose_key, self.experiment.num_envs)
+            carry = self.rollout.begin_on(choice.levels, begin_key)
             if self.chooser.withholds:
                 solvable = jax.vmap(self.world.solvable)(choice.levels)
                 choice = replace(choice, trains=choice.trains & solvable)

@@ -74,9 +74,10 @@ class Trainer:
             levels = self._fresh_levels(curriculum, none, pool_key, self.experiment.num_levels)
             carry = self.rollout.begin(levels, begin_key, num_envs)
         else:
-            curriculum = self.rounds.chooser.init(pool_key, unroll_length, num_envs)
-            choice, carry = self.rounds.begin(curriculum, begin_key)
-            levels = choice.levels
+            curriculum_key, pool_key = jax.random.split(pool_key)
+            curriculum = self.rounds.chooser.init(curriculum_key, unroll_length, num_envs)
+            levels = self.rollout.pool(pool_key, num_envs)  # nobody plays these: a round begins on its own
+            carry = self.rollout.begin_on(levels, begin_key)
         return Training(
             learner=self.learner.init(init_key, unroll_length, num_envs),
             carry=carry,

@@ -56,14 +56,16 @@ def empty(world: World, capacity: int) -> Buffer:
     )
 
 
-def check_room(world: World, capacity: int) -> None:
-    """Raises SocialRLError if so many levels of this world do not fit into the memory of the first device."""
+def check_room(world: World, key: str, count: int) -> None:
+    """Raises SocialRLError, naming the curriculum's key, if so many levels of this world do not fit into the
+    memory of the first device.
+    """
     level = jax.eval_shape(world.sample_level, jax.random.key(0))
-    needed, room = capacity * memory.bytes_of(level), memory.room(jax.local_devices()[0])
+    needed, room = count * memory.bytes_of(level), memory.room(jax.local_devices()[0])
     if room is not None and needed > memory.MARGIN * room:
         raise SocialRLError(
-            f"capacity: {capacity} levels take {memory.words(needed)}, and there are {memory.words(room)}",
-            "keep fewer: --curriculum.capacity",
+            f"{key}: {count} levels take {memory.words(needed)}, and there are {memory.words(room)}",
+            f"keep fewer: --curriculum.{key}",
         )
 
 

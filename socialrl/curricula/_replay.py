@@ -62,7 +62,7 @@ class Replay:
     def __init__(self, config: ReplayConfig, world: World, mutated: float = 0.0, edits: int = 0):
         self.config, self.mutated, self.edits = config, mutated, edits
         self.world, self.design = world, Design(config, world)
-        _buffer.check_room(world, config.capacity)
+        _buffer.check_room(world, "capacity", config.capacity)
 
     def chooser(self) -> Chooser:
         """The Chooser of these functions."""

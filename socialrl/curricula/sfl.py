@@ -44,7 +44,7 @@ class Config(DesignConfig):
         """The curriculum for this world; raises SocialRLError if company is designed where there is none, or
         if the candidates are larger than the memory.
         """
-        check_room(world, self.candidates * self.episodes)
+        check_room(world, "candidates", self.candidates * self.episodes)
         return choosing(Learnable(self, world).chooser())
 
 

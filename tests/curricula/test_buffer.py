@@ -118,7 +118,7 @@ def test_a_buffer_larger_than_the_memory_is_refused_with_its_size():
     with pytest.raises(
         SocialRLError, match=r"capacity: 10000000000 levels take \d+\.\d [GT]B, and there are"
     ):
-        _buffer.check_room(WORLD, 10_000_000_000)
+        _buffer.check_room(WORLD, "capacity", 10_000_000_000)
 
 
 RESULTS = Results(
