@@ -69,13 +69,8 @@ class Rounds:
         """
         choose_key, begin_key, unrolls_key, learn_key = jax.random.split(key, 4)
         with jax.named_scope("levels"):
-            choice = self.chooser.choose(curriculum, choose_key, self.experiment.num_envs)
+            choice, solvable = self._choice(curriculum, choose_key)
             carry = self.rollout.begin_on(choice.levels, begin_key)
-            if self.chooser.withholds:
-                solvable = jax.vmap(self.world.solvable)(choice.levels)
-                choice = replace(choice, trains=choice.trains & solvable)
-            else:
-                solvable = jnp.ones_like(choice.trains)
         tally = begin_tally(solvable)
 
         def one(state: tuple[PyTree, Carry, Tally], key: Key[Array, ""]) -> tuple[PyTree, PyTree]:
@@ -93,7 +88,7 @@ class Rounds:
         (learner, carry, tally), (episodes, metrics) = jax.lax.scan(one, (learner, carry, tally), keys)
         with jax.named_scope("levels"):
             curriculum, found = self.chooser.learn(curriculum, choice, tally.results, learn_key)
-        found |= {
+        found = found | {
             "levels/trained": jnp.mean(choice.trains.astype(jnp.float32)),
             "levels/unsolvable": jnp.mean((~solvable).astype(jnp.float32)),
             "levels/solved": solved(tally.results, choice.trains),
@@ -125,6 +120,14 @@ class Rounds:
             "levels/path": mean_where(path, trains & jnp.isfinite(path)),
             "levels/present": mean_where(present, trains),
         }
+
+    def _choice(self, curriculum: PyTree, key: Key[Array, ""]) -> tuple[Choice, Bool[Array, " B"]]:
+        """The choice of a round, of which no level trains that cannot be solved, and which ones can be."""
+        choice = self.chooser.choose(curriculum, key, self.experiment.num_envs)
+        if not self.chooser.withholds:
+            return choice, jnp.ones_like(choice.trains)
+        solvable = jax.vmap(self.world.solvable)(choice.levels)
+        return replace(choice, trains=choice.trains & solvable), solvable
 
     def _unroll(
         self, learner: PyTree, carry: Carry, levels: Level, key: Key[Array, ""]
