@@ -20,13 +20,14 @@ from socialrl.assemble import assemble, root_keys
 from socialrl.config import Arm, Experiment, to_json
 from socialrl.devices import Devices, choose
 from socialrl.processes import agreed, anywhere, first
-from socialrl.record import checkpoint, replay
+from socialrl.record import checkpoint, levels, replay
 from socialrl.record import labels as schemas
 from socialrl.record.atomic import make_folder
 from socialrl.record.folder import RunFolder
 from socialrl.record.metrics import Records
 from socialrl.recording import explanation, to_replay
 from socialrl.rollout import Trace
+from socialrl.rounds import best_levels
 from socialrl.seeds import PerSeed, SeedMap, Seeds
 from socialrl.training import Training
 from socialrl.types import Offline
@@ -210,10 +211,14 @@ class ArmRun:
             raise KeyboardInterrupt
 
     def _keep(self, training: PerSeed, step: int) -> None:
-        """Writes a checkpoint, and removes the oldest ones."""
+        """Writes a checkpoint and the levels that the curriculum keeps; the oldest checkpoints go."""
         states, keep = self.seeds.fetched(training), self.experiment.keep_checkpoints
         if self.writes:
             checkpoint.save(self._checkpoints / str(step), states, keep=keep)
+            for seed, state in enumerate(states):
+                shelf = self.trainer.shelf(state)
+                if shelf is not None:
+                    levels.save(self.folder.levels(self.arm.name, seed, step), best_levels(shelf))
 
     def _compile(self, **programs: tuple[Any, ...]) -> None:
         """Compiles programs by name, each a SeedMap and its arguments, and prints how long that took, and the

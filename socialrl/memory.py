@@ -69,7 +69,7 @@ class Forecast:
         if self.state > room:
             raise SocialRLError(
                 f"the states of {self.seeds} seeds take {words(self.state)}, and there are {words(room)}",
-                "lower --seeds or --num_envs, or the capacity of the learner's buffer",
+                "lower --seeds or --num_envs, or the capacity of the learner's or the curriculum's buffer",
             )
         fitting = int((MARGIN * room - self.state) // max(self.work, 1))
         return dataclasses.replace(self, at_once=max(1, min(fitting, self.at_once)))

@@ -123,6 +123,10 @@ class Rollout:
         """`num_envs` parallel worlds at the start of an episode, each on a level drawn from the pool."""
         return self._carry(*self._drawn(levels, key, num_envs))
 
+    def begin_on(self, levels: Level, key: Key[Array, ""]) -> Carry:
+        """One world for each level, at the start of an episode on it."""
+        return self._carry(*self._reset(levels, jax.random.split(key, jax.tree.leaves(levels)[0].shape[0])))
+
     def unroll(
         self,
         learner_state: PyTree,
@@ -131,8 +135,10 @@ class Rollout:
         key: Key[Array, ""],
         steps: int,
         explore: bool = True,
+        own: bool = False,
     ) -> tuple[Carry, Experience, Metrics]:
-        """`steps` steps of every world; a world whose episode ends begins another one on a level of the pool.
+        """`steps` steps of every world; a world whose episode ends begins another one on a level of the pool,
+        or, if each has its `own`, on its level.
 
         Returns where the worlds stand then, the learner's Experience, and `episode_metrics`.
         """
@@ -143,7 +149,7 @@ class Rollout:
             step_keys = jax.random.split(step_key, carry.views.shape[0])
             acted, step = self._step(learner_state, carry, policy_key, step_keys, explore)
             done = ended(step.outcome)
-            state, views = self._restart(done, step, levels, restart_key)
+            state, views = self._restart(done, step, levels, restart_key, own)
             returns = carry.returns + step.outcome.reward
             after = Carry(
                 state=state,
@@ -256,7 +262,7 @@ class Rollout:
         return acted, step_all(self.host, carry.state, carry.coplayers, given, host_keys, step_keys)
 
     def _restart(
-        self, done: Bool[Array, " B"], step: Step, levels: Level, key: Key[Array, ""]
+        self, done: Bool[Array, " B"], step: Step, levels: Level, key: Key[Array, ""], own: bool
     ) -> tuple[State, Array]:
         """States and views in which worlds whose episode ended begin another; nothing is computed if none
         did.
@@ -264,7 +270,10 @@ class Rollout:
         now = (step.state, step.views)
 
         def some(_: None) -> tuple[State, Array]:
-            return pick(done, self._drawn(levels, key, done.shape[0]), now)
+            count = done.shape[0]
+            if own:
+                return pick(done, self._reset(levels, jax.random.split(key, count)), now)
+            return pick(done, self._drawn(levels, key, count), now)
 
         return jax.lax.cond(jnp.any(done), some, lambda _: now, None)
 

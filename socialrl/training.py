@@ -9,8 +9,9 @@ from jax import Array
 from jaxtyping import Float32, Int32, Key, PyTree
 
 from socialrl.config import Experiment
-from socialrl.curricula import Curriculum, Draw, constant
+from socialrl.curricula import Curriculum, Draw, Shelf, constant
 from socialrl.rollout import Carry, Rollout
+from socialrl.rounds import Round, Rounds
 from socialrl.types import Learner, Metrics, Offline, Overrides
 from socialrl_envs.struct import pytree, replace
 from socialrl_envs.types import Level
@@ -20,8 +21,9 @@ from socialrl_envs.types import Level
 class Training:
     """All that the future of a seed depends on; restored from a checkpoint, a run goes on bit for bit.
 
-    learner, curriculum: their states. carry: where the parallel worlds stand. levels: the pool. steps:
-    environment steps so far. oldest: the level of the pool that is replaced next.
+    learner, curriculum: their states. carry: where the parallel worlds stand. levels: the pool; of a
+    curriculum that chooses levels, those of the last round. steps: environment steps so far. oldest: the
+    level of the pool that is replaced next.
     """
 
     learner: PyTree
@@ -59,16 +61,26 @@ class Trainer:
     ):
         self.experiment, self.learner, self.rollout = experiment, learner, rollout
         self.sources, self.curriculum = sources, curriculum
+        chooser = curriculum.chooser
+        self.rounds = None if chooser is None else Rounds(experiment, learner, rollout, chooser)
 
     def start(self, key: Key[Array, ""]) -> Training:
         """A seed before its first step."""
         num_envs, unroll_length = self.experiment.num_envs, self.experiment.unroll_length
         init_key, pool_key, begin_key, key = jax.random.split(key, 4)
-        curriculum, none = self.curriculum.init(), jnp.int32(0)
-        levels = self._fresh_levels(curriculum, none, pool_key, self.experiment.num_levels)
+        none = jnp.int32(0)
+        if self.rounds is None:
+            curriculum = self.curriculum.init()
+            levels = self._fresh_levels(curriculum, none, pool_key, self.experiment.num_levels)
+            carry = self.rollout.begin(levels, begin_key, num_envs)
+        else:
+            curriculum_key, pool_key = jax.random.split(pool_key)
+            curriculum = self.rounds.chooser.init(curriculum_key, unroll_length, num_envs)
+            levels = self.rollout.pool(pool_key, num_envs)  # nobody plays these: a round begins on its own
+            carry = self.rollout.begin_on(levels, begin_key)
         return Training(
             learner=self.learner.init(init_key, unroll_length, num_envs),
-            carry=self.rollout.begin(levels, begin_key, num_envs),
+            carry=carry,
             levels=levels,
             curriculum=curriculum,
             steps=none,
@@ -78,8 +90,11 @@ class Trainer:
 
     def chunk(self, training: Training) -> tuple[Training, Metrics]:
         """A chunk of training and its metrics, see `means`: the curriculum is updated, part of the pool is
-        replaced, then come `experiment.chunk` unrolls, each with an update.
+        replaced, then come `experiment.chunk` unrolls, each with an update. A curriculum that chooses levels
+        does so for every round of the chunk.
         """
+        if self.rounds is not None:
+            return self._chunk_of_rounds(training, self.rounds)
         test_key, pool_key, updates_key, key = jax.random.split(training.key, 4)
 
         def measure(draw: Callable[[Key[Array, ""]], Overrides], key: Key[Array, ""]) -> Float32[Array, " N"]:
@@ -112,6 +127,46 @@ class Trainer:
             key=key,
         )
         return after, means(episodes, metrics, self.sources) | moved
+
+    def _chunk_of_rounds(self, training: Training, rounds: Rounds) -> tuple[Training, Metrics]:
+        """A chunk of rounds, see `Chooser`; with the means of the curriculum's metrics over the rounds, and
+        the properties of the levels of the last one.
+        """
+        prepare_key, rounds_key, look_key, key = jax.random.split(training.key, 4)
+        with jax.named_scope("levels"):
+            play = rounds.play(training.learner)
+            curriculum, prepared = rounds.chooser.prepare(training.curriculum, play, prepare_key)
+
+        def one(state: Round, key: Key[Array, ""]) -> tuple[Round, PyTree]:
+            return rounds.round(state.learner, state.curriculum, key)
+
+        trains = jnp.ones(self.experiment.num_envs, bool)
+        now = Round(training.learner, training.carry, curriculum, training.levels, trains)
+        keys = jax.random.split(rounds_key, rounds.count)
+        state, (episodes, metrics, found) = jax.lax.scan(one, now, keys)
+        episodes = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), episodes)
+        looked = rounds.properties(state.levels, state.trains, look_key)
+        after = replace(
+            training,
+            learner=state.learner,
+            carry=state.carry,
+            levels=state.levels,
+            curriculum=state.curriculum,
+            steps=training.steps + jnp.int32(self.experiment.chunk_steps),
+            key=key,
+        )
+        moved = prepared | jax.tree.map(jnp.nanmean, found) | looked
+        return after, means(episodes, metrics, self.sources) | moved
+
+    def shelf(self, training: Training) -> Shelf | None:
+        """The levels that the curriculum keeps, or those of its last round; None if it does not choose."""
+        if self.rounds is None:
+            return None
+        if self.rounds.chooser.shelf is not None:
+            return self.rounds.chooser.shelf(training.curriculum)
+        count = self.experiment.num_envs
+        unknown, never = jnp.full(count, jnp.nan, jnp.float32), jnp.zeros(count, jnp.int32)
+        return Shelf(levels=training.levels, score=unknown, replayed=never)
 
     def evaluated(self, training: Training) -> Draw | None:
         """What draws the parameters of levels for evaluation now; None where they are the world's own."""

@@ -276,6 +276,26 @@ class GoalInference:
     infer_goal: Callable[[Any, Demonstration, Demonstration], tuple[Any, Float32[Array, "T B seats A"]]]
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Masked:
+    """update(state, experience, trains, key) -> (state, metrics): as `Learner.update`, but only worlds in
+    which `trains`, bool (B,), is True count, as if the others were not there. Where none is, nothing is
+    learnt.
+    """
+
+    update: Callable[[Any, Experience, Bool[Array, " B"], Key[Array, ""]], tuple[Any, Metrics]]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Critic:
+    """evaluate(state, experience) -> (value, advantage), float32 (T, B, novices): of the policy in this
+    state, the value of every step, and its generalised advantage. gamma: the discount per step of both.
+    """
+
+    evaluate: Callable[[Any, Experience], tuple[Float32[Array, "T B novices"], Float32[Array, "T B novices"]]]
+    gamma: float
+
+
 Capability = (
     FewShot
     | WarmStart
@@ -286,6 +306,8 @@ Capability = (
     | ForceSource
     | RewardInference
     | GoalInference
+    | Masked
+    | Critic
 )
 CapabilityT = TypeVar("CapabilityT")
 

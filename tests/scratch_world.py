@@ -97,6 +97,9 @@ class ScratchWorld:
     def mutate(self, level: Level, key: Any) -> Level:
         return self.level(level.edit(params=level.params.with_overrides({"mark": self.draw_mark(key)})))
 
+    def solvable(self, level: Level) -> Array:
+        return jnp.array(True)
+
     def reset(self, level: Level, key: Any) -> State:
         count = len(self.spec.seats)
         seats = Seats(

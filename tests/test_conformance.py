@@ -9,8 +9,9 @@ import pytest
 
 from socialrl import conformance
 from socialrl.conformance import check_curriculum, check_learner, own_rewards_matter
-from socialrl.curricula import Curriculum, adr, mixed
+from socialrl.curricula import Choice, Chooser, Curriculum, adr, mixed
 from socialrl.learners import bc, dqn
+from socialrl.registry import CURRICULUM
 from socialrl.types import (
     ActAs,
     ActOutput,
@@ -24,6 +25,8 @@ from socialrl.types import (
     WarmStart,
     decision_of,
 )
+from socialrl_envs import grid
+from socialrl_envs.worlds import coin_grid
 from tests.corridor import Corridor
 
 WORLD = Corridor(coplayers=1, novices=2)
@@ -198,16 +201,21 @@ def test_own_rewards_matter_to_learners_of_rewards_only(config, matter):
     assert own_rewards_matter(conformance.Subject(config.build(world.spec), world)) == matter
 
 
-DENSITY = adr.Range(param="density", start=(0.2, 0.4), limits=(0.05, 0.5), step=0.1)
+PLACE = coin_grid.Config(experts=1, size=5, colours=1, coins=1, horizon=6).build()
+SMALL = {name: {"capacity": 4} for name in ("plr", "accel")} | {"sfl": {"candidates": 3, "kept": 2}}
+SMALL |= {"adr": {"ranges": (adr.Range(param="density", start=(0.2, 0.4), limits=(0.0, 0.5), step=0.05),)}}
+
+
+@pytest.mark.parametrize("name", CURRICULUM.names())
+def test_every_built_in_curriculum_passes(name):
+    check_curriculum(CURRICULUM.config(name)(**SMALL.get(name, {})), PLACE)
+
+
 RAMP = mixed.Ramp(param="skill", start=(0.0, 0.1), end=(0.8, 0.9), steps=100)
 
 
-@pytest.mark.parametrize(
-    "config",
-    [adr.Config(ranges=(DENSITY,)), mixed.Config(), mixed.Config(presence=(("always", 1.0),), ramps=(RAMP,))],
-)
-def test_built_in_curricula_pass(config):
-    check_curriculum(config)
+def test_a_curriculum_of_ramps_and_schedules_passes():
+    check_curriculum(mixed.Config(presence=(("always", 1.0),), ramps=(RAMP,)))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -216,24 +224,50 @@ class Course:
 
     overrides: object = lambda state, steps, key: {}
     update: object = lambda state, measure, key: (state, {})
+    choose: object = None
+    learn: object = lambda state, choice, results, key: (state, {})
 
     def build(self, world):
         return Curriculum(
-            init=lambda: {"level": jnp.float32(0)}, overrides=self.overrides, update=self.update
+            init=lambda: {"level": jnp.float32(0)},
+            overrides=self.overrides,
+            update=self.update,
+            chooser=self.choose and self.chooser(world),
         )
 
+    def chooser(self, world):
+        def choose(state, key, num_envs):
+            levels = jax.vmap(world.sample_level)(jax.random.split(key, num_envs))
+            return self.choose(Choice(levels=levels, trains=jnp.ones(num_envs, bool)))
 
-DRAWS, KEEPS = "overrides_fit_the_world", "update_keeps_the_state"
+        return Chooser(init=lambda *_: {"seen": jnp.float32(0)}, choose=choose, learn=self.learn)
+
+
+def walled_in(choice):
+    """The choice with walls all around the seats."""
+
+    def walled(level):
+        tiles = jnp.where(level.tiles == grid.FLOOR, jnp.uint8(grid.WALL), level.tiles)
+        return dataclasses.replace(level, tiles=tiles)
+
+    return dataclasses.replace(choice, levels=jax.vmap(walled)(choice.levels))
+
+
+def withheld(choice):
+    return dataclasses.replace(choice, trains=~choice.trains)
+
+
+DRAWS, CHOICES = "overrides_fit_the_world", "choices_are_levels"
 FAULTS = [
     (
         "overrides_fit_the_world",
         Course(overrides=lambda *_: {"gravity": jnp.float32(1)}),
         "no parameter gravity",
     ),
-    (DRAWS, Course(overrides=lambda *_: {"penalty": jnp.zeros(2)}), "penalty is (2,)"),
+    (DRAWS, Course(overrides=lambda *_: {"density": jnp.zeros(2)}), "density is (2,)"),
     (
         "overrides_are_pure",
-        Course(overrides=lambda *_: {"penalty": jnp.float32(next(COUNTER))}),
+        Course(overrides=lambda *_: {"density": jnp.float32(next(COUNTER))}),
         "two results",
     ),
     (
@@ -246,13 +280,20 @@ FAULTS = [
         Course(update=lambda s, m, k: (s, {"a": jnp.float32(jnp.nan)})),
         "metric a is nan",
     ),
+    (CHOICES, Course(choose=walled_in), "train and cannot be solved"),
+    (CHOICES, Course(choose=withheld), "a level does not train, and withholds is False"),
+    (
+        CHOICES,
+        Course(choose=lambda choice: choice, learn=lambda s, c, r, k: (s, {"a": jnp.mean(r.returns) / 0})),
+        "metric a is inf",
+    ),
 ]
 
 
 @pytest.mark.parametrize(("rule", "config", "words"), FAULTS, ids=[fault[2] for fault in FAULTS])
 def test_a_curriculum_that_breaks_a_rule_is_named_with_the_rule(rule, config, words):
     with pytest.raises(AssertionError) as error:
-        check_curriculum(config)
+        check_curriculum(config, PLACE)
     assert str(error.value).startswith(f"Course: {rule}: "), error.value
     assert words in str(error.value)
 

@@ -61,6 +61,7 @@ class GridWorld:
             targets=task.targets if tables and roster.coplayers else (),
             channel_highs=view.highs,
             pixels=pixels,
+            solved_above=task.solved_above,
         )
         shown = task.shown()
         with jax.ensure_compile_time_eval():  # a world may be made while something is traced
@@ -100,6 +101,10 @@ class GridWorld:
         """The level with one random edit, solvable if `level` is; see `generators.mutation`."""
         edited = mutation.mutate(level.edit(), key, self.task.solid, self.task.solvable)
         return self._ready(self._with_params(edited))
+
+    def solvable(self, level: Level) -> Bool[Array, ""]:
+        """Whether the level can be solved at all, as its task has it."""
+        return self.task.solvable(level)
 
     def _with_params(self, level: Level) -> Level:
         if isinstance(level.params, Params):

@@ -49,7 +49,8 @@ class Task:
     targets: tiles that seats that turn may want to go to: planners get action tables to them. params: the
     class of the parameters that a curriculum may vary. random_reset, random_step: whether `reset` and `step`
     draw at random; one that says False must not use its key. changes_tiles: whether `step` changes the tiles.
-    draws_params: whether `draw_params` draws some parameters for every level.
+    draws_params: whether `draw_params` draws some parameters for every level. solved_above: an episode counts
+    as solved if the novices' mean return is above this.
     """
 
     name: ClassVar[str]
@@ -63,6 +64,7 @@ class Task:
     random_step: ClassVar[bool] = True
     changes_tiles: ClassVar[bool] = False
     draws_params: ClassVar[bool] = False
+    solved_above: ClassVar[float] = 0.0
 
     def __init__(self, config: Any, roster: Roster):
         self.config, self.roster = config, roster

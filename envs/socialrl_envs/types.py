@@ -219,7 +219,8 @@ class WorldSpec:
     uint8. binary_views: whether every entry of a view is 0 or 1. channels: names along C. channels_of_others:
     those in which other seats appear.
     tile_channels: for each plane of tiles those that it shows; unless views are RGB, the first channels.
-    targets: the tiles that action tables lead to. channel_highs: the highest entry of each channel, by which
+    solved_above: an episode counts as solved if the novices' mean return is above this. targets: the tiles
+    that action tables lead to. channel_highs: the highest entry of each channel, by which
     learners divide views; empty if they take them as they are. pixels: along each side of a cell in RGB
     views, else 1; V is so many times the cells along a side.
     """
@@ -243,6 +244,7 @@ class WorldSpec:
     targets: tuple[int, ...] = ()
     channel_highs: tuple[int, ...] = ()
     pixels: int = 1
+    solved_above: float = 0.0
 
     @property
     def highest(self) -> int:
@@ -304,6 +306,10 @@ class World(Protocol):
         """The level with one random edit (a wall flipped, an item or a seat moved); solvable if `level`
         is.
         """
+        ...
+
+    def solvable(self, level: Level) -> Bool[Array, ""]:
+        """Whether the level can be solved at all; every level of `sample_level` can."""
         ...
 
     def reset(self, level: Level, key: Key[Array, ""]) -> State:

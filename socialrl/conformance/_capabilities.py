@@ -12,15 +12,18 @@ from socialrl.conformance._subject import UNROLL_LENGTH, Subject
 from socialrl.types import (
     BELIEFS,
     ActAs,
+    Critic,
     Diagnostics,
     FewShot,
     ForceSource,
     GoalInference,
     Influence,
+    Masked,
     Offline,
     RewardInference,
     WarmStart,
 )
+from socialrl_envs.struct import replace
 
 
 def capabilities_work(subject: Subject) -> None:
@@ -130,6 +133,36 @@ def _goal_inference(subject: Subject, capability: GoalInference) -> None:
     expect(logits, shape, jnp.float32, "logits")
 
 
+def _masked(subject: Subject, capability: Masked) -> None:
+    state, _, experience, _ = subject.trained
+    own = experience.own
+    trains = jnp.arange(own.reward.shape[1]) > 0
+    update = jax.jit(capability.update)
+    after, metrics = update(state, experience, trains, jax.random.key(4))
+    expect_same_shapes(state, after, "state")
+    expect_finite(metrics)
+    wild = replace(own, reward=jnp.where(trains[None, :, None], own.reward, 7.0 - 3.0 * own.reward))
+    other, _ = update(state, replace(experience, own=wild), trains, jax.random.key(4))
+    assert same(after, other), "what happens in a world that does not train is learnt from"
+    none, _ = update(state, experience, jnp.zeros_like(trains), jax.random.key(4))
+    one, two = subject.decided(state).decision, subject.decided(none).decision
+    assert same(one.values, two.values), "something is learnt where no world trains"
+
+
+def _critic(subject: Subject, capability: Critic) -> None:
+    state, _, experience, _ = subject.trained
+    value, advantage = jax.jit(capability.evaluate)(state, experience)
+    shape = experience.own.reward.shape
+    for array, what in ((value, "value"), (advantage, "advantage")):
+        expect(array, shape, jnp.float32, what)
+        assert np.all(np.isfinite(array)), f"{what} is not finite"
+    assert 0 <= capability.gamma <= 1, f"gamma is {capability.gamma}"
+    ended = np.asarray(experience.own.terminated)
+    gained = np.asarray(experience.own.reward - value)  # beyond the end of a task there is nothing
+    close = np.allclose(np.asarray(advantage)[ended], gained[ended], atol=1e-4)
+    assert close, "an advantage looks beyond the end of a task"
+
+
 CAPABILITIES: dict[type, Callable[[Subject, Any], None]] = {
     FewShot: _few_shot,
     WarmStart: _warm_start,
@@ -140,4 +173,6 @@ CAPABILITIES: dict[type, Callable[[Subject, Any], None]] = {
     ForceSource: _force_source,
     RewardInference: _reward_inference,
     GoalInference: _goal_inference,
+    Masked: _masked,
+    Critic: _critic,
 }

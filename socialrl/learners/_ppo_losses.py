@@ -9,6 +9,7 @@ from socialrl.learners._actor_critic import ActorCarry, ActorCriticFns, Outputs
 from socialrl.learners._ppo_config import PPOConfig
 from socialrl.learners._views import prediction_loss_of
 from socialrl.losses.attention import each_position, nearest_position, set_of_positions
+from socialrl.losses.means import masked_mean
 from socialrl.losses.policy import clipped_surrogate, entropy, kl_divergence
 from socialrl.places import Found
 from socialrl.types import Metrics, Transition
@@ -25,7 +26,7 @@ class Trajectory:
     old_logits: of the policy that acted. relative_positions: of the co-players (see Experience), NaN for
     absent ones; no entries unless they are predicted. prior_logits: of a policy to stay close to; P = A, or 0
     if there is none. found: what is known of places at each step; None before that is computed, and if none
-    are remembered.
+    are remembered. counts: the steps that are learnt from; None: all.
     """
 
     own: Transition
@@ -33,6 +34,7 @@ class Trajectory:
     relative_positions: Float32[Array, "T *batch coplayers 2"]
     prior_logits: Float32[Array, "T *batch P"]
     found: Found | None = None
+    counts: Bool[Array, "T *batch"] | None = None
 
 
 @pytree
@@ -71,22 +73,23 @@ class PPOLosses:
         config, own, old_logits = self.config, batch.trajectory.own, batch.trajectory.old_logits
         out = self.net.outputs(params, batch.carry, own.timestep, batch.trajectory.found)
         log_prob, old_log_prob = (log_prob_of(logits, own.action) for logits in (out.logits, old_logits))
-        normalised = (batch.advantage - jnp.mean(batch.advantage)) / (jnp.std(batch.advantage) + 1e-8)
+        counts = batch.trajectory.counts
+        normalised = standardised(batch.advantage, counts)
         surrogates = clipped_surrogate(log_prob, old_log_prob, normalised, config.clip)
         if acted is not None:
             cloned = -cloning_coef * jnp.clip(normalised, 0, CLONED) * log_prob
             surrogates = jnp.where(acted, surrogates, cloned)
-        surrogate = jnp.mean(surrogates)
-        value_loss = 0.5 * jnp.mean((out.value - batch.target) ** 2)
-        mean_entropy = jnp.mean(entropy(out.logits))
+        surrogate = mean_of(surrogates, counts)
+        value_loss = 0.5 * mean_of((out.value - batch.target) ** 2, counts)
+        mean_entropy = mean_of(entropy(out.logits), counts)
         clipped = jnp.abs(jnp.exp(log_prob - old_log_prob) - 1) > config.clip
         metrics = {
             "loss/policy": surrogate,
             "loss/value": value_loss,
             "entropy": mean_entropy,
-            "kl": jnp.mean(kl_divergence(old_logits, out.logits)),
-            "clipped": jnp.mean(clipped.astype(jnp.float32)),
-            "value": jnp.mean(out.value),
+            "kl": mean_of(kl_divergence(old_logits, out.logits), counts),
+            "clipped": mean_of(clipped.astype(jnp.float32), counts),
+            "value": mean_of(out.value, counts),
         }
         total = surrogate + config.value_coef * value_loss - entropy_coef * mean_entropy
         for name, (coef, loss) in self.auxiliary(params, out, batch.trajectory).items():
@@ -100,35 +103,51 @@ class PPOLosses:
         """(weight, loss) of each auxiliary loss by name."""
         config, losses = self.config, {}
         if config.prediction_coef > 0:
-            losses["prediction"] = (config.prediction_coef, self.prediction(params, out, trajectory.own))
+            losses["prediction"] = (config.prediction_coef, self.prediction(params, out, trajectory))
         if config.attention_coef > 0:
-            attention = self.attention(params, out, trajectory.relative_positions)
+            attention = self.attention(params, out, trajectory)
             losses["attention"] = (config.attention_coef, attention)
         if self.prior_coef is not None:
-            distance = jnp.mean(kl_divergence(out.logits, trajectory.prior_logits))
+            distance = mean_of(kl_divergence(out.logits, trajectory.prior_logits), trajectory.counts)
             losses["prior"] = (self.prior_coef, distance)
         return losses
 
-    def prediction(self, params: PyTree, out: Outputs, own: Transition) -> Float32[Array, ""]:
+    def prediction(self, params: PyTree, out: Outputs, trajectory: Trajectory) -> Float32[Array, ""]:
         """The mean error over the copies of the predicted next view, or as a control of the same view."""
+        own = trajectory.own
         predicted = self.net.predict(params, out.features, own.action)
         same = self.config.predicts == "same"
         images = self.net.images
         before = images.copies(own.timestep.obs, images.view)
         seen = before if same else images.copies(own.next_obs, images.view)
         loss = jax.vmap(jax.vmap(self.prediction_loss, in_axes=1), in_axes=1)
-        return jnp.mean(loss(predicted, seen, before))
+        errors = jnp.moveaxis(loss(predicted, seen, before), 2, 0)
+        return mean_of(errors, trajectory.counts)
 
-    def attention(
-        self, params: PyTree, out: Outputs, positions: Float32[Array, "T N coplayers 2"]
-    ) -> Float32[Array, ""]:
-        """The mean absolute error along each axis of the predicted positions, see `losses/attention.py`;
-        positions: NaN for absent co-players.
-        """
+    def attention(self, params: PyTree, out: Outputs, trajectory: Trajectory) -> Float32[Array, ""]:
+        """The mean absolute error along each axis of the predicted positions, see `losses/attention.py`."""
         predicted = self.net.attend(params, out.features)
-        actual = self.net.images.copies(positions, self.net.images.offset)
+        actual = self.net.images.copies(trajectory.relative_positions, self.net.images.offset)
         errors, weight = ATTENTION[self.config.attention_to](predicted, actual)
+        if trajectory.counts is not None:
+            counts = trajectory.counts[..., None].astype(jnp.float32)
+            errors, weight = errors * counts, weight * counts
         return jnp.sum(errors) / jnp.maximum(jnp.sum(weight), 1.0)
+
+
+def mean_of(x: Float32[Array, "T N *rest"], counts: Bool[Array, "T N"] | None) -> Float32[Array, ""]:
+    """The mean of x over the steps that count, all if None; 0 if none does."""
+    if counts is None:
+        return jnp.mean(x)
+    return masked_mean(x, counts.reshape(*counts.shape, *(1,) * (x.ndim - 2)))
+
+
+def standardised(x: Float32[Array, "T N"], counts: Bool[Array, "T N"] | None) -> Float32[Array, "T N"]:
+    """x less its mean, over its standard deviation, both of the steps that count."""
+    if counts is None:
+        return (x - jnp.mean(x)) / (jnp.std(x) + 1e-8)
+    centred = x - masked_mean(x, counts)
+    return centred / (jnp.sqrt(masked_mean(centred**2, counts)) + 1e-8)
 
 
 def log_prob_of(logits: Float32[Array, "T N A"], action: Int32[Array, "T N"]) -> Float32[Array, "T N"]:

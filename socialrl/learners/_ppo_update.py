@@ -94,17 +94,9 @@ class PPOUpdate:
         these parameters, and the share of the targets' variance that the values explain.
         """
         own, config = trajectory.own, self.config
-        carries, out = self.net.unroll(params, carry, own.timestep)
-        discount = jnp.where(own.terminated, 0.0, config.gamma).astype(jnp.float32)
-        advantage = jax.vmap(partial(advantages, lambda_=config.gae_lambda), in_axes=1, out_axes=1)(
-            out.value,
-            own.reward,
-            discount,
-            self.next_values(params, carries, out.value, own),
-            own.terminated | own.truncated,
-        )
-        target = advantage + out.value
-        explained = 1 - jnp.var(target - out.value) / jnp.maximum(jnp.var(target), 1e-8)
+        carries, value, advantage = self.judged(params, carry, own)
+        target = advantage + value
+        explained = 1 - jnp.var(target - value) / jnp.maximum(jnp.var(target), 1e-8)
 
         length = config.bptt_length or own.reward.shape[0]
         begins = jax.tree.map(
@@ -119,6 +111,21 @@ class PPOUpdate:
         )
         batch = Batch(carry=begins, trajectory=trajectory, advantage=advantage, target=target)
         return jax.tree.map(jax.lax.stop_gradient, batch), explained
+
+    def judged(
+        self, params: PyTree, carry: ActorCarry, own: Transition
+    ) -> tuple[ActorCarry, Float32[Array, "T N"], Float32[Array, "T N"]]:
+        """The carry after each step, the value of each step, and its generalised advantage."""
+        carries, out = self.net.unroll(params, carry, own.timestep)
+        discount = jnp.where(own.terminated, 0.0, self.config.gamma).astype(jnp.float32)
+        advantage = jax.vmap(partial(advantages, lambda_=self.config.gae_lambda), in_axes=1, out_axes=1)(
+            out.value,
+            own.reward,
+            discount,
+            self.next_values(params, carries, out.value, own),
+            own.terminated | own.truncated,
+        )
+        return carries, out.value, advantage
 
     def next_values(
         self, params: PyTree, carries: ActorCarry, value: Float32[Array, "T N"], own: Transition
@@ -164,6 +171,9 @@ class PPOUpdate:
         updates, moved = self.optimiser.update(grads, optimiser, params)
         updates = jax.tree.map(lambda x: now.lr * x, updates)
         new: tuple[PyTree, PyTree] = (optax.apply_updates(params, updates), moved)
+        if batch.trajectory.counts is not None:  # a step of Adam moves parameters even without a gradient
+            some = jnp.any(batch.trajectory.counts)
+            new = jax.tree.map(lambda a, b: jnp.where(some, a, b), new, (params, optimiser))
         metrics["gradient_norm"] = optax.tree.norm(grads)
         if self.config.kl_target > 0:
             stopped = stopped | (metrics["kl"] > self.config.kl_target)

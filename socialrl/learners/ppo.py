@@ -11,7 +11,7 @@ from typing import TypeVar
 import jax
 import jax.numpy as jnp
 from jax import Array
-from jaxtyping import Float32, Int32, Key, PyTree
+from jaxtyping import Bool, Float32, Int32, Key, PyTree
 
 from socialrl.learners._actor_critic import ActorCarry, ActorCriticFns, hide_others
 from socialrl.learners._config import check_roster
@@ -23,11 +23,13 @@ from socialrl.nets.heads import drawn
 from socialrl.types import (
     ActOutput,
     Capability,
+    Critic,
     Decision,
     Diagnostics,
     Experience,
     Influence,
     Learner,
+    Masked,
     Metrics,
     Timestep,
     WarmStart,
@@ -88,7 +90,12 @@ class PPO:
             update=self.update,
             initial_carry=self.net.initial_carry,
             value_unit="logit",
-            capabilities=(*self.capabilities(), WarmStart(warm_start=self.warm_start)),
+            capabilities=(
+                *self.capabilities(),
+                WarmStart(warm_start=self.warm_start),
+                Masked(update=self.update_masked),
+                Critic(evaluate=self.evaluate, gamma=self.config.gamma),
+            ),
         )
 
     def capabilities(self) -> tuple[Capability, ...]:
@@ -150,14 +157,40 @@ class PPO:
         """The state after epochs of minibatches on one unroll, and metrics."""
         return self.update_near(state, experience, key, self.no_prior(experience))
 
+    def update_masked(
+        self, state: PPOState, experience: Experience, trains: Bool[Array, " B"], key: Key[Array, ""]
+    ) -> tuple[PPOState, Metrics]:
+        """As `update`, from the worlds in which `trains` alone; nothing changes but the count of steps if
+        there are none.
+        """
+        counts = jnp.broadcast_to(trains[None, :, None], experience.own.reward.shape)
+        return self.update_near(state, experience, key, self.no_prior(experience), counts)
+
+    def evaluate(
+        self, state: PPOState, experience: Experience
+    ) -> tuple[Float32[Array, "T B novices"], Float32[Array, "T B novices"]]:
+        """The value of each step and its generalised advantage, by these parameters."""
+        own, carry = experience.own, experience.carry
+        if not self.config.parameter_sharing:
+            judged = jax.vmap(self.updates.judged, in_axes=(0, 1, 2), out_axes=2)
+            _, value, advantage = judged(state.params, carry, own)
+            return value, advantage
+        own, carry = _merged(own), jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), carry)
+        _, value, advantage = self.updates.judged(state.params, carry, own)
+        shape = experience.own.reward.shape
+        return value.reshape(shape), advantage.reshape(shape)
+
     def update_near(
         self,
         state: PPOStateT,
         experience: Experience,
         key: Key[Array, ""],
         prior_logits: Float32[Array, "T B novices P"],
+        counts: Bool[Array, "T B novices"] | None = None,
     ) -> tuple[PPOStateT, Metrics]:
-        """As `update`, with the logits of a prior policy to stay close to."""
+        """As `update`, with the logits of a prior policy to stay close to. counts: the steps that are learnt
+        from; None: all.
+        """
         now = annealing(self.config, state.steps)
         unroll_length, num_envs, _ = experience.own.reward.shape
         trajectory = Trajectory(
@@ -165,6 +198,7 @@ class PPO:
             old_logits=experience.extras.logits,
             relative_positions=self.positions(experience),
             prior_logits=prior_logits,
+            counts=counts,
         )
         learn = self._shared if self.config.parameter_sharing else self._apart
         params, optimiser, metrics = learn(state, experience.carry, trajectory, now, key)
@@ -191,9 +225,7 @@ class PPO:
         self, state: PPOState, carry: ActorCarry, trajectory: Trajectory, now: Annealing, key: Key[Array, ""]
     ) -> tuple[PyTree, PyTree, Metrics]:
         """The update of parameters that all novices share: their sequences side by side."""
-        merged = jax.tree.map(
-            lambda x: x.reshape(x.shape[0], x.shape[1] * x.shape[2], *x.shape[3:]), trajectory
-        )
+        merged = _merged(trajectory)
         carry = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), carry)
         return self.updates.learn(state.params, state.optimiser, carry, merged, now, key)
 
@@ -236,3 +268,8 @@ class PPO:
         flat = jax.tree.map(lambda x: x.reshape(-1, batch[-1], *x.shape[len(batch) :]), inputs)
         result = jax.vmap(function, in_axes=(0, *(1 for _ in flat)), out_axes=1)(params, *flat)
         return jax.tree.map(lambda x: x.reshape(*batch, *x.shape[2:]), result)
+
+
+def _merged(tree: PyTree) -> PyTree:
+    """The leaves (T, B, novices, ...) with worlds and novices along one axis."""
+    return jax.tree.map(lambda x: x.reshape(x.shape[0], x.shape[1] * x.shape[2], *x.shape[3:]), tree)

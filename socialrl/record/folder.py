@@ -60,6 +60,10 @@ class RunFolder:
         """The replay of one seed of an arm."""
         return self.path / "replays" / f"{arm}-seed{seed}.npz"
 
+    def levels(self, arm: str, seed: int, step: int) -> Path:
+        """The levels that the curriculum of one seed of an arm kept at a step, see `record.levels`."""
+        return self.path / "levels" / arm / f"seed_{seed}" / f"step_{step}.txt"
+
     def note_device(self, device: str) -> None:
         """Records on which devices the run was computed, e.g. "cpu x1"."""
         self.config = self.config | {"device": device}
@@ -301,7 +305,7 @@ def _is_blank(path: Path) -> bool:
 
 def _remove_parts(path: Path) -> None:
     """Removes the halves of files that a killed run has left in a folder that this process has locked."""
-    for place in (path, path / "replays"):
+    for place in (path, path / "replays", *path.glob("levels/*/*")):
         for entry in place.glob(".*"):
             if is_part(entry):
                 entry.unlink(missing_ok=True)

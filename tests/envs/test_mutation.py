@@ -14,22 +14,24 @@ QUICK = {"xla_backend_optimization_level": 0}
 
 
 @pytest.mark.parametrize("name", socialrl_envs.names())
-def test_two_hundred_mutants_in_a_row_stay_solvable_and_change(name):
+def test_two_hundred_levels_and_mutants_in_a_row_are_solvable_and_change(name):
     few = {"coin_grid": {"coins": 1}, "cleanup_office": {"desks": 2, "litter": 2}}.get(name, {})
     world = socialrl_envs.make(name, size=7, layout="cluttered", density=0.2, novices=1, experts=1, **few)
 
     def chain(key, keys):
         def edit(level, key):
-            after = mutation.mutate(level, key, world.task.solid, world.task.solvable)
-            return after, (after, world.task.solvable(after))
+            edit_key, draw_key = jax.random.split(key)
+            after = mutation.mutate(level, edit_key, world.task.solid, world.task.solvable)
+            return after, (after, world.solvable(after), world.solvable(world.sample_level(draw_key)))
 
         first = world.sample_level(key).edit()
         return first, jax.lax.scan(edit, first, keys)[1]
 
     run = jax.jit(chain, compiler_options=QUICK)
     keys = jax.random.split(jax.random.key(1), EDITS)
-    first, (mutants, solvable) = jax.device_get(run(jax.random.key(0), keys))
+    first, (mutants, solvable, drawn_solvable) = jax.device_get(run(jax.random.key(0), keys))
     assert solvable.all()
+    assert drawn_solvable.all()
     tiles = np.concatenate([first.tiles[None], mutants.tiles])
     walls, items = tiles == grid.WALL, np.where(tiles == grid.WALL, grid.FLOOR, tiles)
     built, opened = (walls[1:] & ~walls[:-1]).sum((1, 2)), (~walls[1:] & walls[:-1]).sum((1, 2))

@@ -158,7 +158,7 @@ def _absence(
 
 def mutants_are_levels(world: World, key: Key[Array, ""], edits: int = 12) -> None:
     """A mutated level has the same shapes, items and parameters, seats on different free cells, and can be
-    played.
+    played; it can be solved, and so can the level that was drawn.
     """
     rule, (level_key, edit_key, reset_key) = "mutants are levels", jax.random.split(key, 3)
 
@@ -171,6 +171,7 @@ def mutants_are_levels(world: World, key: Key[Array, ""], edits: int = 12) -> No
     levels = [now.draw(level_key)]
     for number in range(edits):
         levels.append(now.mutate(levels[-1], edit_key, np.int32(number)))
+    demand(now.solvable(levels[0]), world, rule, "a level that was drawn cannot be solved")
     first, mutants = jax.device_get(levels[0]), stacked(levels[1:])
     things = [
         np.sort(tiles[~np.isin(tiles, (grid.FLOOR, grid.WALL))]) for tiles in (first.tiles, *mutants.tiles)
@@ -183,6 +184,7 @@ def mutants_are_levels(world: World, key: Key[Array, ""], edits: int = 12) -> No
             rule,
             f"two seats of mutant {number} share a cell",
         )
+        demand(now.solvable(levels[1 + number]), world, rule, f"mutant {number} cannot be solved")
         floor = tiles[start[:, 0], start[:, 1]] == grid.FLOOR
         demand(floor, world, rule, f"a seat of mutant {number} does not start on floor")
     same = equal(jax.tree.map(lambda x: x[0], mutants.params), first.params)

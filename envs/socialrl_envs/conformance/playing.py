@@ -82,6 +82,7 @@ class Functions:
     reset: Callable[[Level, Array], State]
     step: Callable[[State, ArrayLike, Array, ArrayLike], tuple[State, Outcome]]
     mutate: Callable[[Level, Array, ArrayLike], Level]
+    solvable: Callable[[Level], Array]
     observe: Callable[[State], Array]
     cell_rewards: Callable[[State], Array]
 
@@ -95,6 +96,7 @@ def functions(world: World) -> Functions:
             state, jnp.asarray(actions), jax.random.fold_in(key, time)
         ),
         mutate=lambda level, key, number: world.mutate(level, jax.random.fold_in(key, number)),
+        solvable=world.solvable,
         observe=world.observe,
         cell_rewards=world.cell_rewards,
     )

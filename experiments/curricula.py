@@ -1,0 +1,81 @@
+"""Does an agent become more general if its levels are chosen, rather than drawn at random?
+
+A novice alone searches mazes of walls for a goal that it sees when it is in view; a level is solved when it
+gets there in time. All arms draw new levels alike, with few walls and with many. `domain_randomisation`
+learns on these; `plr` replays those in which its values say that most is to be gained, and learns on replays
+alone; `accel` edits those besides; `sfl` learns on those that it solves sometimes. The return is the share of
+levels that are solved, of new ones with many walls.
+
+Steps are those that train or choose levels; `sfl` tries its candidates in half as many steps besides, which
+are not counted. Other work found sampling for learnability ahead, and domain randomisation better than it was
+thought to be.
+
+The size is for two CPU cores; on a GPU: --steps 200000000 --num_envs 1024 --curriculum.capacity 4000
+"""
+
+from socialrl.config import Arm, Claim, Experiment
+from socialrl.curricula import accel, domain_randomisation, plr, sfl
+from socialrl.learners import ppo
+from socialrl_envs.worlds import goal_search
+
+STEPS = 2_000_000
+SAME = {"density": (0.0, 0.5)}  # of new levels, in every arm
+REPLAY = {"capacity": 500, "fill": 0.5} | SAME
+CURRICULA = {
+    "domain_randomisation": domain_randomisation.Config(**SAME),
+    "plr": plr.Config(**REPLAY),
+    "accel": accel.Config(**REPLAY),
+    "sfl": sfl.Config(candidates=128, episodes=4, kept=64, **SAME),
+}
+LEARNER = ppo.Config(
+    hidden=(64,),
+    minibatches=8,
+    epochs=2,
+    recompute_advantages=False,
+    lr_end=1e-4,
+    entropy_coef=0.02,
+    entropy_coef_end=0.005,
+    anneal=STEPS,
+)
+
+
+def beats(arm: str, over: str, paper: str) -> Claim:
+    """The claim that an arm solves more levels than another, which a publication found elsewhere."""
+    text = f"{arm} solves more of the levels with many walls than {over}"
+    return Claim(text=text, source="ours", paper=paper, arm=arm, over=over)
+
+
+experiment = Experiment(
+    name="curricula",
+    question="Does an agent become more general if its levels are chosen, rather than drawn at random?",
+    world=goal_search.Config(
+        novices=1,
+        experts=0,
+        size=13,
+        layout="cluttered",
+        density=0.5,
+        horizon=128,
+        shown_to="all",
+        again=False,
+    ),
+    arms=tuple(
+        Arm(name=name, learner=LEARNER, curriculum=curriculum) for name, curriculum in CURRICULA.items()
+    ),
+    seeds=10,
+    first_seed=1000,
+    steps=STEPS,
+    num_envs=64,
+    unroll_length=128,
+    chunk=16,
+    evaluate_every=250_000,
+    evaluation_episodes=128,
+    final_episodes=512,
+    checkpoint_every=500_000,
+    scale="two CPU cores: 13x13, 2 million steps per seed",
+    claims=(
+        beats("plr", "domain_randomisation", "Jiang et al., 2021b, arXiv 2110.02439"),
+        beats("accel", "domain_randomisation", "Parker-Holder et al., 2022, arXiv 2203.01302"),
+        beats("sfl", "domain_randomisation", "Rutherford et al., 2024, arXiv 2408.15099"),
+        beats("sfl", "plr", "Rutherford et al., 2024, arXiv 2408.15099"),
+    ),
+)
