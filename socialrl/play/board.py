@@ -17,11 +17,15 @@ MIN_SIZE, MAX_SIZE = (320, 240), (7680, 4320)
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Look:
-    """How a session is shown. fog: only what the seat sees. help: with the rules and keys over it."""
+    """How a session is shown. fog: only what the seat sees. help: with the rules and keys over it. commands:
+    (key, meaning) of the keys that do not move. banner: a line over the grid.
+    """
 
     fog: bool = True
     help: bool = False
     theme: str = "light"
+    commands: keys.Commands = keys.COMMANDS
+    banner: str = ""
 
 
 def paint(session: Session, look: Look, size: tuple[int, int]) -> pygame.Surface:
@@ -39,7 +43,11 @@ def paint(session: Session, look: Look, size: tuple[int, int]) -> pygame.Surface
     top = _you(brush, side, session)
     top = _others(brush, pygame.Rect(side.left, top + pad, side.width, side.bottom - top - pad), session)
     keys.draw(
-        brush, pygame.Rect(side.left, top + pad, side.width, side.bottom - top - pad), session, look.fog
+        brush,
+        pygame.Rect(side.left, top + pad, side.width, side.bottom - top - pad),
+        session,
+        look.fog,
+        look.commands,
     )
     if look.help:
         keys.draw_help(brush, surface.get_rect(), session)
@@ -48,6 +56,9 @@ def paint(session: Session, look: Look, size: tuple[int, int]) -> pygame.Surface
 
 def _world(brush: Brush, rect: pygame.Rect, session: Session, look: Look) -> None:
     """The grid, and over it how the episode ended, or that the person is absent."""
+    if look.banner:
+        brush.text(look.banner, rect.topleft, 18, brush.theme.quiet, width=rect.width)
+        rect = pygame.Rect(rect.left, rect.top + brush.px(30), rect.width, rect.height - brush.px(30))
     shown = picture(session, session.seat, look.fog)
     height, width = shown.tiles.shape
     cell = min(MAX_CELL, max(1, min(rect.width // width, rect.height // height)))
