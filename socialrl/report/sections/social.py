@@ -38,8 +38,9 @@ NOTE = (
 
 
 FOOTSTEPS = (
-    "Share of moves onto a cell where a co-player was at most 10 steps before, while one is there. The same of "
-    "the co-players' moves after the novice is the control: who have the same goals walk the same ways."
+    "Share of moves onto a cell where a co-player was at most 10 steps before, while one is there. The table "
+    "above has the control, the same of the co-players' moves after the novice: who have the same goals walk "
+    "the same ways."
 )
 
 
@@ -174,7 +175,8 @@ def footsteps_figures(tests: dict[str, Cells], styles: Styles, policy: str) -> M
         found = {arm: over_bins(cells.get(condition, {}), "trailing") for arm, cells in tests.items()}
         curves = {arm: curve for arm, curve in found.items() if len(curve)}
         if curves:
-            drawn = social_figures.over_episode(curves, styles, f"trailing-{presence}", title, "share of moves")
+            name = f"trailing-{presence}"
+            drawn = social_figures.over_episode(curves, styles, name, title, "share of moves")
             pictures.append(figure(Markup(drawn)))
     if not pictures:
         return None
