@@ -25,6 +25,10 @@ from socialrl.report.tables import aligned, words_of
 PerSeed = Float[np.ndarray, " seeds"]
 
 
+BY_COMPANY, NEW_WORLDS = FOLDED = (
+    "Return by company, present throughout",
+    "Return in worlds that are new to the arms",
+)  # titles of tables that the page folds
 LEADER = "trailing_of/"  # before the name of a co-player
 Measures = dict[str, np.ndarray]  # one number per seed, by measure
 Cells = dict[Social, Measures]  # by condition
@@ -224,7 +228,7 @@ def company_table(tests: dict[str, Cells], policy: str) -> Table:
         for arm, cells in tests.items()
         if shown
     ]
-    return Table("Return by company, present throughout", ("arm", *shown), rows)
+    return Table(BY_COMPANY, ("arm", *shown), rows)
 
 
 def transfer_worlds(tests: dict[str, Cells], policy: str) -> list[str]:
@@ -245,7 +249,7 @@ def transfer_table(tests: dict[str, Cells], policy: str) -> Table:
         over_all = [estimate(np.stack([part[i] for part in parts], axis=1)) for i in (0, 2, 3)]
         rows.append((("all", arm), (NOTHING, NOTHING, NOTHING, *over_all)))
     head = ("world", "arm", "full", "never", "experts", "full / experts", "never / experts", "CT")
-    return Table("Return in worlds that are new to the arms", head, rows)
+    return Table(NEW_WORLDS, head, rows)
 
 
 def summarise_tests(study: Study) -> dict[str, list[dict[str, str | dict[str, Entry]]]]:

@@ -12,6 +12,7 @@ from socialrl.report.markup import Markup, figure, fold, join, table, tag
 from socialrl.report.scores import cell
 from socialrl.report.section import Body, Context, ReportSection
 from socialrl.report.social_numbers import (
+    FOLDED,
     Cells,
     Table,
     cells_by_arm,
@@ -51,7 +52,8 @@ def render(context: Context) -> Body | None:
         return None
     main, *others = policies_of(tests)
     shown = tables(tests, main)
-    first, rest = shown[:5], shown[5:]
+    rest = [one for one in shown if one.title in FOLDED]
+    first = [one for one in shown if one not in rest]
     return (
         tag("p", f"Actions of the novices: {main}. {NOTE}", class_="note"),
         presence_figure(tests, styles, main),
