@@ -151,11 +151,11 @@ def _checked_header(path: Path, record: Mapping[str, Any], plan: Plan) -> tuple[
     if record.get("kind") != "study" or record.get("format") != FORMAT:
         raise SocialRLError(f"{where}: not the data of a study", "`socialrl study FILE` writes such files")
     if record.get("version") != VERSION:
-        raise SocialRLError(f"{where}: version {record.get('version')!r}", f"this program reads {VERSION}")
+        raise SocialRLError(f"{where}: version {str(record.get('version'))[:20]!r}", f"this program reads {VERSION}")
     _check_fields(record, HEADER, where)
     if (record["study"], record["plan"]) != (plan.name, plan.fingerprint):
         raise SocialRLError(
-            f"{where}: of study {record['study'][:80]!r} ({record['plan'][:16]}), not of {plan.name!r} "
+            f"{where}: of study {record['study'][:80]!r} ({record['plan'][:16]!r}), not of {plan.name!r} "
             f"({plan.fingerprint})",
             "data belong to the study file that they were taken with",
         )

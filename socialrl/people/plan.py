@@ -30,8 +30,9 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
+
 from socialrl.coerce import build, construct
-from socialrl.config import world_to_json
 from socialrl.record.labels import PRESENCES, TRAINED
 from socialrl.registry import WORLD
 from socialrl_envs import registry
@@ -116,8 +117,9 @@ class Plan(Options):
     )
 
     def __post_init__(self) -> None:
+        conditions = dict(self.conditions or {})
+        object.__setattr__(self, "conditions", conditions)
         super().__post_init__()
-        conditions = self.conditions or {}
         require(
             bool(self.name) and self.name.replace("_", "a").isalnum(), "name", self.name, "letters, digits, _"
         )
@@ -138,10 +140,23 @@ class Plan(Options):
 
     @property
     def fingerprint(self) -> str:
-        """A checksum of all that participants meet: a data file belongs to one plan."""
-        content = dataclasses.asdict(dataclasses.replace(self)) | {"world": world_to_json(self.world)}
-        del content["experiment"], content["question"]
+        """A checksum of what the file says of all that participants meet: a data file belongs to one plan.
+
+        Options that have their defaults are left out, so that a later version may have more of them.
+        """
+        content = _given(self) | {"world": {"name": WORLD.name_of(self.world)} | _given(self.world)}
+        content = {key: value for key, value in content.items() if key not in ("experiment", "question")}
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _given(value: Any) -> Any:
+    """A value as JSON holds it; of a dataclass the fields that have not their defaults."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = ((field, vars(value)[field.name]) for field in dataclasses.fields(value))
+        return {field.name: _given(own) for field, own in fields if own != field.default}
+    if isinstance(value, tuple | list):
+        return [_given(item) for item in value]
+    return {str(key): _given(item) for key, item in value.items()} if isinstance(value, dict) else value
 
 
 def read_plan(path: Path | str) -> Plan:
@@ -172,7 +187,7 @@ def _checked(plan: Plan) -> Plan:
         )
     if len(world.spec.novices) > 1:
         raise SocialRLError(f"world: it has {len(world.spec.novices)} novices", "novices = 1")
-    known = {name: value for name, value in world.params.named().items() if not value.shape}
+    known = {name: value for name, value in world.params.named().items() if np.ndim(value) == 0}
     for name, condition in plan.conditions.items():
         for key in condition.level:
             if key not in known:

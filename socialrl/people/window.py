@@ -63,7 +63,7 @@ class SittingWindow(Window):
             return paint_end("The end", REFUSED if sitting.refused else THANKS, self.theme, size)
         if sitting.page is not None:
             return paint_page(sitting.plan.parts[sitting.page], self.theme, size, STOP)
-        look = Look(theme=self.theme, commands=COMMANDS, banner=self.banner())
+        look = Look(theme=self.theme, commands=COMMANDS, banner=self.banner(), blind=True)
         return paint(sitting.session, look, size)
 
     def banner(self) -> str:

@@ -309,6 +309,15 @@ def test_pages_are_wrapped_by_paragraph_and_item():
     assert len(wrapped("word " * 40, 15, 200)) > 5
 
 
-def test_the_study_that_ships_is_one():
-    plan = read_plan(Path(__file__).parents[2] / "examples" / "study" / "company.toml")
+def test_the_study_that_ships_is_one_and_its_data_are_small():
+    folder = Path(__file__).parents[2] / "examples" / "study"
+    plan = read_plan(folder / "company.toml")
+    files = sorted(folder.glob("data/*/data.jsonl"))
+    assert [log.read(file, plan).group for file in files] == [
+        *("apprentice", "apprentice"),
+        *("follower", "follower"),
+        *("explorer", "explorer"),
+    ]
+    assert all(log.read(file, plan).finished for file in files)
+    assert sum(file.stat().st_size for file in files) < 200 * 1024
     assert len([one for one in log.agenda(plan, 1) if not isinstance(one, int)]) == 4
