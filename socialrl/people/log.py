@@ -151,7 +151,8 @@ def _checked_header(path: Path, record: Mapping[str, Any], plan: Plan) -> tuple[
     if record.get("kind") != "study" or record.get("format") != FORMAT:
         raise SocialRLError(f"{where}: not the data of a study", "`socialrl study FILE` writes such files")
     if record.get("version") != VERSION:
-        raise SocialRLError(f"{where}: version {str(record.get('version'))[:20]!r}", f"this program reads {VERSION}")
+        found = str(record.get("version"))[:20]
+        raise SocialRLError(f"{where}: version {found!r}", f"this program reads {VERSION}")
     _check_fields(record, HEADER, where)
     if (record["study"], record["plan"]) != (plan.name, plan.fingerprint):
         raise SocialRLError(

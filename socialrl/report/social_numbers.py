@@ -115,6 +115,7 @@ def tables(tests: dict[str, Cells], policy: str) -> list[Table]:
         following_table,
         memory_table,
         footsteps_table,
+        seconds_table,
         company_table,
         transfer_table,
     )
@@ -177,7 +178,7 @@ def memory_table(tests: dict[str, Cells], policy: str) -> Table:
 
 
 def footsteps_table(tests: dict[str, Cells], policy: str) -> Table:
-    """Who comes after whom at home, by arm: see `protocols/_trailing.py`; and people's time to a key."""
+    """Who comes after whom at home, by arm: see `protocols/_trailing.py`."""
     columns = {
         "in others' footsteps": ("full", "trailing"),
         "others in its own": ("full", "trailed"),
@@ -188,8 +189,16 @@ def footsteps_table(tests: dict[str, Cells], policy: str) -> Table:
         if name.startswith(LEADER)
     ]  # fmt: skip
     columns |= {f"of {name.removeprefix(LEADER)}": ("full", name) for name in dict.fromkeys(leaders)}
-    columns |= {f"seconds, {presence}": (presence, "seconds") for presence in PRESENCES}
     return _columns_table("In whose footsteps: share of moves, company present", columns, tests, policy)
+
+
+def seconds_table(tests: dict[str, Cells], policy: str) -> Table:
+    """People's time to a key, by arm; only people have one."""
+    columns = {presence: (presence, "seconds") for presence in PRESENCES}
+    people = {
+        arm: cells for arm, cells in tests.items() if any("seconds" in values for values in cells.values())
+    }
+    return _columns_table("Time to a key: median, in seconds", columns, people, policy)
 
 
 def _columns_table(
