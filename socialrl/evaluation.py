@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 from jaxtyping import Key, PyTree
 
@@ -40,9 +41,14 @@ def evaluator(
 
 def first_episodes(trace: Trace, count: int) -> Trace:
     """The first `count` episodes of a trace."""
+    return chosen_episodes(trace, slice(count))
+
+
+def chosen_episodes(trace: Trace, which: slice | np.ndarray) -> Trace:
+    """The episodes of a trace with these indices."""
 
     def cut(tree: PyTree) -> PyTree:
-        return jax.tree.map(lambda leaf: leaf[:, :count], tree)
+        return jax.tree.map(lambda leaf: leaf[:, which], tree)
 
     return Trace(
         states=cut(trace.states),
@@ -51,7 +57,7 @@ def first_episodes(trace: Trace, count: int) -> Trace:
         decision=cut(trace.decision),
         extras=cut(trace.extras),
         alive=cut(trace.alive),
-        reset_key=trace.reset_key[:count],
+        reset_key=trace.reset_key[which],
         step_key=cut(trace.step_key),
     )
 

@@ -17,11 +17,17 @@ MIN_SIZE, MAX_SIZE = (320, 240), (7680, 4320)
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Look:
-    """How a session is shown. fog: only what the seat sees. help: with the rules and keys over it."""
+    """How a session is shown. fog: only what the seat sees. help: with the rules and keys over it. commands:
+    (key, meaning) of the keys that do not move. banner: a line over the grid. blind: nothing says who the
+    others are, and whether there are any, but the grid.
+    """
 
     fog: bool = True
     help: bool = False
     theme: str = "light"
+    commands: keys.Commands = keys.COMMANDS
+    banner: str = ""
+    blind: bool = False
 
 
 def paint(session: Session, look: Look, size: tuple[int, int]) -> pygame.Surface:
@@ -36,10 +42,15 @@ def paint(session: Session, look: Look, size: tuple[int, int]) -> pygame.Surface
     main = pygame.Rect(pad, pad, side.left - 2 * pad, size[1] - 2 * pad)
     brush.box(main, brush.theme.card)
     _world(brush, main.inflate(-2 * pad, -2 * pad), session, look)
-    top = _you(brush, side, session)
-    top = _others(brush, pygame.Rect(side.left, top + pad, side.width, side.bottom - top - pad), session)
+    top = _you(brush, side, session, look.blind)
+    if not look.blind:
+        top = _others(brush, pygame.Rect(side.left, top + pad, side.width, side.bottom - top - pad), session)
     keys.draw(
-        brush, pygame.Rect(side.left, top + pad, side.width, side.bottom - top - pad), session, look.fog
+        brush,
+        pygame.Rect(side.left, top + pad, side.width, side.bottom - top - pad),
+        session,
+        look.fog,
+        look.commands,
     )
     if look.help:
         keys.draw_help(brush, surface.get_rect(), session)
@@ -48,6 +59,9 @@ def paint(session: Session, look: Look, size: tuple[int, int]) -> pygame.Surface
 
 def _world(brush: Brush, rect: pygame.Rect, session: Session, look: Look) -> None:
     """The grid, and over it how the episode ended, or that the person is absent."""
+    if look.banner:
+        brush.text(look.banner, rect.topleft, 18, brush.theme.quiet, width=rect.width)
+        rect = pygame.Rect(rect.left, rect.top + brush.px(30), rect.width, rect.height - brush.px(30))
     shown = picture(session, session.seat, look.fog)
     height, width = shown.tiles.shape
     cell = min(MAX_CELL, max(1, min(rect.width // width, rect.height // height)))
@@ -68,8 +82,10 @@ def _pill(brush: Brush, area: pygame.Rect, text: str) -> None:
     brush.text(text, pill.center, 18, brush.theme.card, anchor="center", width=pill.width - brush.px(28))
 
 
-def _you(brush: Brush, rect: pygame.Rect, session: Session) -> int:
-    """Draws the card with the person's seat, score and time; returns its lower end."""
+def _you(brush: Brush, rect: pygame.Rect, session: Session, blind: bool) -> int:
+    """Draws the card with the person's seat, score and time; returns its lower end. blind: the seat is but a
+    letter.
+    """
     theme, spec, seat = brush.theme, session.spec, session.seat
     values = worth(session, session.seat)
     inner = brush.card_at(rect, 246 if values else 214)
@@ -78,9 +94,8 @@ def _you(brush: Brush, rect: pygame.Rect, session: Session) -> int:
     brush.icon(icon, (inner.left + brush.px(28), middle))
     left = inner.left + brush.px(70)
     brush.text("You are", (left, middle - brush.px(14)), 15, theme.quiet, anchor="midleft")
-    brush.text(
-        spec.agents[seat], (left, middle + brush.px(10)), 24, anchor="midleft", width=inner.right - left
-    )
+    name = SEATS[seat % len(SEATS)] if blind else spec.agents[seat]
+    brush.text(name, (left, middle + brush.px(10)), 24, anchor="midleft", width=inner.right - left)
     y = inner.top + brush.px(108)
     brush.text("score", (inner.left, y), 16, theme.quiet, anchor="midleft")
     end = brush.text(f"{session.score:.4g}", (inner.right, y), 40, bold=True, anchor="midright").left

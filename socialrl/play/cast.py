@@ -29,7 +29,8 @@ class Cast:
 
     config: the world's Config. learner, learner_state: who acts in the novices' seats. agent: its name, e.g.
     "psiphi, seed 0, step 12000 of coin_grid"; None if nobody acts there, and these seats are absent. step:
-    environment steps that it was trained for.
+    environment steps that it was trained for. companies: policies that may stand in for the co-players' own
+    for an episode.
     """
 
     world: World
@@ -38,6 +39,7 @@ class Cast:
     learner_state: Any
     agent: str | None = None
     step: int = 0
+    companies: tuple[str, ...] = ()
 
     @property
     def spec(self) -> WorldSpec:

@@ -7,7 +7,8 @@ from socialrl.play.session import Session
 from socialrl.viewer.paint import Brush, text_width
 from socialrl_envs.sprites import Real, mix
 
-COMMANDS = (
+Commands = tuple[tuple[str, str], ...]
+COMMANDS: Commands = (
     ("f", "your view, or the whole grid"),
     ("n", "next episode"),
     ("t", "light, dark"),
@@ -16,9 +17,9 @@ COMMANDS = (
 )
 
 
-def draw(brush: Brush, rect: pygame.Rect, session: Session, fog: bool) -> None:
-    """The keys, closer together where there is little room."""
-    rows = [*moves.moves(session.world), *COMMANDS]
+def draw(brush: Brush, rect: pygame.Rect, session: Session, fog: bool, commands: Commands = COMMANDS) -> None:
+    """The keys, closer together where there is little room. commands: (key, meaning), besides the moves."""
+    rows = [*moves.moves(session.world), *commands]
     line = min(brush.px(31), (rect.height - brush.px(24)) // len(rows))
     if line < brush.px(18):
         return

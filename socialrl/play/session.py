@@ -12,14 +12,16 @@ from jax import Array
 from jaxtyping import Bool, Int32, Key, PyTree
 
 from socialrl.play.cast import Cast
+from socialrl.protocols.social import stand_ins
 from socialrl.record.demonstrations import Demonstrations
+from socialrl.record.labels import TRAINED
 from socialrl.record.replay import Replay
 from socialrl.recording import demonstrated, explanation, to_demonstrations, to_replay
 from socialrl.rollout import Trace, influenced
 from socialrl.stepping import CoPlayers, begin_coplayers, first_timestep, next_timestep, step_all
-from socialrl.types import Decision, Timestep
-from socialrl_envs.hosting import host
-from socialrl_envs.struct import pytree
+from socialrl.types import Decision, Overrides, Timestep
+from socialrl_envs.hosting import Host, host
+from socialrl_envs.struct import pytree, replace
 from socialrl_envs.types import Outcome, State
 
 EXPLAIN = 0xE791  # folded into a session's key for explanations; episodes fold in their number
@@ -27,12 +29,15 @@ EXPLAIN = 0xE791  # folded into a session's key for explanations; episodes fold 
 
 @pytree
 class Moment:
-    """The world and the novices' carries between two steps; leaves (1, ...), a batch of one world."""
+    """The world and the novices' carries between two steps; leaves (1, ...), a batch of one world. company:
+    the number of the episode's, 0 for the world's own.
+    """
 
     state: State
     timestep: Timestep
     carry: Any
     coplayers: CoPlayers
+    company: Int32[Array, ""]
 
 
 @pytree
@@ -131,12 +136,24 @@ class SharedSession:
         source = int(decision.source[0, self.spec.novices.index(novice)])
         return self.spec.coplayers[source - 1] if source else novice
 
-    def begin(self) -> None:
-        """Starts another episode on a new level; an episode without steps is dropped."""
+    def begin(
+        self, seed: int | None = None, overrides: Overrides | None = None, company: str = TRAINED
+    ) -> None:
+        """Starts another episode on a new level; an episode without steps is dropped.
+
+        seed: the episode's; None takes the session's and the number of the episode. overrides: parameters of
+        the level, besides who is present by the cast. company: who acts in the co-players' seats, TRAINED
+        (the world's own) or one of the cast's `companies`.
+        """
         number = len(self.episodes)
-        self._key = jax.random.fold_in(jax.random.key(self.seed), number)
+        own = jax.random.fold_in(jax.random.key(self.seed), number)
+        self._key = own if seed is None else jax.random.key(seed)
+        index = jnp.int32((TRAINED, *self.cast.companies).index(company))
         with jax.debug_key_reuse(False):  # a replay keeps the keys that were used
-            self._moment, reset_key = self._game.begin(jax.random.fold_in(self._key, 0))
+            begin_key = jax.random.fold_in(self._key, 0)
+            self._moment, reset_key = self._game.begin(
+                begin_key, self._game.overrides | (overrides or {}), index
+            )
         if self.episodes and not self.t:
             self.episodes.pop()
         self._episode = Episode(jax.device_get(self._moment.state), [], np.asarray(reset_key))
@@ -163,10 +180,12 @@ class SharedSession:
             )
         self._episode.steps.append(jax.device_get(played))
 
-    def trace(self) -> Trace:
-        """All episodes with steps, side by side; leaves (T, B, ...). There must be one."""
+    def trace(self, length: int = 0) -> Trace:
+        """All episodes with steps, side by side; leaves (T, B, ...). There must be one. length: T is at least
+        as long.
+        """
         episodes = [episode for episode in self.episodes if episode.steps]
-        longest = max(len(episode.steps) for episode in episodes)
+        longest = max(length, *(len(episode.steps) for episode in episodes))
         padded = [
             (*episode.steps, *[episode.steps[-1]] * (longest - len(episode.steps))) for episode in episodes
         ]
@@ -251,18 +270,20 @@ class _Game:
     def __init__(self, cast: Cast, seats: tuple[int, ...]):
         self.world, self.learner, self.seats = cast.world, cast.learner, np.array(seats, np.int32)
         self.novices = np.array(cast.spec.novices, np.int32)
-        self.host, self.overrides = host(cast.world), cast.overrides(*seats)
+        self.host, self.overrides, self.companies = host(cast.world), cast.overrides(*seats), cast.companies
         self.begin, self.act = jax.jit(self._first), jax.jit(self._next)
         self.explain = jax.jit(partial(explanation, cast.world, cast.learner))
 
-    def _first(self, key: Key[Array, ""]) -> tuple[Moment, Array]:
+    def _first(
+        self, key: Key[Array, ""], overrides: Overrides, company: Int32[Array, ""]
+    ) -> tuple[Moment, Array]:
         level_key, reset_key = jax.random.split(key)
-        state = self.world.reset(self.world.sample_level(level_key, self.overrides), reset_key)
+        state = self.world.reset(self.world.sample_level(level_key, overrides), reset_key)
         state = jax.tree.map(lambda leaf: jnp.asarray(leaf)[None], state)
         timestep = first_timestep(jax.vmap(self.world.observe)(state), self.novices)
         carry = self.learner.initial_carry(1, len(self.novices))
         coplayers = begin_coplayers(self.host, 1)
-        start = Moment(state=state, timestep=timestep, carry=carry, coplayers=coplayers)
+        start = Moment(state=state, timestep=timestep, carry=carry, coplayers=coplayers, company=company)
         return start, jax.random.key_data(reset_key)[None]
 
     def _next(
@@ -272,7 +293,8 @@ class _Game:
         acted = self.learner.act(learner_state, moment.carry, moment.timestep, act_key, False)
         decision = influenced(self.learner, learner_state, moment.carry, moment.timestep, acted.decision)
         given = [(self.novices, decision.action), (self.seats, actions[None])]
-        step = step_all(self.host, moment.state, moment.coplayers, given, host_key[None], step_key[None])
+        hosted = self._hosted(moment.company)
+        step = step_all(hosted, moment.state, moment.coplayers, given, host_key[None], step_key[None])
         played = PlayedStep(
             state=step.state,
             actions=step.actions,
@@ -281,8 +303,16 @@ class _Game:
             step_key=jax.random.key_data(step_key)[None],
         )
         timestep = next_timestep(step, self.novices)
-        after = Moment(state=step.state, timestep=timestep, carry=acted.carry, coplayers=step.coplayers)
+        after = replace(
+            moment, state=step.state, timestep=timestep, carry=acted.carry, coplayers=step.coplayers
+        )
         return after, played
+
+    def _hosted(self, company: Int32[Array, ""]) -> Host:
+        """Who acts in the co-players' seats in this company."""
+        if not self.companies:
+            return self.host
+        return host(self.world, stand_ins(self.world.spec, self.companies, company))
 
     def _with_people(self, decision: Decision, actions: Int32[Array, " people"]) -> Decision:
         """The novices' decisions, with people's actions, and no values, where the seat is a person's."""

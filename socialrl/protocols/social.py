@@ -3,7 +3,8 @@ worlds.
 
 All conditions of a world share their held-out levels. Who is present, for how long, and which policy drives
 the co-players are arguments of one compiled program per world and policy, so that no condition compiles anew.
-The measures are those of `_measures.py`; the report derives cultural transmission from them.
+The measures are those of `_measures.py` and `_trailing.py`, which people's episodes have, too (see
+`socialrl.people.measuring`); the report derives cultural transmission from them.
 """
 
 import dataclasses
@@ -20,6 +21,7 @@ from socialrl import evaluation
 from socialrl.protocols import LearnerState, Study
 from socialrl.protocols._measures import measures
 from socialrl.protocols._overrides import Overrides, parameter, scheduled
+from socialrl.protocols._trailing import trailing_measures
 from socialrl.protocols._worlds import differences, misfit, standard_transfer
 from socialrl.record import labels
 from socialrl.record.labels import HOME, PRESENCES, TRAINED
@@ -80,7 +82,7 @@ class Config(Options):
         return sum(len(self.policies_in(name)) * len(self.conditions(name, world)) for name, world in worlds)
 
     def run(self, study: Study) -> Iterator[tuple[labels.Social, PerSeed]]:
-        """Yields labels and the measures of `_measures.measures`."""
+        """Yields labels and the measures of `_measures.measures` and `_trailing.trailing_measures`."""
         keys = study.keys(STREAM)
         for name, world in self.worlds(study).items():
             for policy in self.policies_in(name):
@@ -152,7 +154,8 @@ def program_of(
     ) -> dict[str, Array]:
         rollout = make_rollout(world, learner, stand_ins(world.spec, companies, company))
         trace = evaluation.trace(rollout, state, key, episodes, overrides, explore)
-        return measures(trace, world, influence=learner.capability(Influence) is not None)
+        found = measures(trace, world, influence=learner.capability(Influence) is not None)
+        return found | trailing_measures(trace, world.spec)
 
     return evaluate
 

@@ -14,6 +14,7 @@ Label = str | int | Vector
 HOME = "home"  # world: the one that the arms are compared in
 TRAINED = "trained"  # company: the world's own co-players
 PRESENCES = {"full": "always", "half": "first_half", "never": "never"}  # label -> schedule of the co-players
+PERSON = "person"  # policy: a person, who acts as people do
 AS_TRAINED = "as trained"  # condition: no parameter of the level is overridden
 ALL = "all"  # agent, source: means over all of them
 
@@ -58,7 +59,7 @@ class Social(Labels):
     """Labels of `social`.
 
     world: HOME, or how a transfer world differs from it, e.g. "goals=4".
-    policy: how the novice acts, "greedy" or "sampled".
+    policy: how the novice acts, "greedy" or "sampled", or PERSON.
     company: TRAINED, or the policy of the co-players that stand in for the world's own.
     presence: how long the company is there, one of PRESENCES.
     """

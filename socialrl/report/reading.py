@@ -135,13 +135,20 @@ class Run:
 
     @property
     def reporting(self) -> bool:
-        """Whether no seed is one of those for tuning."""
-        return self.first_seed >= REPORTING
+        """Whether no seed is one of those for tuning. People are none."""
+        return self.of_people or self.first_seed >= REPORTING
+
+    @property
+    def of_people(self) -> bool:
+        """Whether the arms are groups of participants of a study, each of which stands where a seed does."""
+        return self.experiment.get("people") is True
 
     @property
     def seeds(self) -> str:
         """The seeds in words, e.g. "5 seeds (1000 to 1004)"."""
         count = self.experiment.get("seeds", "?")
+        if self.of_people:
+            return "1 participant" if count == 1 else f"{count} participants"
         if count == 1:
             return f"1 seed ({self.first_seed})"
         if not isinstance(count, int):

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from socialrl.record.labels import HOME, PRESENCES, TRAINED, Social
+from socialrl.record.labels import HOME, PERSON, PRESENCES, TRAINED, Social
 from socialrl.report.reading import ArmRun, Study
 from socialrl.report.statistics import NOTHING, Estimate, interval
 from socialrl.report.summary import Entry, as_json
@@ -25,6 +25,11 @@ from socialrl.report.tables import aligned, words_of
 PerSeed = Float[np.ndarray, " seeds"]
 
 
+BY_COMPANY, NEW_WORLDS = FOLDED = (
+    "Return by company, present throughout",
+    "Return in worlds that are new to the arms",
+)  # titles of tables that the page folds
+LEADER = "trailing_of/"  # before the name of a co-player
 Measures = dict[str, np.ndarray]  # one number per seed, by measure
 Cells = dict[Social, Measures]  # by condition
 
@@ -43,8 +48,20 @@ def cells_of(arm: ArmRun) -> Cells:
 
 
 def cells_by_arm(study: Study) -> dict[str, Cells]:
-    """The arms that the social protocol measured, by label."""
-    return {arm.label: cells for arm in study.arms if (cells := cells_of(arm))}
+    """The arms that the social protocol measured, by label. People act in one way: where there are agents,
+    they stand beside each of the agents' policies.
+    """
+    found = {arm.label: cells for arm in study.arms if (cells := cells_of(arm))}
+    policies = [policy for policy in policies_of(found) if policy != PERSON] or [PERSON]
+
+    def beside(condition: Social) -> list[Social]:
+        alike = policies if condition.policy == PERSON else [condition.policy]
+        return [dataclasses.replace(condition, policy=policy) for policy in alike]
+
+    return {
+        arm: {one: values for condition, values in cells.items() for one in beside(condition)}
+        for arm, cells in found.items()
+    }
 
 
 def policies_of(tests: dict[str, Cells]) -> list[str]:
@@ -92,7 +109,16 @@ def estimate(scores: Float[np.ndarray, "seeds *tasks"]) -> Estimate:
 
 def tables(tests: dict[str, Cells], policy: str) -> list[Table]:
     """All tables of one policy of the novices that have rows and columns."""
-    makers = (returns_table, transmission_table, following_table, memory_table, company_table, transfer_table)
+    makers = (
+        returns_table,
+        transmission_table,
+        following_table,
+        memory_table,
+        footsteps_table,
+        seconds_table,
+        company_table,
+        transfer_table,
+    )
     return [table for maker in makers if (table := maker(tests, policy)).rows and len(table.head) > 1]
 
 
@@ -151,6 +177,30 @@ def memory_table(tests: dict[str, Cells], policy: str) -> Table:
     return _columns_table("Remembering: company present for the first half", columns, tests, policy)
 
 
+def footsteps_table(tests: dict[str, Cells], policy: str) -> Table:
+    """Who comes after whom at home, by arm: see `protocols/_trailing.py`."""
+    columns = {
+        "in others' footsteps": ("full", "trailing"),
+        "others in its own": ("full", "trailed"),
+        "difference": ("full", "trailing_gain"),
+    }
+    leaders = [
+        name for cells in tests.values() for measures in cells.values() for name in measures
+        if name.startswith(LEADER)
+    ]  # fmt: skip
+    columns |= {f"of {name.removeprefix(LEADER)}": ("full", name) for name in dict.fromkeys(leaders)}
+    return _columns_table("In whose footsteps: share of moves, company present", columns, tests, policy)
+
+
+def seconds_table(tests: dict[str, Cells], policy: str) -> Table:
+    """People's time to a key, by arm; only people have one."""
+    columns = {presence: (presence, "seconds") for presence in PRESENCES}
+    people = {
+        arm: cells for arm, cells in tests.items() if any("seconds" in values for values in cells.values())
+    }
+    return _columns_table("Time to a key: median, in seconds", columns, people, policy)
+
+
 def _columns_table(
     title: str, columns: dict[str, tuple[str, str]], tests: dict[str, Cells], policy: str
 ) -> Table:
@@ -187,7 +237,7 @@ def company_table(tests: dict[str, Cells], policy: str) -> Table:
         for arm, cells in tests.items()
         if shown
     ]
-    return Table("Return by company, present throughout", ("arm", *shown), rows)
+    return Table(BY_COMPANY, ("arm", *shown), rows)
 
 
 def transfer_worlds(tests: dict[str, Cells], policy: str) -> list[str]:
@@ -208,7 +258,7 @@ def transfer_table(tests: dict[str, Cells], policy: str) -> Table:
         over_all = [estimate(np.stack([part[i] for part in parts], axis=1)) for i in (0, 2, 3)]
         rows.append((("all", arm), (NOTHING, NOTHING, NOTHING, *over_all)))
     head = ("world", "arm", "full", "never", "experts", "full / experts", "never / experts", "CT")
-    return Table("Return in worlds that are new to the arms", head, rows)
+    return Table(NEW_WORLDS, head, rows)
 
 
 def summarise_tests(study: Study) -> dict[str, list[dict[str, str | dict[str, Entry]]]]:

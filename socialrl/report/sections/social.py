@@ -12,6 +12,7 @@ from socialrl.report.markup import Markup, figure, fold, join, table, tag
 from socialrl.report.scores import cell
 from socialrl.report.section import Body, Context, ReportSection
 from socialrl.report.social_numbers import (
+    FOLDED,
     Cells,
     Table,
     cells_by_arm,
@@ -37,6 +38,13 @@ NOTE = (
 )
 
 
+FOOTSTEPS = (
+    "Share of moves onto a cell where a co-player was at most 10 steps before, while one is there. The table "
+    "above has the control, the same of the co-players' moves after the novice: who have the same goals walk "
+    "the same ways."
+)
+
+
 def render(context: Context) -> Body | None:
     """Figures and tables of the first policy of the novices; tables of the others, folded."""
     tests, styles = cells_by_arm(context.study), context.styles
@@ -44,7 +52,8 @@ def render(context: Context) -> Body | None:
         return None
     main, *others = policies_of(tests)
     shown = tables(tests, main)
-    first, rest = shown[:4], shown[4:]
+    rest = [one for one in shown if one.title in FOLDED]
+    first = [one for one in shown if one not in rest]
     return (
         tag("p", f"Actions of the novices: {main}. {NOTE}", class_="note"),
         presence_figure(tests, styles, main),
@@ -52,6 +61,7 @@ def render(context: Context) -> Body | None:
         company_figure(tests, styles, main),
         transfer_figure(tests, styles, main),
         influence_figures(tests, styles, main),
+        footsteps_figures(tests, styles, main),
         fold("Company and new worlds in numbers", *map(as_html, rest)) if rest else None,
         *(fold(f"All tables, {policy} actions", *map(as_html, tables(tests, policy))) for policy in others),
     )
@@ -152,6 +162,30 @@ def influence_figures(tests: dict[str, Cells], styles: Styles, policy: str) -> M
         [
             tag("h3", "Social influence over the episode"),
             tag("p", text, class_="note"),
+            tag("div", *pictures, class_="grid halves"),
+        ]
+    )
+
+
+def footsteps_figures(tests: dict[str, Cells], styles: Styles, policy: str) -> Markup | None:
+    """How often a novice, or a person, walks in others' footsteps, over the episode; None if that was not
+    measured.
+    """
+    pictures = []
+    for presence, title in (("full", "present throughout"), ("half", "present for the first half")):
+        condition = Social(HOME, policy, TRAINED, presence)
+        found = {arm: over_bins(cells.get(condition, {}), "trailing") for arm, cells in tests.items()}
+        curves = {arm: curve for arm, curve in found.items() if len(curve)}
+        if curves:
+            name = f"trailing-{presence}"
+            drawn = social_figures.over_episode(curves, styles, name, title, "share of moves")
+            pictures.append(figure(Markup(drawn)))
+    if not pictures:
+        return None
+    return join(
+        [
+            tag("h3", "In others' footsteps, over the episode"),
+            tag("p", FOOTSTEPS, class_="note"),
             tag("div", *pictures, class_="grid halves"),
         ]
     )
