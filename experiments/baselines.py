@@ -5,7 +5,9 @@ The world of coin_grid.py. Imitators ignore their own rewards (bc, sqil, inverse
 which chooses by them whom to imitate; decision_biasing and value_shaping learn from their own rewards like
 dqn, with a bias towards what others do; psiphi goes without trust weights, and then also without one more
 part: following, inverse TD, cloning. psiphi_published is the algorithm of the paper, without what psiphi
-adds. dqn gets more gradient steps, or one part of psiphi each: cloning as an auxiliary loss, others' steps
+adds. The newest rivals are sbl_fe, which chooses by free energy whom to act as, and grid, whose prior is what
+all co-players want; neither is the published algorithm, of which too little could be read (see their files).
+dqn gets more gradient steps, or one part of psiphi each: cloning as an auxiliary loss, others' steps
 with rewards that it predicts, both. dqn lives beside three experts; dqn_alone has the world to itself.
 
 The size is for two CPU cores; on a GPU: --world.size 15 --steps 100000 --seeds 64
@@ -19,9 +21,11 @@ from socialrl.learners import (
     bc,
     decision_biasing,
     dqn,
+    grid,
     inverse_rl,
     psiphi,
     psiphi_published,
+    sbl_fe,
     sqil,
     value_shaping,
 )
@@ -30,6 +34,8 @@ from socialrl.tuned import tuned
 
 PSIPHI = "Filos et al. 2021, arXiv 2102.12560"
 HEURISTICS = "arXiv 2604.05777"
+FREE_ENERGY = "Mirzaei et al. 2026, arXiv 2603.11757"
+ROMANS = "Chang et al. 2026, arXiv 2606.18537"
 LEARNERS = {
     "psiphi": psiphi.Config(),
     "psiphi_published": psiphi_published.Config(),
@@ -49,6 +55,8 @@ LEARNERS = {
     "inverse_rl": inverse_rl.Config(),
     "decision_biasing": decision_biasing.Config(),
     "value_shaping": value_shaping.Config(),
+    "sbl_fe": sbl_fe.Config(),
+    "grid": grid.Config(),
 }
 CLAIMS = (
     ("Psi-phi as published is above reinforcement learning alone", PSIPHI, "psiphi_published", "dqn"),
@@ -62,6 +70,13 @@ CLAIMS = (
     ("Value shaping is above dqn", HEURISTICS, "value_shaping", "dqn"),
     ("Decision biasing is above dqn", HEURISTICS, "decision_biasing", "dqn"),
     ("Value shaping is above decision biasing", HEURISTICS, "value_shaping", "decision_biasing"),
+    ("Choosing by free energy whom to act as is above dqn", FREE_ENERGY, "sbl_fe", "dqn"),
+    ("Choosing by free energy is above imitation per agent", FREE_ENERGY, "sbl_fe", "bc_per_agent"),
+    ("psiphi is above choosing by free energy", "", "psiphi", "sbl_fe"),
+    ("A prior from the general reward is above dqn", ROMANS, "grid", "dqn"),
+    ("A prior from the general reward is above imitation", ROMANS, "grid", "bc"),
+    ("A prior from the general reward is above a cloned one", ROMANS, "grid", "decision_biasing"),
+    ("psiphi is above a prior from the general reward", "", "psiphi", "grid"),
 )
 
 experiment = Experiment(

@@ -2,7 +2,8 @@
 
 Every arm has the same number of trials, the same steps and the same seeds. The default grid has two axes, the
 step size and the number of gradient steps, as factors of what the experiment's file says. A trial is a run
-folder of all arms, so that an interrupted search goes on where it stopped.
+folder of all arms, so that an interrupted search goes on where it stopped, and arms that the experiment gets
+later join the trials that are done.
 """
 
 import dataclasses
@@ -171,10 +172,14 @@ def search(
 
 
 def run_trial(experiment: Experiment, path: Path, command: str, device: str) -> Path:
-    """Trains a trial in its run folder, or goes on with it, and returns the folder."""
+    """Trains a trial in its run folder, or goes on with it, also with arms that the experiment did not have
+    then, and returns the folder.
+    """
     data, exists = to_json(experiment), (path / "config.json").exists()
     opened = (
-        folder.resume(path, data) if exists else folder.create(data, out=path, device=device, command=command)
+        folder.resume(path, data, more_arms=True)
+        if exists
+        else folder.create(data, out=path, device=device, command=command)
     )
     with opened:
         train(experiment, opened, resume=exists)

@@ -3,6 +3,7 @@ seeds that are reported.
 """
 
 import json
+import shutil
 
 import pytest
 
@@ -94,6 +95,21 @@ def test_it_goes_on_where_it_stopped(searched, capsys):
     assert (searched / "runs" / "001" / "metrics.jsonl").read_bytes() == before
     assert main([*words, *more, "--measure", "auc", "--steps", "16"]) == 2  # not the trials that lie there
     assert "steps is 8 there, 16 here" in capsys.readouterr().err
+
+
+def test_an_arm_that_comes_later_joins_the_trials_that_are_done(searched, tmp_path, capsys):
+    shutil.copytree(searched / "runs", tmp_path / "runs")
+    first = json.loads((searched / "tuned" / "small.json").read_text())["arms"]
+    words = ["tune", str(searched / "small.py"), "--grid", "lr=1e-2,1e-4", "--seeds", "2", "--steps", "8"]
+    out = ["--trials", "1", "--runs", str(tmp_path / "runs"), "--out", str(tmp_path / "again.json")]
+    assert main([*words, *out]) == 0
+    assert capsys.readouterr().out.count("one: done already") == 1
+    again = json.loads((tmp_path / "again.json").read_text())["arms"]
+    assert again["one"]["trials"] == first["one"]["trials"][:1]
+    assert len(again["other"]["trials"]) == 1
+    assert [arm.name for arm in read(tmp_path / "runs" / "001").arms] == ["one", "other"]
+    assert main([*words, *out, "--arms", "other"]) == 2  # an arm that is gone stays in the trials
+    assert "another config" in capsys.readouterr().err
 
 
 def test_the_experiment_takes_the_best_and_says_how_it_was_found(searched):

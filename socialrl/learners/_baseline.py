@@ -25,6 +25,7 @@ from socialrl.losses.td import q_learning_error, soft_q_error
 from socialrl.nets.heads import drawn
 from socialrl.nets.memory import Carry
 from socialrl.types import (
+    ActAs,
     Capability,
     Decision,
     Diagnostics,
@@ -92,6 +93,43 @@ def imitation_loss(logits: Float32[Array, "T N A"], steps: Steps) -> Losses:
     cloning = masked_mean(over_sequences(cloning_loss)(logits, steps.action), steps.mask)
     right = (jnp.argmax(logits, axis=-1) == steps.action).astype(jnp.float32)
     return cloning, {"loss/cloning": cloning, "cloning_accuracy": masked_mean(right, steps.mask)}
+
+
+def of_coplayers(out: Float32[Array, "T N coplayers A"], batch: SequenceBatch) -> Float32[Array, "T N A"]:
+    """The outputs of the heads of the co-players that the others' sequences are of; one head is that of
+    all.
+    """
+    seat = jnp.arange(out.shape[1]) % batch.others.action.shape[2]
+    return out[:, jnp.arange(len(seat)), seat % out.shape[2]]
+
+
+def of_source(logits: Float32[Array, "N S A"], source: Int32[Array, " N"]) -> Float32[Array, "N A"]:
+    """The logits of each novice's source."""
+    return jnp.take_along_axis(logits, source[:, None, None], axis=1)[:, 0]
+
+
+def acting_as(net: HeadFns, policies: Callable[[Float32[Array, "N heads A"]], Array]) -> ActAs:
+    """The capability to act as each source. policies(outputs) -> logits (N, S, A) of all sources."""
+
+    def act_as(
+        state: OffPolicyState,
+        carry: Carry,
+        timestep: Timestep,
+        source: Int32[Array, "*batch"],
+        key: Key[Array, ""],
+    ) -> tuple[Int32[Array, "*batch"], Carry]:
+        def act(
+            carry: Carry,
+            obs: UInt8[Array, "1 N V V C"],
+            first: Bool[Array, "1 N"],
+            source: Int32[Array, " N"],
+        ) -> tuple[Int32[Array, " N"], Carry]:
+            carry, out, _ = net.step(state.params, carry, obs, first)
+            return drawn(of_source(policies(out[0]), source), key, explore=True), carry
+
+        return over_novices(act, carry, timestep, source)
+
+    return ActAs(act_as=act_as)
 
 
 def both(one: Losses, other: Losses, coef: float = 1.0) -> Losses:

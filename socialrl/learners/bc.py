@@ -5,17 +5,23 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 from jax import Array
-from jaxtyping import Bool, Float32, Int32, Key, PyTree, UInt8
+from jaxtyping import Float32, Key, PyTree
 
-from socialrl.learners._baseline import head_learner, imitation_loss, softmax_policy
+from socialrl.learners._baseline import (
+    acting_as,
+    head_learner,
+    imitation_loss,
+    of_coplayers,
+    of_source,
+    softmax_policy,
+)
 from socialrl.learners._batches import SequenceBatch
 from socialrl.learners._config import OffPolicyConfig, check_roster
 from socialrl.learners._heads import HeadFns
-from socialrl.learners._offpolicy import Losses, OffPolicyState, over_novices
+from socialrl.learners._offpolicy import Losses, OffPolicyState
 from socialrl.learners._sequences import others_steps
 from socialrl.nets.heads import drawn
-from socialrl.nets.memory import Carry
-from socialrl.types import ActAs, Decision, Experience, Learner, Timestep, decision_of
+from socialrl.types import Decision, Experience, Learner, decision_of
 from socialrl_envs.options import option
 from socialrl_envs.struct import pytree
 from socialrl_envs.types import WorldSpec
@@ -58,7 +64,7 @@ class Config(OffPolicyConfig):
             "logit",
             aux=Rewards(total=none, weight=none),
             observe=apart.observe,
-            capabilities=(ActAs(act_as=apart.act_as),),
+            capabilities=(acting_as(net, with_self),),
         )
 
 
@@ -68,8 +74,7 @@ def loss(net: HeadFns, params: PyTree, target: PyTree, batch: SequenceBatch) -> 
     """
     steps = others_steps(batch)
     outputs = net.outputs(params, target, steps)
-    seat = jnp.arange(steps.action.shape[1]) % batch.others.action.shape[2]
-    logits = outputs.out[:, jnp.arange(len(seat)), seat % net.heads]
+    logits = of_coplayers(outputs.out, batch)
     return net.with_prediction(imitation_loss(logits, steps), params, outputs.x, steps)
 
 
@@ -121,33 +126,7 @@ class Apart:
             total=old.total + rate * (mean - old.total), weight=old.weight + rate * (1 - old.weight)
         )
 
-    def act_as(
-        self,
-        state: OffPolicyState,
-        carry: Carry,
-        timestep: Timestep,
-        source: Int32[Array, "*batch"],
-        key: Key[Array, ""],
-    ) -> tuple[Int32[Array, "*batch"], Carry]:
-        """An action drawn from the policy of each novice's source; as itself a novice acts at random."""
-
-        def act(
-            carry: Carry,
-            obs: UInt8[Array, "1 N V V C"],
-            first: Bool[Array, "1 N"],
-            source: Int32[Array, " N"],
-        ) -> tuple[Int32[Array, " N"], Carry]:
-            carry, out, _ = self.net.step(state.params, carry, obs, first)
-            return drawn(of_source(with_self(out[0]), source), key, explore=True), carry
-
-        return over_novices(act, carry, timestep, source)
-
 
 def with_self(out: Float32[Array, "N coplayers A"]) -> Float32[Array, "N S A"]:
     """The logits of all sources; those of the novice itself, which has no policy of its own, are 0."""
     return jnp.concatenate([jnp.zeros_like(out[:, :1]), out], axis=1)
-
-
-def of_source(logits: Float32[Array, "N S A"], source: Int32[Array, " N"]) -> Float32[Array, "N A"]:
-    """The logits of each novice's source."""
-    return jnp.take_along_axis(logits, source[:, None, None], axis=1)[:, 0]

@@ -51,6 +51,35 @@ def soft_q_error(
     return jax.lax.stop_gradient(r_t + discount_t * soft_value(q_t, temperature)) - chosen
 
 
+def kl_value(
+    q: Float32[Array, "*batch A"], log_prior: Float32[Array, "*batch A"], temperature: float
+) -> Float32[Array, "*batch"]:
+    """The value under KL control, V(s) = temperature * log sum_a p(a|s) exp(Q(s, a) / temperature).
+
+    It is max_pi sum_a pi(a|s) Q(s, a) - temperature * KL(pi || p), at pi(a|s) ~ p(a|s) exp(Q(s, a) /
+    temperature).
+    """
+    return soft_value(q + temperature * log_prior, temperature)
+
+
+def kl_q_error(
+    q_tm1: Float32[Array, "T A"],
+    a_tm1: Int32[Array, " T"],
+    r_t: Float32[Array, " T"],
+    discount_t: Float32[Array, " T"],
+    q_t: Float32[Array, "T A"],
+    log_prior_t: Float32[Array, "T A"],
+    temperature: float,
+) -> Float32[Array, " T"]:
+    """The TD error of Q-learning under KL control (Jaques et al., 2017, Sequence Tutor; G-learning: Fox et
+    al., 2016), delta_t = r_t + discount_t * sg[V(s_t)] - q_tm1(a_tm1).
+
+    V is `kl_value` with the log-probabilities log_prior_t of the prior policy at s_t. Q converges to the
+    values of the policy that maximises reward - temperature * KL(pi || prior), the KL of later steps only.
+    """
+    return soft_q_error(q_tm1, a_tm1, r_t, discount_t, q_t + temperature * log_prior_t, temperature)
+
+
 def inferred_reward(
     q_tm1: Float32[Array, "T A"],
     a_tm1: Int32[Array, " T"],

@@ -5,7 +5,15 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from socialrl.losses.td import inferred_reward, q_learning_error, soft_q_error, soft_value
+from socialrl.losses.policy import kl_divergence
+from socialrl.losses.td import (
+    inferred_reward,
+    kl_q_error,
+    kl_value,
+    q_learning_error,
+    soft_q_error,
+    soft_value,
+)
 
 Q_TM1 = jnp.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
 ACTION = jnp.array([0, 1, 0], jnp.int32)
@@ -94,6 +102,32 @@ def test_only_the_chosen_soft_value_learns():
     own, ahead = jax.grad(total, argnums=(0, 1))(Q_TM1, Q_T)
     np.testing.assert_array_equal(own, [[-1, 0], [0, -1], [-1, 0]])
     np.testing.assert_array_equal(ahead, 0)
+
+
+LOG_PRIOR = jnp.log(jnp.array([[0.25, 0.75], [0.5, 0.5], [0.5, 0.5]]))
+
+
+def test_kl_control_by_hand():
+    """V = ln(1/4 e^Q + 3/4 e^Q), and at the third step ln((1 + 2) / 2)."""
+    q_t = jnp.array([[7.0, 7.0], [9.0, 1.0], [0.0, LN_2]])
+    error = kl_q_error(Q_TM1, ACTION, REWARD, DISCOUNT, q_t, LOG_PRIOR, 1.0)
+    np.testing.assert_allclose(error, [1 + 0.9 * 7 - 1, -1 - 4, 0.5 + 0.5 * np.log(1.5) - 5], rtol=1e-6)
+    np.testing.assert_allclose(kl_value(Q_T, LOG_PRIOR, 1e-3), [20, 40, 60], rtol=1e-4)
+
+
+def test_the_value_under_kl_control_is_that_of_the_best_policy():
+    """Value less divergence from the prior, at the policy p exp(Q / T) and below it at others."""
+    q, temperature = jnp.array([1.0, 2.0, 0.0]), 0.5
+    prior = jnp.log(jnp.array([0.6, 0.1, 0.3]))
+
+    def worth(logits):
+        gain = jnp.sum(jax.nn.softmax(logits) * q, axis=-1)
+        return gain - temperature * kl_divergence(logits, jnp.broadcast_to(prior, logits.shape))
+
+    value = kl_value(q, prior, temperature)
+    np.testing.assert_allclose(value, 0.5 * np.log(0.6 * np.exp(2) + 0.1 * np.exp(4) + 0.3), rtol=1e-6)
+    np.testing.assert_allclose(worth(prior + q / temperature), value, rtol=1e-5)
+    assert np.all(worth(jax.random.normal(jax.random.key(0), (100, 3))) <= value + 1e-6)
 
 
 def test_the_inferred_reward_by_hand():

@@ -12,7 +12,8 @@ Tries the same number of settings for every arm of an experiment, on seeds 0, 1,
 Without --grid the search is over three step sizes (a third, as written, three times as large) and three
 numbers of gradient steps (as written, twice, four times as many). The record, tuned/<experiment>.json beside
 the experiment's file, is what `tuned(experiment, __file__)` in that file reads. The seeds that are
-reported, 1000 and above, are never used. It goes on where it was interrupted.
+reported, 1000 and above, are never used. It goes on where it was interrupted; arms that the experiment has
+got since then join the trials that are done.
 
 examples:
   socialrl tune experiments/coin_grid.py
