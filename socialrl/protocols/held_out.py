@@ -150,13 +150,12 @@ class Evaluation:
 
     def _levels(self, level: Level, presence: Float32[Array, "N 4"], key: Key[Array, ""]) -> Level:
         """The level once per episode, with this company, and headings drawn where seats have them."""
-        params = dataclasses.replace(level.params, presence=presence)
-        drawn = level.edit(params=params)
-        batch = jax.tree.map(lambda x: jnp.broadcast_to(x, (self.episodes, *x.shape)), drawn)
-        if self.world.spec.movement != "turning":
-            return batch
-        heading = jax.random.randint(key, batch.heading.shape, 0, len(grid.DELTAS), jnp.int32)
-        return batch.edit(heading=heading)
+        drawn = level.edit(params=dataclasses.replace(level.params, presence=presence))
+        shape = (self.episodes, *level.heading.shape)
+        headings = jnp.broadcast_to(level.heading, shape)
+        if self.world.spec.movement == "turning":
+            headings = jax.random.randint(key, shape, 0, len(grid.DELTAS), jnp.int32)
+        return jax.vmap(lambda heading: drawn.edit(heading=heading))(headings)
 
     def _returns(
         self, rollout: Rollout, state: LearnerState, levels: Level, key: Key[Array, ""]

@@ -103,13 +103,12 @@ def test_levels_of_generator_and_mutator_can_be_solved_and_are_ready(env):
     assert not bool((levels.tiles == levels.tiles[0]).all())
 
 
-def test_a_company_is_drawn_with_the_level():
-    world = socialrl_envs.make("goal_search", experts=1, size=5, layout="open", view=3)
+def test_a_company_is_drawn_with_the_level(editor):
+    world = editor.builder.world
     never = jnp.array([presence.SCHEDULES["always"], presence.SCHEDULES["never"]], jnp.float32)
-    env = JaxUedEnv(world)
-    level = make_level_generator(env, lambda key: {"presence": never})(jax.random.key(0))
-    _, state = env.reset_to_level(jax.random.key(1), level)
-    assert state.episode.state.seats.present.tolist() == [True, False]
+    generate = make_level_generator(JaxUedEnv(world), lambda key: {"presence": never})
+    state = jax.jit(lambda key: world.reset(generate(key), jax.random.fold_in(key, 1)))(jax.random.key(0))
+    assert state.seats.present.tolist() == [True, False]
 
 
 def test_levels_are_built_as_chosen(editor):

@@ -16,6 +16,7 @@ from socialrl_envs.worlds import coin_grid, goal_cycle, goal_search
 NEAR = "#####\n#1..#\n#...#\n#A.B#\n#####\n"
 FAR = "#####\n#1#.#\n#.#.#\n#..A#\n#####\n".replace("..A", ".BA")
 SMALL = goal_search.Config(experts=1, size=7, view=5, horizon=12, again=False)
+ALONE = goal_search.Config(experts=0, size=7, view=5, horizon=12, again=False)
 
 
 def study(world=SMALL):
@@ -39,9 +40,8 @@ def folder(tmp_path):
 @pytest.mark.parametrize(
     "world",
     [
-        goal_search.Config(),
         goal_search.Config(novices=1, experts=0, shown_to="all"),
-        goal_cycle.Config(novices=2, experts=2, goals=3),
+        goal_cycle.Config(novices=4, experts=0, goals=3),
     ],
 )
 def test_every_level_of_the_house_can_be_solved(world):
@@ -60,24 +60,24 @@ def test_every_level_of_the_house_can_be_solved(world):
 
 
 def test_a_planner_solves_them_and_the_summary_is_theirs(folder):
-    config, one = held_out.Config(episodes=8, levels=(str(folder),)), study()
-    records = {(at.level, at.presence): one.seeds.values(values) for at, values in config.run(one)}
-    assert config.count(one) == len(records) == 6
-    assert list(records)[:3] == [("far", "full"), ("near", "full"), ("all", "full")]
-    for (level, presence), values in records.items():
+    """Without co-players, which the check of conformance has: that compiles in half the time."""
+    config, one = held_out.Config(episodes=8, levels=(str(folder),)), study(ALONE)
+    records = {at.level: (at.presence, one.seeds.values(values)) for at, values in config.run(one)}
+    assert list(records) == ["far", "near", "all"]
+    assert config.count(one) == 3
+    assert {presence for presence, _ in records.values()} == {"never"}
+    far, near, both = (values for _, values in records.values())
+    for values in (far, near):
         assert {value.shape for value in values.values()} == {(2,)}
-        if level == "all":
-            each = np.stack([records[name, presence]["solved"] for name in ("far", "near")])
-            np.testing.assert_allclose(values["solved"], each.mean(0))
-            np.testing.assert_allclose(values["iqm_solved"], each.mean(0), rtol=1e-6)  # of two, as the mean
-            np.testing.assert_allclose(values["worst_solved"], each.min(0))
-        else:
-            assert values["planner_return"].tolist() == [1, 1]
-            room = 1 - values["walker_return"]
-            wanted = (values["return"] - values["walker_return"]) / room
-            np.testing.assert_allclose(values["score"], wanted, rtol=1e-5)
-            assert values["solved"].tolist() == values["return"].tolist()  # the goal pays 1, once
-    assert (records["far", "never"]["walker_return"] < records["near", "never"]["walker_return"]).all()
+        assert values["planner_return"].tolist() == [1, 1]
+        wanted = (values["return"] - values["walker_return"]) / (1 - values["walker_return"])
+        np.testing.assert_allclose(values["score"], wanted, rtol=1e-5)
+        assert values["solved"].tolist() == values["return"].tolist()  # the goal pays 1, once
+    assert (far["walker_return"] < near["walker_return"]).all()
+    each = np.stack([far["solved"], near["solved"]])
+    np.testing.assert_allclose(both["solved"], each.mean(0))
+    np.testing.assert_allclose(both["iqm_solved"], each.mean(0), rtol=1e-6)  # of two, as the mean
+    np.testing.assert_allclose(both["worst_solved"], each.min(0))
 
 
 def test_the_summary_by_hand():
@@ -106,7 +106,7 @@ def test_levels_are_found_by_name_by_file_and_by_folder(folder):
     [
         (SMALL, NEAR.replace("B", "."), "held_out, level near: it has 1 seats, goal_search has 2"),
         (SMALL, NEAR.replace("1..", "1#.").replace("#...#", "###.#"), "level near: .* cannot get to '1'"),
-        (coin_grid.Config(), NEAR, "nothing in it is an item of coin_grid"),
+        (coin_grid.Config(size=5, coins=1, experts=1), NEAR, "nothing in it is an item of coin_grid"),
         (goal_cycle.Config(experts=1), NEAR, "level near: .* it lacks 2 3"),
     ],
 )
