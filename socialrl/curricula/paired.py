@@ -11,9 +11,10 @@ as the paper estimates it; or with `regret="mean"` both are means. Returns are d
 gamma, so that a level that takes less time to solve has more regret: the paper's worlds take off for time.
 
 No level is ever one that cannot be solved: a wall that would make it so is not built. An adversary may
-collapse all the same. `paired/regret` near 0: neither learner does better, or the protagonist always;
-`paired/entropy`, as a share of the highest, near 0: one and the same level; `paired/refused` near 1: choices
-that build nothing. The report says so.
+collapse all the same. `paired/regret` near 0: neither learner does better; `paired/entropy`, as a share of
+the highest, near 0: one and the same level; `paired/refused` near 1: choices that build nothing.
+`paired/unknown` is the share of levels on which one of the two has ended no episode, whose regret counts as
+0: make `unrolls` times `unroll_length` the horizon. The report says so in each case.
 
 Environment steps are the protagonist's. The antagonist takes as many, which are not counted. What the world
 draws besides, such as headings, skills and preferences, remains drawn.
@@ -25,13 +26,13 @@ from typing import Literal
 import jax
 import jax.numpy as jnp
 from jax import Array
-from jaxtyping import Float32, Key
+from jaxtyping import Bool, Float32, Key
 
 from socialrl.curricula import Choice, Chooser, Curriculum, Results, Shelf, choosing
 from socialrl.curricula._adversary import Adversary, AdversaryConfig, AdversaryState, Builds
 from socialrl.curricula._design import DESIGNS
 from socialrl.types import Metrics
-from socialrl_envs.errors import SocialRLError, unknown
+from socialrl_envs.errors import unknown
 from socialrl_envs.generators.building import builder
 from socialrl_envs.options import option, require
 from socialrl_envs.presence import SCHEDULES
@@ -114,13 +115,7 @@ class Paired:
         )
 
     def init(self, key: Key[Array, ""], unroll_length: int, num_envs: int) -> PairedState:
-        """The state at the start of training. Raises SocialRLError if a round is shorter than an episode."""
-        steps, horizon = self.config.unrolls * unroll_length, self.world.spec.horizon
-        if steps < horizon:
-            raise SocialRLError(
-                f"paired: a level is played for {steps} steps, and an episode may take {horizon}",
-                f"--curriculum.unrolls {-(-horizon // unroll_length)}, or a longer --unroll_length",
-            )
+        """The state at the start of training."""
         shapes = jax.eval_shape(self.world.sample_level, jax.random.key(0))
         return PairedState(
             adversary=self.adversary.init(key),
@@ -144,6 +139,7 @@ class Paired:
         chosen = builds.built[walls:] if walls < len(builds.built) else jnp.ones((1, 1), bool)
         metrics = {
             "regret": jnp.mean(regret),
+            "unknown": jnp.mean((~known(results)).astype(jnp.float32)),
             "antagonist": jnp.mean(mean_return(results.rival)),
             "protagonist": jnp.mean(mean_return(results)),
             "refused": jnp.mean((~chosen).astype(jnp.float32)),
@@ -156,8 +152,12 @@ def regret_of(results: Results, kind: str) -> Float32[Array, " B"]:
     """The regret of each level, see the module's docstring; 0 where one of the two has ended no episode."""
     rival: Results = results.rival
     best = rival.best if kind == "max" else mean_return(rival)
-    known = (rival.episodes > 0) & (results.episodes > 0)
-    return jnp.where(known, best - mean_return(results), 0.0)
+    return jnp.where(known(results), best - mean_return(results), 0.0)
+
+
+def known(results: Results) -> Bool[Array, " B"]:
+    """Whether both learners have ended an episode on a level."""
+    return (results.rival.episodes > 0) & (results.episodes > 0)
 
 
 def mean_return(results: Results) -> Float32[Array, " B"]:

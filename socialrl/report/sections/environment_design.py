@@ -27,7 +27,7 @@ COMPANY = {"full": "with company", "never": "alone"}
 SHOWN, MOVING = 6, 3  # levels of the gallery, and of the animation
 LAST = 0.25  # the share of training after which an adversary is judged
 LITTLE = 0.02  # of a regret, and of the highest entropy
-MOST_REFUSED = 0.95
+NEARLY_ALL = 0.95
 NOTE = (
     "Levels drawn by hand, which no generator drew and no curriculum chose. Solved: episodes with a return "
     "above what the world calls solved. Score: 0 is a random walker's return on that level, 1 a planner's. "
@@ -129,7 +129,11 @@ def collapses(arm: ArmRun) -> list[str]:
     signs = {
         "paired/regret": ("found no level with regret", lambda x: np.abs(x) < LITTLE),
         "paired/entropy": ("builds one and the same level (no entropy)", lambda x: x < LITTLE),
-        "paired/refused": ("chooses almost nothing that can be built", lambda x: x > MOST_REFUSED),
+        "paired/unknown": (
+            "knows the regret of almost no level, for rounds are shorter than episodes,",
+            lambda x: x > NEARLY_ALL,
+        ),
+        "paired/refused": ("chooses almost nothing that can be built", lambda x: x > NEARLY_ALL),
     }
     found = []
     for metric, (words, collapsed) in signs.items():
