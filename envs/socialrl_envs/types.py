@@ -308,6 +308,12 @@ class World(Protocol):
         """
         ...
 
+    def ready(self, level: Level) -> Level:
+        """The level with all that a reset needs: its parameters, the world's own where it names none, and
+        what view and planner derive from it. Nothing is checked.
+        """
+        ...
+
     def mutate(self, level: Level, key: Key[Array, ""]) -> Level:
         """The level with one random edit (a wall flipped, an item or a seat moved); solvable if `level`
         is.

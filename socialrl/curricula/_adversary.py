@@ -55,13 +55,15 @@ class Seen:
 
 @pytree
 class Builds:
-    """How B levels were built in T choices. built: whether a choice changed the level."""
+    """How levels were built, leaves (T, B, ...) for B levels of T choices. built: whether a choice changed
+    the level.
+    """
 
     seen: Seen
-    choice: Int32[Array, "T B"]
-    log_prob: Float32[Array, "T B"]
-    value: Float32[Array, "T B"]
-    built: Bool[Array, "T B"]
+    choice: Int32[Array, "*batch"]
+    log_prob: Float32[Array, "*batch"]
+    value: Float32[Array, "*batch"]
+    built: Bool[Array, "*batch"]
 
 
 @pytree

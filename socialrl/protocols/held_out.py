@@ -155,7 +155,7 @@ class Evaluation:
         headings = jnp.broadcast_to(level.heading, shape)
         if self.world.spec.movement == "turning":
             headings = jax.random.randint(key, shape, 0, len(grid.DELTAS), jnp.int32)
-        return jax.vmap(lambda heading: drawn.edit(heading=heading))(headings)
+        return jax.vmap(lambda heading: self.world.ready(drawn.edit(heading=heading)))(headings)
 
     def _returns(
         self, rollout: Rollout, state: LearnerState, levels: Level, key: Key[Array, ""]

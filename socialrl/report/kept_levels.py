@@ -59,7 +59,7 @@ def picture(text: str) -> UInt8[np.ndarray, "h w 3"]:
     )
 
 
-def row(images: Sequence[UInt8[np.ndarray, "h w 3"]]) -> UInt8[np.ndarray, "h w 3"]:
+def row(images: Sequence[UInt8[np.ndarray, "_ _ 3"]]) -> UInt8[np.ndarray, "h w 3"]:
     """Images side by side on white; they may differ in size."""
     height = max(image.shape[0] for image in images)
     parts: list[np.ndarray] = []

@@ -14,13 +14,13 @@ from socialrl.learners import ppo
 from socialrl_envs import SocialRLError, grid
 from socialrl_envs.presence import SCHEDULES
 from socialrl_envs.types import Seat
-from socialrl_envs.worlds import flooded_road, goal_search
+from socialrl_envs.worlds import coin_grid, flooded_road, goal_search
 from tests.learners.lab import same
 
 QUICK = {"xla_backend_optimization_level": 0}
 WORLD = goal_search.Config(experts=0, size=5, layout="open", horizon=6, view=3, again=False, shown_to="all")
-BESIDE = goal_search.Config(
-    experts=0, coplayers=(Seat(policy="wanderer"),), size=5, layout="cluttered", horizon=6, view=3
+BESIDE = coin_grid.Config(
+    experts=0, coplayers=(Seat(policy="wanderer"),), size=5, colours=1, coins=1, layout="cluttered", horizon=6
 )
 SMALL = {"hidden": (8,), "noise": 2, "walls": 3, "minibatches": 1}
 
@@ -86,7 +86,7 @@ def test_the_adversary_comes_to_build_what_is_paid_for():
 
 def test_all_three_learn_and_every_level_can_be_solved():
     config = paired.Config(**(SMALL | {"walls": 6}))
-    arm = Arm(name="a", learner=ppo.Config(hidden=(4,), minibatches=1), curriculum=config)
+    arm = Arm(name="a", learner=ppo.Config(hidden=(4,), memory="none", minibatches=1), curriculum=config)
     experiment = Experiment(
         name="tiny", question="?", world=WORLD, arms=(arm,), num_envs=8, unroll_length=6, chunk=1
     )
@@ -123,9 +123,9 @@ def test_company_is_built_too(designs):
     found = {tuple(row) for row in np.asarray(choice.levels.params.presence)[:, 1].tolist()}
     assert found == {SCHEDULES[name] for name in presence}
     assert (np.asarray(choice.levels.params.presence)[:, 0] == SCHEDULES["always"]).all()
-    placing = 1 + 2  # the goal and two seats
+    placing = 1 + 2  # the coin and two seats
     assert choice.notes.choice.shape == (1 if designs == "company" else placing + 1 + SMALL["walls"], 40)
-    assert ((choice.levels.tiles == grid.GOAL).sum((1, 2)) == 1).all()
+    assert ((choice.levels.tiles == grid.COIN).sum((1, 2)) == 1).all()
 
 
 @pytest.mark.parametrize(

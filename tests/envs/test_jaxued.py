@@ -71,10 +71,9 @@ def test_an_episode_ends_and_is_not_begun_again(env, step):
 
 def test_time_ends_it_too_and_params_may_end_it_sooner(env, step):
     assert env.default_params.max_steps_in_episode == 6
-    for limit in (6, 2):
+    for limit, given in ((6, None), (2, EnvParams(max_steps_in_episode=2))):
         _, state = begin(env)
         for time in range(limit):
-            given = EnvParams(max_steps_in_episode=limit)
             obs, state, reward, done, info = step(jax.random.key(time), state, LEFT, given)
             assert bool(done) == bool(info["truncated"]) == (time == limit - 1)
             assert float(reward) == 0
