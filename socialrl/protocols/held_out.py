@@ -9,11 +9,12 @@ is the experiment's at the size of the level. Of a level a world takes the first
 and the items that it knows: one drawing serves goal_search, with one goal, and goal_cycle, with three.
 
 The record of level "all" sums up: means over the levels; iqm_<measure>, the mean of the middle half of
-the levels; worst_<measure>, that of the level where it is lowest.
+the levels; worst_<measure>, that of the level where it is lowest. A score is not defined where a planner does
+no better than the walker, as where the goal is too far for the horizon; such a level is left out.
 """
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import ClassVar
 
@@ -23,7 +24,6 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float, Float32, Key
 
-import socialrl
 from socialrl.passive import passive_learner
 from socialrl.protocols import LearnerState, Study
 from socialrl.protocols._overrides import scheduled
@@ -40,7 +40,7 @@ from socialrl_envs.options import Options, option, require
 from socialrl_envs.types import Level, World
 
 STREAM = 0x4E1D  # of keys
-PACKAGE = Path(socialrl.__file__).parent
+PACKAGE = Path(__file__).parents[1]
 FOLDERS = (PACKAGE / "levels", PACKAGE.parent / "assets" / "levels")  # of a wheel, and of the sources
 SUMMED_UP = ("solved", "score")
 
@@ -222,15 +222,24 @@ def suited(world: World, level: Level) -> Level:
 
 
 def summed_up(levels: list[dict[str, np.ndarray]]) -> dict[str, Float[np.ndarray, " seeds"]]:
-    """Per seed: the mean, the interquartile mean and the lowest of each of SUMMED_UP over the levels; NaN
-    where it is not defined on a level.
+    """Per seed: the mean, the interquartile mean and the lowest of each of SUMMED_UP over the levels on which
+    it is defined; NaN if it is on none.
     """
     found: dict[str, np.ndarray] = {}
     for name in SUMMED_UP:
         values = np.stack([level[name] for level in levels], axis=1)
-        found[name], found[f"worst_{name}"] = values.mean(axis=1), values.min(axis=1)
-        found[f"iqm_{name}"] = np.sort(values, axis=1) @ middle_half(values.shape[1])
+        defined = [np.sort(row[np.isfinite(row)]) for row in values]
+        found[name] = of_each(defined, np.mean)
+        found[f"iqm_{name}"] = of_each(defined, lambda row: row @ middle_half(len(row)))
+        found[f"worst_{name}"] = of_each(defined, np.min)
     return found
+
+
+def of_each(
+    rows: list[np.ndarray], measure: Callable[[np.ndarray], np.floating]
+) -> Float[np.ndarray, " seeds"]:
+    """The measure of each row, NaN for a row without values."""
+    return np.array([measure(row) if len(row) else np.nan for row in rows])
 
 
 def middle_half(count: int) -> Float[np.ndarray, " n"]:

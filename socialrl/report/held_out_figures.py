@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Float
-from matplotlib.patches import Rectangle
 
 from socialrl.report import svg
 from socialrl.report.figures import WIDTH
@@ -22,14 +21,14 @@ def heat_map(
     means = np.nanmean(values, axis=1)
     order = np.argsort(-means, kind="stable")
     with svg.style():
-        made = svg.figure(min(WIDTH, 2.6 + 1.05 * len(columns)), 1.1 + 0.24 * len(levels))
+        made = svg.figure(min(WIDTH, 3.2 + 0.8 * len(columns)), 2.2 + 0.24 * len(levels))
         axes = made.add_subplot()
         axes.grid(visible=False)
         axes.set_xlim(-0.5, len(columns) - 0.5)
         axes.set_ylim(len(levels) - 0.5, -0.5)
         axes.set_yticks(range(len(levels)), [levels[i] for i in order])
-        axes.set_xticks(range(len(columns)), columns)
         axes.xaxis.tick_top()
+        axes.set_xticks(range(len(columns)), columns, rotation=35, ha="left", rotation_mode="anchor")
         axes.tick_params(length=0)
         for edge in axes.spines.values():
             edge.set_visible(False)
@@ -37,10 +36,7 @@ def heat_map(
             for column, value in enumerate(values[level]):
                 if np.isnan(value):
                     continue
-                box = Rectangle(
-                    (column - 0.48, row - 0.46), 0.96, 0.92, color=SHADE, alpha=DARKEST * value, linewidth=0
-                )
-                axes.add_patch(box)
+                axes.barh(row, 0.96, 0.92, column - 0.48, color=SHADE, alpha=DARKEST * value, linewidth=0)
                 axes.text(
                     column,
                     row,
@@ -50,6 +46,4 @@ def heat_map(
                     fontsize=9,
                     color=svg.INK,
                 )
-        return svg.inline(
-            made, name, f"Solve rates on {len(levels)} levels: {', '.join(columns).replace(chr(10), ' ')}."
-        )
+        return svg.inline(made, name, f"Solve rates on {len(levels)} levels: {'; '.join(columns)}.")

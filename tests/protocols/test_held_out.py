@@ -89,6 +89,14 @@ def test_the_summary_by_hand():
     assert found["worst_score"] == 0
 
 
+def test_a_score_that_is_not_defined_is_left_out_of_the_summary():
+    levels = [{"solved": np.zeros(2), "score": np.array([np.nan, x])} for x in (np.nan, -0.5, 0.5)]
+    found = held_out.summed_up(levels)
+    assert found["score"].tolist()[1] == found["iqm_score"].tolist()[1] == 0
+    assert found["worst_score"].tolist()[1] == -0.5
+    assert np.isnan([found[name][0] for name in ("score", "iqm_score", "worst_score")]).all()
+
+
 def test_levels_are_found_by_name_by_file_and_by_folder(folder):
     given = ("vault", str(folder / "near.txt"))
     assert list(held_out.Config(levels=given).drawings()) == ["vault", "near"]

@@ -24,7 +24,7 @@ COLUMNS = {
     "worst_score": "worst level",
 }
 COMPANY = {"full": "with company", "never": "alone"}
-SHOWN, MOVING = 6, 3  # levels of the gallery, and of the animation
+SHOWN, MOVING = 5, 3  # levels of the gallery, and of the animation
 LAST = 0.25  # the share of training after which an adversary is judged
 LITTLE = 0.02  # of a regret, and of the highest entropy
 NEARLY_ALL = 0.95
@@ -69,7 +69,7 @@ def held_out(study: Study) -> tuple[Markup | None, ...]:
     conditions = list(dict.fromkeys((arm, at.presence) for arm, at, _ in found))
     solved = {(at.level, arm, at.presence): float(np.nanmean(v["solved"])) for arm, at, v in found}
     grid = np.array([[solved.get((level, *one), np.nan) for one in conditions] for level in levels])
-    names = [f"{arm}\n{COMPANY.get(presence, presence)}" for arm, presence in conditions]
+    names = [f"{arm}, {COMPANY.get(presence, presence)}" for arm, presence in conditions]
     picture = Markup(held_out_figures.heat_map(grid, levels, names, "held-out"))
     return (
         tag("p", NOTE, class_="note"),
@@ -110,10 +110,11 @@ def gallery(study: Study, arm: ArmRun) -> Markup | None:
     return join([tag("h4", arm.label), tag("div", *stills, class_="levels"), moving])
 
 
-def caption(one: KeptLevel) -> str:
-    """What is known of a level."""
-    score = "no score" if np.isnan(one.score) else f"score {one.score:.3g}"
-    return f"{score}, replayed {one.replayed} times" if one.replayed else score
+def caption(one: KeptLevel) -> str | None:
+    """What is known of a level; None if nothing is."""
+    if np.isnan(one.score):
+        return None
+    return f"score {one.score:.3g}" + (f", replayed {one.replayed} times" if one.replayed else "")
 
 
 def adversaries(study: Study) -> Markup | None:
