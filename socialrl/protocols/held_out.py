@@ -14,6 +14,7 @@ no better than the walker, as where the goal is too far for the horizon; such a 
 """
 
 import dataclasses
+import functools
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import ClassVar
@@ -81,23 +82,8 @@ class Config(Options):
         return (len(self.placed(study)) + 1) * len(companies(study.world))
 
     def placed(self, study: Study) -> dict[str, tuple[World, Level]]:
-        """Level -> the world at its size, and the level there, ready.
-
-        Raises SocialRLError that names the level if it does not suit the world, or if the learner does not
-        fit that world.
-        """
-        worlds: dict[int, World] = {}
-        found: dict[str, tuple[World, Level]] = {}
-        for name, text in self.drawings().items():
-            try:
-                level = Level.from_ascii(text)
-                size = level.tiles.shape[0]
-                if size not in worlds:
-                    worlds[size] = resized(study.world, size)
-                found[name] = worlds[size], worlds[size].level(suited(worlds[size], level))
-            except SocialRLError as error:
-                raise SocialRLError(f"held_out, level {name}: {error.message}", error.hint) from error
-        return found
+        """Level -> the world at its size, and the level there, see `placed`."""
+        return placed(study.world, tuple(self.drawings().items()))
 
     def run(self, study: Study) -> Iterator[tuple[labels.HeldOut, PerSeed]]:
         """Yields labels and the measures of the module's docstring."""
@@ -117,6 +103,27 @@ class Config(Options):
                 {key: jnp.float32(value[seed]) for key, value in summary.items()} for seed in range(count)
             ]
             yield labels.HeldOut(labels.ALL, presence), study.seeds.bundle(rows)
+
+
+@functools.lru_cache(maxsize=4)
+def placed(home: World, drawings: tuple[tuple[str, str], ...]) -> dict[str, tuple[World, Level]]:
+    """Level -> the world at its size, and the level there, ready. drawings: (level, ASCII picture) pairs.
+
+    Raises SocialRLError that names the level if it does not suit the world, or if a learner of the home world
+    does not fit that at its size.
+    """
+    worlds: dict[int, World] = {}
+    found: dict[str, tuple[World, Level]] = {}
+    for name, text in drawings:
+        try:
+            level = Level.from_ascii(text)
+            size = level.tiles.shape[0]
+            if size not in worlds:
+                worlds[size] = resized(home, size)
+            found[name] = worlds[size], worlds[size].level(suited(worlds[size], level))
+        except SocialRLError as error:
+            raise SocialRLError(f"held_out, level {name}: {error.message}", error.hint) from error
+    return found
 
 
 class Evaluation:

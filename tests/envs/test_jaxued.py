@@ -48,12 +48,14 @@ def editor():
     )
 
 
-def begin(env, text=AHEAD):
-    return env.reset_to_level(jax.random.key(0), env.world.level(text))
+@pytest.fixture(scope="module")
+def begun(env):
+    """(observation, state) before the first step."""
+    return env.reset_to_level(jax.random.key(0), env.world.level(AHEAD))
 
 
-def test_an_episode_ends_and_is_not_begun_again(env, step):
-    obs, state = begin(env)
+def test_an_episode_ends_and_is_not_begun_again(env, step, begun):
+    obs, state = begun
     assert (obs.image.shape, obs.image.dtype) == ((3, 3, len(env.world.spec.channels)), jnp.uint8)
     assert int(obs.agent_dir) == 3  # up, as JaxUED counts
     obs, state, reward, done, info = step(jax.random.key(1), state, FORWARD)
@@ -69,10 +71,10 @@ def test_an_episode_ends_and_is_not_begun_again(env, step):
     assert jax.tree.all(jax.tree.map(lambda a, b: bool((a == b).all()), state, after))
 
 
-def test_time_ends_it_too_and_params_may_end_it_sooner(env, step):
+def test_time_ends_it_too_and_params_may_end_it_sooner(env, step, begun):
     assert env.default_params.max_steps_in_episode == 6
     for limit, given in ((6, None), (2, EnvParams(max_steps_in_episode=2))):
-        _, state = begin(env)
+        _, state = begun
         for time in range(limit):
             obs, state, reward, done, info = step(jax.random.key(time), state, LEFT, given)
             assert bool(done) == bool(info["truncated"]) == (time == limit - 1)
@@ -94,11 +96,12 @@ def test_levels_of_generator_and_mutator_can_be_solved_and_are_ready(env):
     def both(key):
         level_key, mutate_key = jax.random.split(key)
         level = generate(level_key)
-        return level, mutate(mutate_key, level, 5)
+        edited = mutate(mutate_key, level, 5)
+        return [(one, env.world.solvable(one)) for one in (level, edited)]
 
-    for levels in both(jax.random.split(jax.random.key(0), 32)):
+    for levels, solvable in both(jax.random.split(jax.random.key(0), 32)):
         assert levels.ready
-        assert jax.vmap(env.world.task.solvable)(levels).all()
+        assert solvable.all()
     assert not bool((levels.tiles == levels.tiles[0]).all())
 
 
@@ -114,7 +117,7 @@ def test_levels_are_built_as_chosen(editor):
     """By hand: the cells inside a 5 x 5 room are 0..8 in reading order."""
     build = editor.builder
     assert (build.items, build.seats, editor.placing, build.cells) == (2, 2, 5, CHOICES)
-    level = editor.sample_empty_level()
+    level = jax.jit(editor.sample_empty_level)()
     assert int((level.tiles == grid.WALL).sum()) == 16
     choose = jax.jit(build.choose)
     # goal 1 at 0; goal 2 there too, so at 1; A at 8; B there too, so at 2, around the end; B is never there
@@ -127,7 +130,7 @@ def test_levels_are_built_as_chosen(editor):
     drawn = level.to_ascii().splitlines()[:5]
     assert drawn == ["#####", "#12B#", "###.#", "#..A#", "#####"]
     assert level.params.presence[1].tolist() == list(presence.SCHEDULES["never"])
-    assert bool(editor.builder.world.task.solvable(level))
+    assert bool(editor.builder.world.solvable(level))
     image = np.asarray(build.image(level))
     assert image.shape == (5, 5, 2 + 2 + 2)
     assert [image[..., plane].sum() for plane in range(6)] == [18, 3, 1, 1, 1, 1]
@@ -143,14 +146,13 @@ def test_whatever_an_adversary_chooses_can_be_solved(editor):
         def one(state, number):
             action_key, step_key = jax.random.split(jax.random.fold_in(key, number))
             obs, after, *_ = editor.step(step_key, state, editor.action_space().sample(action_key))
-            return after, (obs, editor.builder.world.task.solvable(after.draft))
+            return after, (obs, editor.builder.world.solvable(after.draft))
 
         last, (obs, solvable) = jax.lax.scan(one, state, jnp.arange(editor.placing + 12))
-        return last, obs, solvable[editor.placing :].all()
+        return last.level, obs, solvable[editor.placing :].all()
 
-    last, obs, solvable = play(jax.random.split(jax.random.key(0), 64))
+    levels, obs, solvable = play(jax.random.split(jax.random.key(0), 64))
     assert solvable.all()
-    levels = last.level
     assert levels.ready
     assert int((levels.wall_map.sum((1, 2)) - 16).min()) >= 1
     for goal in (grid.GOAL, grid.GOAL + 1):
@@ -162,7 +164,7 @@ def test_whatever_an_adversary_chooses_can_be_solved(editor):
 def test_levels_of_ascii_and_their_picture(env):
     levels = jax.jit(lambda: load_levels(env, [AHEAD, AHEAD.replace("A.", ".A")]))()
     assert levels.position.tolist() == [[[2, 2]], [[2, 3]]]
-    images = jax.vmap(LevelRenderer(env, tile_size=8).render_level)(levels)
+    images = jax.jit(jax.vmap(LevelRenderer(env, tile_size=8).render_level))(levels)
     assert images.shape == (2, 40, 40, 3)
     cell = np.asarray(images)[:, 16:24]
     assert (cell[0, :, 16:24] == cell[1, :, 24:32]).all()  # the seat moved by a cell

@@ -20,7 +20,7 @@ from socialrl_envs.worlds import coin_grid
 
 SMALL = {
     "social": social.Config(policies=("greedy",), companies=("wanderer",), transfer=()),
-    "held_out": held_out.Config(levels=("crossroads", "vault")),
+    "held_out": held_out.Config(levels=("crossroads",)),
 }
 EXPERIMENT = Experiment(
     name="tiny",
