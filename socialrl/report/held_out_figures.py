@@ -7,6 +7,7 @@ from jaxtyping import Float
 
 from socialrl.report import svg
 from socialrl.report.figures import WIDTH
+from socialrl.report.following_figures import mean
 
 SHADE = "#0072b2"
 DARKEST = 0.75  # opacity of 1
@@ -18,8 +19,7 @@ def heat_map(
     """A row per level, a column per condition, each cell shaded by its value with the percentage in it; the
     levels are ordered by their mean, the easiest first.
     """
-    means = np.nanmean(values, axis=1)
-    order = np.argsort(-means, kind="stable")
+    order = np.argsort([-mean(row) for row in values], kind="stable")
     with svg.style():
         made = svg.figure(min(WIDTH, 3.2 + 0.8 * len(columns)), 2.2 + 0.24 * len(levels))
         axes = made.add_subplot()

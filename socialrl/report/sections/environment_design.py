@@ -9,6 +9,7 @@ import numpy as np
 from socialrl.record.labels import ALL, HeldOut
 from socialrl.record.levels import KeptLevel
 from socialrl.report import held_out_figures, kept_levels
+from socialrl.report.following_figures import mean
 from socialrl.report.markup import Markup, figure, fold, join, table, tag
 from socialrl.report.reading import ArmRun, Study
 from socialrl.report.scores import cell
@@ -67,7 +68,7 @@ def held_out(study: Study) -> tuple[Markup | None, ...]:
         return ()
     levels = list(dict.fromkeys(at.level for _, at, _ in found if at.level != ALL))
     conditions = list(dict.fromkeys((arm, at.presence) for arm, at, _ in found))
-    solved = {(at.level, arm, at.presence): float(np.nanmean(v["solved"])) for arm, at, v in found}
+    solved = {(at.level, arm, at.presence): mean(v["solved"]) for arm, at, v in found}
     grid = np.array([[solved.get((level, *one), np.nan) for one in conditions] for level in levels])
     names = [f"{arm}, {COMPANY.get(presence, presence)}" for arm, presence in conditions]
     picture = Markup(held_out_figures.heat_map(grid, levels, names, "held-out"))
