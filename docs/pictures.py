@@ -1,6 +1,6 @@
 """Draws the pictures of the concepts page with the renderer and the viewer.
 
-    python docs/pictures.py                        seats, levels and presence
+    python docs/pictures.py                        seats, levels, presence, and the levels drawn by hand
     python docs/pictures.py runs/coin_grid/001     also a decision, from a replay of this run
 
 The pictures are written into docs/concepts/ and are committed.
@@ -15,10 +15,11 @@ from jaxtyping import UInt8
 from PIL import Image
 
 import socialrl_envs
-from socialrl_envs import State, World, render
+from socialrl_envs import State, World, ascii_levels, render
 
 OUT = Path(__file__).parent / "concepts"
-CELL, GAP = 22, 12  # pixels of a cell, and between two pictures
+LEVELS = Path(__file__).parents[1] / "assets" / "levels"
+CELL, SMALL, GAP = 22, 12, 12  # pixels of a cell, of a cell on a sheet, and between two pictures
 Pixels = UInt8[np.ndarray, "h w 3"]
 
 
@@ -27,6 +28,7 @@ def main(runs: list[str]) -> None:
     save("seat", row(seat_views()))
     save("level", row(layout_views(("open", "cluttered", "four_rooms", "maze"))))
     save("presence", row(presence_views((0, 12, 23, 24))))
+    save("held_out", sheet(hand_drawn_views(), 5))
     for run in runs[:1]:
         decision_view(run)
 
@@ -58,6 +60,17 @@ def presence_views(steps: tuple[int, ...]) -> list[Pixels]:
     return pictures
 
 
+def hand_drawn_views() -> list[Pixels]:
+    """The levels of assets/levels, by name, with all goals and seats."""
+    found = []
+    for path in sorted(LEVELS.glob("*.txt")):
+        tiles, position, heading, _ = ascii_levels.parse(path.read_text(encoding="utf-8"))
+        present = np.ones(len(position), bool)
+        picture = render.Picture(tiles=tiles, position=position, heading=heading, present=present)
+        found.append(render.draw(picture, SMALL))
+    return found
+
+
 def decision_view(run: str) -> None:
     """The viewer's picture of the first recorded step at which the novice follows a co-player."""
     from socialrl import viewer
@@ -86,6 +99,14 @@ def row(pictures: list[Pixels]) -> Pixels:
     gap = np.full((len(pictures[0]), GAP, 3), 255, np.uint8)
     parts = [part for picture in pictures for part in (picture, gap)]
     return np.concatenate(parts[:-1], axis=1)
+
+
+def sheet(pictures: list[Pixels], columns: int) -> Pixels:
+    """Pictures of one size in rows of so many."""
+    rows = [row(pictures[i : i + columns]) for i in range(0, len(pictures), columns)]
+    gap = np.full((GAP, rows[0].shape[1], 3), 255, np.uint8)
+    parts = [part for one in rows for part in (one, gap)]
+    return np.concatenate(parts[:-1])
 
 
 def save(name: str, pixels: Pixels) -> None:

@@ -2,6 +2,7 @@
 there is counted.
 """
 
+import dataclasses
 from typing import NamedTuple
 
 import jax
@@ -35,13 +36,22 @@ class Round(NamedTuple):
     trains: Bool[Array, " B"]
 
 
+@pytree
+class Rivalry:
+    """The state of a chooser with a rival: its own, and the second learner's."""
+
+    chooser: PyTree
+    rival: PyTree
+
+
 class Rounds:
     """Pure functions of the rounds of one arm. Raises SocialRLError if the learner lacks what the chooser
     needs, or if a chunk is not made of whole rounds.
     """
 
     def __init__(self, experiment: Experiment, learner: Learner, rollout: Rollout, chooser: Chooser):
-        self.experiment, self.learner, self.rollout, self.chooser = experiment, learner, rollout, chooser
+        self.experiment, self.learner, self.rollout = experiment, learner, rollout
+        self.chooser = self._with_rival(chooser) if chooser.rival else chooser
         self.world = rollout.world
         self.masked, self.critic = learner.capability(Masked), learner.capability(Critic)
         if chooser.withholds and self.masked is None:
@@ -71,21 +81,9 @@ class Rounds:
         with jax.named_scope("levels"):
             choice, solvable = self._choice(curriculum, choose_key)
             carry = self.rollout.begin_on(choice.levels, begin_key)
-        tally = begin_tally(solvable)
-
-        def one(state: tuple[PyTree, Carry, Tally], key: Key[Array, ""]) -> tuple[PyTree, PyTree]:
-            learner, carry, tally = state
-            unroll_key, update_key = jax.random.split(key)
-            with jax.named_scope("unroll"):
-                carry, experience, episodes = self._unroll(learner, carry, choice.levels, unroll_key)
-            with jax.named_scope("levels"):
-                tally = self._counted(tally, learner, experience)
-            with jax.named_scope("update"):
-                learner, metrics = self._update(learner, experience, choice, update_key)
-            return (learner, carry, tally), (episodes, metrics)
-
-        keys = jax.random.split(unrolls_key, self.chooser.unrolls)
-        (learner, carry, tally), (episodes, metrics) = jax.lax.scan(one, (learner, carry, tally), keys)
+        (learner, carry, tally), (episodes, metrics) = self._unrolls(
+            learner, carry, choice, begin_tally(solvable), unrolls_key
+        )
         with jax.named_scope("levels"):
             curriculum, found = self.chooser.learn(curriculum, choice, tally.results, learn_key)
         found = found | {
@@ -128,6 +126,60 @@ class Rounds:
             return choice, jnp.ones_like(choice.trains)
         solvable = jax.vmap(self.world.solvable)(choice.levels)
         return replace(choice, trains=choice.trains & solvable), solvable
+
+    def _unrolls(
+        self, learner: PyTree, carry: Carry, choice: Choice, tally: "Tally", key: Key[Array, ""]
+    ) -> tuple[tuple[PyTree, Carry, "Tally"], tuple[Metrics, Metrics]]:
+        """The learner, its worlds and the tally after the unrolls of a round, each with an update; and the
+        metrics of the episodes and of the learner.
+        """
+
+        def one(state: tuple[PyTree, Carry, Tally], key: Key[Array, ""]) -> tuple[PyTree, PyTree]:
+            learner, carry, tally = state
+            unroll_key, update_key = jax.random.split(key)
+            with jax.named_scope("unroll"):
+                carry, experience, episodes = self._unroll(learner, carry, choice.levels, unroll_key)
+            with jax.named_scope("levels"):
+                tally = self._counted(tally, learner, experience)
+            with jax.named_scope("update"):
+                learner, metrics = self._update(learner, experience, choice, update_key)
+            return (learner, carry, tally), (episodes, metrics)
+
+        keys = jax.random.split(key, self.chooser.unrolls)
+        return jax.lax.scan(one, (learner, carry, tally), keys)
+
+    def _with_rival(self, chooser: Chooser) -> Chooser:
+        """The chooser with a second learner in its state, which plays and learns before `learn` is called."""
+
+        def init(key: Key[Array, ""], unroll_length: int, num_envs: int) -> Rivalry:
+            own_key, rival_key = jax.random.split(key)
+            return Rivalry(
+                chooser=chooser.init(own_key, unroll_length, num_envs),
+                rival=self.learner.init(rival_key, unroll_length, num_envs),
+            )
+
+        def choose(state: Rivalry, key: Key[Array, ""], num_envs: int) -> Choice:
+            return chooser.choose(state.chooser, key, num_envs)
+
+        def learn(
+            state: Rivalry, choice: Choice, results: Results, key: Key[Array, ""]
+        ) -> tuple[Rivalry, Metrics]:
+            begin_key, unrolls_key, learn_key = jax.random.split(key, 3)
+            carry = self.rollout.begin_on(choice.levels, begin_key)
+            tally = begin_tally(results.solvable)
+            (rival, _, tally), _ = self._unrolls(state.rival, carry, choice, tally, unrolls_key)
+            results = replace(results, rival=tally.results)
+            own, metrics = chooser.learn(state.chooser, choice, results, learn_key)
+            return Rivalry(chooser=own, rival=rival), metrics
+
+        def prepare(state: Rivalry, play: Play, key: Key[Array, ""]) -> tuple[Rivalry, Metrics]:
+            own, metrics = chooser.prepare(state.chooser, play, key)
+            return replace(state, chooser=own), metrics
+
+        shelf = None if chooser.shelf is None else lambda state: chooser.shelf(state.chooser)
+        return dataclasses.replace(
+            chooser, init=init, choose=choose, learn=learn, prepare=prepare, shelf=shelf
+        )
 
     def _unroll(
         self, learner: PyTree, carry: Carry, levels: Level, key: Key[Array, ""]
@@ -177,6 +229,7 @@ def begin_tally(solvable: Bool[Array, " B"]) -> Tally:
         episodes=none,
         solved=none,
         returns=none,
+        discounted=none,
         best=jnp.full(solvable.shape, -jnp.inf, jnp.float32),
         values=none,
         gains=none,
@@ -203,6 +256,7 @@ def counted(tally: Tally, experience: Experience, gamma: float, solved_above: fl
             episodes=found.episodes + ended,
             solved=found.solved + ended * (running > solved_above).astype(jnp.float32),
             returns=found.returns + ended * running,
+            discounted=found.discounted + ended * discounted,
             best=jnp.where(done, jnp.maximum(found.best, discounted), found.best),
         )
         after = Tally(

@@ -94,6 +94,9 @@ class ScratchWorld:
             params = self.params.with_overrides(params)
         return dataclasses.replace(level, params=params, ready=True)
 
+    def ready(self, level: Level) -> Level:
+        return self.level(level)
+
     def mutate(self, level: Level, key: Any) -> Level:
         return self.level(level.edit(params=level.params.with_overrides({"mark": self.draw_mark(key)})))
 

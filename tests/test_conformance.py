@@ -203,6 +203,7 @@ def test_own_rewards_matter_to_learners_of_rewards_only(config, matter):
 
 PLACE = coin_grid.Config(experts=1, size=5, colours=1, coins=1, horizon=6).build()
 SMALL = {name: {"capacity": 4} for name in ("plr", "accel")} | {"sfl": {"candidates": 3, "kept": 2}}
+SMALL |= {"paired": {"hidden": (4,), "walls": 2, "minibatches": 1}}
 SMALL |= {"adr": {"ranges": (adr.Range(param="density", start=(0.2, 0.4), limits=(0.0, 0.5), step=0.05),)}}
 
 

@@ -86,7 +86,7 @@ class GridWorld:
             key, redrawn_key = jax.random.split(key)
             params = redrawing.redrawn(params, self.config.redrawn, self.roster, redrawn_key)
         tiles, position, heading = self.generator.sample(key, params)
-        return self._ready(Level(tiles=tiles, position=position, heading=heading, params=params))
+        return self.ready(Level(tiles=tiles, position=position, heading=heading, params=params))
 
     def level(self, drawn: str | Level) -> Level:
         """The level, checked and ready for `reset`, with the world's own parameters where it names none.
@@ -95,24 +95,23 @@ class GridWorld:
         """
         level = Level.from_ascii(drawn) if isinstance(drawn, str) else drawn
         check_level(self, level, "level")
-        return self._ready(self._with_params(level))
+        return self.ready(level)
 
     def mutate(self, level: Level, key: Key[Array, ""]) -> Level:
         """The level with one random edit, solvable if `level` is; see `generators.mutation`."""
         edited = mutation.mutate(level.edit(), key, self.task.solid, self.task.solvable)
-        return self._ready(self._with_params(edited))
+        return self.ready(edited)
 
     def solvable(self, level: Level) -> Bool[Array, ""]:
         """Whether the level can be solved at all, as its task has it."""
         return self.task.solvable(level)
 
-    def _with_params(self, level: Level) -> Level:
-        if isinstance(level.params, Params):
-            return level
-        return dataclasses.replace(level, params=self.params.with_overrides(level.params))
-
-    def _ready(self, level: Level) -> Level:
-        """The level with what view and planner derive from its tiles."""
+    def ready(self, level: Level) -> Level:
+        """The level with what view and planner derive from its tiles, and with the world's own parameters
+        where it names none; nothing is checked.
+        """
+        if not isinstance(level.params, Params):
+            level = dataclasses.replace(level, params=self.params.with_overrides(level.params))
         plan = ()
         if self.spec.targets:
             ratio = self.task.penalty_ratio(level)
@@ -127,7 +126,7 @@ class GridWorld:
         """
         if not level.ready:
             check_fit(self.spec, level, "level")
-            level = self._ready(self._with_params(level))
+            level = self.ready(level)
         key, task_key = jax.random.split(key) if self.task.random_reset else (key, key)
         count = len(self.spec.seats)
         seats = Seats(

@@ -19,44 +19,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from jaxtyping import Bool, Key, PyTree, Shaped, UInt32
+from jaxtyping import Bool, PyTree, Shaped
 
 from socialrl_envs import hosting
 from socialrl_envs.errors import SocialRLError
 from socialrl_envs.hosting import Episode
+from socialrl_envs.spaces import Box, Discrete, RawKey, typed
 from socialrl_envs.types import CoPlayer, Level, Policy, World
-
-RawKey = Key[Array, ""] | UInt32[Array, " words"]  # of jax.random.key, or of jax.random.PRNGKey
-
-
-class Discrete:
-    """The space of actions 0..n-1."""
-
-    def __init__(self, num_categories: int, dtype: type = jnp.int32):
-        self.n, self.shape, self.dtype = num_categories, (), dtype
-
-    def sample(self, rng: RawKey) -> Shaped[Array, "..."]:
-        """A uniformly drawn action."""
-        return jax.random.randint(rng, self.shape, 0, self.n).astype(self.dtype)
-
-    def contains(self, x: Shaped[Array, "*batch"]) -> Bool[Array, "*batch"]:
-        """Whether x is an action."""
-        return (x >= 0) & (x < self.n)
-
-
-class Box:
-    """The space of integer-valued arrays of one shape and dtype, with entries in low..high."""
-
-    def __init__(self, low: int, high: int, shape: tuple[int, ...], dtype: type = jnp.float32):
-        self.low, self.high, self.shape, self.dtype = low, high, shape, dtype
-
-    def sample(self, rng: RawKey) -> Shaped[Array, "..."]:
-        """An array whose entries are drawn uniformly."""
-        return jax.random.randint(rng, self.shape, self.low, self.high + 1).astype(self.dtype)
-
-    def contains(self, x: Shaped[Array, "..."]) -> Bool[Array, ""]:
-        """Whether all entries are within the bounds."""
-        return jnp.all((x >= self.low) & (x <= self.high))
 
 
 class JaxMarlEnv:
@@ -123,7 +92,7 @@ class JaxMarlEnv:
 
     def reset(self, key: RawKey) -> tuple[dict[str, Array], Episode]:
         """(observations, state) at the start of a new episode."""
-        level_key, state_key = jax.random.split(_typed(key))
+        level_key, state_key = jax.random.split(typed(key))
         if self.levels is None:
             level = self.world.sample_level(level_key)
         else:
@@ -140,7 +109,7 @@ class JaxMarlEnv:
         If the step ends the episode, observations and state are those of the start of the next one:
         `reset_state`, or a new episode where that is None.
         """
-        step_key, reset_key = jax.random.split(_typed(key))
+        step_key, reset_key = jax.random.split(typed(key))
         obs, after, rewards, dones, infos = self.step_env(step_key, state, actions)
         fresh_obs, fresh = (
             self.reset(reset_key) if reset_state is None else (self.get_obs(reset_state), reset_state)
@@ -160,7 +129,7 @@ class JaxMarlEnv:
         )
         seats = jnp.array(self.seats)
         taken = jnp.zeros(len(self._driven), jnp.int32).at[seats].set(given)
-        after, outcome = hosting.advance(self._host, state, taken, self._driven, _typed(key))
+        after, outcome = hosting.advance(self._host, state, taken, self._driven, typed(key))
         obs = self.get_obs(after)
         terminated = (outcome.terminated | after.state.seats.out)[seats]
         truncated = outcome.truncated & ~terminated
@@ -187,8 +156,3 @@ class JaxMarlEnv:
 
     def _by_agent(self, values: Shaped[Array, "N ..."]) -> dict[str, Array]:
         return {agent: values[seat] for agent, seat in zip(self.agents, self.seats, strict=True)}
-
-
-def _typed(key: RawKey) -> Key[Array, ""]:
-    """The key as a typed key, as `jax.random.key` makes it."""
-    return key if jnp.issubdtype(key.dtype, jax.dtypes.prng_key) else jax.random.wrap_key_data(key)

@@ -19,6 +19,7 @@ from socialrl_envs.errors import unknown
 from socialrl_envs.options import Options, meanings, option, param
 from socialrl_envs.registry import COPLAYER
 from socialrl_envs.struct import pytree, static
+from socialrl_envs.tiles import WALL
 from socialrl_envs.visibility import Movement as MovementKind
 from socialrl_envs.visibility import ViewSpec
 
@@ -144,6 +145,11 @@ class Level:
         Raises SocialRLError for what has no sign there.
         """
         return level_texts.writer(library)(self.tiles, self.position, self.heading)
+
+    @property
+    def wall_map(self) -> Bool[Array, "*batch H W"]:
+        """Where walls are, of one level or of a batch."""
+        return self.tiles == WALL
 
     def edit(self, **changes: object) -> "Level":
         """A copy with these fields replaced. It is not `ready`: `reset` derives view and plan anew."""
@@ -299,6 +305,12 @@ class World(Protocol):
     def level(self, drawn: "str | Level") -> Level:
         """A level drawn by hand (ASCII or read from it), checked and ready for `reset`; raises
         SocialRLError.
+        """
+        ...
+
+    def ready(self, level: Level) -> Level:
+        """The level with all that a reset needs: its parameters, the world's own where it names none, and
+        what view and planner derive from it. Nothing is checked.
         """
         ...
 

@@ -11,6 +11,7 @@ from jaxtyping import Float32, Key, PyTree
 from socialrl.conformance._compare import alike, expect, expect_finite, expect_same_shapes, same
 from socialrl.curricula import Choice, Chooser, Curriculum, Draw, Results
 from socialrl.types import Metrics
+from socialrl_envs.struct import replace
 from socialrl_envs.types import Level, World
 
 WORLDS, STEPS, ROUNDS = 4, 6, 3  # of a chooser that is checked
@@ -113,7 +114,11 @@ def _rounds(
         state, prepared = chooser.prepare(state, play, prepare_key)
         choice = chooser.choose(state, choose_key, WORLDS)
         solvable = jax.vmap(world.solvable)(choice.levels)
-        state, metrics = chooser.learn(state, choice, _results(WORLDS, results_key), learn_key)
+        own_key, rival_key = jax.random.split(results_key)
+        results = _results(WORLDS, own_key)
+        if chooser.rival:
+            results = replace(results, rival=_results(WORLDS, rival_key))
+        state, metrics = chooser.learn(state, choice, results, learn_key)
         return state, choice, solvable, prepared | metrics
 
     return jax.jit(one, compiler_options=QUICK)
@@ -129,6 +134,7 @@ def _results(count: int, key: Key[Array, ""]) -> Results:
         episodes=2 * ones,
         solved=jnp.round(2 * returns),
         returns=2 * returns,
+        discounted=2 * returns,
         best=jax.random.uniform(best_key, (count,)),
         values=jax.random.uniform(values_key, (count,)),
         gains=returns,

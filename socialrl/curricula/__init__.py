@@ -39,20 +39,23 @@ class Results:
     """What the novices did on each level of a round. Rewards, returns and values are means over the novices.
 
     steps: how many there were. episodes: how many ended. solved: how many of these had a return above the
-    world's `spec.solved_above`. returns: the sum of their returns. best: the highest discounted return of one
-    of them, -inf if none ended. values: the sum of V(s_t) over the steps; gains: that of max(A_t, 0), with
-    A_t the generalised advantage; both 0 unless the chooser `judges`. solvable: whether the level can be
-    solved at all; True unless the chooser `withholds`.
+    world's `spec.solved_above`. returns: the sum of their returns; discounted: that of their discounted
+    returns. best: the highest discounted return of one of them, -inf if none ended. values: the sum of V(s_t)
+    over the steps; gains: that of max(A_t, 0), with A_t the generalised advantage; both 0 unless the chooser
+    `judges`. solvable: whether the level can be solved at all; True unless the chooser `withholds`. rival:
+    the Results of the second learner on the same levels, if the chooser has a `rival`, else None.
     """
 
     steps: Float32[Array, " B"]
     episodes: Float32[Array, " B"]
     solved: Float32[Array, " B"]
     returns: Float32[Array, " B"]
+    discounted: Float32[Array, " B"]
     best: Float32[Array, " B"]
     values: Float32[Array, " B"]
     gains: Float32[Array, " B"]
     solvable: Bool[Array, " B"]
+    rival: PyTree = None
 
 
 @pytree
@@ -96,7 +99,9 @@ class Chooser:
     shelf(state) -> the levels that it keeps; None if it keeps none
 
     withholds: whether some levels of a choice may not train; the learner must then be `Masked`. judges:
-    whether `learn` needs `values` and `gains`; the learner must then have a `Critic`.
+    whether `learn` needs `values` and `gains`; the learner must then have a `Critic`. rival: whether a second
+    learner of the arm's kind, with parameters of its own, learns on the same levels, for as many steps, which
+    are not counted.
     """
 
     init: Callable[[Key[Array, ""], int, int], Any]
@@ -107,6 +112,7 @@ class Chooser:
     unrolls: int = 1
     withholds: bool = False
     judges: bool = False
+    rival: bool = False
 
 
 class Curriculum(NamedTuple):

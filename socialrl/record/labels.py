@@ -162,6 +162,18 @@ class Regret(Labels):
 
 
 @dataclasses.dataclass(frozen=True)
+class HeldOut(Labels):
+    """Labels of `held_out`. level: its name, or ALL for what sums up the levels. presence: "full" or "never",
+    see PRESENCES.
+    """
+
+    kind: ClassVar[str] = "held_out"
+
+    level: str
+    presence: str
+
+
+@dataclasses.dataclass(frozen=True)
 class Offline(Labels):
     """Labels of the records of offline training. gradient_steps: those done so far."""
 
@@ -181,6 +193,7 @@ SCHEMAS: Mapping[str, type[Labels]] = {
         Following,
         WorthOfFollowing,
         Regret,
+        HeldOut,
         Offline,
     )
 }

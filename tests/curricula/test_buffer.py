@@ -126,6 +126,7 @@ RESULTS = Results(
     episodes=jnp.array([4.0, 2.0, 0.0]),
     solved=jnp.array([1.0, 2.0, 0.0]),
     returns=jnp.array([1.0, 2.0, 0.0]),
+    discounted=jnp.array([0.9, 1.4, 0.0]),
     best=jnp.array([0.9, 0.7, NONE]),
     values=jnp.array([2.0, 0.4, 1.0]),
     gains=jnp.array([1.0, 0.0, 3.0]),

@@ -182,6 +182,7 @@ def test_the_most_learnable_of_the_candidates_are_kept():
             episodes=one,
             solved=solved,
             returns=one,
+            discounted=one,
             best=one,
             values=one,
             gains=one,

@@ -10,7 +10,7 @@ import pytest
 from socialrl.config import Arm, Experiment
 from socialrl.conformance_protocols import check_protocol, studies
 from socialrl.learners import dqn
-from socialrl.protocols import social
+from socialrl.protocols import held_out, social
 from socialrl.record.labels import Labels, Memory
 from socialrl.registry import PROTOCOL
 from socialrl.types import FewShot, GoalInference, RewardInference
@@ -18,7 +18,10 @@ from socialrl_envs import SocialRLError
 from socialrl_envs.options import Options, option
 from socialrl_envs.worlds import coin_grid
 
-SMALL = {"social": social.Config(policies=("greedy",), companies=("wanderer",), transfer=())}
+SMALL = {
+    "social": social.Config(policies=("greedy",), companies=("wanderer",), transfer=()),
+    "held_out": held_out.Config(levels=("crossroads",)),
+}
 EXPERIMENT = Experiment(
     name="tiny",
     question="?",
