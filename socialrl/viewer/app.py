@@ -60,7 +60,7 @@ def _explain(explain: Explain, asked: Asked) -> None:
     """Posts an event with the answer to a question, or with what is in its way."""
     answer, trouble = None, ""
     try:
-        answer = explain(asked.which, asked.episode, asked.step, asked.novice)
+        answer = explain(asked)
     except SocialRLError as error:
         trouble = str(error)
     with contextlib.suppress(pygame.error):
@@ -152,9 +152,12 @@ class App(Window):
             self.scene = dataclasses.replace(self.scene, what_if=answered)
 
     def _ask(self, asked: Asked) -> None:
-        """Shows the tab of what-if questions, and has one answered in the background, if that is possible."""
+        """Has a question answered in the background, if that is possible, and shows the tab of what-if
+        questions, unless it was asked in that of concepts.
+        """
         tabs = [panel.title for panel in panels("tab")]
-        self.scene = dataclasses.replace(self.scene, tab=tabs.index(TITLE))
+        if not asked.concept:
+            self.scene = dataclasses.replace(self.scene, tab=tabs.index(TITLE))
         if self.explain is None:
             none = WhatIf(asked, trouble="no agent is at hand to go on; open the run by socialrl view")
             self.scene = dataclasses.replace(self.scene, what_if=none)
@@ -176,6 +179,9 @@ class App(Window):
         for number, (_, rect) in enumerate(where.titles):
             if rect.collidepoint(point):
                 self.scene = dataclasses.replace(self.scene, tab=number)
+        if where.tab_inner is not None and where.tab_inner.collidepoint(point):
+            tab = where.titles[self.scene.tab % len(where.titles)][0]
+            self._show(click_panel(tab, where.tab_inner, self.scene, point))
         for pane, board in zip(self.scene.panes, where.boards, strict=True):
             for panel in panels("main"):
                 if board.collidepoint(point):
