@@ -335,8 +335,8 @@ class World(Protocol):
 
 
 @runtime_checkable
-class ConceptWorld(World, Protocol):
-    """A World that knows the truth of the concepts in `spec.concepts`."""
+class ConceptWorld(Protocol):
+    """What a World does that knows the truth of the concepts in its `spec.concepts`."""
 
     def concepts(self, state: State, after: State) -> Int32[Array, "N concepts"]:
         """The index of each concept's value to each seat in a state, -1 where it means nothing, as to an

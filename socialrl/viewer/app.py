@@ -176,17 +176,22 @@ class App(Window):
         elif where.foot.collidepoint(point):
             self.scrubbing = True
             self._scrub(point[0])
+        self._click_tabs(point)
+        for pane, board in zip(self.scene.panes, where.boards, strict=True):
+            for panel in panels("main"):
+                if board.collidepoint(point):
+                    chosen = click_panel(panel, board, pane, point).chosen
+                    self.scene = self.scene.of_seat(min(chosen, len(self.scene.replay.agents) - 1))
+
+    def _click_tabs(self, point: tuple[int, int]) -> None:
+        """Chooses the tab whose title is clicked, or hands the click to the one that is shown."""
+        where = self.layout
         for number, (_, rect) in enumerate(where.titles):
             if rect.collidepoint(point):
                 self.scene = dataclasses.replace(self.scene, tab=number)
         if where.tab_inner is not None and where.tab_inner.collidepoint(point):
             tab = where.titles[self.scene.tab % len(where.titles)][0]
             self._show(click_panel(tab, where.tab_inner, self.scene, point))
-        for pane, board in zip(self.scene.panes, where.boards, strict=True):
-            for panel in panels("main"):
-                if board.collidepoint(point):
-                    chosen = click_panel(panel, board, pane, point).chosen
-                    self.scene = self.scene.of_seat(min(chosen, len(self.scene.replay.agents) - 1))
 
     def _scrub(self, x: Real) -> None:
         self.scene = self.scene.at(self.layout.timeline.step_at(x, self.scene.steps))
