@@ -1,8 +1,9 @@
 """The concepts that the novice reads at this step, against the truth; a click sets one and asks what if.
 
-Left, a row per concept: what the novice takes it for, with the probability, and the truth where that is
-another. Right, the values of the chosen concept: a click on one asks what the novice had done, had it read
-that value. Below, the answer: the action then, and the difference in return.
+Left, a row per concept: what the novice takes it for, in red where the truth is another. Right, the values of
+the chosen concept, the darker the more probable to the novice, the true one outlined: a click on one asks
+what the novice had done, had it read that value. Below, the answer: the action then, and the difference in
+return.
 """
 
 import dataclasses
@@ -19,7 +20,7 @@ from socialrl_envs.concepts import Concept
 from socialrl_envs.sprites import Real
 
 LONGEST = 8  # rows of a column of concepts
-LIST, FOOT = 0.62, 0.15  # shares of the width for the concepts, of the height for the answer
+LIST, FOOT = 0.67, 0.15  # shares of the width for the concepts, of the height for the answer
 HINT = "Click a concept, then a value: what had the novice done, had it read that?"
 
 
@@ -49,7 +50,7 @@ def _places(rect: pygame.Rect, scene: Scene) -> _Places:
         pygame.Rect(
             rect.left + i // per_column * width,
             rect.top + i % per_column * height,
-            width - width // 16,
+            width - width // 30,
             height,
         )
         for i in range(len(concepts))
@@ -65,13 +66,13 @@ def _value_places(room: pygame.Rect, concept: Concept) -> tuple[pygame.Rect, ...
     title = room.height // 8
     room = pygame.Rect(room.left, room.top + title, room.width, room.height - title)
     if concept.kind == "cell":
-        cell = max(1, min(room.height, round(room.width * 0.68)) // concept.side)
+        cell = max(1, min(room.height, round(room.width * 0.66)) // concept.side)
         cells = [
             pygame.Rect(room.left + column * cell, room.top + row * cell, cell, cell)
             for row in range(concept.side)
             for column in range(concept.side)
         ]
-        beside = room.left + cell * concept.side + cell
+        beside = room.left + cell * concept.side + cell // 3
         return (*cells, pygame.Rect(beside, room.top, max(1, room.right - beside), 2 * cell))
     height = min(room.height // len(concept.values), room.height // 4)
     return tuple(
@@ -118,15 +119,15 @@ def draw(brush: Brush, rect: pygame.Rect, scene: Scene) -> None:
 
 
 def _row(brush: Brush, rect: pygame.Rect, scene: Scene, number: int) -> None:
-    """A concept: its name, what it is taken for, and the truth where that is another."""
+    """A concept: its name, and what it is taken for."""
     concept, read, true = scene.replay.concepts[number], _read(scene, number), _true(scene, number)
     theme, taken = brush.theme, int(read.argmax())
     colour = theme.line if true is None else theme.reward if taken == true else theme.penalty
     mark = max(4, round(rect.height * 0.36))
     dot = pygame.Rect(rect.left, rect.centery - mark // 2, mark, mark)
     brush.box(dot, colour, 3)
-    size, here = min(13, 0.62 * rect.height / brush.scale), number == _chosen(scene)[0]
-    left, middle = dot.right + brush.px(5), rect.left + round(rect.width * 0.46)
+    size, here = min(12, 0.62 * rect.height / brush.scale), number == _chosen(scene)[0]
+    left, middle = dot.right + brush.px(4), rect.left + round(rect.width * 0.56)
     brush.text(
         concept.name,
         (left, rect.centery),
@@ -135,11 +136,9 @@ def _row(brush: Brush, rect: pygame.Rect, scene: Scene, number: int) -> None:
         anchor="midleft",
         width=middle - left - brush.px(4),
     )
-    said = f"{concept.values[taken]} {read[taken]:.0%}"
-    if true is not None and taken != true:
-        said += f" (is: {concept.values[true]})"
     ink = theme.penalty if true is not None and taken != true else theme.quiet
-    brush.text(said, (middle, rect.centery), size, ink, anchor="midleft", width=rect.right - middle)
+    said, room = concept.values[taken], rect.right - middle
+    brush.text(said, (middle, rect.centery), size, ink, anchor="midleft", width=room)
 
 
 def _values(brush: Brush, places: _Places, scene: Scene) -> None:
@@ -159,9 +158,11 @@ def _values(brush: Brush, places: _Places, scene: Scene) -> None:
         else:
             brush.box(inner, tint, 3)
         square = concept.kind == "cell" and index + 1 < len(concept.values)
-        label = ("+" if name == "here" else "") if square else f"{name} {read[index]:.0%}"
+        label = ("+" if name == "here" else "") if square else name
+        if concept.kind != "cell":
+            label += f" {read[index]:.0%}"
         if label:
-            size = min(13, 0.55 * box.height / brush.scale)
+            size = min(12, 0.55 * box.height / brush.scale)
             brush.text(label, inner.center, size, ink, anchor="center", width=inner.width)
 
 
