@@ -184,6 +184,9 @@ class Explainer:
                 left[novice], source[novice] = FREE, number
                 ways.append(("source", name))
                 rows.append((left, source))
+        reads = self.learner.capability(ConceptBottleneck) is not None
+        if question.concept is not None and not reads:
+            raise SocialRLError("concept: this agent reads none", "give the agent that acted")
         if question.concept is not None:
             left = made.copy()
             left[novice] = FREE
@@ -193,7 +196,7 @@ class Explainer:
         steps[0] = 0
         action, source = (jnp.asarray(np.stack(part)) for part in zip(*rows, strict=True))
         concepts = None
-        if self.learner.capability(ConceptBottleneck) is not None:
+        if reads and replay.concepts:
             read = np.full((*source.shape, len(replay.concepts)), FREE, np.int32)
             read[-1, novice] = question.concepts(replay)
             concepts = jnp.asarray(read)

@@ -111,7 +111,7 @@ def draw(brush: Brush, rect: pygame.Rect, scene: Scene) -> None:
     for number, row in enumerate(places.rows):
         _row(brush, row, scene, number)
     _values(brush, places, scene)
-    line = _answer(brush, places.foot, scene)
+    line = answer(scene)
     size = min(14, 0.6 * places.foot.height / brush.scale)
     brush.text(
         line, (rect.left, places.foot.centery), size, brush.theme.quiet, anchor="midleft", width=rect.width
@@ -166,11 +166,12 @@ def _values(brush: Brush, places: _Places, scene: Scene) -> None:
             brush.text(label, inner.center, size, ink, anchor="center", width=inner.width)
 
 
-def _answer(brush: Brush, rect: pygame.Rect, scene: Scene) -> str:
+def answer(scene: Scene) -> str:
     """What became of the decision with a concept set, in words; how to ask, if nothing is asked here."""
-    asked = scene.what_if
-    here = asked is not None and asked.asked.concept and asked.asked.step == scene.t
-    if asked is None or not here or asked.asked.episode != scene.episode:
+    asked, here = scene.what_if, (scene.which, scene.episode, scene.t, scene.novice)
+    if asked is None or not asked.asked.concept:
+        return HINT
+    if (asked.asked.which, asked.asked.episode, asked.asked.step, asked.asked.novice) != here:
         return HINT
     if asked.answer is None:
         return asked.trouble or f"{asked.asked.concept} as {asked.asked.value}: going on to the end ..."
