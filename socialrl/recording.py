@@ -53,7 +53,7 @@ def explanation(
 
     Those of `Diagnostics.diagnose`, a belief on the grid of the world, for learners with `ActAs` the
     `occupancy` (..., H, W), see `predicted_occupancy`, and for those with `ConceptBottleneck` what they read,
-    `concept_read` (..., Q, L), and the truth, `concept_truth` (..., Q).
+    `concept_read` (..., Q, L), and the truth, `concept_truth` (..., Q), if it is of this world.
     """
     act_key, occupancy_key = jax.random.split(key)
     steps = remembered(world, learner, learner_state, trace, act_key)
@@ -63,7 +63,8 @@ def explanation(
         policy = partial(acting.act_as, learner_state)
         occupancy = predicted_occupancy(world, policy, state, carry, timestep, decision.source, occupancy_key)
         found["occupancy"] = occupancy.reshape(*trace.alive.shape, *occupancy.shape[1:])
-    if (bottleneck := learner.capability(ConceptBottleneck)) is not None:
+    bottleneck = learner.capability(ConceptBottleneck)
+    if bottleneck is not None and bottleneck.concepts == world.spec.concepts:
         read = bottleneck.read(learner_state, carry, timestep).probability
         after = jax.tree.map(lambda leaf: leaf[1:].reshape(-1, *leaf.shape[2:]), trace.states)
         truth = concepts_of(world, state, after)[:, np.array(world.spec.novices, np.int32)]

@@ -4,8 +4,6 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Bool, Float32, Int32
 
-from socialrl.losses.means import masked_mean
-
 
 def concept_loss(
     log_prob_t: Float32[Array, "*batch concepts values"], truth_t: Int32[Array, "*batch concepts"]
@@ -32,5 +30,6 @@ def concept_accuracy(
 def _per_concept(
     x: Float32[Array, "*batch concepts"], known: Bool[Array, "*batch concepts"]
 ) -> Float32[Array, " concepts"]:
-    """The mean of each concept's entries where it is known."""
-    return jnp.stack([masked_mean(x[..., i], known[..., i]) for i in range(x.shape[-1])])
+    """The mean of each concept's entries where it is known; 0 where it is not known anywhere."""
+    steps, weight = tuple(range(x.ndim - 1)), known.astype(jnp.float32)
+    return jnp.sum(x * weight, axis=steps) / jnp.maximum(jnp.sum(weight, axis=steps), 1.0)

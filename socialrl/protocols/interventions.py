@@ -32,17 +32,18 @@ from jax.random import clone  # the step that is looked ahead at is the one that
 from jaxtyping import Bool, Float32, Int32, Key, PyTree
 
 from socialrl import evaluation
+from socialrl.nets.bottleneck import own_values
 from socialrl.protocols import LearnerState, Study
 from socialrl.protocols._measures import mean_where
 from socialrl.protocols._planners import best_actions
 from socialrl.record import labels
 from socialrl.rollout import Carry, Rollout, Trace, concepts_of
 from socialrl.seeds import PerSeed
-from socialrl.stepping import Step, step_all
+from socialrl.stepping import CoPlayers, Step
 from socialrl.types import ActOutput, ConceptBottleneck, Intervention, Learner
 from socialrl_envs.options import Options, option
 from socialrl_envs.struct import pytree
-from socialrl_envs.types import World
+from socialrl_envs.types import Outcome, State, World
 
 STREAM = 0x4E7E  # of keys, so that the levels are new
 PARTS = 4  # of an episode, in curves over it
@@ -165,16 +166,18 @@ class Intervening(Rollout):
         host_key, act_key, wrong_key, order_key = jax.random.split(key, 4)
         host_keys = jax.random.split(host_key, carry.views.shape[0])
 
-        def stepped(acted: ActOutput) -> Step:
-            given = [(self.novices, acted.decision.action)]
-            return step_all(
-                self.host, carry.state, carry.coplayers, given, clone(host_keys), clone(step_keys)
-            )
+        theirs, memory = jax.vmap(self.host.act)(
+            carry.coplayers.memory, carry.state, carry.coplayers.reward, host_keys
+        )
+
+        def stepped(acted: ActOutput) -> tuple[State, Outcome, Array]:
+            actions = theirs.at[:, self.novices].set(acted.decision.action)
+            return *jax.vmap(self.world.step)(carry.state, actions, clone(step_keys)), actions
 
         given = (state, carry.carry, carry.timestep)
         free = self.learner.act(*given, clone(act_key), explore)
         reading = self.bottleneck.read(*given)
-        truth = concepts_of(self.world, carry.state, stepped(free).state)[:, self.novices]
+        truth = concepts_of(self.world, carry.state, stepped(free)[0])[:, self.novices]
         put_in = Intervention(
             values=self._values(truth, setting, wrong_key),
             residual=self._residual(reading.residual, setting, order_key),
@@ -188,7 +191,10 @@ class Intervening(Rollout):
             own=free.decision.action,
             best=jax.vmap(lambda state: best_actions(self.world, state))(carry.state),
         )
-        return acted._replace(extras=found), stepped(acted)
+        after, outcome, actions = stepped(acted)
+        views = jax.vmap(self.world.observe)(after)
+        kept = CoPlayers(memory=memory, reward=outcome.reward)
+        return acted._replace(extras=found), Step(after, outcome, views, actions, kept)
 
     def _values(
         self, truth: Int32[Array, "B novices concepts"], setting: Condition, key: Key[Array, ""]
@@ -232,27 +238,32 @@ def acts(trace: Trace, world: World) -> dict[str, Array]:
 
 
 def understanding(trace: Trace, bottleneck: ConceptBottleneck) -> dict[str, Array]:
-    """accuracy and majority of every concept, over all steps and, of the first, over parts of the time; leak
-    if there is a residual.
+    """accuracy and majority of every concept, over all steps and over parts of the time, and leak if there is
+    a residual.
     """
-    found, alive = trace.extras, trace.alive[..., None]
-    result: dict[str, Array] = {}
-    parts = np.array_split(np.arange(found.truth.shape[0]), PARTS)
-    for number, concept in enumerate(bottleneck.concepts):
-        truth = found.truth[..., number]
-        right, known = found.read[..., number] == truth, alive & (truth >= 0)
-        result[f"accuracy/{concept.name}"] = mean_where(right, known)
-        result |= {
-            f"accuracy/{concept.name}/{i}": mean_where(right[part], known[part])
-            for i, part in enumerate(parts)
-        }
-        coded = jax.nn.one_hot(jnp.where(known, truth, -1), len(concept.values), dtype=jnp.float32)
-        shares = jnp.mean(coded, axis=(0, 1, 2))
-        result[f"majority/{concept.name}"] = jnp.max(shares) / jnp.maximum(jnp.sum(shares), 1e-9)
-        if bottleneck.residual:
-            result[f"leak/{concept.name}"] = leak(found.residual, coded)
-    names = [f"accuracy/{concept.name}" for concept in bottleneck.concepts]
-    return result | {"accuracy": jnp.nanmean(jnp.stack([result[name] for name in names]))}
+    found, names = trace.extras, [concept.name for concept in bottleneck.concepts]
+    known = trace.alive[..., None, None] & (found.truth >= 0)
+    right = known & (found.read == found.truth)
+    parts = np.array_split(np.arange(known.shape[0]), PARTS)
+    accuracy = _share(right, known)
+    values = own_values(bottleneck.concepts)
+    coded = known[..., None] & (found.truth[..., None] == np.arange(values.shape[1]))
+    majority = _share(coded, known[..., None]).max(axis=-1)
+    columns = {"accuracy/{}": accuracy, "majority/{}": majority}
+    columns |= {f"accuracy/{{}}/{i}": _share(right[part], known[part]) for i, part in enumerate(parts)}
+    if bottleneck.residual:
+        each = jax.vmap(leak, in_axes=(None, 3, 0))
+        columns["leak/{}"] = each(found.residual, coded.astype(jnp.float32), jnp.asarray(values))
+    result = {column.format(name): row[i] for column, row in columns.items() for i, name in enumerate(names)}
+    return result | {"accuracy": jnp.nanmean(accuracy)}
+
+
+def _share(
+    what: Bool[Array, "T B M *concept"], among: Bool[Array, "T B M *#concept"]
+) -> Float32[Array, "*concept"]:
+    """The share of the steps in `among` at which something holds; NaN if there are none."""
+    hits, steps = (jnp.sum(x, axis=(0, 1, 2), dtype=jnp.float32) for x in (what, among))
+    return jnp.where(steps > 0, hits / jnp.maximum(steps, 1.0), jnp.nan)
 
 
 def without_understanding(found: dict[str, Array]) -> dict[str, Array]:
@@ -264,10 +275,13 @@ UNDERSTANDING = ("accuracy", "majority", "leak")
 
 
 def leak(
-    residual: Float32[Array, "T B M residual"], coded: Float32[Array, "T B M values"]
+    residual: Float32[Array, "T B M residual"],
+    coded: Float32[Array, "T B M values"],
+    own: Bool[Array, " values"],
 ) -> Float32[Array, ""]:
     """How often the true value of a concept is the likeliest by a linear map of the residual, on the second
-    half of the episodes; the map is fitted on the first half. coded: one-hot, all 0 where undefined.
+    half of the episodes; the map is fitted on the first half. coded: one-hot, all 0 where undefined. own:
+    which values the concept has.
     """
     x = jnp.concatenate([residual, jnp.ones_like(residual[..., :1])], axis=-1)
     half = x.shape[1] // 2
@@ -281,6 +295,6 @@ def leak(
     gram = design.T @ design
     penalty = (RIDGE * jnp.trace(gram) / gram.shape[0] + 1e-6) * jnp.eye(gram.shape[0], dtype=jnp.float32)
     weights = jnp.linalg.solve(gram + penalty, design.T @ flat(coded, fitted))
-    predicted = jnp.argmax(flat(x, tested) @ weights, axis=-1)
+    predicted = jnp.argmax(jnp.where(own, flat(x, tested) @ weights, -jnp.inf), axis=-1)
     right = jnp.take_along_axis(flat(coded, tested), predicted[:, None], axis=-1)[:, 0]
     return mean_where(right, flat(known, tested)[:, 0] > 0)

@@ -113,6 +113,18 @@ def test_coins_and_which_cost():
     holds(truth(world, moved(state, [[3, 1]])), {"blue_coin": "here", "danger_down": "no"})
 
 
+def test_what_others_are_paid_makes_no_difference():
+    """The facts of a seat are of its own rewards; where others go is not concluded from what they want."""
+
+    def found(expert):
+        seats = (Seat(preferences=(1.0, 1.0, -1.0)),), (Seat(policy="planner", preferences=expert),)
+        world = socialrl_envs.make("coin_grid", novices=seats[0], experts=seats[1], size=5, coins=1)
+        state = begin(world, "#####\n#A.r#\n#B..#\n#bg.#\n#####")
+        return truth(world, state, moved(state, [[1, 1], [2, 2]]))
+
+    assert found((1.0, -1.0, -1.0)) == found((-5.0, 0.0, 7.0))
+
+
 def test_a_flood_and_where_it_kills():
     world = socialrl_envs.make("flooded_road", novices=1, experts=0, size=5, flood=1.0)
     level = "#####\n#.~1#\n#A=.#\n#...#\n#####"
