@@ -16,9 +16,12 @@ from jaxtyping import Float32, Int32, Key, PyTree, Shaped
 from socialrl.types import (
     ActOutput,
     Capability,
+    ConceptBottleneck,
+    ConceptReading,
     Decision,
     ForceSource,
     Influence,
+    Intervention,
     Learner,
     LearnerConfig,
     Timestep,
@@ -91,6 +94,31 @@ class Acting:
         acted = capability.force(self.state(leaves), carry, seen, whose, key)
         return jax.tree.map(self._own, (acted.decision, acted.carry))
 
+    def read(self, leaves: Mapping[str, Array], memory: PyTree, timestep: Timestep) -> ConceptReading:
+        """What N agents read. The learner must have the capability ConceptBottleneck."""
+        bottleneck = self.learner.capability(ConceptBottleneck)
+        assert bottleneck is not None
+        carry, seen = jax.tree.map(self._beside, (memory, timestep))
+        return jax.tree.map(self._own, bottleneck.read(self.state(leaves), carry, seen))
+
+    def intervene(
+        self,
+        leaves: Mapping[str, Array],
+        memory: PyTree,
+        timestep: Timestep,
+        intervention: Intervention,
+        key: Key[Array, ""],
+        explore: bool,
+    ) -> tuple[Decision, PyTree]:
+        """Decisions and carries of N agents with values in the place of concepts. The learner must have the
+        capability ConceptBottleneck.
+        """
+        bottleneck = self.learner.capability(ConceptBottleneck)
+        assert bottleneck is not None
+        carry, seen, put_in = jax.tree.map(self._beside, (memory, timestep, intervention))
+        acted = bottleneck.intervene(self.state(leaves), carry, seen, put_in, key, explore)
+        return jax.tree.map(self._own, (acted.decision, acted.carry))
+
     def state(self, leaves: Mapping[str, Array]) -> PyTree:
         """The learner's state; what acting does not read is 0."""
         filled = [
@@ -137,11 +165,34 @@ class Acting:
             decision, memory = jax.tree.map(lambda x: x.reshape(*batch, *x.shape[1:]), after)
             return ActOutput(decision, memory, ())
 
+        def read(state: Mapping[str, Array], memory: PyTree, timestep: Timestep) -> ConceptReading:
+            batch = timestep.first.shape
+            memory, timestep = flat((memory, timestep), len(batch))
+            found = self.read(state, memory, timestep)
+            return jax.tree.map(lambda x: x.reshape(*batch, *x.shape[1:]), found)
+
+        def intervene(
+            state: Mapping[str, Array],
+            memory: PyTree,
+            timestep: Timestep,
+            intervention: Intervention,
+            key: Key[Array, ""],
+            explore: bool,
+        ) -> ActOutput:
+            batch = timestep.first.shape
+            memory, timestep, intervention = flat((memory, timestep, intervention), len(batch))
+            after = self.intervene(state, memory, timestep, intervention, key, explore)
+            decision, memory = jax.tree.map(lambda x: x.reshape(*batch, *x.shape[1:]), after)
+            return ActOutput(decision, memory, ())
+
         capabilities: tuple[Capability, ...] = ()
         if self.learner.capability(Influence) is not None:
             capabilities = (Influence(influence=influence),)
         if self.learner.capability(ForceSource) is not None:
             capabilities = (*capabilities, ForceSource(force=force))
+        if (bottleneck := self.learner.capability(ConceptBottleneck)) is not None:
+            own = dataclasses.replace(bottleneck, read=read, intervene=intervene)
+            capabilities = (*capabilities, own)
         return Learner(
             init=_does_not_learn,
             act=act,

@@ -155,7 +155,7 @@ def same(one: list[np.ndarray], other: list[np.ndarray]) -> bool:
 
 def studies() -> Iterator[Study]:
     """Small studies of learners with different capabilities: psiphi and basis among coins, recurrent PPO in a
-    cycle.
+    cycle, and one that reads concepts.
     """
     coins = coin_grid.Config(
         size=5,
@@ -171,6 +171,7 @@ def studies() -> Iterator[Study]:
         (coins, psiphi.Config(**small)),
         (coins, basis.Config(**small, fit_steps=2)),
         (cycle, ppo.Config(hidden=(8,))),
+        (cycle, ppo.Config(hidden=(8,), concepts="soft", residual=2)),
     ):
         yield study_of(
             Experiment(

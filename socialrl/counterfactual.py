@@ -25,7 +25,15 @@ from socialrl.stepping import (
     step_all,
     timesteps_of,
 )
-from socialrl.types import ActOutput, Decision, ForceSource, Learner, Timestep, decision_of
+from socialrl.types import (
+    ActOutput,
+    ConceptBottleneck,
+    Decision,
+    ForceSource,
+    Learner,
+    Timestep,
+    decision_of,
+)
 from socialrl_envs.struct import pytree, replace
 from socialrl_envs.types import State
 
@@ -55,11 +63,14 @@ class Change:
 
     action: of each novice in the first step; FREE: its own. source: that each novice takes its action from in
     the first `steps` steps; FREE: whichever it chooses. What is in `action` comes before what is in `source`.
+    concepts: the value that each concept is set to in these steps; FREE: as the novice reads it; None for
+    learners that read none.
     """
 
     action: Int32[Array, "*batch novices"]
     source: Int32[Array, "*batch novices"]
     steps: Int32[Array, "*changes"]
+    concepts: Int32[Array, "*batch novices concepts"] | None = None
 
 
 @pytree
@@ -108,6 +119,26 @@ def forcing(learner: Learner) -> Force:
         return acted._replace(decision=decision)
 
     return force
+
+
+def reading(learner: Learner) -> Callable[..., ActOutput]:
+    """act(state, carry, timestep, change, number, key): the learner's greedy decision in the step of this
+    number after a change, with the concepts that the change sets.
+    """
+    bottleneck = learner.capability(ConceptBottleneck)
+
+    def act(
+        state: PyTree, carry: PyTree, timestep: Timestep, change: Change, number: Array, key: Key[Array, ""]
+    ) -> ActOutput:
+        if bottleneck is None or change.concepts is None:
+            return learner.act(state, carry, timestep, key, False)
+        put_in = replace(
+            bottleneck.free(*timestep.first.shape),
+            values=jnp.where(number < change.steps, change.concepts, FREE),
+        )
+        return bottleneck.intervene(state, carry, timestep, put_in, key, False)
+
+    return act
 
 
 def moments(
@@ -253,7 +284,7 @@ def decided(
 ) -> tuple[Int32[Array, "B novices"], PyTree]:
     """Actions and carries of the novices in the step of this number after the change, counted from 0."""
     given = (learner_state, moment.carry, moment.timestep)
-    free = learner.act(*given, key, False)
+    free = reading(learner)(*given, change, number, key)
 
     def held(_: None) -> tuple[Array, PyTree]:
         forced = forcing(learner)(*given, jnp.maximum(change.source, 0), jax.random.clone(key))

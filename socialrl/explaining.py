@@ -17,12 +17,15 @@ from socialrl.record.replay import Replay, load
 from socialrl.record.resimulation import states_until
 from socialrl.results import Run
 from socialrl.rollout import make_rollout
-from socialrl.types import Learner
+from socialrl.scene.what_if import Asked, Explain
+from socialrl.types import ConceptBottleneck, Learner
 from socialrl_envs.errors import SocialRLError, unknown
 from socialrl_envs.options import require
+from socialrl_envs.struct import replace
 from socialrl_envs.types import State, World
 
 CONTINUATIONS, DISCOUNT = 64, 0.95
+ALL = "all"  # concepts
 AGREEMENT = 0.9  # of decisions up to the step, below which the agent is not the one that acted
 
 Actor = tuple[Learner, PyTree]  # and its state
@@ -34,7 +37,8 @@ class Question:
 
     episode, step, novice: counted from 0. source, action: names, what should have been followed or taken;
     None, None: every source but the one that was followed, or every other action if the learner has but one
-    source. instead: for how many steps a source is followed.
+    source. instead: for how many steps a source is followed, or a concept is set. concept, value: names, what
+    it should have read; value None: the truth as recorded; concept ALL: the truth of all of them.
     """
 
     step: int
@@ -46,6 +50,8 @@ class Question:
     continuations: int = CONTINUATIONS
     discount: float = DISCOUNT
     seed: int = 0
+    concept: str | None = None
+    value: str | None = None
 
     def check(self, replay: Replay) -> None:
         """Raises SocialRLError for what the replay does not have."""
@@ -63,18 +69,54 @@ class Question:
             raise unknown("source", self.source, replay.sources)
         if self.action is not None and self.action not in replay.actions:
             raise unknown("action", self.action, replay.actions)
-        if self.source is not None and self.action is not None:
-            raise SocialRLError("explain: both a source and an action are given", "ask about one of them")
+        asked = {"a source": self.source, "an action": self.action, "a concept": self.concept}
+        given = [what for what, name in asked.items() if name is not None]
+        if len(given) > 1:
+            raise SocialRLError(f"explain: {' and '.join(given)} are given", "ask about one of them")
+        self._check_concept(replay)
+
+    def _check_concept(self, replay: Replay) -> None:
+        """Raises SocialRLError for a concept or a value that the replay does not have."""
+        if self.concept is None:
+            if self.value is not None:
+                raise SocialRLError(f"value: {self.value!r}, but of no concept", "name it by concept")
+            return
+        if not replay.concepts:
+            raise SocialRLError(f"{replay.name}: its novices read no concepts", "ask about an action")
+        names = [one.name for one in replay.concepts]
+        if self.concept not in (*names, ALL):
+            raise unknown("concept", self.concept, (*names, ALL))
+        if self.value is not None and self.concept == ALL:
+            raise SocialRLError("value: of all concepts at once", "leave it out: all are set to the truth")
+        if self.value is not None and self.value not in (
+            values := replay.concepts[names.index(self.concept)].values
+        ):
+            raise unknown(f"value of {self.concept}", self.value, values)
+
+    def concepts(self, replay: Replay) -> Int32[np.ndarray, " Q"]:
+        """The value that each concept is set to, FREE where it is left."""
+        found = np.full(len(replay.concepts), FREE, np.int32)
+        if self.concept is not None:
+            assert replay.concept_truth is not None
+            truth = replay.concept_truth[self.episode, self.step, self.novice].astype(np.int32)
+            for number, one in enumerate(replay.concepts):
+                if self.concept in (one.name, ALL):
+                    found[number] = truth[number] if self.value is None else one.values.index(self.value)
+        return found
 
     def asks_action(self, replay: Replay, name: str, other: bool) -> bool:
         """Whether it asks about an action. other: whether another one was taken."""
-        open_question = self.action is None and self.source is None and len(replay.sources) == 1
+        open_question = self._is_open and len(replay.sources) == 1
         return name == self.action or (open_question and other)
 
     def asks_source(self, replay: Replay, name: str, other: bool) -> bool:
         """Whether it asks about a source. other: whether another one was followed."""
-        open_question = self.action is None and self.source is None
-        return name == self.source or (open_question and other)
+        return name == self.source or (self._is_open and other)
+
+    @property
+    def _is_open(self) -> bool:
+        """Whether it does not say what should have been otherwise."""
+        return self.action is None and self.source is None and self.concept is None
 
 
 class Explainer:
@@ -142,10 +184,23 @@ class Explainer:
                 left[novice], source[novice] = FREE, number
                 ways.append(("source", name))
                 rows.append((left, source))
+        reads = self.learner.capability(ConceptBottleneck) is not None
+        if question.concept is not None and not reads:
+            raise SocialRLError("concept: this agent reads none", "give the agent that acted")
+        if question.concept is not None:
+            left = made.copy()
+            left[novice] = FREE
+            ways.append(("concept", question.concept))
+            rows.append((left, np.full_like(made, FREE)))
         steps = np.full(len(rows), question.instead, np.int32)
         steps[0] = 0
         action, source = (jnp.asarray(np.stack(part)) for part in zip(*rows, strict=True))
-        return ways, Change(action=action, source=source, steps=jnp.asarray(steps))
+        concepts = None
+        if reads and replay.concepts:
+            read = np.full((*source.shape, len(replay.concepts)), FREE, np.int32)
+            read[-1, novice] = question.concepts(replay)
+            concepts = jnp.asarray(read)
+        return ways, Change(action=action, source=source, steps=jnp.asarray(steps), concepts=concepts)
 
     def _compiled(self, world: World) -> Callable[..., tuple[Ends, Array, Array]]:
         """The program that continues an episode from a step in all ways, and re-decides the steps before."""
@@ -167,11 +222,8 @@ class Explainer:
                 lived = jax.tree.map(lambda leaf: leaf[:, None], (states, actions, reward))
                 there = moments(rollout, state, lived[0], lived[1], lived[2], remember_key)
                 now = at(there, step[None], jnp.zeros(1, jnp.int32), count)
-                wide = Change(
-                    action=jnp.repeat(changes.action[:, None], count, axis=1),
-                    source=jnp.repeat(changes.source[:, None], count, axis=1),
-                    steps=changes.steps,
-                )
+                wide = jax.tree.map(lambda leaf: jnp.repeat(leaf[:, None], count, axis=1), changes)
+                wide = replace(wide, steps=changes.steps)
                 ends = compared(rollout, state, now, wide, go_on_key, discount)
                 return ends, there.decision.action[:, 0], there.decision.source[:, 0]
 
@@ -209,7 +261,7 @@ class Explainer:
         return Way(
             kind=kind,
             name=name,
-            words=self._words(kind, name),
+            words=self._words(kind, name, question),
             action=action[:, novice],
             returns=returns[:, novice],
             discounted=discounted[:, novice],
@@ -217,8 +269,15 @@ class Explainer:
             length=length,
         )
 
-    def _words(self, kind: Kind, name: str) -> str:
+    def _words(self, kind: Kind, name: str, question: Question) -> str:
         """What a way means in words."""
+        if kind == "concept":
+            if name == ALL:
+                return "read all concepts right"
+            number = [one.name for one in self.replay.concepts].index(name)
+            value = question.concepts(self.replay)[number]
+            meant = "as it did" if value == FREE else f"as {self.replay.concepts[number].values[value]}"
+            return f"read {name} {meant}"
         if kind == "action":
             return f"taken {name}"
         if name == "self":
@@ -294,6 +353,8 @@ def explain(
     continuations: int = CONTINUATIONS,
     discount: float = DISCOUNT,
     seed: int = 0,
+    concept: str | None = None,
+    value: str | None = None,
 ) -> Explanation:
     """How an episode of a replay could have gone on from one of its steps, had the decision been another.
 
@@ -306,6 +367,8 @@ def explain(
     every other action of a learner with but one source.
     agent: that acted; None takes it from the run folder in which the file lies. instead: for how many steps
     the source is followed. discount: per step, of the discounted returns. seed: of the random numbers.
+    concept, value: what a novice with a concept bottleneck should have read, names of `replay.concepts`;
+    value None: the truth; concept "all": the truth of all concepts.
 
         socialrl.explain("runs/coin_grid/001/replays/psiphi-seed0.npz", step=12)
 
@@ -324,22 +387,31 @@ def explain(
         continuations=continuations,
         discount=discount,
         seed=seed,
+        concept=concept,
+        value=value,
     )
     question.check(read)
     return Explainer(read, *actor_of(read, path, agent)).explain(question)
 
 
-def answers(files: Sequence[Path]) -> Callable[[int, int, int, int], Explanation]:
-    """A function (number of the file, episode, step, novice) -> Explanation of all other sources or actions.
+def answers(files: Sequence[Path]) -> Explain:
+    """A function from what is asked in a viewer of these files to the Explanation.
 
     Agents are loaded, and programs compiled, when they are first needed.
     """
     made: dict[int, Explainer] = {}
 
-    def answer(which: int, episode: int, step: int, novice: int) -> Explanation:
-        if which not in made:
-            replay = load(files[which])
-            made[which] = Explainer(replay, *actor_of(replay, files[which], None))
-        return made[which].explain(Question(step=step, episode=episode, novice=novice))
+    def answer(asked: Asked) -> Explanation:
+        if asked.which not in made:
+            replay = load(files[asked.which])
+            made[asked.which] = Explainer(replay, *actor_of(replay, files[asked.which], None))
+        question = Question(
+            step=asked.step,
+            episode=asked.episode,
+            novice=asked.novice,
+            concept=asked.concept or None,
+            value=asked.value or None,
+        )
+        return made[asked.which].explain(question)
 
     return answer

@@ -16,7 +16,7 @@ from socialrl.record.demonstrations import Demonstrations
 from socialrl.record.folder import versions
 from socialrl.record.replay import AHEAD, DISCOUNT, Replay
 from socialrl.record.resimulation import checksums, fields
-from socialrl.rollout import Trace
+from socialrl.rollout import Trace, concepts_of
 from socialrl.stepping import (
     CoPlayers,
     Step,
@@ -29,6 +29,7 @@ from socialrl.stepping import (
 )
 from socialrl.types import (
     ActAs,
+    ConceptBottleneck,
     Decision,
     Demonstration,
     Diagnostics,
@@ -50,8 +51,9 @@ def explanation(
 ) -> dict[str, Array]:
     """Arrays by name, leaves (T, B, novices, ...), that a replay shows beside the decisions of a trace; pure.
 
-    Those of `Diagnostics.diagnose`, a belief on the grid of the world, and for learners with `ActAs` the
-    `occupancy` (..., H, W), see `predicted_occupancy`.
+    Those of `Diagnostics.diagnose`, a belief on the grid of the world, for learners with `ActAs` the
+    `occupancy` (..., H, W), see `predicted_occupancy`, and for those with `ConceptBottleneck` what they read,
+    `concept_read` (..., Q, L), and the truth, `concept_truth` (..., Q), if it is of this world.
     """
     act_key, occupancy_key = jax.random.split(key)
     steps = remembered(world, learner, learner_state, trace, act_key)
@@ -61,6 +63,13 @@ def explanation(
         policy = partial(acting.act_as, learner_state)
         occupancy = predicted_occupancy(world, policy, state, carry, timestep, decision.source, occupancy_key)
         found["occupancy"] = occupancy.reshape(*trace.alive.shape, *occupancy.shape[1:])
+    bottleneck = learner.capability(ConceptBottleneck)
+    if bottleneck is not None and bottleneck.concepts == world.spec.concepts:
+        read = bottleneck.read(learner_state, carry, timestep).probability
+        after = jax.tree.map(lambda leaf: leaf[1:].reshape(-1, *leaf.shape[2:]), trace.states)
+        truth = concepts_of(world, state, after)[:, np.array(world.spec.novices, np.int32)]
+        found["concept_read"] = read.reshape(*trace.alive.shape, *read.shape[1:])
+        found["concept_truth"] = truth.reshape(*trace.alive.shape, *truth.shape[1:])
     return found
 
 
@@ -214,6 +223,7 @@ def to_replay(
             [checksums({name: leaf[e] for name, leaf in by_field.items()}) for e in range(len(length))]
         ),
         value_unit=value_unit,
+        concepts=spec.concepts if "concept_read" in (explained or {}) else (),
         **_pictured(world, states, after),
         **_explained(explained or {}, states, world, longest),
     )
@@ -246,6 +256,9 @@ def _explained(arrays: Mapping[str, Any], states: State, world: World, longest: 
     leaves = {name: np.swapaxes(np.asarray(value), 0, 1)[:, :longest] for name, value in arrays.items()}
     if "belief" in leaves:
         found["belief"] = np.rint(255 * np.clip(leaves["belief"], 0, 1)).astype(np.uint8)
+    if "concept_read" in leaves:
+        found["concept_read"] = np.rint(255 * np.clip(leaves["concept_read"], 0, 1)).astype(np.uint8)
+        found["concept_truth"] = leaves["concept_truth"].astype(np.int16)
     if "spread" in leaves:
         found["spread"] = leaves["spread"].astype(np.float32)
     if "occupancy" in leaves:

@@ -27,6 +27,7 @@ from socialrl.stepping import (
 )
 from socialrl.types import (
     ActOutput,
+    ConceptBottleneck,
     Decision,
     Experience,
     Influence,
@@ -36,9 +37,10 @@ from socialrl.types import (
     Timestep,
     Transition,
 )
+from socialrl_envs.errors import SocialRLError
 from socialrl_envs.hosting import Functions, host
 from socialrl_envs.struct import pytree, replace
-from socialrl_envs.types import Level, Outcome, State, World
+from socialrl_envs.types import ConceptWorld, Level, Outcome, State, World
 
 
 @pytree
@@ -165,11 +167,11 @@ class Rollout:
             others = demonstrate(carry.views, carry.state.seats.present, step, self.coplayers)
             seats = carry.state.seats
             seen = (self._transition(carry, acted, step), others, acted.decision, acted.extras, positions)
-            seen = (*seen, seats.position, seats.heading)
+            seen = (*seen, seats.position, seats.heading, self._concepts(carry.state, step.state))
             return after, (seen, done, returns[:, self.novices])
 
         after, (seen, done, returns) = jax.lax.scan(body, carry, jax.random.split(key, steps))
-        own, others, decision, extras, relative, positions, headings = seen
+        own, others, decision, extras, relative, positions, headings, concepts = seen
         experience = Experience(
             own=own,
             others=others,
@@ -179,6 +181,7 @@ class Rollout:
             relative_positions=relative,
             positions=positions,
             headings=headings,
+            concepts=concepts,
         )
         return after, experience, episode_metrics(done, returns, decision)
 
@@ -261,6 +264,12 @@ class Rollout:
         given = [(self.novices, acted.decision.action)]
         return acted, step_all(self.host, carry.state, carry.coplayers, given, host_keys, step_keys)
 
+    def _concepts(self, state: State, after: State) -> Int32[Array, "B novices concepts"] | None:
+        """The true values of the concepts that the learner reads; None if it reads none."""
+        if self.learner.capability(ConceptBottleneck) is None:
+            return None
+        return concepts_of(self.world, state, after)[:, self.novices]
+
     def _restart(
         self, done: Bool[Array, " B"], step: Step, levels: Level, key: Key[Array, ""], own: bool
     ) -> tuple[State, Array]:
@@ -288,6 +297,15 @@ class Rollout:
             terminated=jnp.broadcast_to(step.outcome.terminated[:, None], shape),
             truncated=jnp.broadcast_to(step.outcome.truncated[:, None], shape),
         )
+
+
+def concepts_of(world: World, state: State, after: State) -> Int32[Array, "B N concepts"]:
+    """The true values of a world's concepts to every seat in B worlds. after: the states that follow. Raises
+    SocialRLError if the world declares none.
+    """
+    if not isinstance(world, ConceptWorld):
+        raise SocialRLError(f"{world.spec.name} declares no concepts", "give it `concepts`, see ConceptWorld")
+    return jax.vmap(world.concepts)(state, after)
 
 
 def influenced(

@@ -16,6 +16,7 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Bool, Float32, Int32, Key, PyTree, UInt8
 
+from socialrl_envs.concepts import Concept
 from socialrl_envs.struct import pytree
 from socialrl_envs.types import WorldSpec
 
@@ -125,7 +126,8 @@ class Experience:
     decision, extras: as `act` returned them, leaves (T, B, novices, ...). relative_positions: how many cells
     ahead and to the right of each novice each co-player stood, divided by the longer side of the grid; a
     privileged training target that no policy may see; so are positions and headings, the cell (row, column)
-    and the heading of every seat before the step.
+    and the heading of every seat before the step, and concepts, the index of each concept's true value to
+    each novice, -1 where it means nothing, which learners without ConceptBottleneck do not get.
     """
 
     own: Transition
@@ -136,6 +138,7 @@ class Experience:
     relative_positions: Float32[Array, "T B novices coplayers 2"]
     positions: Int32[Array, "T B N 2"]
     headings: Int32[Array, "T B N"]
+    concepts: Int32[Array, "T B novices concepts"] | None = None
 
 
 State = TypeVar("State")
@@ -296,6 +299,50 @@ class Critic:
     gamma: float
 
 
+@pytree
+class Intervention:
+    """What is put in the place of what a policy reads in a step.
+
+    values: the index of the value that each concept is set to; -1: as the policy itself predicts it.
+    residual: what the residual is set to; NaN: as it is.
+    """
+
+    values: Int32[Array, "*batch concepts"]
+    residual: Float32[Array, "*batch residual"]
+
+
+@pytree
+class ConceptReading:
+    """What a policy reads in a step. probability: of every value of every concept, in rows as long as the
+    longest, 0 beyond a concept's own values. residual: the numbers that it reads besides.
+    """
+
+    probability: Float32[Array, "*batch concepts longest"]
+    residual: Float32[Array, "*batch residual"]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ConceptBottleneck:
+    """A policy that reads named concepts, and a residual of some width, alone.
+
+    read(state, carry, timestep) -> ConceptReading. intervene(state, carry, timestep, intervention, key,
+    explore) -> ActOutput: as `act`, with values in the place of concepts; nothing put in, it decides as
+    `act`. The carry does not depend on the intervention. concepts: what it reads, those of the world.
+    """
+
+    concepts: tuple[Concept, ...]
+    residual: int
+    read: Callable[[Any, PyTree, Timestep], ConceptReading]
+    intervene: Callable[[Any, PyTree, Timestep, Intervention, Key[Array, ""], bool], ActOutput]
+
+    def free(self, *batch: int) -> Intervention:
+        """The Intervention that puts nothing in; batch: its axes."""
+        return Intervention(
+            values=jnp.full((*batch, len(self.concepts)), -1, jnp.int32),
+            residual=jnp.full((*batch, self.residual), jnp.nan, jnp.float32),
+        )
+
+
 Capability = (
     FewShot
     | WarmStart
@@ -308,6 +355,7 @@ Capability = (
     | GoalInference
     | Masked
     | Critic
+    | ConceptBottleneck
 )
 CapabilityT = TypeVar("CapabilityT")
 

@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float32, Int32, Key, UInt8
 
 from socialrl_envs import grid, presence
 from socialrl_envs.errors import SocialRLError, unknown
+from socialrl_envs.facts import UNDEFINED
 from socialrl_envs.generators import Generator, mutation, redrawing
 from socialrl_envs.movement import Movement
 from socialrl_envs.options import require
@@ -38,7 +39,7 @@ class GridWorld:
     ):
         self.config, self.fingerprint = config, fingerprint
         self.task, self.movement, self.view, self.generator = task, movement, view, generator
-        self.roster = roster
+        self.roster, self._facts = roster, task.facts(movement.kind == "turning")
         pixels = view.pixels if isinstance(view, Pixels) else 1
         tables = movement.kind == "turning" and not task.changes_tiles
         self.spec = WorldSpec(
@@ -62,6 +63,7 @@ class GridWorld:
             channel_highs=view.highs,
             pixels=pixels,
             solved_above=task.solved_above,
+            concepts=tuple(fact.concept for fact in self._facts),
         )
         shown = task.shown()
         with jax.ensure_compile_time_eval():  # a world may be made while something is traced
@@ -178,6 +180,13 @@ class GridWorld:
     def cell_rewards(self, state: State) -> Float32[Array, "N H W"]:
         """What each seat would be paid for stepping onto each cell now."""
         return self.task.cell_rewards(state)
+
+    def concepts(self, state: State, after: State) -> Int32[Array, "N concepts"]:
+        """The index of each concept's value to each seat in a state, -1 where it means nothing. after: the
+        state that follows.
+        """
+        truth = jnp.stack([fact.truth(state, after) for fact in self._facts], axis=1)
+        return jnp.where(state.seats.present[:, None], truth, UNDEFINED)
 
     def picture(self, state: State, seat: int | None = None) -> Picture:
         """What there is to see of one state (not of a batch), on the host. seat: it is marked, and what it

@@ -15,6 +15,7 @@ from jaxtyping import Bool, Float32, Int32, Key, PyTree, UInt8
 
 from socialrl_envs import grid, picture
 from socialrl_envs.errors import SocialRLError
+from socialrl_envs.facts import Fact, around
 from socialrl_envs.movement import Moves
 from socialrl_envs.planning.values import distances
 from socialrl_envs.roster import Roster
@@ -88,6 +89,10 @@ class Task:
     def cell_rewards(self, state: State) -> Float32[Array, "N H W"]:
         """What each seat would be paid for stepping onto each cell now."""
         raise NotImplementedError(f"{type(self).__name__}.cell_rewards")
+
+    def facts(self, turning: bool) -> tuple[Fact, ...]:
+        """The world's concepts and their truth, see `facts.py`. turning: whether seats have a heading."""
+        return around(self.roster, self.solid, turning)
 
     def planes(self, level: Level) -> Bool[Array, "P H W"]:
         """What is shown of the tiles, channel by channel."""

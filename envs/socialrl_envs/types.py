@@ -15,6 +15,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Bool, Float32, Int32, Key, PyTree, UInt8
 
 from socialrl_envs import ascii_levels, level_texts
+from socialrl_envs.concepts import Concept
 from socialrl_envs.errors import unknown
 from socialrl_envs.options import Options, meanings, option, param
 from socialrl_envs.registry import COPLAYER
@@ -228,7 +229,8 @@ class WorldSpec:
     solved_above: an episode counts as solved if the novices' mean return is above this. targets: the tiles
     that action tables lead to. channel_highs: the highest entry of each channel, by which
     learners divide views; empty if they take them as they are. pixels: along each side of a cell in RGB
-    views, else 1; V is so many times the cells along a side.
+    views, else 1; V is so many times the cells along a side. concepts: facts with names, whose truth a
+    `ConceptWorld` knows.
     """
 
     name: str
@@ -251,6 +253,7 @@ class WorldSpec:
     channel_highs: tuple[int, ...] = ()
     pixels: int = 1
     solved_above: float = 0.0
+    concepts: tuple[Concept, ...] = ()
 
     @property
     def highest(self) -> int:
@@ -346,6 +349,17 @@ class World(Protocol):
 
     def picture(self, state: State, seat: int | None = None) -> "Picture":
         """What there is to see of a state, for a renderer. seat: as far as the task shows it to this seat."""
+        ...
+
+
+@runtime_checkable
+class ConceptWorld(Protocol):
+    """What a World does that knows the truth of the concepts in its `spec.concepts`."""
+
+    def concepts(self, state: State, after: State) -> Int32[Array, "N concepts"]:
+        """The index of each concept's value to each seat in a state, -1 where it means nothing, as to an
+        absent seat. after: the state that follows, for what others do next.
+        """
         ...
 
 

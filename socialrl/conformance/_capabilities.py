@@ -12,6 +12,7 @@ from socialrl.conformance._subject import UNROLL_LENGTH, Subject
 from socialrl.types import (
     BELIEFS,
     ActAs,
+    ConceptBottleneck,
     Critic,
     Diagnostics,
     FewShot,
@@ -163,6 +164,32 @@ def _critic(subject: Subject, capability: Critic) -> None:
     assert close, "an advantage looks beyond the end of a task"
 
 
+def _concept_bottleneck(subject: Subject, capability: ConceptBottleneck) -> None:
+    state, carry, _, _ = subject.trained
+    given, free = (state, carry.carry, carry.timestep), subject.decided(state)
+    assert capability.concepts == subject.world.spec.concepts, "it reads other concepts than the world's"
+    counts = [len(concept.values) for concept in capability.concepts]
+    found = jax.jit(capability.read)(*given)
+    expect(found.probability, (*subject.batch, len(counts), max(counts)), jnp.float32, "probability")
+    expect(found.residual, (*subject.batch, capability.residual), jnp.float32, "residual")
+    assert np.allclose(found.probability.sum(-1), 1, atol=1e-4), "probabilities do not sum to 1"
+    beyond = np.arange(max(counts)) >= np.array(counts)[:, None]
+    assert not np.any(found.probability[..., beyond]), "values that a concept does not have are probable"
+    intervene = jax.jit(lambda put_in: capability.intervene(*given, put_in, jax.random.key(3), False))
+    nothing = capability.free(*subject.batch)
+    decision, after, _ = intervene(nothing)
+    assert np.allclose(decision.values, free.decision.values, atol=1e-5), "nothing set, it decides otherwise"
+    expect_same_shapes(carry.carry, after, "carry")
+    zeros = jnp.zeros_like(nothing.values)
+    first, last = (
+        intervene(replace(nothing, values=zeros + values, residual=jnp.zeros_like(nothing.residual)))
+        for values in (0, jnp.array(counts, jnp.int32) - 1)
+    )
+    assert same(first.carry, after), "the carry depends on what is set"
+    assert same(last.carry, after), "the carry depends on what is set"
+    assert not same(first.decision.values, last.decision.values), "what is set changes nothing"
+
+
 CAPABILITIES: dict[type, Callable[[Subject, Any], None]] = {
     FewShot: _few_shot,
     WarmStart: _warm_start,
@@ -175,4 +202,5 @@ CAPABILITIES: dict[type, Callable[[Subject, Any], None]] = {
     GoalInference: _goal_inference,
     Masked: _masked,
     Critic: _critic,
+    ConceptBottleneck: _concept_bottleneck,
 }

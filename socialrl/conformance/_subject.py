@@ -18,7 +18,7 @@ from socialrl.types import (
     Metrics,
 )
 from socialrl_envs.struct import replace
-from socialrl_envs.types import Level, Outcome, Seat, State, World
+from socialrl_envs.types import ConceptWorld, Level, Outcome, Seat, State, World
 from socialrl_envs.worlds import coin_grid, goal_cycle
 
 NUM_ENVS, UNROLL_LENGTH, UPDATES = 3, 4, 4  # they end amid an episode of 6 steps
@@ -62,6 +62,11 @@ class Repaid:
         wild = 100.0 * jnp.sin(seats.astype(np.float32) + after.time.astype(jnp.float32))
         honest = np.isin(seats, self._world.spec.novices) | ~self._repaid
         return after, replace(outcome, reward=jnp.where(honest, outcome.reward, wild - outcome.reward[::-1]))
+
+    def concepts(self, state: State, after: State) -> Int32[Array, "N concepts"]:
+        """Those of the world, which must know some."""
+        assert isinstance(self._world, ConceptWorld)
+        return self._world.concepts(state, after)
 
 
 class Subject:

@@ -19,12 +19,13 @@ from jaxtyping import Bool, Float32, Int32, Key, PyTree, UInt8
 
 from socialrl.learners._ppo_config import PPOConfig
 from socialrl.learners._views import encoder, prediction_head
+from socialrl.nets.bottleneck import Bottleneck, Reading
 from socialrl.nets.heads import SmallDense, Tower
 from socialrl.nets.memory import Carry, initial_carry
 from socialrl.nets.mirror import Mirror
 from socialrl.nets.places import PlaceReader
 from socialrl.places import MARKS, Found, Places, mirrored, remembered
-from socialrl.types import Timestep
+from socialrl.types import Intervention, Timestep
 from socialrl_envs.struct import pytree, replace
 from socialrl_envs.types import WorldSpec
 
@@ -42,11 +43,14 @@ ActorCarry = Carry | CarryWithPlaces
 
 @pytree
 class Outputs:
-    """Logits of the policy, value in reward units, and features of each copy."""
+    """Logits of the policy, value in reward units, features of each copy, and the concepts that were read,
+    if there are any.
+    """
 
     logits: Float32[Array, "T N A"]
     value: Float32[Array, "T N"]
     features: Float32[Array, "T N copies F"]
+    reading: Reading | None = None
 
 
 class ActorCritic(nn.Module):
@@ -64,18 +68,23 @@ class ActorCritic(nn.Module):
         aux_inputs += PlaceReader.size if config.places else 0
         marks = len(MARKS) if config.places else 0
         self.encoder = encoder(config, self.spec, config.hidden, config.memory, aux_inputs, marks)
+        self.bottleneck = Bottleneck(self.spec.concepts, config.concepts == "hard", config.residual)
         self.policy = Tower(config.heads, actions, 0.01)
         self.critic = Tower(config.heads, 1, 1.0)
         self.prediction = prediction_head(config, self.spec)
         self.attention = SmallDense((max(len(self.spec.coplayers), 1), 2))
 
-    def unroll(self, carry: ActorCarry, steps: Timestep) -> tuple[ActorCarry, Outputs]:
-        """The carry after each step, leaves (T, N, ...), and the Outputs."""
+    def unroll(
+        self, carry: ActorCarry, steps: Timestep, intervention: Intervention | None = None
+    ) -> tuple[ActorCarry, Outputs]:
+        """The carry after each step, leaves (T, N, ...), and the Outputs. intervention: what is put in the
+        place of concepts.
+        """
         if not isinstance(carry, CarryWithPlaces):
-            return self._unrolled(carry, steps, None)
+            return self._unrolled(carry, steps, None, intervention)
         assert self.places is not None
         places = self.places.unroll(carry.places, steps)
-        carries, out = self._unrolled(carry.recurrent, steps, self.found(places))
+        carries, out = self._unrolled(carry.recurrent, steps, self.found(places), intervention)
         return CarryWithPlaces(recurrent=carries, places=places), out
 
     def outputs(self, carry: ActorCarry, steps: Timestep, found: Found | None) -> Outputs:
@@ -100,10 +109,13 @@ class ActorCritic(nn.Module):
         x = self.encoder.next_features(_merged(recurrent, 1), obs, aux_inputs)
         return self._outputs(_split(x, 1, self.images.count))
 
-    def _unrolled(self, carry: Carry, steps: Timestep, found: Found | None) -> tuple[Carry, Outputs]:
+    def _unrolled(
+        self, carry: Carry, steps: Timestep, found: Found | None, intervention: Intervention | None = None
+    ) -> tuple[Carry, Outputs]:
         """The recurrent state after each step and the Outputs."""
         carries, x = self.encoder.unroll(_merged(carry, 0), *_merged(self._inputs(steps, found), 1))
-        return _split(carries, 1, self.images.count), self._outputs(_split(x, 1, self.images.count))
+        x = _split(x, 1, self.images.count)
+        return _split(carries, 1, self.images.count), self._outputs(x, intervention)
 
     def predict(
         self, x: Float32[Array, "T N copies F"], action: Int32[Array, "T N"]
@@ -150,11 +162,18 @@ class ActorCritic(nn.Module):
             aux_inputs = read if aux_inputs is None else jnp.concatenate([aux_inputs, read], axis=-1)
         return obs, first, aux_inputs
 
-    def _outputs(self, x: Float32[Array, "T N copies F"]) -> Outputs:
+    def _outputs(
+        self, x: Float32[Array, "T N copies F"], intervention: Intervention | None = None
+    ) -> Outputs:
         """The Outputs of features."""
-        logits = self.images.restored(self.policy(x), self.images.table)
-        value = self.critic(x)[..., 0]
-        return Outputs(logits=jnp.mean(logits, axis=2), value=jnp.mean(value, axis=2), features=x)
+        reading, inputs = None, x
+        if self.config.concepts != "none":
+            put_in = jax.tree.map(lambda leaf: leaf[:, :, None], intervention)
+            reading = self.bottleneck(x, put_in)
+            inputs = reading.inputs
+        logits = self.images.restored(self.policy(inputs), self.images.table)
+        value = jnp.mean(self.critic(inputs)[..., 0], axis=2)
+        return Outputs(logits=jnp.mean(logits, axis=2), value=value, features=x, reading=reading)
 
 
 class ActorCriticFns:
@@ -184,9 +203,17 @@ class ActorCriticFns:
         )
         return self.module.init(key, self.initial_carry(1), blank, method=self.module.init_all)
 
-    def unroll(self, params: PyTree, carry: ActorCarry, steps: Timestep) -> tuple[ActorCarry, Outputs]:
-        """The carry after each step (T, N), leaves (T, N, copies, F), and the Outputs."""
-        return self.apply(params, carry, steps, method=self.module.unroll)
+    def unroll(
+        self,
+        params: PyTree,
+        carry: ActorCarry,
+        steps: Timestep,
+        intervention: Intervention | None = None,
+    ) -> tuple[ActorCarry, Outputs]:
+        """The carry after each step (T, N), leaves (T, N, copies, F), and the Outputs. intervention: what is
+        put in the place of concepts.
+        """
+        return self.apply(params, carry, steps, intervention, method=self.module.unroll)
 
     def outputs(self, params: PyTree, carry: ActorCarry, steps: Timestep, found: Found | None) -> Outputs:
         """The Outputs of sequences. found: what is known of places at each step, if they are remembered."""
@@ -198,9 +225,15 @@ class ActorCriticFns:
             return None
         return jax.vmap(jax.vmap(self.places.found))(carries.places)
 
-    def step(self, params: PyTree, carry: ActorCarry, timestep: Timestep) -> tuple[ActorCarry, Outputs]:
+    def step(
+        self,
+        params: PyTree,
+        carry: ActorCarry,
+        timestep: Timestep,
+        intervention: Intervention | None = None,
+    ) -> tuple[ActorCarry, Outputs]:
         """The carry after one step (N,) and the Outputs, whose T is 1."""
-        carries, out = self.unroll(params, carry, jax.tree.map(lambda x: x[None], timestep))
+        carries, out = self.unroll(params, carry, *jax.tree.map(lambda x: x[None], (timestep, intervention)))
         return jax.tree.map(lambda x: x[0], carries), out
 
     def next_outputs(self, params: PyTree, carries: ActorCarry, steps: Timestep) -> Outputs:

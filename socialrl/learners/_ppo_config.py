@@ -68,6 +68,25 @@ class PPOConfig(ViewConfig):
         choices=("each", "set", "nearest"),
     )
 
+    concepts: Literal["none", "soft", "hard"] = option(
+        "none",
+        "what policy and value read: all features; or named concepts alone, as probabilities (soft) or the "
+        "likeliest value of each (hard)",
+        choices=("none", "soft", "hard"),
+    )
+    concept_coef: float = option(
+        1.0, "weight of predicting the concepts, whose truth is seen in training only", low=0
+    )
+    residual: int = option(0, "how many numbers policy and value read besides the concepts", low=0)
+
     def __post_init__(self) -> None:
         super().__post_init__()
+        beside = self.residual == 0 or self.concepts != "none"
+        require(beside, "residual", self.residual, "0 without concepts: it is what is read besides them")
+        require(
+            not (self.mirror and self.concepts != "none"),
+            "mirror",
+            self.mirror,
+            "off with concepts, whose mirror images are not known",
+        )
         require(len(self.hidden) > 0, "hidden", self.hidden, "one positive size per layer")

@@ -9,6 +9,7 @@ from socialrl.learners._actor_critic import ActorCarry, ActorCriticFns, Outputs
 from socialrl.learners._ppo_config import PPOConfig
 from socialrl.learners._views import prediction_loss_of
 from socialrl.losses.attention import each_position, nearest_position, set_of_positions
+from socialrl.losses.concepts import concept_accuracy, concept_loss
 from socialrl.losses.means import masked_mean
 from socialrl.losses.policy import clipped_surrogate, entropy, kl_divergence
 from socialrl.places import Found
@@ -26,7 +27,8 @@ class Trajectory:
     old_logits: of the policy that acted. relative_positions: of the co-players (see Experience), NaN for
     absent ones; no entries unless they are predicted. prior_logits: of a policy to stay close to; P = A, or 0
     if there is none. found: what is known of places at each step; None before that is computed, and if none
-    are remembered. counts: the steps that are learnt from; None: all.
+    are remembered. counts: the steps that are learnt from; None: all. concepts: the true value of each, -1
+    where it means nothing; None unless they are read.
     """
 
     own: Transition
@@ -35,6 +37,7 @@ class Trajectory:
     prior_logits: Float32[Array, "T *batch P"]
     found: Found | None = None
     counts: Bool[Array, "T *batch"] | None = None
+    concepts: Int32[Array, "T *batch concepts"] | None = None
 
 
 @pytree
@@ -95,7 +98,14 @@ class PPOLosses:
         for name, (coef, loss) in self.auxiliary(params, out, batch.trajectory).items():
             metrics[f"loss/{name}"] = loss
             total += coef * loss
-        return total, metrics
+        return total, metrics | self.understood(out, batch.trajectory)
+
+    def understood(self, out: Outputs, trajectory: Trajectory) -> Metrics:
+        """concept/<name>: the share of steps on which each concept is predicted right."""
+        if out.reading is None or trajectory.concepts is None:
+            return {}
+        right = concept_accuracy(out.reading.log_prob[:, :, 0], trajectory.concepts)
+        return {f"concept/{one.name}": right[i] for i, one in enumerate(self.net.spec.concepts)}
 
     def auxiliary(
         self, params: PyTree, out: Outputs, trajectory: Trajectory
@@ -107,6 +117,9 @@ class PPOLosses:
         if config.attention_coef > 0:
             attention = self.attention(params, out, trajectory)
             losses["attention"] = (config.attention_coef, attention)
+        if out.reading is not None and trajectory.concepts is not None:
+            surprise = concept_loss(out.reading.log_prob[:, :, 0], trajectory.concepts)
+            losses["concepts"] = (config.concept_coef, surprise)
         if self.prior_coef is not None:
             distance = mean_of(kl_divergence(out.logits, trajectory.prior_logits), trajectory.counts)
             losses["prior"] = (self.prior_coef, distance)

@@ -23,11 +23,14 @@ from socialrl.nets.heads import drawn
 from socialrl.types import (
     ActOutput,
     Capability,
+    ConceptBottleneck,
+    ConceptReading,
     Critic,
     Decision,
     Diagnostics,
     Experience,
     Influence,
+    Intervention,
     Learner,
     Masked,
     Metrics,
@@ -35,6 +38,7 @@ from socialrl.types import (
     WarmStart,
     decision_of,
 )
+from socialrl_envs.errors import SocialRLError
 from socialrl_envs.options import require
 from socialrl_envs.struct import pytree, replace
 from socialrl_envs.types import WorldSpec
@@ -78,6 +82,10 @@ class PPO:
 
     def __init__(self, config: PPOConfig, spec: WorldSpec, prior_coef: float | None = None):
         self.config, self.spec = config, spec
+        if config.concepts != "none" and not spec.concepts:
+            raise SocialRLError(
+                f"concepts: {config.concepts!r}, but {spec.name} declares none", "it must be none"
+            )
         self.net = ActorCriticFns(config, spec)
         self.losses = PPOLosses(config, self.net, prior_coef)
         self.updates = PPOUpdate(config, self.net, self.losses, spec.horizon)
@@ -107,7 +115,18 @@ class PPO:
             found = (Influence(influence=self.influence),)
         if self.config.prediction_coef > 0 and self.config.predicts == "next":
             found = (*found, Diagnostics(diagnose=self.diagnose))
+        if self.config.concepts != "none":
+            found = (*found, self.bottleneck())
         return found
+
+    def bottleneck(self) -> ConceptBottleneck:
+        """The capability of a policy that reads concepts."""
+        return ConceptBottleneck(
+            concepts=self.spec.concepts,
+            residual=self.config.residual,
+            read=self.read,
+            intervene=self.intervene,
+        )
 
     def init(self, key: Key[Array, ""], unroll_length: int, num_envs: int) -> PPOState:
         """The state with fresh parameters; raises SocialRLError if bptt_length does not divide the unroll."""
@@ -130,6 +149,38 @@ class PPO:
         carry, logits = self._over_novices(self._logits, state.params, carry, timestep)
         decision = decision_of(drawn(logits, key, explore), logits[..., None, :])
         return ActOutput(decision, carry, Extras(logits=logits))
+
+    def intervene(
+        self,
+        state: PPOState,
+        carry: ActorCarry,
+        timestep: Timestep,
+        intervention: Intervention,
+        key: Key[Array, ""],
+        explore: bool,
+    ) -> ActOutput:
+        """As `act`, with what is put in the place of concepts and of the residual."""
+
+        def stepped(
+            params: PyTree, carry: ActorCarry, timestep: Timestep, put_in: Intervention
+        ) -> tuple[ActorCarry, Array]:
+            carry, out = self.net.step(params, carry, timestep, put_in)
+            return carry, out.logits[0]
+
+        carry, logits = self._over_novices(stepped, state.params, carry, timestep, intervention)
+        decision = decision_of(drawn(logits, key, explore), logits[..., None, :])
+        return ActOutput(decision, carry, Extras(logits=logits))
+
+    def read(self, state: PPOState, carry: ActorCarry, timestep: Timestep) -> ConceptReading:
+        """The probability of every value of every concept, and the residual."""
+
+        def stepped(params: PyTree, carry: ActorCarry, timestep: Timestep) -> ConceptReading:
+            _, out = self.net.step(params, carry, timestep)
+            assert out.reading is not None
+            probability = jnp.exp(out.reading.log_prob[0, :, 0])
+            return ConceptReading(probability=probability, residual=out.reading.residual[0, :, 0])
+
+        return self._over_novices(stepped, state.params, carry, timestep)
 
     def influence(self, state: PPOState, carry: ActorCarry, timestep: Timestep) -> Float32[Array, "*batch"]:
         """KL(pi(.|o) || pi(.|o with the others hidden)) in nats."""
@@ -191,7 +242,9 @@ class PPO:
         """As `update`, with the logits of a prior policy to stay close to. counts: the steps that are learnt
         from; None: all.
         """
-        now = annealing(self.config, state.steps)
+        now, concepts = annealing(self.config, state.steps), experience.concepts
+        if counts is not None and concepts is not None:
+            concepts = jnp.where(counts[..., None], concepts, -1)
         unroll_length, num_envs, _ = experience.own.reward.shape
         trajectory = Trajectory(
             own=experience.own,
@@ -199,6 +252,7 @@ class PPO:
             relative_positions=self.positions(experience),
             prior_logits=prior_logits,
             counts=counts,
+            concepts=concepts,
         )
         learn = self._shared if self.config.parameter_sharing else self._apart
         params, optimiser, metrics = learn(state, experience.carry, trajectory, now, key)

@@ -71,6 +71,8 @@ class Config(PPOConfig):
         super().__post_init__()
         shared = self.parameter_sharing
         require(shared, "parameter_sharing", shared, "on: novices share the sources and the decision")
+        plain = self.concepts == "none"
+        require(plain, "concepts", self.concepts, "none: it decides by more than a policy that reads them")
 
     @property
     def begin(self) -> float:

@@ -16,7 +16,7 @@ from socialrl_envs.sprites import Colour
 
 CELL = 40  # pixels of a cell of the picture
 AHEAD = 10  # steps after the decision in which the picture shows paths
-Kind = Literal["recorded", "source", "action"]
+Kind = Literal["recorded", "source", "action", "concept"]
 COLUMNS = ("had it", "action", "return", "difference", "95 % interval", "better", "discounted")
 
 
@@ -24,10 +24,10 @@ COLUMNS = ("had it", "action", "return", "difference", "95 % interval", "better"
 class Way:
     """One way on from a step: what the novice did in it, and how C continuations went.
 
-    name: of the source or the action; words: what it means, e.g. "followed expert_1". action: in the step, an
-    index, of each continuation. returns, discounted: of the novice from the step on. path: where it was in
-    every state from that before the step on, row and column. length: steps of each continuation; what follows
-    them in `path` is padding.
+    name: of the source, the action or the concept; words: what it means, e.g. "followed expert_1". action: in
+    the step, an index, of each continuation. returns, discounted: of the novice from the step on. path: where
+    it was in every state from that before the step on, row and column. length: steps of each continuation;
+    what follows them in `path` is padding.
     """
 
     kind: Kind
@@ -129,9 +129,9 @@ class Explanation:
         return (
             f"Return from this step on, means over {self.continuations} continuations by the same agent with "
             f"fresh random numbers; the difference is to the recorded decision with the same numbers, ± its "
-            f"standard deviation. A source is followed {times}. Re-simulated up to here, exactly as "
-            f"recorded; the agent decides as recorded in {self.agreement:.0%} of the steps. Discounted by "
-            f"{self.discount:g} per step."
+            f"standard deviation. A source is followed, or a concept set, {times}. Re-simulated up to here, "
+            f"exactly as recorded; the agent decides as recorded in {self.agreement:.0%} of the steps. "
+            f"Discounted by {self.discount:g} per step."
         )
 
     def __str__(self) -> str:
@@ -179,7 +179,7 @@ class Explanation:
         replay = self.replay
         if way.kind == "recorded":
             return replay.colours[replay.novices[self.novice]]
-        if way.kind == "action" or way.name == "self":
+        if way.kind in ("action", "concept") or way.name == "self":
             return (110, 110, 110)
         return replay.colour_of(replay.sources.index(way.name), self.novice)
 

@@ -16,7 +16,8 @@ TRAINED = "trained"  # company: the world's own co-players
 PRESENCES = {"full": "always", "half": "first_half", "never": "never"}  # label -> schedule of the co-players
 PERSON = "person"  # policy: a person, who acts as people do
 AS_TRAINED = "as trained"  # condition: no parameter of the level is overridden
-ALL = "all"  # agent, source: means over all of them
+ALL = "all"  # agent, source, concept: (means over) all of them
+NOTHING, OWN = "nothing", "own"  # concept, value: what the novice reads is left to it
 
 
 @dataclasses.dataclass(frozen=True)
@@ -174,6 +175,20 @@ class HeldOut(Labels):
 
 
 @dataclasses.dataclass(frozen=True)
+class Interventions(Labels):
+    """Labels of `interventions`.
+
+    concept: what is set, a concept's name, ALL of them, "residual", or NOTHING. value: what it is set to,
+    "truth", "wrong", "zero" or "permuted"; OWN for nothing.
+    """
+
+    kind: ClassVar[str] = "interventions"
+
+    concept: str
+    value: str
+
+
+@dataclasses.dataclass(frozen=True)
 class Offline(Labels):
     """Labels of the records of offline training. gradient_steps: those done so far."""
 
@@ -194,6 +209,7 @@ SCHEMAS: Mapping[str, type[Labels]] = {
         WorthOfFollowing,
         Regret,
         HeldOut,
+        Interventions,
         Offline,
     )
 }

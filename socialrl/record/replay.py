@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from jaxtyping import Bool, Float32, Int8, Int32, Shaped, UInt8, UInt32
+from jaxtyping import Bool, Float32, Int8, Int16, Int32, Shaped, UInt8, UInt32
 
 from socialrl.record import archive, filmstrip
 from socialrl.record import replay_format as form
+from socialrl_envs.concepts import Concept
 from socialrl_envs.errors import SocialRLError
 from socialrl_envs.picture import OKABE_ITO, Picture
 from socialrl_envs.safe_json import Json
@@ -42,6 +43,8 @@ StepArray = Literal[
     "prediction",
     "occupancy",
     "belief",
+    "concept_read",
+    "concept_truth",
 ]
 
 
@@ -65,7 +68,9 @@ class Replay:
     predicted of it. occupancy: where a novice predicts to be in the next AHEAD steps, discounted by DISCOUNT
     per step, if it acts as its source would; 255 in the most likely cell. belief: what a novice believes of
     each cell, 255 for 1, in the planes of `types.BELIEFS`: what it has seen of it, what entering it paid, how
-    lately another was there, how probably another is going there.
+    lately another was there, how probably another is going there. concepts: what a novice reads, and
+    nothing else; concept_read: how probable it holds each value of each, 255 for 1, 0 beyond a concept's own
+    values; concept_truth: the index of the true one, -1 where a concept means nothing.
     """
 
     world: dict[str, Json]
@@ -108,6 +113,9 @@ class Replay:
     prediction: UInt8[np.ndarray, "E T M V U C"] | None = None
     occupancy: UInt8[np.ndarray, "E T M H W"] | None = None
     belief: UInt8[np.ndarray, "E T M 4 H W"] | None = None
+    concepts: tuple[Concept, ...] = ()
+    concept_read: UInt8[np.ndarray, "E T M Q L"] | None = None
+    concept_truth: Int16[np.ndarray, "E T M Q"] | None = None
     notes: UInt8[np.ndarray, "E T+1 H W"] | None = None
     kinds: UInt8[np.ndarray, "E T+1 H W"] | None = None
     level: dict[str, Shaped[np.ndarray, "E ..."]] = dataclasses.field(default_factory=dict)
@@ -264,6 +272,8 @@ def arrays(replay: Replay) -> dict[str, Shaped[np.ndarray, "E ..."]]:
         "prediction": replay.prediction,
         "occupancy": replay.occupancy,
         "belief": replay.belief,
+        "concept_read": replay.concept_read,
+        "concept_truth": replay.concept_truth,
         "notes": replay.notes,
         "kinds": replay.kinds,
     }
@@ -293,6 +303,7 @@ def _header(replay: Replay) -> dict[str, Json]:
         "movement": replay.movement,
         "view": dataclasses.asdict(replay.view),
         "colours": ["#{:02x}{:02x}{:02x}".format(*colour) for colour in replay.colours],
+        "concepts": [dataclasses.asdict(one) | {"words": list(one.words)} for one in replay.concepts],
     }
 
 
@@ -334,7 +345,8 @@ def _fields(header: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of a Replay that a header of the newest keys holds."""
     own = {key: _freeze(value) for key, value in header.items() if key not in ("format", "version")}
     rgb = [tuple(bytes.fromhex(colour.removeprefix("#"))) for colour in header["colours"]]
-    return own | {"view": ViewSpec(**header["view"]), "colours": tuple(rgb)}
+    concepts = form.concepts_of(header["concepts"])
+    return own | {"view": ViewSpec(**header["view"]), "colours": tuple(rgb), "concepts": concepts}
 
 
 def _pop(arrays: archive.Arrays, prefix: str) -> archive.Arrays:

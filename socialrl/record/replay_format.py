@@ -1,15 +1,17 @@
-"""The replay format, version 4, as tables: what the header and the arrays hold, and how both are checked.
+"""The replay format, version 5, as tables: what the header and the arrays hold, and how both are checked.
 
 Axis letters of the arrays: `E` episodes, `T` steps of the longest episode, `N` seats, `M` novices, `S`
-sources, `A` actions, `H` x `W` cells, `V` x `U` x `C` one view.
+sources, `A` actions, `H` x `W` cells, `V` x `U` x `C` one view, `Q` concepts, `L` values of the concept that
+has most.
 
-Version 4 holds all that a picture needs, so that a file can be shown without the code of its world: movement,
-view and colours in the header, notes and kinds as arrays. Older versions are read too, see
-`replay_versions.py`.
+From version 4 on a file holds all that a picture needs, so that it can be shown without the code of its
+world: movement, view and colours in the header, notes and kinds as arrays. Version 5 has the concepts that a
+novice reads. Older versions are read too, see `replay_versions.py`.
 """
 
+import dataclasses
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, get_args
 
 import numpy as np
@@ -17,12 +19,13 @@ import numpy as np
 from socialrl.record import schema
 from socialrl.record.archive import Arrays, Kind, Layout
 from socialrl.record.replay_versions import table_of, upgraded
+from socialrl_envs.concepts import Concept, ConceptKind
 from socialrl_envs.errors import SocialRLError, nearest
 from socialrl_envs.picture import HIDDEN, KINDS
 from socialrl_envs.safe_json import Json
 from socialrl_envs.visibility import Movement, ViewKind, ViewSpec
 
-FORMAT, VERSION, READABLE = "socialrl-replay", 4, (1, 2, 3, 4)
+FORMAT, VERSION, READABLE = "socialrl-replay", 5, (1, 2, 3, 4, 5)
 KIND = Kind(
     word="replay",
     origin="name a file that `socialrl run` wrote into replays/",
@@ -54,6 +57,8 @@ OPTIONAL: dict[str, tuple[str, str]] = {
     "prediction": ("uint8", "E T M V U C"),
     "occupancy": ("uint8", "E T M H W"),
     "belief": ("uint8", "E T M 4 H W"),
+    "concept_read": ("uint8", "E T M Q L"),
+    "concept_truth": ("int16", "E T M Q"),
     "notes": ("uint8", "E T+1 H W"),
     "kinds": ("uint8", "E T+1 H W"),
 }
@@ -73,6 +78,29 @@ def _is_view(value: object) -> bool:
     except SocialRLError:
         return False
     return size <= 255
+
+
+def concepts_of(value: Sequence[Mapping[str, Any]]) -> tuple[Concept, ...]:
+    """The concepts of a header."""
+    return tuple(Concept(**one | {"words": tuple(one["words"])}) for one in value)
+
+
+def _is_concepts(value: object) -> bool:
+    """Whether a header's value is a list of concepts with different names."""
+    fields = {field.name for field in dataclasses.fields(Concept)}
+    if not isinstance(value, list) or len(value) > 100:
+        return False
+    for one in value:
+        if not isinstance(one, dict) or one.keys() != fields or one["kind"] not in get_args(ConceptKind):
+            return False
+        if not schema.is_name(one["name"]) or not schema.is_name(one["meaning"]):
+            return False
+        if (one["words"] != [] and not schema.is_names(one["words"])) or not schema.is_count(one["radius"]):
+            return False
+    try:
+        return len({one.name for one in concepts_of(value)}) == len(value)
+    except SocialRLError:
+        return False
 
 
 def _is_colours(value: object) -> bool:
@@ -108,6 +136,7 @@ HEADER: schema.Keys = {
     "movement": (lambda v: v in get_args(Movement), '"turning" or "cardinal"'),
     "view": (_is_view, "an object with kind, size and occlusion of a view"),
     "colours": (_is_colours, 'a list of "#rrggbb"'),
+    "concepts": (_is_concepts, "a list of concepts, each with name, meaning, kind, words and radius"),
 }
 
 
@@ -149,6 +178,12 @@ def check_layout(header: Mapping[str, Any], layout: Layout, where: str) -> None:
         for axis, key in zip("NMSA", ("agents", "novices", "sources", "actions"), strict=True)
     }
     sizes |= dict(zip("VUC", header["obs_shape"], strict=True))
+    concepts = concepts_of(header["concepts"])
+    sizes |= {"Q": len(concepts), "L": max((len(one.values) for one in concepts), default=0)}
+    for name in ("concept_read", "concept_truth"):
+        if (name in layout) != bool(concepts):
+            has = "no concepts, but an" if name in layout else "concepts, but no"
+            raise SocialRLError(f"{where}: it has {has} array {name}")
     schema.check_arrays(layout, ARRAYS, OPTIONAL, sizes, KIND, where)
     for name in layout.keys() - ARRAYS.keys() - OPTIONAL.keys():
         if not name.startswith((LEVEL, START)):
@@ -176,6 +211,9 @@ def check_values(arrays: Arrays, where: str) -> None:
     if "kinds" in arrays:
         kinds = arrays["kinds"]
         schema.check_range("kinds", kinds[kinds != HIDDEN], 0, KINDS, where)
+    if "concept_truth" in arrays:
+        most = arrays["concept_read"].shape[-1]
+        schema.check_range("concept_truth", arrays["concept_truth"], -1, most - 1, where)
     if not np.isfinite(arrays["reward"]).all():
         raise SocialRLError(f"{where}: array reward holds numbers that are not finite")
     for name in ("values", "influence", "spread"):

@@ -2,7 +2,7 @@
 
 Version 1 had no `start_` arrays and no optional arrays after `checksum`. Versions 1 and 2 did not record what
 the values are, version 3 called that `scale`. Versions before 4 had neither movement, view nor colours, which
-are derived from the world's config here, and no notes and kinds.
+are derived from the world's config here, and no notes and kinds. Versions before 5 had no concepts.
 """
 
 import re
@@ -14,22 +14,28 @@ from socialrl_envs.errors import SocialRLError
 from socialrl_envs.picture import seat_colours
 from socialrl_envs.visibility import ViewSpec
 
-SINCE = {"value_unit": 4, "movement": 4, "view": 4, "colours": 4}  # the first version that has a key
+SINCE = {  # the first version that has a key
+    "value_unit": 4,
+    "movement": 4,
+    "view": 4,
+    "colours": 4,
+    "concepts": 5,
+}
 HEX = re.compile("#[0-9a-fA-F]{6}")
 
 
 def table_of(newest: Keys, version: object) -> Keys:
     """The header's table in a version, from that of the newest; for an unknown version that of the newest."""
-    if version not in (1, 2, 3) or isinstance(version, bool):
+    if version not in (1, 2, 3, 4) or isinstance(version, bool):
         return newest
-    older = {key: check for key, check in newest.items() if key not in SINCE}
+    older = {key: check for key, check in newest.items() if SINCE.get(key, 1) <= int(version)}
     return older | {"scale": newest["value_unit"]} if version == 3 else older
 
 
 def upgraded(header: Mapping[str, Any]) -> dict[str, Any]:
     """A checked header of any readable version with the keys of the newest."""
     if header["version"] >= 4:
-        return dict(header)
+        return {"concepts": []} | dict(header)
     own = {key: value for key, value in header.items() if key != "scale"}
     turning = "forward" in header["actions"]
     return own | {
@@ -37,6 +43,7 @@ def upgraded(header: Mapping[str, Any]) -> dict[str, Any]:
         "movement": "turning" if turning else "cardinal",
         "view": _view(header, turning),
         "colours": _colours(header),
+        "concepts": [],
     }
 
 

@@ -43,6 +43,7 @@ class Scene:
     picker: whether these overlays are open. tab: the index of the tab shown. beside: the index of a second
     replay shown beside the first.
     verdicts: (index of a replay, result of its re-simulation). what_if: what is asked about a decision.
+    concept: the number of the concept whose values are shown.
     hints: whether the head shows how it plays. theme: "light" or "dark".
     """
 
@@ -63,6 +64,7 @@ class Scene:
     beside: int | None = None
     verdicts: tuple[tuple[int, str], ...] = ()
     what_if: WhatIf | None = None
+    concept: int = 0
     hints: bool = True
     theme: str = "light"
 
@@ -160,9 +162,17 @@ class Scene:
         """The scene in which it is asked what had become of this decision, had it been another; of one that
         is asked about already, with the next answer shown, and with none after the last.
         """
+        return self._asking(Asked(self.which, self.episode, self.t, self.novice))
+
+    def asking_of(self, concept: str, value: str) -> "Scene":
+        """The scene in which it is asked what had become of this decision, had the novice read a concept so;
+        as `asking`.
+        """
+        return self._asking(Asked(self.which, self.episode, self.t, self.novice, concept, value))
+
+    def _asking(self, asked: Asked) -> "Scene":
         if self.t >= self.replay.steps(self.episode):
             return self
-        asked = Asked(self.which, self.episode, self.t, self.novice)
         if self.what_if is None or self.what_if.asked != asked or self.what_if.trouble:
             return dataclasses.replace(self, what_if=WhatIf(asked))
         if self.what_if.answer is None:

@@ -5,17 +5,23 @@ from collections.abc import Callable
 
 from socialrl.record.explanation import AHEAD, Explanation, Way
 
-Explain = Callable[[int, int, int, int], Explanation]  # (number of the replay, episode, step, novice)
-
 
 @dataclasses.dataclass(frozen=True)
 class Asked:
-    """The decision that is asked about: numbers of the replay, the episode, the step, and the novice."""
+    """The decision that is asked about: numbers of the replay, the episode, the step, and the novice.
+
+    concept, value: names, what it should have read; "": it is asked what it should have followed or done.
+    """
 
     which: int
     episode: int
     step: int
     novice: int
+    concept: str = ""
+    value: str = ""
+
+
+Explain = Callable[[Asked], Explanation]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -60,7 +60,7 @@ def _explain(explain: Explain, asked: Asked) -> None:
     """Posts an event with the answer to a question, or with what is in its way."""
     answer, trouble = None, ""
     try:
-        answer = explain(asked.which, asked.episode, asked.step, asked.novice)
+        answer = explain(asked)
     except SocialRLError as error:
         trouble = str(error)
     with contextlib.suppress(pygame.error):
@@ -152,9 +152,12 @@ class App(Window):
             self.scene = dataclasses.replace(self.scene, what_if=answered)
 
     def _ask(self, asked: Asked) -> None:
-        """Shows the tab of what-if questions, and has one answered in the background, if that is possible."""
+        """Has a question answered in the background, if that is possible, and shows the tab of what-if
+        questions, unless it was asked in that of concepts.
+        """
         tabs = [panel.title for panel in panels("tab")]
-        self.scene = dataclasses.replace(self.scene, tab=tabs.index(TITLE))
+        if not asked.concept:
+            self.scene = dataclasses.replace(self.scene, tab=tabs.index(TITLE))
         if self.explain is None:
             none = WhatIf(asked, trouble="no agent is at hand to go on; open the run by socialrl view")
             self.scene = dataclasses.replace(self.scene, what_if=none)
@@ -173,14 +176,22 @@ class App(Window):
         elif where.foot.collidepoint(point):
             self.scrubbing = True
             self._scrub(point[0])
-        for number, (_, rect) in enumerate(where.titles):
-            if rect.collidepoint(point):
-                self.scene = dataclasses.replace(self.scene, tab=number)
+        self._click_tabs(point)
         for pane, board in zip(self.scene.panes, where.boards, strict=True):
             for panel in panels("main"):
                 if board.collidepoint(point):
                     chosen = click_panel(panel, board, pane, point).chosen
                     self.scene = self.scene.of_seat(min(chosen, len(self.scene.replay.agents) - 1))
+
+    def _click_tabs(self, point: tuple[int, int]) -> None:
+        """Chooses the tab whose title is clicked, or hands the click to the one that is shown."""
+        where = self.layout
+        for number, (_, rect) in enumerate(where.titles):
+            if rect.collidepoint(point):
+                self.scene = dataclasses.replace(self.scene, tab=number)
+        if where.tab_inner is not None and where.tab_inner.collidepoint(point):
+            tab = where.titles[self.scene.tab % len(where.titles)][0]
+            self._show(click_panel(tab, where.tab_inner, self.scene, point))
 
     def _scrub(self, x: Real) -> None:
         self.scene = self.scene.at(self.layout.timeline.step_at(x, self.scene.steps))

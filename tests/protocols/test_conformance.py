@@ -9,8 +9,8 @@ import pytest
 
 from socialrl.config import Arm, Experiment
 from socialrl.conformance_protocols import check_protocol, studies
-from socialrl.learners import dqn
-from socialrl.protocols import held_out, social
+from socialrl.learners import dqn, ppo
+from socialrl.protocols import held_out, interventions, social
 from socialrl.record.labels import Labels, Memory
 from socialrl.registry import PROTOCOL
 from socialrl.types import FewShot, GoalInference, RewardInference
@@ -21,6 +21,14 @@ from socialrl_envs.worlds import coin_grid
 SMALL = {
     "social": social.Config(policies=("greedy",), companies=("wanderer",), transfer=()),
     "held_out": held_out.Config(levels=("crossroads",)),
+    "interventions": interventions.Config(each=False),
+}
+COINS = coin_grid.Config(size=5, colours=1, coins=1, horizon=4, experts=0)
+READS = ppo.Config(hidden=(4,), memory="none", concepts="soft", residual=1)
+STUDIED = {  # rather than the first of `studies` that fits, for which others are made before
+    "interventions": Experiment(
+        name="reads", question="?", world=COINS, arms=(Arm(name="reads", learner=READS),)
+    )
 }
 EXPERIMENT = Experiment(
     name="tiny",
@@ -32,7 +40,7 @@ EXPERIMENT = Experiment(
 
 @pytest.mark.parametrize("name", PROTOCOL.names())
 def test_every_protocol_conforms(name):
-    check_protocol(SMALL.get(name) or PROTOCOL.config(name)())
+    check_protocol(SMALL.get(name) or PROTOCOL.config(name)(), STUDIED.get(name))
 
 
 @pytest.mark.parametrize("name", PROTOCOL.names())

@@ -9,6 +9,7 @@ import numpy as np
 
 from socialrl.record.replay import Replay
 from socialrl_envs import grid
+from socialrl_envs.concepts import binary, categorical, cell
 from socialrl_envs.picture import seat_colours
 from socialrl_envs.visibility import ViewSpec
 
@@ -141,3 +142,23 @@ def make_policy_replay(steps: tuple[int, ...] = (40, 25), seed: int = 0, **chang
         "prediction": np.clip(observed * 0.7 + rng.random(observed.shape) * 60, 0, 255).astype(np.uint8),
     }
     return dataclasses.replace(replay, **(fields | changes))
+
+
+CONCEPTS = (
+    binary("danger", "whether there is danger"),
+    cell("goal", "where the goal is", turning=False),
+    categorical("goes", "where another goes", ("a", "b", "c")),
+)
+
+
+def with_concepts(replay: Replay, seed: int = 0) -> Replay:
+    """The replay of a novice that reads concepts, some of them wrong."""
+    rng, longest = np.random.default_rng(seed), max(len(one.values) for one in CONCEPTS)
+    shape = replay.source.shape
+    read = np.zeros((*shape, len(CONCEPTS), longest), np.uint8)
+    truth = np.zeros((*shape, len(CONCEPTS)), np.int16)
+    for number, concept in enumerate(CONCEPTS):
+        count = len(concept.values)
+        read[..., number, :count] = np.rint(255 * rng.dirichlet(np.full(count, 0.2), size=shape))
+        truth[..., number] = rng.integers(count, size=shape)
+    return dataclasses.replace(replay, concepts=CONCEPTS, concept_read=read, concept_truth=truth)

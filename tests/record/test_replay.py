@@ -18,7 +18,7 @@ from socialrl_envs.errors import SocialRLError
 from socialrl_envs.picture import HIDDEN, Picture
 from socialrl_envs.render import draw
 from socialrl_envs.visibility import ViewSpec
-from tests.record.synthetic import make_replay
+from tests.record.synthetic import make_replay, with_concepts
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +62,7 @@ def as_version_3(path, world: dict, actions: list[str] | None = None, size: int 
     header, arrays = parts(path)
     header |= {"version": 3, "world": header["world"] | world, "scale": header.pop("value_unit")}
     header |= {"actions": actions or header["actions"], "obs_shape": [size, size, header["obs_shape"][2]]}
-    for key in ("movement", "view", "colours"):
+    for key in ("movement", "view", "colours", "concepts"):
         del header[key]
     rewrite(path, header, arrays)
     return load(path)
@@ -283,8 +283,8 @@ def test_flipped_bytes_never_crash(path):
 
 def test_other_versions(path):
     header, arrays = parts(path)
-    rewrite(path, header | {"version": 5}, arrays)
-    refused(path, "version 5", "reads 1 to 4")
+    rewrite(path, header | {"version": 6}, arrays)
+    refused(path, "version 6", "reads 1 to 5")
     rewrite(path, header | {"version": True}, arrays)
     refused(path, "version unknown")
     rewrite(path, header | {"version": "\x1b[2J"}, arrays)
@@ -311,6 +311,26 @@ def test_every_released_version_opens(version):
     assert old.movement == ("turning" if turning else "cardinal")
     assert old.view == ViewSpec(kind=kind, size=size, occlusion=turning)
     assert len(old.colours) == len(old.agents)
+
+
+def test_concepts_come_back_and_fit_their_arrays(tmp_path):
+    path, made = tmp_path / "good.npz", with_concepts(make_replay((6, 4)))
+    save(path, made)
+    back = load(path)
+    assert back.concepts == made.concepts
+    assert (back.concept_read == made.concept_read).all()
+    assert (back.during("concept_truth", 1) == made.concept_truth[1, :4]).all()
+    header, arrays = parts(path)
+    rewrite(path, header | {"concepts": []}, arrays)
+    refused(path, "no concepts, but an array concept_")
+    rewrite(path, header, {name: a for name, a in arrays.items() if name != "concept_truth"})
+    refused(path, "concepts, but no array concept_truth")
+    rewrite(path, header, arrays | {"concept_truth": np.full_like(arrays["concept_truth"], 50)})
+    refused(path, "concept_truth holds 50")
+    for wrong in ({"kind": "odd"}, {"words": ["a"]}, {"radius": 9}, {"name": ""}, {"name": "goal"}):
+        first, *others = header["concepts"]
+        rewrite(path, header | {"concepts": [first | wrong, *others]}, arrays)
+        refused(path, "concepts must be")
 
 
 def test_a_key_that_an_old_version_did_not_have_is_unknown_there(path):

@@ -38,12 +38,12 @@ def way(kind, name, action, gain) -> Way:
     )
 
 
-def answer(which: int, episode: int, step: int, novice: int) -> Explanation:
+def answer(asked: Asked) -> Explanation:
     return Explanation(
         replay=REPLAY,
-        episode=episode,
-        step=step,
-        novice=novice,
+        episode=asked.episode,
+        step=asked.step,
+        novice=asked.novice,
         instead=1,
         discount=0.95,
         agreement=1.0,
@@ -102,7 +102,7 @@ def test_what_is_in_the_way_is_shown_and_may_be_asked_again(app):
 
 def test_an_answer_that_comes_too_late_is_not_shown(app):
     app.scene = dataclasses.replace(app.scene, what_if=WhatIf(Asked(0, 1, 9, 0)))
-    app._answer(WhatIf(Asked(0, 1, 5, 0), answer(0, 1, 5, 0)))
+    app._answer(WhatIf(Asked(0, 1, 5, 0), answer(Asked(0, 1, 5, 0))))
     assert app.scene.what_if.answer is None
 
 
@@ -117,7 +117,7 @@ def test_paths_and_differences_are_drawn_near_the_step(scene, size):
         return to_array(paint(dataclasses.replace(scene, tab=TAB, **fields), size))
 
     asked = WhatIf(Asked(0, 1, 5, 0))
-    found = dataclasses.replace(asked, answer=answer(0, 1, 5, 0))
+    found = dataclasses.replace(asked, answer=answer(asked.asked))
     pictures = [drawn(), drawn(what_if=asked), drawn(what_if=found), drawn(what_if=found.next())]
     if size != (160, 120):
         assert all((a != b).any() for a, b in itertools.pairwise(pictures))

@@ -27,7 +27,7 @@ from socialrl_envs.conformance.playing import (
     traced,
     with_seats,
 )
-from socialrl_envs.types import Level, Outcome, State, World
+from socialrl_envs.types import ConceptWorld, Level, Outcome, State, World
 
 
 def shapes_and_dtypes(world: World, key: Key[Array, ""]) -> None:
@@ -71,6 +71,11 @@ def shapes_and_dtypes(world: World, key: Key[Array, ""]) -> None:
         "outcome.truncated": (outcome.truncated, (), jnp.bool_),
         "outcome.cumulants": (outcome.cumulants, (seats, cumulants), jnp.float32),
     }
+    if isinstance(world, ConceptWorld):
+        concepts = jax.eval_shape(world.concepts, state, after)
+        expected["concepts"] = (concepts, (seats, len(spec.concepts)), jnp.int32)
+        names = [concept.name for concept in spec.concepts]
+        demand(len(set(names)) == len(names), world, rule, f"concepts {names} have different names")
     for name, (array, shape, dtype) in expected.items():
         found = f"{name} is {array.dtype}{array.shape}, not {jnp.dtype(dtype)}{shape}"
         demand(array.shape == shape and array.dtype == dtype, world, rule, found)

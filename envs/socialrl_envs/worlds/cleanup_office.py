@@ -26,6 +26,7 @@ from jaxtyping import Bool, Float32, Int32, Key, UInt8
 
 from socialrl_envs import grid
 from socialrl_envs.configs import CardinalConfig
+from socialrl_envs.facts import Fact, cell_fact, nearest
 from socialrl_envs.movement import Moves
 from socialrl_envs.options import option, param, require
 from socialrl_envs.roster import Roster, preferences_of
@@ -160,6 +161,23 @@ class CleanupOffice(Task):
         cell, found = grid.choose_cell((tiles == grid.FLOOR) & ~occupied, where)
         appears = found & (chance < state.level.params.litter_rate)
         return grid.put(tiles, cell, jnp.uint8(grid.LITTER), appears), appears
+
+    def facts(self, turning: bool) -> tuple[Fact, ...]:
+        """Besides those of every world: where the nearest litter is, and the seat's own next desk."""
+
+        def litter(state: State) -> tuple[Array, Array]:
+            return nearest(state.level.tiles == grid.LITTER, state.seats.position)
+
+        def desk(state: State) -> tuple[Array, Array]:
+            busy = jnp.any(state.level.params.desks > 0, axis=1)[:, None, None]
+            own = state.level.tiles.astype(jnp.int32) == grid.GOAL + state.task.desk[:, None, None]
+            return nearest(own & busy, state.seats.position)
+
+        return (
+            *super().facts(turning),
+            cell_fact("litter", "where the nearest litter is", litter, turning),
+            cell_fact("desk", "where the seat's own next desk is", desk, turning),
+        )
 
     def cell_rewards(self, state: State) -> Float32[Array, "N H W"]:
         """What litter is worth to each seat, and its current desk."""

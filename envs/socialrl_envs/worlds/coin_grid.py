@@ -15,6 +15,7 @@ from jaxtyping import Bool, Float32, Key, UInt8
 
 from socialrl_envs import grid
 from socialrl_envs.configs import CardinalConfig
+from socialrl_envs.facts import Fact, Where, cell_fact, nearest, sides
 from socialrl_envs.movement import Moves
 from socialrl_envs.options import option, param
 from socialrl_envs.roster import Roster, preferences_of
@@ -111,6 +112,28 @@ class CoinGrid(Task):
             cell, found = grid.choose_cell((tiles == grid.FLOOR) & ~occupied, chances[seat])
             tiles = grid.put(tiles, cell, coin[seat], takes[seat] & found)
         return tiles
+
+    def facts(self, turning: bool) -> tuple[Fact, ...]:
+        """Besides those of every world: the nearest coin of each colour, and where a coin that costs the seat
+        is next to it.
+        """
+
+        def coin(tile: int) -> Where:
+            return lambda state: nearest(state.level.tiles == tile, state.seats.position)
+
+        return (
+            *super().facts(turning),
+            *(
+                cell_fact(f"{colour}_coin", f"where the nearest {colour} coin is", coin(tile), turning)
+                for colour, tile in zip(self.cumulants, self.tiles, strict=True)
+            ),
+            *sides(
+                "danger",
+                "whether a coin that costs is {}",
+                lambda state: self.cell_rewards(state) < 0,
+                turning,
+            ),
+        )
 
     def cell_rewards(self, state: State) -> Float32[Array, "N H W"]:
         """What each coin is worth to each seat."""

@@ -27,6 +27,7 @@ from jaxtyping import Bool, Float32, Key, UInt8
 from socialrl_envs import grid, picture
 from socialrl_envs.configs import CardinalConfig
 from socialrl_envs.errors import SocialRLError
+from socialrl_envs.facts import Fact, Where, binary_fact, cell_fact, nearest, sides
 from socialrl_envs.generators import Generator
 from socialrl_envs.generators.river import River
 from socialrl_envs.movement import Movement, Moves
@@ -120,6 +121,26 @@ class FloodedRoad(Task):
             reward=jnp.sum(cumulants * state.level.params.preferences, axis=1),
             cumulants=cumulants,
             terminated=jnp.all(out[self._waited_for]),
+        )
+
+    def facts(self, turning: bool) -> tuple[Fact, ...]:
+        """Besides those of every world: where the goal and the bridge are, whether it is flooded, and where
+        it is next to the seat if it is.
+        """
+
+        def where(tile: int) -> Where:
+            return lambda state: nearest(state.level.tiles == tile, state.seats.position)
+
+        def deadly(state: State) -> Bool[Array, "N H W"]:
+            flooded = (state.level.tiles == grid.BRIDGE) & state.task.flooded
+            return jnp.broadcast_to(flooded, (len(self.roster.seats), *flooded.shape))
+
+        return (
+            *super().facts(turning),
+            cell_fact("goal", "where the goal is", where(grid.GOAL), turning),
+            cell_fact("bridge", "where the bridge is", where(grid.BRIDGE), turning),
+            binary_fact("flooded", "whether the bridge is flooded", lambda state: state.task.flooded),
+            *sides("danger", "whether a flooded bridge is {}", deadly, turning),
         )
 
     def cell_rewards(self, state: State) -> Float32[Array, "N H W"]:

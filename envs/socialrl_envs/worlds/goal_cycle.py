@@ -16,10 +16,11 @@ from typing import Any
 
 import jax.numpy as jnp
 from jax import Array
-from jaxtyping import Float32, Int8, Key
+from jaxtyping import Bool, Float32, Int8, Int32, Key
 
 from socialrl_envs import grid
 from socialrl_envs.configs import TurningConfig
+from socialrl_envs.facts import Fact, binary_fact, cell_fact, nearest, sides
 from socialrl_envs.movement import Moves
 from socialrl_envs.options import option, param
 from socialrl_envs.roster import Roster, without_preferences
@@ -103,6 +104,38 @@ class GoalCycle(Task):
         place = jnp.where(right | (wrong & self.config.reset_on_mistake), goal, before).astype(jnp.int8)
         cumulants = (right, wrong, first, wrong & (goal == before))
         return effects(state, moves, reward, cumulants, task=Place(place=place))
+
+    def facts(self, turning: bool) -> tuple[Fact, ...]:
+        """Besides those of every world: the next tile (before the first: the nearest), the last one, whether
+        there was one, and where a wrong tile is next to the seat.
+        """
+
+        def place(state: State) -> Int32[Array, "N 1 1"]:
+            return state.task.place.astype(jnp.int32)[:, None, None]
+
+        def tile(state: State) -> Int32[Array, "H W"]:
+            return state.level.tiles.astype(jnp.int32) - grid.GOAL
+
+        def right(state: State) -> Bool[Array, "N H W"]:
+            goals = (tile(state) >= 0) & (tile(state) < len(self.targets))
+            return goals & ((place(state) < 0) | (tile(state) == (place(state) + 1) % len(self.targets)))
+
+        def wrong(state: State) -> Bool[Array, "N H W"]:
+            return (tile(state) >= 0) & ~right(state)
+
+        def last(state: State) -> tuple[Array, Array]:
+            return nearest((tile(state) == place(state)) & (place(state) >= 0), state.seats.position)
+
+        def following(state: State) -> tuple[Array, Array]:
+            return nearest(right(state), state.seats.position)
+
+        return (
+            *super().facts(turning),
+            cell_fact("next_goal", "where the goal is that pays next", following, turning),
+            cell_fact("last_goal", "where the goal is that paid last", last, turning),
+            binary_fact("begun", "whether a goal has paid", lambda state: state.task.place >= 0),
+            *sides("danger", "whether the goal that costs is {}", wrong, turning),
+        )
 
     def cell_rewards(self, state: State) -> Float32[Array, "N H W"]:
         """The reward on the tile that is next (on every tile, before the first), the penalty on the

@@ -20,6 +20,7 @@ from jaxtyping import Bool, Float32, Key
 
 from socialrl_envs import grid
 from socialrl_envs.configs import TurningConfig
+from socialrl_envs.facts import Fact, cell_fact, nearest
 from socialrl_envs.movement import Moves
 from socialrl_envs.options import option, param
 from socialrl_envs.roster import Roster, without_preferences
@@ -101,6 +102,14 @@ class GoalSearch(Task):
         others = state.seats.present[None] & ~jnp.eye(seats, dtype=bool)
         taken = grid.same_cell(state.level.position[:, None], moves.seats.position[None])
         return ~jnp.any(others & taken, axis=1)
+
+    def facts(self, turning: bool) -> tuple[Fact, ...]:
+        """Besides those of every world: where the goal is."""
+
+        def goal(state: State) -> tuple[Array, Array]:
+            return nearest(state.level.tiles == grid.GOAL, state.seats.position)
+
+        return (*super().facts(turning), cell_fact("goal", "where the goal is", goal, turning))
 
     def cell_rewards(self, state: State) -> Float32[Array, "N H W"]:
         """The reward on the goal."""

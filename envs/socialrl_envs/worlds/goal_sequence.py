@@ -22,6 +22,7 @@ from jaxtyping import Bool, Float32, Int8, Key, UInt8
 
 from socialrl_envs import grid, picture
 from socialrl_envs.configs import TurningConfig
+from socialrl_envs.facts import Fact, cell_fact, nearest, sides
 from socialrl_envs.movement import Moves
 from socialrl_envs.options import option, param, require
 from socialrl_envs.roster import Roster, without_preferences
@@ -133,6 +134,26 @@ class GoalSequence(Task):
             (right, wrong, right & (place == self.config.goals)),
             seats=put_back(moves.seats, state.level, over & state.seats.present),
             task=Progress(place=jnp.where(over, 0, place).astype(jnp.int8)),
+        )
+
+    def facts(self, turning: bool) -> tuple[Fact, ...]:
+        """Besides those of every world: the nearest tile that comes next, and where a wrong one is next to
+        the seat.
+        """
+
+        def goals(state: State, right: bool) -> Bool[Array, "N H W"]:
+            place = state.task.place.astype(jnp.int32)[:, None, None]
+            number = state.level.tiles.astype(jnp.int32) - grid.GOAL
+            busy = (number >= 0) & (place < self.config.goals)
+            return busy & ((number == place) if right else (number != place))
+
+        def following(state: State) -> tuple[Array, Array]:
+            return nearest(goals(state, True), state.seats.position)
+
+        return (
+            *super().facts(turning),
+            cell_fact("next_goal", "where the goal is that pays next", following, turning),
+            *sides("danger", "whether a goal that costs is {}", lambda state: goals(state, False), turning),
         )
 
     def cell_rewards(self, state: State) -> Float32[Array, "N H W"]:

@@ -18,6 +18,8 @@ examples:
   socialrl explain REPLAY --step 12 --source expert_1             had it followed expert_1 here
   socialrl explain REPLAY --step 12 --source self --instead 10    had it acted for itself for 10 steps
   socialrl explain REPLAY --step 12 --action left                 had it gone left
+  socialrl explain REPLAY --step 12 --concept next_goal           had it known where the next goal is
+  socialrl explain REPLAY --step 12 --concept danger_ahead --value yes    had it thought so
   socialrl explain REPLAY --step 12 --out what_if.png             with the paths, as a picture
   socialrl explain REPLAY --step 12 --agent runs/mine/002:psiphi:0   of a replay outside of its run folder
 """
@@ -36,6 +38,10 @@ def command(arguments: list[str]) -> None:
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--source", metavar="NAME", help="whom it had followed: self, expert_0, ...")
     which.add_argument("--action", metavar="NAME", help="what it had done: left, stay, ...")
+    which.add_argument(
+        "--concept", metavar="NAME", help="what it had read otherwise, if it reads concepts; all: all of them"
+    )
+    parser.add_argument("--value", metavar="NAME", help="how it had read the concept (default: the truth)")
     parser.add_argument("--instead", metavar="H", type=int, default=1, help="for how many steps (default: 1)")
     parser.add_argument(
         "--continuations", metavar="N", type=int, default=64, help="of each decision (default: 64)"
@@ -64,6 +70,8 @@ def command(arguments: list[str]) -> None:
         source=options.source,
         action=options.action,
         agent=options.agent,
+        concept=options.concept,
+        value=options.value,
         instead=options.instead,
         continuations=options.continuations,
         seed=options.seed,

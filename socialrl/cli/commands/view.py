@@ -1,13 +1,15 @@
 """`socialrl view`: shows replays, or exports them."""
 
 import argparse
-from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from socialrl.cli.machine import with_extra
 from socialrl.cli.parsing import add_plugins, make_parser, use_plugins
+
+if TYPE_CHECKING:
+    from socialrl.scene.what_if import Explain
 
 HELP = """\
 Opens replays in a window: the world, whom the novice follows now, and a timeline of all its decisions.
@@ -75,20 +77,20 @@ def _page(paths: list[str], out: Path, chosen: dict[str, Any]) -> None:
     export_page(paths, out, **chosen)
 
 
-def _answering(paths: list[Path]) -> Callable[[int, int, int, int], Any]:
+def _answering(paths: list[Path]) -> "Explain":
     """A function that answers what-if questions about the replays behind these paths.
 
     It imports what it needs at the first question, and the window does not wait for that.
     """
 
     @cache
-    def answers() -> Callable[[int, int, int, int], Any]:
+    def answers() -> "Explain":
         from socialrl.explaining import answers as made
         from socialrl.viewer.files import find
 
         return made(find(paths))
 
-    return lambda *asked: answers()(*asked)
+    return lambda asked: answers()(asked)
 
 
 def _size(text: str) -> tuple[int, int]:
