@@ -112,22 +112,24 @@ class PPOLosses:
     ) -> dict[str, tuple[float, Float32[Array, ""]]]:
         """(weight, loss) of each auxiliary loss by name."""
         config, losses = self.config, {}
+        own, counts = trajectory.own, trajectory.counts
         if config.prediction_coef > 0:
-            losses["prediction"] = (config.prediction_coef, self.prediction(params, out, trajectory))
+            losses["prediction"] = (config.prediction_coef, self.prediction(params, out, own, counts))
         if config.attention_coef > 0:
-            attention = self.attention(params, out, trajectory)
+            attention = self.attention(params, out, trajectory.relative_positions, counts)
             losses["attention"] = (config.attention_coef, attention)
         if out.reading is not None and trajectory.concepts is not None:
             surprise = concept_loss(out.reading.log_prob[:, :, 0], trajectory.concepts)
             losses["concepts"] = (config.concept_coef, surprise)
         if self.prior_coef is not None:
-            distance = mean_of(kl_divergence(out.logits, trajectory.prior_logits), trajectory.counts)
+            distance = mean_of(kl_divergence(out.logits, trajectory.prior_logits), counts)
             losses["prior"] = (self.prior_coef, distance)
         return losses
 
-    def prediction(self, params: PyTree, out: Outputs, trajectory: Trajectory) -> Float32[Array, ""]:
+    def prediction(
+        self, params: PyTree, out: Outputs, own: Transition, counts: Bool[Array, "T N"] | None = None
+    ) -> Float32[Array, ""]:
         """The mean error over the copies of the predicted next view, or as a control of the same view."""
-        own = trajectory.own
         predicted = self.net.predict(params, out.features, own.action)
         same = self.config.predicts == "same"
         images = self.net.images
@@ -135,16 +137,22 @@ class PPOLosses:
         seen = before if same else images.copies(own.next_obs, images.view)
         loss = jax.vmap(jax.vmap(self.prediction_loss, in_axes=1), in_axes=1)
         errors = jnp.moveaxis(loss(predicted, seen, before), 2, 0)
-        return mean_of(errors, trajectory.counts)
+        return mean_of(errors, counts)
 
-    def attention(self, params: PyTree, out: Outputs, trajectory: Trajectory) -> Float32[Array, ""]:
+    def attention(
+        self,
+        params: PyTree,
+        out: Outputs,
+        relative_positions: Float32[Array, "T N coplayers 2"],
+        counts: Bool[Array, "T N"] | None = None,
+    ) -> Float32[Array, ""]:
         """The mean absolute error along each axis of the predicted positions, see `losses/attention.py`."""
         predicted = self.net.attend(params, out.features)
-        actual = self.net.images.copies(trajectory.relative_positions, self.net.images.offset)
+        actual = self.net.images.copies(relative_positions, self.net.images.offset)
         errors, weight = ATTENTION[self.config.attention_to](predicted, actual)
-        if trajectory.counts is not None:
-            counts = trajectory.counts[..., None].astype(jnp.float32)
-            errors, weight = errors * counts, weight * counts
+        if counts is not None:
+            counted = counts[..., None].astype(jnp.float32)
+            errors, weight = errors * counted, weight * counted
         return jnp.sum(errors) / jnp.maximum(jnp.sum(weight), 1.0)
 
 
