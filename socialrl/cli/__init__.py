@@ -1,4 +1,4 @@
-"""The command line: run, sweep, tune, reproduce, eval, view, play, record, export, report, check, list.
+"""The command line: run, sweep, tune, reproduce, eval, view, play, judge, record, export, report, check, list.
 
 Each command imports what it needs when it is called, so that `--help` is fast.
 
@@ -53,6 +53,7 @@ COMMANDS = {  # in the order of `--help`; each is a module of commands/
     "view": "show a replay step by step, or export it",
     "explain": "say what had become of a decision, had it been another",
     "play": "take a seat of a world with the keyboard",
+    "judge": "compare clips of agents, from which preferences are inferred",
     "record": "write demonstrations of co-players or trained agents",
     "export": "write a trained agent of a run into one file",
     "metrics": "write the metrics of a run as CSV or Parquet, or into TensorBoard or W&B",

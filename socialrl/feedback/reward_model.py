@@ -148,8 +148,8 @@ class RewardModel:
     def fit(
         self, state: RewardModelState, answered: Comparisons, key: Key[Array, ""]
     ) -> tuple[RewardModelState, Metrics]:
-        """The ensemble after `config.gradient_steps` more gradient steps on comparisons, and `loss/comparison`,
-        the mean over steps and members. Without any answer the members stay as they are.
+        """The ensemble after `config.gradient_steps` more gradient steps on comparisons, and
+        `loss/comparison`, the mean over steps and members. Without any answer the members stay as they are.
         """
 
         def one(
@@ -181,10 +181,10 @@ class RewardModel:
     def report(self, state: RewardModelState, asked: Comparisons) -> Metrics:
         """How well the ensemble foretells answers, best on comparisons that it was not fitted to.
 
-        accuracy: the share of answers other than ties whose side the mean of the members' probabilities is on.
-        calibration_error: the expected calibration error (Guo et al., 2017, arXiv 1706.04599) in BINS bins of
-        the confidence, 0.5..1. disagreement: the mean standard deviation of the members' probabilities.
-        NaN without an answer.
+        accuracy: the share of answers other than ties on whose side the mean of the members' probabilities
+        is. calibration_error: the expected calibration error (Guo et al., 2017, arXiv 1706.04599) in BINS
+        bins of the confidence, 0.5..1. disagreement: the mean standard deviation of the members'
+        probabilities. NaN without an answer.
         """
         probability = self.preferred(state, asked)
         return {

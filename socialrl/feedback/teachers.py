@@ -1,8 +1,9 @@
 """Synthetic people: teachers with known preferences that compare clips, and the ways in which people err.
 
 A teacher sums the true rewards of each clip, as far ahead as it looks, and prefers the better one with the
-probability sigmoid(rationality * difference), Boltzmann's (Lee et al., 2021, B-Pref, arXiv 2111.03026). It may
-say a tie, be inverted, answer at random, or tire: the share of random answers grows with every answer.
+probability sigmoid(rationality * difference), Boltzmann's. Besides it may be inverted, call small differences
+a tie, answer the wrong way round, and tire: it does so more often with every answer (Lee et al., 2021,
+B-Pref, arXiv 2111.03026, section 4.1).
 """
 
 import dataclasses
@@ -15,7 +16,9 @@ from jaxtyping import Float32, Int32, Key
 from socialrl_envs.options import Options, option
 
 LEFT, RIGHT, TIE = 0, 1, 2  # answers of a teacher
-PREFERRED = jnp.array([1.0, 0.0, 0.5], jnp.float32)  # of these, as `preferred` of a comparison
+ANSWERS = ("left", "right", "tie")  # their names
+PREFERRED = (1.0, 0.0, 0.5)  # the same, as `preferred` of a comparison
+WORST = 0.5  # the largest share of wrong answers; above it they would be informative again
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -23,14 +26,12 @@ class Teacher(Options):
     """A synthetic person that compares two clips by their true rewards."""
 
     rationality: float = option(
-        5.0, "by which a difference of rewards is multiplied; inf never errs but by noise", above=0
+        5.0, "by which a difference of rewards is multiplied; inf errs by noise alone", above=0
     )
     discount: float = option(1.0, "per step of a clip; below 1 it is short-sighted", above=0, high=1)
-    noise: float = option(0.0, "share of answers that are drawn at random", low=0, high=1)
-    tiring: float = option(
-        0.0, "by which the share of random answers grows with each answer, up to all", low=0, high=1
-    )
-    indifference: float = option(0.0, "differences of at most so much reward are a tie", low=0)
+    noise: float = option(0.0, "share of answers that are the wrong way round", low=0, high=WORST)
+    tiring: float = option(0.0, "by which that share grows with each answer, up to 0.5", low=0, high=WORST)
+    indifference: float = option(0.0, "a difference of less reward is a tie; 0 knows no ties", low=0)
     inverted: bool = option(False, "whether it prefers the worse clip")
 
     def worth(self, reward: Float32[Array, "*batch L"]) -> Float32[Array, "*batch"]:
@@ -43,19 +44,20 @@ class Teacher(Options):
         left: Float32[Array, "*batch L"],
         right: Float32[Array, "*batch L"],
         key: Key[Array, ""],
-        answered: Int32[Array, "*batch"] | int = 0,
+        answered: Int32[Array, ""] | int = 0,
+        noise: Float32[Array, ""] | None = None,
     ) -> Int32[Array, "*batch"]:
         """LEFT, RIGHT or TIE for clips with these true rewards, 0 where a clip is over.
 
-        answered: how many answers it gave before, each of which tires it.
+        answered: how many answers it gave before, each of which tires it. noise: in place of its own.
         """
+        choose_key, err_key = jax.random.split(key)
         better = self.worth(left) - self.worth(right)
-        choose_key, err_key, coin_key = jax.random.split(key, 3)
         margin = -better if self.inverted else better
         chance = jnp.where(margin == 0, 0.5, jax.nn.sigmoid(self.rationality * margin))
-        choice = jnp.where(jax.random.uniform(choose_key, better.shape) < chance, LEFT, RIGHT)
-        choice = jnp.where(jnp.abs(better) <= self.indifference, TIE if self.indifference else choice, choice)
-        tired = self.tiring * jnp.asarray(answered).astype(jnp.float32)
-        errs = jax.random.uniform(err_key, better.shape) < jnp.minimum(self.noise + tired, 1.0)
-        coin = jax.random.bernoulli(coin_key, 0.5, better.shape).astype(jnp.int32)
-        return jnp.where(errs, coin, choice).astype(jnp.int32)
+        choice = jax.random.bernoulli(choose_key, 1 - chance).astype(jnp.int32)
+        share = jnp.float32(self.noise) if noise is None else noise
+        share = jnp.minimum(share + self.tiring * jnp.float32(answered), WORST)
+        wrong = jax.random.bernoulli(err_key, share, better.shape)
+        choice = jnp.where(wrong, RIGHT - choice, choice)
+        return jnp.where(jnp.abs(better) < self.indifference, TIE, choice).astype(jnp.int32)

@@ -43,7 +43,8 @@ class Scene:
     picker: whether these overlays are open. tab: the index of the tab shown. beside: the index of a second
     replay shown beside the first.
     verdicts: (index of a replay, result of its re-simulation). what_if: what is asked about a decision.
-    hints: whether the head shows how it plays. theme: "light" or "dark".
+    hints: whether the head shows how it plays. theme: "light" or "dark". clip: whether a part of an episode
+    is shown, whose end says nothing.
     """
 
     replays: tuple[Replay, ...]
@@ -65,6 +66,7 @@ class Scene:
     what_if: WhatIf | None = None
     hints: bool = True
     theme: str = "light"
+    clip: bool = False
 
     @property
     def replay(self) -> Replay:

@@ -10,7 +10,7 @@ import pytest
 from socialrl.config import Arm, Experiment
 from socialrl.conformance_protocols import check_protocol, studies
 from socialrl.learners import dqn
-from socialrl.protocols import social
+from socialrl.protocols import comparisons, social
 from socialrl.record.labels import Labels, Memory
 from socialrl.registry import PROTOCOL
 from socialrl.types import FewShot, GoalInference, RewardInference
@@ -18,7 +18,12 @@ from socialrl_envs import SocialRLError
 from socialrl_envs.options import Options, option
 from socialrl_envs.worlds import coin_grid
 
-SMALL = {"social": social.Config(policies=("greedy",), companies=("wanderer",), transfer=())}
+SMALL = {
+    "social": social.Config(policies=("greedy",), companies=("wanderer",), transfer=()),
+    "comparisons": comparisons.Config(
+        labels=(0, 2), noise=(0.1,), queries=("random",), features=("true",), best_of=0, played=2
+    ),
+}
 EXPERIMENT = Experiment(
     name="tiny",
     question="?",

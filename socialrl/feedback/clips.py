@@ -1,0 +1,182 @@
+"""Clips: stretches of recorded episodes that a person compares, and what happens in them.
+
+A clip names its replay by the file's stem and a digest of what was recorded, so that an answer is never taken
+for one about other episodes of the same name.
+"""
+
+import dataclasses
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float32
+
+from socialrl.record.replay import Replay
+from socialrl.record.resimulation import states_until
+from socialrl_envs.errors import SocialRLError
+from socialrl_envs.types import State, World
+
+DIGITS = 12  # of a digest in hexadecimal
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Clip:
+    """Steps first..first + length - 1 of an episode, of which the states before and after are seen.
+
+    replay: the stem of its file. digest: see `digest`. novice: whose behaviour is judged, a number among the
+    novices.
+    """
+
+    replay: str
+    digest: str
+    episode: int
+    first: int
+    length: int
+    novice: int = 0
+
+    def __str__(self) -> str:
+        last = self.first + self.length - 1
+        return f"{self.replay}, episode {self.episode}, steps {self.first}..{last}"
+
+
+def digest(replay: Replay) -> str:
+    """The first digits of the SHA-256 of what happened in a replay: lengths, cells, actions and rewards."""
+    found = hashlib.sha256()
+    for array in (replay.length, replay.tiles, replay.position, replay.action, replay.reward):
+        found.update(repr(array.shape).encode())
+        found.update(np.ascontiguousarray(array).tobytes())
+    return found.hexdigest()[:DIGITS]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Library:
+    """Replays by name, from which clips are taken. digests: of the same replays."""
+
+    replays: Mapping[str, Replay]
+    digests: Mapping[str, str]
+
+    @classmethod
+    def of(cls, replays: Sequence[Replay], names: Sequence[str]) -> "Library":
+        """The library of these replays. Raises SocialRLError for two of one name."""
+        for name in names:
+            if list(names).count(name) > 1:
+                raise SocialRLError(f"two replays are named {name}", "judge the replays of one run")
+        found = dict(zip(names, replays, strict=True))
+        return cls(found, {name: digest(replay) for name, replay in found.items()})
+
+    def has(self, clip: Clip) -> bool:
+        """Whether the clip is there, as it was recorded."""
+        if self.digests.get(clip.replay) != clip.digest:
+            return False
+        replay = self.replays[clip.replay]
+        return (
+            clip.episode < replay.episodes
+            and clip.first + clip.length <= replay.steps(clip.episode)
+            and clip.novice < len(replay.novices)
+        )
+
+    def clips(self, length: int) -> tuple[Clip, ...]:
+        """All clips of this length, one after the other; an episode that is shorter is one clip."""
+        found = []
+        for name, replay in self.replays.items():
+            for episode in range(replay.episodes):
+                steps = replay.steps(episode)
+                size = min(length, steps)
+                for first in range(0, steps - size + 1, size):
+                    for novice in range(len(replay.novices)):
+                        found.append(
+                            Clip(
+                                replay=name,
+                                digest=self.digests[name],
+                                episode=episode,
+                                first=first,
+                                length=size,
+                                novice=novice,
+                            )
+                        )
+        return tuple(found)
+
+    def shown(self, clip: Clip) -> Replay:
+        """A replay of the clip alone: its only episode."""
+        return cut(self.replays[clip.replay], clip.episode, clip.first, clip.length)
+
+    def rewards(self, clip: Clip) -> Float32[np.ndarray, " steps"]:
+        """The true rewards of the clip's novice, in its steps."""
+        replay = self.replays[clip.replay]
+        seat = replay.novices[clip.novice]
+        return replay.during("reward", clip.episode)[clip.first : clip.first + clip.length, seat]
+
+    def cumulants(self, clips: Sequence[Clip]) -> Float32[np.ndarray, "clips K"]:
+        """The sums of the true cumulants of each clip's novice, by re-simulation of the episodes.
+
+        Raises SocialRLError if the world of a replay cannot be run as it was recorded.
+        """
+        known: dict[tuple[str, int], np.ndarray] = {}
+        rows = []
+        for clip in clips:
+            key = (clip.replay, clip.episode)
+            if key not in known:
+                known[key] = cumulants(self.replays[clip.replay], clip.episode)
+            seat = self.replays[clip.replay].novices[clip.novice]
+            rows.append(known[key][clip.first : clip.first + clip.length, seat].sum(axis=0))
+        if len({len(row) for row in rows}) > 1:
+            raise SocialRLError("these replays have different cumulants", "judge the replays of one world")
+        return np.stack(rows).astype(np.float32)
+
+
+def cut(replay: Replay, episode: int, first: int, length: int) -> Replay:
+    """A replay of some steps of one episode."""
+    steps, states = slice(first, first + length), slice(first, first + length + 1)
+    during = {
+        name: array[episode : episode + 1, steps]
+        for name, array in {
+            "action": replay.action,
+            "reward": replay.reward,
+            "terminated": replay.terminated,
+            "truncated": replay.truncated,
+            "source": replay.source,
+            "values": replay.values,
+            "influence": replay.influence,
+        }.items()
+    }
+    around = {
+        name: None if array is None else array[episode : episode + 1, states]
+        for name, array in {
+            "tiles": replay.tiles,
+            "position": replay.position,
+            "heading": replay.heading,
+            "present": replay.present,
+            "notes": replay.notes,
+            "kinds": replay.kinds,
+        }.items()
+    }
+    none = ("reset_key", "step_key", "checksum", "spread", "observed", "prediction", "occupancy", "belief")
+    fields = {**during, **around, **dict.fromkeys(none), "length": np.array([length], np.int32)}
+    return dataclasses.replace(replay, **fields, level={}, start={})
+
+
+def cumulants(replay: Replay, episode: int) -> Float32[np.ndarray, "steps N K"]:
+    """The true cumulants of every seat in every step of an episode, which is run again.
+
+    Raises SocialRLError if it cannot be run as it was recorded.
+    """
+    steps = replay.steps(episode)
+    world, states = states_until(replay, episode, steps)
+    more = replay.action.shape[1] - steps  # so that all episodes have one shape
+    before = jax.tree.map(lambda leaf: jnp.pad(leaf[:-1], ((0, more), *((0, 0),) * (leaf.ndim - 1))), states)
+    actions = np.pad(replay.during("action", episode).astype(np.int32), ((0, more), (0, 0)))
+    keys = np.pad(replay.during("step_key", episode), ((0, more), (0, 0)))
+    return np.asarray(_steps(world)(before, actions, keys))[:steps]
+
+
+@lru_cache(maxsize=8)
+def _steps(world: World) -> Callable[..., Float32[jax.Array, "T N K"]]:
+    """(states, actions, raw keys) -> the cumulants of steps of a world, compiled."""
+
+    def step(state: State, action: jax.Array, key: jax.Array) -> jax.Array:
+        return world.step(state, action, jax.random.wrap_key_data(key))[1].cumulants
+
+    return jax.jit(jax.vmap(step))
