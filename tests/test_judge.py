@@ -1,4 +1,4 @@
-"""Judging: which questions are asked, the window under a dummy driver, and the command with synthetic people."""
+"""Judging: which questions are asked, the window under a dummy driver, the command with synthetic people."""
 
 import dataclasses
 import json
@@ -115,7 +115,7 @@ def test_own_questions_are_repeated_and_those_of_others_shared(sitting):
 
 
 def test_disagreement_asks_what_is_not_known_yet(sitting, library):
-    """Clips differ in one cumulant alone or in another; once the first is known, the second is asked about."""
+    """Clips differ in one cumulant or in another, of which one alone is liked."""
     clips = library.clips(LENGTH)
     features = np.zeros((len(clips), 2), np.float32)
     features[: len(clips) // 2, 0] = np.arange(len(clips) // 2)

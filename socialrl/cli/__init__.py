@@ -1,4 +1,4 @@
-"""The command line: run, sweep, tune, reproduce, eval, view, play, judge, record, export, report, check, list.
+"""The command line: run, sweep, tune, reproduce, eval, view, play, judge, record, export, report, check.
 
 Each command imports what it needs when it is called, so that `--help` is fast.
 

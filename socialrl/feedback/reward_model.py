@@ -140,6 +140,13 @@ class RewardModel:
         found = jax.lax.stop_gradient(self.members(state, obs, action))
         return jnp.mean(found, axis=0), jnp.std(found, axis=0)
 
+    def worth(
+        self, state: RewardModelState, obs: UInt8[Array, "M L V V C"], action: Int32[Array, "M L"]
+    ) -> Float32[Array, "E M"]:
+        """What each of M clips is worth to each member; differences are the logits of comparisons."""
+        raw = jax.vmap(self._raw, in_axes=(0, None, None))(state.params, obs, action)
+        return jnp.sum(raw, axis=-1)
+
     def preferred(self, state: RewardModelState, asked: Comparisons) -> Float32[Array, "E Q"]:
         """The probability by each member that the left clip is preferred."""
         sums = jax.vmap(self._sums, in_axes=(0, None))(state.params, asked)

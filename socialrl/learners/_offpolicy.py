@@ -129,6 +129,17 @@ def warm_start(trained: OffPolicyState, fresh: OffPolicyState) -> OffPolicyState
     return replace(fresh, params=trained.params, target=trained.target, steps=trained.steps)
 
 
+def relabelled(
+    spec: WorldSpec,
+    state: OffPolicyState,
+    rewards: Callable[[UInt8[Array, "..."], Int32[Array, "..."]], Float32[Array, "..."]],
+) -> OffPolicyState:
+    """The state whose stored rewards of the novices are those of their views and actions."""
+    stored = view_store(spec).unpack(state.buffer.data.own)
+    own = replace(state.buffer.data.own, reward=rewards(stored.timestep.obs, stored.action))
+    return replace(state, buffer=replace(state.buffer, data=replace(state.buffer.data, own=own)))
+
+
 def over_novices(
     function: Callable[..., PyTree], carry: Carry, timestep: Timestep, *arrays: PyTree
 ) -> PyTree:

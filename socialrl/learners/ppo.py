@@ -14,6 +14,7 @@ from jax import Array
 from jaxtyping import Float32, Int32, Key, PyTree
 
 from socialrl.learners._actor_critic import ActorCarry, ActorCriticFns, hide_others
+from socialrl.learners._comparisons import ComparisonsConfig, from_comparisons
 from socialrl.learners._config import check_roster
 from socialrl.learners._ppo_config import PPOConfig
 from socialrl.learners._ppo_losses import PPOLosses, Trajectory
@@ -33,7 +34,7 @@ from socialrl.types import (
     WarmStart,
     decision_of,
 )
-from socialrl_envs.options import require
+from socialrl_envs.options import option, require
 from socialrl_envs.struct import pytree, replace
 from socialrl_envs.types import WorldSpec
 
@@ -42,10 +43,14 @@ from socialrl_envs.types import WorldSpec
 class Config(PPOConfig):
     """Options of ppo."""
 
+    comparisons: ComparisonsConfig | None = option(
+        None, "learn from a teacher's comparisons of clips in place of rewards; none learns from rewards"
+    )
+
     def build(self, spec: WorldSpec) -> Learner:
         """The learner for this world; raises SocialRLError if it has no novice."""
         check_roster(spec)
-        return PPO(self, spec).learner()
+        return from_comparisons(self.comparisons, PPO(self, spec).learner(), spec)
 
 
 @pytree

@@ -1,0 +1,113 @@
+"""Learning from comparisons: the teacher alone sees rewards, and learners get those of the model."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from socialrl.feedback.teachers import Teacher
+from socialrl.learners._comparisons import ComparisonsConfig, weighted, windows
+from socialrl.types import Diagnostics, Influence, WarmStart
+from tests.learners.lab import UNROLL, WORLDS, lab, same, shapes, train
+
+TEACHER = Teacher(rationality=float("inf"), indifference=0.5)
+CONFIG = ComparisonsConfig(
+    members=2,
+    hidden=(4,),
+    gradient_steps=2,
+    batch=4,
+    labels=8,
+    asked_until=4 * UNROLL * WORLDS,
+    length=2,
+    teacher=TEACHER,
+)
+
+
+@pytest.fixture(scope="module", params=["dqn", "ppo"])
+def trained(request):
+    """(lab, state, carry, experience, metrics) after all questions have been asked."""
+    of = lab(request.param, comparisons=CONFIG)
+    return of, *train(of, 5)
+
+
+def test_it_keeps_its_structure_and_asks_as_often_as_it_may(trained):
+    of, state, _, _, metrics = trained
+    assert shapes(state) == shapes(of.begin(jax.random.key(0))[0])
+    assert int(state.count) == metrics["reward_model/labels"] == CONFIG.labels
+    assert (state.answered.weight == 1).all()
+    assert all(np.isfinite(value) for value in metrics.values())
+    assert {"loss/comparison", "reward_model/accuracy", "reward_model/calibration_error"} <= set(metrics)
+
+
+def test_questions_are_asked_evenly():
+    of = lab("dqn", comparisons=CONFIG)
+    counts = [int(train(of, cycles)[0].count) for cycles in (1, 2, 3)]
+    assert counts == [2, 4, 6]
+
+
+def test_true_rewards_reach_nobody_but_the_teacher(trained):
+    """Once nothing is asked any more, other rewards change no bit; before, they change answers."""
+    of, state, carry, experience, _ = trained
+    own = experience.own
+    at = dataclasses.replace(own.timestep, prev_reward=own.timestep.prev_reward + 7)
+    other = dataclasses.replace(experience, own=dataclasses.replace(own, reward=3 - own.reward, timestep=at))
+    update = jax.jit(of.learner.update)
+    one, two = (update(state, seen, jax.random.key(3))[0] for seen in (experience, other))
+    assert same(one, two)
+    fresh = of.begin(jax.random.key(0))[0]
+    one, two = (update(fresh, seen, jax.random.key(3))[0] for seen in (experience, other))
+    assert not same(one.answered.preferred, two.answered.preferred)
+    act = jax.jit(of.learner.act, static_argnums=4)
+    paid = dataclasses.replace(carry.timestep, prev_reward=carry.timestep.prev_reward + 7)
+    one, two = (
+        act(state, carry.carry, seen, jax.random.key(3), True).decision for seen in (carry.timestep, paid)
+    )
+    assert same(one, two)
+
+
+def test_the_inner_learner_gets_the_mean_of_the_models_rewards():
+    of = lab("dqn", comparisons=CONFIG)
+    state, _, experience, _ = train(of, 1)
+    mean, _ = jax.jit(lambda model, own: rewards(of, model, own))(state.model, experience.own)
+    stored = state.inner.buffer.data.own.reward[:WORLDS]
+    np.testing.assert_allclose(np.swapaxes(stored, 0, 1), mean, rtol=1e-4, atol=1e-5)
+    later, _, _, _ = train(of, 3)  # what was stored first is relabelled by the model of then
+    stored = later.inner.buffer.data.own
+    again, _ = jax.jit(lambda model, own: rewards(of, model, own))(later.model, experience.own)
+    np.testing.assert_allclose(np.swapaxes(stored.reward[:WORLDS], 0, 1), again, rtol=1e-4, atol=1e-5)
+
+
+def rewards(of, model, own):
+    from socialrl.feedback.reward_model import RewardModel
+
+    return RewardModel(CONFIG, of.world.spec).predict(model, own.timestep.obs, own.action)
+
+
+def test_capabilities_that_need_no_rewards_are_kept():
+    of = lab("ppo", comparisons=CONFIG)
+    state, carry, _, _ = train(of, 5)
+    influence = of.learner.capability(Influence)
+    assert influence is not None
+    assert influence.influence(state, carry.carry, carry.timestep).shape == (WORLDS, 2)
+    assert of.learner.capability(Diagnostics) is None
+    warm = of.learner.capability(WarmStart)
+    assert warm is not None
+    fresh = of.begin(jax.random.key(9))[0]
+    assert same(warm.warm_start(state, fresh).inner.params, state.inner.params)
+
+
+def test_windows_are_clips_of_one_seat():
+    steps = jnp.arange(4 * 3 * 2).reshape(4, 3, 2)  # step t, world b, novice n: 6 t + 2 b + n
+    found = windows(steps, 2)
+    assert found.shape == (12, 2)
+    np.testing.assert_array_equal(found[0], [0, 6])
+    np.testing.assert_array_equal(found[1], [1, 7])
+    np.testing.assert_array_equal(found[6], [12, 18])
+
+
+def test_every_fifth_answer_is_held_out(trained):
+    answered = trained[1].answered
+    np.testing.assert_array_equal(weighted(answered, True).weight, [0, 0, 0, 0, 1, 0, 0, 0])
+    np.testing.assert_array_equal(weighted(answered, False).weight, [1, 1, 1, 1, 0, 1, 1, 1])
