@@ -7,7 +7,6 @@ What an off-policy learner has stored is paid anew whenever the model has change
 arXiv 2106.05091).
 """
 
-import dataclasses
 from collections.abc import Callable
 
 import jax
@@ -16,14 +15,14 @@ from jax import Array
 from jaxtyping import Float32, Int32, Key, PyTree, UInt8
 
 from socialrl.feedback import queries
+from socialrl.feedback.config import ComparisonsConfig
 from socialrl.feedback.reward_model import (
     Comparisons,
     RewardModel,
-    RewardModelConfig,
     RewardModelState,
     no_comparisons,
 )
-from socialrl.feedback.teachers import PREFERRED, Teacher
+from socialrl.feedback.teachers import PREFERRED
 from socialrl.types import (
     ActOutput,
     Capability,
@@ -37,7 +36,6 @@ from socialrl.types import (
     Transition,
     WarmStart,
 )
-from socialrl_envs.options import option
 from socialrl_envs.struct import pytree, replace
 from socialrl_envs.types import WorldSpec
 
@@ -48,19 +46,6 @@ GUESS = {"accuracy": 0.5, "calibration_error": 0.0, "disagreement": 0.0}  # befo
 
 Rewards = Callable[[UInt8[Array, "*batch V V C"], Int32[Array, "*batch"]], Float32[Array, "*batch"]]
 Relabel = Callable[[PyTree, Rewards], PyTree]  # (state, rewards of views and actions) -> state
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class ComparisonsConfig(RewardModelConfig):
-    """Options of learning from comparisons, besides those of the reward model."""
-
-    labels: int = option(200, "answers in all, of which every fifth is held out", low=1)
-    asked_until: int = option(20_000, "environment steps over which they are asked for, evenly", low=1)
-    length: int = option(10, "steps of a clip, at most an unroll", low=1)
-    queries: queries.Choice = option(
-        "disagreement", "how clips are chosen", choices=("disagreement", "random")
-    )
-    teacher: Teacher = option(Teacher(), "the person who compares")
 
 
 @pytree

@@ -17,9 +17,10 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float32, Int32, PyTree
 
+from socialrl.feedback.config import ComparisonsConfig
 from socialrl.learners._baseline import both, head_learner, imitation_loss, td_loss
 from socialrl.learners._batches import SequenceBatch
-from socialrl.learners._comparisons import ComparisonsConfig, from_comparisons
+from socialrl.learners._comparisons import from_comparisons
 from socialrl.learners._config import OffPolicyConfig, check_roster
 from socialrl.learners._heads import HeadFns, Outputs
 from socialrl.learners._offpolicy import Losses, relabelled

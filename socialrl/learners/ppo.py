@@ -13,8 +13,9 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float32, Int32, Key, PyTree
 
+from socialrl.feedback.config import ComparisonsConfig
 from socialrl.learners._actor_critic import ActorCarry, ActorCriticFns, hide_others
-from socialrl.learners._comparisons import ComparisonsConfig, from_comparisons
+from socialrl.learners._comparisons import from_comparisons
 from socialrl.learners._config import check_roster
 from socialrl.learners._ppo_config import PPOConfig
 from socialrl.learners._ppo_losses import PPOLosses, Trajectory

@@ -7,8 +7,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from socialrl.feedback.config import ComparisonsConfig
+from socialrl.feedback.reward_model import RewardModel
 from socialrl.feedback.teachers import Teacher
-from socialrl.learners._comparisons import ComparisonsConfig, weighted, windows
+from socialrl.learners._comparisons import weighted, windows
 from socialrl.types import Diagnostics, Influence, WarmStart
 from tests.learners.lab import UNROLL, WORLDS, lab, same, shapes, train
 
@@ -80,8 +82,6 @@ def test_the_inner_learner_gets_the_mean_of_the_models_rewards():
 
 
 def rewards(of, model, own):
-    from socialrl.feedback.reward_model import RewardModel
-
     return RewardModel(CONFIG, of.world.spec).predict(model, own.timestep.obs, own.action)
 
 
