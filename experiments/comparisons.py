@@ -1,15 +1,16 @@
 """How many comparisons by a person replace a reward, if preferences over cumulants are inferred from them?
 
-`psiphi` is trained as in few_shot.py, and then serves somebody with other preferences who only says which of
-two clips is better (protocol `comparisons`). The answers give a posterior over the weights of its learnt
-cumulants, or of the true ones, and nothing is trained; `best of 16` chooses among random preferences and is the
-baseline. The share of answers that are the wrong way round is 0, 10 and 20 %; clips are chosen by disagreement,
-or at random.
+`psiphi` is trained as in few_shot.py, and then serves somebody with other preferences who only says which
+of two clips is better (protocol `comparisons`). The answers give a posterior over the weights of its learnt
+cumulants, or of the true ones, and nothing is trained; `best of 16` chooses among random preferences and is
+the baseline. The share of answers that are the wrong way round is 0, 10 and 20 %; clips are chosen by
+disagreement, or at random.
 
 The arms `dqn_50`, `dqn_200` and `dqn_700` learn the task itself from so many answers: an ensemble of reward
-models and the policy are trained in turns, and the world's rewards are learnt from by nobody. `dqn` learns from
-them. In `dqn_200_random` clips are chosen at random, in `dqn_200_noisy` 20 % of the answers are wrong. The two
-halves ask different things, a new preference and a first one, and their numbers are not to be compared.
+models and the policy are trained in turns, and the world's rewards are learnt from by nobody. `dqn` learns
+from them. In `dqn_200_random` clips are chosen at random, in `dqn_200_noisy` 20 % of the answers are wrong.
+The two halves ask different things, a new preference and a first one, and their numbers are not to be
+compared.
 
 Orientation: Christiano et al. (2017, arXiv 1706.03741) needed about 700 answers for a reward model of a
 simulated robot. The size is for two CPU cores; on a GPU: --world.size 15 --steps 100000 --seeds 64
