@@ -16,7 +16,7 @@ from socialrl.feedback.agreement import agreement
 from socialrl.feedback.clips import Clip, Library
 from socialrl.feedback.comparisons import Answer, AnswerFile, latest, read
 from socialrl.feedback.teachers import ANSWERS, Teacher
-from socialrl.judge.session import Question, Session, posterior, scaled
+from socialrl.judge.session import Question, Session, posterior, spread
 from socialrl.record.folder import read_config
 from socialrl.record.replay import Replay
 from socialrl.viewer import files
@@ -210,6 +210,15 @@ def answer_all(session: Session, teacher: Teacher, worth: Sequence[Float32[np.nd
             bar.update()
 
 
+def preferences(
+    clips: Sequence[Clip], answers: Sequence[Answer], features: Float32[np.ndarray, "clips K"]
+) -> tuple[Float32[np.ndarray, " K"], Float32[np.ndarray, " K"]]:
+    """(mean, std) of the posterior over preferences, one number per cumulant."""
+    scale = spread(features)
+    found = posterior(features / scale, clips, answers)
+    return np.asarray(found.mean) / scale, np.asarray(found.std) / scale
+
+
 def summary(
     library: Library,
     clips: Sequence[Clip],
@@ -220,17 +229,27 @@ def summary(
     lines = agreement(answers).lines()
     if features is None or not answers:
         return lines
-    scale = scaled(features)
-    factor = float(np.abs(features).sum() / max(np.abs(scale).sum(), 1e-6))
-    found = posterior(scale, clips, answers)
-    mean, std = np.asarray(found.mean) / factor, np.asarray(found.std) / factor
     replay: Replay = next(iter(library.replays.values()))
-    words = ", ".join(
-        f"{name} {value:+.2f} ± {spread:.2f}"
-        for name, value, spread in zip(replay.cumulants, mean, std, strict=True)
-    )
+    found = zip(replay.cumulants, *preferences(clips, answers, features), strict=True)
+    words = ", ".join(f"{name} {value:+.2f} ± {std:.2f}" for name, value, std in found)
     lines.append(f"inferred preferences (posterior mean ± standard deviation): {words}")
     if replay.preferences is not None:
         true = json.dumps([round(value, 2) for value in replay.preferences[replay.novices[0]]])
         lines.append(f"preferences that the world pays the agent by: {true}")
     return lines
+
+
+def adapt(sitting: Sitting, agent: str, out: Path) -> None:
+    """Writes the agent ARM[:SEED] of the run, adapted to the preferences that the answers reveal."""
+    from socialrl.agents import parse_address  # which imports learners
+    from socialrl.judge.adapting import adapted
+
+    if len(sitting.paths) != 1:
+        raise SocialRLError(f"--adapt {agent}: an agent is of one run", "name one run folder")
+    run, arm, seed = parse_address(f"{sitting.paths[0]}:{agent}")
+    library = find(sitting)
+    clips = library.clips(sitting.length)
+    answers = read(file_of(sitting), sitting.skip_bad).answers
+    found, _ = preferences(clips, answers, library.cumulants(clips))
+    adapted(run, arm, seed, found, sitting.seed).save(out)
+    print(out)

@@ -62,7 +62,7 @@ class Session:
             raise SocialRLError("there are not two clips to compare", "give a smaller --length")
         self.library, self.clips, self.file = library, tuple(clips), file
         self.annotator, self.count, self.seed = annotator, count, seed
-        self.features = None if features is None else scaled(features)
+        self.features = None if features is None else features / spread(features)
         self.number = next(n for n in range(count + 1) if n == count or n not in self.own)
         self.question = self._question()
 
@@ -160,10 +160,9 @@ class Session:
         return posterior(features, self.clips, self.file.answers)
 
 
-def scaled(features: Float32[np.ndarray, "clips K"]) -> Float32[np.ndarray, "clips K"]:
-    """The features, whose root mean square about their means is 1."""
-    spread = np.sqrt(np.mean((features - features.mean(axis=0)) ** 2))
-    return (features / max(float(spread), 1e-6)).astype(np.float32)
+def spread(features: Float32[np.ndarray, "clips K"]) -> np.float32:
+    """The root mean square of the features about their means."""
+    return np.float32(max(float(np.sqrt(np.mean((features - features.mean(axis=0)) ** 2))), 1e-6))
 
 
 def posterior(

@@ -33,7 +33,7 @@ from socialrl.protocols._overrides import (
     with_preferences,
 )
 from socialrl.protocols.inverse_rl import measures as agreement
-from socialrl.record import labels
+from socialrl.record.labels import Comparisons as Labels
 from socialrl.rollout import Carry, Rollout
 from socialrl.seeds import PerSeed
 from socialrl.stepping import Step
@@ -54,7 +54,7 @@ Queries = Literal["disagreement", "random"]
 class Config(Options):
     """Options of comparisons."""
 
-    kind: ClassVar[str] = labels.Comparisons.kind
+    kind: ClassVar[str] = Labels.kind
     needs: ClassVar[str] = (
         "a few-shot learner with learnt cumulants, such as psiphi, where seats have preferences"
     )
@@ -111,20 +111,20 @@ class Config(Options):
         inferred = [(f"w, {kind} cumulants", by) for kind in self.features for by in self.queries]
         return (*inferred, *([(f"best of {self.best_of}", "random")] if self.best_of else []))
 
-    def run(self, study: Study) -> Iterator[tuple[labels.Comparisons, PerSeed]]:
+    def run(self, study: Study) -> Iterator[tuple[Labels, PerSeed]]:
         """Yields labels, and the metrics of `evaluation.summarise` with those of `Judged`."""
         if not self.count(study):
             return
         judged = Judged(self, study)
         for preference in self.tasks(study):
             task = judged.task(preference)
-            yield labels.Comparisons(preference, TRUE, "", 0, 0), task.by_true_reward
+            yield Labels(preference, TRUE, "", 0, 0), task.by_true_reward
             for method, by in self.ways():
                 asked = judged.clips(task, method)
                 for noise in self.noise:
                     found = judged.infer(asked, by, noise)
                     for count in self.labels:
-                        condition = labels.Comparisons(preference, method, by, round(100 * noise), count)
+                        condition = Labels(preference, method, by, round(100 * noise), count)
                         yield condition, judged.measured(task, asked, found, method, count)
 
 

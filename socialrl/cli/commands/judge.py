@@ -22,6 +22,7 @@ examples:
   socialrl judge runs/coin_grid/001 --annotator ann --count 30 --arm psiphi
   socialrl judge runs/coin_grid/001 --queries random           the control
   socialrl judge runs/coin_grid/001 --summary                  what all answers say
+  socialrl judge runs/coin_grid/001 --summary --adapt psiphi:0 --out mine.npz     an agent that lives by them
   socialrl judge runs/coin_grid/001 --teacher boltzmann        a synthetic person answers, without a window
   socialrl judge runs/coin_grid/001 --teacher noisy,noise=0.1 --wants 1,-1,0 --labels synthetic.jsonl
 
@@ -54,12 +55,18 @@ def command(arguments: list[str]) -> None:
     parser.add_argument(
         "--wants", metavar="W,W,...", type=_numbers, help="the teacher's preferences (default: true rewards)"
     )
+    parser.add_argument(
+        "--adapt", metavar="ARM[:SEED]", help="afterwards adapt this agent to the answers: no training"
+    )
+    parser.add_argument("--out", metavar="FILE", type=Path, help="where to write that agent, .npz")
     add_plugins(parser)
     options = parser.parse_args(arguments)
     use_plugins(options)
     for key, least in (("length", 1), ("count", 1), ("fps", 0.1)):
         if vars(options)[key] < least:
             parser.error(f"--{key}: it must be at least {least}")
+    if (options.adapt is None) != (options.out is None):
+        parser.error("--adapt and --out go together: which agent, and where to write it")
     if options.wants is not None and options.teacher is None:
         parser.error("--wants is what a synthetic person wants: add --teacher")
     if options.teacher is None and not options.summary:
@@ -80,6 +87,8 @@ def command(arguments: list[str]) -> None:
         judge.report(sitting)
     else:
         judge.sit(sitting, options.teacher, options.wants, options.fps)
+    if options.adapt is not None:
+        judge.adapt(sitting, options.adapt, options.out)
 
 
 def _numbers(text: str) -> tuple[float, ...]:
