@@ -72,7 +72,7 @@ def sit(
         features if sitting.by == "disagreement" else None,
         sitting.seed,
     )
-    said(session)
+    gone(library, file.answers, file.path)
     if teacher is None:
         from socialrl.judge.window import run  # needs a screen
 
@@ -80,7 +80,7 @@ def sit(
     else:
         answer_all(session, find_teacher(teacher), worth_of(library, clips, features, wants))
     print(f"{sitting.annotator}: {len(session.own)} of {session.count} questions answered, in {file.path}")
-    for line in summary(library, clips, file.answers, features):
+    for line in summary(library, file.answers):
         print(line)
 
 
@@ -90,9 +90,9 @@ def report(sitting: Sitting) -> None:
     for line in found.bad:
         print(f"left out: {line}")
     library = find(sitting)
-    clips = library.clips(sitting.length)
     print(f"{len(latest(found.answers))} answers in {file_of(sitting)}")
-    for line in summary(library, clips, found.answers, cumulants(library, clips)):
+    gone(library, found.answers, file_of(sitting))
+    for line in summary(library, found.answers):
         print(line)
 
 
@@ -132,26 +132,19 @@ def cumulants(library: Library, clips: Sequence[Clip]) -> Float32[np.ndarray, "c
     try:
         return library.cumulants(clips)
     except SocialRLError as error:
-        print(f"clips are chosen at random, and no preferences are inferred: {error}")
+        print(f"clips are chosen at random: {error}")
         return None
 
 
-def said(session: Session) -> None:
-    """Says which answers of the file are about clips that are not there."""
-    gone = [
-        one
-        for one in latest(session.file.answers)
-        if not (session.library.has(one.left) and session.library.has(one.right))
-    ]
-    if gone:
-        names = sorted(
-            {clip.replay for one in gone for clip in (one.left, one.right) if not session.library.has(clip)}
-        )
+def gone(library: Library, answers: Sequence[Answer], path: Path) -> None:
+    """Says which answers of a file are about clips that are not there."""
+    lost = [one for one in latest(answers) if not (library.has(one.left) and library.has(one.right))]
+    if lost:
+        sides = (clip for one in lost for clip in (one.left, one.right))
+        names = sorted({clip.replay for clip in sides if not library.has(clip)})
         shown = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
-        print(
-            f"{session.file.path}: {len(gone)} answers are about clips that are not here, or were recorded "
-            f"anew ({shown}): they stay in the file and do not count"
-        )
+        where = f"clips that are not here, or were recorded anew ({shown})"
+        print(f"{path}: {len(lost)} answers are about {where}: they stay in the file and do not count")
 
 
 def find_teacher(text: str) -> Teacher:
@@ -211,27 +204,33 @@ def answer_all(session: Session, teacher: Teacher, worth: Sequence[Float32[np.nd
 
 
 def preferences(
-    clips: Sequence[Clip], answers: Sequence[Answer], features: Float32[np.ndarray, "clips K"]
-) -> tuple[Float32[np.ndarray, " K"], Float32[np.ndarray, " K"]]:
-    """(mean, std) of the posterior over preferences, one number per cumulant."""
+    library: Library, answers: Sequence[Answer]
+) -> tuple[Float32[np.ndarray, " K"], Float32[np.ndarray, " K"]] | None:
+    """(mean, std) of the posterior over preferences, one number per cumulant, after all answers about clips
+    that are there; None without one. Raises SocialRLError if the episodes cannot be run again.
+    """
+    sides = (clip for one in latest(answers) for clip in (one.left, one.right))
+    clips = [clip for clip in dict.fromkeys(sides) if library.has(clip)]
+    if not clips:
+        return None
+    features = library.cumulants(clips)
     scale = spread(features)
     found = posterior(features / scale, clips, answers)
     return np.asarray(found.mean) / scale, np.asarray(found.std) / scale
 
 
-def summary(
-    library: Library,
-    clips: Sequence[Clip],
-    answers: Sequence[Answer],
-    features: Float32[np.ndarray, "clips K"] | None,
-) -> list[str]:
+def summary(library: Library, answers: Sequence[Answer]) -> list[str]:
     """What the answers say, in lines: agreement, suspicions, and the inferred preferences."""
     lines = agreement(answers).lines()
-    if features is None or not answers:
+    try:
+        found = preferences(library, answers)
+    except SocialRLError as error:
+        return [*lines, f"no preferences are inferred: {error}"]
+    if found is None:
         return lines
     replay: Replay = next(iter(library.replays.values()))
-    found = zip(replay.cumulants, *preferences(clips, answers, features), strict=True)
-    words = ", ".join(f"{name} {value:+.2f} ± {std:.2f}" for name, value, std in found)
+    rows = zip(replay.cumulants, *found, strict=True)
+    words = ", ".join(f"{name} {value:+.2f} ± {std:.2f}" for name, value, std in rows)
     lines.append(f"inferred preferences (posterior mean ± standard deviation): {words}")
     if replay.preferences is not None:
         true = json.dumps([round(value, 2) for value in replay.preferences[replay.novices[0]]])
@@ -247,9 +246,8 @@ def adapt(sitting: Sitting, agent: str, out: Path) -> None:
     if len(sitting.paths) != 1:
         raise SocialRLError(f"--adapt {agent}: an agent is of one run", "name one run folder")
     run, arm, seed = parse_address(f"{sitting.paths[0]}:{agent}")
-    library = find(sitting)
-    clips = library.clips(sitting.length)
-    answers = read(file_of(sitting), sitting.skip_bad).answers
-    found, _ = preferences(clips, answers, library.cumulants(clips))
-    adapted(run, arm, seed, found, sitting.seed).save(out)
+    found = preferences(find(sitting), read(file_of(sitting), sitting.skip_bad).answers)
+    if found is None:
+        raise SocialRLError(f"--adapt {agent}: there are no answers to adapt to", "answer some first")
+    adapted(run, arm, seed, found[0], sitting.seed).save(out)
     print(out)
