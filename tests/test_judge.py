@@ -7,12 +7,14 @@ import numpy as np
 import pygame
 import pytest
 
+import socialrl_envs
 from socialrl.cli import main
 from socialrl.feedback.clips import Library
 from socialrl.feedback.comparisons import AnswerFile, read
 from socialrl.judge.commands import find_teacher
 from socialrl.judge.session import Session
 from socialrl.judge.window import JudgeWindow, paint
+from socialrl.record.answers import read_answers
 from socialrl.record.replay import save
 from socialrl_envs.errors import SocialRLError
 from tests.record.lived import lived
@@ -248,6 +250,24 @@ def test_what_is_repaired_gone_or_damaged_is_said(replays, capsys):
     assert error.count("\n") == 1
     assert judge(replays, *quick, "--skip-bad") == 0
     assert "left out: " in capsys.readouterr().out
+
+
+def test_answers_are_written_for_reward_models(replays, capsys, tmp_path):
+    out = tmp_path / "answers.npz"
+    common = ("--length", "3", "--queries", "random", "--count", "6")
+    assert judge(replays, *common, "--teacher", "boltzmann", "--dataset", str(out)) == 0
+    found, replay = read_answers(out), lived("coin_grid", 12, size=5, colours=2, coins=2, experts=1)
+    given = read(replays.parent / "answers.jsonl").answers
+    assert found.obs.shape[:3] == (6, 2, 3)
+    assert found.annotators == ("boltzmann",)
+    for row, one in enumerate(given):
+        at = slice(one.left.first, one.left.first + 3)
+        np.testing.assert_array_equal(found.action[row, 0], replay.action[one.left.episode, at, 0])
+        assert found.preferred[row] == (one.answer == "left")
+    assert (found.obs.reshape(12, 3, -1).sum(axis=-1) > 0).all()
+    with pytest.raises(SocialRLError, match="obs_shape"):
+        found.check_fits(socialrl_envs.make("coin_grid", size=6).spec)
+    assert judge(replays, "--count", "1", "--summary", "--dataset", str(tmp_path / "none" / "x.npz")) == 2
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,12 @@ import dataclasses
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Float32, Int32, UInt8
 
 from socialrl.record.replay import Replay
 from socialrl.record.resimulation import states_until
@@ -114,17 +115,23 @@ class Library:
 
         Raises SocialRLError if the world of a replay cannot be run as it was recorded.
         """
-        known: dict[tuple[str, int], np.ndarray] = {}
-        rows = []
-        for clip in clips:
-            key = (clip.replay, clip.episode)
-            if key not in known:
-                known[key] = cumulants(self.replays[clip.replay], clip.episode)
-            seat = self.replays[clip.replay].novices[clip.novice]
-            rows.append(known[key][clip.first : clip.first + clip.length, seat].sum(axis=0))
+        rows = [self._of_novice(clip).cumulants.sum(axis=0) for clip in clips]
         if len({len(row) for row in rows}) > 1:
             raise SocialRLError("these replays have different cumulants", "judge the replays of one world")
         return np.stack(rows).astype(np.float32)
+
+    def seen(self, clip: Clip) -> tuple[UInt8[np.ndarray, "L V V C"], Int32[np.ndarray, " L"]]:
+        """(views, actions) of a clip's novice, by re-simulation of the episode; see `cumulants`."""
+        replay = self.replays[clip.replay]
+        taken = replay.during("action", clip.episode)[clip.first : clip.first + clip.length]
+        return self._of_novice(clip).views, taken[:, replay.novices[clip.novice]].astype(np.int32)
+
+    def _of_novice(self, clip: Clip) -> "Lived":
+        """What happened to a clip's novice in its steps, leaves (L, ...)."""
+        replay = self.replays[clip.replay]
+        steps, seat = slice(clip.first, clip.first + clip.length), replay.novices[clip.novice]
+        whole = relived(replay, clip.episode)
+        return Lived(whole.cumulants[steps, seat], whole.views[steps, seat])
 
 
 def cut(replay: Replay, episode: int, first: int, length: int) -> Replay:
@@ -158,8 +165,16 @@ def cut(replay: Replay, episode: int, first: int, length: int) -> Replay:
     return dataclasses.replace(replay, **fields, level={}, start={})
 
 
-def cumulants(replay: Replay, episode: int) -> Float32[np.ndarray, "steps N K"]:
-    """The true cumulants of every seat in every step of an episode, which is run again.
+class Lived(NamedTuple):
+    """What happened in steps that were run again, to every seat or to one. views: before each step."""
+
+    cumulants: Float32[np.ndarray, "steps *seats K"]
+    views: UInt8[np.ndarray, "steps *seats V V C"]
+
+
+@lru_cache(maxsize=256)
+def relived(replay: Replay, episode: int) -> Lived:
+    """What happened in an episode, which is run again.
 
     Raises SocialRLError if it cannot be run as it was recorded.
     """
@@ -169,14 +184,16 @@ def cumulants(replay: Replay, episode: int) -> Float32[np.ndarray, "steps N K"]:
     before = jax.tree.map(lambda leaf: jnp.pad(leaf[:-1], ((0, more), *((0, 0),) * (leaf.ndim - 1))), states)
     actions = np.pad(replay.during("action", episode).astype(np.int32), ((0, more), (0, 0)))
     keys = np.pad(replay.during("step_key", episode), ((0, more), (0, 0)))
-    return np.asarray(_steps(world)(before, actions, keys))[:steps]
+    cumulants, views = _steps(world)(before, actions, keys)
+    return Lived(np.asarray(cumulants)[:steps], np.asarray(views)[:steps])
 
 
 @lru_cache(maxsize=8)
-def _steps(world: World) -> Callable[..., Float32[jax.Array, "T N K"]]:
-    """(states, actions, raw keys) -> the cumulants of steps of a world, compiled."""
+def _steps(world: World) -> Callable[..., tuple[jax.Array, jax.Array]]:
+    """(states, actions, raw keys) -> cumulants and views of steps of a world, compiled."""
 
-    def step(state: State, action: jax.Array, key: jax.Array) -> jax.Array:
-        return world.step(state, action, jax.random.wrap_key_data(key))[1].cumulants
+    def step(state: State, action: jax.Array, key: jax.Array) -> tuple[jax.Array, jax.Array]:
+        _, outcome = world.step(state, action, jax.random.wrap_key_data(key))
+        return outcome.cumulants, world.observe(state)
 
     return jax.jit(jax.vmap(step))

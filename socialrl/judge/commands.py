@@ -14,10 +14,11 @@ from tqdm import tqdm
 from socialrl.coerce import build
 from socialrl.feedback.agreement import agreement
 from socialrl.feedback.clips import Clip, Library
-from socialrl.feedback.comparisons import Answer, AnswerFile, latest, read
+from socialrl.feedback.comparisons import PREFERRED, Answer, AnswerFile, latest, read
 from socialrl.feedback.teachers import ANSWERS, Teacher
 from socialrl.judge.session import Question, Session, posterior, spread
-from socialrl.record.folder import read_config
+from socialrl.record.answers import Answers, write_answers
+from socialrl.record.folder import read_config, versions
 from socialrl.record.replay import Replay
 from socialrl.viewer import files
 from socialrl_envs.errors import SocialRLError, unknown
@@ -251,3 +252,35 @@ def adapt(sitting: Sitting, agent: str, out: Path) -> None:
         raise SocialRLError(f"--adapt {agent}: there are no answers to adapt to", "answer some first")
     adapted(run, arm, seed, found[0], sitting.seed).save(out)
     print(out)
+
+
+def write_dataset(sitting: Sitting, out: Path) -> None:
+    """Writes the answers with what their clips show, for reward models."""
+    library, found = find(sitting), read(file_of(sitting), sitting.skip_bad).answers
+    told = [one for one in latest(found) if one.answer != "cannot_tell"]
+    told = [one for one in told if library.has(one.left) and library.has(one.right)]
+    if not told:
+        raise SocialRLError(f"{file_of(sitting)}: no answers about clips that are here", "answer some first")
+    sides = [[library.seen(clip) for clip in (one.left, one.right)] for one in told]
+    longest = max(len(action) for pair in sides for _, action in pair)
+
+    def stacked(leaves: list[list[np.ndarray]]) -> np.ndarray:
+        room = [
+            [np.pad(x, [(0, longest - len(x)), *[(0, 0)] * (x.ndim - 1)]) for x in pair] for pair in leaves
+        ]
+        return np.stack([np.stack(pair) for pair in room])
+
+    replay = next(iter(library.replays.values()))
+    answers = Answers(
+        obs=stacked([[views for views, _ in pair] for pair in sides]),
+        action=stacked([[action for _, action in pair] for pair in sides]),
+        counts=stacked([[np.ones(len(action), np.float32) for _, action in pair] for pair in sides]),
+        preferred=np.array([PREFERRED[one.answer] for one in told], np.float32),
+        world=str(replay.world["name"]),
+        actions=replay.actions,
+        channels=replay.channels,
+        annotators=tuple(dict.fromkeys(one.annotator for one in told)),
+        versions=versions(),
+    )
+    write_answers(out, answers)
+    print(f"{out}: {len(told)} answers")

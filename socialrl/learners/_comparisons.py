@@ -23,6 +23,7 @@ from socialrl.feedback.reward_model import (
     no_comparisons,
 )
 from socialrl.feedback.teachers import PREFERRED
+from socialrl.record.answers import read_answers
 from socialrl.types import (
     ActOutput,
     Capability,
@@ -77,6 +78,7 @@ class Compared:
     def __init__(self, config: ComparisonsConfig, inner: Learner, spec: WorldSpec, relabel: Relabel | None):
         self.config, self.inner, self.spec, self.relabel = config, inner, spec, relabel
         self.model = RewardModel(config, spec)
+        self.given = given(config, spec)
 
     def learner(self) -> Learner[ComparedState]:
         """The Learner of these functions, with those capabilities of the inner one that need no rewards."""
@@ -123,7 +125,7 @@ class Compared:
         return ComparedState(
             inner=self.inner.init(inner_key, unroll_length, num_envs),
             model=self.model.init(model_key),
-            answered=no_comparisons(self.spec, self.config.labels, length),
+            answered=no_comparisons(self.spec, max(self.config.labels, 1), length),
             count=jnp.int32(0),
             steps=jnp.int32(0),
         )
@@ -144,28 +146,36 @@ class Compared:
         own = experience.own
         steps = state.steps + jnp.int32(own.reward.shape[0] * own.reward.shape[1])
         answered, count = self.asked(state, own, steps, ask_key)
-        learnt = weighted(answered, held_out=False)
+        known = joined(self.given, answered)
+        learnt = weighted(known, held_out=False)
+
+        def fit(number: Int32[Array, ""], model: RewardModelState) -> RewardModelState:
+            return self.model.fit(model, learnt, jax.random.fold_in(fit_key, number))[0]
 
         def fitted(_: None) -> tuple[RewardModelState, PyTree, Array]:
-            model, metrics = self.model.fit(state.model, learnt, fit_key)
+            first = jnp.where(state.steps == 0, self.config.first_fits if self.config.answers else 0, 0)
+            model = jax.lax.fori_loop(1, 1 + first, fit, state.model)
+            model, metrics = self.model.fit(model, learnt, jax.random.fold_in(fit_key, 0))
             inner = state.inner
             if self.relabel is not None:
                 inner = self.relabel(inner, lambda obs, action: self.model.predict(model, obs, action)[0])
             return model, inner, metrics["loss/comparison"]
 
+        begins = (state.steps == 0) & bool(self.config.answers)
+
         def same(_: None) -> tuple[RewardModelState, PyTree, Array]:
             return state.model, state.inner, jnp.float32(0)
 
-        model, inner, loss = jax.lax.cond(count > state.count, fitted, same, None)
+        model, inner, loss = jax.lax.cond((count > state.count) | begins, fitted, same, None)
         reward, spread = self.model.predict(model, own.timestep.obs, own.action)
         own = replace(own, reward=reward, timestep=unpaid(own.timestep))
         inner, metrics = self.inner.update(inner, replace(experience, own=own), inner_key)
-        report = self.model.report(model, weighted(answered, held_out=True))
+        report = self.model.report(model, weighted(known, held_out=True))
         after = ComparedState(inner=inner, model=model, answered=answered, count=count, steps=steps)
         return after, {
             **metrics,
             "loss/comparison": loss,
-            "reward_model/labels": count.astype(jnp.float32),
+            "reward_model/labels": jnp.sum(known.weight),
             "reward_model/spread": jnp.mean(spread),
             **{
                 f"reward_model/{name}": jnp.nan_to_num(value, nan=GUESS[name])
@@ -189,7 +199,7 @@ class Compared:
         left, right = pairs[:, 0], pairs[:, 1]
         answer = config.teacher.answer(reward[left], reward[right], answer_key, state.count)
         number = state.count + jnp.arange(most, dtype=jnp.int32)
-        place = jnp.where(number < due, number, config.labels)  # what is not due is dropped
+        place = jnp.where(number < due, number, len(state.answered.weight))  # what is not due is dropped
         rows = Comparisons(
             obs=obs[pairs],
             action=action[pairs],
@@ -204,7 +214,36 @@ class Compared:
 
     def _most(self, steps: int) -> int:
         """How many answers may be due after an unroll of so many environment steps."""
-        return min(self.config.labels, -(-self.config.labels * steps // self.config.asked_until) + 1)
+        labels = self.config.labels
+        return max(1, min(labels, -(-labels * steps // self.config.asked_until) + 1))
+
+
+def given(config: ComparisonsConfig, spec: WorldSpec) -> Comparisons | None:
+    """The answers of the config's file; None without one. Raises SocialRLError if they are of another world."""
+    if not config.answers:
+        return None
+    found = read_answers(config.answers)
+    found.check_fits(spec)
+    return Comparisons(
+        obs=jnp.asarray(found.obs),
+        action=jnp.asarray(found.action),
+        counts=jnp.asarray(found.counts),
+        preferred=jnp.asarray(found.preferred),
+        weight=jnp.ones(len(found.preferred), jnp.float32),
+    )
+
+
+def joined(first: Comparisons | None, then: Comparisons) -> Comparisons:
+    """Both one after the other; shorter clips are padded with steps that do not count."""
+    if first is None:
+        return then
+    length = max(first.action.shape[2], then.action.shape[2])
+
+    def padded(leaf: Array) -> Array:
+        more = length - leaf.shape[2] if leaf.ndim > 2 else 0
+        return jnp.pad(leaf, [(0, more if axis == 2 else 0) for axis in range(leaf.ndim)])
+
+    return jax.tree.map(lambda a, b: jnp.concatenate([padded(a), padded(b)]), first, then)
 
 
 def unpaid(timestep: Timestep) -> Timestep:

@@ -11,7 +11,9 @@ from socialrl.feedback.config import ComparisonsConfig
 from socialrl.feedback.reward_model import RewardModel
 from socialrl.feedback.teachers import Teacher
 from socialrl.learners._comparisons import weighted, windows
+from socialrl.record.answers import Answers, write_answers
 from socialrl.types import Diagnostics, Influence, WarmStart
+from socialrl_envs.errors import SocialRLError
 from tests.learners.lab import UNROLL, WORLDS, lab, same, shapes, train
 
 TEACHER = Teacher(rationality=float("inf"), indifference=0.5)
@@ -111,3 +113,34 @@ def test_every_fifth_answer_is_held_out(trained):
     answered = trained[1].answered
     np.testing.assert_array_equal(weighted(answered, True).weight, [0, 0, 0, 0, 1, 0, 0, 0])
     np.testing.assert_array_equal(weighted(answered, False).weight, [1, 1, 1, 1, 0, 1, 1, 1])
+
+
+def test_a_file_of_peoples_answers_is_learnt_from_first(tmp_path):
+    of = lab("dqn", comparisons=CONFIG)
+    asked, spec = train(of, 5)[1].answered, of.world.spec
+    path, paid = tmp_path / "answers.npz", np.asarray(asked.action) == 1  # people like action 1
+    liked = paid.sum(axis=-1)
+    content = Answers(
+        obs=np.asarray(asked.obs),
+        action=np.asarray(asked.action),
+        counts=np.asarray(asked.counts),
+        preferred=(0.5 + 0.5 * np.sign(liked[:, 0] - liked[:, 1])).astype(np.float32),
+        world=spec.name,
+        actions=spec.actions,
+        channels=spec.channels,
+        annotators=("ann",),
+        versions={},
+    )
+    write_answers(path, content)
+    told = dataclasses.replace(CONFIG, labels=0, answers=str(path), first_fits=100, length=3)
+    of = lab("dqn", comparisons=told)
+    state, _, _, metrics = train(of, 2)
+    assert metrics["reward_model/labels"] == 8
+    assert int(state.count) == 0
+    mean = np.asarray(RewardModel(told, spec).predict(state.model, asked.obs, asked.action)[0])
+    assert mean[paid].mean() > mean[~paid].mean() + 0.2
+    with pytest.raises(SocialRLError, match="labels"):
+        dataclasses.replace(CONFIG, labels=0)
+    path.write_bytes(path.read_bytes()[:200])
+    with pytest.raises(SocialRLError, match=r"answers\.npz"):
+        lab("dqn", comparisons=dataclasses.replace(told, hidden=(5,)))

@@ -59,6 +59,9 @@ def command(arguments: list[str]) -> None:
         "--adapt", metavar="ARM[:SEED]", help="afterwards adapt this agent to the answers: no training"
     )
     parser.add_argument("--out", metavar="FILE", type=Path, help="where to write that agent, .npz")
+    parser.add_argument(
+        "--dataset", metavar="FILE", type=Path, help="afterwards write the answers for reward models, .npz"
+    )
     add_plugins(parser)
     options = parser.parse_args(arguments)
     use_plugins(options)
@@ -87,6 +90,8 @@ def command(arguments: list[str]) -> None:
         judge.report(sitting)
     else:
         judge.sit(sitting, options.teacher, options.wants, options.fps)
+    if options.dataset is not None:
+        judge.write_dataset(sitting, options.dataset)
     if options.adapt is not None:
         judge.adapt(sitting, options.adapt, options.out)
 
