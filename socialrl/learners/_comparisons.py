@@ -219,7 +219,7 @@ class Compared:
 
 
 def given(config: ComparisonsConfig, spec: WorldSpec) -> Comparisons | None:
-    """The answers of the config's file; None without one. Raises SocialRLError if they are of another world."""
+    """The answers of the config's file; None without one. Raises SocialRLError for those of another world."""
     if not config.answers:
         return None
     found = read_answers(config.answers)
