@@ -60,8 +60,8 @@ def sit(
 
     teacher: see `find_teacher`. wants: its preferences over cumulants; None takes the true rewards.
     """
-    file = opened(sitting)
-    library = find(sitting)
+    synthetic = None if teacher is None else find_teacher(teacher)
+    file, library = opened(sitting), find(sitting)
     clips = library.clips(sitting.length)
     features = cumulants(library, clips) if sitting.by == "disagreement" or wants is not None else None
     session = Session(
@@ -74,12 +74,12 @@ def sit(
         sitting.seed,
     )
     gone(library, file.answers, file.path)
-    if teacher is None:
+    if synthetic is None:
         from socialrl.judge.window import run  # needs a screen
 
         run(session, fps)
     else:
-        answer_all(session, find_teacher(teacher), worth_of(library, clips, features, wants))
+        answer_all(session, synthetic, worth_of(library, clips, features, wants))
     print(f"{sitting.annotator}: {len(session.own)} of {session.count} questions answered, in {file.path}")
     for line in summary(library, file.answers):
         print(line)

@@ -317,9 +317,10 @@ class Judged:
         def posterior(differences: Array, preferred: Array, weight: Array) -> Posterior:
             return bradley_terry.infer(differences, preferred, weight, self.config.prior_std)
 
-        def ask(book: tuple[Array, Array, Array], number: Int32[Array, ""]) -> tuple[PyTree, Posterior]:
+        def ask(now: tuple[PyTree, Posterior], number: Int32[Array, ""]) -> tuple[PyTree, Posterior]:
+            book, before = now
             draw_key, choose_key, answer_key = jax.random.split(jax.random.fold_in(key, number), 3)
-            worth = posterior(*book).samples(draw_key, DRAWS) @ features.T
+            worth = before.samples(draw_key, DRAWS) @ features.T
             drawn = queries.pairs(choose_key, features.shape[0], CANDIDATES)
             which = jnp.where(disagreement, jnp.argmax(queries.disagreement(worth, drawn)), 0)
             left, right = drawn[which]
@@ -328,11 +329,13 @@ class Judged:
             preferred = jnp.array(teachers.PREFERRED, jnp.float32)[answer]
             rows = (features[left] - features[right], preferred, jnp.float32(1))
             book = tuple(part.at[number].set(row) for part, row in zip(book, rows, strict=True))
-            return book, posterior(*book)
+            after = posterior(*book)
+            return (book, after), after
 
         zeros = jnp.zeros(most, jnp.float32)
-        start = (jnp.zeros((most, size), jnp.float32), zeros, zeros)
-        _, after = jax.lax.scan(ask, start, jnp.arange(most, dtype=jnp.int32))
+        book = (jnp.zeros((most, size), jnp.float32), zeros, zeros)
+        none = Posterior(mean=jnp.zeros(size, jnp.float32), covariance=prior(size, self.config.prior_std))
+        _, after = jax.lax.scan(ask, (book, none), jnp.arange(most, dtype=jnp.int32))
         return Posterior(mean=after.mean / scale, covariance=after.covariance / scale**2)
 
     def before(
@@ -404,6 +407,11 @@ class Judged:
 def kind_of(method: str) -> Features:
     """The cumulants of a method."""
     return "learnt" if "learnt" in method else "true"
+
+
+def prior(size: int, std: float) -> Float32[Array, "K K"]:
+    """The covariance of so many weights before any answer."""
+    return jnp.eye(size, dtype=jnp.float32) * jnp.float32(std) ** 2
 
 
 def spread(features: Float32[Array, "M K"]) -> Float32[Array, ""]:
