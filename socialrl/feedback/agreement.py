@@ -139,7 +139,7 @@ def _annotator(
         answers=dict(Counter(one.answer for one in answers)),
         repeated=repeated,
         contradicted=contradicted,
-        reaction_ms=statistics.median(one.reaction_ms for one in answers),
+        reaction_ms=float(statistics.median(one.reaction_ms for one in answers)),
         suspicions=tuple(
             text
             for text in (

@@ -8,7 +8,7 @@ steps find (the negative log-posterior is strictly convex), and the inverse of t
 import jax
 import jax.numpy as jnp
 from jax import Array
-from jaxtyping import Float32, Key
+from jaxtyping import Float32, Int32, Key
 
 from socialrl.losses.comparison import bradley_terry_loss
 from socialrl_envs.struct import pytree
@@ -58,7 +58,7 @@ def infer(
         p = jax.nn.sigmoid(difference @ w)
         return (difference * (weight * p * (1 - p))[:, None]).T @ difference + precision
 
-    def newton(_: int, w: Float32[Array, " K"]) -> Float32[Array, " K"]:
+    def newton(_: Int32[Array, ""], w: Float32[Array, " K"]) -> Float32[Array, " K"]:
         step = jnp.linalg.solve(hessian(w), jax.grad(objective)(w))
         tried = w - LENGTHS[:, None] * step
         values = jax.vmap(objective)(tried)

@@ -11,12 +11,11 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float32, Int32, UInt8
 
 from socialrl.record.replay import Replay
-from socialrl.record.resimulation import states_until
+from socialrl.record.resimulation import lived_until
 from socialrl_envs.errors import SocialRLError
 from socialrl_envs.types import State, World
 
@@ -115,23 +114,22 @@ class Library:
 
         Raises SocialRLError if the world of a replay cannot be run as it was recorded.
         """
-        rows = [self._of_novice(clip).cumulants.sum(axis=0) for clip in clips]
+        rows = []
+        for clip in clips:
+            replay = self.replays[clip.replay]
+            taken = relived(replay, clip.episode).cumulants[clip.first : clip.first + clip.length]
+            rows.append(taken[:, replay.novices[clip.novice]].sum(axis=0))
         if len({len(row) for row in rows}) > 1:
             raise SocialRLError("these replays have different cumulants", "judge the replays of one world")
         return np.stack(rows).astype(np.float32)
 
     def seen(self, clip: Clip) -> tuple[UInt8[np.ndarray, "L V V C"], Int32[np.ndarray, " L"]]:
         """(views, actions) of a clip's novice, by re-simulation of the episode; see `cumulants`."""
-        replay = self.replays[clip.replay]
-        taken = replay.during("action", clip.episode)[clip.first : clip.first + clip.length]
-        return self._of_novice(clip).views, taken[:, replay.novices[clip.novice]].astype(np.int32)
-
-    def _of_novice(self, clip: Clip) -> "Lived":
-        """What happened to a clip's novice in its steps, leaves (L, ...)."""
-        replay = self.replays[clip.replay]
-        steps, seat = slice(clip.first, clip.first + clip.length), replay.novices[clip.novice]
-        whole = relived(replay, clip.episode)
-        return Lived(whole.cumulants[steps, seat], whole.views[steps, seat])
+        replay, steps = self.replays[clip.replay], slice(clip.first, clip.first + clip.length)
+        seat, lived = replay.novices[clip.novice], relived(replay, clip.episode)
+        views = _views(lived.world)(jax.tree.map(lambda leaf: leaf[steps], lived.states))
+        taken = replay.during("action", clip.episode)[steps, seat]
+        return np.asarray(views)[:, seat], taken.astype(np.int32)
 
 
 def cut(replay: Replay, episode: int, first: int, length: int) -> Replay:
@@ -166,34 +164,24 @@ def cut(replay: Replay, episode: int, first: int, length: int) -> Replay:
 
 
 class Lived(NamedTuple):
-    """What happened in steps that were run again, to every seat or to one. views: before each step."""
+    """What happened in steps that were run again, to every seat or to one. states: before each step."""
 
-    cumulants: Float32[np.ndarray, "steps *seats K"]
-    views: UInt8[np.ndarray, "steps *seats V V C"]
+    world: World
+    states: State
+    cumulants: Float32[np.ndarray, "steps N K"]
 
 
 @lru_cache(maxsize=256)
 def relived(replay: Replay, episode: int) -> Lived:
-    """What happened in an episode, which is run again.
+    """An episode, which is run again.
 
     Raises SocialRLError if it cannot be run as it was recorded.
     """
-    steps = replay.steps(episode)
-    world, states = states_until(replay, episode, steps)
-    more = replay.action.shape[1] - steps  # so that all episodes have one shape
-    before = jax.tree.map(lambda leaf: jnp.pad(leaf[:-1], ((0, more), *((0, 0),) * (leaf.ndim - 1))), states)
-    actions = np.pad(replay.during("action", episode).astype(np.int32), ((0, more), (0, 0)))
-    keys = np.pad(replay.during("step_key", episode), ((0, more), (0, 0)))
-    cumulants, views = _steps(world)(before, actions, keys)
-    return Lived(np.asarray(cumulants)[:steps], np.asarray(views)[:steps])
+    world, states, cumulants = lived_until(replay, episode, replay.steps(episode))
+    return Lived(world, jax.tree.map(lambda leaf: leaf[:-1], states), cumulants)
 
 
 @lru_cache(maxsize=8)
-def _steps(world: World) -> Callable[..., tuple[jax.Array, jax.Array]]:
-    """(states, actions, raw keys) -> cumulants and views of steps of a world, compiled."""
-
-    def step(state: State, action: jax.Array, key: jax.Array) -> tuple[jax.Array, jax.Array]:
-        _, outcome = world.step(state, action, jax.random.wrap_key_data(key))
-        return outcome.cumulants, world.observe(state)
-
-    return jax.jit(jax.vmap(step))
+def _views(world: World) -> Callable[[State], UInt8[jax.Array, "T N V V C"]]:
+    """The views of all seats in states, compiled."""
+    return jax.jit(jax.vmap(world.observe))

@@ -165,16 +165,18 @@ class RewardModel:
             weight = answered.weight * known
             weight = jnp.where(jnp.any(weight > 0), weight, answered.weight)
 
-            def step(now: tuple[PyTree, PyTree], key: Key[Array, ""]) -> tuple[tuple[PyTree, PyTree], Array]:
-                drawn = jax.random.categorical(
-                    key, jnp.where(weight > 0, 0.0, -1e9), shape=(self.config.batch,)
-                )
+            shape = (self.config.gradient_steps, self.config.batch)
+            rows = jax.random.categorical(key, jnp.where(weight > 0, 0.0, -1e9), shape=shape)
+
+            def step(
+                now: tuple[PyTree, PyTree], drawn: Int32[Array, " batch"]
+            ) -> tuple[tuple[PyTree, PyTree], Array]:
                 batch = jax.tree.map(lambda leaf: leaf[drawn], answered)
                 loss, gradient = jax.value_and_grad(self._loss)(now[0], batch)
                 changes, optimiser = self.optimiser.update(gradient, now[1], now[0])
                 return (optax.apply_updates(now[0], changes), optimiser), loss
 
-            return jax.lax.scan(step, (params, optimiser), jax.random.split(key, self.config.gradient_steps))
+            return jax.lax.scan(step, (params, optimiser), rows)
 
         keys = jax.random.split(key, self.config.members)
         (params, optimiser), losses = jax.vmap(one)(

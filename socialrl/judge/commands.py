@@ -23,6 +23,7 @@ from socialrl.record.replay import Replay
 from socialrl.viewer import files
 from socialrl_envs.errors import SocialRLError, unknown
 from socialrl_envs.safe_json import read_json
+from socialrl_envs.sprites import Real
 
 FILE = "comparisons.jsonl"  # in a run folder
 SYNTHETIC = {  # teachers by name; each takes further settings
@@ -54,7 +55,7 @@ class Sitting:
 
 
 def sit(
-    sitting: Sitting, teacher: str | None = None, wants: Sequence[float] | None = None, fps: float = 4
+    sitting: Sitting, teacher: str | None = None, wants: Sequence[float] | None = None, fps: Real = 4
 ) -> None:
     """Asks in a window, or a synthetic teacher in a person's place, and prints what the answers say.
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Sequence
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -145,14 +146,12 @@ class Session:
 
     def _new(self) -> Question:
         """Two clips on which models disagree, or any two."""
-        draw_key, choose_key = jax.random.split(self._key())
-        drawn = queries.pairs(choose_key, len(self.clips), CANDIDATES)
-        which, query = 0, "random"
-        if self.features is not None:
-            draws = self.posterior(self.features).samples(draw_key, DRAWS)
-            worth = draws @ jnp.asarray(self.features).T
-            which, query = int(jnp.argmax(queries.disagreement(worth, drawn))), "disagreement"
-        left, right = (self.clips[int(clip)] for clip in drawn[which])
+        if self.features is None:
+            query, pair = "random", _drawn(self._key(), len(self.clips))
+        else:
+            now = self.posterior(self.features)
+            query, pair = "disagreement", _disagreed(self._key(), now, jnp.asarray(self.features))
+        left, right = (self.clips[int(clip)] for clip in np.asarray(pair))
         return Question(number=self.number, left=left, right=right, query=query)
 
     def posterior(self, features: Float32[np.ndarray, "clips K"]) -> bradley_terry.Posterior:
@@ -182,6 +181,20 @@ def posterior(
         difference[row] = features[place[one.left]] - features[place[one.right]]
         preferred[row], weight[row] = PREFERRED[one.answer], 1
     return _infer(difference, preferred, weight)
+
+
+@partial(jax.jit, static_argnames="clips")
+def _drawn(key: jax.Array, clips: int) -> jax.Array:
+    """A pair of clips at random."""
+    return queries.pairs(key, clips, 1)[0]
+
+
+@jax.jit
+def _disagreed(key: jax.Array, now: bradley_terry.Posterior, features: jax.Array) -> jax.Array:
+    """The pair of clips, out of CANDIDATES, on which the posterior disagrees most."""
+    draw_key, choose_key = jax.random.split(key)
+    worth = now.samples(draw_key, DRAWS) @ features.T
+    return queries.choose(worth, choose_key, CANDIDATES)[0]
 
 
 @jax.jit

@@ -4,7 +4,7 @@ steps.
 
 import dataclasses
 from collections.abc import Callable
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -135,9 +135,15 @@ def relabelled(
     rewards: Callable[[UInt8[Array, "..."], Int32[Array, "..."]], Float32[Array, "..."]],
 ) -> OffPolicyState:
     """The state whose stored rewards of the novices are those of their views and actions."""
-    stored = view_store(spec).unpack(state.buffer.data.own)
-    own = replace(state.buffer.data.own, reward=rewards(stored.timestep.obs, stored.action))
-    return replace(state, buffer=replace(state.buffer, data=replace(state.buffer.data, own=own)))
+    own = state.buffer.data.own
+    stored = view_store(spec).unpack(own)
+    reward = rewards(stored.timestep.obs, stored.action)
+
+    def one(path: tuple[Any, ...], leaf: Array) -> Array:
+        return reward if path[-1].name == "reward" else leaf
+
+    paid = jax.tree_util.tree_map_with_path(one, own)  # not by `replace`, as its views may be packed
+    return replace(state, buffer=replace(state.buffer, data=replace(state.buffer.data, own=paid)))
 
 
 def over_novices(

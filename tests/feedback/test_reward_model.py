@@ -20,6 +20,7 @@ WORLD = socialrl_envs.make("coin_grid", size=5, colours=2, coins=1, experts=0)
 CONFIG = RewardModelConfig(members=3, hidden=(8,), gradient_steps=200, lr=1e-2)
 MODEL = RewardModel(CONFIG, WORLD.spec)
 fit, report, predict = jax.jit(MODEL.fit), jax.jit(MODEL.report), jax.jit(MODEL.predict)
+init = jax.jit(MODEL.init)
 QUESTIONS, LENGTH, PAYS = 64, 6, 2  # the action that is liked
 
 
@@ -40,7 +41,7 @@ def comparisons(seed):
 
 @pytest.fixture(scope="module")
 def fitted():
-    state = MODEL.init(jax.random.key(0))
+    state = init(jax.random.key(0))
     return fit(state, comparisons(0), jax.random.key(1))[0]
 
 
@@ -48,7 +49,7 @@ def test_it_foretells_new_answers_and_says_how_well(fitted):
     found = report(fitted, comparisons(1))
     assert found["accuracy"] > 0.9
     assert found["calibration_error"] < 0.15
-    assert report(MODEL.init(jax.random.key(0)), comparisons(1))["accuracy"] < 0.75
+    assert report(init(jax.random.key(0)), comparisons(1))["accuracy"] < 0.75
 
 
 def test_rewards_are_scaled_and_the_liked_action_pays(fitted):
@@ -68,7 +69,7 @@ def test_members_know_different_comparisons():
 
 
 def test_without_an_answer_nothing_changes():
-    state, asked = MODEL.init(jax.random.key(0)), comparisons(0)
+    state, asked = init(jax.random.key(0)), comparisons(0)
     after, _ = fit(state, dataclasses.replace(asked, weight=jnp.zeros(QUESTIONS)), jax.random.key(1))
     jax.tree.map(np.testing.assert_array_equal, after, state)
     none = report(state, no_comparisons(WORLD.spec, QUESTIONS, LENGTH))
@@ -78,7 +79,7 @@ def test_without_an_answer_nothing_changes():
 def test_calibration_by_hand():
     """Two answers at confidence 0.9, one of them wrong; one right at 0.6; a tie, and one without weight."""
     probability = jnp.array([0.9, 0.1, 0.6, 0.7, 0.0])
-    found = calibration(
+    found = jax.jit(calibration)(
         probability, jnp.array([1.0, 1.0, 1.0, 0.5, 1.0]), jnp.array([1.0, 1.0, 1.0, 1.0, 0.0])
     )
     np.testing.assert_allclose(found["accuracy"], 2 / 3, rtol=1e-6)

@@ -80,7 +80,6 @@ def test_clips_are_windows_of_one_world(trained):
         ({"preferences": ()}, "preferences"),
         ({"noise": (0.7,)}, "noise"),
         ({"best_of": 1}, "best_of"),
-        ({"queries": ("bald",)}, "queries"),
     ],
 )
 def test_bad_options_are_named(options, word):
