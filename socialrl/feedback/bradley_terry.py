@@ -7,6 +7,7 @@ steps find (the negative log-posterior is strictly convex), and the inverse of t
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 from jaxtyping import Float32, Int32, Key
 
@@ -14,23 +15,23 @@ from socialrl.losses.comparison import bradley_terry_loss
 from socialrl_envs.struct import pytree
 
 NEWTON_STEPS = 16
-LENGTHS = 0.5 ** jnp.arange(12, dtype=jnp.float32)  # of a Newton step; the best one is taken
+LENGTHS = np.float32(0.5) ** np.arange(12, dtype=np.float32)  # of a Newton step; the best one is taken
 
 
 @pytree
 class Posterior:
     """A normal distribution over preferences w."""
 
-    mean: Float32[Array, " K"]
-    covariance: Float32[Array, "K K"]
+    mean: Float32[Array, "*batch K"]
+    covariance: Float32[Array, "*batch K K"]
 
     @property
-    def std(self) -> Float32[Array, " K"]:
+    def std(self) -> Float32[Array, "*batch K"]:
         """The standard deviation of each weight."""
-        return jnp.sqrt(jnp.diagonal(self.covariance))
+        return jnp.sqrt(jnp.diagonal(self.covariance, axis1=-2, axis2=-1))
 
     def samples(self, key: Key[Array, ""], count: int) -> Float32[Array, "count K"]:
-        """Preferences that are drawn from it."""
+        """Preferences that are drawn from it; of one distribution, not of a batch."""
         root = jnp.linalg.cholesky(self.covariance)
         return self.mean + jax.random.normal(key, (count, len(self.mean)), jnp.float32) @ root.T
 

@@ -153,8 +153,10 @@ class Compared:
             return self.model.fit(model, learnt, jax.random.fold_in(fit_key, number))[0]
 
         def fitted(_: None) -> tuple[RewardModelState, PyTree, Array]:
-            first = jnp.where(state.steps == 0, self.config.first_fits if self.config.answers else 0, 0)
-            model = jax.lax.fori_loop(1, 1 + first, fit, state.model)
+            model = state.model
+            if self.config.answers:
+                first = jnp.where(state.steps == 0, self.config.first_fits, 0)
+                model = jax.lax.fori_loop(1, 1 + first, fit, model)
             model, metrics = self.model.fit(model, learnt, jax.random.fold_in(fit_key, 0))
             inner = state.inner
             if self.relabel is not None:
