@@ -10,7 +10,7 @@ from socialrl.feedback.comparisons import Choice
 from socialrl.judge.session import Question, Session
 from socialrl.scene import Scene
 from socialrl.scene.themes import find_theme
-from socialrl.viewer.paint import Brush
+from socialrl.viewer.paint import Brush, text_width
 from socialrl.viewer.panels.world import PANEL
 from socialrl.viewer.window import Window
 from socialrl_envs.errors import SocialRLError
@@ -25,7 +25,7 @@ KEYS: tuple[tuple[str, str], ...] = (
     ("space", "play again"),
     ("backspace", "back"),
     ("t", "light, dark"),
-    ("esc", "stop; it goes on here"),
+    ("esc", "stop"),
 )
 CHOICES: dict[str, Choice] = {"left": "left", "right": "right", "up": "tie", "down": "cannot_tell"}
 WAIT = 0.6  # seconds before a clip begins to move, and at its end before it is still
@@ -184,6 +184,8 @@ def _head(brush: Brush, rect: pygame.Rect, look: Look) -> None:
     text = f"{look.annotator} · {done}"
     end = brush.text(text, (rect.right, rect.centery), 15, brush.theme.quiet, anchor="midright").left
     words, colour = "Which do you like better?", brush.theme.ink
+    if look.left is not None:
+        words += f" Watch {look.left.replay.mark_of(0, look.left.novice)}."
     if look.trouble:
         words, colour = look.trouble, brush.theme.penalty
     room = end - rect.left - brush.px(20)
@@ -224,20 +226,22 @@ def _clip(brush: Brush, card: pygame.Rect, scene: Scene, word: str, look: Look) 
 
 
 def _keys(brush: Brush, rect: pygame.Rect) -> None:
-    """All keys in a row."""
+    """All keys in a row, as wide as their words."""
     brush.box(rect, brush.theme.card)
-    inner = rect.inflate(-2 * brush.px(14), 0)
-    width = inner.width / len(KEYS)
-    for number, (key, text) in enumerate(KEYS):
-        cap = pygame.Rect(0, 0, brush.px(34 if len(key) < 6 and key != "space" else 72), brush.px(24))
-        cap.midleft = (round(inner.left + number * width), rect.centery)
+    inner, gap = rect.inflate(-2 * brush.px(16), 0), brush.px(8)
+    caps = [brush.px(80 if key == "backspace" else 56 if key == "space" else 34) for key, _ in KEYS]
+    widths = [cap + gap + text_width(text, brush.px(14)) for cap, (_, text) in zip(caps, KEYS, strict=True)]
+    between, left = max(gap, (inner.width - sum(widths)) // (len(KEYS) - 1)), inner.left
+    for (key, text), width, room in zip(KEYS, caps, widths, strict=True):
+        cap = pygame.Rect(left, 0, width, brush.px(24))
+        cap.centery = rect.centery
         brush.frame(cap, brush.theme.line, mix(brush.theme.card, brush.theme.line, 0.35), width=1, radius=6)
-        if key in ("left", "right", "up", "down"):
+        if key in CHOICES:
             brush.action(key, cap.center, 14, brush.theme.ink)
         else:
             brush.text(key, cap.center, 13, anchor="center", width=cap.width - 4)
-        room = inner.left + (number + 1) * width - cap.right - brush.px(12)
-        brush.text(text, (cap.right + brush.px(8), rect.centery), 14, anchor="midleft", width=room)
+        brush.text(text, (cap.right + gap, rect.centery), 14, anchor="midleft", width=inner.right - cap.right)
+        left += room + between
 
 
 def _end(brush: Brush, rect: pygame.Rect, look: Look) -> None:

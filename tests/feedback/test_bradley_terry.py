@@ -67,4 +67,4 @@ def test_uncertainty_draws_probabilities_to_one_half():
     difference = asked(30)
     few = infers(difference, answers(difference), np.float32(np.arange(30) < 3))
     sure = jax.nn.sigmoid(difference @ few.mean)
-    assert (np.abs(probability(few, difference) - 0.5) < np.abs(sure - 0.5)).all()
+    assert (np.abs(probability(few, jnp.asarray(difference)) - 0.5) < np.abs(sure - 0.5)).all()

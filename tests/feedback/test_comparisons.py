@@ -128,10 +128,10 @@ def test_a_damaged_line_is_refused_in_one_line_or_left_out_by_choice(path, words
     assert len(found.bad) == 1
 
 
-def test_a_thousand_mutated_files_are_read_refused_or_read_in_part(path):
+def test_mutated_files_are_read_refused_or_read_in_part(path):
     whole, rng = b"".join(path.read_bytes().splitlines(keepends=True)[:3]), random.Random(0)
     refused = 0
-    for number in range(1_000):
+    for number in range(500):
         data = bytearray(whole)
         for _ in range(rng.choice((1, 1, 3))):
             at = rng.randrange(len(data))
@@ -153,7 +153,7 @@ def test_a_thousand_mutated_files_are_read_refused_or_read_in_part(path):
                 read(path)
         else:
             assert read(path).answers == in_part.answers
-    assert refused > 500
+    assert refused > 250
 
 
 def test_another_file_and_another_version_are_named(path, tmp_path):
