@@ -30,12 +30,14 @@ STEPS = 16_000
 TASKS = ((-1.0, -1.0, 1.0), (-1.0, 1.0, 1.0))
 CHRISTIANO = "Christiano et al. 2017, arXiv 1706.03741"
 ANSWERS = ComparisonsConfig(labels=200, asked_until=12_000, teacher=Teacher())
+BUDGETS = {
+    "dqn_50": dataclasses.replace(ANSWERS, labels=50),
+    "dqn_200": ANSWERS,
+    "dqn_700": dataclasses.replace(ANSWERS, labels=700),
+    "dqn_200_random": dataclasses.replace(ANSWERS, queries="random"),
+    "dqn_200_noisy": dataclasses.replace(ANSWERS, teacher=Teacher(noise=0.2)),
+}
 LEARNT = "w, learnt cumulants"
-
-
-def compared(**changes: object) -> dqn.Config:
-    """dqn from comparisons with these changes."""
-    return dqn.Config(comparisons=dataclasses.replace(ANSWERS, **changes))  # pyright: ignore[reportArgumentType]
 
 
 def measured(
@@ -89,11 +91,7 @@ experiment = Experiment(
     arms=(
         Arm(name="psiphi", learner=psiphi.Config(trust=False)),
         Arm(name="dqn", learner=dqn.Config()),
-        Arm(name="dqn_50", learner=compared(labels=50)),
-        Arm(name="dqn_200", learner=compared()),
-        Arm(name="dqn_700", learner=compared(labels=700)),
-        Arm(name="dqn_200_random", learner=compared(queries="random")),
-        Arm(name="dqn_200_noisy", learner=compared(teacher=Teacher(noise=0.2))),
+        *(Arm(name=name, learner=dqn.Config(comparisons=config)) for name, config in BUDGETS.items()),
     ),
     seeds=10,
     first_seed=1000,

@@ -37,11 +37,11 @@ def krippendorffs_alpha(units: Iterable[Sequence[str]]) -> float:
     count. NaN if no thing counts, or if all categories are the same. By coincidences, as in Krippendorff
     (2011), Computing Krippendorff's Alpha-Reliability.
     """
-    coincidences: Counter[tuple[str, str]] = Counter()
+    coincidences: dict[tuple[str, str], float] = defaultdict(float)
     for unit in units:
         for a, b in itertools.permutations(unit, 2):
-            coincidences[a, b] += 1 / (len(unit) - 1)  # pyright: ignore[reportArgumentType]
-    totals: Counter[str] = Counter()
+            coincidences[a, b] += 1 / (len(unit) - 1)
+    totals: dict[str, float] = defaultdict(float)
     for (a, _), times in coincidences.items():
         totals[a] += times
     count = sum(totals.values())

@@ -8,7 +8,7 @@ import dataclasses
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -159,7 +159,12 @@ def cut(replay: Replay, episode: int, first: int, length: int) -> Replay:
         }.items()
     }
     none = ("reset_key", "step_key", "checksum", "spread", "observed", "prediction", "occupancy", "belief")
-    fields = {**during, **around, **dict.fromkeys(none), "length": np.array([length], np.int32)}
+    fields: dict[str, Any] = {
+        **during,
+        **around,
+        **dict.fromkeys(none),
+        "length": np.array([length], np.int32),
+    }
     return dataclasses.replace(replay, **fields, level={}, start={})
 
 

@@ -146,11 +146,11 @@ class Session:
 
     def _new(self) -> Question:
         """Two clips on which models disagree, or any two."""
+        query: Query = "random" if self.features is None else "disagreement"
         if self.features is None:
-            query, pair = "random", _drawn(self._key(), len(self.clips))
+            pair = _drawn(self._key(), len(self.clips))
         else:
-            now = self.posterior(self.features)
-            query, pair = "disagreement", _disagreed(self._key(), now, jnp.asarray(self.features))
+            pair = _disagreed(self._key(), self.posterior(self.features), jnp.asarray(self.features))
         left, right = (self.clips[int(clip)] for clip in np.asarray(pair))
         return Question(number=self.number, left=left, right=right, query=query)
 

@@ -170,7 +170,7 @@ def paint(look: Look, size: tuple[int, int]) -> pygame.Surface:
     width = (middle.width - pad) // 2
     for number, (scene, word) in enumerate(((look.left, "left"), (look.right, "right"))):
         card = pygame.Rect(middle.left + number * (width + pad), middle.top, width, middle.height)
-        _clip(brush, card, scene, word, look)
+        _clip(brush, card, scene, word)
     return surface
 
 
@@ -200,7 +200,7 @@ def _head(brush: Brush, rect: pygame.Rect, look: Look) -> None:
         )
 
 
-def _clip(brush: Brush, card: pygame.Rect, scene: Scene, word: str, look: Look) -> None:
+def _clip(brush: Brush, card: pygame.Rect, scene: Scene, word: str) -> None:
     """One clip: the grid, and below it the key that prefers it and the steps that have passed."""
     brush.box(card, brush.theme.card)
     inner = card.inflate(-2 * brush.px(14), -2 * brush.px(14))
