@@ -17,6 +17,7 @@ from socialrl.acting import Acting, fitted, leaves_by_path, leaves_read, templat
 from socialrl.assemble import Assembly, assemble
 from socialrl.coerce import build, coerce
 from socialrl.config import Arm, Experiment, load_experiment, to_json
+from socialrl.learners import dqn, ppo
 from socialrl.learners._config import OffPolicyConfig
 from socialrl.record import agent_file, filmstrip, folder, replay
 from socialrl.record.agent_file import AgentFacts
@@ -394,10 +395,15 @@ def check_seed(experiment: Experiment, seed: int, where: str) -> None:
 
 
 def _without_files(arm: Arm) -> Arm:
-    """The arm without demonstration files, which are for training alone."""
-    if not isinstance(arm.learner, OffPolicyConfig):
-        return arm
-    return dataclasses.replace(arm, learner=dataclasses.replace(arm.learner, demonstrations="", offline=0))
+    """The arm without files of demonstrations and answers, which are for training alone."""
+    learner = arm.learner
+    if isinstance(learner, dqn.Config | ppo.Config) and learner.comparisons is not None:
+        asked = max(learner.comparisons.labels, 1)
+        apart = dataclasses.replace(learner.comparisons, answers="", labels=asked)
+        learner = dataclasses.replace(learner, comparisons=apart)
+    if isinstance(learner, OffPolicyConfig):
+        learner = dataclasses.replace(learner, demonstrations="", offline=0)
+    return dataclasses.replace(arm, learner=learner)
 
 
 def _config_of(facts: AgentFacts) -> LearnerConfig:

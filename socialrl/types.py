@@ -190,6 +190,15 @@ class FewShot:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class LearntCumulants:
+    """cumulants(state, own) -> float32 (T, B, novices, K): the features of each step of a Transition
+    (T, B, novices, ...) in which the learner takes rewards to be linear.
+    """
+
+    cumulants: Callable[[Any, Transition], Float32[Array, "T B novices K"]]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class WarmStart:
     """warm_start(trained, fresh) -> state: `fresh`, which `init` may have made for another unroll length or
     number of worlds, with the knowledge of `trained`; stored experience and the state of the optimiser are
@@ -345,6 +354,7 @@ class ConceptBottleneck:
 
 Capability = (
     FewShot
+    | LearntCumulants
     | WarmStart
     | Offline
     | Influence

@@ -20,6 +20,7 @@ from socialrl.types import (
     GoalInference,
     Influence,
     Learner,
+    LearntCumulants,
     Offline,
     RewardInference,
     WarmStart,
@@ -166,6 +167,7 @@ def test_a_learner_that_cannot_be_built_is_named():
 
 WRONG = [
     (FewShot(adapt=lambda state, experience, key: {"bias": state["bias"][:2]}), "state"),
+    (LearntCumulants(cumulants=lambda state, own: own.reward), "cumulants is"),
     (WarmStart(warm_start=lambda trained, fresh: fresh), "decisions are not those of the trained state"),
     (Offline(pretrain=lambda state, key, steps: (state, {"loss/toy": jnp.float32(jnp.nan)}), steps=1), "nan"),
     (Influence(influence=lambda state, carry, timestep: -jnp.ones(timestep.first.shape)), "negative"),

@@ -1,4 +1,4 @@
-"""The command line: run, sweep, tune, reproduce, eval, view, play, study, record, export, report, check.
+"""The command line: run, sweep, tune, reproduce, eval, view, play, study, judge, record, export, report...
 
 Each command imports what it needs when it is called, so that `--help` is fast.
 
@@ -54,6 +54,7 @@ COMMANDS = {  # in the order of `--help`; each is a module of commands/
     "explain": "say what had become of a decision, had it been another",
     "play": "take a seat of a world with the keyboard",
     "study": "let people take part in a study, and show them beside trained arms",
+    "judge": "compare clips of agents, from which preferences are inferred",
     "record": "write demonstrations of co-players or trained agents",
     "export": "write a trained agent of a run into one file",
     "metrics": "write the metrics of a run as CSV or Parquet, or into TensorBoard or W&B",

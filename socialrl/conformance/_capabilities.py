@@ -19,6 +19,7 @@ from socialrl.types import (
     ForceSource,
     GoalInference,
     Influence,
+    LearntCumulants,
     Masked,
     Offline,
     RewardInference,
@@ -44,6 +45,15 @@ def capabilities_work(subject: Subject) -> None:
 def _few_shot(subject: Subject, capability: FewShot) -> None:
     state, _, experience, _ = subject.trained
     expect_same_shapes(state, jax.jit(capability.adapt)(state, experience, jax.random.key(5)), "state")
+
+
+def _learnt_cumulants(subject: Subject, capability: LearntCumulants) -> None:
+    state, _, experience, _ = subject.trained
+    found = jax.jit(capability.cumulants)(state, experience.own)
+    shape = experience.own.action.shape
+    assert found.shape[:-1] == shape, f"cumulants is {found.shape}, not {(*shape, 'K')}"
+    expect(found, found.shape, jnp.float32, "cumulants")
+    assert np.all(np.isfinite(found)), "cumulants is not finite"
 
 
 def _warm_start(subject: Subject, capability: WarmStart) -> None:
@@ -192,6 +202,7 @@ def _concept_bottleneck(subject: Subject, capability: ConceptBottleneck) -> None
 
 CAPABILITIES: dict[type, Callable[[Subject, Any], None]] = {
     FewShot: _few_shot,
+    LearntCumulants: _learnt_cumulants,
     WarmStart: _warm_start,
     Offline: _offline,
     Influence: _influence,

@@ -4,7 +4,7 @@ steps.
 
 import dataclasses
 from collections.abc import Callable
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -127,6 +127,23 @@ def off_policy_learner(
 def warm_start(trained: OffPolicyState, fresh: OffPolicyState) -> OffPolicyState:
     """`fresh` with the networks and the step count of `trained`; its buffer, optimiser and aux stay."""
     return replace(fresh, params=trained.params, target=trained.target, steps=trained.steps)
+
+
+def relabelled(
+    spec: WorldSpec,
+    state: OffPolicyState,
+    rewards: Callable[[UInt8[Array, "..."], Int32[Array, "..."]], Float32[Array, "..."]],
+) -> OffPolicyState:
+    """The state whose stored rewards of the novices are those of their views and actions."""
+    own = state.buffer.data.own
+    stored = view_store(spec).unpack(own)
+    reward = rewards(stored.timestep.obs, stored.action)
+
+    def one(path: tuple[Any, ...], leaf: Array) -> Array:
+        return reward if path[-1].name == "reward" else leaf
+
+    paid = jax.tree_util.tree_map_with_path(one, own)  # not by `replace`, as its views may be packed
+    return replace(state, buffer=replace(state.buffer, data=replace(state.buffer.data, own=paid)))
 
 
 def over_novices(

@@ -5,20 +5,25 @@ The control without social learning; torso, buffer and target network are those 
 it also clones the co-players with a head of its own, which shapes the torso and nothing else. With
 `relabelled_coef` it also learns its values from the co-players' steps, as if these had paid what a model of
 its own rewards predicts. Either is one part of psiphi without successor features, following and trust.
+With `comparisons` it learns from a teacher's comparisons of clips in place of rewards.
 """
 
 import dataclasses
+from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float32, Int32, PyTree
 
+from socialrl.feedback.config import ComparisonsConfig
 from socialrl.learners._baseline import both, head_learner, imitation_loss, td_loss
 from socialrl.learners._batches import SequenceBatch
+from socialrl.learners._comparisons import from_comparisons
 from socialrl.learners._config import OffPolicyConfig, check_roster
 from socialrl.learners._heads import HeadFns, Outputs
-from socialrl.learners._offpolicy import Losses, OffPolicyState
+from socialrl.learners._offpolicy import Losses, relabelled
 from socialrl.learners._sequences import others_steps, own_steps, sequences
 from socialrl.losses.means import masked_mean
 from socialrl.types import Learner
@@ -37,17 +42,21 @@ class Config(OffPolicyConfig):
         0.0, "weight of Q-learning on co-players' steps with rewards that a model predicts; 0 has none", low=0
     )
     reward_coef: float = option(3.0, "weight of that model's error on the own rewards", low=0)
+    comparisons: ComparisonsConfig | None = option(
+        None, "learn from a teacher's comparisons of clips in place of rewards; none learns from rewards"
+    )
 
     @property
     def watches(self) -> bool:
         """Whether it learns from others' steps, and so from a file of them."""
         return self.cloning_coef > 0 or self.relabelled_coef > 0
 
-    def build(self, spec: WorldSpec) -> Learner[OffPolicyState]:
+    def build(self, spec: WorldSpec) -> Learner[Any]:
         """The learner for this world; raises SocialRLError if it has no novice, or nobody to learn from."""
         check_roster(spec, "dqn is to learn from co-players" if self.watches else "")
         heads = 1 + (self.cloning_coef > 0) + (self.relabelled_coef > 0)
-        return head_learner(HeadFns(self, spec, heads), self.loss if self.watches else own_loss)
+        learner = head_learner(HeadFns(self, spec, heads), self.loss if self.watches else own_loss)
+        return from_comparisons(self.comparisons, learner, spec, partial(relabelled, spec))
 
     def loss(self, net: HeadFns, params: PyTree, target: PyTree, batch: SequenceBatch) -> Losses:
         """The loss of Q-learning on the novices' steps, and what is learnt from the others' steps. The head

@@ -15,6 +15,7 @@ from jaxtyping import Bool, Float32, Int32, Key, PyTree, UInt8
 from socialrl.learners import ppo
 from socialrl.learners._baseline import imitation_loss
 from socialrl.learners._batches import SequenceBatch
+from socialrl.learners._comparisons import from_comparisons
 from socialrl.learners._config import check_roster
 from socialrl.learners._sequences import Steps, others_steps, sequences
 from socialrl.types import Experience, Learner, Metrics, Timestep, WarmStart
@@ -44,7 +45,7 @@ class Config(ppo.Config):
     def build(self, spec: WorldSpec) -> Learner:
         """The learner for this world; raises SocialRLError unless it has a novice and a co-player."""
         check_roster(spec, "the prior is cloned from co-players")
-        return KLControl(self, spec).learner()
+        return from_comparisons(self.comparisons, KLControl(self, spec).learner(), spec)
 
 
 @pytree

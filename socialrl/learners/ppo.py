@@ -13,7 +13,9 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Bool, Float32, Int32, Key, PyTree
 
+from socialrl.feedback.config import ComparisonsConfig
 from socialrl.learners._actor_critic import ActorCarry, ActorCriticFns, hide_others
+from socialrl.learners._comparisons import from_comparisons
 from socialrl.learners._config import check_roster
 from socialrl.learners._ppo_config import PPOConfig
 from socialrl.learners._ppo_losses import PPOLosses, Trajectory
@@ -39,7 +41,7 @@ from socialrl.types import (
     decision_of,
 )
 from socialrl_envs.errors import SocialRLError
-from socialrl_envs.options import require
+from socialrl_envs.options import option, require
 from socialrl_envs.struct import pytree, replace
 from socialrl_envs.types import WorldSpec
 
@@ -48,10 +50,14 @@ from socialrl_envs.types import WorldSpec
 class Config(PPOConfig):
     """Options of ppo."""
 
+    comparisons: ComparisonsConfig | None = option(
+        None, "learn from a teacher's comparisons of clips in place of rewards; none learns from rewards"
+    )
+
     def build(self, spec: WorldSpec) -> Learner:
         """The learner for this world; raises SocialRLError if it has no novice."""
         check_roster(spec)
-        return PPO(self, spec).learner()
+        return from_comparisons(self.comparisons, PPO(self, spec).learner(), spec)
 
 
 @pytree

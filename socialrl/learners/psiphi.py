@@ -43,8 +43,10 @@ from socialrl.types import (
     FewShot,
     ForceSource,
     Learner,
+    LearntCumulants,
     RewardInference,
     Timestep,
+    Transition,
     decision_of,
 )
 from socialrl_envs.options import option
@@ -132,6 +134,7 @@ class PsiPhi:
         )
         capabilities: tuple[Capability, ...] = (
             FewShot(adapt=self.adapt),
+            LearntCumulants(cumulants=self.cumulants),
             ActAs(act_as=self.act_as),
             ForceSource(force=self.force),
             RewardInference(infer_rewards=self.infer_rewards),
@@ -321,13 +324,17 @@ class PsiPhi:
         )
         return replace(aux, peers=stats)
 
+    def cumulants(self, state: OffPolicyState, own: Transition) -> Float32[Array, "T B novices K"]:
+        """Phi(s, a) of the novices' own steps."""
+        phi = self.net.unroll(state.params, sequences(own.timestep.obs), sequences(own.timestep.first))[1]
+        return over_sequences(at_action)(phi, sequences(own.action)).reshape(*own.action.shape, -1)
+
     def adapt(self, state: OffPolicyState, experience: Experience, key: Key[Array, ""]) -> OffPolicyState:
         """The state with w_ego re-learnt by ridge regression of the novices' rewards on the frozen Phi, over
         all experience since the first adaptation; trust is estimated anew from then on.
         """
         own, aux, size = experience.own, state.aux, self.config.cumulants
-        phi = self.net.unroll(state.params, sequences(own.timestep.obs), sequences(own.timestep.first))[1]
-        phi = over_sequences(at_action)(phi, sequences(own.action)).reshape(-1, size)
+        phi = self.cumulants(state, own).reshape(-1, size)
         before: Regression = aux.regression
         gram, moment = before.gram + phi.T @ phi, before.moment + phi.T @ own.reward.reshape(-1)
         scale = self.config.ridge * jnp.trace(gram) / size

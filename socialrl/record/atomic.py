@@ -64,6 +64,26 @@ def write_text(path: str | Path, text: str) -> None:
     write_bytes(path, text.encode("utf-8"))
 
 
+def append(path: Path, data: bytes) -> None:
+    """Appends the data to a file and flushes it; where there is no room for all of it, the file is as it was,
+    and an OSError is raised.
+    """
+    file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    try:
+        size = os.fstat(file).st_size
+        try:
+            while data:
+                data = data[os.write(file, data) :]
+            os.fsync(file)
+        except OSError:
+            os.ftruncate(file, size)
+            raise
+        if not size:
+            sync(path.parent)
+    finally:
+        os.close(file)
+
+
 def cannot_write(path: Path, error: OSError) -> SocialRLError:
     """The error for a file or a folder that the system refuses to write, with the cure where it is known."""
     missing = None if path.parent.is_dir() else f"there is no folder {path.parent}"

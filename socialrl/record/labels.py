@@ -90,6 +90,26 @@ class FewShot(Labels):
 
 
 @dataclasses.dataclass(frozen=True)
+class Comparisons(Labels):
+    """Labels of `comparisons`.
+
+    preference: what the person who compares clips wants, one number per cumulant.
+    method: what is made of the answers, e.g. "w, learnt cumulants", or "true reward", which needs none.
+    queries: how clips are chosen, "disagreement" or "random"; "" where none are.
+    noise: how many of 100 answers are the wrong way round.
+    labels: answers before the evaluation.
+    """
+
+    kind: ClassVar[str] = "comparisons"
+
+    preference: Vector
+    method: str
+    queries: str
+    noise: int
+    labels: int
+
+
+@dataclasses.dataclass(frozen=True)
 class GoalInference(Labels):
     """Labels of `goal_inference`.
 
@@ -202,6 +222,7 @@ SCHEMAS: Mapping[str, type[Labels]] = {
     for schema in (
         Social,
         FewShot,
+        Comparisons,
         GoalInference,
         InverseRL,
         Memory,

@@ -2,14 +2,13 @@
 
 import json
 import math
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from socialrl.record.atomic import cannot_write, sync, write_text
+from socialrl.record.atomic import append, cannot_write, write_text
 from socialrl_envs.errors import SocialRLError
 from socialrl_envs.safe_json import Json, read_json
 
@@ -58,24 +57,6 @@ def _line(record: Mapping[str, object]) -> str:
     return json.dumps(plain(record), allow_nan=False) + "\n"
 
 
-def _append(path: Path, data: bytes) -> None:
-    """Appends the data and flushes it; where there is no room for all of it, the file is as it was."""
-    file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-    try:
-        size = os.fstat(file).st_size
-        try:
-            while data:
-                data = data[os.write(file, data) :]
-            os.fsync(file)
-        except OSError:
-            os.ftruncate(file, size)
-            raise
-        if not size:
-            sync(path.parent)
-    finally:
-        os.close(file)
-
-
 def read_records(path: Path | str) -> list[dict[str, Any]]:
     """All records of a file, without an incomplete last line as a crash leaves it; none if there is no file.
 
@@ -120,7 +101,7 @@ class Records:
         Raises SocialRLError naming the file if it cannot be written; what it held before is still there.
         """
         try:
-            _append(self.path, _line(record).encode())
+            append(self.path, _line(record).encode())
         except OSError as error:
             raise cannot_write(self.path, error) from error
         for listener in self.listeners:

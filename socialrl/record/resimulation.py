@@ -12,12 +12,12 @@ import json
 import zlib
 from collections.abc import Callable, Iterator
 from functools import lru_cache
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Shaped, UInt32
+from jaxtyping import Float32, Shaped, UInt32
 
 from socialrl.coerce import coerce
 from socialrl.record.replay import Replay
@@ -82,7 +82,18 @@ def resimulate(replay: Replay) -> Verdict:
     return Verdict(True, "re-simulated: as recorded")
 
 
-Built = tuple[World, Callable[..., State], State]  # a world, its compiled steps, the shapes of its states
+# A world, its compiled steps: the states after them and the cumulants of each, and the shapes of its states.
+Built = tuple[World, Callable[..., tuple[State, jax.Array]], State]
+
+
+class Part(NamedTuple):
+    """Consecutive states of an episode that is run again. own: their fields by name, on the host. cumulants:
+    of every seat in the step that led to each state; 0 for the first state of an episode.
+    """
+
+    own: dict[str, Shaped[np.ndarray, "T ..."]]
+    states: State
+    cumulants: Float32[np.ndarray, "T N K"]
 
 
 @lru_cache(maxsize=8)
@@ -92,10 +103,10 @@ def _world(config: str) -> Built:
     """
     world = coerce(Annotated[Any, WORLD], json.loads(config), "world").build()
 
-    def run(state: State, actions: jax.Array, keys: jax.Array) -> State:
-        def body(state: State, now: tuple[jax.Array, jax.Array]) -> tuple[State, State]:
-            after, _ = world.step(state, now[0], jax.random.wrap_key_data(now[1]))
-            return after, after
+    def run(state: State, actions: jax.Array, keys: jax.Array) -> tuple[State, jax.Array]:
+        def body(state: State, now: tuple[jax.Array, jax.Array]) -> tuple[State, tuple[State, jax.Array]]:
+            after, outcome = world.step(state, now[0], jax.random.wrap_key_data(now[1]))
+            return after, (after, outcome.cumulants)
 
         return jax.lax.scan(body, state, (actions, keys))[1]
 
@@ -108,14 +119,12 @@ def _world(config: str) -> Built:
 
 def _episode(built: Built, replay: Replay, episode: int) -> UInt32[np.ndarray, " states"]:
     """The checksums of an episode that is run again."""
-    return np.concatenate([checksums(part) for part, _ in _parts(built, replay, episode)])
+    return np.concatenate([checksums(part.own) for part in _parts(built, replay, episode)])
 
 
-def _parts(built: Built, replay: Replay, episode: int) -> Iterator[tuple[dict[str, np.ndarray], State]]:
-    """The states of an episode that is run again, in parts: their fields, and the states, leaves (T, ...).
-    The first part is the first state alone.
-    """
-    _, run, shape = built
+def _parts(built: Built, replay: Replay, episode: int) -> Iterator[Part]:
+    """The states of an episode that is run again, in parts. The first part is the first state alone."""
+    world, run, shape = built
     wanted = fields(shape)
     start = {name: replay.start[name][episode] for name in wanted}
     if any(
@@ -123,16 +132,19 @@ def _parts(built: Built, replay: Replay, episode: int) -> Iterator[tuple[dict[st
     ):
         raise ValueError("the state of this world has other fields now")
     state = jax.tree.unflatten(jax.tree.structure(shape), [jnp.asarray(start[name]) for name in wanted])
-    yield {name: value[None] for name, value in start.items()}, jax.tree.map(lambda leaf: leaf[None], state)
+    own = {name: value[None] for name, value in start.items()}
+    none = np.zeros((1, len(world.spec.seats), len(world.spec.cumulants)), np.float32)
+    yield Part(own, jax.tree.map(lambda leaf: leaf[None], state), none)
     assert replay.step_key is not None
     action, key = replay.during("action", episode).astype(np.int32), replay.during("step_key", episode)
     for begin in range(0, len(action), CHUNK):
         here = action[begin : begin + CHUNK]
         room = ((0, CHUNK - len(here)), (0, 0))
-        states = run(state, np.pad(here, room), np.pad(key[begin : begin + CHUNK], room))
+        states, cumulants = run(state, np.pad(here, room), np.pad(key[begin : begin + CHUNK], room))
         count = len(here)
         lived = jax.tree.map(lambda leaf, count=count: leaf[:count], states)
-        yield {name: np.asarray(leaf) for name, leaf in fields(lived).items()}, lived
+        own = {name: np.asarray(leaf) for name, leaf in fields(lived).items()}
+        yield Part(own, lived, np.asarray(cumulants)[:count])
         state = jax.tree.map(lambda leaf: leaf[-1], states)
 
 
@@ -141,6 +153,13 @@ def states_until(replay: Replay, episode: int, step: int) -> tuple[World, State]
 
     Raises SocialRLError if they are not exactly those that were recorded, or if that cannot be told.
     """
+    return lived_until(replay, episode, step)[:2]
+
+
+def lived_until(
+    replay: Replay, episode: int, step: int
+) -> tuple[World, State, Float32[np.ndarray, "steps N K"]]:
+    """(world, states, cumulants): as `states_until`, with what every seat did in the steps between them."""
     where = f"{replay.experiment}, {replay.arm}, seed {replay.seed}"
     if replay.checksum is None or replay.step_key is None or not replay.start:
         raise SocialRLError(f"{where}: recorded without the states and keys", "record it anew")
@@ -148,21 +167,23 @@ def states_until(replay: Replay, episode: int, step: int) -> tuple[World, State]
     try:
         built = _world(json.dumps(replay.world, sort_keys=True))
         parts, count = [], 0
-        for own, states in _parts(built, replay, episode):
-            parts.append((checksums(own), states))
-            count += len(parts[-1][0])
+        for part in _parts(built, replay, episode):
+            parts.append(part)
+            count += len(part.cumulants)
             if count > step:
                 break
     except MISFIT as error:
         raise SocialRLError(
             f"{where}: {name} is not installed here, or has other settings", "install the version of then"
         ) from error
-    found = np.concatenate([sums for sums, _ in parts])[: step + 1]
+    found = np.concatenate([checksums(part.own) for part in parts])[: step + 1]
     wrong = np.flatnonzero(found != replay.states("checksum", episode)[: step + 1])
     if len(wrong):
         at = f"episode {episode}, from step {wrong[0]} on"
         raise SocialRLError(
             f"{where}: the code of {name} has changed since ({at})", "install the version of then"
         )
-    states = jax.tree.map(lambda *leaves: jnp.concatenate(leaves)[: step + 1], *(one for _, one in parts))
-    return built[0], states
+    states = jax.tree.map(
+        lambda *leaves: jnp.concatenate(leaves)[: step + 1], *(part.states for part in parts)
+    )
+    return built[0], states, np.concatenate([part.cumulants for part in parts])[1 : step + 1]

@@ -236,11 +236,32 @@ def few_shot(curves: Mapping[str, tuple[np.ndarray, list[Estimate]]], styles: St
         return svg.inline(made, name, f"Few-shot transfer of {', '.join(curves)}: return against episodes.")
 
 
+def comparisons(
+    curves: Mapping[str, tuple[np.ndarray, list[Estimate]]],
+    styles: Styles,
+    name: str,
+    title: str,
+    level: float | None,
+) -> str:
+    """Return against answers, by method. level: the return by the true reward, a dashed line."""
+    with svg.style():
+        made = svg.figure(WIDTH / 2.1, 3.2)
+        axes = made.add_subplot(title=title)
+        few_shot_curves(axes, curves, styles, "answers")
+        if level is not None:
+            axes.axhline(level, color=svg.INK, linewidth=1.4, linestyle=(0, (4.0, 2.0)))
+        text = f"Comparisons, {title}: return against answers, {', '.join(curves)}."
+        return svg.inline(made, name, text)
+
+
 def few_shot_curves(
-    axes: Axes, curves: Mapping[str, tuple[np.ndarray, list[Estimate]]], styles: Styles
+    axes: Axes,
+    curves: Mapping[str, tuple[np.ndarray, list[Estimate]]],
+    styles: Styles,
+    counted: str = "episodes of the new task",
 ) -> None:
-    """Draws the curves of `few_shot` into given axes."""
-    axes.set(xlabel="episodes of the new task", ylabel="return")
+    """Draws the curves of `few_shot` into given axes. counted: what the other axis counts."""
+    axes.set(xlabel=counted, ylabel="return")
     ticks = sorted({int(n) for episodes, _ in curves.values() for n in episodes})
     axes.set_xticks(np.log1p(ticks), [f"{tick:,}" for tick in ticks])
     for row, (method, (episodes, estimates)) in enumerate(curves.items()):

@@ -44,7 +44,8 @@ class Scene:
     replay shown beside the first.
     verdicts: (index of a replay, result of its re-simulation). what_if: what is asked about a decision.
     concept: the number of the concept whose values are shown.
-    hints: whether the head shows how it plays. theme: "light" or "dark".
+    hints: whether the head shows how it plays. theme: "light" or "dark". clip: whether a part of an episode
+    is shown, whose end says nothing.
     """
 
     replays: tuple[Replay, ...]
@@ -67,6 +68,7 @@ class Scene:
     concept: int = 0
     hints: bool = True
     theme: str = "light"
+    clip: bool = False
 
     @property
     def replay(self) -> Replay:

@@ -10,7 +10,7 @@ import pytest
 from socialrl.config import Arm, Experiment
 from socialrl.conformance_protocols import check_protocol, studies
 from socialrl.learners import dqn, ppo
-from socialrl.protocols import held_out, interventions, social
+from socialrl.protocols import comparisons, held_out, interventions, social
 from socialrl.record.labels import Labels, Memory
 from socialrl.registry import PROTOCOL
 from socialrl.types import FewShot, GoalInference, RewardInference
@@ -22,6 +22,9 @@ SMALL = {
     "social": social.Config(policies=("greedy",), companies=("wanderer",), transfer=()),
     "held_out": held_out.Config(levels=("crossroads",)),
     "interventions": interventions.Config(each=False),
+    "comparisons": comparisons.Config(
+        labels=(0, 2), noise=(0.1,), queries=("random",), features=("true",), best_of=0, played=2
+    ),
 }
 COINS = coin_grid.Config(size=5, colours=1, coins=1, horizon=4, experts=0)
 READS = ppo.Config(hidden=(4,), memory="none", concepts="soft", residual=1)

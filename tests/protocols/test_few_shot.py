@@ -1,5 +1,7 @@
 """Few-shot transfer on a tiny world: what is recorded, and that a new preference is really found."""
 
+import functools
+
 import pytest
 
 from socialrl.assemble import assemble, root_keys
@@ -21,6 +23,7 @@ WORLD = coin_grid.Config(
 )
 
 
+@functools.cache
 def study(learner, chunks):
     experiment = Experiment(
         name="tiny",

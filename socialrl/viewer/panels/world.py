@@ -40,7 +40,7 @@ def draw(brush: Brush, rect: pygame.Rect, scene: Scene) -> None:
     if not scene.ended:
         _follow(on_board, scene, picture, cell)
     brush.surface.blit(image, area)
-    if scene.ended:
+    if scene.ended and not scene.clip:
         _banner(brush, area, scene)
 
 

@@ -1,0 +1,86 @@
+"""The ensemble of reward models: what it learns, how it is scaled, and its calibration by hand."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import socialrl_envs
+from socialrl.feedback.reward_model import (
+    Comparisons,
+    RewardModel,
+    RewardModelConfig,
+    calibration,
+    no_comparisons,
+)
+
+WORLD = socialrl_envs.make("coin_grid", size=5, colours=2, coins=1, experts=0)
+CONFIG = RewardModelConfig(members=3, hidden=(8,), gradient_steps=200, lr=1e-2)
+MODEL = RewardModel(CONFIG, WORLD.spec)
+fit, report, predict = jax.jit(MODEL.fit), jax.jit(MODEL.report), jax.jit(MODEL.predict)
+init = jax.jit(MODEL.init)
+QUESTIONS, LENGTH, PAYS = 64, 6, 2  # the action that is liked
+
+
+def comparisons(seed):
+    """Random clips; the one with more of the liked action is preferred, and equals tie."""
+    rng = np.random.default_rng(seed)
+    steps = (QUESTIONS, 2, LENGTH)
+    action = rng.integers(0, 5, steps).astype(np.int32)
+    liked = (action == PAYS).sum(axis=-1)
+    return Comparisons(
+        obs=jnp.asarray(rng.integers(0, 2, (*steps, *WORLD.spec.obs_shape)).astype(np.uint8)),
+        action=jnp.asarray(action),
+        counts=jnp.ones(steps, jnp.float32),
+        preferred=jnp.asarray((0.5 + 0.5 * np.sign(liked[:, 0] - liked[:, 1])).astype(np.float32)),
+        weight=jnp.ones(QUESTIONS, jnp.float32),
+    )
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    state = init(jax.random.key(0))
+    return fit(state, comparisons(0), jax.random.key(1))[0]
+
+
+def test_it_foretells_new_answers_and_says_how_well(fitted):
+    found = report(fitted, comparisons(1))
+    assert found["accuracy"] > 0.9
+    assert found["calibration_error"] < 0.15
+    assert report(init(jax.random.key(0)), comparisons(1))["accuracy"] < 0.75
+
+
+def test_rewards_are_scaled_and_the_liked_action_pays(fitted):
+    asked = comparisons(0)
+    mean, std = predict(fitted, asked.obs, asked.action)
+    assert abs(float(mean.mean())) < 1e-4
+    assert abs(float(jnp.std(mean)) - CONFIG.std) < 1e-4
+    liked = np.asarray(asked.action) == PAYS
+    assert np.asarray(mean)[liked].mean() > np.asarray(mean)[~liked].mean() + 1
+    assert (np.asarray(std) > 0).all()
+
+
+def test_members_know_different_comparisons():
+    known = np.asarray(MODEL._known(200))
+    assert (known[0] != known[1]).any()
+    assert abs(known.mean() - CONFIG.share) < 0.1
+
+
+def test_without_an_answer_nothing_changes():
+    state, asked = init(jax.random.key(0)), comparisons(0)
+    after, _ = fit(state, dataclasses.replace(asked, weight=jnp.zeros(QUESTIONS)), jax.random.key(1))
+    jax.tree.map(np.testing.assert_array_equal, after, state)
+    none = report(state, no_comparisons(WORLD.spec, QUESTIONS, LENGTH))
+    assert np.isnan(none["accuracy"])
+
+
+def test_calibration_by_hand():
+    """Two answers at confidence 0.9, one of them wrong; one right at 0.6; a tie, and one without weight."""
+    probability = jnp.array([0.9, 0.1, 0.6, 0.7, 0.0])
+    found = jax.jit(calibration)(
+        probability, jnp.array([1.0, 1.0, 1.0, 0.5, 1.0]), jnp.array([1.0, 1.0, 1.0, 1.0, 0.0])
+    )
+    np.testing.assert_allclose(found["accuracy"], 2 / 3, rtol=1e-6)
+    np.testing.assert_allclose(found["calibration_error"], (abs(1 - 1.8) + 0.4) / 3, rtol=1e-5)
