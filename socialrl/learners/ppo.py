@@ -89,6 +89,7 @@ class PPO:
             initial_carry=self.net.initial_carry,
             value_unit="logit",
             capabilities=(*self.capabilities(), WarmStart(warm_start=self.warm_start)),
+            alike=self.config.parameter_sharing,
         )
 
     def capabilities(self) -> tuple[Capability, ...]:
