@@ -9,6 +9,7 @@ import jax
 import numpy as np
 import pytest
 
+from socialrl.agents import load_trained
 from socialrl.assemble import assemble
 from socialrl.config import Arm, Experiment, Partners, from_json, to_json
 from socialrl.learners import dqn, ppo
@@ -99,10 +100,8 @@ def test_a_run_goes_on_from_a_checkpoint_beside_the_same_partners(run, tmp_path)
 
 def test_the_records_are_the_cross_play_of_all_seeds(run):
     self_play, fcp = read(run).arms
-    found = {
-        tuple(one.to_json().values()): record.values["return"]
-        for one, record in fcp.measured(labels.Partners)
-    }
+    measured = fcp.measured(labels.Partners)
+    found = {tuple(one.to_json().values()): record.values["return"] for one, record in measured}
     single = [("agent", arm, f"+{k}") for arm in ("self_play", "fcp") for k in range(3)]
     means = [
         ("convention", "all", ""),
@@ -127,8 +126,6 @@ def test_the_records_are_the_cross_play_of_all_seeds(run):
 
 
 def test_an_agent_of_an_arm_with_partners_is_loaded_without_them(run):
-    from socialrl.agents import load_trained
-
     agent = load_trained(run, "fcp", seed=2)
     assert agent.facts.learner["name"] == "ppo"
     _, kept = states(run, FCP, 30)
@@ -181,9 +178,8 @@ def test_nobody_is_to_meet_itself():
 
 
 def test_what_the_protocol_cannot_measure_is_told():
-    apart = Arm(
-        name="self_play", learner=dqn.Config(hidden=(8,), capacity=20, batch=2), world=SELF_PLAY.world
-    )
+    learner = dqn.Config(hidden=(8,), capacity=20, batch=2)
+    apart = Arm(name="self_play", learner=learner, world=SELF_PLAY.world)
     one = dataclasses.replace(EXPERIMENT, arms=(apart,))
     made = assemble(one, apart)
     study = made.study([made.trainer.start(jax.random.key(0))])
