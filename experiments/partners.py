@@ -3,9 +3,11 @@
 Two are paid when they stand at the same one of three places, and pay when they stand at different ones. The
 places are equal, and so each pair has to settle on a convention. `self_play` learns with itself in the other
 seat. `fcp` learns beside agents of self-play of other seeds, untrained, half trained and trained (fictitious
-co-play, Strouse et al., 2021); `fcp_final` beside the trained ones alone, which is their ablation. `taught`
-learns beside the very conventions that all are tested with: what there is to reach. All are tested with the
-scripted conventions, with agents of every seed of every arm before, and with themselves.
+co-play, Strouse et al., 2021); `fcp_final` beside the trained ones alone, which is their ablation.
+`diverse_2` and `diverse_3` learn by self-play, too, and not to get on with those before them; `diverse`
+learns beside agents of these and of `self_play`. `taught` learns beside the very conventions that all are
+tested with: what there is to reach. All are tested with the scripted conventions, with agents of every seed
+of self-play, and with themselves.
 
 A recorded person is one more partner: see docs/howto/partners.md.
 
@@ -15,6 +17,7 @@ The size is for two CPU cores; on a GPU: --steps 20000000 --num_envs 1024 --worl
 import dataclasses
 
 from socialrl.config import Arm, Claim, Experiment, Partners
+from socialrl.curricula import cross_play
 from socialrl.learners import ppo
 from socialrl.protocols import partners
 from socialrl_envs.types import Seat
@@ -35,6 +38,10 @@ SEATS = tuple(Seat(policy="planner", preferences=one) for one in CONVENTIONS)
 WORLD = rendezvous.Config(novices=1, experts=1, size=7, places=3, horizon=50)
 BOTH_LEARN = dataclasses.replace(WORLD, novices=2, experts=0)
 POPULATION = dataclasses.replace(WORLD, redrawn="partners")
+# On some levels the expert's seat is that of an agent that came before, and the second novice is away.
+APART = dataclasses.replace(
+    WORLD, novices=2, experts=(Seat(policy="planner", presence="never"),), redrawn="partners"
+)
 # One planner plays, whose preferences are drawn on every level: its own, or those of one who is never there.
 ABSENT = tuple(dataclasses.replace(seat, policy="wanderer", presence="never") for seat in SEATS)
 TAUGHT = dataclasses.replace(WORLD, experts=(SEATS[0],), coplayers=ABSENT[1:], redrawn="preferences")
@@ -68,6 +75,26 @@ experiment = Experiment(
             learner=LEARNER,
             world=POPULATION,
             partners=Partners(arms=("self_play",), seeds=4),
+        ),
+        Arm(
+            name="diverse_2",
+            learner=LEARNER,
+            world=APART,
+            curriculum=cross_play.Config(),
+            partners=Partners(arms=("self_play",), seeds=0),
+        ),
+        Arm(
+            name="diverse_3",
+            learner=LEARNER,
+            world=APART,
+            curriculum=cross_play.Config(),
+            partners=Partners(arms=("self_play", "diverse_2"), seeds=0),
+        ),
+        Arm(
+            name="diverse",
+            learner=LEARNER,
+            world=POPULATION,
+            partners=Partners(arms=("self_play", "diverse_2", "diverse_3"), at=(0.0, 0.5, 1.0)),
         ),
         Arm(name="taught", learner=LEARNER, world=TAUGHT),
     ),
@@ -107,6 +134,15 @@ experiment = Experiment(
             paper=STROUSE,
             arm="fcp",
             over="fcp_final",
+            labels=SCRIPTED,
+        ),
+        Claim(
+            text="different conventions help: diverse earns more than fcp beside scripted conventions",
+            source="ours",
+            paper="Rahman et al., 2023, Generating Teammates for Training Robust Ad Hoc Teamwork Agents via "
+            "Best-Response Diversity",
+            arm="diverse",
+            over="fcp",
             labels=SCRIPTED,
         ),
         Claim(

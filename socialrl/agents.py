@@ -3,7 +3,7 @@
 import dataclasses
 import html
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
@@ -18,6 +18,7 @@ from socialrl.assemble import Assembly, assemble
 from socialrl.coerce import build, coerce
 from socialrl.config import Arm, Experiment, load_experiment, to_json
 from socialrl.learners._config import OffPolicyConfig
+from socialrl.population import TrainedPopulation, stack
 from socialrl.record import agent_file, filmstrip, folder, replay
 from socialrl.record.agent_file import AgentFacts
 from socialrl.registry import LEARNER, WORLD
@@ -286,6 +287,21 @@ def load_policy(path: str | Path, greedy: bool = True) -> Agent:
         raise SocialRLError(
             f"{path}: its learner cannot be built: {type(error).__name__}: {cause}"
         ) from error
+
+
+def population(agents: Sequence[Agent], greedy: bool | None = None) -> TrainedPopulation:
+    """Agents of one learner as a policy of which the level says who acts, see `Params.partner`.
+
+    greedy: whether they act as in evaluations; None: as the first one does. Raises SocialRLError unless they
+    are of one learner, in worlds with the same views and actions.
+    """
+    leaves = stack([agent.leaves for agent in agents])
+    for agent in agents[1:]:
+        agent.check_fits(agents[0].spec)
+        if agent.config != agents[0].config:
+            raise SocialRLError(f"{agent.facts.title}: another learner than the first agent's")
+    greedy = agents[0].greedy if greedy is None else greedy
+    return TrainedPopulation(acting=agents[0].acting, leaves=leaves, greedy=greedy)
 
 
 def load_trained(
