@@ -268,8 +268,10 @@ class Experiment(Options):
         for arm in self.arms:
             for name in arm.partners.arms if arm.partners else ():
                 if name not in before:
-                    cure = nearest(name, before) or "list its arm before it, in the same experiment"
-                    raise SocialRLError(f"arm {arm.name}: partners of arm {name!r}", cure)
+                    raise SocialRLError(
+                        f"arm {arm.name}: partners of arm {name!r}",
+                        f"list that arm before it; before it are {', '.join(before) or 'none'}",
+                    )
             before.append(arm.name)
 
     def _check_claims(self) -> None:
@@ -306,6 +308,16 @@ class Experiment(Options):
                 raise SocialRLError(
                     f"{arm.name}.partners.seeds: {arm.partners.seeds}",
                     f"it must be less than --seeds, {self.seeds}: nobody is to meet itself",
+                )
+
+    def check_apart(self) -> None:
+        """Raises SocialRLError if an arm cannot be trained without another one of the experiment."""
+        for arm in self.arms:
+            if arm.partners:
+                raise SocialRLError(
+                    f"{arm.name}: its partners are agents of {', '.join(arm.partners.arms)}, which a sweep "
+                    "trains apart",
+                    "train it by `socialrl run`",
                 )
 
     def steps_at(self, share: float) -> int:

@@ -18,7 +18,14 @@ PAGES = sorted(
     for path in (ROOT / folder).glob("*.md")
     if "```python" in path.read_text(encoding="utf-8")
 )
-EXECUTED = ("concepts.md", "howto/adapters.md", "howto/coplayer.md", "howto/experiments.md", "howto/world.md")
+EXECUTED = (
+    "concepts.md",
+    "howto/adapters.md",
+    "howto/coplayer.md",
+    "howto/experiments.md",
+    "howto/partners.md",
+    "howto/world.md",
+)
 NEEDS = ("runs/", "agent.npz", "assets/agents")  # a block with one of these is compiled only
 
 

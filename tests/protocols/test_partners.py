@@ -18,6 +18,7 @@ from socialrl.record import checkpoint, folder, labels
 from socialrl.report.reading import read
 from socialrl.report.sections.partners import column, of_seeds, square
 from socialrl.runs import train
+from socialrl.sweep.plan import Plan
 from socialrl_envs.errors import SocialRLError
 from socialrl_envs.types import Seat
 from socialrl_envs.worlds import coin_grid, rendezvous
@@ -145,7 +146,7 @@ def test_an_experiment_with_partners_survives_json():
     ("change", "told"),
     [
         ({"arms": (FCP, SELF_PLAY)}, "arm fcp: partners of arm 'self_play'"),
-        ({"arms": (FCP,)}, "list its arm before it"),
+        ({"arms": (FCP,)}, "list that arm before it; before it are none"),
     ],
 )
 def test_partners_that_are_not_there_are_told(change, told):
@@ -169,6 +170,11 @@ def test_partners_that_do_not_fit_are_told_before_training(arm, told):
     assert told in str(error.value)
 
 
+def test_a_sweep_trains_no_arm_apart_from_its_partners():
+    with pytest.raises(SocialRLError, match="fcp: its partners are agents of self_play, which a sweep"):
+        Plan(block=1).tasks(EXPERIMENT)
+
+
 def test_nobody_is_to_meet_itself():
     many = dataclasses.replace(FCP, partners=Partners(arms=("self_play",), seeds=3))
     with pytest.raises(SocialRLError, match=r"fcp.partners.seeds: 3 \(it must be less than --seeds, 3"):
@@ -182,7 +188,7 @@ def test_what_the_protocol_cannot_measure_is_told():
     apart = Arm(name="self_play", learner=learner, world=SELF_PLAY.world)
     one = dataclasses.replace(EXPERIMENT, arms=(apart,))
     made = assemble(one, apart)
-    study = made.study([made.trainer.start(jax.random.key(0))])
+    study = made.study([made.template])
     with pytest.raises(SocialRLError, match="2 novices learnt, 1 are to act"):
         PROTOCOL.count(study)
     with pytest.raises(SocialRLError, match="conventions that differ"):

@@ -11,8 +11,9 @@ What each place is worth is a seat's preference. A novice values all places alik
 its convention. It goes to the nearest of the places that it values most, and waits there; if another seat
 stands at a place it goes to that one, if it is worth anything to it. Preferences (1, 1, 1, -0.5) are those of
 a partner that takes what is near and joins, (1, 0.5, 0.5, -0.5) of one that prefers place 1 and joins,
-(1, -1, -1, -0.5) of one that insists on place 1. With redrawn="preferences" every level has a partner of
-another convention. Moves: up, right, down, left, stay. Time ends the episode.
+(1, -1, -1, -0.5) of one that insists on place 1, and keeps away while another stands elsewhere. With
+redrawn="preferences" every level has a partner of another convention. Moves: up, right, down, left, stay.
+Time ends the episode.
 
 Cumulants: met_1, met_2, ... (met at that place), missed; reward = cumulants . preferences.
 """
@@ -114,7 +115,7 @@ class Rendezvous(Task):
         """
         there, own = self.at_places(state, state.seats), state.level.params.preferences
         hoped, missed = own[:, :-1], own[:, -1:]
-        others = (jnp.sum(there, axis=0, dtype=jnp.int32)[None] - there) > 0
+        others = (jnp.sum(there, axis=0, dtype=jnp.int32) - there.astype(jnp.int32)) > 0
         led = jnp.any(others, axis=1, keepdims=True)
         worth = jnp.where(led & ~others, missed, hoped)
         waits = jnp.any(there & (hoped > 0), axis=1, keepdims=True) & ~led
