@@ -46,7 +46,7 @@ APART = dataclasses.replace(
 ABSENT = tuple(dataclasses.replace(seat, policy="wanderer", presence="never") for seat in SEATS)
 TAUGHT = dataclasses.replace(WORLD, experts=(SEATS[0],), coplayers=ABSENT[1:], redrawn="preferences")
 LEARNER = ppo.Config(
-    hidden=(64,),
+    hidden=(48,),
     minibatches=8,
     epochs=2,
     lr_end=1e-4,

@@ -23,8 +23,8 @@ from jaxtyping import Bool, Key, PyTree, Shaped, UInt32
 
 from socialrl_envs import hosting
 from socialrl_envs.errors import SocialRLError
-from socialrl_envs.hosting import Episode
-from socialrl_envs.types import CoPlayer, Level, Policy, World
+from socialrl_envs.hosting import AnyPolicy, Episode
+from socialrl_envs.types import Level, World
 
 RawKey = Key[Array, ""] | UInt32[Array, " words"]  # of jax.random.key, or of jax.random.PRNGKey
 
@@ -82,7 +82,7 @@ class JaxMarlEnv:
         levels: Level | None = None,
         flatten: bool = False,
         full_infos: bool = True,
-        functions: Mapping[str, CoPlayer | Policy] | None = None,
+        functions: Mapping[str, AnyPolicy] | None = None,
     ):
         spec = world.spec
         self.world, self.levels, self.flatten, self.full_infos = world, levels, flatten, full_infos

@@ -16,6 +16,8 @@ from socialrl.learners import dqn, ppo
 from socialrl.protocols import partners
 from socialrl.record import checkpoint, folder, labels
 from socialrl.report.reading import read
+from socialrl.report.section import Context
+from socialrl.report.sections import partners as section
 from socialrl.report.sections.partners import column, of_seeds, square
 from socialrl.runs import train
 from socialrl.sweep.plan import Plan
@@ -124,6 +126,15 @@ def test_the_records_are_the_cross_play_of_all_seeds(run):
     assert set(of_seeds(fcp)) == {"self_play", "fcp"}
     shifts = {0: np.array([0.0, 11.0, 22.0]), 1: np.array([1.0, 12.0, 20.0])}
     np.testing.assert_array_equal(square(shifts), [[0, 1, np.nan], [np.nan, 11, 12], [20, np.nan, 22]])
+
+
+def test_the_section_shows_the_matrices(run):
+    context = Context(study=read(run), styles={}, colours={}, shown=(), findings=())
+    page = "".join(part for part in section.render(context) or () if part)
+    for text in (">fcp<", ">planner 1 -1 -0.5<", ">all conventions<", ">self_play, met<", "Seed by seed"):
+        assert text in page
+    assert page.count("<svg") == 2
+    assert column(labels.Partners("agent", "fcp", "+1")) == ""
 
 
 def test_an_agent_of_an_arm_with_partners_is_loaded_without_them(run):

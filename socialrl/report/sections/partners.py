@@ -23,7 +23,7 @@ NOTE = (
 )
 SEEDS_NOTE = (
     "Cross-play of single seeds: row s, column t is the return of the arm's seed s beside the partner arm's "
-    "seed t. A bright diagonal in a dark square is a convention that only its own seed knows."
+    "seed t; darker is higher. A dark diagonal in a pale square is a convention that only its own seed knows."
 )
 _SHIFT = re.compile(r"\+(\d+)")
 Found = list[tuple[Partners, Record]]
