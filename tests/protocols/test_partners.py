@@ -9,7 +9,7 @@ import jax
 import numpy as np
 import pytest
 
-from socialrl.agents import load_trained
+from socialrl.agents import load_trained, population
 from socialrl.assemble import assemble
 from socialrl.config import Arm, Experiment, Partners, from_json, to_json
 from socialrl.learners import dqn, ppo
@@ -144,6 +144,9 @@ def test_an_agent_of_an_arm_with_partners_is_loaded_without_them(run):
     name, leaf = next((name, leaf) for name, leaf in agent.leaves.items() if name.endswith("kernel"))
     [wanted] = assemble(EXPERIMENT, FCP).members([kept[2]]).leaves
     np.testing.assert_array_equal(leaf, wanted[name])
+    both = population([load_trained(run, "self_play", seed=1), agent])
+    assert both.size == 2
+    np.testing.assert_array_equal(both.leaves[name][1], leaf)
 
 
 def test_an_experiment_with_partners_survives_json():
