@@ -113,8 +113,8 @@ def test_what_cannot_be_a_population_is_told(trained):
     with pytest.raises(SocialRLError, match="without agents"):
         stack([])
     params = dataclasses.replace(CONFIG, redrawn="nothing").build().params
-    nowhere = np.zeros((2, 2), np.int32)
-    level = Level(tiles=np.zeros((5, 5), np.uint8), position=nowhere, heading=nowhere[0], params=params)
+    nowhere = jnp.zeros((2, 2), jnp.int32)
+    level = Level(tiles=jnp.zeros((5, 5), jnp.uint8), position=nowhere, heading=nowhere[0], params=params)
     assert hosting.member_of(level, 1, 1) == 0
     with pytest.raises(SocialRLError, match="does not say which of 3 agents acts"):
         hosting.member_of(level, 1, 3)

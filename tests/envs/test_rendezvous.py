@@ -100,13 +100,12 @@ def test_planners_of_one_convention_meet_and_of_two_do_not():
         level_key, reset_key, play_key = jax.random.split(key, 3)
         level = world.sample_level(level_key, {"preferences": preferences})
 
-        def one(state, key):
-            host_key, step_key = jax.random.split(key)
+        def one(state, time):
+            host_key, step_key = jax.random.split(jax.random.fold_in(play_key, time))
             state, outcome = world.step(state, host(state, host_key), step_key)
             return state, outcome.cumulants[0]
 
-        keys = jax.random.split(play_key, 30)
-        return jax.lax.scan(one, world.reset(level, reset_key), keys)[1].sum(axis=0)
+        return jax.lax.scan(one, world.reset(level, reset_key), jnp.arange(30))[1].sum(axis=0)
 
     run = jax.jit(jax.vmap(play, in_axes=(0, None)), compiler_options=QUICK)
     other = (-1.0, 1.0, -1.0, -0.5)

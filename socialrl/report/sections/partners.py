@@ -128,7 +128,7 @@ def shade(axes: svg.Axes, values: Float[np.ndarray, "R C"], low: float, high: fl
     room = max(high - low, 1e-9)
     for (y, x), value in np.ndenumerate(values):
         if np.isfinite(value):
-            axes.add_patch(svg.square(x, y, 0.08 + 0.6 * (float(value) - low) / room))
+            axes.add_patch(svg.square(float(x), float(y), 0.08 + 0.6 * (float(value) - low) / room))
     axes.set_xlim(-0.5, values.shape[1] - 0.5)
     axes.set_ylim(values.shape[0] - 0.5, -0.5)
     axes.set_aspect("equal" if values.shape[0] == values.shape[1] else "auto")
