@@ -24,7 +24,7 @@ from socialrl_envs.types import Seat
 from socialrl_envs.worlds import rendezvous
 
 STEPS = 400_000
-MISSED = -0.5
+MISSED = -0.25
 CONVENTIONS = (
     (1.0, -1.0, -1.0, MISSED),  # insists on place 1, 2, 3
     (-1.0, 1.0, -1.0, MISSED),
@@ -35,7 +35,7 @@ CONVENTIONS = (
     (1.0, 1.0, 1.0, MISSED),  # takes what is near, and joins
 )
 SEATS = tuple(Seat(policy="planner", preferences=one) for one in CONVENTIONS)
-WORLD = rendezvous.Config(novices=1, experts=1, size=7, places=3, horizon=50)
+WORLD = rendezvous.Config(novices=1, experts=1, size=6, places=3, missed=-MISSED, horizon=40)
 BOTH_LEARN = dataclasses.replace(WORLD, novices=2, experts=0)
 POPULATION = dataclasses.replace(WORLD, redrawn="partners")
 # On some levels the expert's seat is that of an agent that came before, and the second novice is away.
@@ -47,11 +47,12 @@ ABSENT = tuple(dataclasses.replace(seat, policy="wanderer", presence="never") fo
 TAUGHT = dataclasses.replace(WORLD, experts=(SEATS[0],), coplayers=ABSENT[1:], redrawn="preferences")
 LEARNER = ppo.Config(
     hidden=(48,),
-    minibatches=8,
-    epochs=2,
+    gamma=0.95,
+    minibatches=4,
+    epochs=4,
     lr_end=1e-4,
-    entropy_coef=0.05,
-    entropy_coef_end=0.005,
+    entropy_coef=0.03,
+    entropy_coef_end=0.003,
     anneal=STEPS,
 )
 NEVER_MET = (("protocol", "partners"), ("group", "agent"), ("partner", "all"), ("seed", "held out"))
@@ -102,15 +103,15 @@ experiment = Experiment(
     first_seed=1000,
     steps=STEPS,
     num_envs=64,
-    unroll_length=50,
+    unroll_length=40,
     num_levels=2048,
     level_refresh=0.25,
     chunk=5,
-    evaluate_every=40_000,
+    evaluate_every=50_000,
     evaluation_episodes=64,
     checkpoint_every=100_000,
     protocols=(partners.Config(conventions=SEATS, arms=("self_play",), episodes=64),),
-    scale="two CPU cores: 7x7, 400,000 steps per seed",
+    scale="two CPU cores: 6x6, 400,000 steps per seed",
     claims=(
         Claim(
             text="fcp earns more than self_play beside agents of self-play that it never met",
