@@ -10,16 +10,17 @@ import numpy as np
 import pytest
 
 from socialrl.agents import load_trained, population
+from socialrl.arm import ArmRun
 from socialrl.assemble import assemble
 from socialrl.config import Arm, Experiment, Partners, from_json, to_json
 from socialrl.learners import dqn, ppo
 from socialrl.protocols import partners
 from socialrl.record import checkpoint, folder, labels
+from socialrl.record.metrics import Records
 from socialrl.report.reading import read
 from socialrl.report.section import Context
 from socialrl.report.sections import partners as section
 from socialrl.report.sections.partners import column, of_seeds, square
-from socialrl.runs import train
 from socialrl.sweep.plan import Plan
 from socialrl_envs.errors import SocialRLError
 from socialrl_envs.types import Seat
@@ -36,11 +37,12 @@ FCP = Arm(
 )
 INSISTS = Seat(policy="planner", preferences=(1.0, -1.0, -0.5))
 PROTOCOL = partners.Config(episodes=4, conventions=())
+LATER = dataclasses.replace(FCP, name="later", partners=Partners(arms=("fcp",), at=(0.5,)))
 EXPERIMENT = Experiment(
     name="tiny",
     question="Does it run?",
     world=WORLD,
-    arms=(SELF_PLAY, FCP),
+    arms=(SELF_PLAY, FCP, LATER),
     seeds=3,
     steps=30,
     num_envs=2,
@@ -58,9 +60,15 @@ EXPERIMENT = Experiment(
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
+    """A run with two checkpoints of self_play, of untrained learners that differ, beside which fcp learnt."""
     path = tmp_path_factory.mktemp("runs") / "001"
     with folder.create(to_json(EXPERIMENT), out=path) as opened:
-        train(EXPERIMENT, opened, progress=False)
+        start = jax.jit(assemble(EXPERIMENT, SELF_PLAY).trainer.start)
+        for step in (0, 30):
+            learners = [start(jax.random.key(step + seed)) for seed in range(3)]
+            checkpoint.save(opened.checkpoints("self_play") / str(step), learners)
+        records = Records(opened.metrics), Records(opened.timing)
+        ArmRun(EXPERIMENT, FCP, opened, *records, lambda: False, progress=False).go(resume=False)
     return path
 
 
@@ -71,9 +79,6 @@ def states(run, arm, step):
 
 
 def test_partners_are_the_next_seeds_least_trained_first(run):
-    """Their checkpoints are kept, though only the last one would be; their parameters are those of them."""
-    assert checkpoint.steps(run / "checkpoints" / "self_play") == (0, 30)
-    assert checkpoint.steps(run / "checkpoints" / "fcp") == (30,)
     found = assemble(EXPERIMENT, FCP).partners(run)
     for row, step in enumerate((0, 30)):
         made, lent = states(run, SELF_PLAY, step)
@@ -87,22 +92,25 @@ def test_partners_are_the_next_seeds_least_trained_first(run):
     assert (found[0][name] != found[1][name]).any()
 
 
-def test_a_run_goes_on_from_a_checkpoint_beside_the_same_partners(run, tmp_path):
-    """The last chunk, again, from the training state before it, is the checkpoint bit for bit."""
-    made = assemble(EXPERIMENT, FCP)
-    beside = made.partners(run)[1]
-    chunk = jax.jit(made.trainer.chunk)
-    training = jax.jit(made.trainer.start)(jax.random.fold_in(jax.random.key(1), 1), beside)
-    for _ in range(3):
-        training, _ = chunk(training, beside)
-    _, kept = states(run, FCP, 30)
-    for mine, theirs in zip(jax.tree.leaves(training), jax.tree.leaves(kept[1]), strict=True):
+def test_checkpoints_that_others_need_are_kept(run):
+    """Only the last one would be: `later` takes agents after half of the training, in whole chunks."""
+    assert (EXPERIMENT.lent("self_play"), EXPERIMENT.lent("later")) == ((0, 30), ())
+    assert EXPERIMENT.lent("fcp") == (20,)
+    assert checkpoint.steps(run / "checkpoints" / "fcp") == (20, 30)
+
+
+def test_training_goes_on_from_a_checkpoint_beside_the_same_partners(run):
+    """A chunk from one checkpoint, beside partners that are read from the run, is the next bit for bit."""
+    made, before = states(run, FCP, 20)
+    training, _ = jax.jit(made.trainer.chunk)(before[1], made.partners(run)[1])
+    _, after = states(run, FCP, 30)
+    for mine, theirs in zip(jax.tree.leaves(training), jax.tree.leaves(after[1]), strict=True):
         if not jax.dtypes.issubdtype(mine.dtype, jax.dtypes.prng_key):
             np.testing.assert_array_equal(mine, theirs)
 
 
 def test_the_records_are_the_cross_play_of_all_seeds(run):
-    self_play, fcp = read(run).arms
+    fcp = next(arm for arm in read(run).arms if arm.name == "fcp")
     measured = fcp.measured(labels.Partners)
     found = {tuple(one.to_json().values()): record.values["return"] for one, record in measured}
     single = [("agent", arm, f"+{k}") for arm in ("self_play", "fcp") for k in range(3)]
@@ -122,8 +130,6 @@ def test_the_records_are_the_cross_play_of_all_seeds(run):
     np.testing.assert_allclose(
         found["agent", "self_play", "held out"], (of_self_play[0] + of_self_play[2]) / 2, rtol=1e-6
     )
-    kinds = {column(one) for one, _ in self_play.measured(labels.Partners)}
-    assert {"self_play, itself", "self_play, held out", "all, held out"} <= kinds
     assert set(of_seeds(fcp)) == {"self_play", "fcp"}
     shifts = {0: np.array([0.0, 11.0, 22.0]), 1: np.array([1.0, 12.0, 20.0])}
     np.testing.assert_array_equal(square(shifts), [[0, 1, np.nan], [np.nan, 11, 12], [20, np.nan, 22]])
@@ -149,13 +155,13 @@ def test_an_agent_of_an_arm_with_partners_is_loaded_without_them(run):
     both = population([load_trained(run, "self_play", seed=1), agent])
     assert both.size == 2
     np.testing.assert_array_equal(both.leaves[name][1], leaf)
+    assert len(EXPERIMENT.alone(LATER).arms) == 2
 
 
 def test_an_experiment_with_partners_survives_json():
     assert from_json(json.loads(json.dumps(to_json(EXPERIMENT)))) == EXPERIMENT
     assert FCP.partners is not None
     assert FCP.partners.at == (0.0, 1.0)
-    assert (EXPERIMENT.lent("self_play"), EXPERIMENT.lent("fcp")) == ((0, 30), ())
 
 
 @pytest.mark.parametrize(
