@@ -14,6 +14,7 @@ from socialrl.arm import ArmRun
 from socialrl.assemble import assemble
 from socialrl.config import Arm, Experiment, Partners, from_json, to_json
 from socialrl.learners import dqn, ppo
+from socialrl.overrides import apply
 from socialrl.protocols import partners
 from socialrl.record import checkpoint, folder, labels
 from socialrl.record.metrics import Records
@@ -190,6 +191,14 @@ def test_partners_that_do_not_fit_are_told_before_training(arm, told):
     with pytest.raises(SocialRLError) as error:
         assemble(other, other.arms[1])
     assert told in str(error.value)
+
+
+def test_partners_are_set_from_the_command_line():
+    for key in ("--fcp.partners.seeds", "--partners.seeds"):
+        changed = apply(EXPERIMENT, [key, "2"]).arms[1].partners
+        assert changed == dataclasses.replace(FCP.partners, seeds=2)
+    with pytest.raises(SocialRLError, match=r"unknown key --partners.seed \(did you mean"):
+        apply(EXPERIMENT, ["--partners.seed", "2"])
 
 
 def test_a_sweep_trains_no_arm_apart_from_its_partners():
