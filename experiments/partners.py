@@ -23,7 +23,7 @@ from socialrl.protocols import partners
 from socialrl_envs.types import Seat
 from socialrl_envs.worlds import rendezvous
 
-STEPS = 400_000
+STEPS = 250_000
 MISSED = -0.25
 CONVENTIONS = (
     (1.0, -1.0, -1.0, MISSED),  # insists on place 1, 2, 3
@@ -107,11 +107,11 @@ experiment = Experiment(
     num_levels=2048,
     level_refresh=0.25,
     chunk=5,
-    evaluate_every=50_000,
+    evaluate_every=25_000,
     evaluation_episodes=64,
-    checkpoint_every=100_000,
+    checkpoint_every=125_000,
     protocols=(partners.Config(conventions=SEATS, arms=("self_play",), episodes=64),),
-    scale="two CPU cores: 6x6, 400,000 steps per seed",
+    scale="two CPU cores: 6x6, 250,000 steps per seed",
     claims=(
         Claim(
             text="fcp earns more than self_play beside agents of self-play that it never met",
