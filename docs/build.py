@@ -23,6 +23,7 @@ API = {
     "socialrl": (
         "socialrl/api.py",
         "socialrl/agents.py",
+        "socialrl/population.py",
         "socialrl/config.py",
         "socialrl/types.py",
         "socialrl/gpi.py",

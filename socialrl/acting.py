@@ -11,7 +11,7 @@ import jax.extend.core
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from jaxtyping import Float32, Int32, Key, PyTree, Shaped
+from jaxtyping import Bool, Float32, Int32, Key, PyTree, Shaped, UInt8
 
 from socialrl.types import (
     ActOutput,
@@ -27,7 +27,23 @@ from socialrl.types import (
     Timestep,
 )
 from socialrl_envs.errors import SocialRLError
+from socialrl_envs.struct import pytree
 from socialrl_envs.types import WorldSpec
+
+FACTS = (
+    "movement",
+    "obs_shape",
+    "channels",
+    "actions",
+)  # what a world must have in common with the one learnt in
+
+
+@pytree
+class AgentCarry:
+    """What one agent keeps between two steps. memory: the carry of its learner. action: its last action."""
+
+    memory: PyTree
+    action: Int32[Array, "*batch"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -46,13 +62,41 @@ class Acting:
 
     @property
     def novices(self) -> int:
-        """The number of novices in the world in which it learnt."""
-        return len(self.spec.novices)
+        """How many novices the learner acts for to act for one: those of the world in which it learnt, or one
+        if it acts for all alike.
+        """
+        return 1 if self.learner.alike else len(self.spec.novices)
+
+    @property
+    def row(self) -> int:
+        """The row of this novice among these."""
+        return 0 if self.learner.alike else self.novice
 
     def initial_carry(self, *batch: int) -> PyTree:
         """The learner's carry at the start of an episode, leaves (*batch, ...)."""
-        one = jax.tree.map(lambda x: x[0, self.novice], self.learner.initial_carry(1, self.novices))
+        one = jax.tree.map(lambda x: x[0, self.row], self.learner.initial_carry(1, self.novices))
         return jax.tree.map(lambda x: jnp.broadcast_to(x, (*batch, *x.shape)), one)
+
+    def agent_carry(self, *batch: int) -> AgentCarry:
+        """What an agent keeps before its first step, leaves (*batch, ...)."""
+        return AgentCarry(memory=self.initial_carry(*batch), action=jnp.zeros(batch, jnp.int32))
+
+    def timestep(
+        self,
+        carry: AgentCarry,
+        views: UInt8[Array, "N V V C"],
+        rewards: Float32[Array, " N"],
+        first: Bool[Array, " N"],
+    ) -> Timestep:
+        """What N agents get at a step. rewards: what their last actions were paid. first: where an episode
+        begins.
+        """
+        return Timestep(
+            obs=views,
+            prev_action=jnp.where(first, 0, carry.action),
+            prev_reward=jnp.where(first, 0.0, rewards),
+            first=first,
+        )
 
     def act(
         self,
@@ -209,7 +253,20 @@ class Acting:
 
     def _own(self, leaf: Shaped[Array, "N novices ..."]) -> Shaped[Array, "N ..."]:
         """The rows of this novice: (N, M, ...) as (N, ...)."""
-        return leaf[:, self.novice]
+        return leaf[:, self.row]
+
+
+def check_fits(learnt: WorldSpec, here: WorldSpec, who: str) -> None:
+    """Raises SocialRLError naming the first fact in which a world differs from the one that an agent learnt
+    in. who: begins the message.
+    """
+    for fact in FACTS:
+        before, now = vars(learnt)[fact], vars(here)[fact]
+        if before != now:
+            raise SocialRLError(
+                f"{who} learnt with {fact} {before}, {here.name} has {now}",
+                "choose a world, or its settings, with the same",
+            )
 
 
 def template_of(config: LearnerConfig, spec: WorldSpec, unroll_length: int, num_envs: int) -> PyTree:

@@ -3,7 +3,7 @@
 import dataclasses
 import html
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
@@ -13,29 +13,23 @@ import numpy as np
 from jax import Array
 from jaxtyping import Bool, Float32, Int32, Key, PyTree, UInt8
 
-from socialrl.acting import Acting, fitted, leaves_by_path, leaves_read, template_of
+from socialrl.acting import Acting, AgentCarry, check_fits, fitted, leaves_by_path, leaves_read, template_of
 from socialrl.assemble import Assembly, assemble
 from socialrl.coerce import build, coerce
 from socialrl.config import Arm, Experiment, load_experiment, to_json
 from socialrl.learners import dqn, ppo
 from socialrl.learners._config import OffPolicyConfig
+from socialrl.population import TrainedPopulation, stack
 from socialrl.record import agent_file, filmstrip, folder, replay
 from socialrl.record.agent_file import AgentFacts
 from socialrl.registry import LEARNER, WORLD
-from socialrl.types import Decision, LearnerConfig, Timestep
+from socialrl.types import Decision, LearnerConfig
 from socialrl.web import notebook
 from socialrl_envs.errors import SocialRLError, unknown
-from socialrl_envs.struct import pytree
 from socialrl_envs.types import WorldSpec
 
 Storage = Literal["float32", "float16"]
 Values = np.ndarray | np.generic | Array  # checked when they are used, and not by their type
-FACTS = (
-    "movement",
-    "obs_shape",
-    "channels",
-    "actions",
-)  # what a world must have in common with the one learnt in
 
 
 class Step(NamedTuple):
@@ -43,14 +37,6 @@ class Step(NamedTuple):
 
     action: Int32[np.ndarray, "*batch"]
     decision: Decision
-
-
-@pytree
-class AgentCarry:
-    """What one agent keeps between two steps. memory: the carry of its learner. action: its last action."""
-
-    memory: PyTree
-    action: Int32[Array, "*batch"]
 
 
 Init = Callable[[], AgentCarry]
@@ -112,7 +98,7 @@ class Agent:
         views, single = self._views(observation)
         count = views.shape[0]
         if self._carry is None:
-            self._batch, self._carry = None if single else count, self._blank(count)
+            self._batch, self._carry = None if single else count, self.acting.agent_carry(count)
             first = True if first is None else first
         rewards = _rows_of("reward", reward, np.float32, count)
         starts = _rows_of("first", False if first is None else first, np.bool_, count)
@@ -158,7 +144,7 @@ class Agent:
 
     def initial_carry(self) -> AgentCarry:
         """What the agent keeps before its first step."""
-        return AgentCarry(memory=self.acting.initial_carry(), action=jnp.int32(0))
+        return self.acting.agent_carry()
 
     def apply(
         self,
@@ -188,10 +174,6 @@ class Agent:
         action, _, after = self.apply(carry, observation, reward, first, key)
         return action, after
 
-    def _blank(self, count: int) -> AgentCarry:
-        """The carries of so many agents, leaves (count, ...)."""
-        return AgentCarry(memory=self.acting.initial_carry(count), action=jnp.zeros(count, jnp.int32))
-
     def _step(
         self,
         leaves: Mapping[str, Array],
@@ -203,12 +185,7 @@ class Agent:
         explore: bool,
     ) -> tuple[Decision, AgentCarry]:
         """Decisions and carries of N agents."""
-        timestep = Timestep(
-            obs=views,
-            prev_action=jnp.where(first, 0, carry.action),
-            prev_reward=jnp.where(first, 0.0, rewards),
-            first=first,
-        )
+        timestep = self.acting.timestep(carry, views, rewards, first)
         decision, memory = self.acting.act(leaves, carry.memory, timestep, key, explore)
         influence = self.acting.influence(leaves, carry.memory, timestep)
         decision = dataclasses.replace(decision, influence=influence)
@@ -221,14 +198,8 @@ class Agent:
 
         where: begins the message, e.g. a file's name.
         """
-        for fact in FACTS:
-            learnt, here = getattr(self.spec, fact), getattr(spec, fact)
-            if learnt != here:
-                begin = f"{where}: " if where else ""
-                raise SocialRLError(
-                    f"{begin}{self.facts.title} learnt with {fact} {learnt}, {spec.name} has {here}",
-                    "choose a world, or its settings, with the same",
-                )
+        begin = f"{where}: " if where else ""
+        check_fits(self.spec, spec, f"{begin}{self.facts.title}")
 
     def save(self, path: str | Path, dtype: Storage = "float32") -> None:
         """Writes the agent into one .npz file that `socialrl.load_agent` reads.
@@ -319,6 +290,21 @@ def load_policy(path: str | Path, greedy: bool = True) -> Agent:
         ) from error
 
 
+def population(agents: Sequence[Agent], greedy: bool | None = None) -> TrainedPopulation:
+    """Agents of one learner as a policy of which the level says who acts, see `Params.partner`.
+
+    greedy: whether they act as in evaluations; None: as the first one does. Raises SocialRLError unless they
+    are of one learner, in worlds with the same views and actions.
+    """
+    leaves = stack([agent.leaves for agent in agents])
+    for agent in agents[1:]:
+        agent.check_fits(agents[0].spec)
+        if agent.config != agents[0].config:
+            raise SocialRLError(f"{agent.facts.title}: another learner than the first agent's")
+    greedy = agents[0].greedy if greedy is None else greedy
+    return TrainedPopulation(acting=agents[0].acting, leaves=leaves, greedy=greedy)
+
+
 def load_trained(
     run: str | Path, arm: str | None = None, seed: int = 0, *, greedy: bool = True, novice: int = 0
 ) -> Agent:
@@ -331,7 +317,7 @@ def load_trained(
     experiment, chosen = made.experiment, made.arm
     plain = to_json(dataclasses.replace(experiment, world=experiment.world_of(chosen)))
     facts = AgentFacts(
-        learner=plain["arms"][0]["learner"],
+        learner=plain["arms"][-1]["learner"],
         world=plain["world"],
         spec=json.loads(json.dumps(dataclasses.asdict(made.world.spec))),
         unroll_length=experiment.unroll_length,
@@ -351,7 +337,8 @@ def load_trained(
 def restored(run: str | Path, arm: str | None = None, seed: int = 0) -> tuple[Assembly, PyTree, int]:
     """(parts of the arm, state of its learner, step) of the last checkpoint of one seed of an arm of a run.
 
-    The arm is the only one of the assembly's experiment. Raises SocialRLError as `load_trained`.
+    The arm is the last one of the assembly's experiment, after those of its partners. Raises SocialRLError as
+    `load_trained`.
     """
     path = Path(run)
     if not (path / "config.json").is_file():
@@ -359,8 +346,10 @@ def restored(run: str | Path, arm: str | None = None, seed: int = 0) -> tuple[As
     experiment = load_experiment(path)
     chosen = find_arm(experiment, arm, path)
     check_seed(experiment, seed, f"{path}:{chosen.name}:{seed}")
-    alone = dataclasses.replace(experiment, arms=(_without_files(chosen),), claims=())
-    made = assemble(alone, alone.arms[0])
+    alone = dataclasses.replace(experiment, arms=tuple(map(_without_files, experiment.arms))).alone(
+        _without_files(chosen)
+    )
+    made = assemble(alone, alone.arms[-1])
     states, step = made.restored(path, folder.RunFolder(path, {}).checkpoints(chosen.name))
     return made, states[seed].learner, step
 

@@ -12,7 +12,7 @@ from typing import Any
 import jax
 import numpy as np
 from jax import Array
-from jaxtyping import Key
+from jaxtyping import Key, PyTree
 from tqdm.auto import tqdm
 
 from socialrl import evaluation, memory, profiling
@@ -66,11 +66,12 @@ class ArmRun:
         self.devices = devices or choose(experiment.seeds, experiment.num_envs)
         self.assembly = assemble(experiment, arm)
         self.world, self.learner = self.assembly.world, self.assembly.learner
-        self.rollout, self.trainer = self.assembly.rollout, self.assembly.trainer
+        self.trainer = self.assembly.trainer
         self.offline = self.learner.capability(Offline)
         self.seeds = Seeds(experiment.seeds, devices=self.devices)
         self.roots = self.seeds.bundle(root_keys(experiment))
         self.chunk_steps, self.total = experiment.chunk_steps, experiment.total_steps
+        self.lent = experiment.lent(arm.name)
         self.compile_seconds = 0.0
         self.to_profile = profile and self.writes
 
@@ -79,26 +80,30 @@ class ArmRun:
         if resume and self._done():
             self._say(f"{self.arm.name}: done already")
             return
-        training, step, fresh = self._begin(resume)
+        partners = self.seeds.bundle(self.assembly.partners(self.folder.path))
+        training, step, fresh = self._begin(resume, partners)
         if self.offline and fresh:
             training = self._pretrain(training, self.offline.steps)
-        train = self.seeds.map(self.trainer.chunk, 1, donate=True)
-        evaluate = self.seeds.map(self._evaluate, 2)
-        self._compile(training=(train, training), evaluation=(evaluate, training, self.roots))
+        train = self.seeds.map(self.trainer.chunk, 2, donate=True)
+        evaluate = self.seeds.map(self._evaluate, 3)
+        self._compile(
+            training=(train, training, partners), evaluation=(evaluate, training, self.roots, partners)
+        )
         if fresh:
-            self._record("eval", 0, self.seeds.split(evaluate(training, self.roots))[0])
-            if self.offline:
+            self._record("eval", 0, self.seeds.split(evaluate(training, self.roots, partners))[0])
+            if self.offline or 0 in self.lent:
                 self._keep(training, 0)
         with self._bar(self.total, self.arm.name, " env-steps", step) as bar:
             while step < self.total:
-                training = self._chunk(train, training, step)
+                training = self._chunk(train, training, partners, step)
                 step += self.chunk_steps
                 if self._due(step, self.experiment.evaluate_every):
-                    scores = self._record("eval", step, self.seeds.split(evaluate(training, self.roots))[0])
+                    found = self.seeds.split(evaluate(training, self.roots, partners))[0]
+                    scores = self._record("eval", step, found)
                     bar.set_postfix_str(f"return {scores['return'].mean():.2f}")
                 bar.update(self.chunk_steps * self.experiment.seeds)
                 self._save(training, step)
-        self._conclude(training, step, evaluate)
+        self._conclude(training, step, evaluate, partners)
 
     def _done(self) -> bool:
         """Whether the arm has a final record."""
@@ -131,11 +136,11 @@ class ArmRun:
                     raise KeyboardInterrupt
         return training
 
-    def _chunk(self, train: SeedMap, training: PerSeed, step: int) -> PerSeed:
+    def _chunk(self, train: SeedMap, training: PerSeed, partners: PerSeed, step: int) -> PerSeed:
         """The training states after a chunk; its metrics are recorded and checked to be finite."""
         with self._tracing(train, step):
             began = time.perf_counter()
-            training, metrics = self.seeds.split(train(training))
+            training, metrics = self.seeds.split(train(training, partners))
             seconds = time.perf_counter() - began
         values = self._record("train", step + self.chunk_steps, metrics)
         self._check_finite(step + self.chunk_steps, values)
@@ -156,27 +161,28 @@ class ArmRun:
         found = profiling.read_profile(file, train.text())
         self._write(f"{self.arm.name}: {found.text()}; trace: {file}")
 
-    def _evaluate(self, training: Training, key: Key[Array, ""]) -> Any:
+    def _evaluate(self, training: Training, key: Key[Array, ""], partners: PyTree) -> Any:
         """(metrics, trace) of greedy episodes: their means, and a trace of the first ones."""
         episodes, replayed = self.experiment.evaluation_episodes, self.experiment.replay_episodes
-        evaluate = evaluation.evaluator(self.rollout, self.world.spec, episodes, replayed)
+        rollout = self.trainer.beside(partners)
+        evaluate = evaluation.evaluator(rollout, self.world.spec, episodes, replayed)
         return evaluate(training.learner, key, self.trainer.evaluated(training))
 
     @property
     def _checkpoints(self) -> Path:
         return self.folder.checkpoints(self.arm.name)
 
-    def _begin(self, resume: bool) -> tuple[PerSeed, int, bool]:
+    def _begin(self, resume: bool, partners: PerSeed) -> tuple[PerSeed, int, bool]:
         """(states, step, fresh): the training states at the start, and whether they are newly initialised.
 
         A resumed run starts from its last checkpoint, and the records after it are removed.
         """
-        start = self.seeds.map(self.trainer.start, 1)
+        start = self.seeds.map(self.trainer.start, 2)
         keys = self.seeds.bundle(
             [jax.random.fold_in(root, TRAIN) for root in self.seeds.unbundle(self.roots)]
         )
         if resume and self.writes:
-            checkpoint.tidy(self._checkpoints, self.experiment.keep_checkpoints)
+            checkpoint.tidy(self._checkpoints, self.experiment.keep_checkpoints, self.lent)
         latest = self._latest() if resume else None
         step = latest or 0
         if resume and self.writes:
@@ -184,7 +190,7 @@ class ArmRun:
             self.records.truncate_after(self.arm.name, -1 if latest is None else step, kinds)
             self.timing.truncate_after(self.arm.name, -1 if latest is None else step)
         if latest is None:
-            return start(keys), 0, True
+            return start(keys, partners), 0, True
         self._say(f"{self.arm.name}: resumes at step {step}")
         restored, _ = self.assembly.restored(self.folder.path, self._checkpoints, step)
         return self.seeds.bundle(restored), step, False
@@ -202,7 +208,7 @@ class ArmRun:
     def _save(self, training: PerSeed, step: int) -> None:
         """Writes a checkpoint if one is due; after Ctrl-C in any case, and raises KeyboardInterrupt."""
         stop = anywhere(self.interrupted())
-        if stop or self._due(step, self.experiment.checkpoint_every):
+        if stop or step in self.lent or self._due(step, self.experiment.checkpoint_every):
             self._keep(training, step)
         if stop:
             self._write(
@@ -214,7 +220,7 @@ class ArmRun:
         """Writes a checkpoint and the levels that the curriculum keeps; the oldest checkpoints go."""
         states, keep = self.seeds.fetched(training), self.experiment.keep_checkpoints
         if self.writes:
-            checkpoint.save(self._checkpoints / str(step), states, keep=keep)
+            checkpoint.save(self._checkpoints / str(step), states, keep=keep, spare=self.lent)
             for seed, state in enumerate(states):
                 shelf = self.trainer.shelf(state)
                 if shelf is not None:
@@ -307,7 +313,7 @@ class ArmRun:
             }
         )
 
-    def _conclude(self, training: PerSeed, step: int, evaluate: SeedMap) -> None:
+    def _conclude(self, training: PerSeed, step: int, evaluate: SeedMap, partners: PerSeed) -> None:
         """Writes replays, runs the protocols, and records the final evaluation, which completes the arm."""
         rounds = -(-self.experiment.final_episodes // self.experiment.evaluation_episodes)
         scores = []
@@ -315,11 +321,11 @@ class ArmRun:
             keys = self.seeds.bundle(
                 [jax.random.fold_in(r, FINAL + number) for r in self.seeds.unbundle(self.roots)]
             )
-            metrics, traces = self.seeds.split(evaluate(training, keys))
+            metrics, traces = self.seeds.split(evaluate(training, keys, partners))
             scores.append(self.seeds.values(metrics))
             if number == 0:
                 self._save_replays(traces, training, step)
-        study = self.assembly.study(self.seeds.unbundle(training), self.devices)
+        study = self.assembly.study(self.seeds.unbundle(training), self.devices, self.folder.path)
         for protocol in self.experiment.protocols:
             for labels, values in protocol.run(study):
                 self._record(protocol.kind, step, values, labels.to_json())

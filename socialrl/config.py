@@ -13,7 +13,7 @@ from socialrl.coerce import PLUGIN, build, construct, fields_of, join, kind_of, 
 from socialrl.registry import CONFIGS, CURRICULUM, LEARNER, PROTOCOL, WORLD, ConfigKind, Kind
 from socialrl_envs import plugins
 from socialrl_envs.errors import SocialRLError, nearest
-from socialrl_envs.options import Options, option
+from socialrl_envs.options import Options, option, require
 from socialrl_envs.safe_json import read_json
 
 RUN_FORMAT, RUN_VERSION = "socialrl-run", 1
@@ -53,8 +53,48 @@ def _check_config(what: str, config: object) -> None:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class Partners(Options):
+    """Agents that other arms of the same run have trained, as the co-players of an arm.
+
+    They are `len(at) * len(arms) * max(seeds, 1)` agents per seed, the least trained first; which of them
+    acts in a seat is a parameter of the level, `partner`, which a world with redrawn="partners" draws. Of
+    arms with several novices the first one is taken. The agents' parameters do not change.
+    """
+
+    arms: tuple[str, ...] = option(help="arms that are listed before, whose agents act")
+    at: tuple[float, ...] = option(
+        (1.0,),
+        "shares of their training after which they are taken: 0 untrained, 1 at its end",
+        low=0,
+        high=1,
+    )
+    seeds: int = option(
+        1,
+        "agents of how many seeds: seed s of the arm meets those of the seeds s + 1, s + 2, ..., around; "
+        "0: those of seed s alone",
+        low=0,
+    )
+    greedy: bool = option(False, "whether they act as in evaluations, else as in training")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(len(self.arms) > 0, "partners.arms", self.arms, "the name of an arm, or several")
+        require(len(self.at) > 0, "partners.at", self.at, "at least one share")
+        object.__setattr__(self, "at", tuple(sorted(self.at)))
+
+    @property
+    def size(self) -> int:
+        """The number of partners per seed."""
+        return len(self.at) * len(self.arms) * len(self.shifts())
+
+    def shifts(self) -> range:
+        """By how much the seeds of the agents differ from that of the arm."""
+        return range(1, self.seeds + 1) if self.seeds else range(1)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Arm(Options):
-    """One condition of an experiment: a learner, and if they differ a world and a curriculum."""
+    """One condition of an experiment: a learner, and if they differ a world, a curriculum, and partners."""
 
     name: str = option(help="names the arm in records, file names and overrides")
     learner: Annotated[Any, LEARNER] = option(help="a learner's Config")
@@ -63,6 +103,9 @@ class Arm(Options):
     )
     curriculum: Annotated[Any, CURRICULUM] | None = option(
         None, "a curriculum's Config for this arm; None: the experiment's"
+    )
+    partners: Partners | None = option(
+        None, "trained agents that act in the co-players' seats while it learns; None: the world's own"
     )
 
     def __post_init__(self) -> None:
@@ -218,6 +261,18 @@ class Experiment(Options):
                     f"experiment {self.name}: two arms are named {name!r}",
                     "names differ in more than upper and lower case",
                 )
+        self._check_partners()
+
+    def _check_partners(self) -> None:
+        before: list[str] = []
+        for arm in self.arms:
+            for name in arm.partners.arms if arm.partners else ():
+                if name not in before:
+                    raise SocialRLError(
+                        f"arm {arm.name}: partners of arm {name!r}",
+                        f"list that arm before it; before it are {', '.join(before) or 'none'}",
+                    )
+            before.append(arm.name)
 
     def _check_claims(self) -> None:
         known = [arm.name for arm in self.arms]
@@ -245,6 +300,41 @@ class Experiment(Options):
     def total_steps(self) -> int:
         """Environment steps per seed: the fewest whole chunks that make at least `steps`."""
         return math.ceil(self.steps / self.chunk_steps) * self.chunk_steps
+
+    def check_run(self) -> None:
+        """Raises SocialRLError if partners are of more seeds than a run of this experiment has."""
+        for arm in self.arms:
+            if arm.partners and arm.partners.seeds >= self.seeds:
+                raise SocialRLError(
+                    f"{arm.name}.partners.seeds: {arm.partners.seeds}",
+                    f"it must be less than --seeds, {self.seeds}: nobody is to meet itself",
+                )
+
+    def check_apart(self) -> None:
+        """Raises SocialRLError if an arm cannot be trained without another one of the experiment."""
+        for arm in self.arms:
+            if arm.partners:
+                raise SocialRLError(
+                    f"{arm.name}: its partners are agents of {', '.join(arm.partners.arms)}, which a sweep "
+                    "trains apart",
+                    "train it by `socialrl run`",
+                )
+
+    def steps_at(self, share: float) -> int:
+        """Environment steps per seed after that share of training: the fewest whole chunks that make it."""
+        return math.ceil(share * self.total_steps / self.chunk_steps) * self.chunk_steps
+
+    def lent(self, name: str) -> tuple[int, ...]:
+        """The steps at which agents of an arm become partners in other arms, ascending."""
+        takers = [arm.partners for arm in self.arms if arm.partners and name in arm.partners.arms]
+        return tuple(sorted({self.steps_at(share) for one in takers for share in one.at}))
+
+    def alone(self, arm: Arm) -> "Experiment":
+        """The experiment with this arm as the last one, after those of its partners, and without claims."""
+        needed = arm.partners.arms if arm.partners else ()
+        others = (one for one in self.arms if one.name in needed and one.name != arm.name)
+        before = tuple(dataclasses.replace(one, partners=None) for one in others)
+        return dataclasses.replace(self, arms=(*before, arm), claims=())
 
     def world_of(self, arm: Arm) -> Any:
         """The world's Config of an arm: its own, else the experiment's."""

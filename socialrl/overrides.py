@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
 from socialrl.coerce import WrongTypeError, coerce, construct, fields_of, hint_for
-from socialrl.config import RENAMED, Arm, Experiment, renamings
+from socialrl.config import RENAMED, Arm, Experiment, Partners, renamings
 from socialrl.registry import CURRICULUM, LEARNER, WORLD
 from socialrl_envs.errors import SocialRLError, nearest
 from socialrl_envs.safe_json import read_json
@@ -22,6 +22,7 @@ _PARTS = {
     "learner": Annotated[Any, LEARNER],
     "world": Annotated[Any, WORLD],
     "curriculum": Annotated[Any, CURRICULUM],
+    "partners": Partners | None,
 }
 _COMMON = ("world", "curriculum")  # parts that the experiment has as well
 # Keys that only the experiment's file can set.
@@ -183,6 +184,9 @@ def keys(experiment: Experiment) -> dict[str, Any]:
             for name in fields_of(type(arm.learner))
             if f"learner.{name}" not in found
         }
+    for arm in experiment.arms:
+        if arm.partners is not None:
+            found |= {f"partners.{name}": arm.partners for name in fields_of(Partners)}
     return found
 
 
@@ -211,6 +215,7 @@ def _held(experiment: Experiment, arm: Arm, part: str) -> Any:
         "world": experiment.world_of,
         "curriculum": experiment.curriculum_of,
         "learner": lambda arm: arm.learner,
+        "partners": lambda arm: arm.partners,
     }[part](arm)
 
 

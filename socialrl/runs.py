@@ -62,6 +62,7 @@ def train(
     listeners: told of every record. interrupted: whether to stop after the current chunk; None: after Ctrl-C
     or SIGTERM.
     """
+    experiment.check_run()
     stops = _interrupts() if interrupted is None else contextlib.nullcontext(interrupted)
     with open_loggers(log if first() else (), folder) as loggers, stops as interrupted:
         records, timing = Records(folder.metrics, (*loggers, *listeners)), Records(folder.timing)

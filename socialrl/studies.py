@@ -100,7 +100,7 @@ def restored(
         raise SocialRLError(f"--seeds: {seeds}", f"the run has {experiment.seeds}")
     made = assemble(experiment, arm)
     training, found = made.restored(folder.path, folder.checkpoints(arm.name), step)
-    return made.study(training[:seeds], devices), found
+    return made.study(training[:seeds], devices, folder.path), found
 
 
 def protocol_of(experiment: Experiment, name: str = "social") -> EvaluationProtocol:

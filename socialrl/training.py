@@ -10,11 +10,14 @@ from jaxtyping import Float32, Int32, Key, PyTree
 
 from socialrl.config import Experiment
 from socialrl.curricula import Curriculum, Draw, Shelf, constant
-from socialrl.rollout import Carry, Rollout
+from socialrl.rollout import Carry, Rollout, make_rollout
 from socialrl.rounds import Round, Rounds
 from socialrl.types import Learner, Metrics, Offline, Overrides
+from socialrl_envs.hosting import Functions
 from socialrl_envs.struct import pytree, replace
 from socialrl_envs.types import Level
+
+Company = Callable[[PyTree], Functions]  # partners' parameters -> the policies of co-players, by agent
 
 
 @pytree
@@ -41,15 +44,20 @@ def make_trainer(
     rollout: Rollout,
     sources: tuple[str, ...],
     curriculum: Curriculum | None = None,
+    company: Company | None = None,
 ) -> "Trainer":
     """The training functions of one arm of an experiment. sources: names, for the metrics. Without a
-    curriculum all levels have the world's own parameters.
+    curriculum all levels have the world's own parameters. company: the policies of co-players that have
+    parameters of their own, such as trained agents; None: those of the world's seats.
     """
-    return Trainer(experiment, learner, rollout, sources, curriculum or constant())
+    return Trainer(experiment, learner, rollout, sources, curriculum or constant(), company)
 
 
 class Trainer:
-    """Pure functions over the Training of one seed: `start`, `chunk` and `pretrain`."""
+    """Pure functions over the Training of one seed: `start`, `chunk` and `pretrain`.
+
+    partners, of `start` and `chunk`: the parameters of `company`, which training does not change.
+    """
 
     def __init__(
         self,
@@ -58,26 +66,33 @@ class Trainer:
         rollout: Rollout,
         sources: tuple[str, ...],
         curriculum: Curriculum,
+        company: Company | None = None,
     ):
         self.experiment, self.learner, self.rollout = experiment, learner, rollout
-        self.sources, self.curriculum = sources, curriculum
+        self.sources, self.curriculum, self.company = sources, curriculum, company
         chooser = curriculum.chooser
         self.rounds = None if chooser is None else Rounds(experiment, learner, rollout, chooser)
 
-    def start(self, key: Key[Array, ""]) -> Training:
+    def beside(self, partners: PyTree) -> Rollout:
+        """The rollout in which co-players act by these parameters."""
+        if self.company is None:
+            return self.rollout
+        return make_rollout(self.rollout.world, self.learner, self.company(partners))
+
+    def start(self, key: Key[Array, ""], partners: PyTree = ()) -> Training:
         """A seed before its first step."""
         num_envs, unroll_length = self.experiment.num_envs, self.experiment.unroll_length
         init_key, pool_key, begin_key, key = jax.random.split(key, 4)
-        none = jnp.int32(0)
+        none, rollout = jnp.int32(0), self.beside(partners)
         if self.rounds is None:
             curriculum = self.curriculum.init()
             levels = self._fresh_levels(curriculum, none, pool_key, self.experiment.num_levels)
-            carry = self.rollout.begin(levels, begin_key, num_envs)
+            carry = rollout.begin(levels, begin_key, num_envs)
         else:
             curriculum_key, pool_key = jax.random.split(pool_key)
             curriculum = self.rounds.chooser.init(curriculum_key, unroll_length, num_envs)
             levels = self.rollout.pool(pool_key, num_envs)  # nobody plays these: a round begins on its own
-            carry = self.rollout.begin_on(levels, begin_key)
+            carry = rollout.begin_on(levels, begin_key)
         return Training(
             learner=self.learner.init(init_key, unroll_length, num_envs),
             carry=carry,
@@ -88,17 +103,19 @@ class Trainer:
             key=key,
         )
 
-    def chunk(self, training: Training) -> tuple[Training, Metrics]:
+    def chunk(self, training: Training, partners: PyTree = ()) -> tuple[Training, Metrics]:
         """A chunk of training and its metrics, see `means`: the curriculum is updated, part of the pool is
         replaced, then come `experiment.chunk` unrolls, each with an update. A curriculum that chooses levels
         does so for every round of the chunk.
         """
+        rollout = self.beside(partners)
         if self.rounds is not None:
-            return self._chunk_of_rounds(training, self.rounds)
+            rounds = Rounds(self.experiment, self.learner, rollout, self.rounds.chooser)
+            return self._chunk_of_rounds(training, rounds)
         test_key, pool_key, updates_key, key = jax.random.split(training.key, 4)
 
         def measure(draw: Callable[[Key[Array, ""]], Overrides], key: Key[Array, ""]) -> Float32[Array, " N"]:
-            return self._mean_returns(training.learner, draw, key)
+            return self._mean_returns(rollout, training.learner, draw, key)
 
         with jax.named_scope("levels"):  # scopes are for `profiling`
             curriculum, moved = self.curriculum.update(training.curriculum, measure, test_key)
@@ -108,7 +125,7 @@ class Trainer:
             unroll_key, learn_key = jax.random.split(update_key)
             learner_state, carry = state
             with jax.named_scope("unroll"):
-                carry, experience, episodes = self.rollout.unroll(
+                carry, experience, episodes = rollout.unroll(
                     learner_state, carry, levels, unroll_key, self.experiment.unroll_length
                 )
             with jax.named_scope("update"):
@@ -208,12 +225,16 @@ class Trainer:
         return levels, (training.oldest + count) % size
 
     def _mean_returns(
-        self, learner_state: PyTree, draw: Callable[[Key[Array, ""]], Overrides], key: Key[Array, ""]
+        self,
+        rollout: Rollout,
+        learner_state: PyTree,
+        draw: Callable[[Key[Array, ""]], Overrides],
+        key: Key[Array, ""],
     ) -> Float32[Array, " N"]:
         """The mean return of each seat in greedy episodes on fresh levels with drawn parameters."""
         levels_key, episodes_key = jax.random.split(key)
-        levels = self.rollout.pool(levels_key, self.experiment.evaluation_episodes, draw)
-        trace = self.rollout.episodes(learner_state, levels, episodes_key)
+        levels = rollout.pool(levels_key, self.experiment.evaluation_episodes, draw)
+        trace = rollout.episodes(learner_state, levels, episodes_key)
         rewards = jnp.where(trace.alive[..., None], trace.outcome.reward, 0.0)
         return jnp.mean(jnp.sum(rewards, axis=0), axis=0)
 

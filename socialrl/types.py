@@ -390,7 +390,8 @@ class Learner(Generic[State]):
     The state is a pytree of arrays whose structure, shapes and dtypes no function changes. init, act, update,
     initial_carry: see `Init`, `Act`, `Update`, `InitialCarry`. value_unit: what `Decision.values` are,
     rewards or logits of a policy. capabilities: at most one of each type. sources: the names of its sources,
-    itself first; None if they are "self" and the co-players.
+    itself first; None if they are "self" and the co-players. alike: whether `act` treats all novices alike,
+    whatever their number, so that it may be given fewer of them than the world has.
     """
 
     init: Init[State]
@@ -400,6 +401,7 @@ class Learner(Generic[State]):
     value_unit: ValueUnit = "reward"
     sources: tuple["SourceName", ...] | None = None
     capabilities: tuple[Capability, ...] = ()
+    alike: bool = False
 
     def capability(self, kind: type[CapabilityT]) -> CapabilityT | None:
         """The learner's capability of this type, or None if it has none."""

@@ -143,7 +143,8 @@ def settings_of(experiment):
     """(arm's name, its learner, settings of that arm alone as JSON)."""
     for arm in experiment["arms"]:
         parts = {part: arm[part] or experiment[part] for part in ("world", "curriculum")}
-        one = {**experiment, **parts, "arms": [{**arm, "name": "arm", "world": None, "curriculum": None}]}
+        bare = {"name": "arm", "world": None, "curriculum": None, "partners": None}
+        one = {**experiment, **parts, "arms": [arm | bare]}
         alike = {**one, "name": "alike", "question": "?", "protocols": [], "claims": []} | UNTRACED
         yield arm["name"], arm["learner"], json.dumps(alike, sort_keys=True)
 

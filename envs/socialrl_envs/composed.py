@@ -84,7 +84,8 @@ class GridWorld:
             key, params_key = jax.random.split(key)
             drawn = self.task.draw_params(params_key)
         params = self.params.with_overrides(drawn | self.generator.given_params() | dict(overrides or {}))
-        if self.config.redrawn != "nothing":
+        given = self.config.redrawn == "partners" and "partner" in (overrides or {})
+        if self.config.redrawn != "nothing" and not given:
             key, redrawn_key = jax.random.split(key)
             params = redrawing.redrawn(params, self.config.redrawn, self.roster, redrawn_key)
         tiles, position, heading = self.generator.sample(key, params)
@@ -217,6 +218,8 @@ def _params(config: Any, roster: Roster, task: Task) -> dict[str, Any]:
         "presence": schedules,
         "skill": [seat.skill for seat in roster.seats],
     }
+    if config.redrawn == "partners":
+        common["partner"] = [0.0] * len(roster.seats)
     return {
         name: jnp.asarray(np.asarray(value, np.float32))
         for name, value in (common | task.default_params()).items()

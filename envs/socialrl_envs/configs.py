@@ -43,7 +43,8 @@ class WorldConfig(Options):
     redrawn: str = option(
         "nothing",
         "what is drawn anew for every level: nothing; order: which co-player has whose preferences, skill "
-        "and presence; preferences: those of each co-player, among theirs",
+        "and presence; preferences: those of each co-player, among theirs; partners: which agent of its "
+        "population acts in each co-player's seat",
         choices=redrawing.KINDS,
     )
     pixels: int = option(

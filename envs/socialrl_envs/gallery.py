@@ -146,8 +146,9 @@ def options(config: type) -> str:
 def parameters(params: Params) -> str:
     """The parameters of a world's levels as a Markdown table."""
     rows = ["| Parameter | Shape | Values | Meaning |", "|---|---|---|---|"]
-    for name, one in meanings(type(params)).items():
-        rows.append(f"| `{name}` | {np.shape(params.named()[name])} | {one.bound} | {one.help} |")
+    what = meanings(type(params))
+    for name, value in params.named().items():
+        rows.append(f"| `{name}` | {np.shape(value)} | {what[name].bound} | {what[name].help} |")
     return "\n".join(rows)
 
 

@@ -12,9 +12,10 @@ from jaxtyping import Bool, Float32, Int32, Key, PyTree
 from socialrl_envs import registry
 from socialrl_envs.errors import SocialRLError, unknown
 from socialrl_envs.struct import pytree
-from socialrl_envs.types import CoPlayer, Level, Outcome, Policy, State, World
+from socialrl_envs.types import CoPlayer, Level, Outcome, Policy, Population, State, World
 
-Functions = Mapping[str, CoPlayer | Policy]
+AnyPolicy = CoPlayer | Policy | Population
+Functions = Mapping[str, AnyPolicy]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -22,19 +23,19 @@ class Host:
     """The policies of a world's co-players, by seat; the actions that it gives for novices are 0."""
 
     world: World
-    policies: dict[int, CoPlayer | Policy]
+    policies: dict[int, AnyPolicy]
 
     @property
     def has_memory(self) -> bool:
         """Whether a policy is recurrent, so that a carry has to be kept between steps."""
-        return any(isinstance(policy, Policy) for policy in self.policies.values())
+        return any(isinstance(policy, Policy | Population) for policy in self.policies.values())
 
     def initial_carry(self) -> PyTree:
         """The carries of recurrent policies at the start of an episode, by seat."""
         return {
             str(seat): policy.initial_carry()
             for seat, policy in self.policies.items()
-            if isinstance(policy, Policy)
+            if isinstance(policy, Policy | Population)
         }
 
     def act(
@@ -50,12 +51,16 @@ class Host:
         views = self.world.observe(state) if self.has_memory else None
         actions, after = [jnp.int32(0)] * seats, dict(carry)
         for seat, policy in self.policies.items():
-            if isinstance(policy, Policy):
-                assert views is not None
-                given = (views[seat], reward[seat], state.time == 0)
-                actions[seat], after[str(seat)] = policy.apply_policy(carry[str(seat)], *given, keys[seat])
-            else:
+            if not isinstance(policy, Policy | Population):
                 actions[seat] = policy(self.world, state, seat, keys[seat])
+                continue
+            assert views is not None
+            given = (carry[str(seat)], views[seat], reward[seat], state.time == 0, keys[seat])
+            if isinstance(policy, Policy):
+                actions[seat], after[str(seat)] = policy.apply_policy(*given)
+            else:
+                member = member_of(state.level, seat, policy.size)
+                actions[seat], after[str(seat)] = policy.apply_member(member, *given)
         return jnp.stack(actions), after
 
     def __call__(self, state: State, key: Key[Array, ""]) -> Int32[Array, " N"]:
@@ -77,11 +82,24 @@ def host(world: World, functions: Functions | None = None) -> Host:
     for agent in handed:
         if agent not in world.spec.agents:
             raise unknown("agent", agent, world.spec.agents)
-    policies: dict[int, CoPlayer | Policy] = {}
+    policies: dict[int, AnyPolicy] = {}
     for seat in world.spec.coplayers:
         agent = world.spec.agents[seat]
         policies[seat] = handed[agent] if agent in handed else find_policy(world.spec.seats[seat].policy)
     return Host(world, policies)
+
+
+def member_of(level: Level, seat: int, size: int) -> Int32[Array, ""]:
+    """The number of the agent of a population of this size that acts in a seat on this level, see
+    `Params.partner`: floor(size * partner), at most the last one.
+    """
+    if size == 1:
+        return jnp.int32(0)
+    if level.params.partner is None:
+        raise SocialRLError(
+            f"seat {seat}: the level does not say which of {size} agents acts", "redrawn='partners'"
+        )
+    return jnp.clip(jnp.floor(size * level.params.partner[seat]).astype(jnp.int32), 0, size - 1)
 
 
 def find_policy(name: str) -> CoPlayer | Policy:

@@ -23,9 +23,9 @@ from jaxtyping import Bool, PyTree, Shaped
 
 from socialrl_envs import hosting
 from socialrl_envs.errors import SocialRLError
-from socialrl_envs.hosting import Episode
+from socialrl_envs.hosting import AnyPolicy, Episode
 from socialrl_envs.spaces import Box, Discrete, RawKey, typed
-from socialrl_envs.types import CoPlayer, Level, Policy, World
+from socialrl_envs.types import Level, World
 
 
 class JaxMarlEnv:
@@ -51,7 +51,7 @@ class JaxMarlEnv:
         levels: Level | None = None,
         flatten: bool = False,
         full_infos: bool = True,
-        functions: Mapping[str, CoPlayer | Policy] | None = None,
+        functions: Mapping[str, AnyPolicy] | None = None,
     ):
         spec = world.spec
         self.world, self.levels, self.flatten, self.full_infos = world, levels, flatten, full_infos

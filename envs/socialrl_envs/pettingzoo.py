@@ -33,8 +33,8 @@ except ModuleNotFoundError as missing:
 
 from socialrl_envs import grid, hosting, registry
 from socialrl_envs.errors import SocialRLError, unknown
-from socialrl_envs.hosting import Episode
-from socialrl_envs.types import CoPlayer, Outcome, Policy, State, World
+from socialrl_envs.hosting import AnyPolicy, Episode
+from socialrl_envs.types import Outcome, State, World
 from socialrl_envs.window import Window
 
 RENDER_MODES = ("human", "rgb_array", "ansi")
@@ -73,7 +73,7 @@ def _recipe(name: str, config: dict[str, Any], max_cycles: int | None) -> _Recip
 
 Reset = Callable[[Array], tuple[Episode, Array]]
 Step = Callable[[Episode, Array, Array], tuple[Episode, Array, Outcome]]
-Functions = tuple[tuple[str, CoPlayer | Policy], ...]  # as items, which can be hashed
+Functions = tuple[tuple[str, AnyPolicy], ...]  # as items, which can be hashed
 
 
 @lru_cache(maxsize=32)
@@ -129,7 +129,7 @@ class WorldEnv(pettingzoo.ParallelEnv[str, np.ndarray, Any]):
         world: World,
         render_mode: str | None = None,
         hosted: bool = True,
-        functions: Mapping[str, CoPlayer | Policy] | None = None,
+        functions: Mapping[str, AnyPolicy] | None = None,
         render_seat: str | None = None,
     ):
         if render_mode is not None and render_mode not in RENDER_MODES:
@@ -358,7 +358,7 @@ def parallel_env(
     *,
     render_mode: str | None = None,
     hosted: bool = True,
-    functions: Mapping[str, CoPlayer | Policy] | None = None,
+    functions: Mapping[str, AnyPolicy] | None = None,
     render_seat: str | None = None,
     max_cycles: int | None = None,
     **config: object,

@@ -202,3 +202,13 @@ def put_back(seats: Seats, level: Level, back: Bool[Array, " N"]) -> Seats:
         position=jnp.where(back[:, None], level.position, seats.position),
         heading=jnp.where(back, level.heading, seats.heading),
     )
+
+
+def has_room(state: State, moves: Moves, blocking: bool) -> Bool[Array, " N"]:
+    """Whether each seat could stand where it began; blocking: unless another seat stands there."""
+    seats = moves.seats.present.shape[0]
+    if not blocking:
+        return jnp.ones(seats, bool)
+    others = state.seats.present[None] & ~jnp.eye(seats, dtype=bool)
+    taken = grid.same_cell(state.level.position[:, None], moves.seats.position[None])
+    return ~jnp.any(others & taken, axis=1)

@@ -16,7 +16,7 @@ from jaxtyping import Bool, Float32, Int32, Key, PyTree, UInt8
 
 from socialrl_envs import ascii_levels, level_texts
 from socialrl_envs.concepts import Concept
-from socialrl_envs.errors import unknown
+from socialrl_envs.errors import SocialRLError, unknown
 from socialrl_envs.options import Options, meanings, option, param
 from socialrl_envs.registry import COPLAYER
 from socialrl_envs.struct import pytree, static
@@ -77,16 +77,26 @@ class Params:
         low=0,
         high=1,
     )
+    partner: Float32[Array, " N"] | None = option(
+        None,
+        "which agent of its population acts in each seat: 0 the first, 1 the last; only with "
+        'redrawn="partners"',
+        low=0,
+        high=1,
+    )
 
     def named(self) -> dict[str, ArrayLike]:
-        """The fields by name."""
-        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        """The fields by name, without those that levels of this world do not have."""
+        values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        return {name: value for name, value in values.items() if value is not None}
 
     def with_overrides(self, overrides: Overrides) -> "Params":
         """A copy with some fields replaced (float32). Raises SocialRLError for an unknown name."""
         for name in overrides:
             if name not in meanings(type(self)):
                 raise unknown("parameter", name, meanings(type(self)))
+            if name not in self.named():
+                raise SocialRLError(f"{name}: levels of this world have none", "redrawn='partners'")
         return dataclasses.replace(
             self, **{name: jnp.asarray(value).astype(jnp.float32) for name, value in overrides.items()}
         )
@@ -393,4 +403,32 @@ class Policy(Protocol):
         """(action, carry). reward: of the step before. first: whether an episode starts, so that memory is to
         be reset.
         """
+        ...
+
+
+@runtime_checkable
+class Population(Protocol):
+    """Several policies that act on their own observations, such as trained agents, one of which acts in a
+    seat: the level says which, by `Params.partner`. All functions are pure.
+    """
+
+    @property
+    def size(self) -> int:
+        """The number of members."""
+        ...
+
+    def initial_carry(self) -> PyTree:
+        """The memory of any member at the start of an episode."""
+        ...
+
+    def apply_member(
+        self,
+        member: Int32[Array, ""],
+        carry: PyTree,
+        observation: UInt8[Array, "V V C"],
+        reward: Float32[Array, ""],
+        first: Bool[Array, ""],
+        key: Key[Array, ""],
+    ) -> tuple[Int32[Array, ""], PyTree]:
+        """(action, carry) of the member of this number, else as `Policy.apply_policy`."""
         ...

@@ -110,6 +110,7 @@ class PPO:
                 Masked(update=self.update_masked),
                 Critic(evaluate=self.evaluate, gamma=self.config.gamma),
             ),
+            alike=self.config.parameter_sharing,
         )
 
     def capabilities(self) -> tuple[Capability, ...]:

@@ -5,13 +5,14 @@ A protocol's file defines `Config`, a frozen dataclass that satisfies `Evaluatio
 """
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import jax
 from jaxtyping import PyTree
 
-from socialrl.config import Experiment
+from socialrl.config import Arm, Experiment
+from socialrl.population import Members
 from socialrl.record.labels import Labels
 from socialrl.seeds import PerSeed, Seeds
 from socialrl.types import Learner
@@ -28,6 +29,8 @@ class Study:
     world, learner: built from the arm's configs.
     states: the learner's states after training, one per seed.
     roots: PRNG keys, one per seed; a protocol folds its own numbers into them.
+    arm: its config. agents: the trained agents, one per seed: of another arm of the run by its name, whose
+    training must have ended, or with None of this arm.
     """
 
     experiment: Experiment
@@ -36,6 +39,8 @@ class Study:
     seeds: Seeds
     states: PerSeed
     roots: PerSeed
+    arm: Arm | None = None
+    agents: Callable[[str | None], Members] | None = None
 
     def keys(self, stream: int) -> PerSeed:
         """The keys of the stream of that number, one per seed."""

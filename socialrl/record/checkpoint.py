@@ -40,17 +40,24 @@ KEY_KINDS = {
 }  # dtype of a typed key -> its PRNG
 
 
-def save(path: Path | str, tree: PyTree, metadata: dict[str, Any] | None = None, keep: int = 2) -> Path:
+def save(
+    path: Path | str,
+    tree: PyTree,
+    metadata: dict[str, Any] | None = None,
+    keep: int = 2,
+    spare: Sequence[int] = (),
+) -> Path:
     """Writes a tree to the folder `path`, named by its step; returns the absolute path.
 
     Leaves are arrays of any dtype, including typed PRNG keys, or Python numbers; metadata is JSON. keep: how
-    many of the latest checkpoints beside it are kept. Raises SocialRLError if `path` exists and is not a
-    checkpoint, and, with the older ones left as they are, if it cannot be written.
+    many of the latest checkpoints beside it are kept. spare: steps of checkpoints that are kept besides.
+    Raises SocialRLError if `path` exists and is not a checkpoint, and, with the older ones left as they are,
+    if it cannot be written.
     """
     named = _named(tree)
     arrays = {name: _array(leaf) for name, leaf in named.items()}
     leaves = {name: _facts(leaf) | {"crc": _crc(arrays[name])} for name, leaf in named.items()}
-    return _write(Path(path), arrays, leaves, metadata or {}, keep)
+    return _write(Path(path), arrays, leaves, metadata or {}, keep, spare)
 
 
 def join(parts: Sequence[Path], path: Path | str, keep: int = 2) -> Path:
@@ -77,7 +84,12 @@ def join(parts: Sequence[Path], path: Path | str, keep: int = 2) -> Path:
 
 
 def _write(
-    path: Path, arrays: dict[str, Any], leaves: dict[str, Any], metadata: dict[str, Any], keep: int
+    path: Path,
+    arrays: dict[str, Any],
+    leaves: dict[str, Any],
+    metadata: dict[str, Any],
+    keep: int,
+    spare: Sequence[int] = (),
 ) -> Path:
     """Writes arrays by the name of their leaf, and the facts of each, as a checkpoint."""
     path = path.absolute()
@@ -102,7 +114,7 @@ def _write(
         write_text(partial / "manifest.json", json.dumps(manifest, indent=1))
         _sync_all(partial)
         _swap(partial, path)
-        _keep(path.parent, keep, int(path.name))
+        _keep(path.parent, keep, (*spare, int(path.name)))
     return path
 
 
@@ -186,10 +198,10 @@ def latest(folder: Path | str) -> Path | None:
     return Path(folder) / str(found[-1]) if found else None
 
 
-def tidy(folder: Path | str, keep: int = 2) -> None:
+def tidy(folder: Path | str, keep: int = 2, spare: Sequence[int] = ()) -> None:
     """Removes what a process that was killed while it saved has left beside the checkpoints of a folder.
 
-    A checkpoint that was just being replaced gets its name back. keep: as in `save`.
+    A checkpoint that was just being replaced gets its name back. keep, spare: as in `save`.
     """
     for left in sorted(Path(folder).glob(".*")):
         name = left.name.removesuffix(OLD).removeprefix(".")
@@ -197,7 +209,7 @@ def tidy(folder: Path | str, keep: int = 2) -> None:
             os.rename(left, left.with_name(name))
         elif left.name.endswith((OLD, PARTIAL, GONE)):
             _remove(left)
-    _keep(Path(folder), keep)
+    _keep(Path(folder), keep, spare)
 
 
 def _is_step(name: str) -> bool:
@@ -318,10 +330,10 @@ def _remove(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def _keep(folder: Path, keep: int, saved: int | None = None) -> None:
-    """Removes all but the latest checkpoints, and but the one that was just saved."""
+def _keep(folder: Path, keep: int, spare: Sequence[int] = ()) -> None:
+    """Removes all but the latest checkpoints, and but those of the steps in `spare`."""
     for step in steps(folder)[:-keep]:
-        if step != saved:
+        if step not in spare:
             _retire(folder / str(step))
 
 

@@ -196,7 +196,16 @@ def _of_arms(experiment: dict[str, Any], names: set[str]) -> dict[str, Any]:
 
 def _code_and_training(experiment: dict[str, Any]) -> dict[str, Any]:
     """What the experiment trains and measures, without how it is judged."""
-    return {key: value for key, value in experiment.items() if key not in JUDGED}
+    return _given({key: value for key, value in experiment.items() if key not in JUDGED})
+
+
+def _given(value: object) -> Any:
+    """The JSON values without nulls: an option that a run has not heard of is None today."""
+    if isinstance(value, list):
+        return [_given(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _given(item) for key, item in value.items() if item is not None}
+    return value
 
 
 def _trained(experiment: dict[str, Any]) -> Any:

@@ -16,8 +16,9 @@ TRAINED = "trained"  # company: the world's own co-players
 PRESENCES = {"full": "always", "half": "first_half", "never": "never"}  # label -> schedule of the co-players
 PERSON = "person"  # policy: a person, who acts as people do
 AS_TRAINED = "as trained"  # condition: no parameter of the level is overridden
-ALL = "all"  # agent, source, concept: (means over) all of them
+ALL = "all"  # agent, source, concept, partner: (means over) all of them
 NOTHING, OWN = "nothing", "own"  # concept, value: what the novice reads is left to it
+ITSELF, MET, HELD_OUT = "itself", "met", "held out"  # seeds of partners: own, of training, never met
 
 
 @dataclasses.dataclass(frozen=True)
@@ -209,6 +210,22 @@ class Interventions(Labels):
 
 
 @dataclasses.dataclass(frozen=True)
+class Partners(Labels):
+    """Labels of `partners`.
+
+    group: "convention" of scripted partners, "agent" of trained ones.
+    partner: the convention in words, e.g. "planner 1 -1 -1", the arm of the agents, or ALL.
+    seed: of agents: "+k", those of the seed k further on, or the means ITSELF, MET and HELD_OUT; else "".
+    """
+
+    kind: ClassVar[str] = "partners"
+
+    group: str
+    partner: str
+    seed: str
+
+
+@dataclasses.dataclass(frozen=True)
 class Offline(Labels):
     """Labels of the records of offline training. gradient_steps: those done so far."""
 
@@ -231,6 +248,7 @@ SCHEMAS: Mapping[str, type[Labels]] = {
         Regret,
         HeldOut,
         Interventions,
+        Partners,
         Offline,
     )
 }

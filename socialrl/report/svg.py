@@ -19,6 +19,7 @@ try:
     from matplotlib.axes import Axes as Axes  # exported, so that it has this guard
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
+    from matplotlib.patches import Rectangle
     from matplotlib.ticker import EngFormatter, PercentFormatter
     from PIL import Image
 except ImportError as error:
@@ -95,6 +96,11 @@ def figure(width: float, height: float) -> Figure:
 def compact() -> EngFormatter:
     """Axis numbers as 0, 500, 10k, 2.5M."""
     return EngFormatter(sep="")
+
+
+def square(x: float, y: float, strength: float, colour: str = "#0072b2") -> Rectangle:
+    """A cell of a shaded table around (x, y); strength: its opacity."""
+    return Rectangle((x - 0.48, y - 0.48), 0.96, 0.96, facecolor=colour, alpha=strength, edgecolor="none")
 
 
 def percent() -> PercentFormatter:

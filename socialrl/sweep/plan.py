@@ -50,7 +50,8 @@ class Plan:
     shards: int = 0
 
     def tasks(self, experiment: Experiment) -> list[Task]:
-        """All tasks, those of the first arm first."""
+        """All tasks, those of the first arm first; raises SocialRLError if an arm needs agents of another."""
+        experiment.check_apart()
         last = experiment.first_seed + experiment.seeds
         firsts = range(experiment.first_seed, last, self.block)
         return [

@@ -24,6 +24,7 @@ EXECUTED = (
     "howto/coplayer.md",
     "howto/curricula.md",
     "howto/experiments.md",
+    "howto/partners.md",
     "howto/world.md",
 )
 NEEDS = ("runs/", "agent.npz", "assets/agents")  # a block with one of these is compiled only

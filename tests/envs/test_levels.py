@@ -14,9 +14,8 @@ NAMES = socialrl_envs.names()
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_level_from_ascii_without_parameters_takes_those_of_the_world(name):
-    world = socialrl_envs.make(
-        name, size=7, layout="open", **({"desks": 2} if name == "cleanup_office" else {})
-    )
+    few = {"desks": 2} if name == "cleanup_office" else {}
+    world = socialrl_envs.make(name, size=7, layout="open", experts=2, **few)
     drawn = world.sample_level(jax.random.key(0), world.params.named())
     bare = "\n".join(
         line for line in drawn.to_ascii().splitlines() if ":" not in line or line.startswith("headings")

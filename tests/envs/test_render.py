@@ -90,6 +90,7 @@ WORLDS = {
         0,
         {"kinds": KINDS},
     ),
+    "rendezvous": ("#######\n#..1.A#\n#..#..#\n#2....#\n#.#..3#\n#B....#\n#######", None, {}),
 }
 
 
@@ -97,7 +98,7 @@ def drawn_by_hand(world: World, text: str, hidden: dict) -> State:
     """The first state of the world on a level drawn by hand, with what the task hides as given."""
     level = Level.from_ascii(text)
     named = {name: value for name, value in hidden.items() if name == "kinds"}
-    heading = jnp.array([0, 3, 2], jnp.int32)
+    heading = jnp.array([0, 3, 2], jnp.int32)[: len(level.position)]
     state = world.reset(world.level(level.edit(heading=heading, params=named)), jax.random.key(0))
     if "flooded" in hidden:
         state = dataclasses.replace(state, task=Flood(flooded=jnp.array(hidden["flooded"])))

@@ -40,6 +40,7 @@ def cases() -> dict[str, tuple[str, dict[str, Any]]]:
         "goal_cycle",
         "goal_search",
         "goal_sequence",
+        "rendezvous",
     ):
         found[f"{world}"] = (world, {})
         found[f"{world}, blocking, come and go"] = (

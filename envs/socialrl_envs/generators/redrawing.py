@@ -1,8 +1,8 @@
-"""Co-players that are others in every level, so that nobody is an expert for good: who wants what, and who is
-how skilled, is drawn anew.
+"""Co-players that are others in every level, so that nobody is an expert for good: who wants what, who is how
+skilled, and which agent of a population acts, is drawn anew.
 
-What a seat wants, its skill and its presence are parameters of the level; its policy, its name and its colour
-stay.
+What a seat wants, its skill, its presence and its partner are parameters of the level; its policy, its name
+and its colour stay.
 """
 
 import dataclasses
@@ -17,8 +17,8 @@ from socialrl_envs.errors import SocialRLError
 from socialrl_envs.roster import Roster
 from socialrl_envs.types import Params
 
-Redrawn = Literal["nothing", "order", "preferences"]
-KINDS: tuple[Redrawn, ...] = ("nothing", "order", "preferences")
+Redrawn = Literal["nothing", "order", "preferences", "partners"]
+KINDS: tuple[Redrawn, ...] = ("nothing", "order", "preferences", "partners")
 OF_SEAT = ("preferences", "skill", "presence")  # parameters that go with a seat that changes its place
 
 
@@ -38,11 +38,14 @@ def redrawn(params: Params, kind: str, roster: Roster, key: Key[Array, ""]) -> P
     """The parameters of a level with other co-players.
 
     kind: "order": preferences, skill and presence are those of a co-player drawn without replacement;
-    "preferences": the preferences are those of a co-player drawn with replacement. Novices keep theirs.
+    "preferences": the preferences are those of a co-player drawn with replacement; "partners": which agent of
+    its population acts in each co-player's seat is drawn uniformly. Novices keep theirs.
     """
     if kind == "nothing" or not roster.coplayers:
         return params
     own = params.named()
+    if kind == "partners":
+        return dataclasses.replace(params, partner=jax.random.uniform(key, (len(roster.seats),)))
     which = _drawn(kind, roster, key)
     names = ("preferences",) if kind == "preferences" else OF_SEAT
     return dataclasses.replace(

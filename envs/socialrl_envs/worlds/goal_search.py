@@ -25,7 +25,7 @@ from socialrl_envs.movement import Moves
 from socialrl_envs.options import option, param
 from socialrl_envs.roster import Roster, without_preferences
 from socialrl_envs.struct import pytree
-from socialrl_envs.task import Effects, Task, effects, put_back, target_rewards, target_under
+from socialrl_envs.task import Effects, Task, effects, has_room, put_back, target_rewards, target_under
 from socialrl_envs.types import Params, State
 
 
@@ -86,22 +86,13 @@ class GoalSearch(Task):
         found = target_under(state.level.tiles, moves, self.targets) >= 0
         reward = jnp.where(found, state.level.params.reward, 0.0)
         if self.config.again:
-            back = found & self._has_room(state, moves)
+            back = found & has_room(state, moves, self.config.blocking)
             return effects(state, moves, reward, (found,), seats=put_back(moves.seats, state.level, back))
         out = moves.seats.out | found
         seats = dataclasses.replace(moves.seats, out=out)
         return effects(
             state, moves, reward, (found,), seats=seats, terminated=jnp.all(out | ~self._waited_for)
         )
-
-    def _has_room(self, state: State, moves: Moves) -> Bool[Array, " N"]:
-        """Whether a seat could stand where it began."""
-        seats = len(self.roster.seats)
-        if not self.config.blocking:
-            return jnp.ones(seats, bool)
-        others = state.seats.present[None] & ~jnp.eye(seats, dtype=bool)
-        taken = grid.same_cell(state.level.position[:, None], moves.seats.position[None])
-        return ~jnp.any(others & taken, axis=1)
 
     def facts(self, turning: bool) -> tuple[Fact, ...]:
         """Besides those of every world: where the goal is."""

@@ -1,0 +1,140 @@
+"""Section: the cross-play matrix, from the records of `partners`: what each arm earned beside every partner,
+and beside every seed of every arm.
+"""
+
+import re
+
+import numpy as np
+from jaxtyping import Float
+
+from socialrl.record.labels import ALL, HELD_OUT, ITSELF, MET, Partners
+from socialrl.report import svg
+from socialrl.report.markup import Markup, tag
+from socialrl.report.reading import ArmRun, Record
+from socialrl.report.section import Body, Context, ReportSection
+from socialrl.report.statistics import interval
+from socialrl.report.tables import number
+
+KINDS = (ITSELF, MET, HELD_OUT)
+NOTE = (
+    "Mean return of the novices per episode, partners in the columns; nobody learns here. Convention: a "
+    "scripted partner. itself: its own agent of the same seed in the other seat; met: agents that were its "
+    "partners in training; held out: agents that it never met. Numbers are interquartile means over seeds."
+)
+SEEDS_NOTE = (
+    "Cross-play of single seeds: row s, column t is the return of the arm's seed s beside the partner arm's "
+    "seed t; darker is higher. A dark diagonal in a pale square is a convention that only its own seed knows."
+)
+_SHIFT = re.compile(r"\+(\d+)")
+Found = list[tuple[Partners, Record]]
+
+
+def render(context: Context) -> Body | None:
+    """The matrix of arms and partners, and below it those of the seeds."""
+    found = {arm.label: arm.measured(Partners) for arm in context.study.arms}
+    found = {label: records for label, records in found.items() if records}
+    if not found:
+        return None
+    columns = list(dict.fromkeys(column(one) for records in found.values() for one, _ in records))
+    shown = [name for name in columns if name]
+    means = {label: by_column(records) for label, records in found.items()}
+    table = np.array([[means[label].get(name, np.nan) for name in shown] for label in found])
+    squares = [
+        (arm.label, partner, square)
+        for arm in context.study.arms
+        for partner, square in of_seeds(arm).items()
+        if square.size > 1
+    ]
+    body: list[Markup | None] = [
+        figure(matrix(table, list(found), shown, "partners"), NOTE),
+        tag("h3", "Seed by seed") if squares else None,
+    ]
+    if squares:
+        body.append(figure(seeds_figure(squares), SEEDS_NOTE))
+    return tuple(body)
+
+
+def column(one: Partners) -> str:
+    """The heading of the column in which a record is shown, "" if it is of a single seed."""
+    if one.group == "convention":
+        return "all conventions" if one.partner == ALL else one.partner
+    if one.seed not in KINDS:
+        return ""
+    return f"all, {one.seed}" if one.partner == ALL else f"{one.partner}, {one.seed}"
+
+
+def by_column(records: Found) -> dict[str, float]:
+    """The interquartile mean over seeds of the return, by the heading of its column."""
+    return {column(one): interval(record.values["return"]).value for one, record in records if column(one)}
+
+
+def of_seeds(arm: ArmRun) -> dict[str, Float[np.ndarray, "S S"]]:
+    """Partner's arm -> the returns of each seed (rows) beside each seed of that arm, NaN where unknown."""
+    found: dict[str, dict[int, np.ndarray]] = {}
+    for one, record in arm.measured(Partners):
+        shift = _SHIFT.fullmatch(one.seed)
+        if one.group == "agent" and shift:
+            found.setdefault(one.partner, {})[int(shift[1])] = record.values["return"]
+    return {partner: square(shifts) for partner, shifts in found.items()}
+
+
+def square(shifts: dict[int, np.ndarray]) -> Float[np.ndarray, "S S"]:
+    """result[s, (s + k) % S] = shifts[k][s]."""
+    count = len(next(iter(shifts.values())))
+    result = np.full((count, count), np.nan)
+    for shift, values in shifts.items():
+        result[np.arange(count), (np.arange(count) + shift) % count] = values
+    return result
+
+
+def figure(picture: str, words: str) -> Markup:
+    """A picture with words below it."""
+    return tag("figure", Markup(picture), tag("figcaption", words))
+
+
+def matrix(values: Float[np.ndarray, "R C"], rows: list[str], columns: list[str], name: str) -> str:
+    """A shaded table as an <svg>: a cell per row and column, with its number."""
+    with svg.style():
+        made = svg.figure(1.9 + 0.75 * len(columns), 1.3 + 0.42 * len(rows))
+        axes = made.add_subplot()
+        shade(axes, values, np.nanmin(values), np.nanmax(values))
+        axes.set_xticks(range(len(columns)), columns, rotation=40, ha="right", rotation_mode="anchor")
+        axes.set_yticks(range(len(rows)), rows)
+        for (y, x), value in np.ndenumerate(values):
+            if np.isfinite(value):
+                axes.text(x, y, number(float(value)), ha="center", va="center", fontsize=8.5)
+        return svg.inline(made, name, "Returns of arms (rows) beside partners (columns).")
+
+
+def seeds_figure(squares: list[tuple[str, str, Float[np.ndarray, "S S"]]]) -> str:
+    """The matrices of the seeds side by side, on one scale, as an <svg>."""
+    low = min(float(np.nanmin(one)) for _, _, one in squares)
+    high = max(float(np.nanmax(one)) for _, _, one in squares)
+    across = min(4, len(squares))
+    down = -(-len(squares) // across)
+    with svg.style():
+        made = svg.figure(2.25 * across, 2.35 * down)
+        for place, (arm, partner, values) in enumerate(squares, start=1):
+            axes = made.add_subplot(down, across, place, title=arm, xlabel=f"{partner}, seed")
+            shade(axes, values, low, high)
+            axes.set_xticks([])
+            axes.set_yticks([])
+        words = f"Cross-play of seeds, shaded from {low:.2f} (pale) to {high:.2f} (dark)."
+        return svg.inline(made, "cross-play", words)
+
+
+def shade(axes: svg.Axes, values: Float[np.ndarray, "R C"], low: float, high: float) -> None:
+    """Draws a square per cell in one hue, the higher the darker, nothing for NaN."""
+    room = max(high - low, 1e-9)
+    for (y, x), value in np.ndenumerate(values):
+        if np.isfinite(value):
+            axes.add_patch(svg.square(float(x), float(y), 0.08 + 0.6 * (float(value) - low) / room))
+    axes.set_xlim(-0.5, values.shape[1] - 0.5)
+    axes.set_ylim(values.shape[0] - 0.5, -0.5)
+    axes.set_aspect("equal" if values.shape[0] == values.shape[1] else "auto")
+    axes.grid(visible=False)
+
+
+SECTION = ReportSection(
+    title="Partners never met", anchor="partners", order=92, render=render, kinds=(Partners.kind,)
+)
