@@ -14,6 +14,8 @@ learnability ahead, and domain randomisation better than it was thought to be.
 The size is for two CPU cores; on a GPU: --steps 200000000 --num_envs 1024 --curriculum.capacity 4000
 """
 
+from typing import Any
+
 from socialrl.config import Arm, Claim, Experiment
 from socialrl.curricula import accel, domain_randomisation, paired, plr, sfl
 from socialrl.learners import ppo
@@ -21,8 +23,8 @@ from socialrl.protocols import held_out
 from socialrl_envs.worlds import goal_search
 
 STEPS = 2_000_000
-SAME = {"density": (0.0, 0.5)}  # of new levels, in every arm
-REPLAY = {"capacity": 500, "fill": 0.5} | SAME
+SAME: dict[str, Any] = {"density": (0.0, 0.5)}  # of new levels, in every arm
+REPLAY: dict[str, Any] = {"capacity": 500, "fill": 0.5} | SAME
 CURRICULA = {
     "domain_randomisation": domain_randomisation.Config(**SAME),
     "plr": plr.Config(**REPLAY),

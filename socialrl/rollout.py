@@ -166,24 +166,21 @@ class Rollout:
             )
             others = demonstrate(carry.views, carry.state.seats.present, step, self.coplayers)
             seats = carry.state.seats
-            seen = (self._transition(carry, acted, step), others, acted.decision, acted.extras, positions)
-            seen = (*seen, seats.position, seats.heading, self._concepts(carry.state, step.state))
+            seen = {
+                "own": self._transition(carry, acted, step),
+                "others": others,
+                "decision": acted.decision,
+                "extras": acted.extras,
+                "relative_positions": positions,
+                "positions": seats.position,
+                "headings": seats.heading,
+                "concepts": self._concepts(carry.state, step.state),
+            }
             return after, (seen, done, returns[:, self.novices])
 
         after, (seen, done, returns) = jax.lax.scan(body, carry, jax.random.split(key, steps))
-        own, others, decision, extras, relative, positions, headings, concepts = seen
-        experience = Experience(
-            own=own,
-            others=others,
-            carry=carry.carry,
-            decision=decision,
-            extras=extras,
-            relative_positions=relative,
-            positions=positions,
-            headings=headings,
-            concepts=concepts,
-        )
-        return after, experience, episode_metrics(done, returns, decision)
+        experience = Experience(carry=carry.carry, **seen)
+        return after, experience, episode_metrics(done, returns, experience.decision)
 
     def episodes(
         self, learner_state: PyTree, levels: Level, key: Key[Array, ""], explore: bool = False

@@ -176,7 +176,8 @@ class Rounds:
             own, metrics = chooser.prepare(state.chooser, play, key)
             return replace(state, chooser=own), metrics
 
-        shelf = None if chooser.shelf is None else lambda state: chooser.shelf(state.chooser)
+        kept = chooser.shelf
+        shelf = None if kept is None else lambda state: kept(state.chooser)
         return dataclasses.replace(
             chooser, init=init, choose=choose, learn=learn, prepare=prepare, shelf=shelf
         )

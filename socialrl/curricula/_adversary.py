@@ -6,7 +6,9 @@ one policy builds several levels. All of that is in view, so it needs no memory.
 
 import dataclasses
 import math
+from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import flax.linen as nn
 import jax
@@ -101,6 +103,7 @@ class Adversary:
     def __init__(self, config: AdversaryConfig, build: Builder, first: int, last: int):
         self.config, self.build, self.first, self.last = config, build, first, last
         self.net = Net(config, build.cells, last - first)
+        self.apply: Callable[..., Any] = self.net.apply  # flax knows no types
         self.optimiser = optax.chain(optax.clip_by_global_norm(config.max_grad_norm), optax.adam(config.lr))
 
     def init(self, key: Key[Array, ""]) -> AdversaryState:
@@ -132,7 +135,7 @@ class Adversary:
                 time=jnp.broadcast_to(number, (count,)),
                 noise=noise,
             )
-            logits, value = self.net.apply(state.params, seen)  # pyright: ignore[reportGeneralTypeIssues]
+            logits, value = self.apply(state.params, seen)
             choice = jax.random.categorical(key, logits).astype(jnp.int32)
             after, built = jax.vmap(lambda level, what: self.build.choose(level, self.first + number, what))(
                 levels, choice
@@ -187,7 +190,7 @@ class Adversary:
     ) -> tuple[Float32[Array, ""], Metrics]:
         """PPO's loss of a minibatch, and its parts."""
         config = self.config
-        logits, value = self.net.apply(params, builds.seen)  # pyright: ignore[reportGeneralTypeIssues]
+        logits, value = self.apply(params, builds.seen)
         normalised = (advantage - jnp.mean(advantage)) / (jnp.std(advantage) + 1e-8)
         log_prob = log_prob_of(logits, builds.choice)
         policy = jnp.mean(clipped_surrogate(log_prob, builds.log_prob, normalised, config.clip))

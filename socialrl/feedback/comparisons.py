@@ -205,10 +205,11 @@ def _answer(line: bytes, where: str) -> Answer:
     except SocialRLError as error:
         raise SocialRLError(error.message, CURE) from error
     fields = _checked(found, ANSWER, where)
-    clips = {side: Clip(**_checked(fields[side], CLIP, f"{where}: {side}")) for side in ("left", "right")}
-    if clips["left"] == clips["right"]:
+    left, right = (Clip(**_checked(fields[side], CLIP, f"{where}: {side}")) for side in ("left", "right"))
+    if left == right:
         raise SocialRLError(f"{where}: a clip is compared with itself", CURE)
-    return Answer(**fields | clips)
+    given: dict[str, Any] = fields | {"left": left, "right": right}
+    return Answer(**given)
 
 
 def _checked(found: object, rules: Rules, where: str) -> dict[str, Any]:

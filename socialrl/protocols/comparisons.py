@@ -13,6 +13,7 @@ The person looks at the first novice alone.
 import dataclasses
 import itertools
 from collections.abc import Iterator
+from functools import partial
 from typing import Any, ClassVar, Literal, NamedTuple
 
 import jax
@@ -177,7 +178,8 @@ class Judged:
     """The functions of a study whose clips a person compares, each compiled once."""
 
     def __init__(self, config: Config, study: Study):
-        few_shot, learnt = (study.learner.capability(kind) for kind in (FewShot, LearntCumulants))
+        few_shot = study.learner.capability(FewShot)
+        learnt = study.learner.capability(LearntCumulants)
         assert few_shot is not None
         assert learnt is not None
         self.config, self.study, self.few_shot, self.learnt = config, study, few_shot, learnt
@@ -194,8 +196,8 @@ class Judged:
         self.joining = seeds.map(joined, 2)
         self.cutting, self.inferring = {}, {}
         for kind in config.features:
-            self.cutting[kind] = seeds.map(lambda played, kind=kind: self.clips_of(played, kind), 1)
-            self.inferring[kind] = seeds.map(lambda *parts, kind=kind: self.inferred(kind, *parts), 4)
+            self.cutting[kind] = seeds.map(partial(self.clips_of, kind=kind), 1)
+            self.inferring[kind] = seeds.map(partial(self.inferred, kind), 4)
 
     def task(self, preference: tuple[float, ...]) -> Task:
         """The task of these preferences."""

@@ -17,7 +17,7 @@ import dataclasses
 import functools
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -242,9 +242,7 @@ def summed_up(levels: list[dict[str, np.ndarray]]) -> dict[str, Float[np.ndarray
     return found
 
 
-def of_each(
-    rows: list[np.ndarray], measure: Callable[[np.ndarray], np.floating]
-) -> Float[np.ndarray, " seeds"]:
+def of_each(rows: list[np.ndarray], measure: Callable[[np.ndarray], Any]) -> Float[np.ndarray, " seeds"]:
     """The measure of each row, NaN for a row without values."""
     return np.array([measure(row) if len(row) else np.nan for row in rows])
 

@@ -82,7 +82,7 @@ def _is_view(value: object) -> bool:
 
 def concepts_of(value: Sequence[Mapping[str, Any]]) -> tuple[Concept, ...]:
     """The concepts of a header."""
-    return tuple(Concept(**one | {"words": tuple(one["words"])}) for one in value)
+    return tuple(Concept(**{**one, "words": tuple(one["words"])}) for one in value)
 
 
 def _is_concepts(value: object) -> bool:

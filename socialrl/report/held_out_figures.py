@@ -26,7 +26,7 @@ def heat_map(
         axes.grid(visible=False)
         axes.set_xlim(-0.5, len(columns) - 0.5)
         axes.set_ylim(len(levels) - 0.5, -0.5)
-        axes.set_yticks(range(len(levels)), [levels[i] for i in order])
+        axes.set_yticks(range(len(levels)), [levels[int(i)] for i in order])
         axes.xaxis.tick_top()
         axes.set_xticks(range(len(columns)), columns, rotation=35, ha="left", rotation_mode="anchor")
         axes.tick_params(length=0)

@@ -70,7 +70,8 @@ class Builder:
 
     def emptied(self, level: Level) -> Level:
         """The empty room that has this level's headings and parameters."""
-        room = layouts.border(*level.tiles.shape, jnp.round(level.params.size).astype(jnp.int32))
+        height, width = level.tiles.shape
+        room = layouts.border(height, width, jnp.round(level.params.size).astype(jnp.int32))
         tiles = jnp.where(room, grid.WALL, grid.FLOOR).astype(jnp.uint8)
         return level.edit(tiles=tiles, position=jnp.zeros_like(level.position))
 
