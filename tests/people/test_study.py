@@ -22,6 +22,7 @@ from socialrl.people.plan import read_plan
 from socialrl.people.sitting import Sitting, cast_of, replayed
 from socialrl.people.synthetic import Participant
 from socialrl.people.window import SittingWindow
+from socialrl.record.replay import load
 from socialrl.report import reading, social_numbers
 from socialrl_envs import SocialRLError
 from tests.report.fake_run import line, write_run
@@ -186,6 +187,8 @@ def test_people_are_an_arm_beside_agents(data, plan, cast, tmp_path):
             assert records[presence]["values"][measure] == pytest.approx(told)
     assert any(records["full"]["values"]["return_coplayers"])
     assert records["full"]["values"]["seconds"][1] == 0.5
+    assert "followed" not in records["full"]["values"]
+    assert load(run / "replays" / "people-seed1.npz").sources == ("self",)
     assert {"first_choice", "recovered", "trailing", "trailed", "trailing_of/expert_0"} <= set(
         records["half"]["values"]
     )
