@@ -35,6 +35,7 @@ from socialrl.recording import to_replay
 from socialrl.rollout import Trace
 from socialrl_envs.errors import SocialRLError
 from socialrl_envs.safe_json import read_json
+from socialrl_envs.struct import replace
 
 ANALYSIS = "analysis"  # the run folder, in the folder of the data
 Values = dict[str, float]
@@ -56,7 +57,7 @@ def analyse(plan: Plan, data: Path) -> Path:
         each = []
         for number, (one, file) in enumerate(tqdm(members, desc=group, unit=" participants")):
             trials = _tests(one)
-            trace = replayed(plan, cast, trials, str(file)).trace(cast.spec.horizon)
+            trace = _unsaid(replayed(plan, cast, trials, str(file)).trace(cast.spec.horizon))
             each.append(_measured(plan, program, trace, trials))
             facts = {"experiment": plan.name, "arm": group, "seed": number, "step": 0}
             replay = to_replay(jax.device_get(trace), cast.world, cast.world_json, **facts)
@@ -102,6 +103,11 @@ def _made(out: Path) -> Path:
     return out
 
 
+def _unsaid(trace: Trace) -> Trace:
+    """The trace with decisions of one source, as those of a policy that does not say whom it follows."""
+    return replace(trace, decision=replace(trace.decision, values=trace.decision.values[..., :1, :]))
+
+
 def _program(cast: Cast) -> Callable[[Trace], dict[str, Array]]:
     """A trace of some episodes -> their measures: those of `social`, and the means of an evaluation."""
 
@@ -109,7 +115,6 @@ def _program(cast: Cast) -> Callable[[Trace], dict[str, Array]]:
         own = evaluation.summarise(trace, cast.spec)
         plain = {name: value for name, value in own.items() if not name.startswith("share/")}
         social = measures(trace, cast.world, influence=False) | trailing_measures(trace, cast.spec)
-        social.pop("followed", None)  # what a learner says of its decision; a person's is not known
         return {f"own/{name}": value for name, value in plain.items()} | social
 
     return jax.jit(program)

@@ -22,6 +22,7 @@ from socialrl.people.plan import read_plan
 from socialrl.people.sitting import Sitting, cast_of, replayed
 from socialrl.people.synthetic import Participant
 from socialrl.people.window import SittingWindow
+from socialrl.record.replay import load
 from socialrl.report import reading, social_numbers
 from socialrl_envs import SocialRLError
 from tests.report.fake_run import line, write_run
@@ -172,18 +173,22 @@ def test_two_cannot_be_at_it_and_refusal_ends_it(plan, cast, tmp_path):
         analyse(plan, tmp_path)
 
 
-def test_people_are_an_arm_beside_agents(data, plan, tmp_path):
+def test_people_are_an_arm_beside_agents(data, plan, cast, tmp_path):
     run = analyse(plan, data)
     records = {
         record["labels"]["presence"]: record for record in lines(run / "metrics.jsonl") if "labels" in record
     }
+    sat = [log.read(log.file_of(data, number), plan).trials[1:] for number in (1, 2)]  # without practice
+    sessions = [replayed(plan, cast, trials, "file") for trials in sat]
     for presence, condition in (("full", "beside"), ("half", "half"), ("never", "alone")):
-        told = []
-        for number in (1, 2):
-            trials = log.read(log.file_of(data, number), plan).trials
-            told += [sum(done.rewards) for done in trials if done.trial.condition == condition]
-        assert records[presence]["values"]["return"] == pytest.approx(told)
+        at = [[done.trial.condition for done in trials].index(condition) for trials in sat]
+        for seat, measure in ((0, "return"), (1, "return_coplayers")):
+            told = [session.returns(seat)[i] for session, i in zip(sessions, at, strict=True)]
+            assert records[presence]["values"][measure] == pytest.approx(told)
+    assert any(records["full"]["values"]["return_coplayers"])
     assert records["full"]["values"]["seconds"][1] == 0.5
+    assert "followed" not in records["full"]["values"]
+    assert load(run / "replays" / "people-seed1.npz").sources == ("self",)
     assert {"first_choice", "recovered", "trailing", "trailed", "trailing_of/expert_0"} <= set(
         records["half"]["values"]
     )

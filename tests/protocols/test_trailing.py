@@ -1,14 +1,17 @@
 """Walking in others' footsteps, by hand."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
-from socialrl.protocols._trailing import LAG, trails
+from socialrl.protocols import _trailing
+from socialrl.protocols._trailing import LAG
 
 # Rows of (row, column) in four states: the leader goes right, the other comes after and then stands still.
 LEADER = [(0, 0), (0, 1), (0, 2), (0, 3)]
 AFTER = [(1, 0), (0, 0), (0, 1), (0, 1)]
 POSITION = jnp.array(np.stack([AFTER, LEADER], axis=1)[:, None], jnp.int32)  # (4, 1, 2, 2)
+trails = jax.jit(_trailing.trails, static_argnums=(2, 3))
 PRESENT = jnp.ones((4, 1, 2), bool)
 
 
