@@ -156,9 +156,10 @@ REACH = {  # loss -> what it teaches: torso; heads generalist, own, general; of 
 
 
 def test_no_stage_of_grid_teaches_the_one_before_it(rows):
-    net = HeadFns(small("grid"), spec_of(2), heads=7)
+    config = small("grid")
+    net = HeadFns(config, spec_of(2), heads=7)
     params = net.init(jax.random.key(0))
-    found = jax.jit(jax.jacrev(lambda params: net.config.loss(net, params, params, rows)[1]))(params)
+    found = jax.jit(jax.jacrev(lambda params: config.loss(net, params, params, rows)[1]))(params)
     for loss, expected in REACH.items():
         params = found[f"loss/{loss}"]["params"]
         head = params["head"]["Dense_0"]["kernel"].reshape(8, 7, -1)
@@ -167,10 +168,11 @@ def test_no_stage_of_grid_teaches_the_one_before_it(rows):
 
 
 def test_offline_grid_learns_from_what_is_shown(rows):
-    net = HeadFns(small("grid"), spec_of(2), heads=7)
+    config = small("grid")
+    net = HeadFns(config, spec_of(2), heads=7)
     alone = dataclasses.replace(rows, own=jax.tree.map(lambda x: x[:, :, :0], rows.own))
     params = net.init(jax.random.key(0))
-    total, metrics = net.config.loss(net, params, params, alone)
+    total, metrics = config.loss(net, params, params, alone)
     assert all(np.isfinite(value) for value in (total, *metrics.values()))
     assert metrics["loss/cloning"] > 0
     assert metrics["loss/td"] == metrics["loss/split_own"] == 0
