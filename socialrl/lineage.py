@@ -9,6 +9,8 @@ seed is a lineage of its own: its elder is the novice of the same seed, not the 
 seeds stay independent.
 """
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -22,6 +24,7 @@ from socialrl.types import (
     ActOutput,
     Capability,
     Companions,
+    ConceptBottleneck,
     Diagnostics,
     Experience,
     FewShot,
@@ -265,6 +268,12 @@ def _lifted(one: Capability) -> Capability | None:
             return ForceSource(force=lambda state, *given: do(state.novice, *given))
         case RewardInference(infer_rewards=do):
             return RewardInference(infer_rewards=lambda state, *given: do(state.novice, *given))
+        case ConceptBottleneck(read=do, intervene=put):
+            return dataclasses.replace(
+                one,
+                read=lambda state, *given: do(state.novice, *given),
+                intervene=lambda state, *given: put(state.novice, *given),
+            )
         case FewShot(adapt=do):
             return FewShot(adapt=lambda state, *given: replace(state, novice=do(state.novice, *given)))
         case WarmStart(warm_start=do):
