@@ -306,15 +306,28 @@ def population(agents: Sequence[Agent], greedy: bool | None = None) -> TrainedPo
 
 
 def load_trained(
-    run: str | Path, arm: str | None = None, seed: int = 0, *, greedy: bool = True, novice: int = 0
+    run: str | Path,
+    arm: str | None = None,
+    seed: int = 0,
+    *,
+    greedy: bool = True,
+    novice: int = 0,
+    generation: int | None = None,
 ) -> Agent:
     """The agent in the last checkpoint of one seed of an arm of a run.
 
-    arm: its name; None takes the only one. seed: counted from 0. novice: its number among the novices. Raises
-    SocialRLError if there is no such run, arm, seed, novice, or checkpoint.
+    arm: its name; None takes the only one. seed: counted from 0. novice: its number among the novices.
+    generation: of an arm with generations, counted from 1; None takes the last one. Raises SocialRLError if
+    there is no such run, arm, seed, novice, generation, or checkpoint.
     """
     made, state, step = restored(run, arm, seed)
     experiment, chosen = made.experiment, made.arm
+    leaves = leaves_by_path(state)
+    if made.generations is not None:
+        leaves = made.generations.agent(state, generation)
+        step = min(step, made.generations.timeline.ends[-1 if generation is None else generation - 1])
+    elif generation not in (None, 1):
+        raise SocialRLError(f"generation {generation}: arm {chosen.name} has one", "leave --generation out")
     plain = to_json(dataclasses.replace(experiment, world=experiment.world_of(chosen)))
     facts = AgentFacts(
         learner=plain["arms"][-1]["learner"],
@@ -329,7 +342,7 @@ def load_trained(
         step=step,
         versions=folder.versions(),
     )
-    agent = Agent(facts, leaves_by_path(state), greedy=greedy)
+    agent = Agent(facts, leaves, greedy=greedy)
     agent.recorded = folder.RunFolder(Path(run), {}).replay(chosen.name, seed)
     return agent
 

@@ -107,13 +107,14 @@ def load_agent(
     *,
     greedy: bool = True,
     novice: int = 0,
+    generation: int | None = None,
 ) -> Agent:
     """A trained agent, from the last checkpoint of a run or from an exported file.
 
     source: a Run, a run folder, or a file that `socialrl.export` wrote; `arm` and `seed` are of a run. arm:
     None takes the only one. seed: counted from 0, whatever the run's first seed. greedy: act as in
     evaluations; False draws actions as while training. novice: whose place it takes where a world has several
-    novices.
+    novices. generation: of an arm with generations, counted from 1; None takes the last one.
 
         agent = socialrl.load_agent("runs/coin_grid/001", arm="psiphi", seed=0)
         agent = socialrl.load_agent("agent.npz")
@@ -122,11 +123,13 @@ def load_agent(
     learner that is not known.
     """
     if isinstance(source, Run):
-        return source.load_agent(arm, seed, greedy=greedy, novice=novice)
+        source = source.path
     if Path(source).is_dir():
-        return load_trained(source, arm, seed, greedy=greedy, novice=novice)
-    if arm is not None or seed or novice:
-        raise SocialRLError(f"{source}: not a run folder", "arm, seed and novice are of an agent in a run")
+        return load_trained(source, arm, seed, greedy=greedy, novice=novice, generation=generation)
+    if arm is not None or seed or novice or generation is not None:
+        raise SocialRLError(
+            f"{source}: not a run folder", "arm, seed, novice and generation are of an agent in a run"
+        )
     return load_policy(source, greedy=greedy)
 
 

@@ -86,15 +86,22 @@ class ArmRun:
             training = self._pretrain(training, self.offline.steps)
         train = self.seeds.map(self.trainer.chunk, 2, donate=True)
         evaluate = self.seeds.map(self._evaluate, 3)
-        self._compile(
-            training=(train, training, partners), evaluation=(evaluate, training, self.roots, partners)
-        )
+        succeed = self.seeds.map(self.trainer.succeed, 1)
+        programs = {
+            "training": (train, training, partners),
+            "evaluation": (evaluate, training, self.roots, partners),
+        }
+        if self.assembly.generations is not None:
+            programs["succession"] = (succeed, training)
+        self._compile(**programs)
         if fresh:
             self._record("eval", 0, self.seeds.split(evaluate(training, self.roots, partners))[0])
             if self.offline or 0 in self.lent:
                 self._keep(training, 0)
         with self._bar(self.total, self.arm.name, " env-steps", step) as bar:
             while step < self.total:
+                if self.trainer.due(step):
+                    training = succeed(training)
                 training = self._chunk(train, training, partners, step)
                 step += self.chunk_steps
                 if self._due(step, self.experiment.evaluate_every):

@@ -14,6 +14,7 @@ from socialrl.acting import Acting, check_fits, leaves_by_path, leaves_read, tem
 from socialrl.coerce import construct
 from socialrl.config import Arm, Experiment
 from socialrl.devices import Devices
+from socialrl.lineage import Generational
 from socialrl.population import Members, TrainedPopulation, stack
 from socialrl.protocols import Study
 from socialrl.record import checkpoint
@@ -34,7 +35,7 @@ class Assembly:
 
     world, learner: what the configs build. rollout: steps the world with the learner in the novices' seats.
     trainer: starts a seed and trains it by chunks. sources: names of the sources of behaviour, the novice
-    itself first.
+    itself first. generations: those of the arm, whose learner `learner` is; None for one lifetime.
     """
 
     experiment: Experiment
@@ -44,6 +45,7 @@ class Assembly:
     rollout: Rollout
     trainer: Trainer
     sources: tuple[str, ...]
+    generations: Generational | None = None
 
     @property
     def template(self) -> Training:
@@ -62,6 +64,10 @@ class Assembly:
 
     def members(self, states: Sequence[Training]) -> Members:
         """The agents of these training states, one per seed."""
+        if self.generations is not None:
+            return Members(
+                acting=self.acting, leaves=[self.generations.agent(state.learner) for state in states]
+            )
         found = [
             {name: leaf for name, leaf in leaves_by_path(state.learner).items() if name in self.read}
             for state in states
@@ -145,6 +151,7 @@ class Assembly:
             experiment=self.experiment,
             world=self.world,
             learner=self.learner,
+            generations=self.generations,
             seeds=seeds,
             states=seeds.bundle([state.learner for state in states]),
             roots=seeds.bundle(root_keys(self.experiment, len(states))),
@@ -161,13 +168,22 @@ def assemble(experiment: Experiment, arm: Arm) -> Assembly:
     make_room()
     of_world = "world" if arm.world is None else f"{arm.name}.world"
     world = construct(experiment.world_of(arm).build, of_world)
-    learner = construct(lambda: arm.learner.build(world.spec), f"{arm.name}.learner")
+    learner, generations = construct(lambda: arm.learner.build(world.spec), f"{arm.name}.learner"), None
+    if arm.generations is not None:
+        generations = construct(
+            lambda: Generational(experiment, arm, world, learner), f"{arm.name}.generations"
+        )
+        learner = generations.learner
     rollout = make_rollout(world, learner)
     config = experiment.curriculum_of(arm)
     curriculum = None if config is None else construct(lambda: config.build(world), "curriculum")
+    if generations is not None and curriculum is not None and curriculum.chooser is not None:
+        raise SocialRLError(
+            f"{arm.name}.generations: beside a curriculum that chooses levels", "take another curriculum"
+        )
     sources = evaluation.sources_of(world.spec, learner)
     company = None if arm.partners is None else company_of(experiment, arm, world)
-    trainer = make_trainer(experiment, learner, rollout, sources, curriculum, company)
+    trainer = make_trainer(experiment, learner, rollout, sources, curriculum, company, generations)
     return Assembly(
         experiment=experiment,
         arm=arm,
@@ -176,6 +192,7 @@ def assemble(experiment: Experiment, arm: Arm) -> Assembly:
         rollout=rollout,
         trainer=trainer,
         sources=sources,
+        generations=generations,
     )
 
 

@@ -93,8 +93,36 @@ class Partners(Options):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class Generations(Options):
+    """Several lifetimes in place of one: each begins with new parameters, beside the last one's novice.
+
+    The steps of the experiment are divided among them, so that an arm with generations costs what one without
+    them does. See `lineage`.
+    """
+
+    count: int = option(
+        5, "lifetimes, one after another, of steps / count steps each, in whole chunks", low=2, high=1000
+    )
+    fade: float = option(
+        1.0,
+        "share of a lifetime over which co-players become rarer: the share of the training episodes in which "
+        "they are there falls from 1 to 0, linearly; 0: they do not become rarer",
+        low=0,
+        high=1,
+    )
+    noise: float = option(
+        0.0, "probability that an elder takes a random action instead of its own", low=0, high=1
+    )
+    greedy: bool = option(
+        False, "whether elders take their best action; else they draw it, as while they were trained"
+    )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Arm(Options):
-    """One condition of an experiment: a learner, and if they differ a world, a curriculum, and partners."""
+    """One condition of an experiment: a learner, and if they differ a world, a curriculum, and partners; and
+    whether it learns in generations.
+    """
 
     name: str = option(help="names the arm in records, file names and overrides")
     learner: Annotated[Any, LEARNER] = option(help="a learner's Config")
@@ -106,6 +134,9 @@ class Arm(Options):
     )
     partners: Partners | None = option(
         None, "trained agents that act in the co-players' seats while it learns; None: the world's own"
+    )
+    generations: Generations | None = option(
+        None, "lifetimes, of which the novices of one are the co-players of the next; None: one lifetime"
     )
 
     def __post_init__(self) -> None:
@@ -119,6 +150,10 @@ class Arm(Options):
         for part, config in (("world", self.world), ("curriculum", self.curriculum)):
             if config is not None:
                 _check_config(f"arm {self.name}, {part}", config)
+        if self.partners is not None and self.generations is not None:
+            raise SocialRLError(
+                f"arm {self.name}: partners and generations", "co-players are the ones or the others"
+            )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -157,11 +192,18 @@ class Claim(Options):
         "(label, value) pairs that pick a condition of the social protocol, or of the protocol that "
         '("protocol", kind) names; none picks the final evaluation; values are text: ("episodes", "1")',
     )
+    over_labels: tuple[tuple[str, str], ...] = option(
+        (), "labels of the other side, where they differ from `labels`"
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.source == "paper" and not self.paper:
             raise SocialRLError(f"claim {self.text!r}: no paper", "name the publication: paper='...'")
+        if self.over_labels and not self.labels:
+            raise SocialRLError(
+                f"claim {self.text!r}: labels of the other side alone", "give `labels` of a protocol, too"
+            )
         if self.at < 1 and self.labels:
             raise SocialRLError(
                 f"claim {self.text!r}: labels of a protocol, at {self.at:g} of training",
@@ -335,6 +377,14 @@ class Experiment(Options):
         others = (one for one in self.arms if one.name in needed and one.name != arm.name)
         before = tuple(dataclasses.replace(one, partners=None) for one in others)
         return dataclasses.replace(self, arms=(*before, arm), claims=())
+
+    def ends_of(self, arm: Arm) -> tuple[int, ...]:
+        """Environment steps per seed at the end of each lifetime of an arm, one for an arm without
+        generations. Lifetimes are whole chunks, and differ by at most one.
+        """
+        count, chunks = 1 if arm.generations is None else arm.generations.count, self.total_steps
+        chunks //= self.chunk_steps
+        return tuple(chunks * number // count * self.chunk_steps for number in range(1, count + 1))
 
     def world_of(self, arm: Arm) -> Any:
         """The world's Config of an arm: its own, else the experiment's."""

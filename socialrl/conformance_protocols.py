@@ -12,14 +12,15 @@ from typing import Any
 import jax
 import numpy as np
 
-from socialrl.config import Arm, Experiment
+from socialrl.assemble import assemble
+from socialrl.config import Arm, Experiment, Generations
 from socialrl.learners import basis, ppo, psiphi
 from socialrl.protocols import EvaluationProtocol, Study
 from socialrl.record.labels import Labels, read
 from socialrl.seeds import Seeds
 from socialrl_envs.errors import SocialRLError
 from socialrl_envs.types import Seat
-from socialrl_envs.worlds import coin_grid, goal_cycle
+from socialrl_envs.worlds import coin_grid, goal_cycle, goal_sequence
 
 EPISODES = 2  # of the checked evaluations
 SEEDS = 2
@@ -155,7 +156,7 @@ def same(one: list[np.ndarray], other: list[np.ndarray]) -> bool:
 
 def studies() -> Iterator[Study]:
     """Small studies of learners with different capabilities: psiphi and basis among coins, recurrent PPO in a
-    cycle, and one that reads concepts.
+    cycle, one that reads concepts, and one in generations.
     """
     coins = coin_grid.Config(
         size=5,
@@ -182,15 +183,35 @@ def studies() -> Iterator[Study]:
                 seeds=SEEDS,
             )
         )
+    yield study_of(in_generations())
+
+
+def in_generations() -> Experiment:
+    """A small experiment whose arm lives in generations, in a world with a hidden sequence."""
+    elder = (Seat(policy="elder"),)
+    world = goal_sequence.Config(experts=0, coplayers=elder, size=5, goals=2, trials=2, horizon=6)
+    return Experiment(
+        name="conformance",
+        question="?",
+        world=world,
+        arms=(Arm(name="arm", learner=ppo.Config(hidden=(8,)), generations=Generations(count=2)),),
+        seeds=SEEDS,
+        chunk=1,
+    )
 
 
 def study_of(experiment: Experiment) -> Study:
     """A study of the experiment's first arm, whose learners are untrained."""
-    arm, seeds = experiment.arms[0], Seeds(SEEDS)
-    world = experiment.world_of(arm).build()
-    learner = arm.learner.build(world.spec)
+    made, seeds = assemble(experiment, experiment.arms[0]), Seeds(SEEDS)
+    learner = made.learner
     roots = seeds.bundle([jax.random.key(seed) for seed in range(SEEDS)])
     init = seeds.map(lambda key: learner.init(key, experiment.unroll_length, experiment.num_envs), 1)
     return Study(
-        experiment=experiment, world=world, learner=learner, seeds=seeds, states=init(roots), roots=roots
+        experiment=experiment,
+        world=made.world,
+        learner=learner,
+        generations=made.generations,
+        seeds=seeds,
+        states=init(roots),
+        roots=roots,
     )

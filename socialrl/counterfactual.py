@@ -155,7 +155,7 @@ def moments(
     states: leaves (T + 1, B, ...). key: for what a policy draws while it remembers; it has no effect on
     learners and co-players whose memory depends on what they see alone.
     """
-    learner, host, novices = rollout.learner, rollout.host, rollout.novices
+    learner, host, novices = rollout.learner, rollout.host_for(learner_state), rollout.novices
     times, num_envs = actions.shape[:2]
     here = jax.tree.map(lambda leaf: leaf[:-1], states)
     views = jax.vmap(jax.vmap(rollout.world.observe))(here)
@@ -224,14 +224,14 @@ def continued(
 ) -> Ends:
     """The Ends of B worlds that go on greedily from their moments after one change, leaves (B, novices)."""
     novices, horizon = rollout.novices, rollout.world.spec.horizon
-    num_envs = now.timestep.first.shape[0]
+    num_envs, host = now.timestep.first.shape[0], rollout.host_for(learner_state)
 
     def advanced(running: Running, number: Int32[Array, ""], key: Key[Array, ""]) -> Running:
         act_key, host_key, world_key = jax.random.split(key, 3)
         moment, alive = running.moment, running.alive
         action, carry = decided(rollout.learner, learner_state, moment, change, number, act_key)
         keys = jax.random.split(host_key, num_envs), jax.random.split(world_key, num_envs)
-        step = step_all(rollout.host, moment.state, moment.coplayers, [(novices, action)], *keys)
+        step = step_all(host, moment.state, moment.coplayers, [(novices, action)], *keys)
         reward = jnp.where(alive[:, None], step.outcome.reward[:, novices], 0.0)
         after = replace(
             moment,

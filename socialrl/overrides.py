@@ -3,8 +3,8 @@
     --learner.lr 3e-4 --world.size 7 --psiphi.learner.lr 1e-3
 
 A key is a dotted path into the experiment. `learner.*` sets every arm whose learner has the key; `world.*`
-and `curriculum.*` set those of the experiment and of every arm that has its own; `<arm>.*` sets that arm
-alone; `arms` selects arms. Keys of one arm take precedence.
+and `curriculum.*` set those of the experiment and of every arm that has its own, `generations.*` those of
+every arm that has some; `<arm>.*` sets that arm alone; `arms` selects arms. Keys of one arm take precedence.
 """
 
 import ast
@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
 from socialrl.coerce import WrongTypeError, coerce, construct, fields_of, hint_for
-from socialrl.config import RENAMED, Arm, Experiment, Partners, renamings
+from socialrl.config import RENAMED, Arm, Experiment, Generations, Partners, renamings
 from socialrl.registry import CURRICULUM, LEARNER, WORLD
 from socialrl_envs.errors import SocialRLError, nearest
 from socialrl_envs.safe_json import read_json
@@ -23,6 +23,7 @@ _PARTS = {
     "world": Annotated[Any, WORLD],
     "curriculum": Annotated[Any, CURRICULUM],
     "partners": Partners | None,
+    "generations": Generations | None,
 }
 _COMMON = ("world", "curriculum")  # parts that the experiment has as well
 # Keys that only the experiment's file can set.
@@ -179,6 +180,9 @@ def keys(experiment: Experiment) -> dict[str, Any]:
                 if f"curriculum.{n}" not in found
             }
     for arm in experiment.arms:
+        if arm.generations is not None:
+            found |= {f"generations.{name}": arm.generations for name in fields_of(Generations)}
+    for arm in experiment.arms:
         found |= {
             f"learner.{name}": arm.learner
             for name in fields_of(type(arm.learner))
@@ -216,6 +220,7 @@ def _held(experiment: Experiment, arm: Arm, part: str) -> Any:
         "curriculum": experiment.curriculum_of,
         "learner": lambda arm: arm.learner,
         "partners": lambda arm: arm.partners,
+        "generations": lambda arm: arm.generations,
     }[part](arm)
 
 

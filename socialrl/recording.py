@@ -23,6 +23,7 @@ from socialrl.stepping import (
     begin_coplayers,
     demonstrate,
     ended,
+    hosted,
     next_timestep,
     step_all,
     timesteps_of,
@@ -38,7 +39,7 @@ from socialrl.types import (
     Timestep,
     ValueUnit,
 )
-from socialrl_envs.hosting import host
+from socialrl_envs.hosting import Host
 from socialrl_envs.picture import order_notes
 from socialrl_envs.struct import replace
 from socialrl_envs.types import Outcome, State, World, WorldSpec
@@ -60,8 +61,8 @@ def explanation(
     carry, timestep, decision, state = jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), steps)
     found = diagnosed(world, learner, learner_state, trace, steps)
     if (acting := learner.capability(ActAs)) is not None:
-        policy = partial(acting.act_as, learner_state)
-        occupancy = predicted_occupancy(world, policy, state, carry, timestep, decision.source, occupancy_key)
+        policy, hosts = partial(acting.act_as, learner_state), hosted(world, learner, learner_state)
+        occupancy = predicted_occupancy(hosts, policy, state, carry, timestep, decision.source, occupancy_key)
         found["occupancy"] = occupancy.reshape(*trace.alive.shape, *occupancy.shape[1:])
     bottleneck = learner.capability(ConceptBottleneck)
     if bottleneck is not None and bottleneck.concepts == world.spec.concepts:
@@ -111,7 +112,7 @@ def diagnosed(
 
 
 def predicted_occupancy(
-    world: World,
+    hosts: Host,
     act_as: Policy,
     state: State,
     carry: PyTree,
@@ -125,7 +126,7 @@ def predicted_occupancy(
     act_as(carry, timestep, source, key) -> (actions, carry), and the co-players act as they do (one with
     a memory from an empty one). Leaves (B, ...).
     """
-    spec, hosts = world.spec, host(world)
+    spec = hosts.world.spec
     novices = np.array(spec.novices, np.int32)
     num_envs = source.shape[0]
 

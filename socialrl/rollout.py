@@ -21,12 +21,14 @@ from socialrl.stepping import (
     demonstrate,
     ended,
     first_timestep,
+    hosted,
     next_timestep,
     relative_positions,
     step_all,
 )
 from socialrl.types import (
     ActOutput,
+    Companions,
     ConceptBottleneck,
     Decision,
     Experience,
@@ -38,7 +40,7 @@ from socialrl.types import (
     Transition,
 )
 from socialrl_envs.errors import SocialRLError
-from socialrl_envs.hosting import Functions, host
+from socialrl_envs.hosting import Functions, Host
 from socialrl_envs.struct import pytree, replace
 from socialrl_envs.types import ConceptWorld, Level, Outcome, State, World
 
@@ -99,9 +101,16 @@ class Rollout:
     """Pure functions over one world and one learner: `pool`, `begin`, `unroll` and `episodes`."""
 
     def __init__(self, world: World, learner: Learner, functions: Functions | None = None):
-        self.world, self.learner, self.host = world, learner, host(world, functions)
+        self.world, self.learner, self.functions = world, learner, functions
+        self.host = hosted(world, learner, None, functions)
         self.novices = np.array(world.spec.novices, np.int32)
         self.coplayers = np.array(world.spec.coplayers, np.int32)
+
+    def host_for(self, learner_state: PyTree) -> Host:
+        """The Host of the co-players beside a learner in this state."""
+        if self.learner.capability(Companions) is None:
+            return self.host
+        return hosted(self.world, self.learner, learner_state, self.functions)
 
     def pool(
         self,
@@ -258,8 +267,8 @@ class Rollout:
         with jax.named_scope("act"):
             acted = self.learner.act(learner_state, carry.carry, carry.timestep, act_key, explore)
         host_keys = jax.random.split(host_key, carry.views.shape[0])
-        given = [(self.novices, acted.decision.action)]
-        return acted, step_all(self.host, carry.state, carry.coplayers, given, host_keys, step_keys)
+        given, hosts = [(self.novices, acted.decision.action)], self.host_for(learner_state)
+        return acted, step_all(hosts, carry.state, carry.coplayers, given, host_keys, step_keys)
 
     def _concepts(self, state: State, after: State) -> Int32[Array, "B novices concepts"] | None:
         """The true values of the concepts that the learner reads; None if it reads none."""

@@ -1,5 +1,6 @@
 """One step of many worlds at once, and what novices and learners see of it."""
 
+import dataclasses
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -11,14 +12,54 @@ from jaxtyping import Bool, Float32, Int32, Key, PyTree, Shaped, UInt8
 
 from socialrl.geometry import egocentric
 from socialrl.types import (
+    Companions,
     Demonstration,
+    Learner,
     Timestep,
 )
-from socialrl_envs.hosting import Host
+from socialrl_envs.hosting import Functions, Host, host
 from socialrl_envs.struct import pytree
-from socialrl_envs.types import Outcome, State, WorldSpec
+from socialrl_envs.types import Outcome, State, World, WorldSpec
 
 Given = tuple[Sequence[int] | np.ndarray, Int32[Array, "B _"]]  # seats, and the action of each in every world
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Companion:
+    """A member of a learner's company, as a `Policy`: it acts by parameters in the learner's state."""
+
+    company: Companions
+    learner_state: PyTree
+
+    def initial_carry(self) -> PyTree:
+        """What it keeps before its first step."""
+        return self.company.initial_carry()
+
+    def apply_policy(
+        self,
+        carry: PyTree,
+        observation: UInt8[Array, "V V C"],
+        reward: Float32[Array, ""],
+        first: Bool[Array, ""],
+        key: Key[Array, ""],
+    ) -> tuple[Int32[Array, ""], PyTree]:
+        """Action and carry of one step."""
+        return self.company.act(self.learner_state, carry, observation, reward, first, key)
+
+
+def hosted(world: World, learner: Learner, learner_state: PyTree, functions: Functions | None = None) -> Host:
+    """The Host of a world in which this learner acts: its company, if it has one, and `functions`, which come
+    first, in the place of the policies of their seats.
+    """
+    company = learner.capability(Companions)
+    members = () if company is None else company.agents
+    coplayers = [world.spec.agents[seat] for seat in world.spec.coplayers]
+    brought = {
+        agent: Companion(company, learner_state)
+        for agent in members
+        if company is not None and agent in coplayers
+    }
+    return host(world, brought | dict(functions or {}))
 
 
 @pytree

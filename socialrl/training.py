@@ -10,6 +10,7 @@ from jaxtyping import Float32, Int32, Key, PyTree
 
 from socialrl.config import Experiment
 from socialrl.curricula import Curriculum, Draw, Shelf, constant
+from socialrl.lineage import Generational
 from socialrl.rollout import Carry, Rollout, make_rollout
 from socialrl.rounds import Round, Rounds
 from socialrl.types import Learner, Metrics, Offline, Overrides
@@ -45,16 +46,18 @@ def make_trainer(
     sources: tuple[str, ...],
     curriculum: Curriculum | None = None,
     company: Company | None = None,
+    generations: Generational | None = None,
 ) -> "Trainer":
     """The training functions of one arm of an experiment. sources: names, for the metrics. Without a
     curriculum all levels have the world's own parameters. company: the policies of co-players that have
-    parameters of their own, such as trained agents; None: those of the world's seats.
+    parameters of their own, such as trained agents; None: those of the world's seats. generations: of which
+    `learner` is the learner.
     """
-    return Trainer(experiment, learner, rollout, sources, curriculum or constant(), company)
+    return Trainer(experiment, learner, rollout, sources, curriculum or constant(), company, generations)
 
 
 class Trainer:
-    """Pure functions over the Training of one seed: `start`, `chunk` and `pretrain`.
+    """Pure functions over the Training of one seed: `start`, `chunk`, `pretrain` and `succeed`.
 
     partners, of `start` and `chunk`: the parameters of `company`, which training does not change.
     """
@@ -67,11 +70,13 @@ class Trainer:
         sources: tuple[str, ...],
         curriculum: Curriculum,
         company: Company | None = None,
+        generations: Generational | None = None,
     ):
         self.experiment, self.learner, self.rollout = experiment, learner, rollout
         self.sources, self.curriculum, self.company = sources, curriculum, company
         chooser = curriculum.chooser
         self.rounds = None if chooser is None else Rounds(experiment, learner, rollout, chooser)
+        self.generations = generations
 
     def beside(self, partners: PyTree) -> Rollout:
         """The rollout in which co-players act by these parameters."""
@@ -81,12 +86,16 @@ class Trainer:
 
     def start(self, key: Key[Array, ""], partners: PyTree = ()) -> Training:
         """A seed before its first step."""
+        return self._begin(key, jnp.int32(0), partners)
+
+    def _begin(self, key: Key[Array, ""], steps: Int32[Array, ""], partners: PyTree = ()) -> Training:
+        """A seed whose novice is to take its first step, after so many steps of other generations."""
         num_envs, unroll_length = self.experiment.num_envs, self.experiment.unroll_length
         init_key, pool_key, begin_key, key = jax.random.split(key, 4)
-        none, rollout = jnp.int32(0), self.beside(partners)
+        rollout = self.beside(partners)
         if self.rounds is None:
             curriculum = self.curriculum.init()
-            levels = self._fresh_levels(curriculum, none, pool_key, self.experiment.num_levels)
+            levels = self._fresh_levels(curriculum, steps, pool_key, self.experiment.num_levels)
             carry = rollout.begin(levels, begin_key, num_envs)
         else:
             curriculum_key, pool_key = jax.random.split(pool_key)
@@ -98,8 +107,8 @@ class Trainer:
             carry=carry,
             levels=levels,
             curriculum=curriculum,
-            steps=none,
-            oldest=none,
+            steps=steps,
+            oldest=jnp.int32(0),
             key=key,
         )
 
@@ -115,7 +124,7 @@ class Trainer:
         test_key, pool_key, updates_key, key = jax.random.split(training.key, 4)
 
         def measure(draw: Callable[[Key[Array, ""]], Overrides], key: Key[Array, ""]) -> Float32[Array, " N"]:
-            return self._mean_returns(rollout, training.learner, draw, key)
+            return self._mean_returns(rollout, training.learner, self._founded(training, draw), key)
 
         with jax.named_scope("levels"):  # scopes are for `profiling`
             curriculum, moved = self.curriculum.update(training.curriculum, measure, test_key)
@@ -187,9 +196,30 @@ class Trainer:
 
     def evaluated(self, training: Training) -> Draw | None:
         """What draws the parameters of levels for evaluation now; None where they are the world's own."""
-        if not self.curriculum.evaluated:
-            return None
-        return lambda key: self.curriculum.overrides(training.curriculum, training.steps, key)
+        if self.curriculum.evaluated:
+            age = training.steps
+            if self.generations is not None:
+                age = age - jnp.asarray(self.generations.timeline.starts)[training.learner.generation]
+            return self._founded(
+                training, lambda key: self.curriculum.overrides(training.curriculum, age, key)
+            )
+        return None if self.generations is None else self._founded(training, lambda key: {})
+
+    def due(self, step: int) -> bool:
+        """Whether another generation is to begin when so many environment steps are done."""
+        return self.generations is not None and step in self.generations.timeline.ends[:-1]
+
+    def succeed(self, training: Training) -> Training:
+        """The training at the beginning of the next generation: all but its elders begins anew."""
+        assert self.generations is not None
+        born = self._begin(training.key, training.steps)
+        return replace(born, learner=self.generations.succeed(training.learner, born.learner))
+
+    def _founded(self, training: Training, draw: Draw) -> Draw:
+        """The draw, without elders where there are none yet."""
+        if (generations := self.generations) is None:
+            return draw
+        return lambda key: generations.timeline.founded(draw(key), training.learner.generation)
 
     def pretrain(self, training: Training, steps: int) -> tuple[Training, Metrics]:
         """The training after `steps` (static) gradient steps on recorded demonstrations; no world takes a
@@ -204,10 +234,17 @@ class Trainer:
     def _fresh_levels(
         self, curriculum: PyTree, steps: Int32[Array, ""], key: Key[Array, ""], count: int
     ) -> Level:
-        """Levels with parameters as the curriculum draws them now."""
-        return self.rollout.pool(
-            key, count, lambda level_key: self.curriculum.overrides(curriculum, steps, level_key)
-        )
+        """Levels with parameters as the curriculum draws them after so many steps, those of a generation."""
+
+        def draw(level_key: Key[Array, ""]) -> Overrides:
+            if (generations := self.generations) is None:
+                return self.curriculum.overrides(curriculum, steps, level_key)
+            there_key, level_key = jax.random.split(level_key)
+            generation, age = generations.timeline.age(steps)
+            drawn = self.curriculum.overrides(curriculum, age, level_key)
+            return generations.timeline.attended(drawn, generation, age, there_key)
+
+        return self.rollout.pool(key, count, draw)
 
     def _refreshed(
         self, training: Training, curriculum: PyTree, key: Key[Array, ""]

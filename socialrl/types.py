@@ -352,6 +352,22 @@ class ConceptBottleneck:
         )
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Companions:
+    """Co-players that act by parameters in the learner's state, in the place of the policies of their seats.
+
+    agents: their names. initial_carry() -> what each of them keeps before its first step. act(state, carry,
+    observation, reward, first, key) -> (action, carry): of one of them, as `Policy.apply_policy`.
+    """
+
+    agents: tuple[str, ...]
+    initial_carry: Callable[[], PyTree]
+    act: Callable[
+        [Any, PyTree, UInt8[Array, "V V C"], Float32[Array, ""], Bool[Array, ""], Key[Array, ""]],
+        tuple[Int32[Array, ""], PyTree],
+    ]
+
+
 Capability = (
     FewShot
     | LearntCumulants
@@ -366,6 +382,7 @@ Capability = (
     | Masked
     | Critic
     | ConceptBottleneck
+    | Companions
 )
 CapabilityT = TypeVar("CapabilityT")
 

@@ -15,6 +15,7 @@ from socialrl.registry import CURRICULUM
 from socialrl.types import (
     ActAs,
     ActOutput,
+    Companions,
     Diagnostics,
     FewShot,
     GoalInference,
@@ -178,6 +179,14 @@ WRONG = [
     (ActAs(act_as=lambda state, carry, timestep, source, key: (source + 9, carry)), "out of range"),
     (RewardInference(infer_rewards=lambda state, others: others.discount[0]), "infer_rewards is"),
     (GoalInference(infer_goal=lambda state, shown, asked: (state, asked.discount)), "logits is"),
+    (
+        Companions(
+            agents=("nobody",),
+            initial_carry=lambda: (),
+            act=lambda state, carry, *seen: (jnp.int32(9), carry),
+        ),
+        "out of range",
+    ),
 ]
 
 

@@ -26,6 +26,7 @@ TINY = {
     "unroll_length": "3",
     "num_levels": "4",
     "chunk": "1",
+    "generations.count": "2",
     "evaluation_episodes": "2",
     "final_episodes": "2",
     "replay_episodes": "1",

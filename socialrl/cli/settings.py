@@ -33,6 +33,7 @@ def describe(experiment: "Experiment") -> str:
         lines.append(line(f"arm {arm.name}", arm.learner))
         lines += [line("  its world", arm.world)] if arm.world is not None else []
         lines += [line("  beside", arm.partners)] if arm.partners is not None else []
+        lines += [line("  lives in", arm.generations)] if arm.generations is not None else []
     return "\n".join(lines)
 
 
@@ -115,11 +116,14 @@ def _values(experiment: "Experiment", part: str, name: str) -> list[str]:
 
 
 def _held(experiment: "Experiment", part: str, arm: "Arm") -> Any:
-    """The Config of an arm's world, curriculum, partners or learner; None if it has no such part."""
+    """The Config of an arm's world, curriculum, partners, generations or learner; None if it has no such
+    part.
+    """
     parts = {
         "world": experiment.world_of(arm),
         "curriculum": experiment.curriculum_of(arm),
         "partners": arm.partners,
+        "generations": arm.generations,
     }
     return parts.get(part, arm.learner)
 

@@ -12,6 +12,7 @@ from socialrl.conformance._subject import UNROLL_LENGTH, Subject
 from socialrl.types import (
     BELIEFS,
     ActAs,
+    Companions,
     ConceptBottleneck,
     Critic,
     Diagnostics,
@@ -200,6 +201,15 @@ def _concept_bottleneck(subject: Subject, capability: ConceptBottleneck) -> None
     assert not same(first.decision.values, last.decision.values), "what is set changes nothing"
 
 
+def _companions(subject: Subject, capability: Companions) -> None:
+    spec, carry = subject.world.spec, capability.initial_carry()
+    seen = (jnp.zeros(spec.obs_shape, jnp.uint8), jnp.float32(0), jnp.array(True))
+    action, after = jax.jit(capability.act)(subject.trained[0], carry, *seen, jax.random.key(5))
+    expect(action, (), jnp.int32, "action")
+    assert 0 <= action < len(spec.actions), "action is out of range"
+    expect_same_shapes(carry, after, "carry")
+
+
 CAPABILITIES: dict[type, Callable[[Subject, Any], None]] = {
     FewShot: _few_shot,
     LearntCumulants: _learnt_cumulants,
@@ -214,4 +224,5 @@ CAPABILITIES: dict[type, Callable[[Subject, Any], None]] = {
     Masked: _masked,
     Critic: _critic,
     ConceptBottleneck: _concept_bottleneck,
+    Companions: _companions,
 }

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from socialrl.agents import check_seed, find_arm, load_policy, parse_address
+from socialrl.assemble import assemble
 from socialrl.coerce import construct
 from socialrl.config import load_experiment, world_to_json
 from socialrl.overrides import apply_to_world
@@ -109,7 +110,9 @@ def _of_run(agent: str, world: str | None, settings: Sequence[str], level: Path 
     return Cast(
         world=built,
         config=config,
-        learner=arm.learner.build(built.spec),
+        learner=arm.learner.build(built.spec)
+        if arm.generations is None
+        else assemble(experiment, dataclasses.replace(arm, world=config)).learner,
         learner_state=study.seeds.unbundle(study.states)[seed],
         agent=f"{arm.name}, seed {seed}, step {step} of {experiment.name}",
         step=step,

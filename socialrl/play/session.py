@@ -18,7 +18,7 @@ from socialrl.record.labels import TRAINED
 from socialrl.record.replay import Replay
 from socialrl.recording import demonstrated, explanation, to_demonstrations, to_replay
 from socialrl.rollout import Trace, influenced
-from socialrl.stepping import CoPlayers, begin_coplayers, first_timestep, next_timestep, step_all
+from socialrl.stepping import CoPlayers, begin_coplayers, first_timestep, hosted, next_timestep, step_all
 from socialrl.types import Decision, Overrides, Timestep
 from socialrl_envs.hosting import Host, host
 from socialrl_envs.struct import pytree, replace
@@ -270,7 +270,8 @@ class _Game:
     def __init__(self, cast: Cast, seats: tuple[int, ...]):
         self.world, self.learner, self.seats = cast.world, cast.learner, np.array(seats, np.int32)
         self.novices = np.array(cast.spec.novices, np.int32)
-        self.host, self.overrides, self.companies = host(cast.world), cast.overrides(*seats), cast.companies
+        self.host = hosted(cast.world, cast.learner, cast.learner_state)
+        self.overrides, self.companies = cast.overrides(*seats), cast.companies
         self.begin, self.act = jax.jit(self._first), jax.jit(self._next)
         self.explain = jax.jit(partial(explanation, cast.world, cast.learner))
 

@@ -12,6 +12,7 @@ import jax
 from jaxtyping import PyTree
 
 from socialrl.config import Arm, Experiment
+from socialrl.lineage import Generational
 from socialrl.population import Members
 from socialrl.record.labels import Labels
 from socialrl.seeds import PerSeed, Seeds
@@ -31,6 +32,7 @@ class Study:
     roots: PRNG keys, one per seed; a protocol folds its own numbers into them.
     arm: its config. agents: the trained agents, one per seed: of another arm of the run by its name, whose
     training must have ended, or with None of this arm.
+    generations: of an arm with several, whose lineages the states are; else None.
     """
 
     experiment: Experiment
@@ -41,6 +43,7 @@ class Study:
     roots: PerSeed
     arm: Arm | None = None
     agents: Callable[[str | None], Members] | None = None
+    generations: Generational | None = None
 
     def keys(self, stream: int) -> PerSeed:
         """The keys of the stream of that number, one per seed."""

@@ -28,7 +28,7 @@ from socialrl.record.labels import HOME, PRESENCES, TRAINED
 from socialrl.registry import WORLD
 from socialrl.rollout import make_rollout
 from socialrl.seeds import PerSeed
-from socialrl.types import Influence, Learner
+from socialrl.types import Companions, Influence, Learner
 from socialrl_envs import registry
 from socialrl_envs.errors import SocialRLError, unknown
 from socialrl_envs.options import Options, option, require
@@ -152,10 +152,18 @@ def program_of(
     def evaluate(
         state: LearnerState, key: Key[Array, ""], overrides: Overrides, company: Int32[Array, ""]
     ) -> dict[str, Array]:
-        rollout = make_rollout(world, learner, stand_ins(world.spec, companies, company))
-        trace = evaluation.trace(rollout, state, key, episodes, overrides, explore)
-        found = measures(trace, world, influence=learner.capability(Influence) is not None)
-        return found | trailing_measures(trace, world.spec)
+        def beside(functions: dict[str, CoPlayer] | None) -> dict[str, Array]:
+            rollout = make_rollout(world, learner, functions)
+            trace = evaluation.trace(rollout, state, key, episodes, overrides, explore)
+            found = measures(trace, world, influence=learner.capability(Influence) is not None)
+            return found | trailing_measures(trace, world.spec)
+
+        others = stand_ins(world.spec, companies, company)
+        if learner.capability(Companions) is None:
+            return beside(others)
+        if not companies:
+            return beside(None)
+        return jax.lax.cond(company == 0, lambda: beside(None), lambda: beside(others))
 
     return evaluate
 

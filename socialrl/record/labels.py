@@ -19,6 +19,7 @@ AS_TRAINED = "as trained"  # condition: no parameter of the level is overridden
 ALL = "all"  # agent, source, concept, partner: (means over) all of them
 NOTHING, OWN = "nothing", "own"  # concept, value: what the novice reads is left to it
 ITSELF, MET, HELD_OUT = "itself", "met", "held out"  # seeds of partners: own, of training, never met
+LIVES = ("generations", "one life")  # lives: of several novices after one another, or of one
 
 
 @dataclasses.dataclass(frozen=True)
@@ -226,6 +227,32 @@ class Partners(Labels):
 
 
 @dataclasses.dataclass(frozen=True)
+class Generations(Labels):
+    """Labels of `generations`. generation: counted from 1. presence: how long the co-players are there, one
+    of PRESENCES.
+    """
+
+    kind: ClassVar[str] = "generations"
+
+    generation: int
+    presence: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Lifetimes(Labels):
+    """Labels of `lifetimes`.
+
+    lives: one of LIVES, whether each lifetime is another novice's, or all are one novice's.
+    generation: the number of the lifetime, from 1.
+    """
+
+    kind: ClassVar[str] = "lifetimes"
+
+    lives: str
+    generation: int
+
+
+@dataclasses.dataclass(frozen=True)
 class Offline(Labels):
     """Labels of the records of offline training. gradient_steps: those done so far."""
 
@@ -249,6 +276,8 @@ SCHEMAS: Mapping[str, type[Labels]] = {
         HeldOut,
         Interventions,
         Partners,
+        Generations,
+        Lifetimes,
         Offline,
     )
 }

@@ -173,19 +173,19 @@ def sides(study: Study, run: Run, claim: Claim) -> tuple[PerSeed, PerSeed] | tup
     arms = {arm.name: arm for arm in study.arms if arm.run == run.name}
     labels = dict(claim.labels)
 
-    def measured(name: str) -> PerSeed | None:
+    def measured(name: str, labels: dict[str, str]) -> PerSeed | None:
         arm = arms.get(name)
         if arm is not None and claim.measure == TIMED:
             return timed(arm, list(arms.values()))
         return scores(arm, labels, claim.measure, claim.at)
 
-    ours = measured(claim.arm)
+    ours = measured(claim.arm, labels)
     if claim.over is None:
         other = None if ours is None else np.full(ours.shape, claim.value)
     elif claim.over == "expert":
         other = scores(arms.get(claim.arm), labels | {"presence": "full"}, "return_coplayers")
     else:
-        other = measured(claim.over)
+        other = measured(claim.over, labels | dict(claim.over_labels))
     return (None, None) if ours is None or other is None else (ours, claim.times * other)
 
 

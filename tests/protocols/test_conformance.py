@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import pytest
 
 from socialrl.config import Arm, Experiment
-from socialrl.conformance_protocols import check_protocol, studies
+from socialrl.conformance_protocols import check_protocol, in_generations, studies
 from socialrl.learners import dqn, ppo
 from socialrl.protocols import comparisons, held_out, interventions, social
 from socialrl.record.labels import Labels, Memory
@@ -31,7 +31,9 @@ READS = ppo.Config(hidden=(4,), memory="none", concepts="soft", residual=1)
 STUDIED = {  # rather than the first of `studies` that fits, for which others are made before
     "interventions": Experiment(
         name="reads", question="?", world=COINS, arms=(Arm(name="reads", learner=READS),)
-    )
+    ),
+    "generations": in_generations(),
+    "lifetimes": in_generations(),
 }
 EXPERIMENT = Experiment(
     name="tiny",

@@ -36,6 +36,12 @@ def command(arguments: list[str]) -> None:
         default=0,
         help="which novice, where a world has several (default: 0)",
     )
+    parser.add_argument(
+        "--generation",
+        metavar="G",
+        type=int,
+        help="which generation, of an arm that has several, counted from 1 (default: the last one)",
+    )
     options = parser.parse_args(arguments)
     choose_platform("cpu")
     from socialrl_envs.errors import SocialRLError
@@ -45,7 +51,7 @@ def command(arguments: list[str]) -> None:
     from socialrl.agents import load_trained, parse_address
 
     run, arm, seed = parse_address(options.agent)
-    agent = load_trained(run, arm, seed, novice=options.novice)
+    agent = load_trained(run, arm, seed, novice=options.novice, generation=options.generation)
     agent.save(options.file, options.dtype)
     size = Path(options.file).stat().st_size / 1000
     print(f"{options.file}: {agent.facts.title}, {agent.parameters:,} parameters, {size:,.0f} kB")

@@ -174,12 +174,15 @@ def _folder_of_all(opened: "Callable[[], RunFolder]") -> "RunFolder":
 def _check_builds(experiment: "Experiment") -> None:
     """Builds every arm's world and learner once: an impossible one raises before a folder is made."""
     from socialrl.coerce import construct
+    from socialrl.lineage import Timeline
 
     for arm in experiment.arms:
         world = construct(
             experiment.world_of(arm).build, "world" if arm.world is None else f"{arm.name}.world"
         )
         construct(lambda arm=arm, world=world: arm.learner.build(world.spec), f"{arm.name}.learner")
+        if arm.generations is not None:
+            construct(lambda own=(arm, world): Timeline(experiment, *own), f"{arm.name}.generations")
 
 
 def _open_folder(
