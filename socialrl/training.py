@@ -74,8 +74,8 @@ class Trainer:
     ):
         self.experiment, self.learner, self.rollout = experiment, learner, rollout
         self.sources, self.curriculum, self.company = sources, curriculum, company
-        chooser = curriculum.chooser
-        self.rounds = None if chooser is None else Rounds(experiment, learner, rollout, chooser)
+        self.chooser = curriculum.chooser
+        self.rounds = None if self.chooser is None else Rounds(experiment, learner, rollout, self.chooser)
         self.generations = generations
 
     def beside(self, partners: PyTree) -> Rollout:
@@ -118,8 +118,8 @@ class Trainer:
         does so for every round of the chunk.
         """
         rollout = self.beside(partners)
-        if self.rounds is not None:
-            rounds = Rounds(self.experiment, self.learner, rollout, self.rounds.chooser)
+        if self.chooser is not None:
+            rounds = Rounds(self.experiment, self.learner, rollout, self.chooser)
             return self._chunk_of_rounds(training, rounds)
         test_key, pool_key, updates_key, key = jax.random.split(training.key, 4)
 

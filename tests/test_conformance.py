@@ -218,8 +218,9 @@ SMALL |= {"paired": {"hidden": (4,), "walls": 2, "minibatches": 1}}
 SMALL |= {"adr": {"ranges": (adr.Range(param="density", start=(0.2, 0.4), limits=(0.0, 0.5), step=0.05),)}}
 
 
-@pytest.mark.parametrize("name", CURRICULUM.names())
+@pytest.mark.parametrize("name", [name for name in CURRICULUM.names() if name != "cross_play"])
 def test_every_built_in_curriculum_passes(name):
+    """cross_play needs a world of partners, see its own tests."""
     check_curriculum(CURRICULUM.config(name)(**SMALL.get(name, {})), PLACE)
 
 

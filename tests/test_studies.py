@@ -129,6 +129,9 @@ def test_every_protocol_measures_or_says_in_one_line_what_it_needs(copy, capsys,
         "memory": "coin_grid has no hidden order",
         "inverse_rl": "inverse_rl: nothing to measure in dqn (it needs a learner that infers rewards",
         "goal_inference": "goal_inference: nothing to measure in dqn (it needs a learner that infers goals",
+        "comparisons": "comparisons: nothing to measure in dqn (it needs a few-shot learner",
+        "held_out": "held_out, level bottleneck: a learner of coin_grid at size 5: obs_shape",
+        "interventions": "interventions: nothing to measure in dqn (it needs a learner that reads concepts",
         "worth_of_following": "nothing to measure in dqn (it needs a learner that follows other sources",
     }
     command = (copy, "--arms", "dqn", "--protocol", name, "--episodes", "2")

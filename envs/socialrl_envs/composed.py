@@ -39,7 +39,7 @@ class GridWorld:
     ):
         self.config, self.fingerprint = config, fingerprint
         self.task, self.movement, self.view, self.generator = task, movement, view, generator
-        self.roster, self._facts = roster, task.facts(movement.kind == "turning")
+        self.roster = roster
         pixels = view.pixels if isinstance(view, Pixels) else 1
         tables = movement.kind == "turning" and not task.changes_tiles
         self.spec = WorldSpec(
@@ -63,7 +63,7 @@ class GridWorld:
             channel_highs=view.highs,
             pixels=pixels,
             solved_above=task.solved_above,
-            concepts=tuple(fact.concept for fact in self._facts),
+            concepts=tuple(fact.concept for fact in task.facts(movement.kind == "turning")),
         )
         shown = task.shown()
         with jax.ensure_compile_time_eval():  # a world may be made while something is traced
@@ -186,7 +186,8 @@ class GridWorld:
         """The index of each concept's value to each seat in a state, -1 where it means nothing. after: the
         state that follows.
         """
-        truth = jnp.stack([fact.truth(state, after) for fact in self._facts], axis=1)
+        facts = self.task.facts(self.movement.kind == "turning")
+        truth = jnp.stack([fact.truth(state, after) for fact in facts], axis=1)
         return jnp.where(state.seats.present[:, None], truth, UNDEFINED)
 
     def picture(self, state: State, seat: int | None = None) -> Picture:

@@ -70,8 +70,7 @@ class PPOConfig(ViewConfig):
 
     concepts: Literal["none", "soft", "hard"] = option(
         "none",
-        "what policy and value read: all features; or named concepts alone, as probabilities (soft) or the "
-        "likeliest value of each (hard)",
+        "read all features, or concepts alone: their probabilities (soft), or likeliest values (hard)",
         choices=("none", "soft", "hard"),
     )
     concept_coef: float = option(

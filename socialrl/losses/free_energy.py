@@ -22,7 +22,7 @@ def expected_values(
 
 def free_energy(
     choice_t: Float32[Array, "*batch S"],
-    utility_t: Float32[Array, "*batch S"],
+    utility_t: Float32[Array, "*#batch S"],
     prior: Float32[Array, " S"],
     temperature: float,
 ) -> Float32[Array, "*batch"]:

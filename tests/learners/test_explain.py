@@ -18,7 +18,7 @@ from tests.learners.lab import small
 
 BATCH = (2, 2)
 SPEC = GoalCycle(novices=2, experts=1, size=7, goals=2).build().spec
-POLICIES = {"bc", "inverse_rl", "kl_control", "medal", "ppo", "selective", "sociapl", "sqil"}
+POLICIES = {"bc", "inverse_rl", "kl_control", "medal", "ppo", "sbl_fe", "selective", "sociapl", "sqil"}
 
 
 def moment(learner: Learner) -> tuple[Any, Any, Timestep, Decision]:

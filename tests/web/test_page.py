@@ -147,7 +147,7 @@ assert not {"jax", "flax", "matplotlib", "PIL"} & sys.modules.keys()
     assert done.returncode == 0, done.stderr
     blocks = Elements((tmp_path / "a.html").read_text(encoding="utf-8")).inside["script"]
     names = [unpack(base64.b64decode(block))[0]["name"] for block in blocks[1:-1]]
-    assert sorted(names) == ["v1", "v2", "v3", "v4"]
+    assert sorted(names) == ["v1", "v2", "v3", "v4", "v5"]
 
 
 TSC = (

@@ -56,7 +56,7 @@ class CoinGrid(Task):
         super().__init__(config, roster)
         self.cumulants = grid.COLOURS[: config.colours]
         self.tiles = tuple(grid.COIN + k for k in range(config.colours))
-        coins = {colour: (tile,) for colour, tile in zip(self.cumulants, self.tiles, strict=True)}
+        coins = {colour: (tile,) for colour, tile in zip(self.cumulants, self.tiles, strict=False)}
         self.channels = {"wall": (grid.WALL,), **coins}
         self.items = tuple(tile for tile in self.tiles for _ in range(config.coins))
 
@@ -125,7 +125,7 @@ class CoinGrid(Task):
             *super().facts(turning),
             *(
                 cell_fact(f"{colour}_coin", f"where the nearest {colour} coin is", coin(tile), turning)
-                for colour, tile in zip(self.cumulants, self.tiles, strict=True)
+                for colour, tile in zip(self.cumulants, self.tiles, strict=False)
             ),
             *sides(
                 "danger",

@@ -154,7 +154,7 @@ def collapses(arm: ArmRun) -> list[str]:
 SECTION = ReportSection(
     title="Environment design",
     anchor="environment-design",
-    order=135,
+    order=136,
     render=render,
     kinds=(HeldOut.kind,),
 )
