@@ -189,9 +189,9 @@ def mutants_are_levels(world: World, key: Key[Array, ""], edits: int = 12) -> No
             rule,
             f"two seats of mutant {number} share a cell",
         )
-        demand(now.solvable(levels[1 + number]), world, rule, f"mutant {number} cannot be solved")
         floor = tiles[start[:, 0], start[:, 1]] == grid.FLOOR
         demand(floor, world, rule, f"a seat of mutant {number} does not start on floor")
+        demand(now.solvable(levels[1 + number]), world, rule, f"mutant {number} cannot be solved")
     same = equal(jax.tree.map(lambda x: x[0], mutants.params), first.params)
     demand(same, world, rule, "the parameters change")
 
