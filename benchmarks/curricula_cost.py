@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+from tqdm.auto import tqdm
 from training_throughput import table
 
 from socialrl.assemble import assemble
@@ -53,6 +54,7 @@ def parse(arguments: Sequence[str] | None = None) -> tuple[argparse.Namespace, l
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    parser.add_argument("--arms", help="arms beside the baseline, by name (default: all)")
     parser.add_argument(
         "--turns", type=int, default=5, help="chunks of every arm that are measured (default 5)"
     )
@@ -66,11 +68,13 @@ def main() -> None:
     """Prints the table."""
     options, overrides = parse()
     experiment = apply(load_experiment(FILE), overrides)
-    turns = {arm.name: Turn(experiment, arm) for arm in experiment.arms}
+    chosen = [arm.name for arm in experiment.arms] if options.arms is None else options.arms.split(",")
+    arms = [arm for arm in experiment.arms if arm.name in (BASELINE, *chosen)]
+    turns = {arm.name: Turn(experiment, arm) for arm in tqdm(arms, "compiling", unit=" arms")}
     for _ in range(options.warm):
         for turn in turns.values():
             turn.take(counts=False)
-    for _ in range(options.turns):
+    for _ in tqdm(range(options.turns), "measuring", unit=" turns"):
         for turn in turns.values():
             turn.take()
     base = turns[BASELINE].seconds
