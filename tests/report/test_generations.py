@@ -80,7 +80,7 @@ def test_the_return_stands_where_the_steps_of_each_generation_end(folder):
     np.testing.assert_allclose(alone.values.mean(axis=1), [2, 4, 6, 8], atol=0.5)
     beside = section.of_generations(culture)["full"]
     assert list(beside) == [2, 3, 4]
-    assert section.with_last(beside[4])["known/last"] is beside[4]["known/2"]
+    assert beside[4]["known/last"] is beside[4]["known/2"]
 
 
 def test_the_control_is_who_lived_once_in_the_same_world_whoever_else_lived_there(folder):
