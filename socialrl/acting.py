@@ -3,6 +3,7 @@ alone.
 """
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
@@ -178,7 +179,7 @@ class Acting:
         """
 
         def flat(tree: PyTree, axes: int) -> PyTree:
-            return jax.tree.map(lambda x: x.reshape(-1, *x.shape[axes:]), tree)
+            return jax.tree.map(lambda x: x.reshape(math.prod(x.shape[:axes]), *x.shape[axes:]), tree)
 
         def act(
             state: Mapping[str, Array], memory: PyTree, timestep: Timestep, key: Key[Array, ""], explore: bool

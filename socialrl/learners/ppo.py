@@ -5,6 +5,7 @@ With the auxiliary next-observation head it is `sociapl`, a social learner (Ndou
 """
 
 import dataclasses
+import math
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -322,11 +323,12 @@ class PPO:
         batch axis is that of the novices.
         """
         batch, inputs = timestep.first.shape, (carry, timestep, *arrays)
+        worlds, rows = math.prod(batch[:-1]), math.prod(batch)  # not -1: a residual may have no numbers
         if self.config.parameter_sharing:
-            flat = jax.tree.map(lambda x: x.reshape(-1, *x.shape[len(batch) :]), inputs)
+            flat = jax.tree.map(lambda x: x.reshape(rows, *x.shape[len(batch) :]), inputs)
             result = function(params, *flat)
             return jax.tree.map(lambda x: x.reshape(*batch, *x.shape[1:]), result)
-        flat = jax.tree.map(lambda x: x.reshape(-1, batch[-1], *x.shape[len(batch) :]), inputs)
+        flat = jax.tree.map(lambda x: x.reshape(worlds, batch[-1], *x.shape[len(batch) :]), inputs)
         result = jax.vmap(function, in_axes=(0, *(1 for _ in flat)), out_axes=1)(params, *flat)
         return jax.tree.map(lambda x: x.reshape(*batch, *x.shape[2:]), result)
 

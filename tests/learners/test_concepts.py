@@ -157,3 +157,17 @@ def test_learners_that_extend_ppo_read_concepts_too():
     learner = kl_control.Config(hidden=(8,), concepts="hard").build(spec)
     assert learner.capability(ConceptBottleneck).concepts == spec.concepts
     assert ppo.Config(hidden=(8,)).build(spec).capability(ConceptBottleneck) is None
+
+
+def test_concepts_can_be_set_without_a_residual():
+    """Traced: no number is beside the concepts, as no number may be."""
+    learner = ppo.Config(hidden=(8,), concepts="soft").build(learner_world().spec)
+    bottleneck = learner.capability(ConceptBottleneck)
+
+    def act(key):
+        state, carry = learner.init(key, 4, 3), learner.initial_carry(3, 2)
+        timestep = jax.tree.map(lambda x: x[0], subject().trained[2].own.timestep)
+        free = bottleneck.free(3, 2)
+        return bottleneck.intervene(state, carry, timestep, free, jax.random.key(0), False).decision
+
+    assert jax.eval_shape(act, jax.random.key(1)).action.shape == (3, 2)
