@@ -14,7 +14,7 @@ import numpy as np
 
 from socialrl.assemble import assemble
 from socialrl.config import Arm, Experiment, Generations
-from socialrl.learners import basis, ppo, psiphi
+from socialrl.learners import basis, kl_control, ppo, psiphi
 from socialrl.protocols import EvaluationProtocol, Study
 from socialrl.record.labels import Labels, read
 from socialrl.seeds import Seeds
@@ -156,7 +156,7 @@ def same(one: list[np.ndarray], other: list[np.ndarray]) -> bool:
 
 def studies() -> Iterator[Study]:
     """Small studies of learners with different capabilities: psiphi and basis among coins, recurrent PPO in a
-    cycle, one that reads concepts, and one in generations.
+    cycle, one that reads concepts, one that has a reference policy, and one in generations.
     """
     coins = coin_grid.Config(
         size=5,
@@ -173,6 +173,7 @@ def studies() -> Iterator[Study]:
         (coins, basis.Config(**small, fit_steps=2)),
         (cycle, ppo.Config(hidden=(8,))),
         (cycle, ppo.Config(hidden=(8,), concepts="soft", residual=2)),
+        (cycle, kl_control.Config(hidden=(8,), labels=4, clip_length=2)),
     ):
         yield study_of(
             Experiment(

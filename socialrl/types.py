@@ -368,6 +368,18 @@ class Companions:
     ]
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ReferencePolicy:
+    """A policy that is improved on an inferred reward, from a reference policy that it is not to fall below.
+
+    reference(state) -> the state in which the reference policy acts. proxy(state, obs, action) -> float32
+    (*batch): the inferred reward of steps.
+    """
+
+    reference: Callable[[Any], Any]
+    proxy: Callable[[Any, UInt8[Array, "*batch V V C"], Int32[Array, "*batch"]], Float32[Array, "*batch"]]
+
+
 Capability = (
     FewShot
     | LearntCumulants
@@ -383,6 +395,7 @@ Capability = (
     | Critic
     | ConceptBottleneck
     | Companions
+    | ReferencePolicy
 )
 CapabilityT = TypeVar("CapabilityT")
 

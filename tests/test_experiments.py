@@ -36,6 +36,7 @@ TINY = {
     "learner.capacity": "24",
     "learner.bptt_length": "0",
     "learner.minibatches": "1",
+    "learner.clip_length": "1",
 }
 
 every_file = pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)

@@ -23,6 +23,7 @@ from socialrl.types import (
     LearntCumulants,
     Masked,
     Offline,
+    ReferencePolicy,
     RewardInference,
     WarmStart,
 )
@@ -210,6 +211,15 @@ def _companions(subject: Subject, capability: Companions) -> None:
     expect_same_shapes(carry, after, "carry")
 
 
+def _reference_policy(subject: Subject, capability: ReferencePolicy) -> None:
+    state, _, experience, _ = subject.trained
+    expect_same_shapes(state, capability.reference(state), "state")
+    obs, action = experience.own.timestep.obs, experience.own.action
+    found = jax.jit(capability.proxy)(state, obs, action)
+    expect(found, action.shape, jnp.float32, "proxy")
+    expect_finite({"proxy": jnp.mean(found)})
+
+
 CAPABILITIES: dict[type, Callable[[Subject, Any], None]] = {
     FewShot: _few_shot,
     LearntCumulants: _learnt_cumulants,
@@ -225,4 +235,5 @@ CAPABILITIES: dict[type, Callable[[Subject, Any], None]] = {
     Critic: _critic,
     ConceptBottleneck: _concept_bottleneck,
     Companions: _companions,
+    ReferencePolicy: _reference_policy,
 }

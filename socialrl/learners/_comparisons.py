@@ -27,6 +27,7 @@ from socialrl.record.answers import read_answers
 from socialrl.types import (
     ActOutput,
     Capability,
+    ConceptBottleneck,
     Diagnostics,
     Experience,
     Influence,
@@ -105,6 +106,14 @@ class Compared:
                     diagnose=lambda state, carry, at, decision: diagnose(
                         state.inner, carry, unpaid(at), decision
                     )
+                )
+            case ConceptBottleneck(read=read, intervene=intervene):
+                return replace(
+                    capability,
+                    read=lambda state, carry, at: read(state.inner, carry, unpaid(at)),
+                    intervene=lambda state, carry, at, *rest: intervene(
+                        state.inner, carry, unpaid(at), *rest
+                    ),
                 )
             case Offline(pretrain=pretrain, steps=steps):
 

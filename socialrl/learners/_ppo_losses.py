@@ -11,7 +11,7 @@ from socialrl.learners._views import prediction_loss_of
 from socialrl.losses.attention import each_position, nearest_position, set_of_positions
 from socialrl.losses.concepts import concept_accuracy, concept_loss
 from socialrl.losses.means import masked_mean
-from socialrl.losses.policy import clipped_surrogate, entropy, kl_divergence
+from socialrl.losses.policy import clipped_surrogate, entropy, kl_divergence, weighted_divergence
 from socialrl.places import Found
 from socialrl.types import Metrics, Transition
 from socialrl_envs.struct import pytree
@@ -28,7 +28,8 @@ class Trajectory:
     absent ones; no entries unless they are predicted. prior_logits: of a policy to stay close to; P = A, or 0
     if there is none. found: what is known of places at each step; None before that is computed, and if none
     are remembered. counts: the steps that are learnt from; None: all. concepts: the true value of each, -1
-    where it means nothing; None unless they are read.
+    where it means nothing; None unless they are read. prior_weight: what leaving the prior by each action
+    weighs; None for 1.
     """
 
     own: Transition
@@ -38,6 +39,7 @@ class Trajectory:
     found: Found | None = None
     counts: Bool[Array, "T *batch"] | None = None
     concepts: Int32[Array, "T *batch concepts"] | None = None
+    prior_weight: Float32[Array, "T *batch A"] | None = None
 
 
 @pytree
@@ -122,8 +124,11 @@ class PPOLosses:
             surprise = concept_loss(out.reading.log_prob[:, :, 0], trajectory.concepts)
             losses["concepts"] = (config.concept_coef, surprise)
         if self.prior_coef is not None:
-            distance = mean_of(kl_divergence(out.logits, trajectory.prior_logits), counts)
-            losses["prior"] = (self.prior_coef, distance)
+            prior, weight = trajectory.prior_logits, trajectory.prior_weight
+            distance = kl_divergence(out.logits, prior)
+            if weight is not None:
+                distance = weighted_divergence(out.logits, prior, weight)
+            losses["prior"] = (self.prior_coef, mean_of(distance, counts))
         return losses
 
     def prediction(

@@ -1,26 +1,33 @@
-"""KL control: a policy cloned from the co-players is the prior that PPO's policy then stays close to.
+"""KL control: a policy cloned from the co-players is the reference that PPO's policy then stays close to.
 
-max E[sum r] - prior_coef * KL(pi || prior) (Sequence Tutor, Jaques et al., 2017). No reward is used while
+max E[sum r] - prior_coef * KL(pi || reference) (Sequence Tutor, Jaques et al., 2017). No reward is used while
 cloning.
+
+With `labels`, no reward is used after it either: a synthetic teacher compares that many pairs of clips of the
+reference policy by their true rewards, once, an ensemble of reward models is fitted to its answers, and PPO
+improves the policy on the ensemble's reward. `penalty` says what holds it back:
+
+    kl           max E[mean_e r_e(s, a)] - prior_coef * KL(pi || reference)
+    variance     max E[mean_e r_e(s, a)] - prior_coef * sum_a pi(a|s) v(s, a) log(pi(a|s) / reference(a|s))
+    lower_bound  max E[mean_e r_e(s, a) - lower_coef * std_e r_e(s, a)] - prior_coef * KL(pi || reference)
+
+v(s, a) is the variance of the members' rewards over its mean under the reference policy in the unroll, so
+that leaving the reference costs less where the members agree (after Banerjee and Gopalan, 2024, arXiv
+2410.23726, whose variance is that of a whole answer; here it is that of a step).
 """
 
 import dataclasses
+from typing import Literal
 
-import jax
-import jax.numpy as jnp
-import optax
-from jax import Array
-from jaxtyping import Bool, Float32, Int32, Key, PyTree, UInt8
-
+from socialrl.feedback.reward_model import RewardModelConfig
+from socialrl.feedback.teachers import Teacher
 from socialrl.learners import ppo
-from socialrl.learners._baseline import imitation_loss
-from socialrl.learners._batches import SequenceBatch
 from socialrl.learners._comparisons import from_comparisons
 from socialrl.learners._config import check_roster
-from socialrl.learners._sequences import Steps, others_steps, sequences
-from socialrl.types import Experience, Learner, Metrics, Timestep, WarmStart
+from socialrl.learners._kl_control import KLControl
+from socialrl.learners._labelled import Labelled
+from socialrl.types import Learner
 from socialrl_envs.options import option, require
-from socialrl_envs.struct import pytree, replace
 from socialrl_envs.types import WorldSpec
 
 
@@ -34,112 +41,38 @@ class Config(ppo.Config):
     cloning_steps: int = option(
         500_000, "environment steps of cloning, before anything is learnt from rewards", low=1
     )
-    prior_coef: float = option(0.1, "weight of KL(pi || prior) after cloning", low=0)
+    prior_coef: float = option(0.1, "weight of KL(pi || reference) after cloning", low=0)
+    labels: int = option(
+        0,
+        "pairs of clips that a teacher compares, whose answers replace the reward; 0: the reward itself",
+        low=0,
+    )
+    clip_length: int = option(10, "steps of a clip", low=1)
+    teacher: Teacher = option(Teacher(noise=0.2), "the synthetic person who compares")
+    reward_model: RewardModelConfig = option(
+        RewardModelConfig(members=5, gradient_steps=400), "the ensemble that is fitted to the answers"
+    )
+    penalty: Literal["kl", "variance", "lower_bound"] = option(
+        "kl",
+        "what holds the policy to the reference with labels: a KL divergence, one weighted by the variance "
+        "of the ensemble's rewards, or a lower confidence bound as the reward besides the divergence",
+        choices=("kl", "variance", "lower_bound"),
+    )
+    lower_coef: float = option(1.0, "lower-confidence coefficient of lower_bound", low=0)
 
     def __post_init__(self) -> None:
         super().__post_init__()
         shown = self.use_prev_action_reward
         require(not shown, "use_prev_action_reward", shown, "off: the rewards of a co-player are not seen")
-        require(self.parameter_sharing, "parameter_sharing", False, "on: there is one prior")
+        require(self.parameter_sharing, "parameter_sharing", False, "on: there is one reference policy")
+        inferred = self.labels > 0 or self.penalty == "kl"
+        require(inferred, "penalty", self.penalty, "kl without labels: there is no ensemble")
+        once = not self.labels or self.comparisons is None
+        require(once, "labels", self.labels, "0 with comparisons, which are asked for all the time")
 
     def build(self, spec: WorldSpec) -> Learner:
         """The learner for this world; raises SocialRLError unless it has a novice and a co-player."""
         check_roster(spec, "the prior is cloned from co-players")
+        if self.labels:
+            return Labelled(self, spec).learner()
         return from_comparisons(self.comparisons, KLControl(self, spec).learner(), spec)
-
-
-@pytree
-class KLState(ppo.PPOState):
-    """prior: the parameters at the end of cloning."""
-
-    prior: PyTree
-
-
-class KLControl:
-    """The functions of the learner for one world: those of PPO with a first phase of cloning."""
-
-    def __init__(self, config: Config, spec: WorldSpec):
-        self.config, self.ppo = config, ppo.PPO(config, spec, config.prior_coef)
-        self.net, self.optimiser = self.ppo.net, self.ppo.updates.optimiser
-
-    def learner(self) -> Learner[KLState]:
-        """The Learner of these functions."""
-        return Learner(
-            init=self.init,
-            act=self.ppo.act,
-            update=self.update,
-            initial_carry=self.net.initial_carry,
-            value_unit="logit",
-            capabilities=(*self.ppo.capabilities(), WarmStart(warm_start=self.warm_start)),
-        )
-
-    def init(self, key: Key[Array, ""], unroll_length: int, num_envs: int) -> KLState:
-        """The state with fresh parameters."""
-        fresh = self.ppo.init(key, unroll_length, num_envs)
-        return KLState(params=fresh.params, optimiser=fresh.optimiser, steps=fresh.steps, prior=fresh.params)
-
-    def update(self, state: KLState, experience: Experience, key: Key[Array, ""]) -> tuple[KLState, Metrics]:
-        """The state after cloning on the unroll, or after `config.cloning_steps` after PPO's update."""
-        improved = jax.eval_shape(self.improve, state, experience, key)[1]
-        blank = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), improved)
-
-        def clone(state: KLState) -> tuple[KLState, Metrics]:
-            state, metrics = self.clone(state, experience, key)
-            return state, blank | metrics
-
-        def improve(state: KLState) -> tuple[KLState, Metrics]:
-            after, metrics = self.improve(state, experience, key)
-            return after, metrics | {"loss/cloning": jnp.float32(0), "cloning_accuracy": jnp.float32(0)}
-
-        return jax.lax.cond(state.steps < self.config.cloning_steps, clone, improve, state)
-
-    def improve(self, state: KLState, experience: Experience, key: Key[Array, ""]) -> tuple[KLState, Metrics]:
-        """PPO's update, close to the prior."""
-        return self.ppo.update_near(state, experience, key, self.prior_logits(state, experience))
-
-    def clone(self, state: KLState, experience: Experience, key: Key[Array, ""]) -> tuple[KLState, Metrics]:
-        """Gradient steps on the steps of present co-players, in minibatches of their sequences."""
-        others = experience.others
-        first = jnp.repeat(experience.own.timestep.first[:, :, 0], others.action.shape[2], axis=1)
-        steps = others_steps(SequenceBatch(own=experience.own, others=others))._replace(first=first)
-        count = first.shape[1]
-        parts = min(self.config.minibatches, count)
-        order = jax.random.permutation(key, count)[: count // parts * parts].reshape(parts, -1)
-
-        def one(
-            carry: tuple[PyTree, PyTree], who: Int32[Array, " sequences"]
-        ) -> tuple[tuple[PyTree, PyTree], Metrics]:
-            params, optimiser = carry
-            part = jax.tree.map(lambda x: x[:, who], steps)
-            grads, metrics = jax.grad(self.cloning, has_aux=True)(params, part)
-            updates, optimiser = self.optimiser.update(grads, optimiser, params)
-            return (optax.apply_updates(params, updates), optimiser), metrics
-
-        (params, optimiser), metrics = jax.lax.scan(one, (state.params, state.optimiser), order)
-        unroll_length, num_envs, _ = experience.own.reward.shape
-        done = state.steps + jnp.int32(unroll_length * num_envs)
-        after = KLState(params=params, optimiser=optimiser, steps=done, prior=params)
-        return after, jax.tree.map(jnp.mean, metrics)
-
-    def cloning(self, params: PyTree, steps: Steps) -> tuple[Float32[Array, ""], Metrics]:
-        """The mean cross-entropy of the actions of sequences that begin with the initial carry."""
-        carry = self.net.initial_carry(steps.first.shape[1])
-        _, out = self.net.unroll(params, carry, _timesteps(steps.obs, steps.first))
-        return imitation_loss(out.logits, steps)
-
-    def prior_logits(self, state: KLState, experience: Experience) -> Float32[Array, "T B novices A"]:
-        """The logits of the prior at the novices' steps; it begins an unroll with the initial carry."""
-        shape = experience.own.reward.shape
-        steps = jax.tree.map(sequences, experience.own.timestep)
-        _, out = self.net.unroll(state.prior, self.net.initial_carry(shape[1] * shape[2]), steps)
-        return out.logits.reshape(*shape, -1)
-
-    def warm_start(self, trained: KLState, fresh: KLState) -> KLState:
-        """`fresh` with the parameters, the prior and the step count of `trained`; its optimiser stays."""
-        return replace(fresh, params=trained.params, steps=trained.steps, prior=trained.prior)
-
-
-def _timesteps(obs: UInt8[Array, "T N V V C"], first: Bool[Array, "T N"]) -> Timestep:
-    """Timesteps without previous actions and rewards."""
-    none = jnp.zeros(first.shape, jnp.float32)
-    return Timestep(obs=obs, prev_action=none.astype(jnp.int32), prev_reward=none, first=first)

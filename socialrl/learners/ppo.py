@@ -246,9 +246,10 @@ class PPO:
         key: Key[Array, ""],
         prior_logits: Float32[Array, "T B novices P"],
         counts: Bool[Array, "T B novices"] | None = None,
+        prior_weight: Float32[Array, "T B novices A"] | None = None,
     ) -> tuple[PPOStateT, Metrics]:
         """As `update`, with the logits of a prior policy to stay close to. counts: the steps that are learnt
-        from; None: all.
+        from; None: all. prior_weight: what leaving the prior by each action weighs; None for 1.
         """
         now, concepts = annealing(self.config, state.steps), experience.concepts
         if counts is not None and concepts is not None:
@@ -261,6 +262,7 @@ class PPO:
             prior_logits=prior_logits,
             counts=counts,
             concepts=concepts,
+            prior_weight=prior_weight,
         )
         learn = self._shared if self.config.parameter_sharing else self._apart
         params, optimiser, metrics = learn(state, experience.carry, trajectory, now, key)

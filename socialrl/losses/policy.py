@@ -62,3 +62,15 @@ def kl_divergence(
     """KL(softmax(logits) || softmax(other)), in nats."""
     log_p, log_q = jax.nn.log_softmax(logits_t), jax.nn.log_softmax(other_t)
     return jnp.sum(jnp.exp(log_p) * (log_p - log_q), axis=-1)
+
+
+def weighted_divergence(
+    logits_t: Float32[Array, "*batch A"],
+    other_t: Float32[Array, "*batch A"],
+    weight_t: Float32[Array, "*batch A"],
+) -> Float32[Array, "*batch"]:
+    """sum_a pi(a|s) weight(s, a) log(pi(a|s) / other(a|s)), in nats: KL(pi || other) if all weights are 1.
+    With others it may be negative.
+    """
+    log_p, log_q = jax.nn.log_softmax(logits_t), jax.nn.log_softmax(other_t)
+    return jnp.sum(jnp.exp(log_p) * weight_t * (log_p - log_q), axis=-1)

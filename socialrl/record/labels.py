@@ -253,6 +253,15 @@ class Lifetimes(Labels):
 
 
 @dataclasses.dataclass(frozen=True)
+class Reference(Labels):
+    """Labels of `reference`. policy: how both policies act, "greedy" or "sampled"."""
+
+    kind: ClassVar[str] = "reference"
+
+    policy: str
+
+
+@dataclasses.dataclass(frozen=True)
 class Offline(Labels):
     """Labels of the records of offline training. gradient_steps: those done so far."""
 
@@ -278,6 +287,7 @@ SCHEMAS: Mapping[str, type[Labels]] = {
         Partners,
         Generations,
         Lifetimes,
+        Reference,
         Offline,
     )
 }

@@ -9,8 +9,8 @@ import pytest
 
 from socialrl.config import Arm, Experiment
 from socialrl.conformance_protocols import check_protocol, in_generations, studies
-from socialrl.learners import dqn, ppo
-from socialrl.protocols import comparisons, held_out, interventions, social
+from socialrl.learners import dqn, kl_control, ppo
+from socialrl.protocols import comparisons, held_out, interventions, reference, social
 from socialrl.record.labels import Labels, Memory
 from socialrl.registry import PROTOCOL
 from socialrl.types import FewShot, GoalInference, RewardInference
@@ -22,11 +22,14 @@ SMALL = {
     "social": social.Config(policies=("greedy",), companies=("wanderer",), transfer=()),
     "held_out": held_out.Config(levels=("crossroads",)),
     "interventions": interventions.Config(each=False),
+    "reference": reference.Config(policies=("sampled",)),
     "comparisons": comparisons.Config(
         labels=(0, 2), noise=(0.1,), queries=("random",), features=("true",), best_of=0, played=2
     ),
 }
 COINS = coin_grid.Config(size=5, colours=1, coins=1, horizon=4, experts=0)
+WATCHED = dataclasses.replace(COINS, experts=1)
+LABELLED = kl_control.Config(hidden=(4,), memory="none", labels=4, clip_length=2)
 READS = ppo.Config(hidden=(4,), memory="none", concepts="soft", residual=1)
 STUDIED = {  # rather than the first of `studies` that fits, for which others are made before
     "interventions": Experiment(
@@ -34,6 +37,9 @@ STUDIED = {  # rather than the first of `studies` that fits, for which others ar
     ),
     "generations": in_generations(),
     "lifetimes": in_generations(),
+    "reference": Experiment(
+        name="labelled", question="?", world=WATCHED, arms=(Arm(name="labelled", learner=LABELLED),)
+    ),
 }
 EXPERIMENT = Experiment(
     name="tiny",
