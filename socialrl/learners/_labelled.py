@@ -80,7 +80,7 @@ class Labelled:
 
     def warm_start(self, trained: LabelledState, fresh: LabelledState) -> LabelledState:
         """`fresh` with the parameters, the reference, the ensemble and the step count of `trained`."""
-        return replace(self.near.warm_start(trained, fresh), reward=trained.reward)
+        return LabelledState(**vars(self.near.warm_start(trained, fresh)) | {"reward": trained.reward})
 
     def update(
         self, state: LabelledState, experience: Experience, key: Key[Array, ""]
