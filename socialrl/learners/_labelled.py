@@ -80,7 +80,8 @@ class Labelled:
 
     def warm_start(self, trained: LabelledState, fresh: LabelledState) -> LabelledState:
         """`fresh` with the parameters, the reference, the ensemble and the step count of `trained`."""
-        return LabelledState(**vars(self.near.warm_start(trained, fresh)) | {"reward": trained.reward})
+        kept = {"params": trained.params, "steps": trained.steps, "prior": trained.prior}
+        return replace(fresh, **kept, reward=trained.reward)
 
     def update(
         self, state: LabelledState, experience: Experience, key: Key[Array, ""]
