@@ -184,7 +184,7 @@ def test_what_is_not_there_is_refused(tmp_path, run, exported):
         socialrl.open_run(tmp_path)
     with pytest.raises(SocialRLError, match="cannot read this agent"):
         socialrl.load_agent(tmp_path / "agent.npz")
-    with pytest.raises(SocialRLError, match="arm, seed and novice are of an agent in a run"):
+    with pytest.raises(SocialRLError, match="arm, seed, novice and generation are of an agent in a run"):
         socialrl.load_agent(exported, arm="dqn")
     with pytest.raises(SocialRLError, match="holds a run already"):
         socialrl.run(TINY, run.path)

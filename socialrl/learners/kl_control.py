@@ -54,8 +54,7 @@ class Config(ppo.Config):
     )
     penalty: Literal["kl", "variance", "lower_bound"] = option(
         "kl",
-        "what holds the policy to the reference with labels: a KL divergence, one weighted by the variance "
-        "of the ensemble's rewards, or a lower confidence bound as the reward besides the divergence",
+        "with labels, what holds it to the reference; besides the KL a variance weight or a lower bound",
         choices=("kl", "variance", "lower_bound"),
     )
     lower_coef: float = option(1.0, "lower-confidence coefficient of lower_bound", low=0)

@@ -97,5 +97,5 @@ def path(arm: ArmRun) -> Path | None:
 
 
 SECTION = ReportSection(
-    title="Over-optimisation", anchor="over-optimisation", order=97, render=render, kinds=(Reference.kind,)
+    title="Over-optimisation", anchor="over-optimisation", order=98, render=render, kinds=(Reference.kind,)
 )
