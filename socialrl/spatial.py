@@ -46,13 +46,14 @@ class Sight:
     """What the novices see now and have seen, leaves (*batch, ...).
 
     obs: their views. code: the map as each novice sees it now, itself in the middle, looking up. time,
-    heading: as in `Map`.
+    heading: as in `Map`. deeds: what co-players were seen to do, see `Witness.told`; None before it is told.
     """
 
     obs: Shaped[Array, "*batch V V C"]
     code: Int32[Array, "*batch cells"]
     time: Int32[Array, "*batch"]
     heading: Int32[Array, "*batch"]
+    deeds: Float32[Array, "*batch coplayers E"] | None = None
 
 
 class SpatialMemory:
@@ -136,6 +137,12 @@ class SpatialMemory:
             jnp.broadcast_to(jnp.asarray(x.reshape(-1) / self.radius, jnp.float32), code.shape) for x in where
         ]
         return jnp.stack([jnp.asarray(x, jnp.float32) for x in (*found, *far)])
+
+    def cells_of_view(self, now: Map, at: Int32[Array, "N points"]) -> Int32[Array, "N points"]:
+        """The numbers of the map's cells that lie on these cells of the view, one behind the last for those
+        outside of the map.
+        """
+        return jnp.take_along_axis(self._cells(now.pose, self.view)[0], at, axis=1)
 
     def pictured(
         self, sight: Sight, going: Float32[Array, "*batch cells"]

@@ -8,10 +8,11 @@ import numpy as np
 from jax import Array
 from jaxtyping import Bool, Float32, Int32, Key
 
+from socialrl.deeds import Witness, of_proposals
 from socialrl.hindsight import destinations, on_map
 from socialrl.kinds import SOURCE
 from socialrl.learners._ppo_losses import Trajectory
-from socialrl.learners._selective_net import among
+from socialrl.learners._selective_net import Decisive, among
 from socialrl.learners._selective_state import (
     SelectiveCarry,
     SelectiveExtras,
@@ -66,8 +67,12 @@ class Selective:
             *(SourceName(way, whom) for way, source in self.sources.items() for whom in source.whom),
         )
         self.count = len(self.names)
+        self.witness = Witness(spec, self.memory)
+        agents = [spec.agents[seat] for seat in spec.coplayers]
+        self.seats = tuple(agents.index(name.whom) if name.whom in agents else -1 for name in self.names[1:])
         self.ppo = PPO(config, spec)
-        self.updates = SelectiveUpdate(config, spec, self.ppo, self.sources, self.count)
+        told = self.witness.kinds if self.witness.count and self.sources else 0
+        self.updates = SelectiveUpdate(config, spec, self.ppo, self.sources, told)
 
     def learner(self) -> Learner[SelectiveState]:
         """The Learner of these functions."""
@@ -118,6 +123,7 @@ class Selective:
             map=self.memory.init(*batch),
             source=jnp.zeros(batch, jnp.int32),
             kept=jnp.zeros(batch, bool),
+            deeds=self.witness.init(*batch),
         )
 
     def act(
@@ -201,6 +207,8 @@ class Selective:
             confidence=extras.confidence,
             prior=jnp.broadcast_to(self.prior(state), extras.gate.shape),
             available=extras.available,
+            recommended=extras.recommended,
+            deeds=self._behind(extras.deeds),
         )
         carry = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), experience.carry)
         lesson = self.lesson(experience) if self.sources else None
@@ -226,15 +234,15 @@ class Selective:
         its = jnp.take_along_axis(cell, nearest[..., None], axis=2)
         target, near = on_map(its, place, looks, memory.radius, memory.turning)
         reached = jnp.take_along_axis(known, nearest, axis=2) & near
-        seen = (own.timestep.obs, extras.code, extras.time, extras.heading, target, reached)
-        obs, code, time, heading, target, reached = jax.tree.map(
+        seen = (own.timestep.obs, extras.code, extras.time, extras.heading, extras.deeds, target, reached)
+        obs, code, time, heading, deeds, target, reached = jax.tree.map(
             lambda x: x.reshape(x.shape[0], -1, *x.shape[3:]), seen
         )
         return Lesson(
             others=others,
             goal=goal,
             goal_known=known & inside,
-            sight=Sight(obs=obs, code=code, time=time, heading=heading),
+            sight=Sight(obs=obs, code=code, time=time, heading=heading, deeds=deeds),
             target=target,
             target_known=reached,
         )
@@ -287,10 +295,15 @@ class Selective:
         source_key, own_key, gate_key, keep_key = jax.random.split(key, 4)
         count = timestep.first.shape[0]
         memory, sight = self.memory.step(carry.map, timestep)
+        deeds = self.witness.step(carry.deeds, carry.map.code, memory, timestep.obs, timestep.first)
+        told = self.witness.told(deeds)
+        sight = replace(sight, deeds=told)
         offered = self.proposals(state, sight, source_key, explore)
         own_carry, out = self.ppo.net.step(state.own, carry.own, timestep)
         logits = out.logits[0]
-        social, known = self.updates.step(state.social, carry.social, timestep, offered.confidence)
+        social, known = self.updates.step(
+            state.social, carry.social, timestep, offered.confidence, self._behind(told)
+        )
         available = jnp.concatenate([jnp.ones((count, 1), bool), offered.available], axis=1)
         prior = self.prior(state)
         gate = self.updates.preferences(known, prior, available[None], state.record)[0]
@@ -312,11 +325,27 @@ class Selective:
             code=sight.code,
             time=sight.time,
             heading=sight.heading,
+            deeds=told,
+            recommended=available & self._recommended(known),
         )
         after = SelectiveCarry(
-            own=own_carry, social=social, map=memory, source=chosen, kept=jnp.where(asked, keep, carry.kept)
+            own=own_carry,
+            social=social,
+            map=memory,
+            source=chosen,
+            kept=jnp.where(asked, keep, carry.kept),
+            deeds=deeds,
         )
         return ActOutput(decision_of(action, values, chosen), after, extras)
+
+    def _behind(self, told: Float32[Array, "*batch coplayers E"]) -> Float32[Array, "*batch P E"] | None:
+        """What the co-player behind each proposal was seen to do; None if they cannot be told apart."""
+        return of_proposals(told, self.seats) if self.updates.told else None
+
+    def _recommended(self, known: Decisive) -> Bool[Array, "N S"]:
+        """Which sources the values put above acting for oneself; all of them if a gate decides."""
+        values = known.values[0]
+        return (values > values[:, :1]) | (self.config.decision == "gate")
 
     def _asked(
         self,

@@ -5,6 +5,7 @@ features of every source, and a reward model.
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 from jaxtyping import Bool, Float32
 
@@ -12,6 +13,8 @@ from socialrl.nets.heads import SmallDense, Tower
 from socialrl.nets.memory import Carry, Encoder, Kind
 from socialrl.types import Timestep
 from socialrl_envs.struct import pytree
+
+TOLD = 32  # size of the layer that reads what a co-player was seen to do
 
 
 @pytree
@@ -40,7 +43,11 @@ class DecisionNetwork(nn.Module):
     actions: int
     cumulants: int
 
+    ways: tuple[int, ...] = ()  # the number of the way of each proposal
+
     def setup(self) -> None:
+        self.told = nn.Dense(TOLD)
+        self.told_gate, self.told_psi = SmallDense((1,), 0.01), SmallDense((self.cumulants,), 0.1)
         self.encoder = Encoder(self.hidden, self.memory, self.actions + 1)
         self.gate = Tower((), self.sources, 0.01)
         self.psi = SmallDense((self.sources, self.cumulants), 0.1)
@@ -48,16 +55,29 @@ class DecisionNetwork(nn.Module):
         self.w = self.param("w", nn.initializers.normal(0.3), (self.cumulants,))
 
     def __call__(
-        self, carry: Carry, steps: Timestep, confidence: Float32[Array, "T N P"]
+        self,
+        carry: Carry,
+        steps: Timestep,
+        confidence: Float32[Array, "T N P"],
+        deeds: Float32[Array, "T N P E"] | None = None,
     ) -> tuple[Carry, Decisive]:
-        """The carry after each step, leaves (T, N, F), and what is known of it."""
+        """The carry after each step, leaves (T, N, F), and what is known of it. deeds: what the co-player
+        behind each proposal was seen to do; what that is worth is the same for all co-players.
+        """
         action = jnp.where(steps.first, -1, steps.prev_action)
         taken = jax.nn.one_hot(action, self.actions, dtype=jnp.float32)
         aux = jnp.concatenate([taken, steps.prev_reward[..., None]], axis=-1)
         carries, x = self.encoder.unroll(carry, steps.obs, steps.first, aux)
         y = jnp.concatenate([x, confidence], axis=-1)
-        found = Decisive(gate=self.gate(y), psi=self.psi(y), phi=self.phi(x), w=jnp.asarray(self.w))
-        return carries, found
+        gate, psi = self.gate(y), self.psi(y)
+        if deeds is not None:
+            way = jax.nn.one_hot(np.array(self.ways), max(self.ways) + 1, dtype=jnp.float32)
+            z = jnp.concatenate([deeds, jnp.broadcast_to(way, (*deeds.shape[:-1], way.shape[-1]))], axis=-1)
+            wide = jnp.broadcast_to(x[..., None, :], (*z.shape[:-1], x.shape[-1]))
+            z = nn.relu(self.told(jnp.concatenate([wide, z], axis=-1)))
+            gate = gate.at[..., 1:].add(self.told_gate(z)[..., 0])
+            psi = psi.at[..., 1:, :].add(self.told_psi(z))
+        return carries, Decisive(gate=gate, psi=psi, phi=self.phi(x), w=jnp.asarray(self.w))
 
 
 def among(

@@ -4,6 +4,7 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Bool, Float32, Int32, PyTree
 
+from socialrl.deeds import Deeds
 from socialrl.learners._actor_critic import ActorCarry
 from socialrl.nets.memory import Carry
 from socialrl.spatial import Map
@@ -16,8 +17,8 @@ BOUND = 2.0  # standard errors of the upper confidence bound
 
 @pytree
 class Record:
-    """Discounted sums over steps, of each source but the first: how well following it went, and how well
-    acting for oneself went while it was available.
+    """Discounted sums over steps at which the values recommended a source, of each but the first: how well
+    following it went, and how well acting for oneself went instead.
 
     count, total, square: number, sum and sum of squares of the advantages.
     """
@@ -37,12 +38,12 @@ def updated(
     record: Record,
     advantage: Float32[Array, "T N"],
     source: Int32[Array, "T N"],
-    available: Bool[Array, "T N S"],
+    recommended: Bool[Array, "T N S"],
 ) -> Record:
     """The Record with the steps of one more unroll."""
-    followed = source[..., None] == jnp.arange(1, available.shape[-1])
-    instead = (source == 0)[..., None] & available[..., 1:]
-    mask = jnp.stack([followed, instead]).astype(jnp.float32)
+    followed = source[..., None] == jnp.arange(1, recommended.shape[-1])
+    instead = jnp.broadcast_to((source == 0)[..., None], followed.shape)
+    mask = (jnp.stack([followed, instead]) & recommended[..., 1:]).astype(jnp.float32)
     sums = [
         jnp.sum(mask * x[..., None], axis=(1, 2)) for x in (jnp.ones_like(advantage), advantage, advantage**2)
     ]
@@ -78,7 +79,7 @@ def trust(record: Record, commitment: Float32[Array, ""]) -> Float32[Array, " P"
 @pytree
 class SelectiveCarry:
     """own, social: recurrent states of the two networks. map: of what was seen. source: that acted last.
-    kept: whether it is kept for a while.
+    kept: whether it is kept for a while. deeds: of the co-players.
     """
 
     own: ActorCarry
@@ -86,6 +87,7 @@ class SelectiveCarry:
     map: Map
     source: Int32[Array, "*batch"]
     kept: Bool[Array, "*batch"]
+    deeds: Deeds
 
 
 @pytree
@@ -108,7 +110,8 @@ class SelectiveState:
 class SelectiveExtras:
     """logits: of the own policy. gate: of the decision that was drawn from, where a source is not available
     -1e9. asked: whether the decision was taken anew. available,
-    confidence: of the sources. code, time, heading: of its Sight.
+    confidence: of the sources. recommended: those that are available and worth more than acting for oneself.
+    code, time, heading, deeds: of its Sight.
     """
 
     logits: Float32[Array, "*batch A"]
@@ -119,3 +122,5 @@ class SelectiveExtras:
     code: Int32[Array, "*batch cells"]
     time: Int32[Array, "*batch"]
     heading: Int32[Array, "*batch"]
+    deeds: Float32[Array, "*batch coplayers E"]
+    recommended: Bool[Array, "*batch S"]

@@ -58,15 +58,21 @@ class Decided:
     confidence: Float32[Array, "T N P"]
     available: Bool[Array, "T N S"]
     prior: Float32[Array, "T N S"]
+    recommended: Bool[Array, "T N S"]
+    deeds: Float32[Array, "T N P E"] | None
 
 
 class SelectiveUpdate:
-    """The functions of the update, over sequences (T, N, ...) of any novices. count: S."""
+    """The functions of the update, over sequences (T, N, ...) of any novices. told: E, how many numbers tell
+    what a co-player was seen to do, 0 if they cannot be told apart.
+    """
 
-    def __init__(self, config: "Config", spec: WorldSpec, ppo: PPO, sources: dict[str, Source], count: int):
-        self.config, self.spec, self.ppo, self.sources, self.count = config, spec, ppo, sources, count
+    def __init__(self, config: "Config", spec: WorldSpec, ppo: PPO, sources: dict[str, Source], told: int):
+        self.config, self.spec, self.ppo, self.sources, self.told = config, spec, ppo, sources, told
+        ways = tuple(way for way, source in enumerate(sources.values()) for _ in source.whom)
+        self.count = 1 + len(ways)
         self.net = DecisionNetwork(
-            config.gate_hidden, config.memory, count, len(spec.actions), config.cumulants
+            config.gate_hidden, config.memory, self.count, len(spec.actions), config.cumulants, ways
         )
         self.optimiser = optax.chain(
             optax.clip_by_global_norm(config.max_grad_norm), optax.adam(config.lr, eps=1e-5)
@@ -81,22 +87,33 @@ class SelectiveUpdate:
             first=jnp.ones((1, 1), bool),
         )
         carry = initial_carry(self.config.memory, self.config.gate_hidden[-1], 1)
-        return self.net.init(key, carry, blank, jnp.zeros((1, 1, self.count - 1), jnp.float32))
+        proposals = self.count - 1
+        deeds = jnp.zeros((1, 1, proposals, self.told), jnp.float32) if self.told and proposals else None
+        return self.net.init(key, carry, blank, jnp.zeros((1, 1, proposals), jnp.float32), deeds)
 
     def unroll(
-        self, params: PyTree, carry: Carry, steps: Timestep, confidence: Float32[Array, "T N P"]
+        self,
+        params: PyTree,
+        carry: Carry,
+        steps: Timestep,
+        confidence: Float32[Array, "T N P"],
+        deeds: Float32[Array, "T N P E"] | None,
     ) -> tuple[Carry, Decisive]:
         """The carry after each step and what the network knows of it."""
-        result: Any = self.net.apply(params, carry, steps, confidence)
+        result: Any = self.net.apply(params, carry, steps, confidence, deeds)
         return result
 
     def step(
-        self, params: PyTree, carry: Carry, timestep: Timestep, confidence: Float32[Array, "N P"]
+        self,
+        params: PyTree,
+        carry: Carry,
+        timestep: Timestep,
+        confidence: Float32[Array, "N P"],
+        deeds: Float32[Array, "N P E"] | None,
     ) -> tuple[Carry, Decisive]:
         """The carry after one step and what the network knows of it, T = 1."""
-        carries, known = self.unroll(
-            params, carry, jax.tree.map(lambda x: x[None], timestep), confidence[None]
-        )
+        now = jax.tree.map(lambda x: x[None], (timestep, confidence, deeds))
+        carries, known = self.unroll(params, carry, *now)
         return jax.tree.map(lambda x: x[0], carries), known
 
     def preferences(
@@ -141,7 +158,7 @@ class SelectiveUpdate:
 
         keys = jax.random.split(key, self.config.epochs)
         state, (metrics, advantages) = jax.lax.scan(epoch, state, keys)
-        record = updated(state.record, advantages[0], decided.source, decided.available)
+        record = updated(state.record, advantages[0], decided.source, decided.recommended)
         found = jax.tree.map(jnp.mean, metrics)
         return replace(state, record=record), found | self._record_metrics(state, record)
 
@@ -216,7 +233,7 @@ class SelectiveUpdate:
     ) -> tuple[Float32[Array, ""], Metrics]:
         """The loss of the gate and of the values, and metrics."""
         own = batch.trajectory.own
-        _, known = self.unroll(params, carry, own.timestep, decided.confidence)
+        _, known = self.unroll(params, carry, own.timestep, decided.confidence, decided.deeds)
         values, metrics = self.values_loss(known, batch, decided)
         if self.config.decision == "values":
             return values, metrics

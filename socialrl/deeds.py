@@ -1,0 +1,91 @@
+"""What each co-player was seen to do in this episode, counted from the novice's own views.
+
+A co-player that has a channel of its own in the view is recognised. Of each one it is counted on what it was
+seen to step: on each kind of tile, and on empty cells. What lay there the novice knows from its map. From
+this one can tell within an episode who wants what, whoever sits on which seat.
+"""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jaxtyping import Bool, Float32, Int32, Shaped
+
+from socialrl.spatial import Map, SpatialMemory
+from socialrl_envs.struct import pytree
+from socialrl_envs.types import WorldSpec
+
+
+@pytree
+class Deeds:
+    """The counts of N novices. count: of K co-players, of steps onto each kind of tile, onto empty cells, and
+    of steps at which it was in view. last: the cell of the map on which each was last seen, -1 if it was not.
+    """
+
+    count: Float32[Array, "*batch coplayers E"]
+    last: Int32[Array, "*batch coplayers"]
+
+
+class Witness:
+    """The functions of counting for one world. count: co-players that are recognised, all or none. kinds: E,
+    numbers of each.
+    """
+
+    def __init__(self, spec: WorldSpec, memory: SpatialMemory):
+        channels, names = list(spec.channels), [spec.agents[seat] for seat in spec.coplayers]
+        recognised = bool(names) and all(name in channels for name in names)
+        self.channels = np.array([channels.index(name) for name in names] if recognised else [], np.int32)
+        self.count = len(self.channels)
+        self.memory = memory
+        self.bits = np.array([i for i, tile in enumerate(memory.tiles) if tile != memory.wall], np.int32)
+        self.kinds = len(self.bits) + 2
+
+    def init(self, *batch: int) -> Deeds:
+        """Nobody was seen to do anything."""
+        return Deeds(
+            count=jnp.zeros((*batch, self.count, self.kinds), jnp.float32),
+            last=jnp.full((*batch, self.count), -1, jnp.int32),
+        )
+
+    def step(
+        self,
+        before: Deeds,
+        code: Int32[Array, "N cells"],
+        after: Map,
+        obs: Shaped[Array, "N V V C"],
+        first: Bool[Array, " N"],
+    ) -> Deeds:
+        """The counts after one more view. code: of the maps before it. after: the maps with it."""
+        count, last = before.count, before.last
+        count = jnp.where(first[:, None, None], 0.0, count)
+        last = jnp.where(first[:, None], -1, last)
+        planes = obs.reshape(obs.shape[0], -1, obs.shape[-1])[..., self.channels] > 0  # (N, view, K)
+        visible = jnp.any(planes, axis=1)
+        cell = self.memory.cells_of_view(after, jnp.argmax(planes, axis=1).astype(jnp.int32))
+        lay = jnp.take_along_axis(code, jnp.minimum(cell, code.shape[1] - 1), axis=1)
+        entered = visible & (last >= 0) & (cell != last) & ~first[:, None] & (cell < code.shape[1])
+        tiles = ((lay[..., None] >> self.bits) & 1) == 1
+        did = (
+            entered[..., None] & tiles,
+            (entered & ~jnp.any(tiles, axis=-1))[..., None],
+            visible[..., None],
+        )
+        seen = jnp.concatenate(did, axis=-1).astype(jnp.float32)
+        return Deeds(count=count + seen, last=jnp.where(visible, cell, last))
+
+    def told(self, deeds: Deeds) -> Float32[Array, "*batch coplayers E"]:
+        """The counts as inputs of a network: log(1 + count)."""
+        return jnp.log1p(deeds.count)
+
+
+def of_proposals(
+    told: Float32[Array, "*batch coplayers E"], seats: tuple[int, ...]
+) -> Float32[Array, "*batch P E"]:
+    """What is known of the co-player behind each proposal; of all of them together where it is anybody.
+
+    seats: its number among the co-players, -1 for anybody.
+    """
+    if not seats or told.shape[-2] == 0:
+        return jnp.zeros((*told.shape[:-2], len(seats), told.shape[-1]), jnp.float32)
+    everybody = jnp.mean(told, axis=-2, keepdims=True)
+    return jax.lax.stop_gradient(jnp.concatenate([told, everybody], axis=-2)[..., np.array(seats), :])
