@@ -1,8 +1,9 @@
 """What each co-player was seen to do in this episode, counted from the novice's own views.
 
 A co-player that has a channel of its own in the view is recognised. Of each one it is counted on what it was
-seen to step: on each kind of tile, and on empty cells. What lay there the novice knows from its map. From
-this one can tell within an episode who wants what, whoever sits on which seat.
+seen to step: on each kind of tile, and on empty cells; and how often it vanished where the novice looked, as
+one does that arrives at a goal which the novice cannot see. What lay there the novice knows from its map.
+From this one can tell within an episode who wants what, or knows the way, whoever sits on which seat.
 """
 
 import jax
@@ -18,12 +19,14 @@ from socialrl_envs.types import WorldSpec
 
 @pytree
 class Deeds:
-    """The counts of N novices. count: of K co-players, of steps onto each kind of tile, onto empty cells, and
-    of steps at which it was in view. last: the cell of the map on which each was last seen, -1 if it was not.
+    """The counts of N novices. count: of K co-players, of steps onto each kind of tile, onto empty cells, of
+    steps at which it was in view, and of times that it vanished. last: the cell of the map on which each was
+    last seen, -1 if it was not. here: whether it was in view at the last step.
     """
 
     count: Float32[Array, "*batch coplayers E"]
     last: Int32[Array, "*batch coplayers"]
+    here: Bool[Array, "*batch coplayers"]
 
 
 class Witness:
@@ -38,13 +41,15 @@ class Witness:
         self.count = len(self.channels)
         self.memory = memory
         self.bits = np.array([i for i, tile in enumerate(memory.tiles) if tile != memory.wall], np.int32)
-        self.kinds = len(self.bits) + 2
+        self.kinds = len(self.bits) + 3
+        self.unseen = channels.index("unseen") if "unseen" in channels else None
 
     def init(self, *batch: int) -> Deeds:
         """Nobody was seen to do anything."""
         return Deeds(
             count=jnp.zeros((*batch, self.count, self.kinds), jnp.float32),
             last=jnp.full((*batch, self.count), -1, jnp.int32),
+            here=jnp.zeros((*batch, self.count), bool),
         )
 
     def step(
@@ -59,19 +64,26 @@ class Witness:
         count, last = before.count, before.last
         count = jnp.where(first[:, None, None], 0.0, count)
         last = jnp.where(first[:, None], -1, last)
-        planes = obs.reshape(obs.shape[0], -1, obs.shape[-1])[..., self.channels] > 0  # (N, view, K)
+        flat = obs.reshape(obs.shape[0], -1, obs.shape[-1]) > 0
+        planes = flat[..., self.channels]  # (N, view, K)
         visible = jnp.any(planes, axis=1)
-        cell = self.memory.cells_of_view(after, jnp.argmax(planes, axis=1).astype(jnp.int32))
+        at = jnp.argmax(planes, axis=1).astype(jnp.int32)
+        cell = jnp.take_along_axis(self.memory.cells_of_view(after), at, axis=1)
         lay = jnp.take_along_axis(code, jnp.minimum(cell, code.shape[1] - 1), axis=1)
         entered = visible & (last >= 0) & (cell != last) & ~first[:, None] & (cell < code.shape[1])
         tiles = ((lay[..., None] >> self.bits) & 1) == 1
+        in_view = self.memory.cells_of_view(after)
+        if self.unseen is not None:
+            in_view = jnp.where(flat[..., self.unseen], -2, in_view)
+        watched = jnp.any(in_view[:, :, None] == last[:, None], axis=1)
         did = (
             entered[..., None] & tiles,
             (entered & ~jnp.any(tiles, axis=-1))[..., None],
             visible[..., None],
+            (before.here & ~visible & watched & ~first[:, None])[..., None],
         )
         seen = jnp.concatenate(did, axis=-1).astype(jnp.float32)
-        return Deeds(count=count + seen, last=jnp.where(visible, cell, last))
+        return Deeds(count=count + seen, last=jnp.where(visible, cell, last), here=visible)
 
     def told(self, deeds: Deeds) -> Float32[Array, "*batch coplayers E"]:
         """The counts as inputs of a network: log(1 + count)."""

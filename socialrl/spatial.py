@@ -138,11 +138,9 @@ class SpatialMemory:
         ]
         return jnp.stack([jnp.asarray(x, jnp.float32) for x in (*found, *far)])
 
-    def cells_of_view(self, now: Map, at: Int32[Array, "N points"]) -> Int32[Array, "N points"]:
-        """The numbers of the map's cells that lie on these cells of the view, one behind the last for those
-        outside of the map.
-        """
-        return jnp.take_along_axis(self._cells(now.pose, self.view)[0], at, axis=1)
+    def cells_of_view(self, now: Map) -> Int32[Array, "N view"]:
+        """The number of the map's cell at each cell of the view, one behind the last outside of the map."""
+        return self._cells(now.pose, self.view)[0]
 
     def pictured(
         self, sight: Sight, going: Float32[Array, "*batch cells"]
