@@ -41,7 +41,7 @@ class Witness:
         self.count = len(self.channels)
         self.memory = memory
         self.bits = np.array([i for i, tile in enumerate(memory.tiles) if tile != memory.wall], np.int32)
-        self.kinds = len(self.bits) + 3
+        self.kinds = len(self.bits) + 6
         self.unseen = channels.index("unseen") if "unseen" in channels else None
 
     def init(self, *batch: int) -> Deeds:
@@ -59,8 +59,12 @@ class Witness:
         after: Map,
         obs: Shaped[Array, "N V V C"],
         first: Bool[Array, " N"],
+        whom: Int32[Array, " N"],
+        reward: Float32[Array, " N"],
     ) -> Deeds:
-        """The counts after one more view. code: of the maps before it. after: the maps with it."""
+        """The counts after one more view. code: of the maps before it. after: the maps with it. whom: the
+        co-player that was followed in the last step, -1 for none. reward: what that paid.
+        """
         count, last = before.count, before.last
         count = jnp.where(first[:, None, None], 0.0, count)
         last = jnp.where(first[:, None], -1, last)
@@ -82,7 +86,10 @@ class Witness:
             visible[..., None],
             (before.here & ~visible & watched & ~first[:, None])[..., None],
         )
-        seen = jnp.concatenate(did, axis=-1).astype(jnp.float32)
+        followed = (whom[:, None] == jnp.arange(self.count)) & ~first[:, None]
+        gains = (jnp.ones_like(reward), jnp.maximum(reward, 0.0), jnp.maximum(-reward, 0.0))
+        led = jnp.where(followed[..., None], jnp.stack(gains, axis=-1)[:, None], 0.0)
+        seen = jnp.concatenate([*(x.astype(jnp.float32) for x in did), led], axis=-1)
         return Deeds(count=count + seen, last=jnp.where(visible, cell, last), here=visible)
 
     def told(self, deeds: Deeds) -> Float32[Array, "*batch coplayers E"]:

@@ -295,7 +295,7 @@ class Selective:
         source_key, own_key, gate_key, keep_key = jax.random.split(key, 4)
         count = timestep.first.shape[0]
         memory, sight = self.memory.step(carry.map, timestep)
-        deeds = self.witness.step(carry.deeds, carry.map.code, memory, timestep.obs, timestep.first)
+        deeds = self.witness.step(carry.deeds, carry.map.code, memory, timestep.obs, *self._led(carry, timestep))
         told = self.witness.told(deeds)
         sight = replace(sight, deeds=told)
         offered = self.proposals(state, sight, source_key, explore)
@@ -337,6 +337,11 @@ class Selective:
             deeds=deeds,
         )
         return ActOutput(decision_of(action, values, chosen), after, extras)
+
+    def _led(self, carry: SelectiveCarry, timestep: Timestep) -> tuple[Array, Array, Array]:
+        """Whether the episode begins, the co-player that was followed in the last step or -1, what it paid."""
+        whom = jnp.array([-1, *self.seats], jnp.int32)[carry.source]
+        return timestep.first, whom, timestep.prev_reward
 
     def _behind(self, told: Float32[Array, "*batch coplayers E"]) -> Float32[Array, "*batch P E"] | None:
         """What the co-player behind each proposal was seen to do; None if they cannot be told apart."""

@@ -44,13 +44,16 @@ class DecisionNetwork(nn.Module):
     cumulants: int
 
     ways: tuple[int, ...] = ()  # the number of the way of each proposal
+    apart: bool = True
 
     def setup(self) -> None:
         self.told = nn.Dense(TOLD)
         self.told_gate, self.told_psi = SmallDense((1,), 0.01), SmallDense((self.cumulants,), 0.1)
+        self.alike = np.array([0, *(1 + way for way in self.ways)], np.int32)
         self.encoder = Encoder(self.hidden, self.memory, self.actions + 1)
-        self.gate = Tower((), self.sources, 0.01)
-        self.psi = SmallDense((self.sources, self.cumulants), 0.1)
+        heads = self.sources if self.apart else 1 + max(self.ways, default=-1) + 1
+        self.gate = Tower((), heads, 0.01)
+        self.psi = SmallDense((heads, self.cumulants), 0.1)
         self.phi = SmallDense((self.actions, self.cumulants), 0.1)
         self.w = self.param("w", nn.initializers.normal(0.3), (self.cumulants,))
 
@@ -68,11 +71,12 @@ class DecisionNetwork(nn.Module):
         taken = jax.nn.one_hot(action, self.actions, dtype=jnp.float32)
         aux = jnp.concatenate([taken, steps.prev_reward[..., None]], axis=-1)
         carries, x = self.encoder.unroll(carry, steps.obs, steps.first, aux)
-        y = jnp.concatenate([x, confidence], axis=-1)
+        y = x if deeds is not None else jnp.concatenate([x, confidence], axis=-1)
         gate, psi = self.gate(y), self.psi(y)
         if deeds is not None:
+            gate, psi = gate[..., self.alike], psi[..., self.alike, :]
             way = jax.nn.one_hot(np.array(self.ways), max(self.ways) + 1, dtype=jnp.float32)
-            z = jnp.concatenate([deeds, jnp.broadcast_to(way, (*deeds.shape[:-1], way.shape[-1]))], axis=-1)
+            z = jnp.concatenate([deeds, confidence[..., None], jnp.broadcast_to(way, (*deeds.shape[:-1], way.shape[-1]))], axis=-1)
             wide = jnp.broadcast_to(x[..., None, :], (*z.shape[:-1], x.shape[-1]))
             z = nn.relu(self.told(jnp.concatenate([wide, z], axis=-1)))
             gate = gate.at[..., 1:].add(self.told_gate(z)[..., 0])

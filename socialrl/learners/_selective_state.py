@@ -1,6 +1,7 @@
 """State, carry and extras of the learner `selective`."""
 
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 from jaxtyping import Bool, Float32, Int32, PyTree
 
@@ -58,19 +59,27 @@ def benefit(record: Record) -> Float32[Array, " P"]:
     return mean[0] - mean[1]
 
 
-def better(record: Record) -> Bool[Array, " P"]:
-    """Which sources have so far been better than acting for oneself, on average."""
-    return jnp.all(record.count > 0, axis=0) & (benefit(record) > 0)
+def better(record: Record, alike: Float32[np.ndarray, "P P"], commitment: float) -> Bool[Array, " P"]:
+    """Which sources have so far been better than acting for oneself, on average over those that are `alike`,
+    and are not themselves worse by the upper confidence bound.
+    """
+    pooled = Record(count=record.count @ alike, total=record.total @ alike, square=record.square @ alike)
+    promising = benefit(record) + BOUND * deviation(record, commitment) > 0
+    return jnp.all(pooled.count > 0, axis=0) & (benefit(pooled) > 0) & promising
+
+
+def deviation(record: Record, commitment: Float32[Array, ""] | float) -> Float32[Array, " P"]:
+    """The standard error of the benefit. Steps of one commitment count as one sample."""
+    count = jnp.maximum(record.count, 1.0)
+    variance = jnp.maximum(record.square / count - (record.total / count) ** 2, 1e-4)
+    return jnp.sqrt(jnp.sum(variance / jnp.maximum(count / commitment, 1.0), axis=0))
 
 
 def trust(record: Record, commitment: Float32[Array, ""]) -> Float32[Array, " P"]:
     """The trust in each source, FLOOR to 1: near 1 while it may be better than acting for oneself, by the
     upper confidence bound of its benefit. Steps of one commitment count as one sample.
     """
-    count = jnp.maximum(record.count, 1.0)
-    variance = jnp.maximum(record.square / count - (record.total / count) ** 2, 1e-4)
-    error = jnp.sqrt(jnp.sum(variance / jnp.maximum(count / commitment, 1.0), axis=0))
-    confidence = benefit(record) / error + BOUND
+    confidence = benefit(record) / deviation(record, commitment) + BOUND
     known = jnp.all(record.count > 0, axis=0)
     sigmoid = 1 / (1 + jnp.exp(-4 * confidence))
     return jnp.where(known, FLOOR + (1 - FLOOR) * sigmoid, 1.0)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from jax import Array
 from jaxtyping import Bool, Float32, Int32, Key, PyTree
@@ -45,6 +46,7 @@ def commitment(config: "Config", steps: Int32[Array, ""]) -> Float32[Array, ""]:
     return config.commitment + progress(config, steps) * (config.commitment_end - config.commitment)
 
 
+SMALL = 0.01  # weight of the squared cumulants
 TOGETHER = 10  # steps of a sequence that one pass of the loop over targets takes
 
 
@@ -71,8 +73,10 @@ class SelectiveUpdate:
         self.config, self.spec, self.ppo, self.sources, self.told = config, spec, ppo, sources, told
         ways = tuple(way for way, source in enumerate(sources.values()) for _ in source.whom)
         self.count = 1 + len(ways)
+        number = np.array(ways if told else range(len(ways)), np.int32)
+        self.alike = (number[:, None] == number).astype(np.float32)
         self.net = DecisionNetwork(
-            config.gate_hidden, config.memory, self.count, len(spec.actions), config.cumulants, ways
+            config.gate_hidden, config.memory, self.count, len(spec.actions), config.cumulants, ways, not told
         )
         self.optimiser = optax.chain(
             optax.clip_by_global_norm(config.max_grad_norm), optax.adam(config.lr, eps=1e-5)
@@ -130,7 +134,7 @@ class SelectiveUpdate:
             return among(known.gate, prior, available)
         allowed = available
         if self.config.trust:
-            allowed = allowed & jnp.concatenate([jnp.array([True]), better(record)])
+            allowed = allowed & jnp.concatenate([jnp.array([True]), better(record, self.alike, self.config.commitment)])
         return among(known.values, jnp.zeros_like(prior), allowed)
 
     def learn(
@@ -270,12 +274,15 @@ class SelectiveUpdate:
         )
         target, counts = back(*fixed, own.terminated, own.truncated)
         each = (decided.source[..., None] == jnp.arange(self.count)) & counts[..., None]
-        errors = jnp.broadcast_to(jnp.sum((psi - target) ** 2, axis=-1)[..., None], each.shape)
+        apart = psi - target
+        worth = (apart @ jax.lax.stop_gradient(known.w)) ** 2  # what the decision sees of it
+        errors = jnp.broadcast_to((jnp.sum(apart**2, axis=-1) + worth)[..., None], each.shape)
         number = jnp.sum(each.astype(jnp.float32), axis=(0, 1))
         means = jnp.sum(jnp.where(each, errors, 0.0), axis=(0, 1)) / jnp.maximum(number, 1)
         distance = jnp.mean(means)  # over the sources, however rarely each of them acted
-        metrics = {"loss/reward_model": error, "loss/successor": distance}
-        return error + distance, metrics
+        metrics = {"loss/reward_model": error, "loss/successor": distance, "loss/worth": jnp.mean(worth)}
+        small = jnp.mean(known.phi**2)  # else what does not bear on the reward grows, and Psi with it
+        return error + distance + SMALL * small, metrics
 
     def _record_metrics(self, state: SelectiveState, record: Any) -> Metrics:
         """Benefit and trust of every source by its number."""

@@ -4,17 +4,26 @@ A controller on the novice's own view walks the shortest way to the other that i
 cell it takes the other's heading; where agents have no heading it stays.
 """
 
+from typing import Any
+
+import flax.linen as nn
+import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 from jax import Array
-from jaxtyping import Int32, Key, PyTree
+from jaxtyping import Float32, Int32, Key, PyTree
 
+from socialrl.deeds import Witness
+from socialrl.losses.means import masked_mean
 from socialrl.odometry import HEADINGS
-from socialrl.sources import Proposal, Source, told_apart
+from socialrl.sources import ANYONE, Lesson, Proposal, Source, no_loss, told_apart
 from socialrl.spatial import Sight, SpatialMemory
+from socialrl.types import Metrics
 from socialrl.walking import FAR, first_moves, toward
 from socialrl_envs.types import WorldSpec
 
+PURPOSE_HIDDEN = 16
 TURNS = (
     "forward",
     "right",
@@ -23,9 +32,41 @@ TURNS = (
 )  # to take the heading of one who looks away, right, towards, left
 
 
+class Purpose(nn.Module):
+    """The logit that a co-player of which these deeds were seen will soon step onto something."""
+
+    @nn.compact
+    def __call__(self, deeds: Float32[Array, "*batch E"]) -> Float32[Array, "*batch"]:
+        return nn.Dense(1)(nn.relu(nn.Dense(PURPOSE_HIDDEN)(deeds)))[..., 0]
+
+
 def build(spec: WorldSpec, memory: SpatialMemory) -> Source:
     """Following every co-player that can be told apart, or whoever is nearest."""
-    groups = told_apart(spec)
+    groups, net = told_apart(spec), Purpose()
+    named, kinds = bool(groups) and groups[0][0] != ANYONE, Witness(spec, memory).kinds
+
+    def init(key: Key[Array, ""]) -> PyTree:
+        return net.init(key, jnp.zeros((1, kinds), jnp.float32)) if named else ()
+
+    def purpose(params: PyTree, sight: Sight) -> Float32[Array, "*batch coplayers"]:
+        assert sight.deeds is not None
+        logits = net.apply(params, sight.deeds)
+        assert isinstance(logits, jax.Array)
+        return logits
+
+    def loss(params: PyTree, lesson: Lesson) -> tuple[Any, Metrics]:
+        if not named:
+            return no_loss(params, lesson)
+        logits = purpose(params, lesson.sight)  # (T, m, K)
+        novices = logits.shape[1] // lesson.goal_known.shape[1]
+        arrives, there = (
+            jnp.repeat(x, novices, axis=1).astype(jnp.float32)
+            for x in (lesson.goal_known, lesson.others.present)
+        )
+        soon = jnp.arange(len(logits)) < (len(logits) + 1) // 2  # later arrivals are not seen any more
+        error = optax.sigmoid_binary_cross_entropy(logits, arrives)
+        error = masked_mean(error, (there > 0) & soon[:, None, None])
+        return error, {"following/purpose_loss": error}
 
     def propose(params: PyTree, sight: Sight, key: Key[Array, ""], explore: bool) -> Proposal:
         obs = sight.obs > 0
@@ -41,11 +82,10 @@ def build(spec: WorldSpec, memory: SpatialMemory) -> Source:
             actions.append(jnp.where(distance == 0, _with(spec, memory, obs), toward(spec, bits)))
             found.append(distance < FAR)
         available = jnp.stack(found, axis=1)
-        return Proposal(
-            action=jnp.stack(actions, axis=1), available=available, confidence=available.astype(jnp.float32)
-        )
+        confidence = jax.nn.sigmoid(purpose(params, sight)) if named else available.astype(jnp.float32)
+        return Proposal(action=jnp.stack(actions, axis=1), available=available, confidence=confidence)
 
-    return Source(whom=tuple(name for name, _ in groups), propose=propose)
+    return Source(whom=tuple(name for name, _ in groups), propose=propose, init=init, loss=loss)
 
 
 def _square(memory: SpatialMemory, plane: Array, outside: bool) -> Array:
