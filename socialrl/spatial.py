@@ -46,14 +46,15 @@ class Sight:
     """What the novices see now and have seen, leaves (*batch, ...).
 
     obs: their views. code: the map as each novice sees it now, itself in the middle, looking up. time,
-    heading: as in `Map`. deeds: what co-players were seen to do, see `Witness.told`; None before it is told.
+    heading: as in `Map`. behaviour: features of what co-players were seen to do, see `BehaviourMemory`; None
+    where nobody asked.
     """
 
     obs: Shaped[Array, "*batch V V C"]
     code: Int32[Array, "*batch cells"]
     time: Int32[Array, "*batch"]
     heading: Int32[Array, "*batch"]
-    deeds: Float32[Array, "*batch coplayers E"] | None = None
+    behaviour: Float32[Array, "*batch coplayers E"] | None = None
 
 
 class SpatialMemory:

@@ -8,7 +8,7 @@ import numpy as np
 from jax import Array
 from jaxtyping import Bool, Float32, Int32, Key
 
-from socialrl.deeds import Witness, of_proposals
+from socialrl.behaviour import BehaviourMemory, of_proposals
 from socialrl.hindsight import destinations, on_map
 from socialrl.kinds import SOURCE
 from socialrl.learners._ppo_losses import Trajectory
@@ -67,11 +67,11 @@ class Selective:
             *(SourceName(way, whom) for way, source in self.sources.items() for whom in source.whom),
         )
         self.count = len(self.names)
-        self.witness = Witness(spec, self.memory)
+        self.behaviour = BehaviourMemory(spec, self.memory)
         agents = [spec.agents[seat] for seat in spec.coplayers]
         self.seats = tuple(agents.index(name.whom) if name.whom in agents else -1 for name in self.names[1:])
         self.ppo = PPO(config, spec)
-        told = self.witness.kinds if self.witness.count and self.sources else 0
+        told = self.behaviour.kinds if self.behaviour.count and self.sources else 0
         self.updates = SelectiveUpdate(config, spec, self.ppo, self.sources, told)
 
     def learner(self) -> Learner[SelectiveState]:
@@ -123,7 +123,7 @@ class Selective:
             map=self.memory.init(*batch),
             source=jnp.zeros(batch, jnp.int32),
             kept=jnp.zeros(batch, bool),
-            deeds=self.witness.init(*batch),
+            behaviour=self.behaviour.init(*batch),
         )
 
     def act(
@@ -208,7 +208,7 @@ class Selective:
             prior=jnp.broadcast_to(self.prior(state), extras.gate.shape),
             available=extras.available,
             recommended=extras.recommended,
-            deeds=self._behind(extras.deeds),
+            behaviour=self._behind(extras.behaviour),
         )
         carry = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), experience.carry)
         lesson = self.lesson(experience) if self.sources else None
@@ -234,15 +234,15 @@ class Selective:
         its = jnp.take_along_axis(cell, nearest[..., None], axis=2)
         target, near = on_map(its, place, looks, memory.radius, memory.turning)
         reached = jnp.take_along_axis(known, nearest, axis=2) & near
-        seen = (own.timestep.obs, extras.code, extras.time, extras.heading, extras.deeds, target, reached)
-        obs, code, time, heading, deeds, target, reached = jax.tree.map(
+        seen = (own.timestep.obs, extras.code, extras.time, extras.heading, extras.behaviour, target, reached)
+        obs, code, time, heading, behaviour, target, reached = jax.tree.map(
             lambda x: x.reshape(x.shape[0], -1, *x.shape[3:]), seen
         )
         return Lesson(
             others=others,
             goal=goal,
             goal_known=known & inside,
-            sight=Sight(obs=obs, code=code, time=time, heading=heading, deeds=deeds),
+            sight=Sight(obs=obs, code=code, time=time, heading=heading, behaviour=behaviour),
             target=target,
             target_known=reached,
         )
@@ -295,9 +295,10 @@ class Selective:
         source_key, own_key, gate_key, keep_key = jax.random.split(key, 4)
         count = timestep.first.shape[0]
         memory, sight = self.memory.step(carry.map, timestep)
-        deeds = self.witness.step(carry.deeds, carry.map.code, memory, timestep.obs, *self._led(carry, timestep))
-        told = self.witness.told(deeds)
-        sight = replace(sight, deeds=told)
+        whom = jnp.array([-1, *self.seats], jnp.int32)[carry.source]
+        behaviour = self.behaviour.step(carry.behaviour, carry.map, memory, timestep, whom)
+        told = self.behaviour.features(behaviour)
+        sight = replace(sight, behaviour=told)
         offered = self.proposals(state, sight, source_key, explore)
         own_carry, out = self.ppo.net.step(state.own, carry.own, timestep)
         logits = out.logits[0]
@@ -325,7 +326,7 @@ class Selective:
             code=sight.code,
             time=sight.time,
             heading=sight.heading,
-            deeds=told,
+            behaviour=told,
             recommended=available & self._recommended(known),
         )
         after = SelectiveCarry(
@@ -334,23 +335,21 @@ class Selective:
             map=memory,
             source=chosen,
             kept=jnp.where(asked, keep, carry.kept),
-            deeds=deeds,
+            behaviour=behaviour,
         )
         return ActOutput(decision_of(action, values, chosen), after, extras)
 
-    def _led(self, carry: SelectiveCarry, timestep: Timestep) -> tuple[Array, Array, Array]:
-        """Whether the episode begins, the co-player that was followed in the last step or -1, what it paid."""
-        whom = jnp.array([-1, *self.seats], jnp.int32)[carry.source]
-        return timestep.first, whom, timestep.prev_reward
-
-    def _behind(self, told: Float32[Array, "*batch coplayers E"]) -> Float32[Array, "*batch P E"] | None:
-        """What the co-player behind each proposal was seen to do; None if they cannot be told apart."""
-        return of_proposals(told, self.seats) if self.updates.told else None
+    def _behind(self, features: Float32[Array, "*batch coplayers E"]) -> Float32[Array, "*batch P E"] | None:
+        """What the co-player was seen to do that each proposal follows; None if they cannot be told apart."""
+        return of_proposals(features, self.seats) if self.updates.told else None
 
     def _recommended(self, known: Decisive) -> Bool[Array, "N S"]:
-        """Which sources the values put above acting for oneself; all of them if a gate decides."""
+        """Which sources are judged by what following them now leads to: where co-players can be told apart,
+        and who they are may change, those that the values put above acting for oneself; else all.
+        """
         values = known.values[0]
-        return (values > values[:, :1]) | (self.config.decision == "gate")
+        judged = self.config.decision == "values" and self.updates.told > 0
+        return (values > values[:, :1]) if judged else jnp.ones(values.shape, bool)
 
     def _asked(
         self,

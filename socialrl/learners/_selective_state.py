@@ -5,7 +5,7 @@ import numpy as np
 from jax import Array
 from jaxtyping import Bool, Float32, Int32, PyTree
 
-from socialrl.deeds import Deeds
+from socialrl.behaviour import Behaviour
 from socialrl.learners._actor_critic import ActorCarry
 from socialrl.nets.memory import Carry
 from socialrl.spatial import Map
@@ -88,7 +88,7 @@ def trust(record: Record, commitment: Float32[Array, ""]) -> Float32[Array, " P"
 @pytree
 class SelectiveCarry:
     """own, social: recurrent states of the two networks. map: of what was seen. source: that acted last.
-    kept: whether it is kept for a while. deeds: of the co-players.
+    kept: whether it is kept for a while. behaviour: of the co-players.
     """
 
     own: ActorCarry
@@ -96,7 +96,7 @@ class SelectiveCarry:
     map: Map
     source: Int32[Array, "*batch"]
     kept: Bool[Array, "*batch"]
-    deeds: Deeds
+    behaviour: Behaviour
 
 
 @pytree
@@ -120,7 +120,7 @@ class SelectiveExtras:
     """logits: of the own policy. gate: of the decision that was drawn from, where a source is not available
     -1e9. asked: whether the decision was taken anew. available,
     confidence: of the sources. recommended: those that are available and worth more than acting for oneself.
-    code, time, heading, deeds: of its Sight.
+    code, time, heading, behaviour: of its Sight.
     """
 
     logits: Float32[Array, "*batch A"]
@@ -131,5 +131,5 @@ class SelectiveExtras:
     code: Int32[Array, "*batch cells"]
     time: Int32[Array, "*batch"]
     heading: Int32[Array, "*batch"]
-    deeds: Float32[Array, "*batch coplayers E"]
+    behaviour: Float32[Array, "*batch coplayers E"]
     recommended: Bool[Array, "*batch S"]

@@ -46,7 +46,6 @@ def commitment(config: "Config", steps: Int32[Array, ""]) -> Float32[Array, ""]:
     return config.commitment + progress(config, steps) * (config.commitment_end - config.commitment)
 
 
-SMALL = 0.01  # weight of the squared cumulants
 TOGETHER = 10  # steps of a sequence that one pass of the loop over targets takes
 
 
@@ -61,12 +60,12 @@ class Decided:
     available: Bool[Array, "T N S"]
     prior: Float32[Array, "T N S"]
     recommended: Bool[Array, "T N S"]
-    deeds: Float32[Array, "T N P E"] | None
+    behaviour: Float32[Array, "T N P E"] | None
 
 
 class SelectiveUpdate:
-    """The functions of the update, over sequences (T, N, ...) of any novices. told: E, how many numbers tell
-    what a co-player was seen to do, 0 if they cannot be told apart.
+    """The functions of the update, over sequences (T, N, ...) of any novices. told: E, the number of features
+    of what a co-player was seen to do; 0 where they cannot be told apart.
     """
 
     def __init__(self, config: "Config", spec: WorldSpec, ppo: PPO, sources: dict[str, Source], told: int):
@@ -74,9 +73,14 @@ class SelectiveUpdate:
         ways = tuple(way for way, source in enumerate(sources.values()) for _ in source.whom)
         self.count = 1 + len(ways)
         number = np.array(ways if told else range(len(ways)), np.int32)
-        self.alike = (number[:, None] == number).astype(np.float32)
+        self.alike = (number[:, None] == number).astype(np.float32)  # proposals by the same way
         self.net = DecisionNetwork(
-            config.gate_hidden, config.memory, self.count, len(spec.actions), config.cumulants, ways, not told
+            config.gate_hidden,
+            config.memory,
+            self.count,
+            len(spec.actions),
+            config.cumulants,
+            ways if told else None,
         )
         self.optimiser = optax.chain(
             optax.clip_by_global_norm(config.max_grad_norm), optax.adam(config.lr, eps=1e-5)
@@ -91,9 +95,9 @@ class SelectiveUpdate:
             first=jnp.ones((1, 1), bool),
         )
         carry = initial_carry(self.config.memory, self.config.gate_hidden[-1], 1)
-        proposals = self.count - 1
-        deeds = jnp.zeros((1, 1, proposals, self.told), jnp.float32) if self.told and proposals else None
-        return self.net.init(key, carry, blank, jnp.zeros((1, 1, proposals), jnp.float32), deeds)
+        confidence = jnp.zeros((1, 1, self.count - 1), jnp.float32)
+        behaviour = jnp.zeros((*confidence.shape, self.told), jnp.float32) if self.told else None
+        return self.net.init(key, carry, blank, confidence, behaviour)
 
     def unroll(
         self,
@@ -101,10 +105,10 @@ class SelectiveUpdate:
         carry: Carry,
         steps: Timestep,
         confidence: Float32[Array, "T N P"],
-        deeds: Float32[Array, "T N P E"] | None,
+        behaviour: Float32[Array, "T N P E"] | None,
     ) -> tuple[Carry, Decisive]:
         """The carry after each step and what the network knows of it."""
-        result: Any = self.net.apply(params, carry, steps, confidence, deeds)
+        result: Any = self.net.apply(params, carry, steps, confidence, behaviour)
         return result
 
     def step(
@@ -113,10 +117,10 @@ class SelectiveUpdate:
         carry: Carry,
         timestep: Timestep,
         confidence: Float32[Array, "N P"],
-        deeds: Float32[Array, "N P E"] | None,
+        behaviour: Float32[Array, "N P E"] | None,
     ) -> tuple[Carry, Decisive]:
         """The carry after one step and what the network knows of it, T = 1."""
-        now = jax.tree.map(lambda x: x[None], (timestep, confidence, deeds))
+        now = jax.tree.map(lambda x: x[None], (timestep, confidence, behaviour))
         carries, known = self.unroll(params, carry, *now)
         return jax.tree.map(lambda x: x[0], carries), known
 
@@ -134,7 +138,8 @@ class SelectiveUpdate:
             return among(known.gate, prior, available)
         allowed = available
         if self.config.trust:
-            allowed = allowed & jnp.concatenate([jnp.array([True]), better(record, self.alike, self.config.commitment)])
+            others = better(record, self.alike, self.config.commitment)
+            allowed = allowed & jnp.concatenate([jnp.array([True]), others])
         return among(known.values, jnp.zeros_like(prior), allowed)
 
     def learn(
@@ -237,7 +242,7 @@ class SelectiveUpdate:
     ) -> tuple[Float32[Array, ""], Metrics]:
         """The loss of the gate and of the values, and metrics."""
         own = batch.trajectory.own
-        _, known = self.unroll(params, carry, own.timestep, decided.confidence, decided.deeds)
+        _, known = self.unroll(params, carry, own.timestep, decided.confidence, decided.behaviour)
         values, metrics = self.values_loss(known, batch, decided)
         if self.config.decision == "values":
             return values, metrics
@@ -274,15 +279,12 @@ class SelectiveUpdate:
         )
         target, counts = back(*fixed, own.terminated, own.truncated)
         each = (decided.source[..., None] == jnp.arange(self.count)) & counts[..., None]
-        apart = psi - target
-        worth = (apart @ jax.lax.stop_gradient(known.w)) ** 2  # what the decision sees of it
-        errors = jnp.broadcast_to((jnp.sum(apart**2, axis=-1) + worth)[..., None], each.shape)
+        errors = jnp.broadcast_to(jnp.sum((psi - target) ** 2, axis=-1)[..., None], each.shape)
         number = jnp.sum(each.astype(jnp.float32), axis=(0, 1))
         means = jnp.sum(jnp.where(each, errors, 0.0), axis=(0, 1)) / jnp.maximum(number, 1)
         distance = jnp.mean(means)  # over the sources, however rarely each of them acted
-        metrics = {"loss/reward_model": error, "loss/successor": distance, "loss/worth": jnp.mean(worth)}
-        small = jnp.mean(known.phi**2)  # else what does not bear on the reward grows, and Psi with it
-        return error + distance + SMALL * small, metrics
+        metrics = {"loss/reward_model": error, "loss/successor": distance}
+        return error + distance, metrics
 
     def _record_metrics(self, state: SelectiveState, record: Any) -> Metrics:
         """Benefit and trust of every source by its number."""

@@ -11,7 +11,7 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float32, Key, PyTree, Shaped
 
-from socialrl.deeds import Witness
+from socialrl.behaviour import BehaviourMemory
 from socialrl.losses.means import masked_mean
 from socialrl.losses.policy import cloning_loss
 from socialrl.nets.heads import SmallDense, drawn
@@ -34,13 +34,13 @@ class Clones(nn.Module):
 
     @nn.compact
     def __call__(
-        self, obs: Shaped[Array, "*batch V V C"], deeds: Float32[Array, "*#batch coplayers E"] | None
+        self, obs: Shaped[Array, "*batch V V C"], behaviour: Float32[Array, "*#batch coplayers E"] | None
     ) -> Float32[Array, "*batch coplayers A"]:
         x = Torso(HIDDEN)(obs)
         logits = SmallDense((self.coplayers, self.actions), 0.1)(x)
-        if deeds is None or deeds.shape[-2] == 0:
+        if behaviour is None or behaviour.shape[-2] == 0:
             return logits
-        told = nn.Dense(HIDDEN[-1], use_bias=False)(deeds)
+        told = nn.Dense(HIDDEN[-1], use_bias=False)(behaviour)
         mixed = nn.relu(nn.Dense(HIDDEN[-1])(x)[..., None, :] + told)
         return logits + SmallDense((self.actions,), 0.1)(mixed)
 
@@ -51,23 +51,23 @@ def build(spec: WorldSpec, memory: SpatialMemory) -> Source:
     net, count = Clones(max(len(names), 1), len(spec.actions)), len(names)
 
     def init(key: Key[Array, ""]) -> PyTree:
-        blank = jnp.zeros((1, count, Witness(spec, memory).kinds), jnp.float32)
-        told = blank if Witness(spec, memory).count else None
+        blank = jnp.zeros((1, count, BehaviourMemory(spec, memory).kinds), jnp.float32)
+        told = blank if BehaviourMemory(spec, memory).count else None
         return net.init(key, jnp.zeros((1, *spec.obs_shape), jnp.uint8), told)
 
     def propose(params: PyTree, sight: Sight, key: Key[Array, ""], explore: bool) -> Proposal:
-        logits = net.apply(params, sight.obs, sight.deeds)
+        logits = net.apply(params, sight.obs, sight.behaviour)
         assert isinstance(logits, jax.Array)
         action = drawn(logits, key, explore)[:, :count]
         sure = jnp.max(jax.nn.softmax(logits), axis=-1)[:, :count]
         return Proposal(action=action, available=jnp.ones(action.shape, bool), confidence=sure)
 
     def loss(params: PyTree, lesson: Lesson) -> tuple[Float32[Array, ""], Metrics]:
-        others, deeds = lesson.others, lesson.sight.deeds
-        if deeds is not None:  # of the first novice of every world
+        others, behaviour = lesson.others, lesson.sight.behaviour
+        if behaviour is not None:  # of the first novice of every world
             length, worlds = others.action.shape[:2]
-            deeds = deeds.reshape(length, worlds, -1, *deeds.shape[2:])[:, :, 0, None]
-        logits = net.apply(params, others.obs, deeds)
+            behaviour = behaviour.reshape(length, worlds, -1, *behaviour.shape[2:])[:, :, 0, None]
+        logits = net.apply(params, others.obs, behaviour)
         assert isinstance(logits, jax.Array)
         own = logits[:, :, np.arange(count), np.arange(count)]
         error = masked_mean(_over(own, others.action), others.present)
