@@ -32,15 +32,19 @@ class Behaviour:
     here: Bool[Array, "*batch coplayers"]
 
 
+def recognised(spec: WorldSpec) -> bool:
+    """Whether there are co-players, each with a channel of its own in the view."""
+    return bool(spec.coplayers) and all(spec.agents[seat] in spec.channels for seat in spec.coplayers)
+
+
 class BehaviourMemory:
-    """The functions of the counts for one world. count: the co-players that are recognised, all or none.
+    """The functions of the counts for a world whose co-players are recognised. count: K, the co-players.
     kinds: E, how many numbers tell of each.
     """
 
     def __init__(self, spec: WorldSpec, memory: SpatialMemory):
-        channels, names = list(spec.channels), [spec.agents[seat] for seat in spec.coplayers]
-        recognised = bool(names) and all(name in channels for name in names)
-        self.channels = np.array([channels.index(name) for name in names] if recognised else [], np.int32)
+        channels = list(spec.channels)
+        self.channels = np.array([channels.index(spec.agents[seat]) for seat in spec.coplayers], np.int32)
         self.count = len(self.channels)
         self.memory = memory
         self.bits = np.array([i for i, tile in enumerate(memory.tiles) if tile != memory.wall], np.int32)

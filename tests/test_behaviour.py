@@ -6,7 +6,7 @@ import optax
 import pytest
 
 import socialrl_envs
-from socialrl.behaviour import BehaviourMemory, of_proposals
+from socialrl.behaviour import BehaviourMemory, of_proposals, recognised
 from socialrl.sources.following import arrival_loss
 from socialrl.spatial import SpatialMemory
 from socialrl.types import Timestep
@@ -81,9 +81,9 @@ def test_what_following_it_paid_and_cost_is_counted_of_the_one_that_was_followed
     assert counted(world, cells, rewards=rewards)["followed"] == 0
 
 
-def test_without_channels_of_their_own_nobody_is_counted():
+def test_without_channels_of_their_own_nobody_is_recognised():
     spec = socialrl_envs.make("goal_cycle", novices=1, experts=2).spec
-    assert BehaviourMemory(spec, SpatialMemory(spec)).count == 0
+    assert not recognised(spec)
 
 
 def test_a_proposal_to_follow_anybody_gets_the_mean_of_all():

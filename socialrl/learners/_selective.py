@@ -8,7 +8,7 @@ import numpy as np
 from jax import Array
 from jaxtyping import Bool, Float32, Int32, Key
 
-from socialrl.behaviour import BehaviourMemory, of_proposals
+from socialrl.behaviour import Behaviour, BehaviourMemory, of_proposals, recognised
 from socialrl.hindsight import destinations, on_map
 from socialrl.kinds import SOURCE
 from socialrl.learners._ppo_losses import Trajectory
@@ -25,7 +25,7 @@ from socialrl.learners.ppo import PPO, PPOState
 from socialrl.nets.heads import drawn
 from socialrl.nets.memory import initial_carry
 from socialrl.sources import Lesson, Proposal, Source
-from socialrl.spatial import Sight, SpatialMemory
+from socialrl.spatial import Map, Sight, SpatialMemory
 from socialrl.types import (
     ActOutput,
     Capability,
@@ -67,11 +67,12 @@ class Selective:
             *(SourceName(way, whom) for way, source in self.sources.items() for whom in source.whom),
         )
         self.count = len(self.names)
-        self.behaviour = BehaviourMemory(spec, self.memory)
+        told_apart = recognised(spec) and self.sources
+        self.behaviour = BehaviourMemory(spec, self.memory) if told_apart else None
         agents = [spec.agents[seat] for seat in spec.coplayers]
         self.seats = tuple(agents.index(name.whom) if name.whom in agents else -1 for name in self.names[1:])
         self.ppo = PPO(config, spec)
-        told = self.behaviour.kinds if self.behaviour.count and self.sources else 0
+        told = self.behaviour.kinds if self.behaviour else 0
         self.updates = SelectiveUpdate(config, spec, self.ppo, self.sources, told)
 
     def learner(self) -> Learner[SelectiveState]:
@@ -123,7 +124,7 @@ class Selective:
             map=self.memory.init(*batch),
             source=jnp.zeros(batch, jnp.int32),
             kept=jnp.zeros(batch, bool),
-            behaviour=self.behaviour.init(*batch),
+            behaviour=self.behaviour.init(*batch) if self.behaviour else None,
         )
 
     def act(
@@ -242,7 +243,13 @@ class Selective:
             others=others,
             goal=goal,
             goal_known=known & inside,
-            sight=Sight(obs=obs, code=code, time=time, heading=heading, behaviour=behaviour),
+            sight=Sight(
+                obs=obs,
+                code=code,
+                time=time,
+                heading=heading,
+                behaviour=behaviour,
+            ),
             target=target,
             target_known=reached,
         )
@@ -295,9 +302,8 @@ class Selective:
         source_key, own_key, gate_key, keep_key = jax.random.split(key, 4)
         count = timestep.first.shape[0]
         memory, sight = self.memory.step(carry.map, timestep)
-        whom = jnp.array([-1, *self.seats], jnp.int32)[carry.source]
-        behaviour = self.behaviour.step(carry.behaviour, carry.map, memory, timestep, whom)
-        told = self.behaviour.features(behaviour)
+        behaviour = self._behaviour(carry, memory, timestep)
+        told = self.behaviour.features(behaviour) if self.behaviour and behaviour else None
         sight = replace(sight, behaviour=told)
         offered = self.proposals(state, sight, source_key, explore)
         own_carry, out = self.ppo.net.step(state.own, carry.own, timestep)
@@ -339,9 +345,18 @@ class Selective:
         )
         return ActOutput(decision_of(action, values, chosen), after, extras)
 
-    def _behind(self, features: Float32[Array, "*batch coplayers E"]) -> Float32[Array, "*batch P E"] | None:
+    def _behaviour(self, carry: SelectiveCarry, after: Map, timestep: Timestep) -> Behaviour | None:
+        """What co-players were seen to do with one more timestep; None if they cannot be told apart."""
+        if self.behaviour is None or carry.behaviour is None:
+            return None
+        whom = jnp.array([-1, *self.seats], jnp.int32)[carry.source]
+        return self.behaviour.step(carry.behaviour, carry.map, after, timestep, whom)
+
+    def _behind(
+        self, features: Float32[Array, "*batch coplayers E"] | None
+    ) -> Float32[Array, "*batch P E"] | None:
         """What the co-player was seen to do that each proposal follows; None if they cannot be told apart."""
-        return of_proposals(features, self.seats) if self.updates.told else None
+        return None if features is None else of_proposals(features, self.seats)
 
     def _recommended(self, known: Decisive) -> Bool[Array, "N S"]:
         """Which sources are judged by what following them now leads to: where co-players can be told apart,

@@ -88,7 +88,7 @@ def trust(record: Record, commitment: Float32[Array, ""]) -> Float32[Array, " P"
 @pytree
 class SelectiveCarry:
     """own, social: recurrent states of the two networks. map: of what was seen. source: that acted last.
-    kept: whether it is kept for a while. behaviour: of the co-players.
+    kept: whether it is kept for a while. behaviour: of the co-players, None where they cannot be told apart.
     """
 
     own: ActorCarry
@@ -96,7 +96,7 @@ class SelectiveCarry:
     map: Map
     source: Int32[Array, "*batch"]
     kept: Bool[Array, "*batch"]
-    behaviour: Behaviour
+    behaviour: Behaviour | None
 
 
 @pytree
@@ -131,5 +131,5 @@ class SelectiveExtras:
     code: Int32[Array, "*batch cells"]
     time: Int32[Array, "*batch"]
     heading: Int32[Array, "*batch"]
-    behaviour: Float32[Array, "*batch coplayers E"]
+    behaviour: Float32[Array, "*batch coplayers E"] | None
     recommended: Bool[Array, "*batch S"]

@@ -15,10 +15,10 @@ import optax
 from jax import Array
 from jaxtyping import Bool, Float32, Int32, Key, PyTree
 
-from socialrl.behaviour import BehaviourMemory
+from socialrl.behaviour import BehaviourMemory, recognised
 from socialrl.losses.means import masked_mean
 from socialrl.odometry import HEADINGS
-from socialrl.sources import ANYONE, Lesson, Proposal, Source, no_loss, told_apart
+from socialrl.sources import Lesson, Proposal, Source, no_loss, no_params, told_apart
 from socialrl.spatial import Sight, SpatialMemory
 from socialrl.types import Metrics
 from socialrl.walking import FAR, first_moves, toward
@@ -43,11 +43,12 @@ class Arrival(nn.Module):
 
 def build(spec: WorldSpec, memory: SpatialMemory) -> Source:
     """Following every co-player that can be told apart, or whoever is nearest."""
-    groups, net = told_apart(spec), Arrival()
-    named, kinds = bool(groups) and groups[0][0] != ANYONE, BehaviourMemory(spec, memory).kinds
+    groups, net, named = told_apart(spec), Arrival(), recognised(spec)
 
     def init(key: Key[Array, ""]) -> PyTree:
-        return net.init(key, jnp.zeros((1, kinds), jnp.float32)) if named else ()
+        if not named:
+            return no_params(key)
+        return net.init(key, jnp.zeros((1, BehaviourMemory(spec, memory).kinds), jnp.float32))
 
     def arriving(params: PyTree, sight: Sight) -> Float32[Array, "*batch coplayers"]:
         assert sight.behaviour is not None
@@ -84,8 +85,8 @@ def build(spec: WorldSpec, memory: SpatialMemory) -> Source:
 def arrival_loss(
     logits: Float32[Array, "T m K"], arrives: Bool[Array, "T n K"], present: Bool[Array, "T n K"]
 ) -> Float32[Array, ""]:
-    """The cross-entropy of the beliefs of m novices in n worlds, over the first half of the unroll: of arrivals
-    after that many are not seen any more.
+    """The cross-entropy of the beliefs of m novices in n worlds, over the first half of the unroll, because
+    many an arrival after it is not seen any more.
     """
     novices = logits.shape[1] // arrives.shape[1]
     came, there = (jnp.repeat(x, novices, axis=1) for x in (arrives, present))

@@ -11,7 +11,7 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float32, Key, PyTree, Shaped
 
-from socialrl.behaviour import BehaviourMemory
+from socialrl.behaviour import BehaviourMemory, recognised
 from socialrl.losses.means import masked_mean
 from socialrl.losses.policy import cloning_loss
 from socialrl.nets.heads import SmallDense, drawn
@@ -38,7 +38,7 @@ class Clones(nn.Module):
     ) -> Float32[Array, "*batch coplayers A"]:
         x = Torso(HIDDEN)(obs)
         logits = SmallDense((self.coplayers, self.actions), 0.1)(x)
-        if behaviour is None or behaviour.shape[-2] == 0:
+        if behaviour is None:
             return logits
         told = nn.Dense(HIDDEN[-1], use_bias=False)(behaviour)
         mixed = nn.relu(nn.Dense(HIDDEN[-1])(x)[..., None, :] + told)
@@ -51,8 +51,9 @@ def build(spec: WorldSpec, memory: SpatialMemory) -> Source:
     net, count = Clones(max(len(names), 1), len(spec.actions)), len(names)
 
     def init(key: Key[Array, ""]) -> PyTree:
-        blank = jnp.zeros((1, count, BehaviourMemory(spec, memory).kinds), jnp.float32)
-        told = blank if BehaviourMemory(spec, memory).count else None
+        told = None
+        if recognised(spec):
+            told = jnp.zeros((1, count, BehaviourMemory(spec, memory).kinds), jnp.float32)
         return net.init(key, jnp.zeros((1, *spec.obs_shape), jnp.uint8), told)
 
     def propose(params: PyTree, sight: Sight, key: Key[Array, ""], explore: bool) -> Proposal:

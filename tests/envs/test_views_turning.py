@@ -69,7 +69,9 @@ def test_every_view_is_what_the_slow_observer_sees(view, size, occlusion, identi
         one = {name: value[i] for name, value in states.items()}
         glow = [round(255 * float(np.tanh(p / 2))) for p in one["prestige"]] if prestige else None
         for seat in range(SEATS):
-            expected = seen(one, seat, view=view, kinds=shown, occlusion=occlusion, glow=glow, identities=identities)
+            expected = seen(
+                one, seat, view=view, kinds=shown, occlusion=occlusion, glow=glow, identities=identities
+            )
             got = views[i, seat].astype(int)
             binary = got.shape[-1] - prestige
             assert np.array_equal(got[..., :binary], expected[..., :binary]), (i, seat)
