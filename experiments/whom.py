@@ -1,5 +1,5 @@
-"""Who knows the way, or wants what the novice wants, is drawn anew for every episode: does it find out whom to
-follow?
+"""Who knows the way, or wants what the novice wants, is drawn anew for every episode: does a novice find out
+whom to follow?
 
 `cycle`: in the goal cycle one of three co-players knows the hidden order, and two walk at random. Who is who
 changes from level to level, so that nobody is an expert for good, and only what they do tells. A learner that

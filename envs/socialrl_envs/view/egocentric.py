@@ -34,12 +34,12 @@ class Egocentric:
 
     @property
     def channels(self) -> tuple[str, ...]:
-        """The tile channels, `unseen` with occlusion, then the others' by their relative heading, and by who they are."""
+        """The tile channels, `unseen` with occlusion, then the channels of others."""
         return (*self.tiles, *(("unseen",) if self.occlusion else ()), *self.channels_of_others)
 
     @property
     def channels_of_others(self) -> tuple[str, ...]:
-        """The channels in which other seats appear."""
+        """The channels in which other seats appear: by relative heading, by name, and of their prestige."""
         prestige = () if self.prestige_decay is None else ("prestige",)
         return (*bits.RELATIVE_HEADINGS, *self.identities, *prestige)
 
