@@ -273,9 +273,9 @@ def views(
     """The views of all seats, 0 or 1 except for prestige.
 
     Channels: the P planes of `maps`; with `occlusion` the hidden cells; other seats by relative heading
-    (RELATIVE_HEADINGS); with `identities` each seat; with `prestige` the highest prestige of other seats on the
-    cell, 0..255. A seat is not in its own view. An absent seat is in no view, and its own view is zeros. shown:
-    which planes each seat is shown, by default all.
+    (RELATIVE_HEADINGS); with `identities` each seat; with `prestige` the highest prestige of other seats on
+    the cell, 0..255. A seat is not in its own view. An absent seat is in no view, and its own view is zeros.
+    shown: which planes each seat is shown, by default all.
     """
 
     def look(*worlds: Any) -> Array:
