@@ -46,13 +46,15 @@ class Sight:
     """What the novices see now and have seen, leaves (*batch, ...).
 
     obs: their views. code: the map as each novice sees it now, itself in the middle, looking up. time,
-    heading: as in `Map`.
+    heading: as in `Map`. behaviour: features of what co-players were seen to do, see `BehaviourMemory`; None
+    where nobody asked.
     """
 
     obs: Shaped[Array, "*batch V V C"]
     code: Int32[Array, "*batch cells"]
     time: Int32[Array, "*batch"]
     heading: Int32[Array, "*batch"]
+    behaviour: Float32[Array, "*batch coplayers E"] | None = None
 
 
 class SpatialMemory:
@@ -136,6 +138,10 @@ class SpatialMemory:
             jnp.broadcast_to(jnp.asarray(x.reshape(-1) / self.radius, jnp.float32), code.shape) for x in where
         ]
         return jnp.stack([jnp.asarray(x, jnp.float32) for x in (*found, *far)])
+
+    def cells_of_view(self, now: Map) -> Int32[Array, "N view"]:
+        """The number of the map's cell at each cell of the view, one behind the last outside of the map."""
+        return self._cells(now.pose, self.view)[0]
 
     def pictured(
         self, sight: Sight, going: Float32[Array, "*batch cells"]

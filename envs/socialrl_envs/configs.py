@@ -104,6 +104,7 @@ class TurningConfig(WorldConfig):
     prestige: bool = option(False, "whether others' recent success is seen")
     prestige_decay: float = option(0.95, "factor by which prestige decays per step", low=0, high=1)
     prestige_scale: float = option(2.0, "prestige is shown as tanh(prestige / prestige_scale)", above=0)
+    identities: bool = option(False, "whether each seat has a channel of its own besides those of headings")
     actions: int = option(
         3, "3 (left, right, forward), or marlgrid's 7, of which 4 do nothing", choices=(3, 7)
     )
@@ -114,6 +115,8 @@ class TurningConfig(WorldConfig):
     def __post_init__(self) -> None:
         super().__post_init__()
         require(self.view % 2 == 1, "view", self.view, f"odd, 3..{bits.LARGEST}")
+        drawn = self.pixels > 0 and self.identities
+        require(not drawn, "identities", self.identities, "off: views in pixels show headings alone")
 
     def make_movement(self) -> Turning:
         """Left, right, forward."""
@@ -127,6 +130,7 @@ class TurningConfig(WorldConfig):
             occlusion=self.occlusion,
             prestige_decay=self.prestige_decay if self.prestige else None,
             prestige_scale=self.prestige_scale,
+            identities=roster.agents if self.identities else (),
         )
 
 

@@ -8,10 +8,11 @@ import numpy as np
 from jax import Array
 from jaxtyping import Bool, Float32, Int32, Key
 
+from socialrl.behaviour import Behaviour, BehaviourMemory, of_proposals, recognised
 from socialrl.hindsight import destinations, on_map
 from socialrl.kinds import SOURCE
 from socialrl.learners._ppo_losses import Trajectory
-from socialrl.learners._selective_net import among
+from socialrl.learners._selective_net import Decisive, among
 from socialrl.learners._selective_state import (
     SelectiveCarry,
     SelectiveExtras,
@@ -24,7 +25,7 @@ from socialrl.learners.ppo import PPO, PPOState
 from socialrl.nets.heads import drawn
 from socialrl.nets.memory import initial_carry
 from socialrl.sources import Lesson, Proposal, Source
-from socialrl.spatial import Sight, SpatialMemory
+from socialrl.spatial import Map, Sight, SpatialMemory
 from socialrl.types import (
     ActOutput,
     Capability,
@@ -66,8 +67,13 @@ class Selective:
             *(SourceName(way, whom) for way, source in self.sources.items() for whom in source.whom),
         )
         self.count = len(self.names)
+        told_apart = recognised(spec) and self.sources
+        self.behaviour = BehaviourMemory(spec, self.memory) if told_apart else None
+        agents = [spec.agents[seat] for seat in spec.coplayers]
+        self.seats = tuple(agents.index(name.whom) if name.whom in agents else -1 for name in self.names[1:])
         self.ppo = PPO(config, spec)
-        self.updates = SelectiveUpdate(config, spec, self.ppo, self.sources, self.count)
+        told = self.behaviour.kinds if self.behaviour else 0
+        self.updates = SelectiveUpdate(config, spec, self.ppo, self.sources, told)
 
     def learner(self) -> Learner[SelectiveState]:
         """The Learner of these functions."""
@@ -118,6 +124,7 @@ class Selective:
             map=self.memory.init(*batch),
             source=jnp.zeros(batch, jnp.int32),
             kept=jnp.zeros(batch, bool),
+            behaviour=self.behaviour.init(*batch) if self.behaviour else None,
         )
 
     def act(
@@ -201,6 +208,8 @@ class Selective:
             confidence=extras.confidence,
             prior=jnp.broadcast_to(self.prior(state), extras.gate.shape),
             available=extras.available,
+            recommended=extras.recommended,
+            behaviour=self._behind(extras.behaviour),
         )
         carry = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), experience.carry)
         lesson = self.lesson(experience) if self.sources else None
@@ -226,15 +235,21 @@ class Selective:
         its = jnp.take_along_axis(cell, nearest[..., None], axis=2)
         target, near = on_map(its, place, looks, memory.radius, memory.turning)
         reached = jnp.take_along_axis(known, nearest, axis=2) & near
-        seen = (own.timestep.obs, extras.code, extras.time, extras.heading, target, reached)
-        obs, code, time, heading, target, reached = jax.tree.map(
+        seen = (own.timestep.obs, extras.code, extras.time, extras.heading, extras.behaviour, target, reached)
+        obs, code, time, heading, behaviour, target, reached = jax.tree.map(
             lambda x: x.reshape(x.shape[0], -1, *x.shape[3:]), seen
         )
         return Lesson(
             others=others,
             goal=goal,
             goal_known=known & inside,
-            sight=Sight(obs=obs, code=code, time=time, heading=heading),
+            sight=Sight(
+                obs=obs,
+                code=code,
+                time=time,
+                heading=heading,
+                behaviour=behaviour,
+            ),
             target=target,
             target_known=reached,
         )
@@ -287,10 +302,15 @@ class Selective:
         source_key, own_key, gate_key, keep_key = jax.random.split(key, 4)
         count = timestep.first.shape[0]
         memory, sight = self.memory.step(carry.map, timestep)
+        behaviour = self._behaviour(carry, memory, timestep)
+        told = self.behaviour.features(behaviour) if self.behaviour and behaviour else None
+        sight = replace(sight, behaviour=told)
         offered = self.proposals(state, sight, source_key, explore)
         own_carry, out = self.ppo.net.step(state.own, carry.own, timestep)
         logits = out.logits[0]
-        social, known = self.updates.step(state.social, carry.social, timestep, offered.confidence)
+        social, known = self.updates.step(
+            state.social, carry.social, timestep, offered.confidence, self._behind(told)
+        )
         available = jnp.concatenate([jnp.ones((count, 1), bool), offered.available], axis=1)
         prior = self.prior(state)
         gate = self.updates.preferences(known, prior, available[None], state.record)[0]
@@ -312,11 +332,39 @@ class Selective:
             code=sight.code,
             time=sight.time,
             heading=sight.heading,
+            behaviour=told,
+            recommended=available & self._recommended(known),
         )
         after = SelectiveCarry(
-            own=own_carry, social=social, map=memory, source=chosen, kept=jnp.where(asked, keep, carry.kept)
+            own=own_carry,
+            social=social,
+            map=memory,
+            source=chosen,
+            kept=jnp.where(asked, keep, carry.kept),
+            behaviour=behaviour,
         )
         return ActOutput(decision_of(action, values, chosen), after, extras)
+
+    def _behaviour(self, carry: SelectiveCarry, after: Map, timestep: Timestep) -> Behaviour | None:
+        """What co-players were seen to do with one more timestep; None if they cannot be told apart."""
+        if self.behaviour is None or carry.behaviour is None:
+            return None
+        whom = jnp.array([-1, *self.seats], jnp.int32)[carry.source]
+        return self.behaviour.step(carry.behaviour, carry.map, after, timestep, whom)
+
+    def _behind(
+        self, features: Float32[Array, "*batch coplayers E"] | None
+    ) -> Float32[Array, "*batch P E"] | None:
+        """What the co-player was seen to do that each proposal follows; None if they cannot be told apart."""
+        return None if features is None else of_proposals(features, self.seats)
+
+    def _recommended(self, known: Decisive) -> Bool[Array, "N S"]:
+        """Which sources are judged by what following them now leads to: where co-players can be told apart,
+        and who they are may change, those that the values put above acting for oneself; else all.
+        """
+        values = known.values[0]
+        judged = self.config.decision == "values" and self.updates.told > 0
+        return (values > values[:, :1]) if judged else jnp.ones(values.shape, bool)
 
     def _asked(
         self,

@@ -1,9 +1,11 @@
 """State, carry and extras of the learner `selective`."""
 
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 from jaxtyping import Bool, Float32, Int32, PyTree
 
+from socialrl.behaviour import Behaviour
 from socialrl.learners._actor_critic import ActorCarry
 from socialrl.nets.memory import Carry
 from socialrl.spatial import Map
@@ -16,8 +18,8 @@ BOUND = 2.0  # standard errors of the upper confidence bound
 
 @pytree
 class Record:
-    """Discounted sums over steps, of each source but the first: how well following it went, and how well
-    acting for oneself went while it was available.
+    """Discounted sums over steps at which the values recommended a source, of each but the first: how well
+    following it went, and how well acting for oneself went instead.
 
     count, total, square: number, sum and sum of squares of the advantages.
     """
@@ -37,12 +39,12 @@ def updated(
     record: Record,
     advantage: Float32[Array, "T N"],
     source: Int32[Array, "T N"],
-    available: Bool[Array, "T N S"],
+    recommended: Bool[Array, "T N S"],
 ) -> Record:
     """The Record with the steps of one more unroll."""
-    followed = source[..., None] == jnp.arange(1, available.shape[-1])
-    instead = (source == 0)[..., None] & available[..., 1:]
-    mask = jnp.stack([followed, instead]).astype(jnp.float32)
+    followed = source[..., None] == jnp.arange(1, recommended.shape[-1])
+    instead = jnp.broadcast_to((source == 0)[..., None], followed.shape)
+    mask = (jnp.stack([followed, instead]) & recommended[..., 1:]).astype(jnp.float32)
     sums = [
         jnp.sum(mask * x[..., None], axis=(1, 2)) for x in (jnp.ones_like(advantage), advantage, advantage**2)
     ]
@@ -57,19 +59,27 @@ def benefit(record: Record) -> Float32[Array, " P"]:
     return mean[0] - mean[1]
 
 
-def better(record: Record) -> Bool[Array, " P"]:
-    """Which sources have so far been better than acting for oneself, on average."""
-    return jnp.all(record.count > 0, axis=0) & (benefit(record) > 0)
+def better(record: Record, alike: Float32[np.ndarray, "P P"], commitment: float) -> Bool[Array, " P"]:
+    """Which sources have so far been better than acting for oneself, on average over those that are `alike`,
+    and are not themselves worse by the upper confidence bound.
+    """
+    pooled = Record(count=record.count @ alike, total=record.total @ alike, square=record.square @ alike)
+    promising = benefit(record) + BOUND * deviation(record, commitment) > 0
+    return jnp.all(pooled.count > 0, axis=0) & (benefit(pooled) > 0) & promising
+
+
+def deviation(record: Record, commitment: Float32[Array, ""] | float) -> Float32[Array, " P"]:
+    """The standard error of the benefit. Steps of one commitment count as one sample."""
+    count = jnp.maximum(record.count, 1.0)
+    variance = jnp.maximum(record.square / count - (record.total / count) ** 2, 1e-4)
+    return jnp.sqrt(jnp.sum(variance / jnp.maximum(count / commitment, 1.0), axis=0))
 
 
 def trust(record: Record, commitment: Float32[Array, ""]) -> Float32[Array, " P"]:
     """The trust in each source, FLOOR to 1: near 1 while it may be better than acting for oneself, by the
     upper confidence bound of its benefit. Steps of one commitment count as one sample.
     """
-    count = jnp.maximum(record.count, 1.0)
-    variance = jnp.maximum(record.square / count - (record.total / count) ** 2, 1e-4)
-    error = jnp.sqrt(jnp.sum(variance / jnp.maximum(count / commitment, 1.0), axis=0))
-    confidence = benefit(record) / error + BOUND
+    confidence = benefit(record) / deviation(record, commitment) + BOUND
     known = jnp.all(record.count > 0, axis=0)
     sigmoid = 1 / (1 + jnp.exp(-4 * confidence))
     return jnp.where(known, FLOOR + (1 - FLOOR) * sigmoid, 1.0)
@@ -78,7 +88,7 @@ def trust(record: Record, commitment: Float32[Array, ""]) -> Float32[Array, " P"
 @pytree
 class SelectiveCarry:
     """own, social: recurrent states of the two networks. map: of what was seen. source: that acted last.
-    kept: whether it is kept for a while.
+    kept: whether it is kept for a while. behaviour: of the co-players, None where they cannot be told apart.
     """
 
     own: ActorCarry
@@ -86,6 +96,7 @@ class SelectiveCarry:
     map: Map
     source: Int32[Array, "*batch"]
     kept: Bool[Array, "*batch"]
+    behaviour: Behaviour | None
 
 
 @pytree
@@ -108,7 +119,8 @@ class SelectiveState:
 class SelectiveExtras:
     """logits: of the own policy. gate: of the decision that was drawn from, where a source is not available
     -1e9. asked: whether the decision was taken anew. available,
-    confidence: of the sources. code, time, heading: of its Sight.
+    confidence: of the sources. recommended: those that are available and worth more than acting for oneself.
+    code, time, heading, behaviour: of its Sight.
     """
 
     logits: Float32[Array, "*batch A"]
@@ -119,3 +131,5 @@ class SelectiveExtras:
     code: Int32[Array, "*batch cells"]
     time: Int32[Array, "*batch"]
     heading: Int32[Array, "*batch"]
+    behaviour: Float32[Array, "*batch coplayers E"] | None
+    recommended: Bool[Array, "*batch S"]

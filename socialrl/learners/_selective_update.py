@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from jax import Array
 from jaxtyping import Bool, Float32, Int32, Key, PyTree
@@ -58,15 +59,28 @@ class Decided:
     confidence: Float32[Array, "T N P"]
     available: Bool[Array, "T N S"]
     prior: Float32[Array, "T N S"]
+    recommended: Bool[Array, "T N S"]
+    behaviour: Float32[Array, "T N P E"] | None
 
 
 class SelectiveUpdate:
-    """The functions of the update, over sequences (T, N, ...) of any novices. count: S."""
+    """The functions of the update, over sequences (T, N, ...) of any novices. told: E, the number of features
+    of what a co-player was seen to do; 0 where they cannot be told apart.
+    """
 
-    def __init__(self, config: "Config", spec: WorldSpec, ppo: PPO, sources: dict[str, Source], count: int):
-        self.config, self.spec, self.ppo, self.sources, self.count = config, spec, ppo, sources, count
+    def __init__(self, config: "Config", spec: WorldSpec, ppo: PPO, sources: dict[str, Source], told: int):
+        self.config, self.spec, self.ppo, self.sources, self.told = config, spec, ppo, sources, told
+        ways = tuple(way for way, source in enumerate(sources.values()) for _ in source.whom)
+        self.count = 1 + len(ways)
+        number = np.array(ways if told else range(len(ways)), np.int32)
+        self.alike = (number[:, None] == number).astype(np.float32)  # proposals by the same way
         self.net = DecisionNetwork(
-            config.gate_hidden, config.memory, count, len(spec.actions), config.cumulants
+            config.gate_hidden,
+            config.memory,
+            self.count,
+            len(spec.actions),
+            config.cumulants,
+            ways if told else None,
         )
         self.optimiser = optax.chain(
             optax.clip_by_global_norm(config.max_grad_norm), optax.adam(config.lr, eps=1e-5)
@@ -81,22 +95,33 @@ class SelectiveUpdate:
             first=jnp.ones((1, 1), bool),
         )
         carry = initial_carry(self.config.memory, self.config.gate_hidden[-1], 1)
-        return self.net.init(key, carry, blank, jnp.zeros((1, 1, self.count - 1), jnp.float32))
+        confidence = jnp.zeros((1, 1, self.count - 1), jnp.float32)
+        behaviour = jnp.zeros((*confidence.shape, self.told), jnp.float32) if self.told else None
+        return self.net.init(key, carry, blank, confidence, behaviour)
 
     def unroll(
-        self, params: PyTree, carry: Carry, steps: Timestep, confidence: Float32[Array, "T N P"]
+        self,
+        params: PyTree,
+        carry: Carry,
+        steps: Timestep,
+        confidence: Float32[Array, "T N P"],
+        behaviour: Float32[Array, "T N P E"] | None,
     ) -> tuple[Carry, Decisive]:
         """The carry after each step and what the network knows of it."""
-        result: Any = self.net.apply(params, carry, steps, confidence)
+        result: Any = self.net.apply(params, carry, steps, confidence, behaviour)
         return result
 
     def step(
-        self, params: PyTree, carry: Carry, timestep: Timestep, confidence: Float32[Array, "N P"]
+        self,
+        params: PyTree,
+        carry: Carry,
+        timestep: Timestep,
+        confidence: Float32[Array, "N P"],
+        behaviour: Float32[Array, "N P E"] | None,
     ) -> tuple[Carry, Decisive]:
         """The carry after one step and what the network knows of it, T = 1."""
-        carries, known = self.unroll(
-            params, carry, jax.tree.map(lambda x: x[None], timestep), confidence[None]
-        )
+        now = jax.tree.map(lambda x: x[None], (timestep, confidence, behaviour))
+        carries, known = self.unroll(params, carry, *now)
         return jax.tree.map(lambda x: x[0], carries), known
 
     def preferences(
@@ -113,7 +138,8 @@ class SelectiveUpdate:
             return among(known.gate, prior, available)
         allowed = available
         if self.config.trust:
-            allowed = allowed & jnp.concatenate([jnp.array([True]), better(record)])
+            others = better(record, self.alike, self.config.commitment)
+            allowed = allowed & jnp.concatenate([jnp.array([True]), others])
         return among(known.values, jnp.zeros_like(prior), allowed)
 
     def learn(
@@ -141,7 +167,7 @@ class SelectiveUpdate:
 
         keys = jax.random.split(key, self.config.epochs)
         state, (metrics, advantages) = jax.lax.scan(epoch, state, keys)
-        record = updated(state.record, advantages[0], decided.source, decided.available)
+        record = updated(state.record, advantages[0], decided.source, decided.recommended)
         found = jax.tree.map(jnp.mean, metrics)
         return replace(state, record=record), found | self._record_metrics(state, record)
 
@@ -216,7 +242,7 @@ class SelectiveUpdate:
     ) -> tuple[Float32[Array, ""], Metrics]:
         """The loss of the gate and of the values, and metrics."""
         own = batch.trajectory.own
-        _, known = self.unroll(params, carry, own.timestep, decided.confidence)
+        _, known = self.unroll(params, carry, own.timestep, decided.confidence, decided.behaviour)
         values, metrics = self.values_loss(known, batch, decided)
         if self.config.decision == "values":
             return values, metrics

@@ -91,13 +91,23 @@ def lit(opaque: dict, view: int) -> set:
     return seen
 
 
-def seen(state: dict, seat: int, *, view: int, kinds: list, occlusion: bool, glow: list | None) -> np.ndarray:
+def seen(
+    state: dict,
+    seat: int,
+    *,
+    view: int,
+    kinds: list,
+    occlusion: bool,
+    glow: list | None,
+    identities: bool = False,
+) -> np.ndarray:
     """What a seat sees, uint8 (V, V, C): walls, each of `kinds` (sets of tiles), unseen, others by heading,
-    prestige.
+    each other, prestige.
     """
     tiles, present = state["tiles"], state["present"]
     cells = ground(view, state["position"][seat], int(state["heading"][seat]))
-    channels = 1 + len(kinds) + occlusion + 4 + (glow is not None)
+    by_name = 1 + len(kinds) + occlusion + 4
+    channels = by_name + identities * len(present) + (glow is not None)
     picture = np.zeros((view, view, channels), np.uint8)
     if not present[seat]:
         return picture
@@ -119,6 +129,8 @@ def seen(state: dict, seat: int, *, view: int, kinds: list, occlusion: bool, glo
                 continue
             relative = (int(state["heading"][other]) - int(state["heading"][seat])) % 4
             picture[(*at, 1 + len(kinds) + occlusion + relative)] = 1
+            if identities:
+                picture[(*at, by_name + other)] = 1
             if glow is not None:
                 picture[(*at, channels - 1)] = max(picture[(*at, channels - 1)], glow[other])
     return picture

@@ -47,10 +47,18 @@ def looker(world):
 
 @pytest.mark.parametrize("prestige", [False, True])
 @pytest.mark.parametrize(
-    ("view", "size", "occlusion"), [(7, 7, True), (7, 13, False), (3, 6, True), (9, 20, True), (17, 40, True)]
+    ("view", "size", "occlusion", "identities"),
+    [
+        (7, 7, True, True),
+        (7, 13, False, False),
+        (3, 6, True, False),
+        (9, 20, True, True),
+        (17, 40, True, False),
+    ],
 )
-def test_every_view_is_what_the_slow_observer_sees(view, size, occlusion, prestige):
+def test_every_view_is_what_the_slow_observer_sees(view, size, occlusion, identities, prestige):
     options = {"view": view, "size": size, "occlusion": occlusion, "prestige": prestige, "layout": "open"}
+    options["identities"] = identities
     world = socialrl_envs.make("goal_cycle", novices=SEATS, experts=0, **options)
     states = random_states(24, size, 3)
     views = np.asarray(looker(world)(**{name: jnp.asarray(value) for name, value in states.items()}))
@@ -61,9 +69,12 @@ def test_every_view_is_what_the_slow_observer_sees(view, size, occlusion, presti
         one = {name: value[i] for name, value in states.items()}
         glow = [round(255 * float(np.tanh(p / 2))) for p in one["prestige"]] if prestige else None
         for seat in range(SEATS):
-            expected = seen(one, seat, view=view, kinds=shown, occlusion=occlusion, glow=glow)
+            expected = seen(
+                one, seat, view=view, kinds=shown, occlusion=occlusion, glow=glow, identities=identities
+            )
             got = views[i, seat].astype(int)
-            assert np.array_equal(got[..., : 6 + occlusion], expected[..., : 6 + occlusion]), (i, seat)
+            binary = got.shape[-1] - prestige
+            assert np.array_equal(got[..., :binary], expected[..., :binary]), (i, seat)
             assert np.abs(got - expected).max() <= 1  # prestige is rounded
     assert views[..., -2 if prestige else -1].any()
 

@@ -104,9 +104,25 @@ def test_trust_falls_by_the_upper_confidence_bound():
     assert float(trust(record_of(-0.5, 0.0), one)[0]) < FLOOR + 0.01
     assert float(trust(record_of(-0.5, 0.0, count=4.0), one)[0]) > 0.99  # too few to tell
     assert float(trust(record_of(-0.5, 0.0), jnp.float32(500))[0]) > 0.99  # few commitments
-    assert bool(better(record_of(0.5, 0.0))[0])
-    assert not bool(better(record_of(-0.5, 0.0))[0])
-    assert not bool(better(record_of(0.5, 0.0, count=0.0))[0])
+
+
+def test_sources_act_that_have_been_better_together_with_those_that_are_alike():
+    def allowed(alike, *records):
+        record = jax.tree.map(lambda *x: jnp.concatenate(x, axis=1), *records)
+        return better(record, np.array(alike, np.float32), 1.0).tolist()
+
+    good, bad, poor, untried = (
+        record_of(0.9, 0.0),
+        record_of(-0.5, 0.0),
+        record_of(-0.01, 0.0),
+        record_of(0.5, 0.0, count=0.0),
+    )
+    apart, together = np.eye(2), np.ones((2, 2))
+    assert allowed(apart, good, bad) == [True, False]
+    assert allowed(apart, poor, untried) == [False, False]
+    assert allowed(together, good, poor) == [True, True]  # what is not surely worse profits from the other
+    assert allowed(together, good, bad) == [True, False]
+    assert allowed(together, bad, untried) == [False, False]
 
 
 def test_the_record_counts_followed_steps_and_own_ones_while_it_was_available():

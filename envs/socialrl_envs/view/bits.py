@@ -138,6 +138,15 @@ def _highest_prestige(
     return (best * lit.astype(jnp.uint8)).transpose(3, 2, 0, 1)[..., None]
 
 
+def _identities(others: Others, seen: UInt32[Array, "V N B"]) -> UInt8[Array, "B N V V N"]:
+    """For each seat whether it is on a visible cell of another's view."""
+    cell = jnp.arange(len(seen), dtype=jnp.int32)
+    row, column = (cell == of[..., None] for of in (others.row, others.column))  # (N, N, B, V)
+    lit = (seen[..., None] >> cell.astype(jnp.uint32)) & jnp.uint32(1)  # (V, N, B, V)
+    here = row.transpose(2, 0, 3, 1)[:, :, :, None] & column.transpose(2, 0, 3, 1)[:, :, None]
+    return here.astype(jnp.uint8) * lit.transpose(2, 1, 0, 3)[..., None].astype(jnp.uint8)
+
+
 def _columns_per_word(channels: int) -> int:
     """How many cells fit in a word of 32 bits, with all channels of each."""
     return 32 // channels
@@ -225,6 +234,7 @@ def _look(
     *,
     view: int,
     occlusion: bool,
+    identities: bool,
 ) -> UInt8[Array, "B N V V C"]:
     """The `views` of B worlds.
 
@@ -243,12 +253,10 @@ def _look(
     channels = planes.shape[0] + occlusion + len(RELATIVE_HEADINGS)
     width, count = _columns_per_word(channels) * channels, view * channels
     rows = _apart(anybody, lambda words: _bytes(words, width, count), words)
-    cells = rows.reshape(*rows.shape[:3], view, channels)
-    return (
-        cells
-        if prestige is None
-        else jnp.concatenate([cells, _highest_prestige(others, prestige.T, seen)], axis=-1)
-    )
+    parts = [rows.reshape(*rows.shape[:3], view, channels)]
+    parts += [_identities(others, seen)] if identities else []
+    parts += [] if prestige is None else [_highest_prestige(others, prestige.T, seen)]
+    return jnp.concatenate(parts, axis=-1)
 
 
 def views(
@@ -260,17 +268,18 @@ def views(
     occlusion: bool,
     prestige: UInt8[Array, " N"] | None = None,
     shown: Bool[Array, "N P"] | None = None,
+    identities: bool = False,
 ) -> UInt8[Array, "N V V C"]:
     """The views of all seats, 0 or 1 except for prestige.
 
     Channels: the P planes of `maps`; with `occlusion` the hidden cells; other seats by relative heading
-    (RELATIVE_HEADINGS); with `prestige` the highest prestige of other seats on the cell, 0..255. A seat is
-    not in its own view. An absent seat is in no view, and its own view is zeros. shown: which planes each
-    seat is shown, by default all.
+    (RELATIVE_HEADINGS); with `identities` each seat; with `prestige` the highest prestige of other seats on
+    the cell, 0..255. A seat is not in its own view. An absent seat is in no view, and its own view is zeros.
+    shown: which planes each seat is shown, by default all.
     """
 
     def look(*worlds: Any) -> Array:
-        return _look(*worlds, view=view, occlusion=occlusion)
+        return _look(*worlds, view=view, occlusion=occlusion, identities=identities)
 
     @jax.custom_batching.custom_vmap
     def one(*world: Array | None) -> Array:

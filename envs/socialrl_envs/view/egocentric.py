@@ -17,6 +17,7 @@ from socialrl_envs.visibility import ViewSpec
 class Egocentric:
     """size: cells along each side, odd. occlusion: walls hide what is behind them. prestige_decay: with it
     others' recent success is a channel, tanh(prestige / prestige_scale). tiles: names of the tile channels.
+    identities: the names of the seats if each has a channel of its own, besides those of headings.
     """
 
     size: int
@@ -24,6 +25,7 @@ class Egocentric:
     occlusion: bool = True
     prestige_decay: float | None = None
     prestige_scale: float = 2.0
+    identities: tuple[str, ...] = ()
 
     @property
     def spec(self) -> ViewSpec:
@@ -32,13 +34,14 @@ class Egocentric:
 
     @property
     def channels(self) -> tuple[str, ...]:
-        """The tile channels, `unseen` with occlusion, then the others' by their relative heading."""
+        """The tile channels, `unseen` with occlusion, then the channels of others."""
         return (*self.tiles, *(("unseen",) if self.occlusion else ()), *self.channels_of_others)
 
     @property
     def channels_of_others(self) -> tuple[str, ...]:
-        """The channels in which other seats appear."""
-        return (*bits.RELATIVE_HEADINGS, *(() if self.prestige_decay is None else ("prestige",)))
+        """The channels in which other seats appear: by relative heading, by name, and of their prestige."""
+        prestige = () if self.prestige_decay is None else ("prestige",)
+        return (*bits.RELATIVE_HEADINGS, *self.identities, *prestige)
 
     @property
     def binary(self) -> bool:
@@ -61,7 +64,8 @@ class Egocentric:
         seats = state.seats
         prestige = None if seats.prestige is None else self.prestige_channel(seats.prestige)
         where = (seats.position, seats.heading, seats.present)
-        return bits.views(state.level.view, *where, self.size, self.occlusion, prestige, shown)
+        named = len(self.identities) > 0
+        return bits.views(state.level.view, *where, self.size, self.occlusion, prestige, shown, named)
 
     def prestige_channel(self, prestige: Float32[Array, " N"]) -> UInt8[Array, " N"]:
         """Prestige as it is shown, 0..255."""
