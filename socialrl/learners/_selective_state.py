@@ -4,7 +4,7 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Bool, Float32, Int32, PyTree
 
-from socialrl.learners._actor_critic import ActorCarry
+from socialrl.learners._actor_critic import Acted, ActorCarry
 from socialrl.nets.memory import Carry
 from socialrl.spatial import Map
 from socialrl_envs.struct import pytree
@@ -107,8 +107,8 @@ class SelectiveState:
 @pytree
 class SelectiveExtras:
     """logits: of the own policy. gate: of the decision that was drawn from, where a source is not available
-    -1e9. asked: whether the decision was taken anew. available,
-    confidence: of the sources. code, time, heading: of its Sight.
+    -1e9. asked: whether the decision was taken anew. available, confidence: of the sources. code, time,
+    heading: of its Sight. acted: of the own policy, see `ppo.Extras`.
     """
 
     logits: Float32[Array, "*batch A"]
@@ -119,3 +119,4 @@ class SelectiveExtras:
     code: Int32[Array, "*batch cells"]
     time: Int32[Array, "*batch"]
     heading: Int32[Array, "*batch"]
+    acted: Acted | None = None
