@@ -108,9 +108,8 @@ def grid(space: Space, count: int | None = None) -> list[Drawn]:
     the others come in an order that is the same for all spaces of this size.
     """
     texts = [[text for text, _ in one.choices] for one in space]
-    every = [
-        dict(zip((one.key for one in space), chosen, strict=True)) for chosen in itertools.product(*texts)
-    ]
+    keys = [one.key for one in space]
+    every: list[Drawn] = [dict(zip(keys, chosen, strict=True)) for chosen in itertools.product(*texts)]
     if count is None:
         return every
     require(1 <= count <= len(every), "trials", count, f"from 1 to {len(every)}, the size of the grid")
