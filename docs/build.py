@@ -24,7 +24,7 @@ API = {
         "socialrl/api.py",
         "socialrl/agents.py",
         "socialrl/population.py",
-        "socialrl/config.py",
+        "socialrl/config/*.py",
         "socialrl/types.py",
         "socialrl/gpi.py",
     ),

@@ -1,13 +1,11 @@
-"""The same small search for every arm that is compared: a grid of settings, tried on seeds for tuning.
+"""What searches on seeds for tuning have in common: the usual axes, a trial's experiment, what it found, and
+the record.
 
-Every arm has the same number of trials, the same steps and the same seeds. The default grid has two axes, the
-step size and the number of gradient steps, as factors of what the experiment's file says. A trial is a run
-folder of all arms, so that an interrupted search goes on where it stopped, and arms that the experiment gets
-later join the trials that are done.
+The usual search has two axes, the step size and the number of gradient steps, as factors of what the
+experiment's file says. How it is carried out is in `sweep.search`.
 """
 
 import dataclasses
-import itertools
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,16 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from socialrl.config import REPORTING, Arm, Experiment, to_json
+from socialrl.config import Arm, Experiment
 from socialrl.overrides import apply
-from socialrl.record import folder
 from socialrl.record.atomic import write_text
 from socialrl.report.budgets import area, seconds_at
-from socialrl.report.reading import ArmRun, read
-from socialrl.runs import train
-from socialrl.tuned import FORMAT, VERSION, check
+from socialrl.report.reading import ArmRun
 from socialrl_envs.errors import SocialRLError
-from socialrl_envs.options import require
 
 Settings = dict[str, Any]  # key of the learner -> value
 MEASURES = ("return", "auc")
@@ -47,22 +41,6 @@ AXES = (
 )
 
 
-def grid(arm: Arm, axes: Sequence[Axis] = AXES) -> list[Settings]:
-    """All settings of an arm's grid, the one of the experiment's file first.
-
-    Raises SocialRLError that names arm and keys if its learner has no key of an axis.
-    """
-    own = {field.name: getattr(arm.learner, field.name) for field in dataclasses.fields(arm.learner)}
-    directions: list[list[Settings]] = []
-    for axis in axes:
-        key = key_of(axis, arm, own)
-        keys = (key, *(one for one in axis.along if one in own))
-        directions.append([{one: scaled(own[one], factor) for one in keys} for factor in axis.factors])
-    return [
-        dict(itertools.chain(*(part.items() for part in parts))) for parts in itertools.product(*directions)
-    ]
-
-
 def key_of(axis: Axis, arm: Arm, own: Mapping[str, Any]) -> str:
     """The key of an axis that an arm's learner has, whose own values are given; SocialRLError if it has
     none.
@@ -83,26 +61,6 @@ def scaled(value: int | float, factor: float) -> float | int:
     return float(f"{value * factor:.3g}")
 
 
-def values_grid(arm: Arm, values: Mapping[str, Sequence[Any]]) -> list[Settings]:
-    """The settings of an arm by values that are given for keys of its learner, all combinations."""
-    known = {field.name for field in dataclasses.fields(arm.learner)}
-    for key in values:
-        if key not in known:
-            raise SocialRLError(f"arm {arm.name}: its learner has no {key}", "leave the arm out by --arms")
-    return [dict(zip(values, one, strict=True)) for one in itertools.product(*values.values())]
-
-
-def drawn(settings: list[Settings], trials: int | None) -> list[Settings]:
-    """So many of the settings, the first one among them; the others are drawn alike for all arms."""
-    if trials is None:
-        return settings
-    require(
-        1 <= trials <= len(settings), "trials", trials, f"from 1 to {len(settings)}, the size of the grid"
-    )
-    rest = np.random.default_rng(0).permutation(len(settings) - 1)[: trials - 1] + 1
-    return [settings[i] for i in (0, *sorted(rest.tolist()))]
-
-
 def trial_of(experiment: Experiment, settings: Mapping[str, Settings], seeds: int, steps: int) -> Experiment:
     """The experiment in which every arm has these settings, on seeds for tuning, without claims and
     protocols.
@@ -119,71 +77,13 @@ def trial_of(experiment: Experiment, settings: Mapping[str, Settings], seeds: in
         first_seed=0,
         steps=steps,
         claims=(),
+        claims_in_all=0,
         protocols=(),
         tuning="",
         replay_episodes=1,
         checkpoint_every=max(steps, experiment.checkpoint_every),
     )
     return apply(short, words)
-
-
-def search(
-    experiment: Experiment,
-    settings: Mapping[str, Sequence[Settings]],
-    *,
-    seeds: int,
-    steps: int,
-    base: Path,
-    measure: str = "return",
-    command: str = "",
-    device: str = "",
-) -> dict[str, Any]:
-    """Runs all trials and returns the search as JSON values, see `tuned.read`.
-
-    settings: those of every arm, equally many. base: the folder of the trials' run folders, which are resumed
-    if they exist. measure: of which the mean over seeds decides; "return" at the end, or "auc".
-    """
-    require(measure in MEASURES, "measure", measure, " or ".join(MEASURES))
-    require(1 <= seeds <= REPORTING, "seeds", seeds, f"from 1 to {REPORTING}")
-    count = len(next(iter(settings.values())))
-    found: dict[str, list[dict[str, Any]]] = {arm: [] for arm in settings}
-    for number in range(count):
-        chosen = {arm: own[number] for arm, own in settings.items()}
-        print(f"\ntrial {number + 1} of {count}", flush=True)
-        path = run_trial(
-            trial_of(experiment, chosen, seeds, steps), base / f"{number + 1:03d}", command, device
-        )
-        for arm in read(path).arms:
-            found[arm.name].append({"settings": chosen[arm.name]} | scores(arm))
-    result = {
-        "format": FORMAT,
-        "version": VERSION,
-        "experiment": experiment.name,
-        "command": command,
-        "seeds": list(range(seeds)),
-        "steps": steps,
-        "measure": measure,
-        "device": device,
-        "versions": folder.versions(),
-        "arms": {arm: {"best": best(trials, measure), "trials": trials} for arm, trials in found.items()},
-    }
-    check(result, "search")
-    return result
-
-
-def run_trial(experiment: Experiment, path: Path, command: str, device: str) -> Path:
-    """Trains a trial in its run folder, or goes on with it, also with arms that the experiment did not have
-    then, and returns the folder.
-    """
-    data, exists = to_json(experiment), (path / "config.json").exists()
-    opened = (
-        folder.resume(path, data, more_arms=True)
-        if exists
-        else folder.create(data, out=path, device=device, command=command)
-    )
-    with opened:
-        train(experiment, opened, resume=exists)
-    return path
 
 
 def scores(arm: ArmRun) -> dict[str, Any]:

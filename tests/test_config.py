@@ -132,7 +132,7 @@ def test_arm_names_are_unique_and_no_key(experiment, toys):
             experiment, arms=(experiment.arms[0], dataclasses.replace(experiment.arms[0], name="TOY"))
         )
     with pytest.raises(SocialRLError, match="has the name of an experiment's key"):
-        Arm(name="world", learner=toys[0].Config())
+        dataclasses.replace(experiment, arms=(Arm(name="world", learner=toys[0].Config()),))
     with pytest.raises(SocialRLError, match="expected a Config instance"):
         Arm(name="toy", learner="toy_learner")
     with pytest.raises(SocialRLError, match="expected a Config instance"):

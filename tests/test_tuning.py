@@ -2,6 +2,7 @@
 seeds that are reported.
 """
 
+import contextlib
 import json
 import shutil
 
@@ -9,10 +10,14 @@ import pytest
 
 from socialrl import tuning
 from socialrl.cli import main
+from socialrl.cli.commands import sweep
 from socialrl.config import Arm, load_experiment
 from socialrl.learners import dqn, ppo
 from socialrl.report.findings import TUNING, summarise_findings
 from socialrl.report.reading import read
+from socialrl.sweep.pool import Ended
+from socialrl.sweep.space import grid, settings, values
+from socialrl.sweep.worker import work
 from socialrl.tuned import as_written, check, tuned
 from socialrl_envs import SocialRLError
 
@@ -59,14 +64,60 @@ experiment = tuned(experiment, __file__)
 """
 
 
+class Here:
+    """A worker that trains one trial after the other in this process. Ctrl-C comes after so many trials."""
+
+    slots = 1
+
+    def __init__(self):
+        self.started, self.over, self.before_ctrl_c = [], [], None
+
+    def room(self):
+        return not self.over
+
+    def start(self, place):
+        if self.before_ctrl_c == len(self.started):
+            self.before_ctrl_c = None
+            raise KeyboardInterrupt
+        self.started.append(place.name)
+        end, text = work(place)
+        self.over.append(Ended(place=place, end=end, text=text))
+
+    def ended(self, seconds):
+        over, self.over = self.over, []
+        return over
+
+    def stop(self, place):
+        raise AssertionError("nothing runs between two calls")
+
+    def kill(self):
+        pass
+
+
 @pytest.fixture(scope="module")
-def searched(tmp_path_factory):
-    """A folder with an experiment's file, and the record of a search of two trials of one arm."""
+def worker():
+    """The worker of all searches of this file."""
+    with pytest.MonkeyPatch.context() as patch:
+        here = Here()
+        patch.setattr(sweep, "_pool", lambda *_: contextlib.nullcontext(here))
+        yield here
+
+
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory, worker):
+    """A folder with an experiment's file, and the record of a search of two trials of one arm, which was
+    stopped by Ctrl-C after the first and called again.
+    """
     folder = tmp_path_factory.mktemp("tune")
     (folder / "small.py").write_text(FILE)
     (folder / "still.py").write_text(LEARNER)
     words = ["tune", str(folder / "small.py"), "--arms", "one", "--grid", "lr=1e-2,1e-4", "--seeds", "2"]
-    assert main([*words, "--steps", "8", "--runs", str(folder / "runs")]) == 0
+    words += ["--steps", "8", "--runs", str(folder / "runs")]
+    worker.before_ctrl_c = 1
+    assert main(words) == 130
+    assert not (folder / "tuned").exists()
+    assert main(words) == 0
+    assert worker.started == ["001", "002"]
     return folder
 
 
@@ -77,39 +128,41 @@ def test_a_search_tries_every_setting_on_seeds_for_tuning(searched):
     assert all(len(trial["return"]) == len(trial["auc"]) == 2 for trial in arm["trials"])
     assert all(trial["seconds"] > 0 for trial in arm["trials"])
     assert (record["seeds"], record["steps"]) == ([0, 1], 8)
-    assert record["command"].endswith("small.py --arms one --grid lr=1e-2,1e-4 --seeds 2 --steps 8")
-    study = read(searched / "runs" / "002")
+    same = "--arms one --trial-seeds 2 --trial-steps 8 --space learner.lr=1e-2,1e-4"
+    assert record["command"].endswith(f"small.py --search grid --search-only {same}")
+    assert record["early_stopping"] is False
+    study = read(searched / "runs" / "one" / "002" / "1")
     assert study.runs[0].first_seed == 0
     assert study.runs[0].experiment["claims"] == []
     assert study.arms[0].settings["learner"]["lr"] == 1e-4
 
 
-def test_it_goes_on_where_it_stopped(searched, capsys):
-    before = (searched / "runs" / "001" / "metrics.jsonl").read_bytes()
+def test_it_goes_on_where_it_stopped(searched, worker, capsys):
+    worker.started.clear()
     words = ["tune", str(searched / "small.py"), "--arms", "one", "--grid", "lr=1e-2,1e-4", "--seeds", "2"]
     more = ["--steps", "8", "--runs", str(searched / "runs"), "--out", str(searched / "again.json")]
     assert main([*words, *more]) == 0
-    assert capsys.readouterr().out.count("done already") == 2
+    assert worker.started == []
     first, again = (json.loads((searched / f).read_text()) for f in ("tuned/small.json", "again.json"))
     assert first["arms"] == again["arms"]
-    assert (searched / "runs" / "001" / "metrics.jsonl").read_bytes() == before
     assert main([*words, *more, "--measure", "auc", "--steps", "16"]) == 2  # not the trials that lie there
-    assert "steps is 8 there, 16 here" in capsys.readouterr().err
+    assert "task.json: of another experiment" in capsys.readouterr().err
+    assert main([*words, *more, "--grid", "lr=1.0"]) == 2
+    assert "trials.json: a search over other keys or values" in capsys.readouterr().err
 
 
-def test_an_arm_that_comes_later_joins_the_trials_that_are_done(searched, tmp_path, capsys):
+def test_an_arm_that_comes_later_joins_the_trials_that_are_done(searched, worker, tmp_path):
     shutil.copytree(searched / "runs", tmp_path / "runs")
     first = json.loads((searched / "tuned" / "small.json").read_text())["arms"]
     words = ["tune", str(searched / "small.py"), "--grid", "lr=1e-2,1e-4", "--seeds", "2", "--steps", "8"]
     out = ["--trials", "1", "--runs", str(tmp_path / "runs"), "--out", str(tmp_path / "again.json")]
+    worker.started.clear()
     assert main([*words, *out]) == 0
-    assert capsys.readouterr().out.count("one: done already") == 1
+    assert worker.started == ["001"]
     again = json.loads((tmp_path / "again.json").read_text())["arms"]
     assert again["one"]["trials"] == first["one"]["trials"][:1]
     assert len(again["other"]["trials"]) == 1
-    assert [arm.name for arm in read(tmp_path / "runs" / "001").arms] == ["one", "other"]
-    assert main([*words, *out, "--arms", "other"]) == 2  # an arm that is gone stays in the trials
-    assert "another config" in capsys.readouterr().err
+    assert [arm.name for arm in read(tmp_path / "runs" / "other" / "001" / "1").arms] == ["other"]
 
 
 def test_the_experiment_takes_the_best_and_says_how_it_was_found(searched):
@@ -125,7 +178,7 @@ def test_the_experiment_takes_the_best_and_says_how_it_was_found(searched):
 
 def test_a_trial_decides_no_claim(searched):
     """Seeds for tuning carry no verdict, whatever is claimed of them."""
-    path = searched / "runs" / "001" / "config.json"
+    path = searched / "runs" / "one" / "001" / "1" / "config.json"
     before = path.read_text()
     content = json.loads(before)
     content["experiment"]["claims"] = [{"text": "t", "source": "aim", "arm": "one", "value": -9.0}]
@@ -137,21 +190,24 @@ def test_a_trial_decides_no_claim(searched):
 
 def test_the_grid_is_of_one_size_for_all_learners_and_begins_as_written():
     arms = [Arm(name="a", learner=dqn.Config(lr=1e-3)), Arm(name="b", learner=ppo.Config(lr_end=1e-4))]
-    value_based, on_policy = (tuning.grid(arm) for arm in arms)
+    spaces = [values(arm, {}) for arm in arms]
+    value_based, on_policy = ([settings(space, one) for one in grid(space)] for space in spaces)
     assert len(value_based) == len(on_policy) == 9
     assert value_based[0] == {"lr": 1e-3, "updates": 8}
     assert {point["updates"] for point in value_based} == {8, 16, 32}
     assert on_policy[-1] == {"lr": 3e-3, "lr_end": 3e-4, "epochs": 4}
-    few = tuning.drawn(value_based, 4)
-    assert few[0] == value_based[0]
+    few = grid(spaces[0], 4)
+    assert few == grid(spaces[0], 6)[:4]
     assert len({json.dumps(point) for point in few}) == 4
-    assert [value_based.index(point) for point in few] == [
-        on_policy.index(point) for point in tuning.drawn(on_policy, 4)
-    ]
+    numbers = [[grid(space).index(point) for point in grid(space, 4)] for space in spaces]
+    assert numbers[0] == numbers[1]
+    assert numbers[0][0] == 0
     with pytest.raises(SocialRLError, match="trials: 10"):
-        tuning.drawn(value_based, 10)
+        grid(spaces[0], 10)
     with pytest.raises(SocialRLError, match="arm a: its learner has no epochs"):
-        tuning.values_grid(arms[0], {"epochs": [1, 2]})
+        values(arms[0], {"learner.epochs": ["1", "2"]})
+    with pytest.raises(SocialRLError, match=r"learner.lr: a range"):
+        values(arms[0], {"learner.lr": ["1e-4:1e-2"]})
 
 
 def a_search(**changes):

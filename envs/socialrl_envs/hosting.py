@@ -11,8 +11,18 @@ from jaxtyping import Bool, Float32, Int32, Key, PyTree
 
 from socialrl_envs import registry
 from socialrl_envs.errors import SocialRLError, unknown
+from socialrl_envs.planning.tables import ActionTables
 from socialrl_envs.struct import pytree
-from socialrl_envs.types import CoPlayer, Level, Outcome, Policy, Population, State, World
+from socialrl_envs.types import (
+    ActsTogether,
+    CoPlayer,
+    Level,
+    Outcome,
+    Policy,
+    Population,
+    State,
+    World,
+)
 
 AnyPolicy = CoPlayer | Policy | Population
 Functions = Mapping[str, AnyPolicy]
@@ -20,10 +30,14 @@ Functions = Mapping[str, AnyPolicy]
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Host:
-    """The policies of a world's co-players, by seat; the actions that it gives for novices are 0."""
+    """The policies of a world's co-players, by seat; the actions that it gives for novices are 0.
+
+    together: seats that have the same policy, and the code that acts for all of them at once.
+    """
 
     world: World
     policies: dict[int, AnyPolicy]
+    together: tuple[tuple[tuple[int, ...], ActsTogether], ...] = ()
 
     @property
     def has_memory(self) -> bool:
@@ -50,7 +64,13 @@ class Host:
         keys = jax.random.split(key, seats)
         views = self.world.observe(state) if self.has_memory else None
         actions, after = [jnp.int32(0)] * seats, dict(carry)
-        for seat, policy in self.policies.items():
+        alone = dict(self.policies)
+        for own, code in self._groups(state):
+            chosen = code.act_together(self.world, state, jnp.array(own, jnp.int32), keys[np.array(own)])
+            for number, seat in enumerate(own):
+                actions[seat] = chosen[number]
+                del alone[seat]
+        for seat, policy in alone.items():
             if not isinstance(policy, Policy | Population):
                 actions[seat] = policy(self.world, state, seat, keys[seat])
                 continue
@@ -62,6 +82,10 @@ class Host:
                 member = member_of(state.level, seat, policy.size)
                 actions[seat], after[str(seat)] = policy.apply_member(member, *given)
         return jnp.stack(actions), after
+
+    def _groups(self, state: State) -> tuple[tuple[tuple[int, ...], ActsTogether], ...]:
+        """`together`; none where planners look their actions up, which takes no longer seat by seat."""
+        return () if isinstance(state.level.plan, ActionTables) else self.together
 
     def __call__(self, state: State, key: Key[Array, ""]) -> Int32[Array, " N"]:
         """The actions of policies that are not recurrent; raises SocialRLError if one is recurrent."""
@@ -83,10 +107,18 @@ def host(world: World, functions: Functions | None = None) -> Host:
         if agent not in world.spec.agents:
             raise unknown("agent", agent, world.spec.agents)
     policies: dict[int, AnyPolicy] = {}
+    alike: dict[str, list[int]] = {}
     for seat in world.spec.coplayers:
-        agent = world.spec.agents[seat]
-        policies[seat] = handed[agent] if agent in handed else find_policy(world.spec.seats[seat].policy)
-    return Host(world, policies)
+        agent, name = world.spec.agents[seat], world.spec.seats[seat].policy
+        policies[seat] = handed[agent] if agent in handed else find_policy(name)
+        if agent not in handed:
+            alike.setdefault(name, []).append(seat)
+    together = tuple(
+        (tuple(seats), code)
+        for name, seats in alike.items()
+        if len(seats) > 1 and isinstance(code := registry.coplayer(name), ActsTogether)
+    )
+    return Host(world, policies, together)
 
 
 def member_of(level: Level, seat: int, size: int) -> Int32[Array, ""]:

@@ -382,6 +382,21 @@ class CoPlayer(Protocol):
         ...
 
 
+SeatNumber = int | Int32[Array, ""]
+"""The number of a seat, of a co-player that takes an array for it as well, see `ActsTogether`."""
+
+
+@runtime_checkable
+class ActsTogether(Protocol):
+    """What the file of a co-player may offer beside `act`: the actions of all its seats at once."""
+
+    def act_together(
+        self, world: World, state: State, seats: Int32[Array, " n"], keys: Key[Array, " n"], /
+    ) -> Int32[Array, " n"]:
+        """The action of every one of these seats, each that of `act` with its key."""
+        ...
+
+
 @runtime_checkable
 class Policy(Protocol):
     """A policy that acts on its own observations and keeps a memory, such as a trained agent. Both functions

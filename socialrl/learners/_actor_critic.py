@@ -42,6 +42,14 @@ ActorCarry = Carry | CarryWithPlaces
 
 
 @pytree
+class Acted:
+    """What acting found, and an update need not compute again. carry: after the step. value: of the step."""
+
+    carry: ActorCarry
+    value: Float32[Array, "*batch"]
+
+
+@pytree
 class Outputs:
     """Logits of the policy, value in reward units, features of each copy, and the concepts that were read,
     if there are any.

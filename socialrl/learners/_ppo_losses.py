@@ -5,7 +5,7 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Bool, Float32, Int32, PyTree
 
-from socialrl.learners._actor_critic import ActorCarry, ActorCriticFns, Outputs
+from socialrl.learners._actor_critic import Acted, ActorCarry, ActorCriticFns, Outputs
 from socialrl.learners._ppo_config import PPOConfig
 from socialrl.learners._views import prediction_loss_of
 from socialrl.losses.attention import each_position, nearest_position, set_of_positions
@@ -29,7 +29,8 @@ class Trajectory:
     if there is none. found: what is known of places at each step; None before that is computed, and if none
     are remembered. counts: the steps that are learnt from; None: all. concepts: the true value of each, -1
     where it means nothing; None unless they are read. prior_weight: what leaving the prior by each action
-    weighs; None for 1.
+    weighs; None for 1. acted: what acting found with the parameters before the update; None if it is to be
+    computed.
     """
 
     own: Transition
@@ -40,6 +41,7 @@ class Trajectory:
     counts: Bool[Array, "T *batch"] | None = None
     concepts: Int32[Array, "T *batch concepts"] | None = None
     prior_weight: Float32[Array, "T *batch A"] | None = None
+    acted: Acted | None = None
 
 
 @pytree

@@ -9,7 +9,7 @@ from jax import Array
 from jaxtyping import Bool, Float32, Int32, Key, PyTree, Shaped
 
 from socialrl.devices import spread
-from socialrl.learners._actor_critic import ActorCarry, ActorCriticFns
+from socialrl.learners._actor_critic import Acted, ActorCarry, ActorCriticFns
 from socialrl.learners._ppo_config import PPOConfig
 from socialrl.learners._ppo_losses import Batch, PPOLosses, Trajectory
 from socialrl.losses.policy import advantages, kl_divergence
@@ -42,11 +42,12 @@ def annealing(config: PPOConfig, steps: Int32[Array, ""]) -> Annealing:
 
 class PPOUpdate:
     """The functions of the update, over sequences (T, N, ...) of any novices. horizon: longest episode of the
-    world.
+    world. once: whether the only advantages are those by the parameters that acted.
     """
 
     def __init__(self, config: PPOConfig, net: ActorCriticFns, losses: PPOLosses, horizon: int):
         self.config, self.net, self.losses, self.horizon = config, net, losses, horizon
+        self.once = config.epochs == 1 or not config.recompute_advantages
         self.optimiser = optax.chain(
             optax.clip_by_global_norm(config.max_grad_norm), optax.adam(config.lr, eps=1e-5)
         )
@@ -61,7 +62,7 @@ class PPOUpdate:
         key: Key[Array, ""],
     ) -> tuple[PyTree, PyTree, Metrics]:
         """Parameters and state of the optimiser after `config.epochs` epochs of minibatches, and metrics."""
-        once = None if self.config.recompute_advantages else self.batch(params, carry, trajectory)
+        once = self.batch(params, carry, trajectory) if self.once else None
 
         def epoch(progress: Progress, key: Key[Array, ""]) -> tuple[Progress, Metrics]:
             batch, explained = once or self.batch(progress[0], carry, trajectory)
@@ -94,7 +95,8 @@ class PPOUpdate:
         these parameters, and the share of the targets' variance that the values explain.
         """
         own, config = trajectory.own, self.config
-        carries, value, advantage = self.judged(params, carry, own)
+        acted = trajectory.acted if self.once else None
+        carries, value, advantage = self.judged(params, carry, own, acted)
         target = advantage + value
         explained = 1 - jnp.var(target - value) / jnp.maximum(jnp.var(target), 1e-8)
 
@@ -105,7 +107,7 @@ class PPOUpdate:
             carry,
         )
         begins = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), begins)
-        trajectory = replace(trajectory, found=self.net.found(carries))
+        trajectory = replace(trajectory, found=self.net.found(carries), acted=None)
         trajectory, advantage, target = jax.tree.map(
             lambda x: _cut(x, length), (trajectory, advantage, target)
         )
@@ -113,19 +115,24 @@ class PPOUpdate:
         return jax.tree.map(jax.lax.stop_gradient, batch), explained
 
     def judged(
-        self, params: PyTree, carry: ActorCarry, own: Transition
+        self, params: PyTree, carry: ActorCarry, own: Transition, acted: Acted | None = None
     ) -> tuple[ActorCarry, Float32[Array, "T N"], Float32[Array, "T N"]]:
-        """The carry after each step, the value of each step, and its generalised advantage."""
-        carries, out = self.net.unroll(params, carry, own.timestep)
+        """The carry after each step, the value of each step, and its generalised advantage. acted: what is
+        known of them; None if nothing is.
+        """
+        if acted is None:
+            carries, out = self.net.unroll(params, carry, own.timestep)
+            acted = Acted(carry=carries, value=out.value)
+        carries, value = acted.carry, acted.value
         discount = jnp.where(own.terminated, 0.0, self.config.gamma).astype(jnp.float32)
         advantage = jax.vmap(partial(advantages, lambda_=self.config.gae_lambda), in_axes=1, out_axes=1)(
-            out.value,
+            value,
             own.reward,
             discount,
-            self.next_values(params, carries, out.value, own),
+            self.next_values(params, carries, value, own),
             own.terminated | own.truncated,
         )
-        return carries, out.value, advantage
+        return carries, value, advantage
 
     def next_values(
         self, params: PyTree, carries: ActorCarry, value: Float32[Array, "T N"], own: Transition

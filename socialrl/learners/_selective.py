@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float32, Int32, Key
 from socialrl.behaviour import Behaviour, BehaviourMemory, of_proposals, recognised
 from socialrl.hindsight import destinations, on_map
 from socialrl.kinds import SOURCE
+from socialrl.learners._actor_critic import Acted
 from socialrl.learners._ppo_losses import Trajectory
 from socialrl.learners._selective_net import Decisive, among
 from socialrl.learners._selective_state import (
@@ -200,6 +201,7 @@ class Selective:
             old_logits=extras.logits,
             relative_positions=positions.reshape(unroll_length, num_envs * novices, *positions.shape[3:]),
             prior_logits=jnp.zeros((*own.reward.shape, 0), jnp.float32),
+            acted=extras.acted,
         )
         decided = Decided(
             source=source,
@@ -334,6 +336,7 @@ class Selective:
             heading=sight.heading,
             behaviour=told,
             recommended=available & self._recommended(known),
+            acted=Acted(carry=own_carry, value=out.value[0]) if explore and self.ppo.updates.once else None,
         )
         after = SelectiveCarry(
             own=own_carry,

@@ -6,7 +6,7 @@ from jax import Array
 from jaxtyping import Bool, Float32, Int32, PyTree
 
 from socialrl.behaviour import Behaviour
-from socialrl.learners._actor_critic import ActorCarry
+from socialrl.learners._actor_critic import Acted, ActorCarry
 from socialrl.nets.memory import Carry
 from socialrl.spatial import Map
 from socialrl_envs.struct import pytree
@@ -118,9 +118,9 @@ class SelectiveState:
 @pytree
 class SelectiveExtras:
     """logits: of the own policy. gate: of the decision that was drawn from, where a source is not available
-    -1e9. asked: whether the decision was taken anew. available,
-    confidence: of the sources. recommended: those that are available and worth more than acting for oneself.
-    code, time, heading, behaviour: of its Sight.
+    -1e9. asked: whether the decision was taken anew. available, confidence: of the sources. recommended: those
+    by which following is judged, see `Selective._recommended`. code, time, heading, behaviour: of its Sight.
+    acted: of the own policy, see `ppo.Extras`.
     """
 
     logits: Float32[Array, "*batch A"]
@@ -133,3 +133,4 @@ class SelectiveExtras:
     heading: Int32[Array, "*batch"]
     behaviour: Float32[Array, "*batch coplayers E"] | None
     recommended: Bool[Array, "*batch S"]
+    acted: Acted | None = None

@@ -1,5 +1,5 @@
-"""Recurrent PPO (Schulman et al., 2017): advantages are recomputed within an update, time-outs are
-bootstrapped from.
+"""Recurrent PPO (Schulman et al., 2017): advantages are recomputed before further epochs of an update,
+time-outs are bootstrapped from.
 
 With the auxiliary next-observation head it is `sociapl`, a social learner (Ndousse et al., 2021).
 """
@@ -15,7 +15,7 @@ from jax import Array
 from jaxtyping import Bool, Float32, Int32, Key, PyTree
 
 from socialrl.feedback.config import ComparisonsConfig
-from socialrl.learners._actor_critic import ActorCarry, ActorCriticFns, hide_others
+from socialrl.learners._actor_critic import Acted, ActorCarry, ActorCriticFns, hide_others
 from socialrl.learners._comparisons import from_comparisons
 from socialrl.learners._config import check_roster
 from socialrl.learners._ppo_config import PPOConfig
@@ -77,9 +77,12 @@ PPOStateT = TypeVar("PPOStateT", bound=PPOState)
 
 @pytree
 class Extras:
-    """logits: of the policy that drew the action, for the ratio of probabilities in the update."""
+    """logits: of the policy that drew the action, for the ratio of probabilities in the update. acted: what
+    the update need not compute again; None unless exploring.
+    """
 
     logits: Float32[Array, "*batch A"]
+    acted: Acted | None = None
 
 
 class PPO:
@@ -154,9 +157,15 @@ class PPO:
         self, state: PPOState, carry: ActorCarry, timestep: Timestep, key: Key[Array, ""], explore: bool
     ) -> ActOutput:
         """Draws from the policy while exploring, else takes the likeliest action; values are the logits."""
-        carry, logits = self._over_novices(self._logits, state.params, carry, timestep)
+
+        def stepped(params: PyTree, carry: ActorCarry, timestep: Timestep) -> tuple[ActorCarry, Array, Array]:
+            carry, out = self.net.step(params, carry, timestep)
+            return carry, out.logits[0], out.value[0]
+
+        carry, logits, value = self._over_novices(stepped, state.params, carry, timestep)
         decision = decision_of(drawn(logits, key, explore), logits[..., None, :])
-        return ActOutput(decision, carry, Extras(logits=logits))
+        acted = Acted(carry=carry, value=value) if explore and self.updates.once else None
+        return ActOutput(decision, carry, Extras(logits=logits, acted=acted))
 
     def intervene(
         self,
@@ -263,6 +272,7 @@ class PPO:
             counts=counts,
             concepts=concepts,
             prior_weight=prior_weight,
+            acted=experience.extras.acted,
         )
         learn = self._shared if self.config.parameter_sharing else self._apart
         params, optimiser, metrics = learn(state, experience.carry, trajectory, now, key)

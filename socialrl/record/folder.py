@@ -126,19 +126,16 @@ def _write_config(path: Path, config: dict[str, Any]) -> None:
     write_text(path / "config.json", json.dumps(config, indent=2, allow_nan=False) + "\n")
 
 
-def resume(
-    path: Path | str, experiment: dict[str, Any] | None = None, *, more_arms: bool = False
-) -> RunFolder:
+def resume(path: Path | str, experiment: dict[str, Any] | None = None) -> RunFolder:
     """An existing run folder, locked, to go on in.
 
     experiment: what the run must be of, as `config.to_json(...)`; None does not compare. Where the code of
     its plug-ins has changed and that is accepted, config.json takes the new sources. Claims may differ: the
-    run keeps those that it began with. more_arms: whether the experiment may have arms that the run has not;
-    config.json takes them. Raises SocialRLError if
-    the folder is in use, foreign, of another config, or of code that has changed.
+    run keeps those that it began with. Raises SocialRLError if the folder is in use, foreign, of another
+    config, or of code that has changed.
     """
     path = Path(path)
-    config, changed = _compared(path, experiment, more_arms)
+    config, changed = _compared(path, experiment)
     lock.take(path)
     _remove_parts(path)
     if changed is not None:
@@ -162,36 +159,27 @@ def share(path: Path | str, experiment: dict[str, Any], *, command: str = "") ->
     return RunFolder(path, _compared(path, experiment)[0])
 
 
-def _compared(
-    path: Path, experiment: dict[str, Any] | None, more_arms: bool = False
-) -> tuple[dict[str, Any], dict[str, Any] | None]:
-    """(config.json, experiment): what a run folder holds, and the experiment as it is now if it has more
-    arms, or if the code of its plug-ins has changed and that is accepted, else None. Raises SocialRLError as
-    `resume` does.
+def _compared(path: Path, experiment: dict[str, Any] | None) -> tuple[dict[str, Any], dict[str, Any] | None]:
+    """(config.json, experiment): what a run folder holds, and the experiment as it is now if the code of its
+    plug-ins has changed and that is accepted, else None. Raises SocialRLError as `resume` does.
     """
     config = read_config(path)
     there, now = config["experiment"], None if experiment is None else _as_json(experiment)
     if now is None:
         return config, None
-    here = _of_arms(now, {arm["name"] for arm in there["arms"]}) if more_arms else now
-    if difference := first_difference(_trained(there), _trained(here)):
+    if difference := first_difference(_trained(there), _trained(now)):
         key, old, new = difference
         raise SocialRLError(
             f"{path}: run of another config: {key} is {old} there, {new} here",
             "resume with its settings, or start a new run",
         )
-    changed = first_difference(_code_and_training(there), _code_and_training(here))
+    changed = first_difference(_code_and_training(there), _code_and_training(now))
     if changed is not None and not plugins.changes_accepted():
         raise SocialRLError(
             f"{path}: the code of {changed[0].partition(f'.{PLUGIN}')[0]} has changed since the run began",
             "use it as it is now: --accept-changes",
         )
-    return config, None if changed is None and here == now else now
-
-
-def _of_arms(experiment: dict[str, Any], names: set[str]) -> dict[str, Any]:
-    """The experiment with its arms of these names alone."""
-    return experiment | {"arms": [arm for arm in experiment["arms"] if arm["name"] in names]}
+    return config, None if changed is None else now
 
 
 def _code_and_training(experiment: dict[str, Any]) -> dict[str, Any]:

@@ -1,8 +1,9 @@
 """Searches of all arms alike on seeds for tuning, and their record, which experiments' files read.
 
 Every arm has the same number of trials on the same seeds, of which the first is the arm as it is written.
-Bad trials are stopped early (asynchronous successive halving: Li et al. 2020, A System for Massively Parallel
-Hyperparameter Tuning); only one that was trained to the end can be the best.
+They are drawn by Optuna (`stopping`, on a Ray cluster `tune`), and bad ones are stopped early (asynchronous
+successive halving: Li et al. 2020, A System for Massively Parallel Hyperparameter Tuning); or they are those
+of a grid (`listed`). Only a trial that was trained to the end can be the best.
 """
 
 import dataclasses
@@ -12,25 +13,36 @@ from pathlib import Path
 from typing import Any
 
 from socialrl import tuning
-from socialrl.config import REPORTING, Experiment
+from socialrl.config import REPORTING, Arm, Experiment
 from socialrl.overrides import apply
 from socialrl.record import folder, lock
 from socialrl.report.reading import ArmRun, read
 from socialrl.sweep.pool import Pool
-from socialrl.sweep.space import Trials, space
+from socialrl.sweep.space import Space, Trials
 from socialrl.sweep.worker import latest
 from socialrl.tuned import FORMAT, VERSION, check, in_words
 from socialrl_envs.errors import SocialRLError
 from socialrl_envs.options import require
 
-Searcher = Callable[[Trials, Pool, int, int], None]  # (trials, workers, how many trials, retries)
+Given = Mapping[str, Sequence[str]]  # values, as text, or a range, by key of the learners
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Method:
+    """A way to search. space: (arm, given) -> what its settings are drawn from. searched: (trials, workers,
+    how many, retries), has the workers train trials. stops: whether bad trials are stopped early.
+    """
+
+    space: Callable[[Arm, Given], Space]
+    searched: Callable[[Trials, Pool, int, int], None]
+    stops: bool = True
 
 
 def search(
     experiment: Experiment,
-    given: Mapping[str, Sequence[str]],
+    given: Given,
     pool: Pool,
-    searcher: Searcher,
+    method: Method,
     *,
     trials: int,
     seeds: int,
@@ -42,13 +54,14 @@ def search(
 ) -> dict[str, Any]:
     """Searches the settings of all arms, one after the other, and returns the record, see `tuned.read`.
 
-    given: what is drawn from, see `space.space`. searcher: asks for so many trials of an arm, and has the
-    workers train them. trials: of each arm. base: the folder of the trials, in which an interrupted search
-    goes on. measure: of which the mean over seeds decides; "return" at the end, or "auc".
+    given: what is drawn from, see `space.space`. trials: of each arm. base: the folder of the trials, in
+    which an interrupted search goes on. measure: of which the mean over seeds decides; "return" at the end,
+    or "auc". Raises SocialRLError if an arm needs agents of another.
     """
+    experiment.check_apart()
     require(measure in tuning.MEASURES, "measure", measure, " or ".join(tuning.MEASURES))
     require(1 <= seeds <= REPORTING, "seeds", seeds, f"from 1 to {REPORTING}")
-    spaces = {arm.name: space(arm, given) for arm in experiment.arms}
+    spaces = {arm.name: method.space(arm, given) for arm in experiment.arms}
     base.mkdir(parents=True, exist_ok=True)
     lock.take(base)
     try:
@@ -62,8 +75,9 @@ def search(
                 seeds=seeds,
                 steps=steps,
                 measure=measure,
+                stops=method.stops,
             )
-            searcher(own, pool, trials, retries)
+            method.searched(own, pool, trials, retries)
             found[arm.name] = outcomes(own, trials)
     finally:
         lock.release(base)
@@ -75,7 +89,7 @@ def search(
         "seeds": list(range(seeds)),
         "steps": steps,
         "measure": measure,
-        "early_stopping": True,
+        "early_stopping": method.stops,
         "device": device(base),
         "versions": folder.versions(),
         "arms": {name: {"best": best(name, own, measure), "trials": own} for name, own in found.items()},

@@ -1,16 +1,20 @@
 """What a search draws the settings of an arm from, and the list of its trials."""
 
 import dataclasses
+import itertools
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from socialrl.config import Arm, Experiment
 from socialrl.record.atomic import write_text
 from socialrl.sweep.progress import progress
-from socialrl.tuning import AXES, Settings, key_of, scaled, trial_of
+from socialrl.tuning import AXES, Axis, Settings, key_of, scaled, trial_of
 from socialrl_envs.errors import SocialRLError
+from socialrl_envs.options import require
 from socialrl_envs.safe_json import read_json
 
 STOPPED = "stopped"  # in the folder of a trial that was stopped early
@@ -43,10 +47,11 @@ class Range:
         """The values of the learner's keys for what was drawn, of three digits."""
         value = drawn[self.key]
         if self.choices:
-            return {self.key: dict(self.choices)[str(value)]}
-        assert not isinstance(value, str)
-        found = {self.key: int(value) if self.whole else float(f"{value:.3g}")}
-        return found | {key: scaled(own, value / self.written) for key, own in self.along}
+            found = {self.key: dict(self.choices)[str(value)]}
+        else:
+            assert not isinstance(value, str)
+            found = {self.key: int(value) if self.whole else float(f"{value:.3g}")}
+        return found | {key: scaled(own, found[self.key] / self.written) for key, own in self.along}
 
     @property
     def first(self) -> Drawn | None:
@@ -70,25 +75,46 @@ def space(arm: Arm, given: Mapping[str, Sequence[str]]) -> Space:
     own = {field.name: getattr(arm.learner, field.name) for field in dataclasses.fields(arm.learner)}
     if given:
         return tuple(_given(arm, own, key, texts) for key, texts in given.items())
-    found = []
-    for axis in AXES:
-        key = key_of(axis, arm, own)
-        value = own[key]
-        whole = isinstance(value, int)
-        ends = (scaled(value, min(axis.factors)), scaled(value, max(axis.factors)))
-        along = tuple((one, own[one]) for one in axis.along if one in own)
-        found.append(
-            Range(
-                key=key,
-                low=float(ends[0]),
-                high=float(ends[1]),
-                log=not whole,
-                whole=whole,
-                written=value,
-                along=along,
-            )
-        )
-    return tuple(found)
+    return tuple(_usual(arm, own, axis) for axis in AXES)
+
+
+def values(arm: Arm, given: Mapping[str, Sequence[str]]) -> Space:
+    """A space of values alone, for a grid: those that are given, or those of the usual search, what is
+    written first. Raises SocialRLError as `space` does, and for a range.
+    """
+    own = {field.name: getattr(arm.learner, field.name) for field in dataclasses.fields(arm.learner)}
+    found = tuple(_given(arm, own, key, texts) for key, texts in given.items())
+    for one in found:
+        if not one.choices:
+            raise SocialRLError(f"learner.{one.key}: a range", "a grid has values: learner.lr=1e-4,1e-3")
+    return found or tuple(_usual(arm, own, axis, listed=True) for axis in AXES)
+
+
+def _usual(arm: Arm, own: Mapping[str, Any], axis: Axis, listed: bool = False) -> Range:
+    """An axis of the usual search: its values if they are `listed`, else the range that they span."""
+    key = key_of(axis, arm, own)
+    value = own[key]
+    along = tuple((one, own[one]) for one in axis.along if one in own)
+    each = [scaled(value, factor) for factor in axis.factors]
+    if listed:
+        choices = tuple((json.dumps(one), one) for one in each)
+        return Range(key=key, choices=choices, written=value, along=along)
+    whole, low, high = isinstance(value, int), float(min(each)), float(max(each))
+    return Range(key=key, low=low, high=high, log=not whole, whole=whole, written=value, along=along)
+
+
+def grid(space: Space, count: int | None = None) -> list[Drawn]:
+    """So many of the combinations of a space of values, all if None. The first has the first value of each;
+    the others come in an order that is the same for all spaces of this size.
+    """
+    texts = [[text for text, _ in one.choices] for one in space]
+    keys = [one.key for one in space]
+    every: list[Drawn] = [dict(zip(keys, chosen, strict=True)) for chosen in itertools.product(*texts)]
+    if count is None:
+        return every
+    require(1 <= count <= len(every), "trials", count, f"from 1 to {len(every)}, the size of the grid")
+    rest = np.random.default_rng(0).permutation(len(every) - 1)[: count - 1] + 1
+    return [every[i] for i in (0, *rest.tolist())]
 
 
 def _given(arm: Arm, own: Mapping[str, Any], name: str, texts: Sequence[str]) -> Range:
@@ -131,11 +157,19 @@ def written(space: Space) -> Drawn | None:
     return {key: v for first in firsts if first for key, v in first.items()} if all(firsts) else None
 
 
+def fits(space: Space, drawn: object) -> bool:
+    """Whether this may have been drawn from a space: it has its keys, and values that it chooses from."""
+    if not isinstance(drawn, dict) or set(drawn) != {one.key for one in space}:
+        return False
+    return all(not one.choices or str(drawn[one.key]) in dict(one.choices) for one in space)
+
+
 class Trials:
     """The trials of one arm, in a folder: trials.json lists what was drawn, each trial has a task of its own.
 
     A trial with the settings of an earlier one is that one. Those that the folder lists already are not drawn
-    again: one that is over counts as it ended, others are the first to be asked for.
+    again: one that is over counts as it ended, others are the first to be asked for. stops: whether bad
+    trials are stopped early.
     """
 
     def __init__(
@@ -148,8 +182,10 @@ class Trials:
         seeds: int,
         steps: int,
         measure: str,
+        stops: bool = True,
     ):
         self.folder, self.arm, self.space, self.measure = folder, arm, space, measure
+        self.stops = stops
         self.experiment = dataclasses.replace(experiment, arms=(arm,), claims=())
         self.seeds, self.steps = seeds, steps
         self.file = folder / "trials.json"
@@ -159,10 +195,10 @@ class Trials:
 
     def _read(self) -> list[Drawn]:
         content = read_json(self.file.read_bytes(), str(self.file)) if self.file.is_file() else []
-        keys = {one.key for one in self.space}
-        if not isinstance(content, list) or not all(isinstance(d, dict) and set(d) == keys for d in content):
+        if not isinstance(content, list) or not all(fits(self.space, drawn) for drawn in content):
             raise SocialRLError(
-                f"{self.file}: a search over other keys", "choose another --trial-runs, or delete it"
+                f"{self.file}: a search over other keys or values",
+                "choose another --trial-runs, or delete it",
             )
         return [dict(drawn) for drawn in content if isinstance(drawn, dict)]
 
@@ -207,10 +243,12 @@ class Trials:
         return self.folder / f"{first + 1:03d}"
 
     def experiment_at(self, place: Path) -> Experiment:
-        """The experiment of a trial: one arm on seeds for tuning, evaluated at least at each rung."""
+        """The experiment of a trial: one arm on seeds for tuning, evaluated, and if trials are stopped early
+        at least at each rung.
+        """
         own = self.settings(int(place.name) - 1)
         trial = trial_of(self.experiment, {self.arm.name: own}, self.seeds, self.steps)
-        every = min(trial.evaluate_every, self.grace)
+        every = min(trial.evaluate_every, self.grace) if self.stops else trial.evaluate_every
         return dataclasses.replace(trial, evaluate_every=every, checkpoint_every=every)
 
     @property

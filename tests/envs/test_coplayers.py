@@ -121,6 +121,24 @@ def test_host_drives_the_coplayers_and_leaves_the_novices_alone():
     assert actions[1] in (UP, RIGHT, DOWN)  # B is at the left wall, red is far to the right and below
 
 
+def test_coplayers_that_act_together_act_as_each_would_alone():
+    """In a world of cardinal moves, where planners find their ways by value iteration."""
+    level = "#######\n#B..C.#\n#gA..r#\n#.....#\n#b....#\n#.D...#\n#######\n"
+    experts = tuple(Seat(policy="noisy", skill=0.7, preferences=tuple(p)) for p in np.eye(3).tolist())
+    world, state = scene(level, novices=(Seat(),), experts=experts)
+    hosts = host(world)
+    assert [seats for seats, _ in hosts.together] == [(1, 2, 3)]
+    each = dataclasses.replace(hosts, together=())
+
+    def acted(one):
+        return np.asarray(jax.vmap(lambda key: one(state, key))(jax.random.split(jax.random.key(0), 64)))
+
+    both = acted(hosts), acted(each)
+    np.testing.assert_array_equal(*both)
+    assert (both[0][:, 1:] != both[0][:1, 1:]).any()
+    assert host(world, {"expert_1": registry.coplayer("wanderer").act}).together[0][0] == (1, 3)
+
+
 def test_host_takes_a_function_for_a_named_coplayer():
     world, state = scene(NEARER_GREEN, novices=(Seat(),), experts=(LIKES_RED,))
 

@@ -108,10 +108,12 @@ def test_what_was_thought_when_acting_is_thought_again(memory, mirror):
     """
     made, state, experience = lived(memory, mirror)
     own, start = sequences(experience)
-    _, out = jax.jit(made.net.unroll)(state.params, start, own.timestep)
+    carries, out = jax.jit(made.net.unroll)(state.params, start, own.timestep)
     np.testing.assert_allclose(
         out.logits, experience.decision.values.reshape(T, 2 * B, -1), rtol=1e-4, atol=1e-5
     )
+    acted = jax.tree.map(lambda x: x.reshape(T, 2 * B, *x.shape[3:]), experience.extras.acted)
+    close((carries, out.value), (acted.carry, acted.value), rtol=1e-4)
     _, metrics = updated(state, experience, memory=memory, mirror=mirror)
     assert abs(metrics["kl_before"]) < 1e-7
     assert metrics["kl_after"] > 1e-7

@@ -13,7 +13,8 @@ from socialrl.record import folder
 from socialrl.record.metrics import Records
 from socialrl.sweep import stopping
 from socialrl.sweep.pool import Ended
-from socialrl.sweep.search import reported, search
+from socialrl.sweep.search import Method, reported, search
+from socialrl.sweep.space import space
 from socialrl.sweep.tune import Reporter
 from socialrl.sweep.worker import claim
 from socialrl.tuned import read
@@ -90,7 +91,8 @@ def searched(base, pool=None, trials=12):
     pool = pool or Played(experiment)
     pool.experiments = experiment
     options = {"trials": trials, "seeds": 3, "steps": 36_000, "base": base, "command": "socialrl sweep"}
-    return search(EXPERIMENT, GIVEN, pool, stopping.searched, **options), pool
+    method = Method(space=space, searched=stopping.searched)
+    return search(EXPERIMENT, GIVEN, pool, method, **options), pool
 
 
 def test_bad_trials_are_stopped_and_the_best_is_one_that_came_to_its_end(tmp_path):

@@ -6,13 +6,13 @@ from jax import Array
 from jaxtyping import Float32, Int32, Key
 
 from socialrl_envs.planning import tables, values
-from socialrl_envs.types import State, World
+from socialrl_envs.types import SeatNumber, State, World
 
 TIE = 1e-4  # relative difference in value up to which actions are tied; ties are broken at random
 
 
 def pursue(
-    world: World, state: State, gain: Float32[Array, "H W"], seat: int, key: Key[Array, ""]
+    world: World, state: State, gain: Float32[Array, "H W"], seat: SeatNumber, key: Key[Array, ""]
 ) -> Int32[Array, ""]:
     """The first action towards the goal of the highest discounted gain.
 
@@ -30,7 +30,7 @@ def pursue(
 
 
 def first_action_values(
-    world: World, state: State, gain: Float32[Array, "H W"], seat: int
+    world: World, state: State, gain: Float32[Array, "H W"], seat: SeatNumber
 ) -> tuple[Float32[Array, " M"], int]:
     """The values of the seat's M actions of movement, and the action that it takes if none is positive."""
     solid, (row, column) = world.solid(state.level.tiles), state.seats.position[seat]

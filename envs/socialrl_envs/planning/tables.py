@@ -14,7 +14,7 @@ from socialrl_envs.movement import turning
 from socialrl_envs.planning.values import shifted
 from socialrl_envs.struct import pytree
 from socialrl_envs.tiles import DELTAS
-from socialrl_envs.types import Level, State
+from socialrl_envs.types import Level, SeatNumber, State
 
 FAR = 1e6  # steps, where a target cannot be reached
 NO_ACTION = 3  # the entry where a target cannot be reached
@@ -59,7 +59,7 @@ def next_action(
     state: State,
     targets: tuple[int, ...],
     gain: Float32[Array, "H W"],
-    seat: int,
+    seat: SeatNumber,
     key: Key[Array, ""],
     blocking: bool,
 ) -> Int32[Array, ""]:

@@ -34,6 +34,7 @@ examples:
   socialrl sweep experiments/coin_grid.py --shard 3/16 --out runs/wide  a job of an array; see merge --help
   socialrl sweep experiments/coin_grid.py --search optuna --trials 20   on seeds 0 to 2, then with the best
                                                                         settings on seeds from 1000 on
+  socialrl sweep experiments/coin_grid.py --search grid --search-only   as `socialrl tune`
 
 settings:
   --KEY VALUE sets any key of the experiment, as for `socialrl run`.
@@ -172,18 +173,20 @@ def _add_search(parser: argparse.ArgumentParser) -> None:
     search = parser.add_argument_group("search")
     search.add_argument(
         "--search",
-        choices=("optuna",),
-        help="search settings of all arms alike, on seeds 0, 1, ..., stopping bad ones early; then train "
-        "with the best on seeds that are reported",
+        choices=("optuna", "grid"),
+        help="search settings of all arms alike, on seeds 0, 1, ...: drawn by Optuna, stopping bad ones "
+        "early, or all of a grid; then train with the best on seeds that are reported",
     )
-    search.add_argument("--trials", metavar="N", type=int, default=20, help="of each arm (default: 20)")
+    search.add_argument(
+        "--trials", metavar="N", type=int, help="of each arm (default: 20; of a grid all, or so many of it)"
+    )
     search.add_argument(
         "--space",
         metavar="KEY=...",
         action="append",
         default=[],
         help="learner.KEY=LOW:HIGH, LOW:HIGH:log or V,W; may be repeated (default: step size from a third to "
-        "three times, gradient steps from one to four times what is written)",
+        "three times, gradient steps from one to four times what is written; of a grid three values each)",
     )
     search.add_argument(
         "--measure", choices=("return", "auc"), default="return", help="what decides (default: return)"
@@ -195,7 +198,9 @@ def _add_search(parser: argparse.ArgumentParser) -> None:
         "--trial-steps", metavar="N", type=int, help="of each trial (default: the experiment's)"
     )
     search.add_argument(
-        "--trial-runs", metavar="DIR", help="folder of the trials (default: runs/tuning/<experiment>-search)"
+        "--trial-runs",
+        metavar="DIR",
+        help="folder of the trials (default: runs/tuning/<experiment>-search; of a grid <experiment>)",
     )
     search.add_argument(
         "--record", metavar="FILE", help="the record of the search (default: tuned/<experiment>.json)"
@@ -323,22 +328,31 @@ def _searched(
     options: argparse.Namespace, experiment: "Experiment", source: str, pool: "Pool", words: str
 ) -> "Experiment":
     """The experiment with the best settings of a search, on seeds that are reported."""
-    from socialrl.sweep.search import reported, search
+    from socialrl.report.results import without
+    from socialrl.sweep import listed, space, stopping
+    from socialrl.sweep.search import Method, reported, search
     from socialrl.tuned import place
     from socialrl.tuning import shown, write
 
-    importlib.import_module("socialrl.sweep.stopping").need_optuna()
+    given, trials, name = _grid(options.space, "--space"), options.trials or 20, f"{experiment.name}-search"
+    if options.search == "grid":
+        method, name = Method(space=space.values, searched=listed.searched, stops=False), experiment.name
+        trials = options.trials or len(space.grid(space.values(experiment.arms[0], given)))
+    else:
+        stopping.need_optuna()
+        drawing = importlib.import_module("socialrl.sweep.tune") if options.ray else stopping
+        method = Method(space=space.space, searched=drawing.searched)
     found = search(
         experiment,
-        _grid(options.space, "--space"),
+        given,
         pool,
-        importlib.import_module(f"socialrl.sweep.{'tune' if options.ray else 'stopping'}").searched,
-        trials=options.trials,
+        method,
+        trials=trials,
         seeds=options.trial_seeds,
         steps=options.trial_steps or experiment.steps,
-        base=Path(options.trial_runs or f"runs/tuning/{experiment.name}-search"),
+        base=Path(options.trial_runs or f"runs/tuning/{name}"),
         measure=options.measure,
-        command=words,
+        command=without(shlex.split(words), ("--record", "--trial-runs", "--platform")),
         retries=options.retries,
     )
     path = Path(options.record) if options.record else place(experiment, source)
