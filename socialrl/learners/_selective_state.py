@@ -118,9 +118,9 @@ class SelectiveState:
 @pytree
 class SelectiveExtras:
     """logits: of the own policy. gate: of the decision that was drawn from, where a source is not available
-    -1e9. asked: whether the decision was taken anew. available, confidence: of the sources. recommended: those
-    by which following is judged, see `Selective._recommended`. code, time, heading, behaviour: of its Sight.
-    acted: of the own policy, see `ppo.Extras`.
+    -1e9. asked: whether the decision was taken anew. available, confidence: of the sources. recommended:
+    those by which following is judged, see `Selective._recommended`. code, time, heading, behaviour: of its
+    Sight. acted: of the own policy, see `ppo.Extras`.
     """
 
     logits: Float32[Array, "*batch A"]
