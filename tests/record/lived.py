@@ -59,7 +59,7 @@ def lived(name: str = "goal_cycle", steps: int = 12, extras: bool = False, **con
     )
     explained: dict[str, Any] = {}
     if extras:
-        views = jax.vmap(jax.vmap(world.observe))(jax.tree.map(lambda leaf: leaf[1:], states))
+        views = jax.jit(jax.vmap(jax.vmap(world.observe)))(jax.tree.map(lambda leaf: leaf[1:], states))
         seen = np.asarray(views)[:, :, list(spec.novices)].astype(np.float32)
         explained = {
             "spread": np.abs(values) / 3,
