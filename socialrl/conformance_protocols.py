@@ -30,18 +30,18 @@ SEEDS = 2
 Measured = list[tuple[Any, dict[str, np.ndarray]]]  # labels and measures, before either is checked
 
 
-def check_protocol(config: Any, experiment: Experiment | None = None) -> None:
+def check_protocol(config: Any, given: Experiment | Study | None = None) -> None:
     """Raises AssertionError, whose message names the fault, unless the protocol keeps its contract.
 
-    It is run twice with few episodes on untrained learners: on the first arm of the experiment, or without
-    one on the first of `studies` in which it measures something. Checked are the types of `kind`, `needs` and
-    `episodes`; that `count` is the number of conditions; that labels are of one schema, survive JSON and
-    differ; that all measures are one number per seed; that both runs measure the same; and that the study is
-    left unchanged.
+    It is run twice with few episodes on untrained learners: on a study or the first arm of an experiment that
+    is given, or without one on the first of `studies` in which it measures something. Checked are the types
+    of `kind`, `needs` and `episodes`; that `count` is the number of conditions; that labels are of one
+    schema, survive JSON and differ; that all measures are one number per seed; that both runs measure the
+    same; and that the study is left unchanged.
     """
     check_options(config)
     small = dataclasses.replace(config, episodes=EPISODES)
-    study, count = first_measured(small, studies() if experiment is None else iter([study_of(experiment)]))
+    study, count = first_measured(small, candidates(given))
     before = snapshot(study)
     found = measured(small, study)
     assert len(found) == count, f"count: it promises {count} conditions, run yields {len(found)}"
@@ -50,6 +50,13 @@ def check_protocol(config: Any, experiment: Experiment | None = None) -> None:
         check_measures(labels, values)
     assert same(before, snapshot(study)), "run: it changes the study"
     check_equal(found, measured(small, study))
+
+
+def candidates(given: Experiment | Study | None) -> Iterator[Study]:
+    """The studies in which a protocol may be checked."""
+    if given is None:
+        return studies()
+    return iter([given if isinstance(given, Study) else study_of(given)])
 
 
 def check_options(config: object) -> None:

@@ -82,10 +82,41 @@ def pytest_collection_modifyitems(items):
     """Sorts the items of long modules to the front; the order within a module stays."""
 
     def place(item):
-        name = item.nodeid.partition("::")[0].removeprefix("tests/").removesuffix(".py")
+        name = module_of(item.nodeid)
         return LONG.index(name) if name in LONG else len(LONG)
 
     items.sort(key=place)
+
+
+# Modules that use what another one trains or compiles: they run after it, in its process.
+AFTER = {
+    "learners/test_baselines": "learners/test_learners",
+    "learners/test_psiphi_published": "learners/test_learners",
+    "protocols/test_comparisons": "protocols/test_few_shot",
+    "protocols/test_inverse_rl": "protocols/test_few_shot",
+    "viewer/test_tour": "record/test_resimulation",
+}
+
+
+def module_of(nodeid):
+    """The module of a test, as LONG and AFTER name it."""
+    return nodeid.partition("::")[0].removeprefix("tests/").removesuffix(".py")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """With `--dist loadscope`: gives whole modules to the workers, those of AFTER together with the ones that
+    they follow.
+    """
+    if config.getvalue("dist") != "loadscope":
+        return None
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Modules(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            return AFTER.get(module_of(nodeid), module_of(nodeid))
+
+    return Modules(config, log)
 
 
 def pytest_collection_finish():

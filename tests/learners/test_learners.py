@@ -8,6 +8,7 @@ import pytest
 
 from socialrl.conformance import check_learner, check_subject
 from socialrl.registry import learner_config, learner_names
+from socialrl.types import Diagnostics
 from socialrl_envs.errors import SocialRLError
 from socialrl_envs.options import meanings
 from socialrl_envs.types import Seat
@@ -104,6 +105,22 @@ def test_with_a_gru_and_the_auxiliary_head_it_learns(name):
     assert recurrent
     assert all(np.any(leaf != 0) for leaf in recurrent)
     keeps_shapes_and_has_heads(before, state, carry, metrics, prediction=True)
+
+
+@every_learner
+def test_a_learner_that_predicts_shows_its_prediction(name):
+    """It depends on the action that was chosen. The lab is that of the test above."""
+    of = with_memory(name, memory="gru", prediction_coef=0.5)
+    diagnostics = of.learner.capability(Diagnostics)
+    assert diagnostics is not None
+    state, carry, _, _ = train(of, 2)
+    decision = of.act(state, carry.carry, carry.timestep, jax.random.key(3), False).decision
+    explain = jax.jit(diagnostics.diagnose)
+    found = explain(state, carry.carry, carry.timestep, decision)["prediction"]
+    assert found.shape == (WORLDS, 1, *of.world.spec.obs_shape)
+    assert found.dtype == np.float32
+    other = dataclasses.replace(decision, action=(decision.action + 1) % len(of.world.spec.actions))
+    assert (explain(state, carry.carry, carry.timestep, other)["prediction"] != found).any()
 
 
 @every_learner
