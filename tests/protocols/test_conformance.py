@@ -11,7 +11,15 @@ import pytest
 from socialrl.config import Arm, Experiment
 from socialrl.conformance_protocols import check_protocol, in_generations, studies, study_of
 from socialrl.learners import dqn, kl_control, ppo
-from socialrl.protocols import comparisons, held_out, interventions, reference, social
+from socialrl.protocols import (
+    comparisons,
+    few_shot,
+    goal_inference,
+    held_out,
+    interventions,
+    reference,
+    social,
+)
 from socialrl.record.labels import Labels, Memory
 from socialrl.registry import PROTOCOL
 from socialrl.types import FewShot, GoalInference, RewardInference
@@ -22,6 +30,8 @@ from socialrl_envs.worlds import coin_grid
 SMALL = {
     "social": social.Config(policies=("greedy",), companies=("wanderer",), transfer=()),
     "held_out": held_out.Config(levels=("crossroads",)),
+    "few_shot": few_shot.Config(shots=(0, 2), relabelled=2),
+    "goal_inference": goal_inference.Config(shots=(0, 2)),
     "interventions": interventions.Config(each=False),
     "reference": reference.Config(policies=("sampled",)),
     "comparisons": comparisons.Config(
