@@ -66,15 +66,13 @@ LONG = (
     "envs/test_conformance",
     "learners/test_learners",
     "test_stranger",
-    "docs/test_notebooks",
     "protocols/test_conformance",
     "learners/test_offline",
     "test_experiments",
     "protocols/test_few_shot",
     "test_studies",
     "test_runs",
-    "test_readme",
-    "test_check",
+    "sweep/test_ray",
 )
 
 
@@ -90,6 +88,10 @@ def pytest_collection_modifyitems(items):
 
 # Modules that use what another one trains or compiles: they run after it, in its process.
 AFTER = {
+    "docs/test_notebooks": "envs/test_conformance",  # worlds of one size, checked op by op
+    "docs/test_pages": "envs/test_conformance",
+    "test_check": "envs/test_conformance",
+    "test_readme": "envs/test_conformance",
     "learners/test_baselines": "learners/test_learners",
     "learners/test_psiphi_published": "learners/test_learners",
     "protocols/test_comparisons": "protocols/test_few_shot",

@@ -122,7 +122,8 @@ def lab(
     """
     config = room(novices, coplayers)
     of = compiled(config, small(name, **options))
-    played = of if task is CoinGrid else Subject(of.learner, place(dataclasses.replace(config, task=task)))
+    world = place(dataclasses.replace(config, task=task))
+    played = of if task is CoinGrid else Subject(of.learner, world)
 
     def begin(key: Any) -> Any:
         init_key, pool_key, begin_key = jax.random.split(key, 3)
@@ -135,7 +136,7 @@ def lab(
         state, metrics = of.update(state, experience, learn_key)
         return state, carry, experience, metrics
 
-    return Lab(played.world, of.learner, begin, cycle, of.act, of.update)
+    return Lab(world, of.learner, begin, cycle, of.act, of.update)
 
 
 def train(of: Lab, cycles: int, seed: int = 0) -> Any:
