@@ -1,6 +1,7 @@
 """Trained agents: they act as their own rollout does, from a run or a file, and a bad file is refused."""
 
 import dataclasses
+import functools
 import json
 import random
 import zlib
@@ -43,6 +44,7 @@ EXPERIMENT = Experiment(
 )
 
 
+@functools.cache
 def made(name):
     return assemble(EXPERIMENT, next(arm for arm in ARMS if arm.name == name))
 
@@ -67,6 +69,7 @@ def exported(run, tmp_path_factory):
     return path
 
 
+@functools.cache
 def lived(run, name):
     """(views, rewards before each step, trace) of greedy episodes of seed 1 in the rollout of its arm."""
     parts = made(name)
