@@ -12,13 +12,11 @@ from socialrl.rollout import make_rollout
 from socialrl.sources import ANYONE
 from socialrl.types import SourceName
 from socialrl_envs.errors import SocialRLError
-from socialrl_envs.types import Seat
 from socialrl_envs.worlds import goal_search
 
 SMALL = {"hidden": (8,), "gate_hidden": (8,), "memory": "none", "minibatches": 2, "cumulants": 3}
 STEPS, WORLDS = 8, 4
-OTHERS = (Seat(policy="wanderer"),) * 2  # any would do; wanderers are compiled quickly
-WORLD = goal_search.Config(size=7, horizon=20, experts=OTHERS)
+WORLD = goal_search.Config(size=7, horizon=20, experts=2)
 
 
 def trained(**options):
