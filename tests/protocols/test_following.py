@@ -192,7 +192,8 @@ def study(config, learner):
     )
     world, seeds = config.build(), Seeds(2)
     built = learner.build(world.spec)
-    states = seeds.bundle([built.init(jax.random.key(seed), 2, 2) for seed in range(2)])
+    init = jax.jit(lambda key: built.init(key, 2, 2))
+    states = seeds.bundle([init(jax.random.key(seed)) for seed in range(2)])
     roots = seeds.bundle([jax.random.key(seed) for seed in range(2)])
     return Study(experiment=experiment, world=world, learner=built, seeds=seeds, states=states, roots=roots)
 
