@@ -47,13 +47,13 @@ def lived(name: str = "goal_cycle", steps: int = 12, extras: bool = False, **con
         return states, *rest, step_data, reset_data
 
     with jax.debug_key_reuse(False):  # a replay keeps the keys that were used
-        out = jax.jit(jax.vmap(episode))(jax.random.split(jax.random.key(3), 2))
-    states, action, outcome, source, step_key = jax.tree.map(lambda leaf: jnp.swapaxes(leaf, 0, 1), out[:5])
+        out = jax.device_get(jax.jit(jax.vmap(episode))(jax.random.split(jax.random.key(3), 2)))
+    states, action, outcome, source, step_key = jax.tree.map(lambda leaf: np.swapaxes(leaf, 0, 1), out[:5])
     rng = np.random.default_rng(0)
     values = rng.normal(size=(steps, 2, novices, sources, actions)).astype(np.float32)
     decision = Decision(
-        action=action[..., np.array(spec.novices)],
-        source=source,
+        action=jnp.asarray(action[..., np.array(spec.novices)]),
+        source=jnp.asarray(source),
         values=jnp.asarray(values),
         influence=jnp.asarray(np.abs(values[..., 0, 0])),
     )
@@ -69,12 +69,12 @@ def lived(name: str = "goal_cycle", steps: int = 12, extras: bool = False, **con
     alive = jnp.ones((steps, 2), bool)
     trace = Trace(
         states=states,
-        actions=action,
+        actions=jnp.asarray(action),
         outcome=outcome,
         decision=decision,
         alive=alive,
-        reset_key=out[5],
-        step_key=step_key,
+        reset_key=jnp.asarray(out[5]),
+        step_key=jnp.asarray(step_key),
     )
     header = {"name": name, **config}
     return to_replay(trace, world, header, experiment=name, arm="random", seed=0, step=0, explained=explained)
