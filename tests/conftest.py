@@ -8,8 +8,8 @@ import os
 from pathlib import Path
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")  # no test needs a device
-# With what is set below, programs compile 6x faster; as one part, not 32, by a fifth; by the preset, whose bits
-# are the same, by a tenth.
+# With what is set below, programs compile 6x faster; as one part, not 32, by a fifth; by the preset, which
+# leaves the bits as they are, by a tenth.
 if importlib.metadata.version("jaxlib").startswith("0.10."):  # XLA aborts on a flag it does not know
     os.environ.setdefault(
         "XLA_FLAGS",
