@@ -47,7 +47,7 @@ class Assembly:
     sources: tuple[str, ...]
     generations: Generational | None = None
 
-    @property
+    @cached_property
     def template(self) -> Training:
         """The training state of one seed as `jax.ShapeDtypeStruct`s, without computing it."""
         return jax.eval_shape(self.trainer.start, jax.random.key(0), self.partner_shapes())

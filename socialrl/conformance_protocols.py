@@ -7,6 +7,7 @@ check_protocol(my_protocol.Config())
 import dataclasses
 import json
 from collections.abc import Iterator, Sequence
+from functools import cache
 from typing import Any
 
 import jax
@@ -18,6 +19,8 @@ from socialrl.learners import basis, kl_control, ppo, psiphi
 from socialrl.protocols import EvaluationProtocol, Study
 from socialrl.record.labels import Labels, read
 from socialrl.seeds import Seeds
+from socialrl.types import LearnerConfig
+from socialrl_envs.configs import WorldConfig
 from socialrl_envs.errors import SocialRLError
 from socialrl_envs.types import Seat
 from socialrl_envs.worlds import coin_grid, goal_cycle, goal_sequence
@@ -27,18 +30,18 @@ SEEDS = 2
 Measured = list[tuple[Any, dict[str, np.ndarray]]]  # labels and measures, before either is checked
 
 
-def check_protocol(config: Any, experiment: Experiment | None = None) -> None:
+def check_protocol(config: Any, given: Experiment | Study | None = None) -> None:
     """Raises AssertionError, whose message names the fault, unless the protocol keeps its contract.
 
-    It is run twice with few episodes on untrained learners: on the first arm of the experiment, or without
-    one on the first of `studies` in which it measures something. Checked are the types of `kind`, `needs` and
-    `episodes`; that `count` is the number of conditions; that labels are of one schema, survive JSON and
-    differ; that all measures are one number per seed; that both runs measure the same; and that the study is
-    left unchanged.
+    It is run twice with few episodes on untrained learners: on a study or the first arm of an experiment that
+    is given, or without one on the first of `studies` in which it measures something. Checked are the types
+    of `kind`, `needs` and `episodes`; that `count` is the number of conditions; that labels are of one
+    schema, survive JSON and differ; that all measures are one number per seed; that both runs measure the
+    same; and that the study is left unchanged.
     """
     check_options(config)
     small = dataclasses.replace(config, episodes=EPISODES)
-    study, count = first_measured(small, studies() if experiment is None else iter([study_of(experiment)]))
+    study, count = first_measured(small, candidates(given))
     before = snapshot(study)
     found = measured(small, study)
     assert len(found) == count, f"count: it promises {count} conditions, run yields {len(found)}"
@@ -47,6 +50,13 @@ def check_protocol(config: Any, experiment: Experiment | None = None) -> None:
         check_measures(labels, values)
     assert same(before, snapshot(study)), "run: it changes the study"
     check_equal(found, measured(small, study))
+
+
+def candidates(given: Experiment | Study | None) -> Iterator[Study]:
+    """The studies in which a protocol may be checked."""
+    if given is None:
+        return studies()
+    return iter([given if isinstance(given, Study) else study_of(given)])
 
 
 def check_options(config: object) -> None:
@@ -155,8 +165,22 @@ def same(one: list[np.ndarray], other: list[np.ndarray]) -> bool:
 
 
 def studies() -> Iterator[Study]:
-    """Small studies of learners with different capabilities: psiphi and basis among coins, recurrent PPO in a
-    cycle, one that reads concepts, one that has a reference policy, and one in generations.
+    """Small studies of learners with different capabilities, one for each of `examples`. They are made once
+    for all protocols that are checked, none of which may change them.
+    """
+    yield from map(example, range(len(examples())))
+
+
+@cache
+def example(number: int) -> Study:
+    """The study of one of `examples`."""
+    return study_of(examples()[number])
+
+
+@cache
+def examples() -> tuple[Experiment, ...]:
+    """Small experiments of psiphi and basis among coins, of recurrent PPO in a cycle, of one that reads
+    concepts, one that has a reference policy, and one in generations.
     """
     coins = coin_grid.Config(
         size=5,
@@ -168,23 +192,20 @@ def studies() -> Iterator[Study]:
     )
     cycle = goal_cycle.Config(novices=1, experts=1, size=7, layout="open", horizon=6, view=5)
     small = {"hidden": (8,), "capacity": 50, "batch": 2}
-    for world, learner in (
-        (coins, psiphi.Config(**small)),
-        (coins, basis.Config(**small, fit_steps=2)),
-        (cycle, ppo.Config(hidden=(8,))),
-        (cycle, ppo.Config(hidden=(8,), concepts="soft", residual=2)),
-        (cycle, kl_control.Config(hidden=(8,), labels=4, clip_length=2)),
-    ):
-        yield study_of(
-            Experiment(
-                name="conformance",
-                question="?",
-                world=world,
-                arms=(Arm(name="arm", learner=learner),),
-                seeds=SEEDS,
-            )
-        )
-    yield study_of(in_generations())
+    return (
+        one_arm(coins, psiphi.Config(**small)),
+        one_arm(coins, basis.Config(**small, fit_steps=2)),
+        one_arm(cycle, ppo.Config(hidden=(8,))),
+        one_arm(cycle, ppo.Config(hidden=(8,), concepts="soft", residual=2)),
+        one_arm(cycle, kl_control.Config(hidden=(8,), labels=4, clip_length=2)),
+        in_generations(),
+    )
+
+
+def one_arm(world: WorldConfig, learner: LearnerConfig) -> Experiment:
+    """A small experiment of this learner in this world."""
+    arm = Arm(name="arm", learner=learner)
+    return Experiment(name="conformance", question="?", world=world, arms=(arm,), seeds=SEEDS)
 
 
 def in_generations() -> Experiment:

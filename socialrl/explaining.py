@@ -286,10 +286,15 @@ class Explainer:
 
 
 def _padded(states: State, count: int) -> State:
-    """The states, leaves (T, ...), with the last one repeated, so that there are `count`."""
-    return jax.tree.map(
-        lambda leaf: jnp.concatenate([leaf, jnp.repeat(leaf[-1:], count - len(leaf), axis=0)]), states
-    )
+    """The states, leaves (T, ...), with the last one repeated, so that there are `count`; on the host, where
+    nothing is compiled for each count.
+    """
+
+    def padded(leaf: Array) -> np.ndarray:
+        array = np.asarray(leaf)
+        return np.concatenate([array, np.repeat(array[-1:], count - len(array), axis=0)])
+
+    return jax.tree.map(padded, states)
 
 
 def actor_of(replay: Replay, path: Path | None, agent: Agent | Run | str | Path | None) -> Actor:

@@ -318,7 +318,10 @@ def to_demonstrations(
     """
     spec = world.spec
     longest = max(int(np.argmax(np.asarray(part.last[..., 0]), axis=0).max()) + 1 for part in parts)
-    steps = jax.tree.map(lambda *leaves: jnp.concatenate([leaf[:longest] for leaf in leaves], axis=1), *parts)
+    steps = jax.tree.map(
+        lambda *leaves: jnp.asarray(np.concatenate([np.asarray(leaf)[:longest] for leaf in leaves], axis=1)),
+        *parts,
+    )
     return Demonstrations(
         steps=steps,
         world=world_json,

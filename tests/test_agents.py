@@ -1,6 +1,7 @@
 """Trained agents: they act as their own rollout does, from a run or a file, and a bad file is refused."""
 
 import dataclasses
+import functools
 import json
 import random
 import zlib
@@ -43,6 +44,7 @@ EXPERIMENT = Experiment(
 )
 
 
+@functools.cache
 def made(name):
     return assemble(EXPERIMENT, next(arm for arm in ARMS if arm.name == name))
 
@@ -67,6 +69,7 @@ def exported(run, tmp_path_factory):
     return path
 
 
+@functools.cache
 def lived(run, name):
     """(views, rewards before each step, trace) of greedy episodes of seed 1 in the rollout of its arm."""
     parts = made(name)
@@ -149,16 +152,26 @@ def test_hosted_in_an_experts_seat_it_does_what_it_does_alone(exported, named):
     experts = (Seat(policy=str(exported)),) if named else 1
     world = dataclasses.replace(EXPERIMENT.world, novices=1, experts=experts).build()
     host = hosting.host(world, None if named else {"expert_0": agent})
-    level_key, reset_key, *keys = jax.random.split(jax.random.key(3), 2 + HORIZON)
-    episode = hosting.begin(host, world.sample_level(level_key), reset_key)
-    agent.reset(seed=0)
-    for key in keys:
-        view, reward = np.asarray(world.observe(episode.state))[1], float(episode.reward[1])
+
+    @jax.jit
+    def begin(level_key, reset_key):
+        return hosting.begin(host, world.sample_level(level_key), reset_key)
+
+    @jax.jit
+    def go_on(episode, key):
         host_key, _ = jax.random.split(jax.random.clone(key))
         actions, _ = host.act(episode.memory, episode.state, episode.reward, host_key)
-        assert int(actions[1]) == int(agent.act(view, reward=reward).action)
         driven = np.array([False, True])
-        episode, _ = hosting.advance(host, episode, jnp.array([4, 0], jnp.int32), driven, key)
+        after, _ = hosting.advance(host, episode, jnp.array([4, 0], jnp.int32), driven, key)
+        return world.observe(episode.state)[1], actions[1], after
+
+    level_key, reset_key, *keys = jax.random.split(jax.random.key(3), 2 + HORIZON)
+    episode = begin(level_key, reset_key)
+    agent.reset(seed=0)
+    for key in keys:
+        reward = float(episode.reward[1])
+        view, action, episode = go_on(episode, key)
+        assert int(action) == int(agent.act(np.asarray(view), reward=reward).action)
 
 
 def test_first_forgets_one_row_and_reset_all(exported):

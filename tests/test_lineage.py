@@ -209,10 +209,15 @@ def test_elders_act_as_the_exported_agent_of_the_last_generation_does(resumed, m
     agent, spec = load_policy(tmp_path / "elder.npz"), made.world.spec
     assert agent.facts.step == ENDS[1]
     [training], _ = made.restored(resumed, resumed / "checkpoints" / "culture")
-    levels = made.rollout.pool(jax.random.key(1), 3)
-    trace = made.rollout.episodes(training.learner, levels, jax.random.key(2))
-    views = np.asarray(jax.vmap(jax.vmap(made.world.observe))(trace.states))[:-1, :, 1]
-    rewards = np.asarray(trace.outcome.reward)[:, :, 1]
+
+    @jax.jit
+    def played(learner):
+        levels = made.rollout.pool(jax.random.key(1), 3)
+        trace = made.rollout.episodes(learner, levels, jax.random.key(2))
+        return trace, jax.vmap(jax.vmap(made.world.observe))(trace.states)
+
+    trace, views = jax.device_get(played(training.learner))
+    views, rewards = views[:-1, :, 1], trace.outcome.reward[:, :, 1]
     seen = views * np.array([name not in spec.channels_of_others for name in spec.channels], np.uint8)
     assert (seen != views).any()  # somebody was in sight
     agent.reset(batch=3)

@@ -169,9 +169,13 @@ def traced():
     """(world, Trace as numpy) of episodes in a slippery corridor."""
     world = Corridor(slippery=True, horizon=8)
     rollout = make_rollout(world, walker(world.spec))
-    levels_key, key = jax.random.split(jax.random.key(1))
-    trace = jax.jit(lambda levels, key: rollout.episodes((), levels, key))(rollout.pool(levels_key, 6), key)
-    return world, jax.device_get(trace)
+
+    @jax.jit
+    def live(key):
+        levels_key, key = jax.random.split(key)
+        return rollout.episodes((), rollout.pool(levels_key, 6), key)
+
+    return world, jax.device_get(live(jax.random.key(1)))
 
 
 def test_episodes_can_be_stepped_again_by_hand_from_their_keys(traced):

@@ -21,6 +21,7 @@ __all__ = [
     "Subject",
     "check_curriculum",
     "check_learner",
+    "check_subject",
     "curriculum_world",
     "learner_world",
     "own_rewards_matter",
@@ -37,6 +38,11 @@ def check_learner(config: LearnerConfig, world: World | None = None) -> None:
     """
     name = name_of(config)
     subject = Subject(named(name, "build", lambda: config.build((world or learner_world()).spec)), world)
+    check_subject(name, subject)
+
+
+def check_subject(name: str, subject: Subject) -> None:
+    """`check_learner` of a learner that is built already; other tests may go on with what was compiled."""
     for rule in LEARNER_RULES:
         named(name, rule.__name__, lambda rule=rule: rule(subject))
 

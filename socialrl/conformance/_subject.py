@@ -78,6 +78,7 @@ class Subject:
         self.act = jax.jit(learner.act, static_argnums=4)
         self.update = jax.jit(learner.update)
         self.init = jax.jit(learner.init, static_argnums=(1, 2))
+        self.enter = jax.jit(lambda levels, key: self.rollout.begin(levels, key, NUM_ENVS))
         self.unroll = jax.jit(self._unroll)
 
     @cached_property
@@ -86,8 +87,7 @@ class Subject:
 
         pool_key, begin_key = jax.random.split(jax.random.key(1))
         levels = pool(self.world)(pool_key)
-        begin = jax.jit(lambda levels, key: self.rollout.begin(levels, key, NUM_ENVS))
-        return self.init(jax.random.key(0), UNROLL_LENGTH, NUM_ENVS), begin(levels, begin_key), levels
+        return self.init(jax.random.key(0), UNROLL_LENGTH, NUM_ENVS), self.enter(levels, begin_key), levels
 
     @cached_property
     def trained(self) -> tuple[PyTree, Carry, Experience, Metrics]:

@@ -87,7 +87,7 @@ Built = tuple[World, Callable[..., tuple[State, jax.Array]], State]
 
 
 class Part(NamedTuple):
-    """Consecutive states of an episode that is run again. own: their fields by name, on the host. cumulants:
+    """Consecutive states of an episode that is run again, on the host. own: their fields by name. cumulants:
     of every seat in the step that led to each state; 0 for the first state of an episode.
     """
 
@@ -134,17 +134,17 @@ def _parts(built: Built, replay: Replay, episode: int) -> Iterator[Part]:
     state = jax.tree.unflatten(jax.tree.structure(shape), [jnp.asarray(start[name]) for name in wanted])
     own = {name: value[None] for name, value in start.items()}
     none = np.zeros((1, len(world.spec.seats), len(world.spec.cumulants)), np.float32)
-    yield Part(own, jax.tree.map(lambda leaf: leaf[None], state), none)
+    yield Part(own, jax.tree.map(lambda leaf: np.asarray(leaf)[None], state), none)
     assert replay.step_key is not None
     action, key = replay.during("action", episode).astype(np.int32), replay.during("step_key", episode)
     for begin in range(0, len(action), CHUNK):
         here = action[begin : begin + CHUNK]
         room = ((0, CHUNK - len(here)), (0, 0))
-        states, cumulants = run(state, np.pad(here, room), np.pad(key[begin : begin + CHUNK], room))
+        found = run(state, np.pad(here, room), np.pad(key[begin : begin + CHUNK], room))
+        states, cumulants = jax.device_get(found)
         count = len(here)
         lived = jax.tree.map(lambda leaf, count=count: leaf[:count], states)
-        own = {name: np.asarray(leaf) for name, leaf in fields(lived).items()}
-        yield Part(own, lived, np.asarray(cumulants)[:count])
+        yield Part(fields(lived), lived, cumulants[:count])
         state = jax.tree.map(lambda leaf: leaf[-1], states)
 
 
@@ -184,6 +184,6 @@ def lived_until(
             f"{where}: the code of {name} has changed since ({at})", "install the version of then"
         )
     states = jax.tree.map(
-        lambda *leaves: jnp.concatenate(leaves)[: step + 1], *(part.states for part in parts)
+        lambda *leaves: jnp.asarray(np.concatenate(leaves)[: step + 1]), *(part.states for part in parts)
     )
     return built[0], states, np.concatenate([part.cumulants for part in parts])[1 : step + 1]

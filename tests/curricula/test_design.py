@@ -118,9 +118,9 @@ def test_nothing_is_learnt_before_levels_are_replayed_and_from_the_others_then()
 
 def test_levels_that_are_played_can_be_solved_and_their_properties_are_reported():
     states, metrics = trained()
-    world = WORLD.build()
+    solvable = jax.jit(jax.vmap(WORLD.build().solvable))
     for state, found in zip(states[1:], metrics, strict=True):
-        assert np.asarray(jax.vmap(world.solvable)(state.levels)).all()
+        assert np.asarray(solvable(state.levels)).all()
         assert found["levels/unsolvable"] == 0
     last = metrics[-1]
     assert 0 <= last["levels/present"] <= 2

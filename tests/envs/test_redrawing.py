@@ -18,7 +18,8 @@ def drawn(kind, draws=64):
     """(preferences, skill) of the novice and of the co-players, of several draws."""
     world = coin_grid.Config(novices=(NOVICE,), experts=EXPERTS, redrawn=kind).build()
     keys = jax.random.split(jax.random.key(2), draws)
-    found = jax.vmap(lambda key: redrawing.redrawn(world.params, kind, world.roster, key))(keys)
+    redraw = jax.jit(jax.vmap(lambda key: redrawing.redrawn(world.params, kind, world.roster, key)))
+    found = redraw(keys)
     wants, skill = np.asarray(found.preferences), np.asarray(found.skill)
     if kind == "nothing":
         wants, skill = (np.broadcast_to(x, (draws, *x.shape)) for x in (wants, skill))
@@ -43,7 +44,7 @@ def test_preferences_are_drawn_one_by_one_and_skills_stay():
 
 def test_every_level_has_other_co_players():
     world = coin_grid.Config(size=5, colours=3, coins=1, experts=EXPERTS, redrawn="order").build()
-    levels = jax.vmap(world.sample_level)(jax.random.split(jax.random.key(0), 6))
+    levels = jax.jit(jax.vmap(world.sample_level))(jax.random.split(jax.random.key(0), 6))
     assert len(np.unique(np.asarray(levels.params.skill), axis=0)) > 1
 
 

@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from socialrl.conformance import same, shapes
+from socialrl.conformance import Subject, same, shapes
+from socialrl.conformance._subject import NUM_ENVS as WORLDS
+from socialrl.conformance._subject import UNROLL_LENGTH as UNROLL
 from socialrl.registry import learner_config
-from socialrl.rollout import Rollout, make_rollout
 from socialrl.types import Learner
 from socialrl_envs.composed import GridWorld
 from socialrl_envs.movement import Moves
@@ -20,8 +21,7 @@ from socialrl_envs.task import Effects
 from socialrl_envs.types import Seat, State
 from socialrl_envs.worlds.coin_grid import CoinGrid, Config
 
-__all__ = ["same", "shapes"]
-WORLDS, UNROLL = 3, 4
+__all__ = ["UNROLL", "WORLDS", "same", "shapes"]
 SMALL = {
     "hidden": (8,),
     "gate_hidden": (8,),
@@ -67,14 +67,16 @@ class TaskConfig(Config):
 
 class Lab(NamedTuple):
     """A learner in a world, compiled. begin(key) -> (learner state, carry, levels). cycle(state, carry,
-    levels, key) -> (state, carry, experience, metrics) after one unroll and update.
+    levels, key) -> (state, carry, experience, metrics) after one unroll and update. act, update: the
+    learner's own.
     """
 
     world: GridWorld
     learner: Learner
-    rollout: Rollout
     begin: Callable[..., Any]
     cycle: Callable[..., Any]
+    act: Callable[..., Any]
+    update: Callable[..., Any]
 
 
 def small(name: str, **options: Any) -> Any:
@@ -84,40 +86,27 @@ def small(name: str, **options: Any) -> Any:
     return cls(**{key: value for key, value in (SMALL | options).items() if key in known})
 
 
-class Apprentice(NamedTuple):
-    """A learner, begin(key) and update(...), compiled; they do not depend on the rewards of the world."""
-
-    learner: Learner
-    begin: Callable[..., Any]
-    update: Callable[..., Any]
+@functools.cache
+def place(config: TaskConfig) -> GridWorld:
+    """The world of a config, one for all learners."""
+    return config.build()
 
 
 @functools.cache
-def pool(config: Config) -> Callable[..., Any]:
+def pool(config: TaskConfig) -> Callable[..., Any]:
     """key -> eight levels, compiled once for all learners."""
-    world = config.build()
-    return jax.jit(lambda key: jax.vmap(world.sample_level)(jax.random.split(key, 8)))
+    return jax.jit(lambda key: jax.vmap(place(config).sample_level)(jax.random.split(key, 8)))
 
 
 @functools.cache
-def apprentice(config: Config, learner_config: Any) -> Apprentice:
-    """The parts of a lab that do not depend on rewards."""
-    built = config.build()
-    learner = learner_config.build(built.spec)
-    rollout = make_rollout(built, learner)
+def compiled(config: TaskConfig, learner_config: Any) -> Subject:
+    """What is compiled of a learner in a world: for all labs of the two, and for the conformance check."""
+    return Subject(learner_config.build(place(config).spec), place(config))
 
-    @jax.jit
-    def enter(levels: Any, key: Any) -> Any:
-        return rollout.begin(levels, key, WORLDS)
 
-    init = jax.jit(lambda key: learner.init(key, UNROLL, WORLDS))
-
-    def begin(key: Any) -> Any:
-        init_key, pool_key, begin_key = jax.random.split(key, 3)
-        levels = pool(config)(pool_key)
-        return init(init_key), enter(levels, begin_key), levels
-
-    return Apprentice(learner, begin, jax.jit(learner.update))
+def room(novices: int = 2, coplayers: tuple[Seat, ...] = PAIR) -> TaskConfig:
+    """The config of a world like that of the conformance check, by default the same."""
+    return TaskConfig(novices=novices, experts=0, coplayers=coplayers, size=5, colours=2, coins=1, horizon=6)
 
 
 @functools.cache
@@ -131,24 +120,23 @@ def lab(
     """The lab of a learner, cached. Updates are compiled apart from the world, so that equal experience gives
     equal bits.
     """
-    config = TaskConfig(
-        novices=novices, experts=0, coplayers=coplayers, size=5, colours=2, coins=1, horizon=6
-    )
-    learner, begin, update = apprentice(config, small(name, **options))
-    built = dataclasses.replace(config, task=task).build()
-    rollout = make_rollout(built, learner)
+    config = room(novices, coplayers)
+    of = compiled(config, small(name, **options))
+    world = place(dataclasses.replace(config, task=task))
+    played = of if task is CoinGrid else Subject(of.learner, world)
 
-    @jax.jit
-    def unroll(state: Any, carry: Any, levels: Any, key: Any) -> Any:
-        return rollout.unroll(state, carry, levels, key, UNROLL)[:2]
+    def begin(key: Any) -> Any:
+        init_key, pool_key, begin_key = jax.random.split(key, 3)
+        levels = pool(config)(pool_key)
+        return of.init(init_key, UNROLL, WORLDS), of.enter(levels, begin_key), levels
 
     def cycle(state: Any, carry: Any, levels: Any, key: Any) -> Any:
         unroll_key, learn_key = jax.random.split(key)
-        carry, experience = unroll(state, carry, levels, unroll_key)
-        state, metrics = update(state, experience, learn_key)
+        carry, experience = played.unroll(state, carry, levels, unroll_key, jnp.array(False))
+        state, metrics = of.update(state, experience, learn_key)
         return state, carry, experience, metrics
 
-    return Lab(built, learner, rollout, begin, cycle)
+    return Lab(world, of.learner, begin, cycle, of.act, of.update)
 
 
 def train(of: Lab, cycles: int, seed: int = 0) -> Any:

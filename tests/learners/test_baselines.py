@@ -191,7 +191,7 @@ def test_cloning_and_others_steps_teach_a_dqn_apart(rows):
     """loss -> what of (torso, values, clone, reward model) it teaches."""
     config = small("dqn", cloning_coef=1.0, relabelled_coef=1.0)
     net = HeadFns(config, lab("bc").world.spec, heads=3)
-    params = net.init(jax.random.key(0))
+    params = jax.jit(net.init)(jax.random.key(0))
     found = jax.jit(jax.jacrev(lambda params: config.loss(net, params, params, rows)[1]))(params)
     reach = {"td": "1100", "cloning": "1010", "reward": "1001", "relabelled": "1100"}
     for loss, expected in reach.items():
@@ -218,7 +218,7 @@ def test_bc_per_agent_follows_each_as_it_acts():
     learner = small("bc", pooled=False).build(spec_of(3))
     acting = learner.capability(ActAs)
     assert acting is not None
-    state = learner.init(jax.random.key(0), UNROLL, WORLDS)
+    state = jax.jit(lambda key: learner.init(key, UNROLL, WORLDS))(jax.random.key(0))
     params = jax.tree.map(lambda leaf: leaf, state.params)
     bias = 20.0 * jax.nn.one_hot(
         jnp.array([4, 0, 5]), ACTIONS, dtype=jnp.float32
@@ -256,7 +256,7 @@ def test_seats_of_a_file_are_the_same_co_players_once_more(rows):
     co-player's policy.
     """
     net = HeadFns(small("bc", pooled=False), lab("bc").world.spec, heads=2)
-    params = net.init(jax.random.key(0))
+    params = jax.jit(net.init)(jax.random.key(0))
     twice = dataclasses.replace(
         rows, others=jax.tree.map(lambda x: jnp.concatenate([x, x], axis=2), rows.others)
     )
@@ -278,7 +278,7 @@ def test_offline_there_are_no_own_steps(rows, learner, heads, memory):
     """The losses on demonstrations alone are finite, and what is shown is learnt."""
     config = learner.Config(hidden=(8,), prediction_coef=0.5, memory=memory)
     net, loss = HeadFns(config, lab("bc").world.spec, heads), bc.loss if learner is bc else config.loss
-    params = net.init(jax.random.key(0))
+    params = jax.jit(net.init)(jax.random.key(0))
     alone = dataclasses.replace(rows, own=jax.tree.map(lambda x: x[:, :, :0], rows.own))
     descend = jax.value_and_grad(functools.partial(loss, net), has_aux=True)
     (total, metrics), gradient = jax.jit(descend)(params, params, alone)

@@ -53,9 +53,7 @@ def test_all_novices_act_for_an_inferred_goal(trained, infer):
     _, carry, _ = of.begin(jax.random.key(0))
     seen = jax.tree.map(lambda leaf: leaf[:, :1].repeat(2, axis=1), carry.timestep)  # both see the same
     after, _ = infer(state, others, others)
-    values = [
-        of.learner.act(s, carry.carry, seen, jax.random.key(1), False).decision.values for s in (state, after)
-    ]
+    values = [of.act(s, carry.carry, seen, jax.random.key(1), False).decision.values for s in (state, after)]
     assert not np.allclose(values[0][:, 0], values[0][:, 1])  # two tasks, two opinions
     np.testing.assert_allclose(values[1][:, 0], values[1][:, 1], rtol=1e-5)
 

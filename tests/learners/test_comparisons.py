@@ -59,11 +59,10 @@ def test_true_rewards_reach_nobody_but_the_teacher(trained):
     at = dataclasses.replace(own.timestep, prev_reward=own.timestep.prev_reward + 7)
     reward = jnp.asarray(np.random.default_rng(0).normal(0, 9, own.reward.shape).astype(np.float32))
     other = dataclasses.replace(experience, own=dataclasses.replace(own, reward=reward, timestep=at))
-    update = jax.jit(of.learner.update)
-    one, two = (update(state, seen, jax.random.key(3))[0] for seen in (experience, other))
+    one, two = (of.update(state, seen, jax.random.key(3))[0] for seen in (experience, other))
     assert same(one, two)
     fresh = of.begin(jax.random.key(0))[0]
-    one, two = (update(fresh, seen, jax.random.key(3))[0] for seen in (experience, other))
+    one, two = (of.update(fresh, seen, jax.random.key(3))[0] for seen in (experience, other))
     assert not same(one.answered.preferred, two.answered.preferred)
 
 
@@ -101,11 +100,8 @@ def test_a_policy_is_not_shown_what_the_step_before_paid():
     of = lab("ppo", comparisons=CONFIG)
     state, carry, _ = of.begin(jax.random.key(0))
     at, paid = carry.timestep, jnp.full_like(carry.timestep.prev_reward, 7.0)
-    act = jax.jit(of.learner.act, static_argnums=4)
-    one, two = (
-        act(state, carry.carry, dataclasses.replace(at, prev_reward=reward), jax.random.key(3), True).decision
-        for reward in (at.prev_reward, paid)
-    )
+    seen = [dataclasses.replace(at, prev_reward=reward) for reward in (at.prev_reward, paid)]
+    one, two = (of.act(state, carry.carry, one, jax.random.key(3), True).decision for one in seen)
     assert same(one, two)
 
 

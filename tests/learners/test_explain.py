@@ -1,4 +1,6 @@
-"""The capabilities that explain recorded decisions: predictions of the next view, and acting as another."""
+"""The capabilities that explain recorded decisions: predictions of the next view, and acting as another. That
+every learner that predicts shows it is tested in test_learners.py.
+"""
 
 import dataclasses
 from typing import Any
@@ -37,20 +39,6 @@ def moment(learner: Learner) -> tuple[Any, Any, Timestep, Decision]:
         return state, carry, timestep, learner.act(state, carry, timestep, act_key, False).decision
 
     return made(jax.random.key(0))
-
-
-@pytest.mark.parametrize("name", learner_names())
-def test_a_learner_that_predicts_shows_its_prediction(name):
-    learner = small(name, memory="gru", prediction_coef=0.5).build(SPEC)
-    diagnostics = learner.capability(Diagnostics)
-    assert diagnostics is not None
-    state, memory, timestep, decision = moment(learner)
-    explain = jax.jit(diagnostics.diagnose)
-    found = explain(state, memory, timestep, decision)["prediction"]
-    assert found.shape == (*BATCH, *SPEC.obs_shape)
-    assert found.dtype == jnp.float32
-    other = dataclasses.replace(decision, action=(decision.action + 1) % len(SPEC.actions))
-    assert (explain(state, memory, timestep, other)["prediction"] != found).any()
 
 
 @pytest.mark.parametrize("options", [{"prediction_coef": 0.0}, {"prediction_coef": 0.5, "predicts": "same"}])

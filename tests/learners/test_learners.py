@@ -6,14 +6,15 @@ import jax
 import numpy as np
 import pytest
 
-from socialrl.conformance import check_learner
+from socialrl.conformance import check_learner, check_subject
 from socialrl.registry import learner_config, learner_names
+from socialrl.types import Diagnostics
 from socialrl_envs.errors import SocialRLError
 from socialrl_envs.options import meanings
 from socialrl_envs.types import Seat
 from socialrl_envs.worlds.coin_grid import CoinGrid
 from socialrl_envs.worlds.coin_grid import Config as World
-from tests.learners.lab import WORLDS, Paid, Scrambled, lab, same, shapes, small, train
+from tests.learners.lab import WORLDS, Paid, Scrambled, compiled, lab, room, same, shapes, small, train
 
 every_learner = pytest.mark.parametrize("name", learner_names())
 WANDERER = (Seat(policy="wanderer"),)
@@ -29,7 +30,8 @@ def test_the_learners_are_there():
 
 @every_learner
 def test_it_conforms(name):
-    check_learner(small(name))
+    """In the world of `lab(name)`, so that the tests below go on with what is compiled here."""
+    check_subject(name, compiled(room(), small(name)))
 
 
 @pytest.mark.parametrize("name", ["psiphi", "bc", "ppo"])
@@ -48,26 +50,25 @@ def test_compiled_and_eager_agree(name):
     """
     of = lab(name)
     state, _, experience, _ = train(of, 2)
-    compiled, metrics = jax.jit(of.learner.update)(state, experience, jax.random.key(5))
+    jitted, metrics = of.update(state, experience, jax.random.key(5))
     eager, eager_metrics = of.learner.update(state, experience, jax.random.key(5))
     for metric, value in metrics.items():
         np.testing.assert_allclose(eager_metrics[metric], value, rtol=1e-3, atol=1e-5, err_msg=metric)
-    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-2, atol=2e-4), compiled, eager)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-2, atol=2e-4), jitted, eager)
 
     last = jax.tree.map(lambda leaf: leaf[-1], experience.own.timestep)
     inputs = (state, experience.carry, last, jax.random.key(6), False)
-    compiled = jax.jit(of.learner.act, static_argnums=4)(*inputs).decision
+    jitted = of.act(*inputs).decision
     eager = of.learner.act(*inputs[:3], jax.random.key(6), False).decision
-    np.testing.assert_array_equal(compiled.action, eager.action)
-    np.testing.assert_allclose(compiled.values, eager.values, rtol=1e-4, atol=1e-5)
+    np.testing.assert_array_equal(jitted.action, eager.action)
+    np.testing.assert_allclose(jitted.values, eager.values, rtol=1e-4, atol=1e-5)
 
 
 @every_learner
 def test_greedy_actions_do_not_depend_on_the_key(name):
     of = lab(name)
     state, carry, _, _ = train(of, 2)
-    act = jax.jit(of.learner.act, static_argnums=4)
-    one, two = (act(state, carry.carry, carry.timestep, jax.random.key(seed), False) for seed in (1, 2))
+    one, two = (of.act(state, carry.carry, carry.timestep, jax.random.key(seed), False) for seed in (1, 2))
     assert same(one, two)
 
 
@@ -104,6 +105,22 @@ def test_with_a_gru_and_the_auxiliary_head_it_learns(name):
     assert recurrent
     assert all(np.any(leaf != 0) for leaf in recurrent)
     keeps_shapes_and_has_heads(before, state, carry, metrics, prediction=True)
+
+
+@every_learner
+def test_a_learner_that_predicts_shows_its_prediction(name):
+    """It depends on the action that was chosen. The lab is that of the test above."""
+    of = with_memory(name, memory="gru", prediction_coef=0.5)
+    diagnostics = of.learner.capability(Diagnostics)
+    assert diagnostics is not None
+    state, carry, _, _ = train(of, 2)
+    decision = of.act(state, carry.carry, carry.timestep, jax.random.key(3), False).decision
+    explain = jax.jit(diagnostics.diagnose)
+    found = explain(state, carry.carry, carry.timestep, decision)["prediction"]
+    assert found.shape == (WORLDS, 1, *of.world.spec.obs_shape)
+    assert found.dtype == np.float32
+    other = dataclasses.replace(decision, action=(decision.action + 1) % len(of.world.spec.actions))
+    assert (explain(state, carry.carry, carry.timestep, other)["prediction"] != found).any()
 
 
 @every_learner

@@ -47,7 +47,7 @@ def file(tmp_path_factory):
 def taught(file):
     """(lab, state at first, state after the offline phase, metrics of its last steps) of a psiphi."""
     of = lab("psiphi", novices=1, coplayers=AWAY, demonstrations=file, offline=STEPS, **OPTIONS)
-    first = of.learner.init(jax.random.key(0), UNROLL, WORLDS)
+    first = jax.jit(of.learner.init, static_argnums=(1, 2))(jax.random.key(0), UNROLL, WORLDS)
     learn = jax.jit(lambda state, key: of.learner.capability(Offline).pretrain(state, key, STEPS // 2))
     state, _ = learn(first, jax.random.key(1))
     state, metrics = learn(state, jax.random.key(2))
@@ -196,7 +196,7 @@ def test_memory_and_the_auxiliary_head_learn_offline_too(file):
         prediction_coef=0.5,
         trust=True,
     )
-    state = of.learner.init(jax.random.key(0), UNROLL, WORLDS)
+    state = jax.jit(of.learner.init, static_argnums=(1, 2))(jax.random.key(0), UNROLL, WORLDS)
     after, metrics = jax.jit(lambda state, key: of.learner.capability(Offline).pretrain(state, key, 4))(
         state, jax.random.key(1)
     )

@@ -30,7 +30,7 @@ def test_it_has_no_head_of_own_values(trained):
 
 def test_decisions_are_plain_generalised_policy_improvement(trained):
     of, parts, state, carry, _ = trained
-    decision = of.learner.act(state, carry.carry, carry.timestep, jax.random.key(0), False).decision
+    decision = of.act(state, carry.carry, carry.timestep, jax.random.key(0), False).decision
     obs = carry.timestep.obs.reshape(1, -1, *of.world.spec.obs_shape)
     first = carry.timestep.first.reshape(1, -1)
     psi = parts.net.step(state.params, (), obs, first)[1][0, :, 0]

@@ -23,7 +23,8 @@ SURE = 50.0  # a logit
 @functools.cache
 def fresh():
     """A state of sbl_fe beside two co-players."""
-    return small("sbl_fe").build(spec_of(2)).init(jax.random.key(0), 2, 3)
+    learner = small("sbl_fe").build(spec_of(2))
+    return jax.jit(lambda key: learner.init(key, 2, 3))(jax.random.key(0))
 
 
 def views(cue):
@@ -158,7 +159,7 @@ REACH = {  # loss -> what it teaches: torso; heads generalist, own, general; of 
 def test_no_stage_of_grid_teaches_the_one_before_it(rows):
     config = small("grid")
     net = HeadFns(config, spec_of(2), heads=7)
-    params = net.init(jax.random.key(0))
+    params = jax.jit(net.init)(jax.random.key(0))
     found = jax.jit(jax.jacrev(lambda params: config.loss(net, params, params, rows)[1]))(params)
     for loss, expected in REACH.items():
         params = found[f"loss/{loss}"]["params"]
@@ -171,7 +172,7 @@ def test_offline_grid_learns_from_what_is_shown(rows):
     config = small("grid")
     net = HeadFns(config, spec_of(2), heads=7)
     alone = dataclasses.replace(rows, own=jax.tree.map(lambda x: x[:, :, :0], rows.own))
-    params = net.init(jax.random.key(0))
+    params = jax.jit(net.init)(jax.random.key(0))
     total, metrics = config.loss(net, params, params, alone)
     assert all(np.isfinite(value) for value in (total, *metrics.values()))
     assert metrics["loss/cloning"] > 0

@@ -1,6 +1,7 @@
 """The conformance check of protocols: all built-in ones pass, each broken one fails with its fault named."""
 
 import dataclasses
+import functools
 from typing import ClassVar
 
 import jax
@@ -8,9 +9,17 @@ import jax.numpy as jnp
 import pytest
 
 from socialrl.config import Arm, Experiment
-from socialrl.conformance_protocols import check_protocol, in_generations, studies
+from socialrl.conformance_protocols import check_protocol, in_generations, studies, study_of
 from socialrl.learners import dqn, kl_control, ppo
-from socialrl.protocols import comparisons, held_out, interventions, reference, social
+from socialrl.protocols import (
+    comparisons,
+    few_shot,
+    goal_inference,
+    held_out,
+    interventions,
+    reference,
+    social,
+)
 from socialrl.record.labels import Labels, Memory
 from socialrl.registry import PROTOCOL
 from socialrl.types import FewShot, GoalInference, RewardInference
@@ -21,6 +30,8 @@ from socialrl_envs.worlds import coin_grid
 SMALL = {
     "social": social.Config(policies=("greedy",), companies=("wanderer",), transfer=()),
     "held_out": held_out.Config(levels=("crossroads",)),
+    "few_shot": few_shot.Config(shots=(0, 2), relabelled=2),
+    "goal_inference": goal_inference.Config(shots=(0, 2)),
     "interventions": interventions.Config(each=False),
     "reference": reference.Config(policies=("sampled",)),
     "comparisons": comparisons.Config(
@@ -156,8 +167,14 @@ class WithoutEpisodes(Options):
     count, run = Good.count, Good.run
 
 
+@functools.cache
+def studied():
+    """The study of EXPERIMENT."""
+    return study_of(EXPERIMENT)
+
+
 def test_a_good_protocol_passes():
-    check_protocol(Good(), EXPERIMENT)
+    check_protocol(Good(), studied())
 
 
 @pytest.mark.parametrize(
@@ -178,7 +195,7 @@ def test_a_good_protocol_passes():
 )
 def test_each_fault_is_named(broken, fault):
     with pytest.raises(AssertionError, match=fault):
-        check_protocol(broken(), EXPERIMENT)
+        check_protocol(broken(), EXPERIMENT if broken is Overwriting else studied())
 
 
 def test_the_studies_have_what_protocols_ask_for():

@@ -139,7 +139,7 @@ def test_best_actions_by_hand():
     seats = (Seat(preferences=TASTE),) * 2
     world = coin_grid.Config(size=6, colours=2, coins=1, novices=seats, experts=0).build()
     state = state_of(world, ["######", "#...r#", "#....#", "#.A.B#", "#g...#", "######"])
-    best = _planners.best_actions(world, state)
+    best = jax.jit(lambda state: _planners.best_actions(world, state))(state)
     names = [
         [name for name, good in zip(world.spec.actions, row, strict=True) if good] for row in best.tolist()
     ]
@@ -151,17 +151,15 @@ def test_co_players_are_asked_in_the_novices_place():
     likes_green = Seat(policy="planner", preferences=(0.0, 1.0))
     world = coin_grid.Config(size=6, colours=2, coins=1, novices=1, experts=(likes_green,)).build()
     state = state_of(world, ["######", "#...r#", "#....#", "#....#", "#gBA.#", "######"])
-    action = _planners.coplayers_in_place(world, state, jax.random.key(0))
-    assert world.spec.actions[int(action[0, 0])] == "left"
-    moved = dataclasses.replace(
-        state,
-        seats=dataclasses.replace(
-            state.seats, position=state.seats.position.at[0].set(jnp.array([1, 1], jnp.int32))
-        ),
-    )
-    assert (
-        world.spec.actions[int(_planners.coplayers_in_place(world, moved, jax.random.key(0))[0, 0])] == "down"
-    )
+
+    @jax.jit
+    def in_its_place(state):
+        return _planners.coplayers_in_place(world, state, jax.random.key(0))[0, 0]
+
+    assert world.spec.actions[int(in_its_place(state))] == "left"
+    position = state.seats.position.at[0].set(jnp.array([1, 1], jnp.int32))
+    moved = dataclasses.replace(state, seats=dataclasses.replace(state.seats, position=position))
+    assert world.spec.actions[int(in_its_place(moved))] == "down"
 
 
 @pytest.mark.parametrize(
@@ -194,7 +192,8 @@ def study(config, learner):
     )
     world, seeds = config.build(), Seeds(2)
     built = learner.build(world.spec)
-    states = seeds.bundle([built.init(jax.random.key(seed), 2, 2) for seed in range(2)])
+    init = jax.jit(lambda key: built.init(key, 2, 2))
+    states = seeds.bundle([init(jax.random.key(seed)) for seed in range(2)])
     roots = seeds.bundle([jax.random.key(seed) for seed in range(2)])
     return Study(experiment=experiment, world=world, learner=built, seeds=seeds, states=states, roots=roots)
 

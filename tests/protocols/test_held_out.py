@@ -25,7 +25,8 @@ def study(world=SMALL):
     experiment = Experiment(name="tiny", question="?", world=world, arms=(arm,), seeds=2)
     built, seeds = world.build(), Seeds(2)
     learner = arm.learner.build(built.spec)
-    states = seeds.bundle([learner.init(jax.random.key(seed), 2, 2) for seed in range(2)])
+    init = jax.jit(lambda key: learner.init(key, 2, 2))
+    states = seeds.bundle([init(jax.random.key(seed)) for seed in range(2)])
     roots = seeds.bundle([jax.random.key(seed) for seed in range(2)])
     return Study(experiment=experiment, world=built, learner=learner, seeds=seeds, states=states, roots=roots)
 

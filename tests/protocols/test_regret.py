@@ -19,7 +19,7 @@ def study():
     experiment = Experiment(name="tiny", question="?", world=WORLD, arms=(arm,), seeds=1)
     world, seeds = WORLD.build(), Seeds(1)
     learner = arm.learner.build(world.spec)
-    states = seeds.bundle([learner.init(jax.random.key(0), 2, 2)])
+    states = seeds.bundle([jax.jit(lambda key: learner.init(key, 2, 2))(jax.random.key(0))])
     roots = seeds.bundle([jax.random.key(1)])
     return Study(experiment=experiment, world=world, learner=learner, seeds=seeds, states=states, roots=roots)
 

@@ -85,14 +85,15 @@ def test_order_measures_agree_with_a_plain_count_of_random_visits():
     texts = ["".join(rng.choice(list("...rrrw"), 40)) for _ in range(300)]
     seen = visits(*texts)
     gone = jnp.broadcast_to(jnp.arange(40)[:, None] >= leave, (40, 300))
-    made, right = nth_choice(seen, gone, 1)
+    made, right = map(np.asarray, nth_choice(seen, gone, 1))
+    recovered = np.asarray(recovers_order(seen, goals))
     after = measures_after(seen, gone, goals)
     choices = []
     for i, text in enumerate(texts):
         made_here = [letter for letter in text if letter != "."]
-        assert bool(recovers_order(seen, goals)[i, 0]) == (made_here[-goals:] == ["r"] * goals)
+        assert recovered[i, 0] == (made_here[-goals:] == ["r"] * goals)
         later = [letter for letter in text[leave:] if letter != "."]
-        assert (bool(made[i, 0]), bool(right[i, 0])) == (bool(later), later[:1] == ["r"])
+        assert (made[i, 0], right[i, 0]) == (bool(later), later[:1] == ["r"])
         choices.append(later)
     third = [later[2] == "r" for later in choices if len(later) > 2]
     assert after["choice/3"] == pytest.approx(np.mean(third))
@@ -144,7 +145,8 @@ def study(learner=None, home=WORLD, own=None):
     world, seeds = experiment.world_of(arm).build(), Seeds(2)
     built = learner.build(world.spec)
     roots = seeds.bundle([jax.random.key(seed) for seed in range(2)])
-    states = seeds.bundle([built.init(jax.random.key(seed), 2, 2) for seed in range(2)])
+    init = jax.jit(lambda key: built.init(key, 2, 2))
+    states = seeds.bundle([init(jax.random.key(seed)) for seed in range(2)])
     return Study(experiment=experiment, world=world, learner=built, seeds=seeds, states=states, roots=roots)
 
 
@@ -168,14 +170,16 @@ def traced(company, presence):
 
 
 def test_company_is_there_as_the_condition_says_and_never_is_never_seen():
-    others = [WORLD.build().spec.channels.index(name) for name in WORLD.build().spec.channels_of_others]
+    home = WORLD.build()
+    others = [home.spec.channels.index(name) for name in home.spec.channels_of_others]
+    observe = jax.jit(jax.vmap(jax.vmap(home.observe)))
     for presence, there in {"full": range(12), "half": range(6), "never": range(0)}.items():
-        world, trace = traced("trained", presence)
+        _, trace = traced("trained", presence)
         expected = np.isin(np.arange(12), list(there))
         present = np.asarray(trace.states.seats.present)[:-1]
         assert (present[:, :, 1:] == expected[:, None, None]).all()
         assert present[:, :, 0].all()
-        views = np.asarray(jax.jit(jax.vmap(jax.vmap(world.observe)))(trace.states))[:-1, :, 0]
+        views = np.asarray(observe(trace.states))[:-1, :, 0]
         seen = views[..., others].any(axis=(2, 3, 4))
         assert seen[expected].any() == (len(there) > 0)
         assert not seen[~expected].any()
@@ -185,7 +189,9 @@ def test_all_conditions_share_their_levels():
     _, first = traced("trained", "full")
     for company, presence in [("trained", "never"), ("wanderer", "full"), ("anti_expert", "half")]:
         _, other = traced(company, presence)
-        one, two = (jax.tree.map(lambda leaf: leaf[0], trace.states) for trace in (first, other))
+        one, two = (
+            jax.tree.map(lambda leaf: leaf[0], jax.device_get(trace.states)) for trace in (first, other)
+        )
         np.testing.assert_array_equal(one.level.tiles, two.level.tiles)
         np.testing.assert_array_equal(one.seats.position, two.seats.position)
         np.testing.assert_array_equal(one.seats.heading, two.seats.heading)
@@ -193,7 +199,7 @@ def test_all_conditions_share_their_levels():
 
 def test_a_company_acts_as_its_policy_does():
     world, trace = traced("trained", "full")
-    states = jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:])[:64], trace.states)
+    states = jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:])[:64], jax.device_get(trace.states))
     keys = jax.random.split(jax.random.key(7), 64)
 
     def acts(config, functions=None):

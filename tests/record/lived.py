@@ -18,13 +18,13 @@ from socialrl_envs.hosting import host
 
 
 @functools.cache
-def lived(name: str = "goal_cycle", steps: int = 12, extras: bool = False, **config: Any) -> Replay:
-    """Two episodes in a world of this config, cut after `steps` steps. extras: with what only some learners
-    explain.
+def played(name: str, steps: int, **config: Any) -> tuple[Any, ...]:
+    """The world of this config, and two episodes in it, on the host: states (steps + 1, 2, ...), actions,
+    outcomes, sources and keys of steps (steps, 2, ...), keys of resets (2, ...).
     """
     world = socialrl_envs.make(name, **config)
     spec, hosted = world.spec, host(world)
-    novices, sources, actions = len(spec.novices), 1 + len(spec.coplayers), len(spec.actions)
+    novices, sources = len(spec.novices), 1 + len(spec.coplayers)
 
     def episode(key: jax.Array) -> tuple[Any, ...]:
         level_key, reset_key, act_key, step_key = jax.random.split(key, 4)
@@ -36,7 +36,7 @@ def lived(name: str = "goal_cycle", steps: int = 12, extras: bool = False, **con
 
         def body(state: Any, keys: tuple[jax.Array, jax.Array]) -> tuple[Any, Any]:
             novice_key, host_key, source_key = jax.random.split(keys[0], 3)
-            own = jax.random.randint(novice_key, (novices,), 0, actions)
+            own = jax.random.randint(novice_key, (novices,), 0, len(spec.actions))
             action = hosted(state, host_key).at[jnp.array(spec.novices)].set(own)
             after, outcome = world.step(state, action, jax.random.wrap_key_data(keys[1]))
             source = jax.random.randint(source_key, (novices,), 0, sources)
@@ -47,19 +47,30 @@ def lived(name: str = "goal_cycle", steps: int = 12, extras: bool = False, **con
         return states, *rest, step_data, reset_data
 
     with jax.debug_key_reuse(False):  # a replay keeps the keys that were used
-        out = jax.jit(jax.vmap(episode))(jax.random.split(jax.random.key(3), 2))
-    states, action, outcome, source, step_key = jax.tree.map(lambda leaf: jnp.swapaxes(leaf, 0, 1), out[:5])
+        out = jax.device_get(jax.jit(jax.vmap(episode))(jax.random.split(jax.random.key(3), 2)))
+    in_time = jax.tree.map(lambda leaf: np.swapaxes(leaf, 0, 1), out[:5])
+    return world, *in_time, out[5]
+
+
+@functools.cache
+def lived(name: str = "goal_cycle", steps: int = 12, extras: bool = False, **config: Any) -> Replay:
+    """Two episodes in a world of this config, cut after `steps` steps. extras: with what only some learners
+    explain.
+    """
+    world, states, action, outcome, source, step_key, reset_key = played(name, steps, **config)
+    spec = world.spec
+    novices, sources, actions = len(spec.novices), 1 + len(spec.coplayers), len(spec.actions)
     rng = np.random.default_rng(0)
     values = rng.normal(size=(steps, 2, novices, sources, actions)).astype(np.float32)
     decision = Decision(
-        action=action[..., np.array(spec.novices)],
-        source=source,
+        action=jnp.asarray(action[..., np.array(spec.novices)]),
+        source=jnp.asarray(source),
         values=jnp.asarray(values),
         influence=jnp.asarray(np.abs(values[..., 0, 0])),
     )
     explained: dict[str, Any] = {}
     if extras:
-        views = jax.vmap(jax.vmap(world.observe))(jax.tree.map(lambda leaf: leaf[1:], states))
+        views = jax.jit(jax.vmap(jax.vmap(world.observe)))(jax.tree.map(lambda leaf: leaf[1:], states))
         seen = np.asarray(views)[:, :, list(spec.novices)].astype(np.float32)
         explained = {
             "spread": np.abs(values) / 3,
@@ -69,12 +80,12 @@ def lived(name: str = "goal_cycle", steps: int = 12, extras: bool = False, **con
     alive = jnp.ones((steps, 2), bool)
     trace = Trace(
         states=states,
-        actions=action,
+        actions=jnp.asarray(action),
         outcome=outcome,
         decision=decision,
         alive=alive,
-        reset_key=out[5],
-        step_key=step_key,
+        reset_key=jnp.asarray(reset_key),
+        step_key=jnp.asarray(step_key),
     )
     header = {"name": name, **config}
     return to_replay(trace, world, header, experiment=name, arm="random", seed=0, step=0, explained=explained)
