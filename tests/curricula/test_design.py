@@ -131,7 +131,7 @@ def test_levels_that_are_played_can_be_solved_and_their_properties_are_reported(
 def test_a_level_that_cannot_be_solved_does_not_train():
     """Whoever chose it: its world is left out of the update, and its score out of the buffer."""
     made, _, _ = arm(ACCEL)
-    walled = WORLD.build().level("#####\n#A#r#\n#.#.#\n#gC##\n#####\n")
+    walled = WORLD.build().level("#####\n#A#r#\n#B#.#\n#gC##\n#####\n")
     levels = jax.tree.map(lambda *leaves: jnp.stack(leaves), walled, FIRST, walled, FIRST)
     trains = jnp.array([True, True, False, False])
     own = made.trainer.rounds.chooser
