@@ -59,7 +59,9 @@ def arm(name: str, teacher: Seat, steps: int, lives: int = 1, **options: Any) ->
     penalty = mixed.Ramp(param="penalty", start=(0.0, 0.0), end=(1.0, 1.0), steps=steps // 2)
     return Arm(
         name=name,
-        learner=ppo.Config(**learner(steps) | {"hidden": (64,), "entropy_coef": 0.02, "bptt_length": HORIZON}),
+        learner=ppo.Config(
+            **learner(steps) | {"hidden": (64,), "entropy_coef": 0.02, "bptt_length": HORIZON}
+        ),
         world=world(teacher, lives),
         curriculum=mixed.Config(ramps=(penalty,)),
         **options,

@@ -16,6 +16,7 @@ from socialrl.curricula import Choice, accel, domain_randomisation, plr, sfl
 from socialrl.curricula._design import Design
 from socialrl.learners import dqn, ppo
 from socialrl.record import checkpoint, levels
+from socialrl_envs import grid
 from socialrl_envs.errors import SocialRLError
 from socialrl_envs.presence import SCHEDULES
 from socialrl_envs.types import Level, Seat
@@ -131,7 +132,8 @@ def test_levels_that_are_played_can_be_solved_and_their_properties_are_reported(
 def test_a_level_that_cannot_be_solved_does_not_train():
     """Whoever chose it: its world is left out of the update, and its score out of the buffer."""
     made, _, _ = arm(ACCEL)
-    walled = WORLD.build().level("#####\n#A#r#\n#B#.#\n#gC##\n#####\n")
+    around = jnp.array([1, 2]), jnp.array([2, 3])  # the cells beside the red coin
+    walled = dataclasses.replace(FIRST, tiles=jnp.asarray(FIRST.tiles).at[around].set(grid.WALL))
     levels = jax.tree.map(lambda *leaves: jnp.stack(leaves), walled, FIRST, walled, FIRST)
     trains = jnp.array([True, True, False, False])
     own = made.trainer.rounds.chooser
