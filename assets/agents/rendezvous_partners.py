@@ -1,9 +1,8 @@
-"""Which partners ship with rendezvous? Agents of one convention each, some that join, and some of self-play.
+"""Which partners ship with rendezvous? Agents of one convention each, one that joins, and two of self-play.
 
 `place_1`, `place_2` and `place_3` learnt beside a planner that insists on that place. `joins` learnt beside
-planners of seven conventions, drawn anew for every level. `self_play` learnt with itself in the other seat.
-The world and the conventions are those of experiments/partners.py; the README beside this file has the
-commands.
+planners of seven conventions, drawn anew for every level. The world and the conventions are those of
+experiments/partners.py, whose arm `self_play` gives the others; the README beside this file has the commands.
 """
 
 import dataclasses
@@ -52,9 +51,8 @@ experiment = Experiment(
     arms=(
         *(beside(f"place_{number}", one) for number, one in enumerate(INSIST, start=1)),
         Arm(name="joins", learner=LEARNER, world=JOINS),
-        Arm(name="self_play", learner=LEARNER, world=dataclasses.replace(WORLD, novices=2, experts=0)),
     ),
-    seeds=2,
+    seeds=1,
     steps=STEPS,
     num_envs=64,
     unroll_length=40,
