@@ -4,8 +4,10 @@ A novice alone searches mazes of walls for a goal that it sees when it is in vie
 gets there in time. All arms draw new levels alike, with few walls and with many. `domain_randomisation`
 learns on these; `plr` replays those in which its values say that most is to be gained, and learns on replays
 alone; `accel` edits those besides; `sfl` learns on those that it solves sometimes; for `paired` an adversary
-builds those on which a second learner does better. The return is the share of levels that are solved, of new
-ones with many walls; `held_out` measures it on levels drawn by hand.
+builds those on which a second learner does better. `held_out` measures the share of levels that are solved,
+of mazes, spirals and rooms drawn by hand; the return is that share of new levels with many walls. On a seed
+for tuning domain randomisation came to solve nearly all that it drew in training, 0.9 of new levels with many
+walls and 0.6 of those drawn by hand, so that there is room above it.
 
 Steps are those that train or choose levels; `sfl` tries its candidates in half as many steps besides, and the
 second learner of `paired` takes as many again, which are not counted. Other work found sampling for
@@ -22,7 +24,7 @@ from socialrl.learners import ppo
 from socialrl.protocols import held_out
 from socialrl_envs.worlds import goal_search
 
-STEPS = 2_000_000
+STEPS = 1_500_000
 SAME: dict[str, Any] = {"density": (0.0, 0.5)}  # of new levels, in every arm
 REPLAY: dict[str, Any] = {"capacity": 500, "fill": 0.5} | SAME
 CURRICULA = {
@@ -45,21 +47,24 @@ LEARNER = ppo.Config(
 
 
 def beats(arm: str, over: str, paper: str) -> Claim:
-    """The claim that an arm solves more levels than another, which a publication found elsewhere."""
-    text = f"{arm} solves more of the levels with many walls than {over}"
-    return Claim(text=text, source="ours", paper=paper, arm=arm, over=over)
-
-
-def beats_by_hand(arm: str) -> Claim:
-    """The claim that an arm solves more of the levels drawn by hand than domain randomisation."""
+    """The claim that an arm solves more of the levels drawn by hand than another, which a publication found
+    elsewhere.
+    """
     return Claim(
-        text=f"{arm} solves more of the levels drawn by hand than domain_randomisation",
+        text=f"{arm} solves more of the levels drawn by hand than {over}",
         source="ours",
+        paper=paper,
         arm=arm,
-        over="domain_randomisation",
+        over=over,
         measure="solved",
         labels=(("protocol", "held_out"), ("level", "all"), ("presence", "never")),
     )
+
+
+def beats_on_walls(arm: str) -> Claim:
+    """The claim that an arm solves more of new levels with many walls than domain randomisation."""
+    text = f"{arm} solves more of new levels with many walls than domain_randomisation"
+    return Claim(text=text, source="ours", arm=arm, over="domain_randomisation")
 
 
 experiment = Experiment(
@@ -89,14 +94,14 @@ experiment = Experiment(
     final_episodes=512,
     checkpoint_every=500_000,
     protocols=(held_out.Config(),),
-    scale="two CPU cores: 13x13, 2 million steps per seed",
+    scale="two CPU cores: 13x13, 1.5 million steps per seed",
     claims=(
         beats("plr", "domain_randomisation", "Jiang et al., 2021b, arXiv 2110.02439"),
         beats("accel", "domain_randomisation", "Parker-Holder et al., 2022, arXiv 2203.01302"),
         beats("sfl", "domain_randomisation", "Rutherford et al., 2024, arXiv 2408.15099"),
         beats("sfl", "plr", "Rutherford et al., 2024, arXiv 2408.15099"),
         beats("paired", "domain_randomisation", "Dennis et al., 2020, arXiv 2012.02096"),
-        beats_by_hand("sfl"),
-        beats_by_hand("paired"),
+        beats_on_walls("sfl"),
+        beats_on_walls("paired"),
     ),
 )

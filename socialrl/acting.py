@@ -270,6 +270,11 @@ def check_fits(learnt: WorldSpec, here: WorldSpec, who: str) -> None:
             )
 
 
+def fits(learnt: WorldSpec, here: WorldSpec) -> bool:
+    """Whether an agent that learnt in one world can act in another."""
+    return all(vars(learnt)[fact] == vars(here)[fact] for fact in FACTS)
+
+
 def template_of(config: LearnerConfig, spec: WorldSpec, unroll_length: int, num_envs: int) -> PyTree:
     """The learner's state as `jax.ShapeDtypeStruct`s.
 

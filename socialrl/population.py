@@ -6,7 +6,7 @@ and another one of the same size needs no other program.
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import jax
 import jax.custom_batching
@@ -15,6 +15,7 @@ from jax import Array
 from jaxtyping import Bool, Float32, Int32, Key, PyTree, Shaped, UInt8
 
 from socialrl.acting import Acting, AgentCarry
+from socialrl.types import LearnerConfig
 from socialrl_envs.errors import SocialRLError
 
 Leaves = Mapping[str, Array]  # of a learner's state, by path
@@ -128,6 +129,26 @@ def grouped(member: Int32[Array, " B"], size: int) -> Groups:
     taken = jnp.zeros(blocks * rows, jnp.int32).at[place].set(jnp.arange(count, dtype=jnp.int32))
     owner = jnp.sum(ends[None] <= jnp.arange(blocks)[:, None], axis=1, dtype=jnp.int32)
     return Groups(member=jnp.minimum(owner, size - 1), rows=taken.reshape(blocks, rows), place=place)
+
+
+@runtime_checkable
+class Trained(Protocol):
+    """A trained agent by itself."""
+
+    @property
+    def config(self) -> LearnerConfig:
+        """The Config of its learner."""
+        ...
+
+    @property
+    def acting(self) -> Acting:
+        """Its learner as far as acting needs it."""
+        ...
+
+    @property
+    def leaves(self) -> Leaves:
+        """What acting reads of its state, by path."""
+        ...
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)

@@ -268,7 +268,7 @@ class Rollout:
             acted = self.learner.act(learner_state, carry.carry, carry.timestep, act_key, explore)
         host_keys = jax.random.split(host_key, carry.views.shape[0])
         given, hosts = [(self.novices, acted.decision.action)], self.host_for(learner_state)
-        return acted, step_all(hosts, carry.state, carry.coplayers, given, host_keys, step_keys)
+        return acted, step_all(hosts, carry.state, carry.coplayers, given, host_keys, step_keys, carry.views)
 
     def _concepts(self, state: State, after: State) -> Int32[Array, "B novices concepts"] | None:
         """The true values of the concepts that the learner reads; None if it reads none."""

@@ -98,13 +98,15 @@ def step_all(
     given: Sequence[Given],
     host_keys: Key[Array, " B"],
     step_keys: Key[Array, " B"],
+    seen: UInt8[Array, "B N V V C"] | None = None,
 ) -> Step:
     """One step of B worlds in which hosted co-players choose their actions and other seats take given ones.
 
     host: `socialrl_envs.hosting.host(world)`. state: leaves (B, ...). given: (seats, actions (B, seats))
-    pairs, which also replace what a hosted co-player chose; a later pair replaces an earlier one.
+    pairs, which also replace what a hosted co-player chose; a later pair replaces an earlier one. seen: the
+    views of the state, if they are known already.
     """
-    actions, memory = jax.vmap(host.act)(coplayers.memory, state, coplayers.reward, host_keys)
+    actions, memory = jax.vmap(host.act)(coplayers.memory, state, coplayers.reward, host_keys, seen)
     for seats, chosen in given:
         actions = actions.at[:, np.asarray(seats, np.int32)].set(chosen)
     after, outcome = jax.vmap(host.world.step)(state, actions, step_keys)

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from jaxtyping import Bool, Float32, Int32, Key, PyTree
+from jaxtyping import Bool, Float32, Int32, Key, PyTree, UInt8
 
 from socialrl_envs import registry
 from socialrl_envs.errors import SocialRLError, unknown
@@ -53,16 +53,23 @@ class Host:
         }
 
     def act(
-        self, carry: PyTree, state: State, reward: Float32[Array, " N"], key: Key[Array, ""]
+        self,
+        carry: PyTree,
+        state: State,
+        reward: Float32[Array, " N"],
+        key: Key[Array, ""],
+        views: UInt8[Array, "N V V C"] | None = None,
     ) -> tuple[Int32[Array, " N"], PyTree]:
         """(actions (N,), carry) of the co-players in this state.
 
         reward: of the previous step, by seat; each policy receives that of its own seat. Recurrent policies
-        reset their carry at time 0, so a carry may be passed on from one episode to the next.
+        reset their carry at time 0, so a carry may be passed on from one episode to the next. views: what
+        every seat sees in this state, for a caller that knows it already.
         """
         seats = len(self.world.spec.seats)
         keys = jax.random.split(key, seats)
-        views = self.world.observe(state) if self.has_memory else None
+        if views is None and self.has_memory:
+            views = self.world.observe(state)
         actions, after = [jnp.int32(0)] * seats, dict(carry)
         alone = dict(self.policies)
         for own, code in self._groups(state):

@@ -9,6 +9,7 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
+import numpy as np
 from jax import Array
 from jaxtyping import Bool, Float32, Int32, Key, PyTree
 
@@ -60,15 +61,15 @@ class Results:
 
 @pytree
 class Shelf:
-    """Levels that a curriculum keeps, C of them, for people to look at.
+    """Levels that a curriculum keeps, C of them, for people to look at; on the device or on the host.
 
     score: what it thinks of each, NaN where it has no opinion, -inf where there is no level. replayed: how
     often each was handed out again.
     """
 
     levels: Level
-    score: Float32[Array, " C"]
-    replayed: Int32[Array, " C"]
+    score: Float32[Array | np.ndarray, " C"]
+    replayed: Int32[Array | np.ndarray, " C"]
 
 
 @runtime_checkable

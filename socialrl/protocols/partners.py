@@ -1,6 +1,9 @@
 """Partners never met: what a novice earns beside scripted partners of several conventions, and beside trained
 agents of other seeds and arms, without learning from them.
 
+Exported agents are partners that any run can be compared by: those of `assets/agents/<world>` ship for some
+worlds, `agents` names others.
+
 All conditions share their held-out levels. One partner takes all co-players' seats of one world, the
 experiment's unless `world` says another, whatever an arm was trained in: an arm that learnt by self-play,
 with several novices, meets the same partners as one that learnt beside co-players.
@@ -17,6 +20,7 @@ clone of the person. It is a clone, not a replay, because a replay does not reac
 
 import dataclasses
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
 import jax.numpy as jnp
@@ -25,23 +29,26 @@ from jax import Array
 from jaxtyping import Int32, Key
 
 from socialrl import evaluation
-from socialrl.acting import check_fits
-from socialrl.population import Leaves, Members, TrainedPopulation
+from socialrl.acting import Acting, check_fits, fits
+from socialrl.coerce import build
+from socialrl.population import Leaves, Members, Trained, TrainedPopulation
 from socialrl.protocols import LearnerState, Study
 from socialrl.protocols._overrides import Overrides, check_preferences, parameter, with_preferences
 from socialrl.protocols._worlds import misfit
 from socialrl.protocols.social import stand_ins
-from socialrl.record import labels
+from socialrl.record import agent_file, labels
 from socialrl.record.labels import ALL, HELD_OUT, ITSELF, MET
 from socialrl.registry import WORLD
 from socialrl.rollout import Trace, make_rollout
-from socialrl.seeds import PerSeed
+from socialrl.seeds import PerSeed, SeedMap
 from socialrl_envs import registry
 from socialrl_envs.errors import SocialRLError, unknown
 from socialrl_envs.options import Options, option, require
-from socialrl_envs.types import Seat, World
+from socialrl_envs.types import Seat, World, WorldSpec
 
 STREAM = 0x9A272  # of keys, so that the levels are new
+PACKAGE = Path(__file__).parents[1]
+FOLDERS = (PACKAGE / "partners", PACKAGE.parent / "assets" / "agents")  # of a wheel, and of the sources
 Measured = dict[str, np.ndarray]  # by name, one number per seed
 
 
@@ -63,6 +70,11 @@ class Config(Options):
         "arm's own agents always are",
     )
     seeds: int = option(0, "agents of how many seeds of each arm; 0: of all", low=0)
+    agents: tuple[str, ...] | None = option(
+        None,
+        "files of exported agents, or folders of them, that are partners besides; None: those of "
+        "assets/agents/<world> that fit the world",
+    )
     greedy: bool = option(True, "whether trained partners act as in evaluations, else as in training")
     world: Annotated[Any, WORLD] | None = option(
         None, "the world in which they meet; None: the experiment's, whatever an arm was trained in"
@@ -77,9 +89,12 @@ class Config(Options):
                 raise unknown("co-player (conventions)", seat.policy, registry.coplayer_names())
 
     def count(self, study: Study) -> int:
-        """One per convention and one for all; per arm one for each seed, and one for each kind of seeds."""
-        self.home(study)
+        """One per convention and one for all, the same of exported agents; per arm one for each seed, and one
+        for each kind of seeds.
+        """
         conventions = len(self.conventions) + (len(self.conventions) > 0)
+        exported = len(self.exports(self.home(study)))
+        conventions += exported + (exported > 0)
         shifts = {name: self.shifts(study, name) for name in self.lenders(study)}
         kinds = [{kind_of(study, name, shift) for shift in found} for name, found in shifts.items()]
         never = any(HELD_OUT in found for found in kinds)
@@ -88,6 +103,7 @@ class Config(Options):
     def run(self, study: Study) -> Iterator[tuple[labels.Partners, PerSeed]]:
         """Yields labels, and `return`, `return_partner` and the novices' cumulants."""
         yield from self.scripted(study)
+        yield from self.exported(study)
         yield from self.trained(study)
 
     def home(self, study: Study) -> World:
@@ -146,6 +162,41 @@ class Config(Options):
         if found:
             yield labels.Partners("convention", ALL, ""), mean_of(study, found)
 
+    # exported agents
+
+    def exports(self, world: World) -> dict[str, Path]:
+        """The files of exported agents by their stems; of those that ship for the world the ones that fit.
+        Raises SocialRLError that names a file that is not there, is no agent, does not fit the world, or has
+        the name of another.
+        """
+        shipped = [str(one) for folder in FOLDERS if (one := folder / world.spec.name).is_dir()]
+        given, found = shipped if self.agents is None else self.agents, dict[str, Path]()
+        for path in [path for one in given for path in files(one)]:
+            learnt = build(WorldSpec, agent_file.load(path)[0].spec, f"{path}: spec")
+            if self.agents is None and not fits(learnt, world.spec):
+                continue
+            check_fits(learnt, world.spec, f"partners.agents: {path}")
+            if path.stem in found:
+                raise SocialRLError(f"partners.agents: two are called {path.stem!r}", "rename one of them")
+            found[path.stem] = path
+        return found
+
+    def exported(self, study: Study) -> Iterator[tuple[labels.Partners, PerSeed]]:
+        """The records of exported agents, and of their mean. Agents of one learner share a program."""
+        keys, count, found = study.keys(STREAM), study.seeds.count, []
+        programs: dict[str, SeedMap] = {}
+        for name, path in self.exports(self.home(study)).items():
+            agent = registry.coplayer(str(path))
+            assert isinstance(agent, Trained)
+            kind = f"{agent.config}, {agent.acting.row} of {agent.acting.novices}"
+            if kind not in programs:
+                programs[kind] = self.program(study, agent.acting)
+            values = programs[kind](study.states, keys, study.seeds.bundle([agent.leaves] * count))
+            found.append(study.seeds.values(values))
+            yield labels.Partners("exported", name, ""), values
+        if found:
+            yield labels.Partners("exported", ALL, ""), mean_of(study, found)
+
     # trained partners
 
     def trained(self, study: Study) -> Iterator[tuple[labels.Partners, PerSeed]]:
@@ -167,20 +218,34 @@ class Config(Options):
 
     def beside(self, study: Study, members: Members, shifts: range) -> Iterator[tuple[int, PerSeed]]:
         """(shift, measures) beside the agents of one arm."""
-        world, keys, count = self.home(study), study.keys(STREAM), len(members.leaves)
-        check_fits(members.acting.spec, world.spec, "partners: an agent")
+        keys, count = study.keys(STREAM), len(members.leaves)
+        program = self.program(study, members.acting)
+        for shift in shifts:
+            partners = [members.leaves[(seed + shift) % count] for seed in range(study.seeds.count)]
+            yield shift, program(study.states, keys, study.seeds.bundle(partners))
+
+    def program(self, study: Study, acting: Acting) -> SeedMap:
+        """What measures every seed beside a trained agent: of (states, keys, the agent's leaves)."""
+        world = self.home(study)
+        check_fits(acting.spec, world.spec, "partners: an agent")
         agents = [world.spec.agents[seat] for seat in world.spec.coplayers]
 
         def evaluate(state: LearnerState, key: Key[Array, ""], partner: Leaves) -> dict[str, Array]:
             alone = {name: leaf[None] for name, leaf in partner.items()}
-            population = TrainedPopulation(acting=members.acting, leaves=alone, greedy=self.greedy)
+            population = TrainedPopulation(acting=acting, leaves=alone, greedy=self.greedy)
             rollout = make_rollout(world, study.learner, dict.fromkeys(agents, population))
             return measures(evaluation.trace(rollout, state, key, self.episodes), world)
 
-        program = study.seeds.map(evaluate, 3)
-        for shift in shifts:
-            partners = [members.leaves[(seed + shift) % count] for seed in range(study.seeds.count)]
-            yield shift, program(study.states, keys, study.seeds.bundle(partners))
+        return study.seeds.map(evaluate, 3)
+
+
+def files(given: str) -> list[Path]:
+    """The exported agents of a folder, by name, or the file itself; raises SocialRLError if there is none."""
+    path = Path(given)
+    found = sorted(path.glob("*.npz")) if path.is_dir() else [path]
+    if not found or not found[0].is_file():
+        raise SocialRLError(f"partners.agents: {given}: no exported agent there", "socialrl export RUN FILE")
+    return found
 
 
 def measures(trace: Trace, world: World) -> dict[str, Array]:

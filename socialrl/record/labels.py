@@ -214,8 +214,9 @@ class Interventions(Labels):
 class Partners(Labels):
     """Labels of `partners`.
 
-    group: "convention" of scripted partners, "agent" of trained ones.
-    partner: the convention in words, e.g. "planner 1 -1 -1", the arm of the agents, or ALL.
+    group: "convention" of scripted partners, "agent" of the run's trained ones, "exported" of files.
+    partner: the convention in words, e.g. "planner 1 -1 -1", the arm of the agents, the stem of a file, or
+    ALL.
     seed: of agents: "+k", those of the seed k further on, or the means ITSELF, MET and HELD_OUT; else "".
     """
 

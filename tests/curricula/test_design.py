@@ -12,10 +12,11 @@ import pytest
 from socialrl import rounds
 from socialrl.assemble import assemble
 from socialrl.config import Arm, Experiment
-from socialrl.curricula import accel, domain_randomisation, plr, sfl
+from socialrl.curricula import Choice, accel, domain_randomisation, plr, sfl
 from socialrl.curricula._design import Design
 from socialrl.learners import dqn, ppo
 from socialrl.record import checkpoint, levels
+from socialrl_envs import grid
 from socialrl_envs.errors import SocialRLError
 from socialrl_envs.presence import SCHEDULES
 from socialrl_envs.types import Level, Seat
@@ -126,6 +127,21 @@ def test_levels_that_are_played_can_be_solved_and_their_properties_are_reported(
     assert 0 <= last["levels/present"] <= 2
     assert 0 <= last["levels/walls"] <= 8
     assert last["levels/path"] >= 1
+
+
+def test_a_level_that_cannot_be_solved_does_not_train():
+    """Whoever chose it: its world is left out of the update, and its score out of the buffer."""
+    made, _, _ = arm(ACCEL)
+    around = jnp.array([1, 2]), jnp.array([2, 3])  # the cells beside the red coin
+    walled = dataclasses.replace(FIRST, tiles=jnp.asarray(FIRST.tiles).at[around].set(grid.WALL))
+    levels = jax.tree.map(lambda *leaves: jnp.stack(leaves), walled, FIRST, walled, FIRST)
+    trains = jnp.array([True, True, False, False])
+    own = made.trainer.rounds.chooser
+    chooser = dataclasses.replace(own, choose=lambda *_: Choice(levels=levels, trains=trains))
+    given = rounds.Rounds(made.experiment, made.learner, made.rollout, chooser)
+    choice, solvable = given._choice((), jax.random.key(0))
+    assert solvable.tolist() == [False, True, False, True]
+    assert choice.trains.tolist() == [False, True, False, False]
 
 
 def test_going_on_from_a_checkpoint_is_going_on_with_the_same_buffer(tmp_path):

@@ -11,6 +11,7 @@ from socialrl.assemble import assemble
 from socialrl.config import Arm, Experiment
 from socialrl.curricula import Results, paired
 from socialrl.learners import ppo
+from socialrl.record import checkpoint
 from socialrl_envs import SocialRLError, grid
 from socialrl_envs.presence import SCHEDULES
 from socialrl_envs.types import Seat
@@ -84,7 +85,7 @@ def test_the_adversary_comes_to_build_what_is_paid_for():
     assert shelf.score.tolist() == (shelf.levels.tiles[:, 1, 1] == grid.GOAL).astype(jnp.float32).tolist()
 
 
-def test_all_three_learn_and_every_level_can_be_solved():
+def test_all_three_learn_and_every_level_can_be_solved(tmp_path):
     config = paired.Config(**(SMALL | {"walls": 6}))
     arm = Arm(name="a", learner=ppo.Config(hidden=(4,), memory="none", minibatches=1), curriculum=config)
     experiment = Experiment(
@@ -92,7 +93,8 @@ def test_all_three_learn_and_every_level_can_be_solved():
     )
     made = assemble(experiment, arm)
     before = jax.jit(made.trainer.start, compiler_options=QUICK)(jax.random.key(0))
-    after, metrics = jax.jit(made.trainer.chunk, compiler_options=QUICK)(before)
+    chunk = jax.jit(made.trainer.chunk, compiler_options=QUICK)
+    after, metrics = chunk(before)
     shelf = made.trainer.shelf(after)
     assert jax.jit(jax.vmap(made.world.solvable))(shelf.levels).all()
     assert np.isfinite(shelf.score).all()
@@ -107,6 +109,9 @@ def test_all_three_learn_and_every_level_can_be_solved():
     assert not same(before.learner.params, after.learner.params)
     assert not same(rivalry.rival.params, rivals.rival.params)
     assert not same(rivalry.chooser.adversary.params, rivals.chooser.adversary.params)
+    restored, _ = checkpoint.restore(checkpoint.save(tmp_path / "48", after), made.template)
+    assert same(restored, after)
+    assert same(chunk(restored)[0], chunk(after)[0])  # all three, and the levels that were built
 
 
 @pytest.mark.parametrize("designs", ["company", "both"])

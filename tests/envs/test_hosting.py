@@ -62,6 +62,24 @@ def test_each_policy_is_given_its_own_reward_and_nobody_elses(world, state):
     assert [float(carry[seat]["paid"]) for seat in ("1", "2")] == [1, 20]
 
 
+@dataclasses.dataclass(frozen=True)
+class Watcher(Counter):
+    """A policy whose action is the first number of its view."""
+
+    def apply_policy(self, carry, observation, reward, first, key):
+        return observation[0, 0, 0].astype(jnp.int32), carry
+
+
+def test_each_policy_is_shown_its_own_view_as_given_or_else_observed(world, state):
+    host = hosting.host(world, {"expert_0": Watcher(), "expert_1": Watcher()})
+    nothing, views = jnp.zeros(3, jnp.float32), world.observe(state)
+    carry, key = host.initial_carry(), jax.random.key(0)
+    observed = host.act(carry, state, nothing, key)[0]
+    assert observed.tolist() == [0, *views[1:, 0, 0, 0].tolist()]
+    given = views.at[:, 0, 0, 0].set(jnp.array([5, 6, 7], jnp.uint8))
+    assert host.act(carry, state, nothing, jax.random.clone(key), given)[0].tolist() == [0, 6, 7]
+
+
 def test_a_host_with_memory_cannot_be_called_as_if_it_had_none(world, state):
     host = hosting.host(world, {"expert_0": Counter()})
     with pytest.raises(SocialRLError, match=r"a co-player has a memory \(keep its carry"):

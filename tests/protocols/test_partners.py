@@ -136,6 +136,37 @@ def test_the_records_are_the_cross_play_of_all_seeds(run):
     np.testing.assert_array_equal(square(shifts), [[0, 1, np.nan], [np.nan, 11, 12], [20, np.nan, 22]])
 
 
+def test_exported_agents_are_met_as_in_their_run(run, tmp_path):
+    for seed in (0, 2):
+        load_trained(run, "self_play", seed=seed).save(tmp_path / f"seed_{seed}.npz")
+    made, trained = states(run, FCP, 30)
+    study, protocol = made.study(trained, run=run), dataclasses.replace(PROTOCOL, agents=(str(tmp_path),))
+    assert protocol.count(study) == PROTOCOL.count(study) + 3
+    values = {one.partner: study.seeds.values(values)["return"] for one, values in protocol.exported(study)}
+    [fcp] = [arm for arm in read(run).arms if arm.name == "fcp"]
+    matrix = of_seeds(fcp)["self_play"]
+    np.testing.assert_allclose(values["seed_0"], matrix[:, 0])
+    np.testing.assert_allclose(values["seed_2"], matrix[:, 2])
+    np.testing.assert_allclose(values["all"], (matrix[:, 0] + matrix[:, 2]) / 2, rtol=1e-6)
+    assert list(values) == ["seed_0", "seed_2", "all"]
+
+
+def test_exported_agents_that_do_not_fit_are_left_out_or_told(run, tmp_path):
+    path = str(tmp_path / "one.npz")
+    load_trained(run, "self_play").save(path)
+    larger = dataclasses.replace(WORLD, size=6).build()
+    for given, told in (
+        ((path,), r"one.npz learnt with obs_shape \(5, 5, 4\), rendezvous has"),
+        ((str(tmp_path / "none"),), "none: no exported agent there"),
+    ):
+        with pytest.raises(SocialRLError, match=told):
+            dataclasses.replace(PROTOCOL, agents=given).exports(larger)
+    with pytest.raises(SocialRLError, match="two are called 'one'"):
+        dataclasses.replace(PROTOCOL, agents=(path, path)).exports(WORLD.build())
+    assert PROTOCOL.exports(WORLD.build()) == {}  # those that ship learnt in a larger world
+    assert column(labels.Partners("exported", "one", "")) == "one, exported"
+
+
 def test_the_section_shows_the_matrices(run):
     context = Context(study=read(run), styles={}, colours={}, shown=(), findings=())
     page = "".join(part for part in section.render(context) or () if part)

@@ -18,8 +18,9 @@ from socialrl.report.tables import number
 KINDS = (ITSELF, MET, HELD_OUT)
 NOTE = (
     "Mean return of the novices per episode, partners in the columns; nobody learns here. Convention: a "
-    "scripted partner. itself: its own agent of the same seed in the other seat; met: agents that were its "
-    "partners in training; held out: agents that it never met. Numbers are interquartile means over seeds."
+    "scripted partner. exported: an agent from a file. itself: its own agent of the same seed in the other "
+    "seat; met: agents that were its partners in training; held out: agents that it never met. Numbers are "
+    "interquartile means over seeds."
 )
 SEEDS_NOTE = (
     "Cross-play of single seeds: row s, column t is the return of the arm's seed s beside the partner arm's "
@@ -58,6 +59,8 @@ def column(one: Partners) -> str:
     """The heading of the column in which a record is shown, "" if it is of a single seed."""
     if one.group == "convention":
         return "all conventions" if one.partner == ALL else one.partner
+    if one.group == "exported":
+        return f"{one.partner}, exported"
     if one.seed not in KINDS:
         return ""
     return f"all, {one.seed}" if one.partner == ALL else f"{one.partner}, {one.seed}"
