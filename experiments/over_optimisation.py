@@ -18,6 +18,7 @@ from typing import Any
 from _coins import WORLD
 from _cycle import lengths
 from socialrl.config import Arm, Claim, Experiment
+from socialrl.feedback.config import ComparisonsConfig
 from socialrl.feedback.teachers import Teacher
 from socialrl.learners import kl_control
 from socialrl.protocols import reference
@@ -34,7 +35,13 @@ LEARNER = kl_control.Config(
     anneal=STEPS,
     cloning_steps=50_000,
     prior_coef=0.2,
+)
+ANSWERS = ComparisonsConfig(
+    asked_until=1,  # all about the reference policy
+    queries="random",
     teacher=Teacher(noise=0.3),
+    members=5,
+    gradient_steps=400,
 )
 PENALTIES: dict[str, dict[str, Any]] = {
     "free": {"prior_coef": 0.001},
@@ -70,7 +77,12 @@ experiment = Experiment(
     question="Few noisy comparisons: how often does a policy end below its reference, and what prevents it?",
     world=WORLD,
     arms=tuple(
-        Arm(name=f"{name}_{labels}", learner=dataclasses.replace(LEARNER, labels=labels, **PENALTIES[name]))
+        Arm(
+            name=f"{name}_{labels}",
+            learner=dataclasses.replace(
+                LEARNER, comparisons=dataclasses.replace(ANSWERS, labels=labels), **PENALTIES[name]
+            ),
+        )
         for labels, names in LABELS.items()
         for name in names
     ),

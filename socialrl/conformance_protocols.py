@@ -14,6 +14,7 @@ import numpy as np
 
 from socialrl.assemble import assemble
 from socialrl.config import Arm, Experiment, Generations
+from socialrl.feedback.config import ComparisonsConfig
 from socialrl.learners import basis, kl_control, ppo, psiphi
 from socialrl.protocols import EvaluationProtocol, Study
 from socialrl.record.labels import Labels, read
@@ -173,7 +174,7 @@ def studies() -> Iterator[Study]:
         (coins, basis.Config(**small, fit_steps=2)),
         (cycle, ppo.Config(hidden=(8,))),
         (cycle, ppo.Config(hidden=(8,), concepts="soft", residual=2)),
-        (cycle, kl_control.Config(hidden=(8,), labels=4, clip_length=2)),
+        (cycle, kl_control.Config(hidden=(8,), comparisons=ComparisonsConfig(labels=4, length=2))),
     ):
         yield study_of(
             Experiment(
