@@ -53,7 +53,7 @@ class Comparisons:
     """Q questions about two clips of L steps each, the left one first, and their answers.
 
     obs, action: own views, and the actions taken there. counts: by which the reward of a step enters the
-    clip's sum: 1, a power of the discount, or 0 where a clip is over. preferred: 1 if the left clip is
+    clip's sum: 1, a share of a mark's credit, or 0 where a clip is over. preferred: 1 if the left clip is
     preferred, 0 if the right one, 0.5 for a tie. weight: 0 where there is no answer, else 1.
     """
 

@@ -33,7 +33,8 @@ VERSION = 1
 # What is beyond these is left out, and the page says so.
 MOST_PER_REPLAY = 24_000_000  # bytes of a replay before compression
 MOST = 8_000_000  # characters of all replays of a page
-RECORDED = ("occupancy", "prediction", "spread", "belief", "concept_read")  # arrays that only some learners record
+# Arrays that only some learners record.
+RECORDED = ("occupancy", "prediction", "spread", "belief", "concept_read")
 LEVELS = 16  # of grey that pictures of views and of occupancy keep
 NO_VALUE = 255  # of a concept that means nothing in a step; none has so many values
 KINDS = {"bool": "u1", "int8": "i1", "uint8": "u1", "uint16": "u2", "int32": "i4", "float32": "f4"}

@@ -99,7 +99,8 @@ def test_a_large_replay_loses_what_is_needed_least(replay):
     assert header["left_out"] == ["spread"]
     assert "values" in arrays
     header, arrays = unpack(pack(replay, "a", most=1))
-    assert header["left_out"] == ["plots", "values", "predictions", "occupancy", "belief", "concepts", "spread"]
+    wanted = ("plots", "values", "predictions", "occupancy", "belief", "concepts", "spread")
+    assert header["left_out"] == list(wanted)
     assert {"action", "source", "position", "grounds"} <= arrays.keys()
 
 
