@@ -322,7 +322,7 @@ def test_an_arm_in_training_is_judged_and_its_agent_lives_by_the_answers(tmp_pat
     ask = ("judge", str(path), "--length", "3", "--teacher", "boltzmann,rationality=50", "--wants", "1,-1")
     with folder.create(to_json(RUNNING), out=path) as opened:
         assert main(list(ask)) == 2
-        assert "no replays" in capsys.readouterr().err
+        assert "wait for its first checkpoint" in capsys.readouterr().err
         checkpoint.save(opened.checkpoints("psiphi") / "20", [start])
         assert main([*ask, "--count", "12", "--adapt", "psiphi:0", "--out", str(out)]) == 0
         printed = capsys.readouterr().out

@@ -4,7 +4,7 @@ say.
 
 import dataclasses
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import jax
@@ -112,20 +112,18 @@ def mark(sitting: Sitting, marker: str, wants: Sequence[float] | None = None, fp
     print(f"{path}: {len(found)} marks")
 
 
-def marks_of(sitting: Sitting, library: Library) -> list[marks.Mark]:
+def marks_of(sitting: Sitting, library: Library, say: Callable[[str], None] = print) -> list[marks.Mark]:
     """The marks of all files that are about episodes of the library; says how many are not."""
     found: list[marks.Mark] = []
     for path in sitting.marks:
         all_of, bad = marks.read(path, sitting.skip_bad)
         for line in bad:
-            print(f"left out: {line}")
+            say(f"left out: {line}")
         here = marks.known(library, all_of)
         if len(here) < len(all_of):
             names = ", ".join(sorted({mark.replay for mark in all_of if mark not in here})[:3])
-            lost = (
-                f"{len(all_of) - len(here)} marks are about episodes that are not here, or were recorded anew"
-            )
-            print(f"{path}: {lost} ({names}): they do not count")
+            where = f"episodes that are not here, or were recorded anew ({names})"
+            say(f"{path}: {len(all_of) - len(here)} marks are about {where}: they do not count")
         found += here
     return found
 
@@ -140,15 +138,19 @@ def report(sitting: Sitting) -> None:
         print(line)
 
 
-def answers_of(sitting: Sitting) -> tuple[Answer, ...]:
+def answers_of(sitting: Sitting, say: Callable[[str], None] = print) -> tuple[Answer, ...]:
     """The answers of the file, of which there need be none where there are marks; says what is left out."""
     nowhere = sitting.labels is None and sitting.marks and not run_of(sitting)
     if nowhere:
         return ()
     found = read(file_of(sitting), sitting.skip_bad)
     for line in found.bad:
-        print(f"left out: {line}")
+        say(f"left out: {line}")
     return found.answers
+
+
+def _silent(text: str) -> None:
+    """Prints nothing: it has been said."""
 
 
 def run_of(sitting: Sitting) -> Path | None:
@@ -193,6 +195,8 @@ def paths_of(sitting: Sitting) -> list[Path]:
     for path in sitting.paths:
         inside = sorted((path / JUDGED).glob("*.npz"))
         ended = any((path / "replays").glob("*.npz"))
+        if (path / "config.json").is_file() and not ended and not inside:
+            raise SocialRLError(f"{path}: there is nothing to judge yet", "wait for its first checkpoint")
         found += inside if inside and not ended else [*files.find([path]), *inside]
     return found
 
@@ -358,7 +362,7 @@ def adapt(sitting: Sitting, agent: str, out: Path) -> None:
         raise SocialRLError(f"--adapt {agent}: an agent is of one run", "name one run folder")
     run, arm, seed = parse_address(f"{folder}:{agent}")
     library = find(sitting)
-    found = preferences(library, answers_of(sitting), marks_of(sitting, library))
+    found = preferences(library, answers_of(sitting, _silent), marks_of(sitting, library, _silent))
     if found is None:
         raise SocialRLError(f"--adapt {agent}: there are no answers to adapt to", "answer some first")
     adapted(run, arm, seed, found[0], sitting.seed).save(out)
@@ -369,10 +373,10 @@ def write_dataset(sitting: Sitting, out: Path) -> None:
     """Writes the answers and marks with what their clips show, for reward models. A mark is a comparison
     with a clip of which nothing counts.
     """
-    library, found = find(sitting), answers_of(sitting)
+    library, found = find(sitting), answers_of(sitting, _silent)
     told = [one for one in latest(found) if one.answer != "cannot_tell"]
     told = [one for one in told if library.has(one.left) and library.has(one.right)]
-    given = marks_of(sitting, library)
+    given = marks_of(sitting, library, _silent)
     pairs = [(one.left, one.right) for one in told] + [(mark.clip, mark.clip) for mark in given]
     counts = [tuple(np.ones(clip.length, np.float32) for clip in pair) for pair in pairs[: len(told)]]
     counts += [(mark.credit, np.zeros(mark.clip.length, np.float32)) for mark in given]

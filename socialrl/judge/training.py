@@ -34,14 +34,13 @@ def record_newest(run: Path, arms: tuple[str, ...] = ()) -> list[Path]:
     """The replays that are recorded now, of arms that have a checkpoint and have not ended: one of each of
     the first SEEDS seeds. Those of a checkpoint that were recorded before stay.
 
-    arms: whose; all if empty. Raises SocialRLError for an unknown arm, and if nothing can be recorded.
+    arms: whose; all if empty. Raises SocialRLError for an unknown arm, and for a damaged checkpoint.
     """
     folder, found = RunFolder(run, {}), []
     experiment = load_experiment(run)
     for arm in chosen(experiment, arms):
-        seeds = range(min(SEEDS, experiment.seeds))
         if not folder.replay(arm.name, 0).exists() and checkpoint.steps(folder.checkpoints(arm.name)):
-            found += _recorded(experiment, arm, folder, len(seeds))
+            found += _recorded(experiment, arm, folder, min(SEEDS, experiment.seeds))
     return found
 
 
@@ -52,9 +51,7 @@ def _recorded(experiment: Experiment, arm: Arm, folder: RunFolder, seeds: int) -
     paths = [place / f"{arm.name}-seed{seed}-step{newest}.npz" for seed in range(seeds)]
     if all(path.exists() for path in paths):
         return []
-    print(
-        f"{arm.name} is still training: recording episodes of its agents at step {newest:,} ...", flush=True
-    )
+    print(f"{arm.name} is still training: recording episodes of step {newest:,} ...", flush=True)
     study, step = _newest(experiment, arm, folder, seeds)
     make_folder(place)
     paths = [place / f"{arm.name}-seed{seed}-step{step}.npz" for seed in range(seeds)]

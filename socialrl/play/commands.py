@@ -153,7 +153,8 @@ def play_web(
     who, places = _seated(world, agent, seats, settings, level, fps, seed, replay, demonstrations)
     print(f"{who.spec.name}: compiling, then the address follows ...", flush=True)
     session = SharedSession(who, places, _drawn(seed))
-    return _played(session, lambda: (serve or _page)(session, fps, port), replay, demonstrations)
+    served = serve or partial(_page, marking=replay is not None)
+    return _played(session, lambda: served(session, fps, port), replay, demonstrations)
 
 
 def _seated(
@@ -230,10 +231,10 @@ def _window(session: Session, fps: float | None, marking: bool) -> None:
     run(session, fps, marking=marking)
 
 
-def _page(session: SharedSession, fps: float | None, port: int) -> None:
+def _page(session: SharedSession, fps: float | None, port: int, marking: bool) -> None:
     from socialrl.play.web.server import run
 
-    run(session, fps, port)
+    run(session, fps, port, marking)
 
 
 def _check_seed(seed: int) -> None:

@@ -149,7 +149,8 @@ export class Player {
   makeTabs(replays) {
     const { settings } = this, plots = replays.map((replay) => replay.facts.plots).find((all) => all.length) ?? [];
     const agents = agentsTab(settings, (seat) => this.show(ofSeat(this.scene, seat)));
-    const drawn = [predictionTab(settings), occupancyTab(settings), beliefTab(settings), conceptsTab()];
+    const drawn = [predictionTab(settings), occupancyTab(settings), beliefTab(settings)];
+    if (replays.some((replay) => replay.facts.concepts.length)) drawn.push(conceptsTab());
     return [agents, ...plots.map((plot, i) => plotTab(settings, i, plot.tab)), ...drawn];
   }
   /** @param {Replay[]} replays */
