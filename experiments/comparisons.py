@@ -8,11 +8,11 @@ disagreement, or at random. `marks`: the person says good or bad of steps while 
 late, in place of comparing.
 
 The arms `dqn_50`, `dqn_200` and `dqn_700` learn the task itself from so many answers: an ensemble of reward
-models and the policy are trained in turns, and the world's rewards are learnt from by nobody. `dqn` learns
-from them. In `dqn_200_random` clips are chosen at random, in `dqn_200_wrong10` and `dqn_200_wrong20` 10 and
-20 % of the answers are wrong.
-The two halves ask different things, a new preference and a first one, and their numbers are not to be
-compared.
+models and the policy are trained in turns, and the world's rewards are learnt from by nobody. Rewards are
+taken to depend on the cells around the novice and its action alone. `dqn` learns from the world's rewards. In
+`dqn_200_random` clips are chosen at random, in `dqn_200_wrong10` and `dqn_200_wrong20` 10 and 20 % of the
+answers are wrong. The two halves ask different things, a new preference and a first one, and their numbers
+are not to be compared.
 
 Orientation: Christiano et al. (2017, arXiv 1706.03741) needed about 700 answers for a reward model of a
 simulated robot. The size is for two CPU cores; on a GPU: --world.size 15 --steps 100000 --seeds 64
@@ -31,14 +31,15 @@ from socialrl.protocols import comparisons
 STEPS = 16_000
 TASKS = ((-1.0, -1.0, 1.0), (-1.0, 1.0, 1.0))
 CHRISTIANO = "Christiano et al. 2017, arXiv 1706.03741"
-ANSWERS = ComparisonsConfig(labels=200, asked_until=12_000, teacher=Teacher())
+PERSON = Teacher(indifference=0.01)  # who calls clips of the same reward equal
+ANSWERS = ComparisonsConfig(labels=200, asked_until=8_000, reach=1, teacher=PERSON)
 BUDGETS = {
     "dqn_50": dataclasses.replace(ANSWERS, labels=50),
     "dqn_200": ANSWERS,
     "dqn_700": dataclasses.replace(ANSWERS, labels=700),
     "dqn_200_random": dataclasses.replace(ANSWERS, queries="random"),
-    "dqn_200_wrong10": dataclasses.replace(ANSWERS, teacher=Teacher(noise=0.1)),
-    "dqn_200_wrong20": dataclasses.replace(ANSWERS, teacher=Teacher(noise=0.2)),
+    "dqn_200_wrong10": dataclasses.replace(ANSWERS, teacher=dataclasses.replace(PERSON, noise=0.1)),
+    "dqn_200_wrong20": dataclasses.replace(ANSWERS, teacher=dataclasses.replace(PERSON, noise=0.2)),
 }
 LEARNT, MARKS = "w, learnt cumulants", "marks, learnt cumulants"
 
@@ -115,7 +116,9 @@ experiment = Experiment(
     seeds=10,
     first_seed=1000,
     **lengths(steps=STEPS),
-    protocols=(comparisons.Config(preferences=TASKS, features=("learnt", "true"), marker=Marker()),),
+    protocols=(
+        comparisons.Config(preferences=TASKS, features=("learnt", "true"), teacher=PERSON, marker=Marker()),
+    ),
     scale="two CPU cores: 9x9, 16,000 steps per seed",
     claims=tuple(claims()),
 )

@@ -39,8 +39,9 @@ LEARNER = kl_control.Config(
 ANSWERS = ComparisonsConfig(
     asked_until=1,  # all about the reference policy
     queries="random",
-    teacher=Teacher(noise=0.3),
+    teacher=Teacher(noise=0.3, indifference=0.01),
     members=5,
+    reach=1,
     gradient_steps=400,
 )
 PENALTIES: dict[str, dict[str, Any]] = {
