@@ -23,17 +23,19 @@ from socialrl.feedback.teachers import Teacher
 from socialrl.learners import kl_control
 from socialrl.protocols import reference
 
-STEPS = 150_000
+STEPS = 200_000
 LABELS = {15: ("free", "kl", "variance", "lower"), 60: ("kl", "variance", "lower")}  # and the arms of each
 LEARNER = kl_control.Config(
     hidden=(64,),
     memory="none",
-    minibatches=16,
+    gamma=0.9,
+    epochs=4,
+    minibatches=8,
     recompute_advantages=False,
     entropy_coef=0.01,
     entropy_coef_end=0.001,
     anneal=STEPS,
-    cloning_steps=50_000,
+    cloning_steps=80_000,
     prior_coef=0.2,
 )
 ANSWERS = ComparisonsConfig(
@@ -93,14 +95,14 @@ experiment = Experiment(
     **lengths(
         seeds=20,
         num_envs=64,
-        unroll_length=50,
+        unroll_length=25,
         num_levels=1024,
-        chunk=1,
-        evaluate_every=25_000,
+        chunk=2,
+        evaluate_every=24_000,
         evaluation_episodes=64,
-        checkpoint_every=75_000,
+        checkpoint_every=96_000,
     ),
     protocols=(reference.Config(),),
-    scale="two CPU cores: 150,000 steps per seed",
+    scale="two CPU cores: 200,000 steps per seed",
     claims=tuple(claims()),
 )
