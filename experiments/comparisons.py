@@ -1,6 +1,6 @@
 """How many comparisons by a person replace a reward, if preferences over cumulants are inferred from them?
 
-`psiphi` is trained as in few_shot.py, and then serves somebody with other preferences who only says which
+`psiphi` is trained as in few_shot.py, somewhat longer, and then serves somebody with other preferences who only says which
 of two clips is better (protocol `comparisons`). The answers give a posterior over the weights of its learnt
 cumulants, or of the true ones, and nothing is trained; `best of 16` chooses among random preferences and is
 the baseline. The share of answers that are the wrong way round is 0, 10 and 20 %; clips are chosen by
@@ -28,11 +28,12 @@ from socialrl.feedback.teachers import Marker, Teacher
 from socialrl.learners import dqn, psiphi
 from socialrl.protocols import comparisons
 
-STEPS = 16_000
+STEPS = 20_000
 TASKS = ((-1.0, -1.0, 1.0), (-1.0, 1.0, 1.0))
 CHRISTIANO = "Christiano et al. 2017, arXiv 1706.03741"
 PERSON = Teacher(indifference=0.01)  # who calls clips of the same reward equal
-ANSWERS = ComparisonsConfig(labels=200, asked_until=8_000, reach=1, teacher=PERSON)
+DQN = dqn.Config(epsilon_steps=8_000)  # so that it still explores when the reward is known
+ANSWERS = ComparisonsConfig(labels=200, asked_until=4_000, reach=1, teacher=PERSON)
 BUDGETS = {
     "dqn_50": dataclasses.replace(ANSWERS, labels=50),
     "dqn_200": ANSWERS,
@@ -110,8 +111,11 @@ experiment = Experiment(
     world=WORLD,
     arms=(
         Arm(name="psiphi", learner=psiphi.Config(trust=False)),
-        Arm(name="dqn", learner=dqn.Config()),
-        *(Arm(name=name, learner=dqn.Config(comparisons=config)) for name, config in BUDGETS.items()),
+        Arm(name="dqn", learner=DQN),
+        *(
+            Arm(name=name, learner=dataclasses.replace(DQN, comparisons=config))
+            for name, config in BUDGETS.items()
+        ),
     ),
     seeds=10,
     first_seed=1000,
@@ -119,6 +123,6 @@ experiment = Experiment(
     protocols=(
         comparisons.Config(preferences=TASKS, features=("learnt", "true"), teacher=PERSON, marker=Marker()),
     ),
-    scale="two CPU cores: 9x9, 16,000 steps per seed",
+    scale="two CPU cores: 9x9, 20,000 steps per seed",
     claims=tuple(claims()),
 )
