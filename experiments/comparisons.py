@@ -1,11 +1,11 @@
 """How many comparisons by a person replace a reward, if preferences over cumulants are inferred from them?
 
-`psiphi` is trained as in few_shot.py, somewhat longer, and then serves somebody with other preferences who only says which
-of two clips is better (protocol `comparisons`). The answers give a posterior over the weights of its learnt
-cumulants, or of the true ones, and nothing is trained; `best of 16` chooses among random preferences and is
-the baseline. The share of answers that are the wrong way round is 0, 10 and 20 %; clips are chosen by
-disagreement, or at random. `marks`: the person says good or bad of steps while the agent acts, half a second
-late, in place of comparing.
+`psiphi` is trained as in few_shot.py, somewhat longer, and then serves somebody with other preferences who
+only says which of two clips is better (protocol `comparisons`). The answers give a posterior over the weights
+of its learnt cumulants, or of the true ones, and nothing is trained; `best of 16` chooses among random
+preferences and is the baseline. The share of answers that are the wrong way round is 0, 10 and 20 %; clips
+are chosen by disagreement, or at random. `marks`: the person says good or bad of steps while the agent
+acts, half a second late, in place of comparing.
 
 The arms `dqn_50`, `dqn_200` and `dqn_700` learn the task itself from so many answers: an ensemble of reward
 models and the policy are trained in turns, and the world's rewards are learnt from by nobody. Rewards are
