@@ -33,7 +33,7 @@ TASKS = ((-1.0, -1.0, 1.0), (-1.0, 1.0, 1.0))
 CHRISTIANO = "Christiano et al. 2017, arXiv 1706.03741"
 PERSON = Teacher(indifference=0.01)  # who calls clips of the same reward equal
 DQN = dqn.Config(epsilon_steps=8_000)  # so that it still explores when the reward is known
-ANSWERS = ComparisonsConfig(labels=200, asked_until=4_000, reach=1, teacher=PERSON)
+ANSWERS = ComparisonsConfig(labels=200, asked_until=15_000, reach=1, teacher=PERSON)  # nearly to the end
 BUDGETS = {
     "dqn_50": dataclasses.replace(ANSWERS, labels=50),
     "dqn_200": ANSWERS,

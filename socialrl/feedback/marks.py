@@ -17,6 +17,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 from jaxtyping import Float32
 
@@ -63,7 +64,12 @@ class Mark:
     @property
     def credit(self) -> Float32[np.ndarray, " steps"]:
         """The share of each step of `clip`."""
-        return np.asarray(credited(np.array(self.ages_ms[::-1], np.float32) / np.float32(1000)))
+        ages = np.array(self.ages_ms[::-1], np.float32) / np.float32(1000)
+        padded = np.pad(ages, (MOST - len(ages), 0), mode="edge")  # a step at once with the next gets nothing
+        return np.asarray(_credited(padded))[-len(ages) :]
+
+
+_credited = jax.jit(credited)
 
 
 def recent(shown: Sequence[float], now: float) -> tuple[int, ...]:

@@ -52,7 +52,9 @@ def test_marks_of_whole_episodes_are_credited_as_single_ones_are():
     """Two worlds of three steps at 4 fps: step 1 is marked after 0.3 s, when step 2 has been shown."""
     given = Marks(*(jnp.zeros((3, 2), kind) for kind in (bool, bool, jnp.float32)))
     given = given._replace(delay=given.delay.at[1].set(0.3))
-    sums, moment = credited_sums(jnp.eye(3, dtype=jnp.float32)[:, None].repeat(2, 1), given, 4.0)
+    sums, moment = jax.jit(credited_sums, static_argnums=2)(
+        np.eye(3, dtype=np.float32)[:, None].repeat(2, 1), given, 4.0
+    )
     shares = credited(np.array([0.55, 0.3, 0.05], np.float32))
     np.testing.assert_allclose(sums[1], [shares, shares], 1e-4)
     np.testing.assert_allclose(sums[0], [[1, 0, 0]] * 2, 1e-6)
