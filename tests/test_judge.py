@@ -305,6 +305,7 @@ def test_teachers_by_name():
 
 
 RUNNING = Experiment(
+    seeds=1,
     name="running",
     question="?",
     world=coin_grid.Config(size=5, colours=2, coins=2, horizon=6, experts=1),
