@@ -341,7 +341,7 @@ def test_an_arm_in_training_is_judged_and_its_agent_lives_by_the_answers(tmp_pat
         assert first.read_bytes() == before
     names = {one.left.replay for one in read(path / "comparisons.jsonl").answers}
     assert names >= {"psiphi-seed0-step20", "psiphi-seed0-step40"}
-    weights = {name: leaf for name, leaf in load_policy(out).leaves.items() if name.endswith("['w']")}
+    weights = {name: leaf for name, leaf in load_policy(out).leaves.items() if name.endswith("/w")}
     assert weights
     fresh = leaves_by_path(start.learner)
     for name, leaf in weights.items():
