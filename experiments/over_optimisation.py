@@ -18,23 +18,33 @@ from typing import Any
 from _coins import WORLD
 from _cycle import lengths
 from socialrl.config import Arm, Claim, Experiment
+from socialrl.feedback.config import ComparisonsConfig
 from socialrl.feedback.teachers import Teacher
 from socialrl.learners import kl_control
 from socialrl.protocols import reference
 
-STEPS = 150_000
+STEPS = 200_000
 LABELS = {15: ("free", "kl", "variance", "lower"), 60: ("kl", "variance", "lower")}  # and the arms of each
 LEARNER = kl_control.Config(
     hidden=(64,),
     memory="none",
-    minibatches=16,
+    gamma=0.9,
+    epochs=4,
+    minibatches=8,
     recompute_advantages=False,
     entropy_coef=0.01,
     entropy_coef_end=0.001,
     anneal=STEPS,
-    cloning_steps=50_000,
+    cloning_steps=80_000,
     prior_coef=0.2,
-    teacher=Teacher(noise=0.3),
+)
+ANSWERS = ComparisonsConfig(
+    asked_until=1,  # all about the reference policy
+    queries="random",
+    teacher=Teacher(noise=0.3, indifference=0.01),
+    members=5,
+    reach=1,
+    gradient_steps=400,
 )
 PENALTIES: dict[str, dict[str, Any]] = {
     "free": {"prior_coef": 0.001},
@@ -70,7 +80,12 @@ experiment = Experiment(
     question="Few noisy comparisons: how often does a policy end below its reference, and what prevents it?",
     world=WORLD,
     arms=tuple(
-        Arm(name=f"{name}_{labels}", learner=dataclasses.replace(LEARNER, labels=labels, **PENALTIES[name]))
+        Arm(
+            name=f"{name}_{labels}",
+            learner=dataclasses.replace(
+                LEARNER, comparisons=dataclasses.replace(ANSWERS, labels=labels), **PENALTIES[name]
+            ),
+        )
         for labels, names in LABELS.items()
         for name in names
     ),
@@ -80,14 +95,14 @@ experiment = Experiment(
     **lengths(
         seeds=20,
         num_envs=64,
-        unroll_length=50,
+        unroll_length=25,
         num_levels=1024,
-        chunk=1,
-        evaluate_every=25_000,
+        chunk=2,
+        evaluate_every=24_000,
         evaluation_episodes=64,
-        checkpoint_every=75_000,
+        checkpoint_every=96_000,
     ),
     protocols=(reference.Config(),),
-    scale="two CPU cores: 150,000 steps per seed",
+    scale="two CPU cores: 200,000 steps per seed",
     claims=tuple(claims()),
 )

@@ -15,6 +15,7 @@ import numpy as np
 
 from socialrl.assemble import assemble
 from socialrl.config import Arm, Experiment, Generations
+from socialrl.feedback.config import ComparisonsConfig
 from socialrl.learners import basis, kl_control, ppo, psiphi
 from socialrl.protocols import EvaluationProtocol, Study
 from socialrl.record.labels import Labels, read
@@ -197,7 +198,7 @@ def examples() -> tuple[Experiment, ...]:
         one_arm(coins, basis.Config(**small, fit_steps=2)),
         one_arm(cycle, ppo.Config(hidden=(8,))),
         one_arm(cycle, ppo.Config(hidden=(8,), concepts="soft", residual=2)),
-        one_arm(cycle, kl_control.Config(hidden=(8,), labels=4, clip_length=2)),
+        one_arm(cycle, kl_control.Config(hidden=(8,), comparisons=ComparisonsConfig(labels=4, length=2))),
         in_generations(),
     )
 

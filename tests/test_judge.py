@@ -3,20 +3,29 @@
 import dataclasses
 import json
 
+import jax
 import numpy as np
 import pygame
 import pytest
 
 import socialrl_envs
+from socialrl.acting import leaves_by_path
+from socialrl.agents import load_policy
+from socialrl.assemble import assemble
 from socialrl.cli import main
+from socialrl.config import Arm, Experiment, to_json
 from socialrl.feedback.clips import Library
 from socialrl.feedback.comparisons import AnswerFile, read
 from socialrl.judge.commands import find_teacher
 from socialrl.judge.session import Session
 from socialrl.judge.window import JudgeWindow, paint
+from socialrl.learners import psiphi
+from socialrl.record import checkpoint, folder
 from socialrl.record.answers import read_answers
-from socialrl.record.replay import save
+from socialrl.record.replay import load, save
+from socialrl.record.resimulation import resimulate
 from socialrl_envs.errors import SocialRLError
+from socialrl_envs.worlds import coin_grid
 from tests.record.lived import lived
 from tests.record.synthetic import make_replay
 
@@ -293,3 +302,73 @@ def test_bad_arguments_are_named(replays, capsys, arguments, words):
 def test_teachers_by_name():
     assert find_teacher("noisy,noise=0.1,rationality=inf").noise == 0.1
     assert find_teacher("inverted").inverted
+
+
+RUNNING = Experiment(
+    seeds=1,
+    name="running",
+    question="?",
+    world=coin_grid.Config(size=5, colours=2, coins=2, horizon=6, experts=1),
+    arms=(Arm(name="psiphi", learner=psiphi.Config(hidden=(8,), batch=2, updates=1, capacity=50)),),
+    chunk=1,
+    unroll_length=2,
+    num_levels=4,
+)
+
+
+def test_an_arm_in_training_is_judged_and_its_agent_lives_by_the_answers(tmp_path, capsys):
+    """A run that has saved a checkpoint, then another one, and has recorded no episodes yet."""
+    path, out = tmp_path / "001", tmp_path / "mine.npz"
+    start = jax.jit(assemble(RUNNING, RUNNING.arms[0]).trainer.start)(jax.random.key(0))
+    ask = ("judge", str(path), "--length", "3", "--teacher", "boltzmann,rationality=50", "--wants", "1,-1")
+    with folder.create(to_json(RUNNING), out=path) as opened:
+        assert main(list(ask)) == 2
+        assert "wait for its first checkpoint" in capsys.readouterr().err
+        checkpoint.save(opened.checkpoints("psiphi") / "20", [start])
+        assert main([*ask, "--count", "12", "--adapt", "psiphi:0", "--out", str(out)]) == 0
+        printed = capsys.readouterr().out
+        assert "psiphi is still training: recording episodes of step 20" in printed
+        assert "12 of 12 questions answered" in printed
+        first = path / "judged" / "psiphi-seed0-step20.npz"
+        before, replay = first.read_bytes(), load(first)
+        assert (replay.step, replay.episodes, resimulate(replay).text) == (20, 8, "re-simulated: as recorded")
+        checkpoint.save(opened.checkpoints("psiphi") / "40", [start])
+        assert main([*ask, "--count", "14"]) == 0
+        printed = capsys.readouterr().out
+        assert "recording episodes of step 40" in printed
+        assert "14 of 14 questions answered" in printed
+        assert "not here" not in printed  # the clips of the first sitting still count
+        assert first.read_bytes() == before
+    names = {one.left.replay for one in read(path / "comparisons.jsonl").answers}
+    assert names >= {"psiphi-seed0-step20", "psiphi-seed0-step40"}
+    weights = {name: leaf for name, leaf in load_policy(out).leaves.items() if name.endswith("/w")}
+    assert weights
+    fresh = leaves_by_path(start.learner)
+    for name, leaf in weights.items():
+        assert (np.asarray(leaf)[0] != np.asarray(fresh[name])[0]).any()  # its own preferences
+        np.testing.assert_array_equal(np.asarray(leaf)[1:], np.asarray(fresh[name])[1:])  # those of others
+
+
+def test_marks_of_a_synthetic_person_by_command(replays, capsys, tmp_path):
+    out, file = tmp_path / "answers.npz", str(tmp_path / "a.marks.jsonl")
+    given = ("judge", str(replays), "--marks", file)
+    marker = ("--marker", "rationality=20,attention=1", "--wants", "1,-1")
+    assert main([*given, *marker, "--dataset", str(out)]) == 0
+    printed = capsys.readouterr().out
+    assert "marker: " in printed
+    assert "inferred preferences" in printed
+    found = read_answers(out)
+    np.testing.assert_allclose(found.counts[:, 0].sum(axis=-1), 1, rtol=1e-5)
+    assert not found.counts[:, 1].any()
+    assert main([*given, "--summary"]) == 0
+    assert "marker: " in capsys.readouterr().out
+    for wrong, words in (
+        ((*given, *marker), "exists already"),
+        ((*given[:2], "--marker", "usual"), "--marks FILE"),
+        ((*given, "--marker", "nois=1"), "noise"),
+        ((*given, "--marker", "usual", "--teacher", "noisy"), "two synthetic people"),
+        ((*given[:2], "--marks", "none.jsonl", "--summary"), "no such file of marks"),
+        ((*given, "--summary", "--adapt", "psiphi", "--out", str(out)), "one run folder"),
+    ):
+        assert main(list(wrong)) == 2
+        assert words in capsys.readouterr().err

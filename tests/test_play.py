@@ -13,10 +13,12 @@ import pytest
 from socialrl.assemble import assemble
 from socialrl.cli import main
 from socialrl.config import to_json
+from socialrl.feedback import marks
+from socialrl.feedback.clips import Library
 from socialrl.learners import psiphi
 from socialrl.play.board import Look, paint
 from socialrl.play.cast import Cast, cast
-from socialrl.play.commands import play
+from socialrl.play.commands import play, save
 from socialrl.play.keys import rules
 from socialrl.play.moves import keys_of
 from socialrl.play.session import Session
@@ -125,8 +127,14 @@ def test_a_seed_decides_all_but_the_person():
     assert (one.tiles[0, 0] != one.tiles[1, 0]).any() or (one.position[0, 0] != one.position[1, 0]).any()
 
 
-def test_a_trained_novice_acts_beside_a_person(trained):
-    who = cast(None, f"{trained}:dqn:1")
+@pytest.fixture(scope="module")
+def dqn(trained):
+    """A trained agent's cast."""
+    return cast(None, f"{trained}:dqn:1")
+
+
+def test_a_trained_novice_acts_beside_a_person(dqn):
+    who = dqn
     assert (who.agent, who.step) == ("dqn, seed 1, step 20 of tiny", 20)
     beside = Session(who, 1, seed=2)
     instead = Session(who, 0, seed=2)
@@ -190,6 +198,40 @@ def test_an_episode_that_is_cut_off_ends_in_the_files_too():
     assert (found.steps.discount[:2, 0] == 1).all()
     assert (found.seats, found.actors) == (("novice_0",), ("person",))
     assert resimulate(replay).text == "re-simulated: as recorded"
+
+
+def test_marks_while_an_agent_acts_are_kept_with_what_they_are_about(dqn, tmp_path, monkeypatch):
+    monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
+    times = iter((10.0, 10.5, 11.0, 12.0, 12.25, 13.0))
+    session = Session(dqn, 1, seed=2, clock=lambda: next(times))
+    window = SessionWindow(session, None, SIZE, marking=True)
+    press(window, "g")  # nothing was done yet
+    press(window, "space", "space", "g")  # steps at 10 and 10.5, the mark at 11
+    assert window.look.banner == "marked as good · 1 good, 0 bad so far"
+    press(window, "n", "space", "b")  # a step at 12, the mark at 12.25
+    assert session.marked == (1, 1)
+    assert [key for key, _ in window.look.commands][:2] == ["g", "b"]
+    pygame.display.quit()
+    file = tmp_path / "mine.npz"
+    assert save(session, file, None) == [file, tmp_path / "mine.marks.jsonl"]
+    good, bad = marks.read(tmp_path / "mine.marks.jsonl")[0]
+    assert (good.good, good.episode, good.step, good.ages_ms) == (True, 0, 2, (500, 1000))
+    assert (bad.good, bad.episode, bad.step, bad.ages_ms) == (False, 1, 1, (250,))
+    library = Library.of((load(file),), ("mine",))
+    assert marks.known(library, (good, bad)) == [good, bad]
+
+
+def test_nobody_marks_where_no_agent_acts(dqn, monkeypatch, tmp_path):
+    monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
+    alone, unkept = SessionWindow(Session(coins(), 0, 1), None, SIZE, marking=True), Session(dqn, 1, 2)
+    press(alone, "space", "g")
+    assert (alone.session.marked, alone.look.banner) == ((0, 0), "")
+    press(SessionWindow(unkept, None, SIZE), "space", "g")  # no replay is written that marks could be about
+    assert unkept.marked == (0, 0)
+    pygame.display.quit()
+    (tmp_path / "mine.marks.jsonl").touch()
+    with pytest.raises(SocialRLError, match="exists already"):
+        play("coin_grid", settings=COINS, replay=tmp_path / "mine.npz")
 
 
 # What is shown.

@@ -47,11 +47,20 @@ class Clock:
 class Still(SharedSession):
     """A session of which nothing is computed."""
 
-    def __init__(self, away: tuple[int, ...] = ()):
-        self.cast, self.seats, self.away = coins(), (0, 1), away
+    def __init__(self, away: tuple[int, ...] = (), agent: bool = False):
+        self.cast, self.seats, self.away, self.agent = coins(), (0, 1), away, agent
         self.world, self.spec, self.begun = self.cast.world, self.cast.spec, 1
+        self.given: list[tuple[bool, str]] = []
 
     ended = False
+
+    @property
+    def explains(self) -> bool:
+        return self.agent
+
+    def mark(self, good: bool, annotator: str = "me") -> bool:
+        self.given.append((good, annotator))
+        return True
 
     def is_present(self, seat: int) -> bool:
         return seat not in self.away
@@ -142,6 +151,17 @@ def test_the_next_episode_and_the_end_need_all_who_are_here(clock):
     assert room.due() is None
 
 
+def test_marks_are_a_trained_agents_and_are_kept_or_refused(clock):
+    with pytest.raises(Refused, match="--record"):
+        seated(Room(Still(), None, clock, marking=True)).mark(A, True)
+    session = Still(agent=True)
+    room = seated(Room(session, None, clock, marking=True))
+    room.mark(B, False)
+    assert session.given == [(False, B)]
+    with pytest.raises(Refused, match="--record"):
+        seated(Room(session, None, clock)).mark(A, True)
+
+
 def test_messages_are_checked():
     assert parse('{"type": "press", "action": 3}', 5) == Message(type="press", action=3)
     assert parse('{"type": "sit", "seat": "expert_0"}', 5) == Message(type="sit", seat="expert_0")
@@ -160,6 +180,7 @@ def test_messages_are_checked():
         ('{"type": "press", "action": 1e400}', "action must be the number"),
         ('{"type": "look", "fog": 1, "theme": "light"}', "fog must be true or false"),
         ('{"type": "sit", "seat": "a\\n<script>"}', "seat must be the name of a seat"),
+        ('{"type": "mark", "good": 1}', "good must be true or false"),
         ('{"type": "next", "x": 1}', "unknown field 'x'"),
     ):
         with pytest.raises(Refused, match=said) as caught:

@@ -114,14 +114,16 @@ class Library:
 
         Raises SocialRLError if the world of a replay cannot be run as it was recorded.
         """
-        rows = []
-        for clip in clips:
-            replay = self.replays[clip.replay]
-            taken = relived(replay, clip.episode).cumulants[clip.first : clip.first + clip.length]
-            rows.append(taken[:, replay.novices[clip.novice]].sum(axis=0))
+        rows = [self.steps(clip).sum(axis=0) for clip in clips]
         if len({len(row) for row in rows}) > 1:
             raise SocialRLError("these replays have different cumulants", "judge the replays of one world")
         return np.stack(rows).astype(np.float32)
+
+    def steps(self, clip: Clip) -> Float32[np.ndarray, "L K"]:
+        """The true cumulants of each step of a clip's novice; see `cumulants`."""
+        replay = self.replays[clip.replay]
+        taken = relived(replay, clip.episode).cumulants[clip.first : clip.first + clip.length]
+        return taken[:, replay.novices[clip.novice]]
 
     def seen(self, clip: Clip) -> tuple[UInt8[np.ndarray, "L V V C"], Int32[np.ndarray, " L"]]:
         """(views, actions) of a clip's novice, by re-simulation of the episode; see `cumulants`."""

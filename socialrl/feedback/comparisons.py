@@ -13,15 +13,14 @@ crash leaves it, is cut off when the file is opened for writing.
 import dataclasses
 import datetime
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 from socialrl.feedback.clips import DIGITS, Clip
-from socialrl.record import schema
+from socialrl.feedback.lines import COUNT, CURE, Rules, checked, is_count, read_lines, read_object
 from socialrl.record.atomic import append, cannot_write, make_folder, write_bytes
-from socialrl_envs.errors import SocialRLError, nearest
-from socialrl_envs.safe_json import read_json
+from socialrl_envs.errors import SocialRLError
 
 FORMAT, VERSION = "socialrl-comparisons", 1
 HEADER = {"format": FORMAT, "version": VERSION}
@@ -29,8 +28,6 @@ Choice = Literal["left", "right", "tie", "cannot_tell"]
 CHOICES: tuple[Choice, ...] = get_args(Choice)
 Query = Literal["disagreement", "random", "shared", "repeat"]
 QUERIES: tuple[Query, ...] = get_args(Query)
-MOST = 2**31  # of a number in the file
-CURE = "delete that line, or leave out what cannot be read: --skip-bad"
 PREFERRED = {"left": 1.0, "right": 0.0, "tie": 0.5}  # as the models take it
 
 
@@ -88,26 +85,7 @@ def read(path: Path | str, skip_bad: bool = False) -> Found:
 
     skip_bad: leaves out lines that are no answers; else raises SocialRLError that names file, line and cure.
     """
-    path = Path(path)
-    try:
-        data = path.read_bytes() if path.exists() else b""
-    except OSError as error:
-        raise SocialRLError(f"{path}: cannot read this file: {error.strerror or error}") from error
-    *lines, rest = data.split(b"\n")
-    answers: list[Answer] = []
-    bad: list[str] = []
-    for number, line in enumerate(lines, start=1):
-        where = f"{path}, line {number}"
-        try:
-            if number == 1:
-                _check_header(line, where)
-            else:
-                answers.append(_answer(line, where))
-        except SocialRLError as error:
-            if not skip_bad:
-                raise
-            bad.append(error.message)
-    return Found(tuple(answers), tuple(bad), bool(rest))
+    return Found(*read_lines(Path(path), HEADER, "comparisons", _answer, skip_bad))
 
 
 def latest(answers: Iterable[Answer]) -> tuple[Answer, ...]:
@@ -146,17 +124,7 @@ class AnswerFile:
         self.answers.append(answer)
 
 
-def _check_header(line: bytes, where: str) -> None:
-    found = read_json(line, where)
-    if not isinstance(found, dict) or found.get("format") != FORMAT:
-        raise SocialRLError(f"{where}: not a file of comparisons", f"it begins with {json.dumps(HEADER)}")
-    if found != HEADER:
-        raise SocialRLError(
-            f"{where}: comparisons of version {found.get('version')!r}", f"this version reads {VERSION}"
-        )
-
-
-def _is_time(value: object) -> bool:
+def is_time(value: object) -> bool:
     """Whether a value is a time with an offset, in ISO 8601."""
     try:
         return isinstance(value, str) and datetime.datetime.fromisoformat(value).tzinfo is not None
@@ -169,12 +137,6 @@ def is_annotator(value: object) -> bool:
     return isinstance(value, str) and 0 < len(value) <= 64 and value.isprintable() and value == value.strip()
 
 
-def _is_count(value: object) -> bool:
-    return schema.is_count(value) and isinstance(value, int) and value < MOST
-
-
-Rules = Mapping[str, tuple[Any, str]]  # by key: whether a value will do, and what it must be
-COUNT = (_is_count, "a whole number from 0")
 CLIP: Rules = {
     "replay": (lambda v: isinstance(v, str) and 0 < len(v) <= 255, "the stem of a replay's file"),
     "digest": (
@@ -183,46 +145,26 @@ CLIP: Rules = {
     ),
     "episode": COUNT,
     "first": COUNT,
-    "length": (lambda v: _is_count(v) and v > 0, "a whole number from 1"),
+    "length": (lambda v: is_count(v) and v > 0, "a whole number from 1"),
     "novice": COUNT,
 }
 ANSWER: Rules = {
     "annotator": (is_annotator, "a name of at most 64 characters"),
     "number": COUNT,
-    "time": (_is_time, "a time with an offset, in ISO 8601"),
+    "time": (is_time, "a time with an offset, in ISO 8601"),
     "reaction_ms": COUNT,
-    "query": (lambda v: v in QUERIES, f"one of {', '.join(QUERIES)}"),
+    "query": (lambda v: isinstance(v, str) and v in QUERIES, f"one of {', '.join(QUERIES)}"),
     "left": (lambda v: isinstance(v, dict), "a clip, an object"),
     "right": (lambda v: isinstance(v, dict), "a clip, an object"),
-    "answer": (lambda v: v in CHOICES, f"one of {', '.join(CHOICES)}"),
+    "answer": (lambda v: isinstance(v, str) and v in CHOICES, f"one of {', '.join(CHOICES)}"),
 }
 
 
 def _answer(line: bytes, where: str) -> Answer:
     """The answer of a line; raises SocialRLError that names the line and the key."""
-    try:
-        found = read_json(line, where)
-    except SocialRLError as error:
-        raise SocialRLError(error.message, CURE) from error
-    fields = _checked(found, ANSWER, where)
-    left, right = (Clip(**_checked(fields[side], CLIP, f"{where}: {side}")) for side in ("left", "right"))
+    fields = read_object(line, ANSWER, where)
+    left, right = (Clip(**checked(fields[side], CLIP, f"{where}: {side}")) for side in ("left", "right"))
     if left == right:
         raise SocialRLError(f"{where}: a clip is compared with itself", CURE)
     given: dict[str, Any] = fields | {"left": left, "right": right}
     return Answer(**given)
-
-
-def _checked(found: object, rules: Rules, where: str) -> dict[str, Any]:
-    """The object, with exactly the keys of the rules and values that will do."""
-    if not isinstance(found, dict):
-        raise SocialRLError(f"{where}: not an object", CURE)
-    for key in found:
-        if key not in rules:
-            raise SocialRLError(f"{where}: unknown key {key!r}, {nearest(str(key), rules)}", CURE)
-    for key, (fits, words) in rules.items():
-        if key not in found:
-            raise SocialRLError(f"{where}: key {key} is missing", CURE)
-        value = found[key]
-        if isinstance(value, list) or not fits(value):
-            raise SocialRLError(f"{where}: {key} is {json.dumps(value)[:60]}, it must be {words}", CURE)
-    return found

@@ -13,7 +13,11 @@ class ComparisonsConfig(RewardModelConfig):
     """Options of learning from comparisons, besides those of the reward model."""
 
     labels: int = option(200, "answers of the teacher in all; of all answers every fifth is held out", low=0)
-    asked_until: int = option(20_000, "environment steps over which they are asked for, evenly", low=1)
+    asked_until: int = option(
+        20_000,
+        "environment steps over which they are asked for, evenly; 1: all at the first update",
+        low=1,
+    )
     length: int = option(10, "steps of a clip, at most an unroll", low=1)
     queries: Choice = option("disagreement", "how clips are chosen", choices=("disagreement", "random"))
     teacher: Teacher = option(Teacher(), "the person who compares")

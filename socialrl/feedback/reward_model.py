@@ -24,7 +24,7 @@ from socialrl.losses.comparison import bradley_terry_loss
 from socialrl.nets.heads import SmallDense
 from socialrl.nets.torso import Torso
 from socialrl.types import Metrics
-from socialrl_envs.options import Options, option
+from socialrl_envs.options import Options, option, require
 from socialrl_envs.struct import pytree, replace
 from socialrl_envs.types import WorldSpec
 
@@ -45,6 +45,11 @@ class RewardModelConfig(Options):
     gradient_steps: int = option(32, "gradient steps of each fit", low=1)
     batch: int = option(16, "comparisons per gradient step and network", low=1)
     share: float = option(0.8, "share of the comparisons that each network learns from", above=0, high=1)
+    reach: int | None = option(
+        None,
+        "cells around the seat that rewards are taken to depend on, along each side; none: the whole view",
+        low=0,
+    )
     std: float = option(0.5, "standard deviation of rewards over the steps of the clips", above=0)
 
 
@@ -53,7 +58,7 @@ class Comparisons:
     """Q questions about two clips of L steps each, the left one first, and their answers.
 
     obs, action: own views, and the actions taken there. counts: by which the reward of a step enters the
-    clip's sum: 1, a power of the discount, or 0 where a clip is over. preferred: 1 if the left clip is
+    clip's sum: 1, a share of a mark's credit, or 0 where a clip is over. preferred: 1 if the left clip is
     preferred, 0 if the right one, 0.5 for a tie. weight: 0 where there is no answer, else 1.
     """
 
@@ -97,14 +102,33 @@ class RewardNetwork(nn.Module):
     @nn.compact
     def __call__(self, obs: UInt8[Array, "*batch V V C"]) -> Float32[Array, "*batch A"]:
         config, spec = self.config, self.spec
-        x = Torso(config.hidden, config.filters, spec.channel_highs, spec.pixels)(obs)
+        x = Torso(config.hidden, config.filters, spec.channel_highs, spec.pixels)(
+            near(obs, spec, config.reach)
+        )
         return SmallDense((len(spec.actions),), 0.1)(x)
+
+
+def near(
+    obs: UInt8[Array, "*batch V V C"], spec: WorldSpec, reach: int | None
+) -> UInt8[Array, "*batch R R C"]:
+    """The part of views that is at most `reach` cells from the seat, along each side; all if it is None. Of a
+    seat that turns it is as large, and the seat stands in the middle of its last row.
+    """
+    if reach is None:
+        return obs
+    size, p = spec.view.size, spec.pixels
+    row, column = (size - 1 - reach if spec.view.kind == "egocentric" else size // 2), size // 2
+    rows, columns = (slice(max(0, at - reach) * p, (at + reach + 1) * p) for at in (row, column))
+    return obs[..., rows, columns, :]
 
 
 class RewardModel:
     """The pure functions of an ensemble for one world; E members."""
 
     def __init__(self, config: RewardModelConfig, spec: WorldSpec):
+        """Raises SocialRLError if the cells around the seat are asked for, and a view does not go along."""
+        along = config.reach is None or spec.view.kind != "grid"
+        require(along, "reach", config.reach, "none where views are of the whole grid")
         self.config, self.spec = config, spec
         self.net = RewardNetwork(config, spec)
         self.optimiser = optax.adamw(config.lr, weight_decay=config.weight_decay)

@@ -4,14 +4,17 @@ A teacher sums the true rewards of each clip, as far ahead as it looks, and pref
 probability sigmoid(rationality * difference), Boltzmann's. Besides it may be inverted, call small differences
 a tie, answer the wrong way round, and tire: it does so more often with every answer (Lee et al., 2021,
 B-Pref, arXiv 2111.03026, section 4.1).
+
+A marker watches an agent act, and says good or bad of single steps, some time after them (see `marks.py`).
 """
 
 import dataclasses
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import Array
-from jaxtyping import Float32, Int32, Key
+from jaxtyping import Bool, Float32, Int32, Key
 
 from socialrl_envs.options import Options, option
 
@@ -61,3 +64,41 @@ class Teacher(Options):
         wrong = jax.random.bernoulli(err_key, share, better.shape)
         choice = jnp.where(wrong, RIGHT - choice, choice)
         return jnp.where(jnp.abs(better) < self.indifference, TIE, choice).astype(jnp.int32)
+
+
+class Marks(NamedTuple):
+    """What a marker makes of each step. given: whether it marks it. good: or bad. delay: in seconds."""
+
+    given: Bool[Array, "*batch"]
+    good: Bool[Array, "*batch"]
+    delay: Float32[Array, "*batch"]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Marker(Options):
+    """A synthetic person that watches an agent act, and marks steps as good or bad by their true rewards."""
+
+    rationality: float = option(
+        5.0, "by which a reward is multiplied; a mark is good with the probability sigmoid(of it)", above=0
+    )
+    attention: float = option(0.8, "share of the steps worth a mark that get one", above=0, high=1)
+    indifference: float = option(0.1, "a step of no more reward than this, or loss, is not marked", low=0)
+    noise: float = option(0.0, "share of marks that are the wrong way round", low=0, high=WORST)
+    delay: float = option(0.56, "mean seconds from a step to its mark, gamma-distributed, shape 2", low=0)
+    inverted: bool = option(False, "whether it calls bad what is good")
+
+    def marks(
+        self,
+        reward: Float32[Array, "*batch"],
+        key: Key[Array, ""],
+        noise: Float32[Array, ""] | None = None,
+    ) -> Marks:
+        """Its marks of steps with these true rewards. noise: in place of its own."""
+        given_key, good_key, wrong_key, delay_key = jax.random.split(key, 4)
+        worth = jnp.abs(reward) > self.indifference
+        given = worth & jax.random.bernoulli(given_key, self.attention, reward.shape)
+        margin = self.rationality * (-reward if self.inverted else reward)
+        good = jax.random.bernoulli(good_key, jax.nn.sigmoid(margin))
+        wrong = jax.random.bernoulli(wrong_key, self.noise if noise is None else noise, reward.shape)
+        waits = jax.random.exponential(delay_key, (2, *reward.shape), jnp.float32)
+        return Marks(given, good ^ wrong, jnp.sum(waits, axis=0) * jnp.float32(self.delay / 2))

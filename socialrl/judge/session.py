@@ -168,19 +168,37 @@ def posterior(
     features: Float32[np.ndarray, "clips K"], clips: Sequence[Clip], answers: Sequence[Answer]
 ) -> bradley_terry.Posterior:
     """What answers about these clips say about the weights of their features; others do not count."""
+    return inferred(*compared(features, clips, answers))
+
+
+def compared(
+    features: Float32[np.ndarray, "clips K"], clips: Sequence[Clip], answers: Sequence[Answer]
+) -> tuple[Float32[np.ndarray, "Q K"], Float32[np.ndarray, " Q"]]:
+    """(difference, preferred) of the answers that count and are about these clips: the left clip's features
+    less the right one's, and 1 for left, 0 for right, 0.5 for a tie.
+    """
     place = {clip: number for number, clip in enumerate(clips)}
     known = [
         one
         for one in latest(answers)
         if one.answer != "cannot_tell" and one.left in place and one.right in place
     ]
-    room = max(64, 2 ** len(known).bit_length())  # a few sizes, each compiled once
-    difference = np.zeros((room, features.shape[1]), np.float32)
-    preferred, weight = np.zeros((2, room), np.float32)
-    for row, one in enumerate(known):
-        difference[row] = features[place[one.left]] - features[place[one.right]]
-        preferred[row], weight[row] = PREFERRED[one.answer], 1
-    return _infer(difference, preferred, weight)
+    sides = np.array([[place[one.left], place[one.right]] for one in known], int).reshape(-1, 2)
+    preferred = np.array([PREFERRED[one.answer] for one in known], np.float32)
+    return features[sides[:, 0]] - features[sides[:, 1]], preferred
+
+
+def inferred(
+    difference: Float32[np.ndarray, "Q K"], preferred: Float32[np.ndarray, " Q"]
+) -> bradley_terry.Posterior:
+    """The posterior over weights of features after comparisons."""
+    count = len(preferred)
+    room = max(64, 2 ** count.bit_length()) - count  # a few sizes, each compiled once
+    return _infer(
+        np.pad(difference.astype(np.float32), ((0, room), (0, 0))),
+        np.pad(preferred, (0, room)),
+        np.pad(np.ones(count, np.float32), (0, room)),
+    )
 
 
 @partial(jax.jit, static_argnames="clips")

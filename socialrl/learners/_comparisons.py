@@ -153,6 +153,18 @@ class Compared:
         """
         ask_key, fit_key, inner_key = jax.random.split(key, 3)
         own = experience.own
+        after, quality = self.modelled(state, own, ask_key, fit_key)
+        reward, spread = self.model.predict(after.model, own.timestep.obs, own.action)
+        own = replace(own, reward=reward, timestep=unpaid(own.timestep))
+        inner, metrics = self.inner.update(after.inner, replace(experience, own=own), inner_key)
+        return replace(after, inner=inner), metrics | quality | {"reward_model/spread": jnp.mean(spread)}
+
+    def modelled(
+        self, state: ComparedState, own: Transition, ask_key: Key[Array, ""], fit_key: Key[Array, ""]
+    ) -> tuple[ComparedState, Metrics]:
+        """(state, metrics) after the questions about an unroll: with the model that is fitted if there are
+        answers, and with what the inner learner has stored paid anew. The inner learner has not learnt yet.
+        """
         steps = state.steps + jnp.int32(own.reward.shape[0] * own.reward.shape[1])
         answered, count = self.asked(state, own, steps, ask_key)
         known = joined(self.given, answered)
@@ -178,16 +190,11 @@ class Compared:
             return state.model, state.inner, jnp.float32(0)
 
         model, inner, loss = jax.lax.cond((count > state.count) | begins, fitted, same, None)
-        reward, spread = self.model.predict(model, own.timestep.obs, own.action)
-        own = replace(own, reward=reward, timestep=unpaid(own.timestep))
-        inner, metrics = self.inner.update(inner, replace(experience, own=own), inner_key)
         report = self.model.report(model, weighted(known, held_out=True))
         after = ComparedState(inner=inner, model=model, answered=answered, count=count, steps=steps)
         return after, {
-            **metrics,
             "loss/comparison": loss,
             "reward_model/labels": jnp.sum(known.weight),
-            "reward_model/spread": jnp.mean(spread),
             **{
                 f"reward_model/{name}": jnp.nan_to_num(value, nan=GUESS[name])
                 for name, value in report.items()

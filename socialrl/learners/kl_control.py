@@ -3,8 +3,9 @@
 max E[sum r] - prior_coef * KL(pi || reference) (Sequence Tutor, Jaques et al., 2017). No reward is used while
 cloning.
 
-With `labels`, no reward is used after it either: a synthetic teacher compares that many pairs of clips of the
-reference policy by their true rewards, once, an ensemble of reward models is fitted to its answers, and PPO
+With `comparisons`, no reward is used after it either: a teacher compares clips of the novice by their true
+rewards, evenly over the first `comparisons.asked_until` steps after cloning (1: all at once, so that the
+clips are those of the reference policy), an ensemble of reward models is fitted to the answers, and PPO
 improves the policy on the ensemble's reward. `penalty` says what holds it back:
 
     kl           max E[mean_e r_e(s, a)] - prior_coef * KL(pi || reference)
@@ -19,10 +20,7 @@ that leaving the reference costs less where the members agree (after Banerjee an
 import dataclasses
 from typing import Literal
 
-from socialrl.feedback.reward_model import RewardModelConfig
-from socialrl.feedback.teachers import Teacher
 from socialrl.learners import ppo
-from socialrl.learners._comparisons import from_comparisons
 from socialrl.learners._config import check_roster
 from socialrl.learners._kl_control import KLControl
 from socialrl.learners._labelled import Labelled
@@ -42,19 +40,9 @@ class Config(ppo.Config):
         500_000, "environment steps of cloning, before anything is learnt from rewards", low=1
     )
     prior_coef: float = option(0.1, "weight of KL(pi || reference) after cloning", low=0)
-    labels: int = option(
-        0,
-        "pairs of clips that a teacher compares, whose answers replace the reward; 0: the reward itself",
-        low=0,
-    )
-    clip_length: int = option(10, "steps of a clip", low=1)
-    teacher: Teacher = option(Teacher(noise=0.2), "the synthetic person who compares")
-    reward_model: RewardModelConfig = option(
-        RewardModelConfig(members=5, gradient_steps=400), "the ensemble that is fitted to the answers"
-    )
     penalty: Literal["kl", "variance", "lower_bound"] = option(
         "kl",
-        "with labels, what holds it to the reference; besides the KL a variance weight or a lower bound",
+        "with comparisons, what holds it to the reference; besides the KL a variance weight or a lower bound",
         choices=("kl", "variance", "lower_bound"),
     )
     lower_coef: float = option(1.0, "lower-confidence coefficient of lower_bound", low=0)
@@ -64,14 +52,14 @@ class Config(ppo.Config):
         shown = self.use_prev_action_reward
         require(not shown, "use_prev_action_reward", shown, "off: the rewards of a co-player are not seen")
         require(self.parameter_sharing, "parameter_sharing", False, "on: there is one reference policy")
-        inferred = self.labels > 0 or self.penalty == "kl"
-        require(inferred, "penalty", self.penalty, "kl without labels: there is no ensemble")
-        once = not self.labels or self.comparisons is None
-        require(once, "labels", self.labels, "0 with comparisons, which are asked for all the time")
+        inferred = self.comparisons is not None or self.penalty == "kl"
+        require(inferred, "penalty", self.penalty, "kl without comparisons: there is no ensemble")
+        several = self.penalty == "kl" or self.comparisons is None or self.comparisons.members > 1
+        require(several, "penalty", self.penalty, "kl with one member, which has no variance")
 
     def build(self, spec: WorldSpec) -> Learner:
         """The learner for this world; raises SocialRLError unless it has a novice and a co-player."""
         check_roster(spec, "the prior is cloned from co-players")
-        if self.labels:
+        if self.comparisons is not None:
             return Labelled(self, spec).learner()
-        return from_comparisons(self.comparisons, KLControl(self, spec).learner(), spec)
+        return KLControl(self, spec).learner()

@@ -2,16 +2,19 @@
 
 Each participant stands where an agent has a seed. Their episodes are computed anew from the data files, as
 the trace that a rollout of an agent makes, and go through the same functions: the measures of the protocol
-`social` under the conditions of the study. `socialrl report` shows the folder, alone or beside the runs of
-trained arms. Reaction times (`seconds`, the median to a key) are people's own.
+`social` under the conditions of the study, and of `following` those that do not ask whom a decision followed.
+`socialrl report` shows the folder, alone or beside the runs of trained arms. Reaction times (`seconds`, the
+median to a key) are people's own.
 """
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax import Array
 from tqdm import tqdm
@@ -23,9 +26,10 @@ from socialrl.people.log import Data, Done
 from socialrl.people.plan import Plan
 from socialrl.people.sitting import cast_of, replayed
 from socialrl.play.cast import Cast
-from socialrl.protocols._measures import measures
+from socialrl.protocols._measures import mean_where, measures
+from socialrl.protocols._planners import best_actions
 from socialrl.protocols._trailing import trailing_measures
-from socialrl.protocols.following import in_words
+from socialrl.protocols.following import in_words, over_steps
 from socialrl.record import folder as folders
 from socialrl.record import replay as replays
 from socialrl.record.atomic import make_folder, write_text
@@ -36,6 +40,7 @@ from socialrl.rollout import Trace
 from socialrl_envs.errors import SocialRLError
 from socialrl_envs.safe_json import read_json
 from socialrl_envs.struct import replace
+from socialrl_envs.types import State, World
 
 ANALYSIS = "analysis"  # the run folder, in the folder of the data
 Values = dict[str, float]
@@ -115,9 +120,22 @@ def _program(cast: Cast) -> Callable[[Trace], dict[str, Array]]:
         own = evaluation.summarise(trace, cast.spec)
         plain = {name: value for name, value in own.items() if not name.startswith("share/")}
         social = measures(trace, cast.world, influence=False) | trailing_measures(trace, cast.spec)
-        return {f"own/{name}": value for name, value in plain.items()} | social
+        return {f"own/{name}": value for name, value in plain.items()} | social | _acts(trace, cast.world)
 
     return jax.jit(program)
+
+
+def _acts(trace: Trace, world: World) -> dict[str, Array]:
+    """good and chance, those of the protocol `following` that do not ask whom a decision followed: the share
+    of actions that a planner with the novice's preferences, who knows the world, values most, and the mean
+    share of actions that it does, which acting at random has.
+    """
+    novices = np.array(world.spec.novices)
+    states: State = jax.tree.map(lambda leaf: leaf[:-1], trace.states)
+    there = trace.alive[..., None] & states.seats.present[:, :, novices]
+    best = over_steps(partial(best_actions, world))(states)
+    taken = jnp.take_along_axis(best, trace.actions[:, :, novices, None], axis=-1)[..., 0]
+    return {"good": mean_where(taken, there), "chance": mean_where(best, there[..., None])}
 
 
 def _measured(

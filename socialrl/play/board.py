@@ -53,7 +53,7 @@ def paint(session: Session, look: Look, size: tuple[int, int]) -> pygame.Surface
         look.commands,
     )
     if look.help:
-        keys.draw_help(brush, surface.get_rect(), session)
+        keys.draw_help(brush, surface.get_rect(), session, look.commands)
     return surface
 
 

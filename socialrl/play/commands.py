@@ -3,11 +3,13 @@
 import contextlib
 import secrets
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import jax
 from tqdm import tqdm
 
+from socialrl.feedback import marks
 from socialrl.play.cast import Cast, cast, find_seat, find_seats
 from socialrl.play.session import Session, SharedSession
 from socialrl.record import archive
@@ -125,7 +127,8 @@ def play(
     )
     print(f"{who.spec.name}: compiling, then the window opens ...", flush=True)
     session = Session(who, places[0], _drawn(seed))
-    return _played(session, lambda: (show or _window)(session, fps), replay, demonstrations)
+    shown = show or partial(_window, marking=replay is not None)
+    return _played(session, lambda: shown(session, fps), replay, demonstrations)
 
 
 def play_web(
@@ -150,7 +153,8 @@ def play_web(
     who, places = _seated(world, agent, seats, settings, level, fps, seed, replay, demonstrations)
     print(f"{who.spec.name}: compiling, then the address follows ...", flush=True)
     session = SharedSession(who, places, _drawn(seed))
-    return _played(session, lambda: (serve or _page)(session, fps, port), replay, demonstrations)
+    served = serve or partial(_page, marking=replay is not None)
+    return _played(session, lambda: served(session, fps, port), replay, demonstrations)
 
 
 def _seated(
@@ -167,6 +171,7 @@ def _seated(
     for file in files:
         if file is not None:
             _check_place(file)
+            _check_new(marks_beside(file))
     if fps is not None and not 0 < fps <= 60:
         raise SocialRLError(f"--fps: {fps}", "give from 1 to 60 steps per second")
     if seed is not None:
@@ -206,8 +211,12 @@ def save(session: SharedSession, to_replay: Path | None, to_demonstrations: Path
     if to_replay is not None:
         if session.explains:
             print("explaining the decisions of the trained novices ...", flush=True)
-        replays.save(to_replay, session.replay())
+        recorded = session.replay()
+        replays.save(to_replay, recorded)
         written.append(to_replay)
+        if any(session.marked):
+            marks.write(marks_beside(to_replay), session.marks(to_replay.stem, recorded))
+            written.append(marks_beside(to_replay))
     if to_demonstrations is not None:
         write_demonstrations(to_demonstrations, session.demonstrations())
         written.append(to_demonstrations)
@@ -216,16 +225,16 @@ def save(session: SharedSession, to_replay: Path | None, to_demonstrations: Path
     return written
 
 
-def _window(session: Session, fps: float | None) -> None:
+def _window(session: Session, fps: float | None, marking: bool) -> None:
     from socialrl.play.window import run
 
-    run(session, fps)
+    run(session, fps, marking=marking)
 
 
-def _page(session: SharedSession, fps: float | None, port: int) -> None:
+def _page(session: SharedSession, fps: float | None, port: int, marking: bool) -> None:
     from socialrl.play.web.server import run
 
-    run(session, fps, port)
+    run(session, fps, port, marking)
 
 
 def _check_seed(seed: int) -> None:
@@ -239,6 +248,16 @@ def _check_place(file: Path) -> None:
         raise SocialRLError(f"{file}: such files end in .npz", f"write {file.with_suffix('.npz')}")
     if not file.parent.is_dir():
         raise SocialRLError(f"{file}: there is no folder {file.parent}", "make it first")
+    _check_new(file)
+
+
+def _check_new(file: Path) -> None:
+    """Raises SocialRLError if a file exists already."""
     with contextlib.suppress(OSError):
         if file.exists():
             raise SocialRLError(f"{file}: exists already", "choose another name, or remove it first")
+
+
+def marks_beside(replay: Path) -> Path:
+    """The file of the marks that people gave while a replay was recorded."""
+    return replay.with_name(replay.stem + marks.SUFFIX)

@@ -15,6 +15,7 @@ COMMANDS: Commands = (
     ("h", "keys and rules"),
     ("esc", "quit, and write files"),
 )
+MARKING: Commands = (("g", "good: what the agent just did"), ("b", "bad: what the agent just did"))
 
 
 def draw(brush: Brush, rect: pygame.Rect, session: Session, fog: bool, commands: Commands = COMMANDS) -> None:
@@ -43,14 +44,14 @@ def _row(brush: Brush, inner: pygame.Rect, y: int, key: str, text: str, line: in
     brush.text(text, (left, y), 15, anchor="midleft", width=inner.right - left)
 
 
-def draw_help(brush: Brush, rect: pygame.Rect, session: Session) -> None:
-    """The rules of the world and all keys, over the whole window."""
+def draw_help(brush: Brush, rect: pygame.Rect, session: Session, commands: Commands = COMMANDS) -> None:
+    """The rules of the world and all keys, over the whole window. commands: as in `draw`."""
     veil = pygame.Surface(rect.size)
     veil.fill(brush.theme.page)
     veil.set_alpha(200)
     brush.surface.blit(veil, rect)
     rows, size, line, step = (
-        [*moves.moves(session.world), *COMMANDS],
+        [*moves.moves(session.world), *commands],
         brush.px(15),
         brush.px(22),
         brush.px(31),

@@ -1,7 +1,8 @@
 """A session: people act on seats of a world, step by step, and all of it is recorded. No window."""
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
@@ -11,6 +12,9 @@ import numpy as np
 from jax import Array
 from jaxtyping import Bool, Int32, Key, PyTree
 
+from socialrl.feedback.clips import digest
+from socialrl.feedback.comparisons import now
+from socialrl.feedback.marks import Mark, recent
 from socialrl.play.cast import Cast
 from socialrl.protocols.social import stand_ins
 from socialrl.record.demonstrations import Demonstrations
@@ -51,11 +55,25 @@ class PlayedStep:
     step_key: Array
 
 
+class Given(NamedTuple):
+    """A mark that a person gave: after so many steps, whether good, when, and the age of the last steps."""
+
+    annotator: str
+    time: str
+    step: int
+    good: bool
+    ages_ms: tuple[int, ...]
+
+
 class Episode(NamedTuple):
-    """An episode on the host: its first state, its steps, and the raw key of its reset."""
+    """An episode on the host: its first state, its steps, when each of them was taken (in seconds of the
+    session's clock), the marks that people gave, and the raw key of its reset.
+    """
 
     first: State
     steps: list[PlayedStep]
+    taken: list[float]
+    marks: list[Given]
     reset_key: np.ndarray
 
 
@@ -63,11 +81,13 @@ class SharedSession:
     """Episodes in which people act on some seats of a cast. `step` takes a step, `begin` starts an episode.
 
     seats: theirs. The seed determines all but their actions: levels, the order of moves, the actions of the
-    others.
+    others. clock: the time in seconds, from which it is known what a mark is about.
     """
 
-    def __init__(self, cast: Cast, seats: Sequence[int], seed: int):
-        self.cast, self.seats, self.seed = cast, tuple(seats), seed
+    def __init__(
+        self, cast: Cast, seats: Sequence[int], seed: int, clock: Callable[[], float] = time.monotonic
+    ):
+        self.cast, self.seats, self.seed, self.clock = cast, tuple(seats), seed, clock
         self.world, self.spec, self._game = cast.world, cast.spec, _game(cast, self.seats)
         self.episodes: list[Episode] = []
         self.begin()
@@ -121,6 +141,32 @@ class SharedSession:
         """Whether decisions of trained novices are explained: they act, and no person is one of them."""
         return self.cast.agent is not None and not set(self.seats) & set(self.spec.novices)
 
+    @property
+    def marked(self) -> tuple[int, int]:
+        """(good, bad): how many marks people gave to the first trained novice, in all episodes."""
+        given = [mark.good for episode in self.episodes for mark in episode.marks]
+        return sum(given), len(given) - sum(given)
+
+    def mark(self, good: bool, annotator: str = "me") -> bool:
+        """Notes that a person finds good, or bad, what the first trained novice has just done; False if there
+        is none, or it has done nothing yet.
+        """
+        if not self.explains or not self.t:
+            return False
+        ages = recent(self._episode.taken, self.clock())
+        self._episode.marks.append(Given(annotator, now(), self.t, good, ages))
+        return True
+
+    def marks(self, name: str, replay: Replay) -> list[Mark]:
+        """The marks of all episodes of its replay. name: the stem of the replay's file."""
+        episodes = [episode for episode in self.episodes if episode.steps]
+        facts = {"replay": name, "digest": digest(replay), "novice": 0}
+        return [
+            Mark(**facts, episode=number, **mark._asdict())
+            for number, episode in enumerate(episodes)
+            for mark in episode.marks
+        ]
+
     def followed(self, novice: int) -> int | None:
         """The seat that a trained novice followed in the last step; its own where it followed none.
 
@@ -156,7 +202,7 @@ class SharedSession:
             )
         if self.episodes and not self.t:
             self.episodes.pop()
-        self._episode = Episode(jax.device_get(self._moment.state), [], np.asarray(reset_key))
+        self._episode = Episode(jax.device_get(self._moment.state), [], [], [], np.asarray(reset_key))
         self.episodes.append(self._episode)
 
     def prepare(self) -> None:
@@ -179,6 +225,7 @@ class SharedSession:
                 self.cast.learner_state, self._moment, self._given(actions), key
             )
         self._episode.steps.append(jax.device_get(played))
+        self._episode.taken.append(self.clock())
 
     def trace(self, length: int = 0) -> Trace:
         """All episodes with steps, side by side; leaves (T, B, ...). There must be one. length: T is at least
@@ -235,9 +282,9 @@ class SharedSession:
 class Session(SharedSession):
     """A session of one person. `act` takes a step, `begin` starts an episode."""
 
-    def __init__(self, cast: Cast, seat: int, seed: int):
+    def __init__(self, cast: Cast, seat: int, seed: int, clock: Callable[[], float] = time.monotonic):
         self.seat = seat
-        super().__init__(cast, (seat,), seed)
+        super().__init__(cast, (seat,), seed, clock)
 
     def act(self, action: int) -> None:
         """Takes one step in which the person does this and the others act; none after the episode's end."""

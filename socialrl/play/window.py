@@ -6,15 +6,20 @@ import time
 import pygame
 
 from socialrl.play.board import MAX_SIZE, MIN_SIZE, Look, paint
+from socialrl.play.keys import COMMANDS, MARKING
 from socialrl.play.moves import idle, keys_of
 from socialrl.play.session import Session
 from socialrl.viewer.window import Window
 from socialrl_envs.sprites import Real
 
+MARKS = {"g": True, "b": False}  # by key: whether what the agent has just done is good
 
-def run(session: Session, fps: Real | None, size: tuple[int, int] = (1280, 800)) -> None:
-    """Shows a session until the window is closed."""
-    window = SessionWindow(session, fps, size)
+
+def run(
+    session: Session, fps: Real | None, size: tuple[int, int] = (1280, 800), marking: bool = False
+) -> None:
+    """Shows a session until the window is closed. marking: see `SessionWindow`."""
+    window = SessionWindow(session, fps, size, marking)
     try:
         window.loop()
     finally:
@@ -25,12 +30,20 @@ class SessionWindow(Window):
     """A window that shows a session.
 
     fps: steps per second in real time, None waits for a key at every step. In real time the action is that of
-    the held key, else one that does nothing; a world without such an action waits for a key.
+    the held key, else one that does nothing; a world without such an action waits for a key. marking: whether
+    there are keys that mark what a trained agent does as good or bad, if one acts.
     """
 
-    def __init__(self, session: Session, fps: Real | None = None, size: tuple[int, int] = (1280, 800)):
+    def __init__(
+        self,
+        session: Session,
+        fps: Real | None = None,
+        size: tuple[int, int] = (1280, 800),
+        marking: bool = False,
+    ):
         super().__init__(size, MIN_SIZE, MAX_SIZE, (260, 90), "play where there is a screen")
-        self.session, self.fps, self.look = session, fps, Look()
+        self.session, self.fps, self.marking = session, fps, marking and session.explains
+        self.look = Look(commands=MARKING + COMMANDS) if self.marking else Look()
         self.keys = keys_of(session.spec.actions)
         self.idle = idle(session.spec.actions)
         self.held: list[int] = []  # actions whose keys are down, the latest last
@@ -77,6 +90,8 @@ class SessionWindow(Window):
             self.look = dataclasses.replace(self.look, help=False)
         elif key in self.keys:
             self._move(self.keys[key])
+        elif self.marking and key in MARKS:
+            self._mark(MARKS[key])
         elif key == "f":
             self.look = dataclasses.replace(self.look, fog=not self.look.fog)
         elif key == "t":
@@ -95,6 +110,13 @@ class SessionWindow(Window):
         """Closes the help, or the window."""
         self.running = self.look.help
         self.look = dataclasses.replace(self.look, help=False)
+
+    def _mark(self, good: bool) -> None:
+        """Notes a mark, and says so over the grid."""
+        if self.session.mark(good):
+            word, (liked, disliked) = "good" if good else "bad", self.session.marked
+            text = f"marked as {word} · {liked} good, {disliked} bad so far"
+            self.look = dataclasses.replace(self.look, banner=text)
 
     def _move(self, action: int) -> None:
         """Takes a step now, or in real time at the next tick."""

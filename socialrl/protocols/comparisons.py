@@ -3,7 +3,9 @@
 A synthetic person with the new preferences is shown two clips of the trained agent at a time and says which
 one it prefers. `w, learnt cumulants` and `w, true cumulants`: the answers give a posterior over preferences,
 see `feedback/bradley_terry.py`; every step of the agent's own is then worth what the posterior's mean says,
-and the few-shot capability takes this reward for the new task's. Nothing is trained. `best of n`: the agent
+and the few-shot capability takes this reward for the new task's. Nothing is trained. `marks, learnt
+cumulants`: the person watches the agent act and says good or bad of steps, late, in place of comparing; each
+mark counts as an answer, see `feedback/credit.py`. `best of n`: the agent
 adapts to preferences drawn at random, and the answers choose one of these behaviours. `true reward`: the new
 rewards themselves, which the others are measured by.
 
@@ -25,6 +27,7 @@ from jaxtyping import Bool, Float32, Int32, Key, PyTree
 from socialrl import evaluation
 from socialrl.feedback import bradley_terry, queries, reward_model, teachers
 from socialrl.feedback.bradley_terry import Posterior
+from socialrl.feedback.credit import credited_sums
 from socialrl.protocols import LearnerState, Study
 from socialrl.protocols._overrides import (
     Overrides,
@@ -75,6 +78,10 @@ class Config(Options):
     features: tuple[Features, ...] = option(
         ("learnt",), "cumulants that preferences are inferred over", choices=("learnt", "true")
     )
+    marker: teachers.Marker | None = option(
+        None, "the person while it watches and says good or bad, which is measured besides; None: it does not"
+    )
+    fps: float = option(4.0, "steps per second that are watched then", above=0)
     best_of: int = option(16, "behaviours that `best of n` chooses from; 0: without it", low=0)
     teacher: teachers.Teacher = option(teachers.Teacher(), "the person")
     length: int = option(10, "steps of a clip, at most an episode", low=1)
@@ -108,9 +115,12 @@ class Config(Options):
         return self.preferences or ()
 
     def ways(self) -> tuple[tuple[str, str], ...]:
-        """(method, queries): each pair that is measured; best of n chooses clips at random."""
+        """(method, queries): each pair that is measured; best of n chooses clips at random, and marks are of
+        whatever is watched.
+        """
         inferred = [(f"w, {kind} cumulants", by) for kind in self.features for by in self.queries]
-        return (*inferred, *([(f"best of {self.best_of}", "random")] if self.best_of else []))
+        marked = [(f"marks, {kind} cumulants", "") for kind in self.features] if self.marker else []
+        return (*inferred, *marked, *([(f"best of {self.best_of}", "random")] if self.best_of else []))
 
     def run(self, study: Study) -> Iterator[tuple[Labels, PerSeed]]:
         """Yields labels, and the metrics of `evaluation.summarise` with those of `Judged.measured`."""
@@ -123,7 +133,7 @@ class Config(Options):
             for method, by in self.ways():
                 asked = judged.clips(task, method)
                 for noise in self.noise:
-                    found = judged.infer(asked, by, noise)
+                    found = judged.infer(task, asked, method, by, noise)
                     for count in self.labels:
                         condition = Labels(preference, method, by, round(100 * noise), count)
                         yield condition, judged.measured(task, asked, found, method, count)
@@ -194,10 +204,11 @@ class Judged:
         self.drawing = seeds.map(drawn_rewards, 2)
         self.choosing = seeds.map(best, 2)
         self.joining = seeds.map(joined, 2)
-        self.cutting, self.inferring = {}, {}
+        self.cutting, self.inferring, self.marking = {}, {}, {}
         for kind in config.features:
             self.cutting[kind] = seeds.map(partial(self.clips_of, kind=kind), 1)
             self.inferring[kind] = seeds.map(partial(self.inferred, kind), 4)
+            self.marking[kind] = seeds.map(partial(self.marked, kind), 2)
 
     def task(self, preference: tuple[float, ...]) -> Task:
         """The task of these preferences."""
@@ -213,8 +224,10 @@ class Judged:
             return self.behaviours(task)
         return self.cutting[kind_of(method)](task.played)
 
-    def infer(self, clips: PerSeed, by: str, noise: float) -> PerSeed:
-        """The posterior after each answer, per seed."""
+    def infer(self, task: Task, clips: PerSeed, method: str, by: str, noise: float) -> PerSeed:
+        """The posterior after each answer or mark, per seed."""
+        if method.startswith("marks"):
+            return self.marking[kind_of(method)](task.played, self.study.keys(ANSWERS), jnp.float32(noise))
         return self.asking(clips, self.study.keys(ANSWERS), jnp.float32(noise), jnp.array(by != "random"))
 
     def measured(self, task: Task, clips: PerSeed, found: PerSeed, method: str, count: int) -> PerSeed:
@@ -323,6 +336,30 @@ class Judged:
         none = Posterior(mean=jnp.zeros(size, jnp.float32), covariance=prior(size, self.config.prior_std))
         _, after = jax.lax.scan(ask, (book, none), jnp.arange(most, dtype=jnp.int32))
         return Posterior(mean=after.mean / scale, covariance=after.covariance / scale**2)
+
+    def marked(
+        self, kind: Features, played: Played, key: Key[Array, ""], noise: Float32[Array, ""]
+    ) -> Posterior:
+        """The posterior over the weights of the features after each mark of the first novice's steps, leaves
+        (marks, ...); the last one stays where there are no more marks.
+        """
+        assert self.config.marker is not None
+        cumulants = (played.learnt if kind == "learnt" else played.true)[:, :, 0]
+        marks = self.config.marker.marks(played.experience.own.reward[:, :, 0], key, noise)
+        sums, moment = credited_sums(cumulants, marks, self.config.fps)
+        most, size = max(*self.config.labels, 1), cumulants.shape[-1]
+        order = jnp.argsort(jnp.where(marks.given, moment, jnp.inf).reshape(-1))[:most]
+        scale = spread(self.clips_of(played, kind).features)
+        rows = sums.reshape(-1, size)[order] / scale
+        good = marks.good.reshape(-1)[order].astype(jnp.float32)
+        given = marks.given.reshape(-1)[order].astype(jnp.float32)
+
+        def after(number: Int32[Array, ""]) -> Posterior:
+            counted = given * (jnp.arange(most) <= number).astype(jnp.float32)
+            return bradley_terry.infer(rows, good, counted, self.config.prior_std)
+
+        found = jax.lax.map(after, jnp.arange(most, dtype=jnp.int32))
+        return Posterior(mean=found.mean / scale, covariance=found.covariance / scale**2)
 
     def inferred(
         self,

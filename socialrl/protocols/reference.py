@@ -37,7 +37,7 @@ class Config(Options):
     """Options of reference."""
 
     kind: ClassVar[str] = labels.Reference.kind
-    needs: ClassVar[str] = "a learner with a reference policy (option labels of kl_control)"
+    needs: ClassVar[str] = "a learner with a reference policy (option comparisons of kl_control)"
 
     episodes: int = option(512, "held-out episodes per seed, of each policy", low=1)
     policies: tuple[str, ...] = option(POLICIES, "how both policies act", choices=POLICIES)

@@ -47,8 +47,9 @@ HEADER: schema.Keys = {
 class Answers:
     """Q comparisons of two clips of at most L steps, the left one first.
 
-    obs, action: own views, and the actions taken there. counts: 1, or 0 where a clip is over. preferred: 1
-    for the left clip, 0 for the right one, 0.5 for a tie. world: its name. annotators: who answered.
+    obs, action: own views, and the actions taken there. counts: 1, or 0 where a clip is over; of a mark the
+    shares of its credit, and 0 in the right clip. preferred: 1 for the left clip, 0 for the right one, 0.5
+    for a tie. world: its name. annotators: who answered.
     """
 
     obs: UInt8[np.ndarray, "Q 2 L V V C"]

@@ -99,7 +99,7 @@ class Comparisons(Labels):
     method: what is made of the answers, e.g. "w, learnt cumulants", or "true reward", which needs none.
     queries: how clips are chosen, "disagreement" or "random"; "" where none are.
     noise: how many of 100 answers are the wrong way round.
-    labels: answers before the evaluation.
+    labels: answers, or marks, before the evaluation.
     """
 
     kind: ClassVar[str] = "comparisons"

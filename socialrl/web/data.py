@@ -33,8 +33,10 @@ VERSION = 1
 # What is beyond these is left out, and the page says so.
 MOST_PER_REPLAY = 24_000_000  # bytes of a replay before compression
 MOST = 8_000_000  # characters of all replays of a page
-RECORDED = ("occupancy", "prediction", "spread", "belief")  # arrays that only some learners record
+# Arrays that only some learners record.
+RECORDED = ("occupancy", "prediction", "spread", "belief", "concept_read")
 LEVELS = 16  # of grey that pictures of views and of occupancy keep
+NO_VALUE = 255  # of a concept that means nothing in a step; none has so many values
 KINDS = {"bool": "u1", "int8": "i1", "uint8": "u1", "uint16": "u2", "int32": "i4", "float32": "f4"}
 
 Arrays = dict[str, Shaped[np.ndarray, "..."]]
@@ -118,6 +120,10 @@ def _facts(replay: Replay, name: str) -> dict[str, Any]:
         "colours": replay.colours,
         "source_colours": replay.source_colours,
         "source_marks": replay.source_marks,
+        "concepts": [
+            {"name": concept.name, "meaning": concept.meaning, "values": concept.values}
+            for concept in replay.concepts
+        ],
         "plots": [],
         "recorded": [name for name in RECORDED if vars(replay)[name] is not None],
     }
@@ -176,6 +182,13 @@ def _optional(
     if replay.belief is not None:
         map_ = replay.belief
         found["belief"] = lambda: {"belief": coarse(map_)}
+    if replay.concept_read is not None and replay.concept_truth is not None:
+        read, truth = replay.concept_read, replay.concept_truth
+        found["concepts"] = lambda: {
+            "concept_taken": read.argmax(axis=-1).astype(np.uint8),
+            "concept_sure": read.max(axis=-1),
+            "concept_truth": np.where(truth < 0, NO_VALUE, truth).astype(np.uint8),
+        }
     if replay.spread is not None:
         about = replay.spread
         found["spread"] = lambda: {"spread": rounded(about)}
@@ -190,6 +203,7 @@ def _cost(replay: Replay, word: str) -> int:
         "predictions": (replay.prediction, replay.observed),
         "occupancy": (replay.occupancy,),
         "belief": (replay.belief,),
+        "concepts": () if replay.concept_truth is None else (replay.concept_truth,) * 2,
         "spread": (replay.spread,),
     }
     return sum(array.nbytes for array in arrays[word] if array is not None)

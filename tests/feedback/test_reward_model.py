@@ -13,8 +13,10 @@ from socialrl.feedback.reward_model import (
     RewardModel,
     RewardModelConfig,
     calibration,
+    near,
     no_comparisons,
 )
+from socialrl_envs.errors import SocialRLError
 
 WORLD = socialrl_envs.make("coin_grid", size=5, colours=2, coins=1, experts=0)
 CONFIG = RewardModelConfig(members=3, hidden=(8,), gradient_steps=200, lr=1e-2)
@@ -84,3 +86,25 @@ def test_calibration_by_hand():
     )
     np.testing.assert_allclose(found["accuracy"], 2 / 3, rtol=1e-6)
     np.testing.assert_allclose(found["calibration_error"], (abs(1 - 1.8) + 0.4) / 3, rtol=1e-5)
+
+
+def test_rewards_may_depend_on_what_is_around_the_seat_alone():
+    window, turning, whole = (
+        socialrl_envs.make(name, size=7, experts=0, **more).spec
+        for name, more in (
+            ("coin_grid", {}),
+            ("goal_cycle", {"view": 5}),
+            ("coin_grid", {"observation": "grid"}),
+        )
+    )
+    obs = jnp.arange(9 * 9 * 5).reshape(9, 9, 5).astype(jnp.uint8)  # centred on the seat
+    np.testing.assert_array_equal(near(obs, window, 1), obs[3:6, 3:6])
+    np.testing.assert_array_equal(near(obs, window, 9), obs)
+    ahead = obs[:5, :5]  # the seat is in the middle of the last row
+    np.testing.assert_array_equal(near(ahead, turning, 1), ahead[2:5, 1:4])
+    assert near(obs, whole, None).shape == obs.shape
+    with pytest.raises(SocialRLError, match="reach"):
+        RewardModel(dataclasses.replace(CONFIG, reach=1), whole)
+    local = RewardModel(dataclasses.replace(CONFIG, reach=0), WORLD.spec)
+    params = jax.eval_shape(local.init, jax.random.key(0)).params["params"]
+    assert params["Torso_0"]["Dense_0"]["kernel"].shape[1] == WORLD.spec.obs_shape[2]

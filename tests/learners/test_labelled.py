@@ -10,7 +10,7 @@ import pytest
 
 from socialrl.conformance import Subject, learner_world, same
 from socialrl.conformance._capabilities import capabilities_work
-from socialrl.feedback.reward_model import RewardModelConfig
+from socialrl.feedback.config import ComparisonsConfig
 from socialrl.feedback.teachers import Teacher
 from socialrl.learners import kl_control
 from socialrl.learners._labelled import Labelled, relative
@@ -22,11 +22,17 @@ CONFIG = kl_control.Config(
     memory="none",
     minibatches=1,
     cloning_steps=12,  # one unroll; the next one is asked about
-    labels=16,
-    clip_length=2,
     penalty="variance",
-    teacher=Teacher(rationality=1e6),
-    reward_model=RewardModelConfig(members=2, hidden=(8,), gradient_steps=3),
+    comparisons=ComparisonsConfig(
+        labels=16,
+        asked_until=1,
+        length=2,
+        queries="random",
+        teacher=Teacher(rationality=1e6),
+        members=2,
+        hidden=(8,),
+        gradient_steps=3,
+    ),
 )
 
 
@@ -35,30 +41,31 @@ def subject():
     return Subject(CONFIG.build(learner_world().spec))
 
 
-def test_it_clones_then_asks_once_then_improves():
+def test_it_clones_then_asks_once_and_improves():
     of = subject()
     fresh, carry, levels = of.fresh
     states, metrics = [fresh], []
-    for number in range(4):
+    for number in range(3):
         carry, experience = of.unroll(states[-1], carry, levels, jax.random.key(number), jnp.array(False))
         after, found = of.update(states[-1], experience, jax.random.key(10 + number))
         states.append(after)
         metrics.append(found)
-    _, cloned, asked, improved, further = states
-    assert [int(state.steps) for state in states] == [0, 12, 24, 36, 48]
-    assert same(cloned.params, cloned.prior)
-    assert same(cloned.reward, fresh.reward)
-    assert same(asked.params, cloned.params)
-    assert not same(asked.reward, cloned.reward)
-    for state, before in ((improved, asked), (further, improved)):
-        assert same(state.prior, cloned.prior)
-        assert same(state.reward, asked.reward)
-        assert not same(state.params, before.params)
-    assert [float(found["loss/cloning"]) > 0 for found in metrics] == [True, False, False, False]
-    assert [float(found["loss/comparison"]) > 0 for found in metrics] == [False, True, False, False]
-    assert float(metrics[2]["reference_kl"]) == pytest.approx(0, abs=1e-6)  # it acted as the reference
-    assert float(metrics[3]["reference_kl"]) > 1e-7
-    assert metrics[0].keys() == metrics[3].keys()
+    _, cloned, improved, further = states
+    assert [int(state.inner.steps) for state in states] == [0, 12, 24, 36]
+    assert [int(state.count) for state in states] == [0, 0, 16, 16]
+    assert same(cloned.inner.params, cloned.inner.prior)
+    assert same(cloned.model, fresh.model)
+    assert not same(improved.model, cloned.model)
+    assert same(further.model, improved.model)
+    for state, before in ((improved, cloned), (further, improved)):
+        assert same(state.inner.prior, cloned.inner.prior)
+        assert not same(state.inner.params, before.inner.params)
+    assert [float(found["loss/cloning"]) > 0 for found in metrics] == [True, False, False]
+    assert [float(found["loss/comparison"]) > 0 for found in metrics] == [False, True, False]
+    assert [float(found["reward_model/labels"]) for found in metrics] == [0, 16, 16]
+    assert float(metrics[1]["reference_kl"]) == pytest.approx(0, abs=1e-6)  # it acted as the reference
+    assert float(metrics[2]["reference_kl"]) > 1e-7
+    assert metrics[0].keys() == metrics[2].keys()
 
 
 def test_once_it_was_asked_the_true_reward_is_not_seen():
@@ -81,19 +88,15 @@ def test_its_capabilities_work():
 
 def test_the_teacher_prefers_the_clip_with_the_higher_reward():
     """Rewards are set to the actions', so that a clip shows what it is worth."""
-    made, experience = Labelled(CONFIG, learner_world().spec), subject().trained[2]
-    paid = dataclasses.replace(experience.own, reward=experience.own.action.astype(jnp.float32))
-    asked = made.comparisons(dataclasses.replace(experience, own=paid), jax.random.key(0))
-    worth = np.asarray(asked.action).sum(-1)
-    assert asked.obs.shape[:3] == (16, 2, 2)
-    left, right = worth.T
+    made, (state, _, experience, _) = Labelled(CONFIG, learner_world().spec), subject().trained
+    own = dataclasses.replace(experience.own, reward=experience.own.action.astype(jnp.float32))
+    before = dataclasses.replace(state, count=jnp.int32(0))
+    asked, count = made.asked(before, own, jnp.int32(12), jax.random.key(0))
+    assert int(count) == 16
+    left, right = np.asarray(asked.action).sum(-1).T
     preferred, apart = np.asarray(asked.preferred), left != right
     assert apart.sum() > 8
     np.testing.assert_array_equal(preferred[apart], (left > right)[apart])
-    flat = np.asarray(experience.own.timestep.obs).reshape(4, -1, *made.spec.obs_shape)
-    shown = np.asarray(asked.obs)[0, 0]  # two steps of one seat in one world
-    pieces = flat.reshape(2, 2, *flat.shape[1:])
-    assert any((shown == pieces[part, :, seat]).all() for part in range(2) for seat in range(flat.shape[1]))
 
 
 def test_weighted_divergences():
@@ -114,7 +117,7 @@ def test_variances_are_told_relative_to_their_mean_under_the_policy():
 
 def test_what_cannot_be():
     with pytest.raises(SocialRLError, match="penalty"):
-        dataclasses.replace(CONFIG, labels=0)
-    learner = dataclasses.replace(CONFIG, clip_length=5).build(learner_world().spec)
-    with pytest.raises(SocialRLError, match="clip_length"):
-        learner.init(jax.random.key(0), 4, 3)
+        dataclasses.replace(CONFIG, comparisons=None)
+    assert CONFIG.comparisons is not None
+    with pytest.raises(SocialRLError, match="one member"):
+        dataclasses.replace(CONFIG, comparisons=dataclasses.replace(CONFIG.comparisons, members=1))

@@ -1,5 +1,6 @@
 """A study: its file, its orders, a sitting that is killed and goes on, and what it measures."""
 
+import functools
 import json
 import os
 import signal
@@ -7,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jax
 import numpy as np
 import pygame
 import pytest
@@ -22,6 +24,7 @@ from socialrl.people.plan import read_plan
 from socialrl.people.sitting import Sitting, cast_of, replayed
 from socialrl.people.synthetic import Participant
 from socialrl.people.window import SittingWindow
+from socialrl.protocols._planners import best_actions
 from socialrl.record.replay import load
 from socialrl.report import reading, social_numbers
 from socialrl_envs import SocialRLError
@@ -173,6 +176,21 @@ def test_two_cannot_be_at_it_and_refusal_ends_it(plan, cast, tmp_path):
         analyse(plan, tmp_path)
 
 
+@functools.cache
+def best_of(cast):
+    return jax.jit(jax.vmap(functools.partial(best_actions, cast.world)))
+
+
+def good(cast, episode):
+    """The share of actions that a planner in the place of the participant would have taken."""
+    states = [episode.first, *(step.state for step in episode.steps[:-1])]
+    taken = [
+        bool(np.asarray(best_of(cast)(state))[0, 0, step.actions[0, 0]])
+        for state, step in zip(states, episode.steps, strict=True)
+    ]
+    return np.mean(taken)
+
+
 def test_people_are_an_arm_beside_agents(data, plan, cast, tmp_path):
     run = analyse(plan, data)
     records = {
@@ -185,6 +203,9 @@ def test_people_are_an_arm_beside_agents(data, plan, cast, tmp_path):
         for seat, measure in ((0, "return"), (1, "return_coplayers")):
             told = [session.returns(seat)[i] for session, i in zip(sessions, at, strict=True)]
             assert records[presence]["values"][measure] == pytest.approx(told)
+        told = [good(cast, session.episodes[i]) for session, i in zip(sessions, at, strict=True)]
+        assert records[presence]["values"]["good"] == pytest.approx(told)
+        assert all(0 < share < 1 for share in records[presence]["values"]["chance"])
     assert any(records["full"]["values"]["return_coplayers"])
     assert records["full"]["values"]["seconds"][1] == 0.5
     assert "followed" not in records["full"]["values"]

@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from socialrl.feedback.teachers import Marker
 from socialrl.learners import psiphi
 from socialrl.protocols import comparisons
 from socialrl.protocols.comparisons import Config, Judged
@@ -18,6 +19,7 @@ CONFIG = Config(
     labels=(0, 15),
     noise=(0.0,),
     queries=("disagreement",),
+    marker=Marker(rationality=20.0),
     best_of=2,
     length=5,
     played=8,
@@ -36,11 +38,13 @@ def records(trained):
 
 
 def test_conditions_come_in_order_and_number(trained, records):
-    assert CONFIG.count(trained) == len(records) == 5
+    assert CONFIG.count(trained) == len(records) == 7
     assert [(one.method, one.queries, one.noise, one.labels) for one, _ in records] == [
         ("true reward", "", 0, 0),
         ("w, learnt cumulants", "disagreement", 0, 0),
         ("w, learnt cumulants", "disagreement", 0, 15),
+        ("marks, learnt cumulants", "", 0, 0),
+        ("marks, learnt cumulants", "", 0, 15),
         ("best of 2", "random", 0, 0),
         ("best of 2", "random", 0, 15),
     ]
@@ -57,8 +61,15 @@ def test_the_answers_tell_what_the_person_wants(records):
     np.testing.assert_allclose(true["of_true"], 1)
 
 
+def test_marks_while_it_acts_tell_it_too(records):
+    (_, before), (_, after) = records[3:5]
+    assert (after["return"] > before["return"] + 1).all()
+    assert (after["of_true"] > 0.6).all()
+    assert (after["cosine"] > 0.7).all()
+
+
 def test_of_behaviours_the_better_one_is_chosen(records):
-    (_, first), (_, chosen) = records[3:]
+    (_, first), (_, chosen) = records[5:]
     assert (chosen["return"] >= first["return"]).all()
 
 

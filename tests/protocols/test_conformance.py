@@ -10,6 +10,7 @@ import pytest
 
 from socialrl.config import Arm, Experiment
 from socialrl.conformance_protocols import check_protocol, in_generations, studies, study_of
+from socialrl.feedback.config import ComparisonsConfig
 from socialrl.learners import dqn, kl_control, ppo
 from socialrl.protocols import (
     comparisons,
@@ -40,7 +41,7 @@ SMALL = {
 }
 COINS = coin_grid.Config(size=5, colours=1, coins=1, horizon=4, experts=0)
 WATCHED = dataclasses.replace(COINS, experts=1)
-LABELLED = kl_control.Config(hidden=(4,), memory="none", labels=4, clip_length=2)
+LABELLED = kl_control.Config(hidden=(4,), memory="none", comparisons=ComparisonsConfig(labels=4, length=2))
 READS = ppo.Config(hidden=(4,), memory="none", concepts="soft", residual=1)
 STUDIED = {  # rather than the first of `studies` that fits, for which others are made before
     "interventions": Experiment(

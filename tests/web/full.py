@@ -6,12 +6,15 @@ import numpy as np
 
 from socialrl.record.replay import Replay
 from socialrl_envs.picture import seat_colours
-from tests.record.synthetic import make_policy_replay, make_replay
+from tests.record.synthetic import make_policy_replay, make_replay, with_concepts
 
 
 def full_replay(steps: tuple[int, ...], seats: int = 4) -> Replay:
     """A replay with every array that there is. seats: from 4 on, see `crowded`."""
-    replay, policy, rng = make_replay(steps), make_policy_replay(steps), np.random.default_rng(0)
+    replay = with_concepts(make_replay(steps))
+    policy, rng = make_policy_replay(steps), np.random.default_rng(0)
+    assert replay.concept_truth is not None
+    replay.concept_truth[:, 0] = -1  # where concepts mean nothing
     episodes, longest = replay.action.shape[:2]
     replay = dataclasses.replace(
         replay,

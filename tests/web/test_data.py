@@ -8,7 +8,7 @@ import pytest
 from socialrl.scene import Scene
 from socialrl.scene.measures import error, strengths
 from socialrl.scene.plots import PLOTS, Plot, influence, returns
-from socialrl.web.data import LEVELS, coarse, pack, rounded, unpack
+from socialrl.web.data import LEVELS, NO_VALUE, coarse, pack, rounded, unpack
 from socialrl_envs.picture import order_notes
 from tests.record.synthetic import make_replay
 from tests.web.full import full_replay
@@ -59,6 +59,18 @@ def test_measures_are_those_of_the_window(replay, packed):
     np.testing.assert_allclose(arrays["error"][1, :7, 0], error(replay, 1, 0), rtol=1e-6)
 
 
+def test_concepts_are_told_as_they_are_taken_beside_the_truth(replay, packed):
+    header, arrays = packed
+    assert [one["name"] for one in header["concepts"]] == [one.name for one in replay.concepts]
+    assert header["concepts"][0]["values"] == list(replay.concepts[0].values)
+    read, truth = replay.concept_read[1, 3, 0], replay.concept_truth[1, 3, 0]
+    np.testing.assert_array_equal(arrays["concept_taken"][1, 3, 0], read.argmax(axis=-1))
+    np.testing.assert_array_equal(arrays["concept_sure"][1, 3, 0], read.max(axis=-1))
+    np.testing.assert_array_equal(arrays["concept_truth"] == NO_VALUE, replay.concept_truth < 0)
+    known = truth >= 0
+    np.testing.assert_array_equal(arrays["concept_truth"][1, 3, 0][known], truth[known])
+
+
 def test_a_plot_is_described_once(replay, packed):
     header, arrays = packed
     assert [plot["tab"] for plot in header["plots"]] == list(PLOTS)
@@ -87,7 +99,8 @@ def test_a_large_replay_loses_what_is_needed_least(replay):
     assert header["left_out"] == ["spread"]
     assert "values" in arrays
     header, arrays = unpack(pack(replay, "a", most=1))
-    assert header["left_out"] == ["plots", "values", "predictions", "occupancy", "belief", "spread"]
+    wanted = ("plots", "values", "predictions", "occupancy", "belief", "concepts", "spread")
+    assert header["left_out"] == list(wanted)
     assert {"action", "source", "position", "grounds"} <= arrays.keys()
 
 

@@ -18,6 +18,9 @@ empty unless the person or, by --with, a trained agent takes them. Files are wri
 replay opens in `socialrl view`, and learners train from demonstrations, which hold no rewards
 (docs/demonstrations.md).
 
+Beside a trained agent, and with --record FILE.npz, g and b say that what it just did is good, or bad; the
+marks go to FILE.marks.jsonl, and `socialrl judge` tells what they reveal (docs/howto/judge.md).
+
 With --web the seats are pages of browsers on this machine: each of --seat is somebody's, and a step waits for
 all of them. The files are written when all agree on the end, or by Ctrl-C (docs/howto/people.md).
 
@@ -27,6 +30,7 @@ examples:
   socialrl play coin_grid --demonstrations mine.npz --record mine-replay.npz
   socialrl play coin_grid --world.size 7 --world.experts 3 --fps 4
   socialrl play coin_grid --level my_level.txt --seed 3
+  socialrl play --with runs/coin_grid/001:psiphi --fps 3 --record mine.npz      watch it, g is good, b is bad
   socialrl play mine:MyWorld --plugin mine.py                  a world of your own
   socialrl play goal_cycle --web --seat novice_0,expert_0      in browsers, two people in one world
   socialrl play goal_cycle --help                              every setting of this world, with its meaning

@@ -4,6 +4,7 @@
 {"type": "press", "action": 2}                       a key of that action is down
 {"type": "release", "action": 2}                     and up again
 {"type": "look", "fog": true, "theme": "dark"}       how the grid is drawn
+{"type": "mark", "good": true}                       what the trained agent just did is good, or bad
 {"type": "next"}                                     asks for the next episode
 {"type": "end"}                                      asks for the end of the game
 {"type": "leave"}                                    gives the seat up
@@ -34,6 +35,7 @@ class Message:
     action: int = 0
     fog: bool = True
     theme: str = "light"
+    good: bool = True
 
 
 def _is_text(value: object) -> bool:
@@ -49,6 +51,7 @@ FIELDS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "key": (_is_text, "the key of a seat"),
     "action": (_is_count, "the number of an action"),
     "fog": (lambda value: isinstance(value, bool), "true or false"),
+    "good": (lambda value: isinstance(value, bool), "true or false"),
     "theme": (lambda value: value in THEMES, "light or dark"),
 }
 TYPES: dict[str, tuple[str, ...]] = {
@@ -56,6 +59,7 @@ TYPES: dict[str, tuple[str, ...]] = {
     "press": ("action",),
     "release": ("action",),
     "look": ("fog", "theme"),
+    "mark": ("good",),
     "next": (),
     "end": (),
     "leave": (),

@@ -41,12 +41,19 @@ class Person:
 
 
 class Room:
-    """The people's seats of a session. fps: steps per second, None waits for keys. clock: seconds."""
+    """The people's seats of a session. fps: steps per second, None waits for keys. clock: seconds. marking:
+    whether what a trained agent does can be marked as good or bad, if one acts.
+    """
 
     def __init__(
-        self, session: SharedSession, fps: Real | None = None, clock: Callable[[], float] = time.monotonic
+        self,
+        session: SharedSession,
+        fps: Real | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        marking: bool = False,
     ):
         self.session, self.fps, self.clock = session, fps, clock
+        self.marking = marking and session.explains
         self.people = {session.spec.agents[seat]: Person(seat=seat) for seat in session.seats}
         self.idle = idle(session.spec.actions)
         self.over = False
@@ -95,6 +102,12 @@ class Room:
         """Notes that the keys of this action are up."""
         person = self.people[name]
         person.held = [one for one in person.held if one != action]
+
+    def mark(self, name: str, good: bool) -> None:
+        """Notes that a person finds what the agent just did good, or bad; Refused where that is not kept."""
+        if not self.marking:
+            raise Refused("nothing is kept of marks: they are of a trained agent (--with), and need --record")
+        self.session.mark(good, name)
 
     def want(self, name: str, what: str) -> None:
         """Notes that a person asks for the next episode or the end, which come when all who are here ask."""

@@ -84,6 +84,7 @@ def scene(room: Room, name: str, fog: bool) -> tuple[dict[str, Any], Picture]:
         "people": len(room.people),
         "wanting": {what: room.wanting(what) for what in ("next", "end")},
         "fog": fog,
+        "marked": session.marked if room.marking else None,
     }
     return facts, shown
 

@@ -52,13 +52,14 @@ HEADERS = {
 GONE = "This is not the address of a game. It is printed where `socialrl play --web` runs.\n"
 
 
-def run(session: SharedSession, fps: Real | None = None, port: int = 0) -> None:
-    """Serves a session until all people agree on its end, or Ctrl-C. port: 0 takes a free one.
+def run(session: SharedSession, fps: Real | None = None, port: int = 0, marking: bool = False) -> None:
+    """Serves a session until all people agree on its end, or Ctrl-C. port: 0 takes a free one. marking: as of
+    `Room`.
 
     Raises SocialRLError if the port is not free.
     """
     listener = listen(port)
-    table = Table(Room(session, fps), listener.getsockname()[1])
+    table = Table(Room(session, fps, marking=marking), listener.getsockname()[1])
     server = table.server()
     names = ", ".join(table.room.people)
     print(f"{names}: open this address in a browser on this machine; Ctrl-C ends the game\n{table.address}")
@@ -212,6 +213,8 @@ class Table:
             self.room.release(seat, message.action)
         elif message.type == "leave":
             self.room.leave(seat)
+        elif message.type == "mark":
+            self.room.mark(seat, message.good)
         else:
             self.room.want(seat, message.type)
 

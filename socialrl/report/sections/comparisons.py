@@ -123,7 +123,7 @@ def true_returns(study: Study) -> dict[str, Scores]:
 def title(key: Key) -> str:
     """A line's name: arm, method, and how clips were chosen where there are two ways."""
     arm, method, by = key
-    return f"{arm}: {method}" if method.startswith("best") else f"{arm}: {method}, {by}"
+    return f"{arm}: {method}, {by}" if by and not method.startswith("best") else f"{arm}: {method}"
 
 
 def needed(line: Line, true: Scores | None) -> tuple[object, object, object]:

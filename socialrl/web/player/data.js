@@ -8,7 +8,7 @@
  * agents: string[], novices: number[], sources: string[], source_seats: (number|null)[], actions: string[],
  * cumulants: string[], channels: string[], preferences: number[][]|null, value_unit: "reward"|"logit"|null,
  * turning: boolean, view: [string, number, boolean], colours: Colour[], source_colours: (Colour|null)[], source_marks: string[],
- * recorded: string[], left_out: string[],
+ * recorded: string[], left_out: string[], concepts: {name: string, meaning: string, values: string[]}[],
  * plots: PlotTab[], arrays: [string, string, number[]][]}} Facts */
 /** What the page shows first, its keys (keys, label, text), and the colours of pictures.
  * @typedef {{which: number, episode: number, t: number, speeds: number[], discount: number, ahead: number,
@@ -37,9 +37,7 @@ async function inflate(bytes) {
   return new Uint8Array(await new Response(stream).arrayBuffer());
 }
 /** JSON that was packed as gzip and base64. @param {string} text @returns {Promise<any>} */
-export async function unpackJson(text) {
-  return JSON.parse(new TextDecoder().decode(await inflate(fromBase64(text))));
-}
+export const unpackJson = async (text) => JSON.parse(new TextDecoder().decode(await inflate(fromBase64(text))));
 
 /** A packed replay. @param {string} text base64 */
 export async function unpack(text) {
@@ -70,9 +68,7 @@ export class Table {
     this.strides = shape.map((_, axis) => shape.slice(axis + 1).reduce((a, b) => a * b, 1));
   }
   /** One number. @param {...number} index one per axis */
-  at(...index) {
-    return this.data[this.place(index)];
-  }
+  at = (...index) => this.data[this.place(index)];
   /** All numbers behind the first axes. @param {...number} index */
   row(...index) {
     const from = this.place(index);
@@ -104,25 +100,15 @@ export class Replay {
     return found;
   }
   /** The steps of an episode, which has one state more. @param {number} episode */
-  steps(episode) {
-    return this.table("length").at(episode);
-  }
+  steps = (episode) => this.table("length").at(episode);
   /** The seat behind a source; for the first that of the novice. @param {number} source @param {number} novice */
-  seatOf(source, novice) {
-    return this.facts.source_seats[source] ?? this.facts.novices[novice];
-  }
+  seatOf = (source, novice) => this.facts.source_seats[source] ?? this.facts.novices[novice];
   /** The colour of a source; for the first that of the novice. @param {number} source @param {number} novice */
-  colourOf(source, novice) {
-    return this.facts.source_colours[source] ?? this.facts.colours[this.facts.novices[novice]];
-  }
+  colourOf = (source, novice) => this.facts.source_colours[source] ?? this.facts.colours[this.facts.novices[novice]];
   /** The sign of a source; for the first the letter of the novice. @param {number} source @param {number} novice */
-  markOf(source, novice) {
-    return this.facts.source_marks[source] || SEATS[this.facts.novices[novice] % SEATS.length];
-  }
+  markOf = (source, novice) => this.facts.source_marks[source] || SEATS[this.facts.novices[novice] % SEATS.length];
   /** The source followed in a step. @param {number} episode @param {number} t @param {number} novice */
-  sourceAt(episode, t, novice) {
-    return this.table("source").at(episode, Math.min(t, this.steps(episode) - 1), novice);
-  }
+  sourceAt = (episode, t, novice) => this.table("source").at(episode, Math.min(t, this.steps(episode) - 1), novice);
   /** The share of steps on which each seat is followed, of those that a source is about. @param {number} episode @param {number} novice */
   seatShares(episode, novice) {
     const counts = this.facts.sources.map(() => 0), steps = this.steps(episode), shares = /** @type {Map<number, number>} */ (new Map());
@@ -140,9 +126,7 @@ export class Replay {
     return total;
   }
   /** Whether a seat is on the grid. @param {number} episode @param {number} t @param {number} seat */
-  isPresent(episode, t, seat) {
-    return this.table("present").at(episode, t, seat) > 0;
-  }
+  isPresent = (episode, t, seat) => this.table("present").at(episode, t, seat) > 0;
   /** Whether a novice has no other source, but an influence of the others. @param {number} episode @param {number} novice */
   hasInfluence(episode, novice) {
     const steps = Array.from({ length: this.steps(episode) }, (_, t) => this.table("influence").at(episode, t, novice));

@@ -51,7 +51,6 @@ export function says(s) {
   if (source === 0) return sources.length > 1 ? "acts by its own values" : "acts by its own policy";
   return `${inWords(sources[source])}${replay.isPresent(s.episode, s.t, replay.seatOf(source, s.novice)) ? "" : " (away)"}`;
 }
-
 /** The value of the action taken beside the best of the other sources. @param {Scene} s @param {number[][]|null} values @param {number} action */
 export function reason(s, values, action) {
   const { sources, value_unit: unit } = replayOf(s).facts, source = sourceOf(s), mine = values ? values[source][action] : NaN;

@@ -4,7 +4,7 @@ import { Decision, says } from "./decision.js";
 import { Surface, button, make, say, within } from "./dom.js";
 import { COMMANDS, advanced, at, ended, inEpisode, inReplay, keyName, makeScene, ofSeat, panes, replayOf, stepsOf } from "./scene.js";
 import { css, mix } from "./sprites.js";
-import { agentsTab, beliefTab, occupancyTab, plotTab, predictionTab } from "./tabs.js";
+import { agentsTab, beliefTab, conceptsTab, occupancyTab, plotTab, predictionTab } from "./tabs.js";
 import { drawTimeline, timelineHeight } from "./timeline.js";
 import { Figures, World, places } from "./world.js";
 /** @import { Settings, Theme } from "./data.js" @import { Scene } from "./scene.js" */
@@ -149,7 +149,9 @@ export class Player {
   makeTabs(replays) {
     const { settings } = this, plots = replays.map((replay) => replay.facts.plots).find((all) => all.length) ?? [];
     const agents = agentsTab(settings, (seat) => this.show(ofSeat(this.scene, seat)));
-    return [agents, ...plots.map((plot, i) => plotTab(settings, i, plot.tab)), predictionTab(settings), occupancyTab(settings), beliefTab(settings)];
+    const drawn = [predictionTab(settings), occupancyTab(settings), beliefTab(settings)];
+    if (replays.some((replay) => replay.facts.concepts.length)) drawn.push(conceptsTab());
+    return [agents, ...plots.map((plot, i) => plotTab(settings, i, plot.tab)), ...drawn];
   }
   /** @param {Replay[]} replays */
   build(replays) {

@@ -14,13 +14,11 @@ export function makeScene(replays, speeds, changes = {}) {
 }
 /** The replay shown. @param {Scene} s */
 export const replayOf = (s) => s.replays[s.which];
-
 /** The scenes side by side, at the same step; a shorter episode stays at its end. @param {Scene} s @returns {Scene[]} */
 export function panes(s) {
   const own = { ...s, beside: null, t: Math.min(s.t, replayOf(s).steps(s.episode)) };
   if (s.beside === null) return [own];
-  const other = s.replays[s.beside];
-  const episode = Math.min(s.episode, other.episodes - 1);
+  const other = s.replays[s.beside], episode = Math.min(s.episode, other.episodes - 1);
   const seat = s.seat !== null && s.seat < other.facts.agents.length ? s.seat : null;
   const novice = Math.min(s.novice, other.facts.novices.length - 1);
   return [own, { ...own, which: s.beside, episode, t: Math.min(s.t, other.steps(episode)), novice, seat }];
@@ -49,17 +47,13 @@ export function ofSeat(s, seat) {
   return { ...s, seat, novice: novice < 0 ? s.novice : novice };
 }
 /** The scene one step later; at the end it stops, or starts again. @param {Scene} s @returns {Scene} */
-export function advanced(s) {
-  if (!ended(s)) return at(s, s.t + 1);
-  return s.loop ? at(s, 0) : { ...s, playing: false };
-}
+export const advanced = (s) => (!ended(s) ? at(s, s.t + 1) : s.loop ? at(s, 0) : { ...s, playing: false });
 /** The scene with the next other replay beside it, or none after the last. @param {Scene} s @returns {Scene} */
 function compared(s) {
   const others = s.replays.map((_, i) => i).filter((i) => i !== s.which);
   const next = s.beside === null ? 0 : others.indexOf(s.beside) + 1;
   return next < others.length ? { ...s, beside: others[next] } : at({ ...s, beside: null }, s.t);
 }
-
 /** The next replay with the same key, at the same step. @param {Scene} s @param {(r: Replay) => string} key */
 function like(s, key) {
   const order = s.replays.map((_, i) => (s.which + 1 + i) % s.replays.length).slice(0, -1); // without the one shown

@@ -175,7 +175,6 @@ function captioned(label) {
   const text = make("figcaption", "srl-quiet", label), canvas = make("canvas", "srl-pixels", "", { role: "img", "aria-label": label });
   return { figure: within(make("figure"), text, canvas), text, canvas };
 }
-
 /** The predicted and the actual next view, and their difference over the episode. @param {Settings} settings @returns {Tab} */
 export function predictionTab(settings) {
   const missing = make("p", "srl-quiet"), legend = make("ul", "srl-legend"), caption = make("figcaption", "srl-quiet"), { art } = settings;
@@ -273,6 +272,36 @@ export function beliefTab(settings) {
       const heats = [remembered, ...[2, 3].map((plane) => (/** @type {number} */ i) => mix(ground(i), art.channels[5], Math.sqrt(value(plane, i))))];
       for (const [k, { canvas }] of parts.entries()) pixels(canvas, replay.columns, replay.rows, (i) => (i === here ? own : heats[k](i)));
       return undefined;
+    },
+  };
+}
+/** What the novice reads, and nothing else, against the truth. @returns {Tab} */
+export function conceptsTab() {
+  const note = make("p", "srl-quiet"), list = make("tbody"), element = within(make("div"), note, within(make("table", "srl-concepts"), list));
+  let built = "";
+  let cells = /** @type {HTMLTableCellElement[][]} */ ([]);
+  return {
+    title: "Concepts", element, surfaces: [],
+    update(s) {
+      const replay = replayOf(s), known = replay.has("concept_truth"), { concepts } = replay.facts;
+      list.hidden = !known;
+      if (!known) return say(note, absent(replay, "concept_read", "concepts", "This novice reads no concepts"));
+      if (built !== String(s.which)) {
+        cells = concepts.map(() => [make("td"), make("td")]);
+        const heads = concepts.map(({ name, meaning }) => make("th", "", name.replaceAll("_", " "), { scope: "row", title: meaning }));
+        list.replaceChildren(...heads.map((head, i) => within(make("tr"), head, ...cells[i])));
+        built = String(s.which);
+      }
+      const t = Math.min(s.t, replay.steps(s.episode) - 1), rows = ["concept_taken", "concept_sure", "concept_truth"];
+      const [taken, sure, truth] = rows.map((name) => replay.table(name).row(s.episode, t, s.novice));
+      const told = concepts.map(({ values }, i) => truth[i] < values.length), right = told.map((means, i) => means && taken[i] === truth[i]);
+      concepts.forEach(({ values }, i) => {
+        say(cells[i][0], `${values[taken[i]]} ${Math.round((100 * sure[i]) / 255)}%`);
+        say(cells[i][1], !told[i] ? "means nothing now" : right[i] ? "" : `in truth ${values[truth[i]]}`);
+        cells[i][0].className = !told[i] ? "srl-quiet" : right[i] ? "srl-good" : "srl-bad";
+      });
+      const count = (/** @type {boolean[]} */ which) => which.filter(Boolean).length;
+      return say(note, `What the novice reads: ${count(right)} of ${count(told)} concepts as they are`);
     },
   };
 }

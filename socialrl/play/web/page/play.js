@@ -9,7 +9,7 @@
 /** @typedef {{type: "scene", image: string, words: string, time: number, horizon: number, episode: number,
  *   score: number, best: number | null, reward: number, present: boolean, ended: string | null, chosen: boolean,
  *   waits: string, worth: {name: string, value: number}[], others: (Seat & {about: string})[], people: number,
- *   wanting: {next: string[], end: string[]}, fog: boolean}} Scene */
+ *   wanting: {next: string[], end: string[]}, fog: boolean, marked: [number, number] | null}} Scene */
 
 const REPLACED = 4001, FULL = 4003, OVER = 4004;  // codes with which the server closes for good
 const PATIENCE = [0.3, 0.6, 1, 2, 4];  // seconds before each attempt to come back; the last one is repeated
@@ -196,7 +196,13 @@ function show(scene) {
 function showCommands(scene) {
   const asked = (/** @type {string[]} */ who) => (who.length ? `, asked by ${who.join(", ")}` : "");
   /** @type {[string, string][]} */
+  const marks = !scene.marked ? [] : [
+    ["g", `good: what the agent just did (${scene.marked[0]})`],
+    ["b", `bad: what the agent just did (${scene.marked[1]})`],
+  ];
+  /** @type {[string, string][]} */
   const rows = [
+    ...marks,
     ["n", `next episode${asked(scene.wanting.next)}`],
     ["f", scene.fog ? "show the whole grid" : "show only your view"],
     ["t", "light, dark"],
@@ -223,6 +229,7 @@ function command(key) {
   else if (key === "f") look({ fog: !state.fog });
   else if (key === "t") look({ theme: state.theme === "dark" ? "light" : "dark" });
   else if (key === "l") leave();
+  else if ((key === "g" || key === "b") && state.scene?.marked) say({ type: "mark", good: key === "g" });
   else if (ending && state.ending) say({ type: "end" });
   else if (!ending) return false;
   state.ending = ending && !state.ending;
