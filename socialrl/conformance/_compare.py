@@ -59,7 +59,7 @@ def expect_same_shapes(before: PyTree, after: PyTree, what: str) -> None:
         assert was == now, f"{what}{now[0]} was {was[1]} {was[2]} and is {now[1]} {now[2]} (weak: {now[3]})"
 
 
-def expect(array: Shaped[Array, "..."], shape: tuple[int, ...], dtype: type, what: str) -> None:
+def expect(array: Shaped[Array | np.ndarray, "..."], shape: tuple[int, ...], dtype: type, what: str) -> None:
     """Raises AssertionError unless the array has this shape and dtype."""
     found = (jnp.shape(array), jnp.result_type(array))
     assert found == (shape, dtype), f"{what} is {found[0]} {found[1]}, not {shape} {jnp.dtype(dtype)}"
