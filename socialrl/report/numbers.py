@@ -7,6 +7,7 @@ A page has marks, which are comments of Markdown. What stands between the two ha
 
     <!--n coin_grid psiphi return-->14.0 (13.8 to 14.1)<!--/n-->
     <!--n goal_cycle ppo return presence=half form=mean digits=2-->4.31<!--/n-->
+    <!--n rare_floods selective_5 return kind=regret "condition=flood 1"-->0.7 (0.6 to 0.8)<!--/n-->
     <!--n earlier coin_grid.psiphi-->13.7<!--/n-->
 
 A number is that of an experiment, an arm and a measure: of the final evaluation, or with labels that of a
@@ -23,6 +24,7 @@ default), `iqm`, `interval`, `mean`, `worst`, `best`, `percent` (of the IQM), `s
 
 import argparse
 import re
+import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -83,7 +85,7 @@ def fill(text: str, known: Mapping[str, JsonObject], earlier: JsonObject, where:
     """The text of a page with all its marks filled in. Raises SocialRLError that names page and mark."""
 
     def one(mark: re.Match[str]) -> str:
-        words = mark["words"].split()
+        words = shlex.split(mark["words"])
         try:
             inner = (number if mark["kind"] == "n" else block)(words, known, earlier)
         except SocialRLError as error:
