@@ -59,7 +59,7 @@ LEARNER = ppo.Config(
 )
 NEVER_MET = (("protocol", "partners"), ("group", "agent"), ("partner", "all"), ("seed", "held out"))
 SCRIPTED = (("protocol", "partners"), ("group", "convention"), ("partner", "all"), ("seed", ""))
-STROUSE = "Strouse et al., 2021, Collaborating with Humans without Human Data"
+STROUSE = "Strouse et al. 2021, arXiv 2110.08176"
 
 experiment = Experiment(
     name="partners",
@@ -142,8 +142,7 @@ experiment = Experiment(
         Claim(
             text="different conventions help: diverse earns more than fcp beside scripted conventions",
             source="ours",
-            paper="Rahman et al., 2023, Generating Teammates for Training Robust Ad Hoc Teamwork Agents via "
-            "Best-Response Diversity",
+            paper="Rahman et al. 2023, arXiv 2207.14138",
             arm="diverse",
             over="fcp",
             labels=SCRIPTED,

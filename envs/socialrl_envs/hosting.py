@@ -67,13 +67,15 @@ class Host:
         every seat sees in this state, for a caller that knows it already.
         """
         seats = len(self.world.spec.seats)
-        keys = jax.random.split(key, seats)
+        data = jax.random.key_data(jax.random.split(key, seats))
+        keys = [jax.random.wrap_key_data(one, impl=jax.random.key_impl(key)) for one in data]
         if views is None and self.has_memory:
             views = self.world.observe(state)
         actions, after = [jnp.int32(0)] * seats, dict(carry)
         alone = dict(self.policies)
         for own, code in self._groups(state):
-            chosen = code.act_together(self.world, state, jnp.array(own, jnp.int32), keys[np.array(own)])
+            theirs = jax.random.wrap_key_data(data[np.array(own)], impl=jax.random.key_impl(key))
+            chosen = code.act_together(self.world, state, jnp.array(own, jnp.int32), theirs)
             for number, seat in enumerate(own):
                 actions[seat] = chosen[number]
                 del alone[seat]

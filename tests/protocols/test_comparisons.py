@@ -20,10 +20,10 @@ CONFIG = Config(
     noise=(0.0,),
     queries=("disagreement",),
     marker=Marker(rationality=20.0),
-    best_of=2,
+    best_of=4,
     length=5,
     played=8,
-    episodes=8,
+    episodes=16,
 )
 
 
@@ -45,8 +45,8 @@ def test_conditions_come_in_order_and_number(trained, records):
         ("w, learnt cumulants", "disagreement", 0, 15),
         ("marks, learnt cumulants", "", 0, 0),
         ("marks, learnt cumulants", "", 0, 15),
-        ("best of 2", "random", 0, 0),
-        ("best of 2", "random", 0, 15),
+        ("best of 4", "random", 0, 0),
+        ("best of 4", "random", 0, 15),
     ]
 
 
