@@ -11,7 +11,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 from jax import Array
-from jaxtyping import Bool, Float32, PyTree
+from jaxtyping import Float32, PyTree
 
 from socialrl.learners._baseline import td_loss
 from socialrl.learners._batches import SequenceBatch
@@ -56,9 +56,7 @@ class PsiPhiLossConfig(SuccessorConfig):
 
 
 class Outputs(NamedTuple):
-    """The network's outputs at sequences; next_*: by the target network at the true successors. Of others'
-    steps by its heads alone, see `PsiPhiLosses.outputs`.
-    """
+    """The network's outputs at sequences; next_*: by the target network at the true successors."""
 
     psi: Float32[Array, "T N E S A K"]
     phi: Float32[Array, "T N A K"]
@@ -80,15 +78,6 @@ def over_members(
 ) -> PyTree:
     """The means over the ensemble, axis 2, of function(psi, next_psi) of each member."""
     return jax.tree.map(lambda x: jnp.mean(x, axis=0), jax.vmap(function, in_axes=2)(psi, next_psi))
-
-
-def successor_known(steps: Steps) -> Bool[Array, "T N"]:
-    """Whether a step counts and its successor is known: it is the next step of the sequence, in the same
-    episode, or there is none, because the task ended. A step that time ended has a successor that is not in
-    the sequence.
-    """
-    follows = jnp.concatenate([steps.mask[1:] & ~steps.first[1:], jnp.zeros_like(steps.mask[:1])])
-    return steps.mask & (follows | (steps.continuation == 0))
 
 
 class PsiPhiLosses:
@@ -153,21 +142,15 @@ class PsiPhiLosses:
 
         With trust, the gradient of the heads of Psi and Phi reaches the torso only in part: on the novices'
         sequences by `own_share` (the highest trust), on each other sequence by its entry of `others_share`.
-        The others' successors are the next steps of their sequences, whose features are known: on them only
-        the heads are those of the target network, and where the next step is of another episode, or the
-        sequence is over, they mean nothing (see `successor_known`).
         """
-        n = own.action.shape[1]
         obs = jnp.concatenate([own.obs, others.obs], axis=1)
         first = jnp.concatenate([own.first, others.first], axis=1)
+        next_obs = jnp.concatenate([own.next_obs, others.next_obs], axis=1)
         psi, phi, x = self.net.unroll(params, obs, first)
         if self.config.trust:
-            share = jnp.concatenate([jnp.full(n, own_share), others_share])
+            share = jnp.concatenate([jnp.full(own.action.shape[1], own_share), others_share])
             psi, phi = self.net.successors(params, scale_gradient(x, share))
-        next_x = jax.lax.stop_gradient(jnp.roll(x[:, n:], -1, axis=0))
-        if n:
-            own_next = self.net.next_features(target, own.obs, own.first, own.next_obs)
-            next_x = jnp.concatenate([own_next, next_x], axis=1)
+        next_x = self.net.next_features(target, obs, first, next_obs)
         next_psi, next_values = self.net.successors(target, next_x)[0], self.net.values(target, next_x)
         return Outputs(psi, phi, x, self.net.values(params, x), next_psi, next_values)
 
@@ -258,7 +241,8 @@ class PsiPhiLosses:
         psi_now = over_sequences(at_action)(psi_k, others.action)
         phi_now = over_sequences(at_action)(phi, others.action)
         next_action = jnp.concatenate([others.action[1:], others.action[:1]])
-        counts = successor_known(others)[..., None]
+        followed = jnp.concatenate([others.mask[1:] & ~others.first[1:], jnp.zeros_like(others.mask[:1])])
+        counts = (others.mask & (followed | (others.continuation == 0)))[..., None]
         discount = self.config.gamma * others.continuation
         bootstrap = over_sequences(at_action)(next_psi_k, next_action)
         error = over_sequences(successor_error)
@@ -275,7 +259,7 @@ class PsiPhiLosses:
         self, others: Steps, theirs: Outputs, w: Float32[Array, " K"], trust: Float32[Array, " L"]
     ) -> Float32[Array, ""]:
         """Q-learning of the novice's values on the others' steps relabelled with the reward Phi . w, weighted
-        by trust; on steps whose successor is known.
+        by trust.
         """
         taken = over_sequences(at_action)(theirs.phi, others.action)
         reward = jax.lax.stop_gradient(taken @ w)
@@ -283,4 +267,4 @@ class PsiPhiLosses:
         errors = over_sequences(q_learning_error)(
             theirs.values, others.action, reward, discount, next_values, next_values
         )
-        return masked_mean(trust * errors**2, successor_known(others))
+        return masked_mean(trust * errors**2, others.mask)

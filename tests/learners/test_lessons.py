@@ -52,6 +52,8 @@ def experience_of(learner, position):
         code=jnp.zeros((*two, memory.cells), jnp.int32) + jnp.arange(2)[:, None],
         time=none,
         heading=none,
+        behaviour=None,
+        recommended=jnp.ones((*two, count), bool),
     )
     return Experience(
         own=step_of(spec, two, zeros),

@@ -11,8 +11,8 @@ import pytest
 
 from socialrl.learners._batches import SequenceBatch
 from socialrl.learners._heads import HeadFns
-from socialrl.learners._psiphi_losses import Outputs, successor_known
-from socialrl.learners._sequences import Steps, others_steps, own_steps
+from socialrl.learners._psiphi_losses import Outputs
+from socialrl.learners._sequences import others_steps
 from socialrl.learners.dqn import own_loss
 from socialrl.learners.psiphi import PsiPhi
 from tests.learners.lab import Scrambled, lab, same, small, train
@@ -156,36 +156,6 @@ def test_anothers_steps_count_for_ones_own_values_as_far_as_its_gate_is_open(tra
     right = paid + parts.config.gamma * steps.continuation * jnp.max(ahead, axis=-1)
     told = values.at[(*t, steps.action)].set(right)  # the values of who knows: no error is left
     assert with_trust(1.0, 1.0, values=told) < 1e-10
-
-
-def test_successors_of_the_others_are_the_next_steps_of_their_sequences(trained, parts):
-    """By the heads of the target network; the novice's own are seen by its torso, too."""
-    _, state, experience = trained
-    rows = SequenceBatch(own=experience.own, others=experience.others)
-    own, others = own_steps(rows), others_steps(rows)
-    n, shares = own.action.shape[1], jnp.ones(others.action.shape[1], jnp.float32)
-    found = jax.jit(parts.losses.outputs)(state.params, state.target, own, others, jnp.float32(1), shares)
-    after = parts.net.values(state.target, found.x)[1:, n:]
-    np.testing.assert_allclose(found.next_values[:-1, n:], after, rtol=1e-4, atol=1e-6)
-    mine = parts.net.next_features(state.target, own.obs, own.first, own.next_obs)
-    expected = parts.net.values(state.target, mine)
-    np.testing.assert_allclose(found.next_values[:, :n], expected, rtol=1e-4, atol=1e-6)
-
-
-def test_a_successor_is_known_within_an_episode_or_where_the_task_ended():
-    """Three sequences whose second episode begins at step 2: time ended the first one; the task did; the
-    other was away at step 3.
-    """
-    first = jnp.array([[True, False, True, False, False]] * 3).T
-    continuation = jnp.array([[1, 1, 1, 1, 1], [1, 0, 1, 1, 0], [1, 1, 1, 1, 1]], jnp.float32).T
-    mask = jnp.array([[1, 1, 1, 1, 1], [1, 1, 1, 1, 1], [1, 1, 1, 0, 1]], bool).T
-    nothing = jnp.zeros((5, 3, 1, 1, 1), jnp.uint8)
-    steps = Steps(nothing, jnp.zeros((5, 3), jnp.int32), nothing, first, continuation, mask)
-    assert successor_known(steps).T.astype(int).tolist() == [
-        [1, 0, 1, 1, 0],
-        [1, 1, 1, 1, 1],
-        [1, 0, 0, 0, 0],
-    ]
 
 
 @pytest.fixture(scope="module")
