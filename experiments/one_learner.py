@@ -2,8 +2,9 @@
 
 All learn beside experts, with as many seconds of training: in each world as many as the quickest arm there
 took for all of its steps. Learners that compute more per step have a smaller share of the steps, so that all
-take about as long. Settings are the same in all worlds; those of policy gradients are shared, and so are those
-of the learners with a replay buffer. None is tuned for a world. Run it on a machine that does nothing else.
+take about as long. Settings are the same in all worlds; those of policy gradients are shared, and so are
+those of the learners with a replay buffer. None is tuned for a world. Run it on a machine that does nothing
+else.
 
 The size is for two CPU cores; on a GPU: --steps 5000000 --num_envs 1024 --seeds 20
 """
