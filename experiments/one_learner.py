@@ -1,8 +1,10 @@
 """Is one learner, in one set of settings, level with the best of several others in each of six worlds?
 
 All learn beside experts, with as many seconds of training: in each world as many as the quickest arm there
-took for all of its steps. Settings are the same in all worlds; those of policy gradients are shared, and so
-are those of the learners with a replay buffer. None is tuned for a world.
+took for all of its steps. Learners that compute more per step have a smaller share of the steps, so that all
+take about as long. Settings are the same in all worlds; those of policy gradients are shared, and so are
+those of the learners with a replay buffer. None is tuned for a world. Run it on a machine that does nothing
+else.
 
 The size is for two CPU cores; on a GPU: --steps 5000000 --num_envs 1024 --seeds 20
 """
@@ -22,6 +24,7 @@ LEARNERS = {
     "psiphi": psiphi.Config(**OFF_POLICY),
     "bc": bc.Config(**BUFFERED),
 }
+SHARES = {"selective": 0.4, "dqn": 0.25, "psiphi": 0.12, "bc": 0.25}  # of the steps
 
 
 def claims() -> Iterator[Claim]:
@@ -44,12 +47,12 @@ experiment = Experiment(
     question="Is one learner level with the best of several others in each of six worlds, at equal time?",
     world=WORLDS["coin_grid"],
     arms=tuple(
-        Arm(name=f"{name}_{place}", learner=learner, world=world)
+        Arm(name=f"{name}_{place}", learner=learner, world=world, share=SHARES.get(name, 1.0))
         for place, world in WORLDS.items()
         for name, learner in LEARNERS.items()
     ),
-    steps=40_000,
-    **lengths(evaluate_every=3_200),
-    scale="two CPU cores: 40,000 steps per seed",
+    steps=400_000,
+    **lengths(evaluate_every=9_600),
+    scale="two CPU cores: 48,000 to 400,000 steps per seed",
     claims=tuple(claims()),
 )

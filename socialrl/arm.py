@@ -70,7 +70,7 @@ class ArmRun:
         self.offline = self.learner.capability(Offline)
         self.seeds = Seeds(experiment.seeds, devices=self.devices)
         self.roots = self.seeds.bundle(root_keys(experiment))
-        self.chunk_steps, self.total = experiment.chunk_steps, experiment.total_steps
+        self.chunk_steps, self.total = experiment.chunk_steps, experiment.total_of(arm)
         self.lent = experiment.lent(arm.name)
         self.compile_seconds = 0.0
         self.to_profile = profile and self.writes

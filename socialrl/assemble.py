@@ -96,7 +96,7 @@ class Assembly:
         if wanted is None:
             return [()] * count
         found = [
-            self.lent(run, name, self.experiment.steps_at(share)).leaves
+            self.lent(run, name, self.experiment.steps_at(name, share)).leaves
             for share in wanted.at
             for name in wanted.arms
         ]

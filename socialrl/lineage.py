@@ -74,7 +74,7 @@ class Timeline:
         self.starts = np.array([0, *self.ends[:-1]], np.int32)
         self.lifetimes = np.diff(self.starts, append=np.int32(self.ends[-1]))
         if not self.lifetimes.all():
-            count, chunks = self.options.count, experiment.total_steps // experiment.chunk_steps
+            count, chunks = self.options.count, experiment.total_of(arm) // experiment.chunk_steps
             cure = f"at least --steps {count * experiment.chunk_steps}, or a smaller --chunk"
             raise SocialRLError(f"count: {count} lifetimes in {chunks} chunks", cure)
         spec = world.spec

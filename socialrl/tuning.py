@@ -63,7 +63,7 @@ def scaled(value: int | float, factor: float) -> float | int:
 
 def trial_of(experiment: Experiment, settings: Mapping[str, Settings], seeds: int, steps: int) -> Experiment:
     """The experiment in which every arm has these settings, on seeds for tuning, without claims and
-    protocols.
+    protocols. All arms are trained for all of its steps.
     """
     words = [
         word
@@ -76,6 +76,7 @@ def trial_of(experiment: Experiment, settings: Mapping[str, Settings], seeds: in
         seeds=seeds,
         first_seed=0,
         steps=steps,
+        arms=tuple(dataclasses.replace(arm, share=1.0) for arm in experiment.arms),
         claims=(),
         claims_in_all=0,
         protocols=(),

@@ -150,6 +150,18 @@ def test_steps_round_up_to_whole_chunks(experiment):
     )
 
 
+def test_an_arm_is_trained_for_its_share_of_the_steps_in_whole_chunks(experiment):
+    whole = experiment.arms[0]
+    part = dataclasses.replace(whole, name="part", share=0.3)
+    sized = dataclasses.replace(
+        experiment, arms=(whole, part), steps=1600, num_envs=16, unroll_length=10, chunk=1
+    )
+    assert [sized.total_of(arm) for arm in sized.arms] == [1600, 480]
+    assert sized.steps_at("part", 0.5) == 320  # of 480, in chunks of 160
+    with pytest.raises(SocialRLError, match="share"):
+        dataclasses.replace(whole, share=0.0)
+
+
 def test_a_config_from_nowhere_cannot_be_saved(experiment):
     @dataclasses.dataclass(frozen=True)
     class Config:

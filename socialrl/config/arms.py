@@ -122,6 +122,9 @@ class Arm(Options):
     generations: Generations | None = option(
         None, "lifetimes, of which the novices of one are the co-players of the next; None: one lifetime"
     )
+    share: float = option(
+        1.0, "share of the experiment's steps for which this arm is trained", above=0, high=1
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()

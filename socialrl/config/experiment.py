@@ -165,14 +165,19 @@ class Experiment(Options):
                     "train it by `socialrl run`",
                 )
 
-    def steps_at(self, share: float) -> int:
-        """Environment steps per seed after that share of training: the fewest whole chunks that make it."""
-        return math.ceil(share * self.total_steps / self.chunk_steps) * self.chunk_steps
+    def total_of(self, arm: Arm) -> int:
+        """Environment steps per seed of an arm: the fewest whole chunks that make its share of `steps`."""
+        return math.ceil(arm.share * self.steps / self.chunk_steps) * self.chunk_steps
+
+    def steps_at(self, name: str, share: float) -> int:
+        """Environment steps per seed of an arm after that share of its training, in whole chunks."""
+        arm = next(one for one in self.arms if one.name == name)
+        return math.ceil(share * self.total_of(arm) / self.chunk_steps) * self.chunk_steps
 
     def lent(self, name: str) -> tuple[int, ...]:
         """The steps at which agents of an arm become partners in other arms, ascending."""
         takers = [arm.partners for arm in self.arms if arm.partners and name in arm.partners.arms]
-        return tuple(sorted({self.steps_at(share) for one in takers for share in one.at}))
+        return tuple(sorted({self.steps_at(name, share) for one in takers for share in one.at}))
 
     def alone(self, arm: Arm) -> "Experiment":
         """The experiment with this arm as the last one, after those of its partners, and without claims."""
@@ -185,7 +190,7 @@ class Experiment(Options):
         """Environment steps per seed at the end of each lifetime of an arm, one for an arm without
         generations. Lifetimes are whole chunks, and differ by at most one.
         """
-        count, chunks = 1 if arm.generations is None else arm.generations.count, self.total_steps
+        count, chunks = 1 if arm.generations is None else arm.generations.count, self.total_of(arm)
         chunks //= self.chunk_steps
         return tuple(chunks * number // count * self.chunk_steps for number in range(1, count + 1))
 

@@ -12,7 +12,7 @@ from socialrl.sweep.joining import clear, join
 from socialrl.sweep.plan import Plan, Task, experiment_of, read_plan, write_plan, write_task
 from socialrl.sweep.pool import RETRIES, Pool, Queue, carry_out
 from socialrl.sweep.progress import progress
-from socialrl.sweep.table import shown
+from socialrl.sweep.table import shown, steps_of
 from socialrl_envs.errors import SocialRLError
 
 
@@ -84,7 +84,8 @@ def merge(experiment: Experiment, run: RunFolder, others: Sequence[Path]) -> lis
         if task.arm in unfinished and not any(state.done for state in states):
             step = max(state.step for state in states)
             shard = f", shard {number % plan.shards + 1}/{plan.shards}" if plan.shards else ""
-            missing.append(f"{task.name}: {step:,} of {experiment.total_steps:,} steps{shard}")
+            total = steps_of(experiment_of(experiment, task)) // task.seeds
+            missing.append(f"{task.name}: {step:,} of {total:,} steps{shard}")
     if not unfinished:
         clear(run.path)
     finish(run)

@@ -118,8 +118,8 @@ class Board:
 
 
 def steps_of(experiment: Experiment) -> int:
-    """Environment steps of all seeds of a task."""
-    return experiment.total_steps * experiment.seeds
+    """Environment steps of all seeds of a task, the experiment of one arm."""
+    return experiment.total_of(experiment.arms[0]) * experiment.seeds
 
 
 def duration(seconds: float) -> str:
@@ -143,7 +143,7 @@ def row(name: str, state: State, experiment: Experiment) -> tuple[str, ...]:
         name,
         where(state),
         f"{state.step:,}" if state.step else "starts",
-        f"{state.step / experiment.total_steps:.0%}",
+        f"{state.step * experiment.seeds / steps_of(experiment):.0%}",
         f"{state.rate:,.0f}" if state.rate else "",
         "" if state.score is None else f"{state.score:.2f}",
         str(state.attempt),
