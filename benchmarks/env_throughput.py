@@ -6,11 +6,13 @@ world.
 
     python benchmarks/env_throughput.py --target --against
     python benchmarks/env_throughput.py --target --set pixels=3    # views in RGB
-    # on a GPU
-    python benchmarks/env_throughput.py --target --parallel 1024 4096 16384 65536 262144 --threads 1
+    # on a GPU, with as many worlds as fill it, and long calls; then the other way of resetting
+    python benchmarks/env_throughput.py --target --parallel 1024 4096 16384 65536 262144 --megabytes 8192
+    python benchmarks/env_throughput.py --target --parallel 16384 --megabytes 8192 --resets select
 
 Random actions; the views of all seats are written out at every step; episodes that end start anew on a level
-drawn from a pool, as in training (the reset runs only in steps in which some episode ends). The first call
+drawn from a pool, as in training (the reset runs only in steps in which some episode ends; with --resets
+select it runs in every step, and a selection takes its result where an episode ended). The first call
 compiles and is not timed.
 
 The worlds are shared out among threads, each of which steps its share with the same compiled program, as runs
@@ -67,8 +69,10 @@ def pick(done: Array, new: Any, old: Any) -> Any:
     return jax.tree.map(lambda a, b: jnp.where(done.reshape(-1, *(1,) * (a.ndim - 1)), a, b), new, old)
 
 
-def make_chunk(world: Any, worlds: int, steps: int) -> Callable[..., tuple[Any, Array, Array, Array]]:
-    """(states, pool, key) -> (states, views of every step, rewards, dones)."""
+def make_chunk(
+    world: Any, worlds: int, steps: int, resets: str
+) -> Callable[..., tuple[Any, Array, Array, Array]]:
+    """(states, pool, key) -> (states, views of every step, rewards, dones). resets: "cond" or "select"."""
     seats, actions = len(world.spec.seats), len(world.spec.actions)
 
     def chunk(states: Any, pool: Any, key: Array) -> tuple[Any, Array, Array, Array]:
@@ -85,9 +89,8 @@ def make_chunk(world: Any, worlds: int, steps: int) -> Callable[..., tuple[Any, 
             taken = jax.random.randint(action_key, (worlds, seats), 0, actions, dtype=jnp.int32)
             states, outcome = jax.vmap(world.step)(states, taken, jax.random.split(step_key, worlds))
             done = outcome.terminated | outcome.truncated
-            states = jax.lax.cond(
-                jnp.any(done), lambda s: pick(done, fresh(s, fresh_key), s), lambda s: s, states
-            )
+            some = jnp.any(done) if resets == "cond" else jnp.bool_(True)
+            states = jax.lax.cond(some, lambda s: pick(done, fresh(s, fresh_key), s), lambda s: s, states)
             return states, (jax.vmap(world.observe)(states), outcome.reward, done)
 
         states, (views, rewards, dones) = jax.lax.scan(step, states, jnp.arange(steps))
@@ -111,7 +114,11 @@ def measure(world: Any, worlds: int, threads: int, args: argparse.Namespace) -> 
     state_bytes = sum(leaf.nbytes for leaf in jax.tree.leaves(states[0])) // share
 
     start = time.perf_counter()
-    run = jax.jit(make_chunk(world, share, steps), donate_argnums=0).lower(states[0], pool, run_key).compile()
+    run = (
+        jax.jit(make_chunk(world, share, steps, args.resets), donate_argnums=0)
+        .lower(states[0], pool, run_key)
+        .compile()
+    )
     compile_seconds = time.perf_counter() - start
 
     rates, spent = [], 0.0
@@ -239,6 +246,9 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=3.0, help="time to measure for, per row (default 3)")
     parser.add_argument(
         "--megabytes", type=int, default=16, help="size of the views that one call writes (default 16)"
+    )
+    parser.add_argument(
+        "--resets", choices=("cond", "select"), default="cond", help="how episodes that end start anew"
     )
     parser.add_argument(
         "--threads", type=int, help="how many share the worlds; by default one, on a CPU one for each core"

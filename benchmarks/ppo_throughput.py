@@ -2,6 +2,8 @@
 
     python benchmarks/ppo_throughput.py
     python benchmarks/ppo_throughput.py --against ~/JaxMARL
+    # on a GPU: sizes that fill it
+    python benchmarks/ppo_throughput.py --worlds 1024 8192 32768 --seeds 1 --only socialrl "socialrl, minGRU"
 
 The same world (goal_cycle with one novice and two experts), pool of levels, network (dense 128, GRU 128, two
 heads with a layer of 128), number of worlds, steps, epochs and minibatches for all; rows that name another
@@ -10,10 +12,13 @@ time is the best of several calls without compilation. CPU seconds are of all co
 and hardly depend on what else runs on the machine. --against takes a checkout of github.com/FLAIROx/JaxMARL,
 whose script runs unchanged, in a process and an environment of its own.
 
+--worlds measures ours with other numbers of worlds; what bounds it is printed for the size that both measure.
+
 --returns STEPS trains each memory for so many steps instead, and prints what it earns then.
 """
 
 import argparse
+import itertools
 import json
 import os
 import subprocess
@@ -80,12 +85,12 @@ def best(call: Callable[[], Any], repeats: int = REPEATS) -> tuple[float, float]
     return min(taken), min(used)
 
 
-def trainer_of(options: dict[str, Any]) -> Any:
+def trainer_of(options: dict[str, Any], worlds: int = WORLDS) -> Any:
     """The Trainer of ppo with these options, on a pool of levels that stays, as that of the peer does."""
     config = ppo.Config(hidden=(WIDTH,), epochs=EPOCHS, minibatches=MINIBATCHES, **options)
     arms = (Arm(name="ppo", learner=config),)
     settings = {
-        "num_envs": WORLDS,
+        "num_envs": worlds,
         "unroll_length": STEPS,
         "chunk": UPDATES,
         "num_levels": LEVELS,
@@ -119,11 +124,11 @@ def learning(steps: int, seeds: int) -> str:
     return table([("memory", f"return after {steps:,} steps", "by seed"), *rows])
 
 
-def ours(options: dict[str, Any], seeds: int) -> tuple[float, float, float, int]:
+def ours(options: dict[str, Any], seeds: int, worlds: int) -> tuple[float, float, float, int]:
     """(compile seconds, agent-steps per second of all seeds and per CPU second, parameters) of training as
     `socialrl run` does it.
     """
-    trainer = trainer_of(options)
+    trainer = trainer_of(options, worlds)
     side = Seeds(seeds)
     training = side.map(trainer.start, 1)(side.bundle([jax.random.key(seed) for seed in range(seeds)]))
     parameters = sum(leaf.size for leaf in jax.tree.leaves(side.unbundle(training)[0].learner.params))
@@ -131,7 +136,7 @@ def ours(options: dict[str, Any], seeds: int) -> tuple[float, float, float, int]
     began = time.perf_counter()
     chunk.compile(training)
     compile_seconds = time.perf_counter() - began
-    steps, (seconds, cpu) = seeds * WORLDS * STEPS * UPDATES, best(lambda: chunk(training))
+    steps, (seconds, cpu) = seeds * worlds * STEPS * UPDATES, best(lambda: chunk(training))
     return compile_seconds, steps / seconds, steps / cpu, parameters
 
 
@@ -232,6 +237,13 @@ def main() -> None:
         "--seeds", type=int, nargs="+", default=[1, os.cpu_count() or 1], help="seeds side by side"
     )
     parser.add_argument(
+        "--worlds",
+        type=int,
+        nargs="+",
+        default=[WORLDS],
+        help=f"numbers of parallel worlds (default {WORLDS})",
+    )
+    parser.add_argument(
         "--only", nargs="+", default=list(OURS), choices=list(OURS), metavar="ROW", help="rows of ours"
     )
     parser.add_argument("--returns", type=int, metavar="STEPS", help="train each memory for so many steps")
@@ -241,33 +253,40 @@ def main() -> None:
     if options.returns:
         print(learning(options.returns, options.seeds[0]))
         return
-    size = f"{WORLDS} worlds x {STEPS} steps, {EPOCHS} epochs of {MINIBATCHES} minibatches"
+    numbers = ", ".join(f"{worlds:,}" for worlds in options.worlds)
+    size = f"{numbers} worlds x {STEPS} steps, {EPOCHS} epochs of {MINIBATCHES} minibatches"
     print(f"{size}, dense and GRU {WIDTH}")
     rows: list[tuple[Any, ...]] = []
     base: dict[int, tuple[float, float]] = {}
 
     def add(
-        name: str, seeds: int, compile_seconds: float, rate: float, per_cpu: float, parameters: int
+        name: str,
+        worlds: int,
+        seeds: int,
+        compile_seconds: float,
+        rate: float,
+        per_cpu: float,
+        parameters: int,
     ) -> None:
         measured = (rate, per_cpu)
-        ratios = [f"{a / b:.2f}" for a, b in zip(measured, base.get(seeds, ()), strict=False)] or ["", ""]
+        peers = base.get(seeds, ()) if worlds == WORLDS else ()
+        ratios = [f"{a / b:.2f}" for a, b in zip(measured, peers, strict=False)] or ["", ""]
         numbers = (f"{rate:,.0f}", ratios[0], f"{per_cpu:,.0f}", ratios[1])
-        rows.append((name, seeds, f"{parameters:,}", f"{compile_seconds:.1f}", *numbers))
+        rows.append((name, f"{worlds:,}", seeds, f"{parameters:,}", f"{compile_seconds:.1f}", *numbers))
         print(*rows[-1], file=sys.stderr, flush=True)
 
     if options.against:
         measured, parameters = peer(options.against, options.peer_python, options.seeds)
         for seeds, (compile_seconds, rate, per_cpu) in measured.items():
-            add("JaxMARL ippo_rnn_mpe", seeds, compile_seconds, rate, per_cpu, parameters)
+            add("JaxMARL ippo_rnn_mpe", WORLDS, seeds, compile_seconds, rate, per_cpu, parameters)
             base[seeds] = (rate, per_cpu)
-    for name in options.only:
-        for seeds in options.seeds:
-            add(name, seeds, *ours(OURS[name], seeds))
+    for name, worlds, seeds in itertools.product(options.only, options.worlds, options.seeds):
+        add(name, worlds, seeds, *ours(OURS[name], seeds, worlds))
     measures = ("agent-steps/s", "ratio", "per CPU second", "ratio")
-    print(table([("", "seeds", "parameters", "compile s", *measures), *rows]))
-    whole = [row for row in rows if row[0] == "socialrl" and row[1] == 1]
+    print(table([("", "worlds", "seeds", "parameters", "compile s", *measures), *rows]))
+    whole = [row for row in rows if row[:3] == ("socialrl", f"{WORLDS:,}", 1)]
     if whole:
-        print("\n" + bound(float(whole[0][4].replace(",", ""))))
+        print("\n" + bound(float(whole[0][5].replace(",", ""))))
 
 
 if __name__ == "__main__":
