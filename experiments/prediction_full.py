@@ -1,4 +1,4 @@
-"""Prediction at the paper's size: the two arms of the first registered claim, 40 million steps per seed, on a GPU.
+"""Prediction at the paper's size, 40 million steps per seed, on a GPU: the two arms of the first claim.
 
 The arms `ppo_paper` and `prediction_paper` of prediction.py, unchanged; docs/preregistration.md says what is
 claimed. On one H200 GPU the two arms of ten seeds take minutes; two CPU cores would need days.
@@ -6,7 +6,8 @@ claimed. On one H200 GPU the two arms of ten seeds take minutes; two CPU cores w
 
 import dataclasses
 
-from prediction import above, experiment as small
+from prediction import above
+from prediction import experiment as small
 
 ARMS = ("ppo_paper", "prediction_paper")
 

@@ -10,7 +10,7 @@ import contextlib
 import dataclasses
 import math
 import resource
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -193,14 +193,23 @@ def _in_place(equation: core.JaxprEqn) -> list[tuple[Any, Any]]:
     """(result, argument) pairs that may share their room: what a loop carries, and updates of a part."""
     name, params = equation.primitive.name, equation.params
     if name == "scan":
-        first, count = params["num_consts"], params["num_carry"]
-        return list(zip(equation.outvars[:count], equation.invars[first : first + count], strict=True))
+        body = params["jaxpr"]  # it takes (constants, carry, slices) and returns (carry, slices)
+        last = len(_whole_ones(equation.invars, body.in_avals))
+        carried = _whole_ones(equation.outvars, body.out_avals)
+        return list(zip(carried, equation.invars[last - len(carried) : last], strict=True))
     if name == "while":
         first = params["cond_nconsts"] + params["body_nconsts"]
         return list(zip(equation.outvars, equation.invars[first:], strict=True))
     if name.startswith(("dynamic_update_slice", "scatter")):
         return [(equation.outvars[0], equation.invars[0])]
     return []
+
+
+def _whole_ones(outside: Sequence[Any], inside: Sequence[Any]) -> list[Any]:
+    """The variables outside of a scan that its body has whole, not by slices along a leading axis."""
+    return [
+        one for one, part in zip(outside, inside, strict=True) if len(one.aval.shape) == len(part.shape)
+    ]
 
 
 def _whole(equation: core.JaxprEqn, names: tuple[str, ...]) -> bool:
