@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any
 
 import jax
+from tables import table
 from tqdm.auto import tqdm
-from training_throughput import table
 
 from socialrl.assemble import assemble
 from socialrl.config import load_experiment

@@ -44,6 +44,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from tables import machine, save, table
 
 import socialrl_envs
 
@@ -62,6 +63,7 @@ COLUMNS = (
     "state B",
     "views B",
 )
+PEER_COLUMNS = ("world", "worlds", "threads", "agent-steps/s", "goal_cycle is so many times as fast")
 
 
 def pick(done: Array, new: Any, old: Any) -> Any:
@@ -184,8 +186,10 @@ def measure_peer(name: str, worlds: int, threads: int, seconds: float) -> dict[s
     return json.loads(done.stdout.strip().splitlines()[-1])
 
 
-def against(world: Any, worlds: int, args: argparse.Namespace) -> str:
-    """Ours, each peer, ours again: agent-steps per second, and ratios to the mean of our two."""
+def against(world: Any, worlds: int, args: argparse.Namespace) -> Iterator[tuple[Any, ...]]:
+    """Rows for ours, measured before and after the peers, and for each peer that runs, with ours as a
+    multiple of it.
+    """
     threads = threads_for(worlds, args.threads)
 
     def ours() -> float:
@@ -199,15 +203,9 @@ def against(world: Any, worlds: int, args: argparse.Namespace) -> str:
         except RuntimeError as error:
             print(f"{name} does not run: {error}", file=sys.stderr)
     own = (before + ours()) / 2
-    lines = [
-        f"beside {JAXMARL}, {worlds:,} worlds, {threads} threads, agent-steps/s:",
-        f"  {'goal_cycle':12} {own:13,.0f}",
-    ]
-    lines += [
-        f"  {name:12} {rate:13,.0f}   goal_cycle is {own / rate:.1f} x as fast"
-        for name, rate in found.items()
-    ]
-    return "\n".join([*lines, "  marlgrid is on no package index: not run"])
+    yield "goal_cycle", f"{worlds:,}", threads, f"{own:,.0f}", ""
+    for name, rate in found.items():
+        yield name, f"{worlds:,}", threads, f"{rate:,.0f}", f"{own / rate:.1f}"
 
 
 def rows(args: argparse.Namespace) -> Iterator[tuple[Any, ...]]:
@@ -259,6 +257,12 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--against", nargs="*", metavar="PEER", help=f"with --target: peers beside it ({', '.join(PEERS)})"
     )
+    parser.add_argument(
+        "--save",
+        type=Path,
+        metavar="FILE",
+        help="write the table there, as JSON, that of the peers beside it",
+    )
     args = parser.parse_args(arguments)
     if args.target:
         args.world, args.seats = ["goal_cycle"], 3
@@ -269,20 +273,6 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     return args
 
 
-def table(lines: list[tuple[Any, ...]]) -> str:
-    """Aligned columns, numbers to the right."""
-    cells = [COLUMNS, *[tuple(map(str, line)) for line in lines]]
-    widths = [max(len(row[i]) for row in cells) for i in range(len(COLUMNS))]
-    texts = (0, 2)
-    return "\n".join(
-        "  ".join(
-            cell.ljust(w) if i in texts else cell.rjust(w)
-            for i, (cell, w) in enumerate(zip(row, widths, strict=True))
-        )
-        for row in cells
-    )
-
-
 def main(arguments: list[str] | None = None) -> int:
     args = parse(arguments)
     try:
@@ -290,14 +280,14 @@ def main(arguments: list[str] | None = None) -> int:
     except socialrl_envs.SocialRLError as error:
         print(error, file=sys.stderr)
         return 2
-    device = jax.devices()[0]
-    load = f"load average {os.getloadavg()[0]:.1f}"
-    machine = f"{device.device_kind} x{jax.device_count()}, {os.cpu_count()} cores, {load}"
-    print(f"jax {jax.__version__}, {machine} at the end")
-    print(table(measured))
+    print(machine())
+    print(table([COLUMNS, *measured], texts=(0, 2)))
+    save(args.save, [COLUMNS, *measured])
     if args.against:
         world = socialrl_envs.make("goal_cycle", novices=1, experts=args.seats - 1)
-        print(*(against(world, worlds, args) for worlds in args.parallel), sep="\n")
+        peers = [PEER_COLUMNS, *(row for worlds in args.parallel for row in against(world, worlds, args))]
+        print(f"\nbeside {JAXMARL}; marlgrid is on no package index and is not run\n{table(peers)}")
+        save(args.save and args.save.with_stem(f"{args.save.stem}_peers"), peers)
     return 0
 
 

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
-from training_throughput import table
+from tables import table
 
 from socialrl.assemble import Assembly, assemble
 from socialrl.config import Arm, Experiment, Partners

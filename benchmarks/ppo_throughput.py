@@ -33,7 +33,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from training_throughput import table
+from tables import machine, save, table
 
 from socialrl.assemble import assemble
 from socialrl.config import Arm, Experiment
@@ -247,9 +247,9 @@ def main() -> None:
         "--only", nargs="+", default=list(OURS), choices=list(OURS), metavar="ROW", help="rows of ours"
     )
     parser.add_argument("--returns", type=int, metavar="STEPS", help="train each memory for so many steps")
+    parser.add_argument("--save", type=Path, metavar="FILE", help="write the table there, as JSON")
     options = parser.parse_args()
-    machine = f"{jax.devices()[0].device_kind}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"
-    print(f"jax {jax.__version__}, {machine}")
+    print(machine())
     if options.returns:
         print(learning(options.returns, options.seeds[0]))
         return
@@ -282,8 +282,10 @@ def main() -> None:
             base[seeds] = (rate, per_cpu)
     for name, worlds, seeds in itertools.product(options.only, options.worlds, options.seeds):
         add(name, worlds, seeds, *ours(OURS[name], seeds, worlds))
-    measures = ("agent-steps/s", "ratio", "per CPU second", "ratio")
-    print(table([("", "worlds", "seeds", "parameters", "compile s", *measures), *rows]))
+    measures = ("agent-steps/s", "ratio", "per CPU second", "ratio per CPU second")
+    measured_rows = [("program", "worlds", "seeds", "parameters", "compile s", *measures), *rows]
+    print(table(measured_rows))
+    save(options.save, measured_rows)
     whole = [row for row in rows if row[:3] == ("socialrl", f"{WORLDS:,}", 1)]
     if whole:
         print("\n" + bound(float(whole[0][5].replace(",", ""))))

@@ -16,7 +16,6 @@ import argparse
 import dataclasses
 import itertools
 import multiprocessing
-import os
 import resource
 import statistics
 import sys
@@ -28,6 +27,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from tables import machine, save, table
 
 from socialrl.assemble import assemble, root_keys
 from socialrl.config import Arm, Experiment, load_experiment
@@ -250,19 +250,6 @@ def breakdown(experiment: Experiment, name: str, seconds: float) -> str:
     )
 
 
-def table(rows: Sequence[tuple[Any, ...]]) -> str:
-    """Aligned columns, numbers to the right."""
-    cells = [tuple(map(str, row)) for row in rows]
-    widths = [max(len(row[i]) for row in cells) for i in range(len(cells[0]))]
-    return "\n".join(
-        "  ".join(
-            cell.ljust(w) if i == 0 else cell.rjust(w)
-            for i, (cell, w) in enumerate(zip(row, widths, strict=True))
-        )
-        for row in cells
-    )
-
-
 def parse(arguments: Sequence[str] | None = None) -> tuple[argparse.Namespace, list[str]]:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -280,6 +267,7 @@ def parse(arguments: Sequence[str] | None = None) -> tuple[argparse.Namespace, l
     parser.add_argument(
         "--seconds", type=float, default=5.0, help="time to measure for, per number (default 5)"
     )
+    parser.add_argument("--save", type=Path, metavar="FILE", help="write the first table there, as JSON")
     return parser.parse_known_args(arguments)
 
 
@@ -297,8 +285,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (SocialRLError, ValueError) as error:
         print(error, file=sys.stderr)
         return 2
-    device, load = f"{jax.devices()[0].device_kind} x{jax.device_count()}", os.getloadavg()[0]
-    print(f"jax {jax.__version__}, {device}, {os.cpu_count()} cores, load average {load:.1f}")
+    print(machine())
     size = f"{experiment.num_envs} worlds x {experiment.unroll_length} steps per update"
     print(f"{experiment.name}: {experiment.seeds} seeds, {size}")
     fresh = multiprocessing.get_context("spawn")
@@ -308,6 +295,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with ProcessPoolExecutor(1, mp_context=fresh) as pool:  # a process each: peak memory is one process's
             rows.append(pool.submit(measure, experiment, name, options.seconds).result())
     print(table(rows))
+    save(options.save, rows)
     if counts:
         print("\n" + of_company(experiment, names[0], counts, options.seconds))
     if alone:

@@ -207,9 +207,7 @@ def _in_place(equation: core.JaxprEqn) -> list[tuple[Any, Any]]:
 
 def _whole_ones(outside: Sequence[Any], inside: Sequence[Any]) -> list[Any]:
     """The variables outside of a scan that its body has whole, not by slices along a leading axis."""
-    return [
-        one for one, part in zip(outside, inside, strict=True) if len(one.aval.shape) == len(part.shape)
-    ]
+    return [one for one, part in zip(outside, inside, strict=True) if len(one.aval.shape) == len(part.shape)]
 
 
 def _whole(equation: core.JaxprEqn, names: tuple[str, ...]) -> bool:

@@ -9,20 +9,24 @@ A page has marks, which are comments of Markdown. What stands between the two ha
     <!--n goal_cycle ppo return presence=half form=mean digits=2-->4.31<!--/n-->
     <!--n rare_floods selective_5 return kind=regret "condition=flood 1"-->0.7 (0.6 to 0.8)<!--/n-->
     <!--n earlier coin_grid.psiphi-->13.7<!--/n-->
+    <!--n speed worlds_h200 agent-steps/s worlds=262,144-->577,926,571<!--/n-->
 
 A number is that of an experiment, an arm and a measure: of the final evaluation, or with labels that of a
 protocol (kind=memory for another one than `social`). form: `both` (interquartile mean and interval, the
 default), `iqm`, `interval`, `mean`, `worst`, `best`, `percent` (of the IQM), `seeds` (their number).
-"earlier" takes what a page said of a run that is gone, by its key in `earlier.json`.
+"earlier" takes what a page said of a run that is gone, by its key in `earlier.json`; "speed" a column of the
+one row that is so, of a table in benchmarks/results/ (in=millions: in millions).
 
     <!--table claims coin_grid-->...<!--/table-->        every claim with its verdict
     <!--table arms coin_grid return,auc-->...<!--/table--> every arm with these measures
     <!--table summary-->...<!--/table-->                 every experiment with results, and its verdicts
     <!--table papers-->...<!--/table-->                  the claims of the papers, see experiments/papers.json
     <!--table earlier NAME-->...<!--/table-->            a table of earlier.json
+    <!--table speed NAME a,b-->...<!--/table-->          the columns a and b (or all) of a table of speeds
 """
 
 import argparse
+import dataclasses
 import re
 import shlex
 import sys
@@ -33,7 +37,7 @@ from typing import Any
 import numpy as np
 
 from socialrl.record.atomic import write_text
-from socialrl.report import papers, results
+from socialrl.report import papers, results, speeds
 from socialrl.report.markdown import claims_table, plain, table
 from socialrl.report.reading import JsonObject
 from socialrl.report.statistics import interval
@@ -42,8 +46,25 @@ from socialrl_envs.errors import SocialRLError, unknown
 
 PAGES = (Path("README.md"), Path("docs/results.md"))
 MARK = re.compile(r"<!--(?P<kind>n|table) (?P<words>[^>]*?)-->(?P<text>.*?)<!--/(?P=kind)-->", re.DOTALL)
+SPEED = "speed"
 DECIDED = ("reproduced", "opposite", "undecided")
 FORMS: Mapping[str, Callable[[np.ndarray, int], str]] = {}
+
+
+@dataclasses.dataclass(frozen=True)
+class Files:
+    """What pages are filled in from: results by experiment (`known`), what was found `earlier`, and tables of
+    speeds by name (`measured`).
+    """
+
+    known: Mapping[str, JsonObject]
+    earlier: JsonObject
+    measured: Mapping[str, JsonObject] = dataclasses.field(default_factory=dict[str, JsonObject])
+
+    @classmethod
+    def read(cls, folder: Path = results.FOLDER, measured: Path = speeds.FOLDER) -> "Files":
+        """Those of the two folders."""
+        return cls(results.read_results(folder), results.read_earlier(folder), speeds.read_speeds(measured))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -70,10 +91,10 @@ def fill_pages(
     """Fills in pages from the results of a folder, and returns those that differ. write: whether to write
     them.
     """
-    known, earlier, changed = results.read_results(folder), results.read_earlier(folder), []
+    files, changed = Files.read(folder), list[Path]()
     for page in pages:
         before = page.read_text(encoding="utf-8")
-        after = fill(before, known, earlier, str(page))
+        after = fill(before, files, str(page))
         if after != before:
             changed.append(page)
             if write:
@@ -81,13 +102,13 @@ def fill_pages(
     return changed
 
 
-def fill(text: str, known: Mapping[str, JsonObject], earlier: JsonObject, where: str = "page") -> str:
+def fill(text: str, files: Files, where: str = "page") -> str:
     """The text of a page with all its marks filled in. Raises SocialRLError that names page and mark."""
 
     def one(mark: re.Match[str]) -> str:
         words = shlex.split(mark["words"])
         try:
-            inner = (number if mark["kind"] == "n" else block)(words, known, earlier)
+            inner = (number if mark["kind"] == "n" else block)(words, files)
         except SocialRLError as error:
             place = f"{where}: <!--{mark['kind']} {mark['words']}-->"
             raise SocialRLError(f"{place}: {error.message}", error.hint) from error
@@ -96,19 +117,30 @@ def fill(text: str, known: Mapping[str, JsonObject], earlier: JsonObject, where:
     return MARK.sub(one, text)
 
 
-def number(words: Sequence[str], known: Mapping[str, JsonObject], earlier: JsonObject) -> str:
+def number(words: Sequence[str], files: Files) -> str:
     """The text of a number by the words of its mark."""
     plain_words = [word for word in words if "=" not in word]
     if plain_words[:1] == [results.EARLIER] and len(plain_words) == 2:
-        return of_earlier(earlier, "numbers", plain_words[1])
+        return of_earlier(files.earlier, "numbers", plain_words[1])
     if len(plain_words) != 3:
-        raise SocialRLError("expected EXPERIMENT ARM MEASURE", "or: earlier KEY")
+        raise SocialRLError("expected EXPERIMENT ARM MEASURE", "or: earlier KEY, or: speed NAME COLUMN")
     experiment, arm, measure = plain_words
     labels = dict(word.split("=", 1) for word in words if "=" in word)
+    if experiment == SPEED:
+        return speed(files.measured, arm, measure, labels)
     form, digits = labels.pop("form", "both"), int(labels.pop("digits", "1"))
     if form not in FORMS:
         raise unknown("form", form, FORMS)
-    return FORMS[form](results.find(result_of(known, experiment), arm, measure, labels), digits)
+    return FORMS[form](results.find(result_of(files.known, experiment), arm, measure, labels), digits)
+
+
+def speed(measured: Mapping[str, JsonObject], name: str, column: str, row: dict[str, str]) -> str:
+    """The text of a measured speed; with in=millions in millions, to one place."""
+    unit = row.pop("in", "")
+    text = speeds.cell(measured, name, column, row)
+    if unit not in ("", "millions"):
+        raise SocialRLError(f"in={unit}", "in=millions, or nothing")
+    return f"{float(text.replace(',', '')) / 1e6:.1f}" if unit else text
 
 
 def result_of(known: Mapping[str, JsonObject], experiment: str) -> JsonObject:
@@ -125,16 +157,18 @@ def of_earlier(earlier: JsonObject, part: str, key: str) -> Any:
     return earlier[part][key]
 
 
-def block(words: Sequence[str], known: Mapping[str, JsonObject], earlier: JsonObject) -> str:
+def block(words: Sequence[str], files: Files) -> str:
     """The text of a table by the words of its mark, with the line breaks around it."""
-    kind, *rest = words
+    known, (kind, *rest) = files.known, words
     if kind == "summary" and not rest:
         text = summary_table(known)
     elif kind == "papers" and not rest:
-        text = papers.paper_table(papers.read(), known, earlier)
+        text = papers.paper_table(papers.read(), known, files.earlier)
     elif kind == results.EARLIER and len(rest) == 1:
-        found = of_earlier(earlier, "tables", rest[0])
+        found = of_earlier(files.earlier, "tables", rest[0])
         text = table(found["head"], found["rows"])
+    elif kind == SPEED and len(rest) in (1, 2):
+        text = speeds.speed_table(files.measured, rest[0], rest[1].split(",") if len(rest) == 2 else ())
     elif kind == "claims" and len(rest) == 1:
         text = claims_table(result_of(known, rest[0])["claims"])
     elif kind == "arms" and len(rest) in (1, 2):
@@ -142,7 +176,9 @@ def block(words: Sequence[str], known: Mapping[str, JsonObject], earlier: JsonOb
             result_of(known, rest[0]), rest[1].split(",") if len(rest) == 2 else ["return", "auc"]
         )
     else:
-        raise SocialRLError(f"unknown table {' '.join(words)}", "summary, claims, arms, papers or earlier")
+        raise SocialRLError(
+            f"unknown table {' '.join(words)}", "summary, claims, arms, papers, speed or earlier"
+        )
     return f"\n\n{text}\n\n"
 
 
@@ -225,7 +261,7 @@ def _seeds(scores: np.ndarray, digits: int) -> str:
 
 
 def _fixed(value: float, digits: int) -> str:
-    return NONE if value != value else f"{value + 0.0:.{digits}f}"
+    return NONE if value != value else f"{value:z.{digits}f}"
 
 
 FORMS = {

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from socialrl.report import numbers, results
+from socialrl.report import numbers, results, speeds
 from socialrl.report.gallery import page_of
 
 ROOT = Path(__file__).parents[2]
@@ -22,7 +22,7 @@ SETTINGS = re.compile(  # what is set, not measured, and links
 def test_a_page_says_what_the_files_say(page):
     """If this fails: python -m socialrl.report.numbers"""
     text = (ROOT / page).read_text(encoding="utf-8")
-    assert numbers.fill(text, results.read_results(FOLDER), results.read_earlier(FOLDER), str(page)) == text
+    assert numbers.fill(text, numbers.Files.read(FOLDER, ROOT / speeds.FOLDER), str(page)) == text
 
 
 def test_the_page_of_experiments_says_what_the_files_say():
@@ -45,6 +45,11 @@ def test_every_text_that_was_kept_is_used_somewhere():
     text = "".join((ROOT / page).read_text(encoding="utf-8") for page in numbers.PAGES)
     assert [key for key in earlier["numbers"] if f"<!--n earlier {key}-->" not in text] == []
     assert [key for key in earlier["tables"] if f"<!--table earlier {key}-->" not in text] == []
+
+
+def test_every_table_of_speeds_is_used_somewhere():
+    text = "".join((ROOT / page).read_text(encoding="utf-8") for page in numbers.PAGES)
+    assert [name for name in speeds.read_speeds(ROOT / speeds.FOLDER) if f" speed {name}" not in text] == []
 
 
 def test_results_are_small_and_on_seeds_that_are_reported():

@@ -12,6 +12,7 @@ from socialrl_envs import SocialRLError
 from tests.report.fake_run import full_run, line, write_run
 
 HALF = {"world": "home", "policy": "greedy", "company": "trained", "presence": "half"}
+SPEEDS = {"head": ["b", "rate/s"], "rows": [["1", "400,000"], ["1,024", "2,500,000"]]}
 NOTHING = {"numbers": {}, "tables": {}, "chapters": {}}
 
 
@@ -94,8 +95,22 @@ def test_a_page_is_filled_in_and_then_stays(collected, tmp_path, capsys):
         "page.md: <!--n two a return-->: no results of two (socialrl reproduce two)"
         in capsys.readouterr().err
     )
+    files = numbers.Files(known, results.read_earlier(folder), {"s": SPEEDS})
+    for text, filled in (
+        ("n speed s rate/s b=1,024", "2,500,000"),
+        ("n speed s rate/s b=1 in=millions", "0.4"),
+        ("table speed s rate/s", "\n\n| rate/s |\n| --- |\n| 400,000 |\n| 2,500,000 |\n\n"),
+    ):
+        kind = text.split()[0]
+        assert numbers.fill(f"<!--{text}--><!--/{kind}-->", files) == f"<!--{text}-->{filled}<!--/{kind}-->"
     for mark in (
         "n one a",
+        "n speed s rate/s",
+        "n speed s rate/s b=2",
+        "n speed s other b=1",
+        "n speed s rate/s b=1 in=dozens",
+        "n speed t rate/s b=1",
+        "table speed s other",
         "n one a return form=x",
         "table arms",
         "table arms one x",
@@ -104,7 +119,7 @@ def test_a_page_is_filled_in_and_then_stays(collected, tmp_path, capsys):
     ):
         kind = mark.split()[0]
         with pytest.raises(SocialRLError, match="p: <!--"):
-            numbers.fill(f"<!--{mark}--><!--/{kind}-->", known, results.read_earlier(folder), "p")
+            numbers.fill(f"<!--{mark}--><!--/{kind}-->", files, "p")
 
 
 def test_what_is_no_result_is_told_by_its_file(tmp_path):
