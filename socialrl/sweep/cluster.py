@@ -35,22 +35,34 @@ def connected(address: str, cores: int = 1, gpus: float = 0.0) -> Iterator[Any]:
     cores and so large a share of a GPU.
     """
     ray = need_ray()
-    size: dict[str, Any] = {"object_store_memory": STORE, "include_dashboard": False}
-    size = size if address == "local" else {}
-    try:
-        with warnings.catch_warnings():  # a new cluster's processes are forked, and replaced at once
-            warnings.filterwarnings("ignore", message=r"os\.fork\(\) was called", category=RuntimeWarning)
-            ray.init(address, logging_level=logging.ERROR, log_to_driver=False, **size)
-    except (ConnectionError, TimeoutError, ValueError, RuntimeError) as error:
-        text = " ".join(str(error).split())[:200]
-        raise SocialRLError(
-            f"--ray {address}: no cluster answers ({text})", "start one: ray start --head; or --ray local"
-        ) from error
+    _connect(ray, address)
     try:
         _refuse_too_small(ray, address, cores, gpus)
         yield ray
     finally:
         ray.shutdown()
+
+
+def _connect(ray: Any, address: str) -> None:
+    """Connects to a cluster or starts one, twice if need be: Ray gives a new one half a minute, which is
+    little on a busy machine.
+    """
+    size: dict[str, Any] = {"object_store_memory": STORE, "include_dashboard": False}
+    size, tries = (size, 2) if address == "local" else ({}, 1)
+    for left in reversed(range(tries)):
+        try:
+            with warnings.catch_warnings():  # a new cluster's processes are forked, and replaced at once
+                warnings.filterwarnings("ignore", message=r"os\.fork\(\) was called", category=RuntimeWarning)
+                ray.init(address, logging_level=logging.ERROR, log_to_driver=False, **size)
+            return
+        except Exception as error:  # what did not start in time is a bare Exception of Ray
+            ray.shutdown()
+            if left:
+                continue
+            text = " ".join(str(error).split())[:200]
+            cure = "call it again when the machine is less busy, or without --ray"
+            cure = cure if address == "local" else "start one: ray start --head; or --ray local"
+            raise SocialRLError(f"--ray {address}: no cluster answers ({text})", cure) from error
 
 
 def need_ray() -> Any:

@@ -18,6 +18,7 @@ from socialrl.record import folder
 from socialrl.sweep import cluster as workers
 from socialrl.sweep.plan import Plan, experiment_of
 from socialrl.sweep.progress import progress
+from socialrl_envs.errors import SocialRLError
 from tests.sweep.small import FAST, trained, written
 
 pytest.importorskip("ray")
@@ -86,3 +87,23 @@ def test_a_worker_and_a_machine_die_and_nothing_is_lost(tmp_path, machines, caps
         socialrl.runs.run(experiment, alone, progress=False)
     assert trained(run) == trained(tmp_path / "alone")
     assert {path.name for path in run.iterdir()} == {path.name for path in alone.path.iterdir()}
+
+
+@pytest.mark.parametrize(("address", "tries"), [("local", 2), ("127.0.0.1:1", 1)])
+def test_a_cluster_that_does_not_start_is_told_in_one_line(address, tries, monkeypatch):
+    """One on this machine is started twice, as Ray gives it half a minute, which a busy machine may need."""
+    calls = []
+
+    def init(*arguments, **options):
+        calls.append(arguments)
+        raise Exception("The current node timed out\n during startup.")  # as Ray raises it
+
+    import ray
+
+    monkeypatch.setattr(ray, "init", init)
+    with (
+        pytest.raises(SocialRLError, match=f"--ray {address}: no cluster answers .*timed out during startup"),
+        workers.connected(address),
+    ):
+        pass
+    assert calls == [(address,)] * tries
