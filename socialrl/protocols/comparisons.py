@@ -20,14 +20,12 @@ from typing import Any, ClassVar, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import Array
-from jaxtyping import Bool, Float32, Int32, Key, PyTree
+from jaxtyping import Float32, Int32, Key, PyTree
 
 from socialrl import evaluation
-from socialrl.feedback import bradley_terry, queries, reward_model, teachers
+from socialrl.feedback import teachers
 from socialrl.feedback.bradley_terry import Posterior
-from socialrl.feedback.credit import credited_sums
 from socialrl.protocols import LearnerState, Study
 from socialrl.protocols._overrides import (
     Overrides,
@@ -36,7 +34,7 @@ from socialrl.protocols._overrides import (
     parameter,
     with_preferences,
 )
-from socialrl.protocols.inverse_rl import measures as agreement
+from socialrl.protocols._posteriors import Clips, of_answers, of_marks, quality, spread
 from socialrl.record.labels import Comparisons as Labels
 from socialrl.rollout import Carry, Rollout
 from socialrl.seeds import PerSeed
@@ -46,9 +44,6 @@ from socialrl_envs.options import Options, option, require
 from socialrl_envs.struct import pytree, replace
 
 STREAM, ANSWERS = 0xC11B, 0xA45E  # of keys: for the clips, and for queries and answers
-DRAWS = 16  # from the posterior, whose disagreement chooses a query
-CANDIDATES = 64  # pairs of clips, of which the one with most disagreement is asked about
-HELD_OUT = 256  # pairs of clips on which the posterior's accuracy is measured
 TRUE = "true reward"
 Features = Literal["learnt", "true"]
 Queries = Literal["disagreement", "random"]
@@ -148,18 +143,6 @@ class Played:
     true: Float32[Array, "T B novices C"]
 
 
-@pytree
-class Clips:
-    """M clips. features: sums over their steps. rewards: of the new task, which the person alone knows.
-
-    behaviours: the measures of each, where a feature says which behaviour a clip is of; else None.
-    """
-
-    features: Float32[Array, "M K"]
-    rewards: Float32[Array, "M L"]
-    behaviours: Metrics | None
-
-
 class Task(NamedTuple):
     """A new task: its preferences, overrides of levels, the agent's episodes, what the true reward gives."""
 
@@ -200,7 +183,8 @@ class Judged:
         self.adapting = seeds.map(self.adapt, 4)
         self.scoring = seeds.map(lambda state, root, overrides: evaluate(state, root, overrides)[0], 2)
         self.comparing = seeds.map(compared, 2)
-        self.asking = seeds.map(self.answers, 2)
+        answers = partial(of_answers, config.teacher, max(*config.labels, 1), config.prior_std)
+        self.asking = seeds.map(answers, 2)
         self.drawing = seeds.map(drawn_rewards, 2)
         self.choosing = seeds.map(best, 2)
         self.joining = seeds.map(joined, 2)
@@ -231,7 +215,7 @@ class Judged:
         return self.asking(clips, self.study.keys(ANSWERS), jnp.float32(noise), jnp.array(by != "random"))
 
     def measured(self, task: Task, clips: PerSeed, found: PerSeed, method: str, count: int) -> PerSeed:
-        """The measures after so many answers, per seed; `compared` and `Judged.quality` say which."""
+        """The measures after so many answers, per seed; `compared` and `quality` say which."""
         study, number = self.study, jnp.int32(count - 1)
         if method.startswith("best"):
             return self.comparing(self.choosing(clips, found, number), task.by_true_reward)
@@ -305,61 +289,16 @@ class Judged:
             behaviours=jax.tree.map(lambda *leaves: jnp.stack(leaves), *parts[count:]),
         )
 
-    def answers(
-        self, clips: Clips, key: Key[Array, ""], noise: Float32[Array, ""], disagreement: Bool[Array, ""]
-    ) -> Posterior:
-        """The posterior over the weights of the features after each answer, leaves (answers, ...)."""
-        most, size = max(*self.config.labels, 1), clips.features.shape[1]
-        scale = spread(clips.features)
-        features = clips.features / scale
-
-        def posterior(differences: Array, preferred: Array, weight: Array) -> Posterior:
-            return bradley_terry.infer(differences, preferred, weight, self.config.prior_std)
-
-        def ask(now: tuple[PyTree, Posterior], number: Int32[Array, ""]) -> tuple[PyTree, Posterior]:
-            book, before = now
-            draw_key, choose_key, answer_key = jax.random.split(jax.random.fold_in(key, number), 3)
-            worth = before.samples(draw_key, DRAWS) @ features.T
-            drawn = queries.pairs(choose_key, features.shape[0], CANDIDATES)
-            which = jnp.where(disagreement, jnp.argmax(queries.disagreement(worth, drawn)), 0)
-            left, right = drawn[which]
-            rewards = clips.rewards[left], clips.rewards[right]
-            answer = self.config.teacher.answer(*rewards, answer_key, number, noise)
-            preferred = jnp.array(teachers.PREFERRED, jnp.float32)[answer]
-            rows = (features[left] - features[right], preferred, jnp.float32(1))
-            book = tuple(part.at[number].set(row) for part, row in zip(book, rows, strict=True))
-            after = posterior(*book)
-            return (book, after), after
-
-        zeros = jnp.zeros(most, jnp.float32)
-        book = (jnp.zeros((most, size), jnp.float32), zeros, zeros)
-        none = Posterior(mean=jnp.zeros(size, jnp.float32), covariance=prior(size, self.config.prior_std))
-        _, after = jax.lax.scan(ask, (book, none), jnp.arange(most, dtype=jnp.int32))
-        return Posterior(mean=after.mean / scale, covariance=after.covariance / scale**2)
-
     def marked(
         self, kind: Features, played: Played, key: Key[Array, ""], noise: Float32[Array, ""]
     ) -> Posterior:
-        """The posterior over the weights of the features after each mark of the first novice's steps, leaves
-        (marks, ...); the last one stays where there are no more marks.
-        """
-        assert self.config.marker is not None
+        """The posterior after each mark of the first novice's steps, see `of_marks`."""
+        config = self.config
+        assert config.marker is not None
         cumulants = (played.learnt if kind == "learnt" else played.true)[:, :, 0]
-        marks = self.config.marker.marks(played.experience.own.reward[:, :, 0], key, noise)
-        sums, moment = credited_sums(cumulants, marks, self.config.fps)
-        most, size = max(*self.config.labels, 1), cumulants.shape[-1]
-        order = jnp.argsort(jnp.where(marks.given, moment, jnp.inf).reshape(-1))[:most]
+        marks = config.marker.marks(played.experience.own.reward[:, :, 0], key, noise)
         scale = spread(self.clips_of(played, kind).features)
-        rows = sums.reshape(-1, size)[order] / scale
-        good = marks.good.reshape(-1)[order].astype(jnp.float32)
-        given = marks.given.reshape(-1)[order].astype(jnp.float32)
-
-        def after(number: Int32[Array, ""]) -> Posterior:
-            counted = given * (jnp.arange(most) <= number).astype(jnp.float32)
-            return bradley_terry.infer(rows, good, counted, self.config.prior_std)
-
-        found = jax.lax.map(after, jnp.arange(most, dtype=jnp.int32))
-        return Posterior(mean=found.mean / scale, covariance=found.covariance / scale**2)
+        return of_marks(marks, cumulants, scale, max(*config.labels, 1), config.prior_std, config.fps)
 
     def inferred(
         self,
@@ -376,42 +315,8 @@ class Judged:
         """
         now = jax.tree.map(lambda leaf: leaf[number], found)
         cumulants = played.learnt if kind == "learnt" else played.true
-        return cumulants @ now.mean, self.quality(now, cumulants, played.true, clips, preference, key)
-
-    def quality(
-        self,
-        now: Posterior,
-        cumulants: Float32[Array, "T B novices K"],
-        true: Float32[Array, "T B novices C"],
-        clips: Clips,
-        preference: Float32[Array, " C"],
-        key: Key[Array, ""],
-    ) -> Metrics:
-        """How good a posterior is.
-
-        accuracy, calibration_error: of the order of other pairs of clips, see `RewardModel.report`.
-        w/<cumulant>, w_std/<cumulant>: the weights of the true cumulants in the inferred reward, and their
-        standard deviation in the posterior; true/<cumulant>: what the person wants. cosine, correlation: of
-        both, see the protocol inverse_rl.
-        """
-        draw_key, pairs_key = jax.random.split(key)
-        flat, steps = cumulants.reshape(-1, cumulants.shape[-1]), true.reshape(-1, true.shape[-1])
-        every = jnp.ones(flat.shape[0], bool)
-        best = agreement(flat @ now.mean, steps, preference, every)
-        draws = now.samples(draw_key, DRAWS)
-        weights = jax.vmap(lambda w: agreement(flat @ w, steps, preference, every)["weights"])(draws)
-        vectors = {"w": best.pop("weights"), "w_std": jnp.std(weights, axis=0), "true": preference}
-        pairs = queries.pairs(pairs_key, clips.rewards.shape[0], HELD_OUT)
-        worth = clips.rewards.sum(axis=1)[pairs]
-        margin = clips.features[pairs[:, 0]] - clips.features[pairs[:, 1]]
-        order = 0.5 + 0.5 * jnp.sign(worth[:, 0] - worth[:, 1])
-        probability = bradley_terry.probability(now, margin)
-        named = {
-            f"{word}/{cumulant}": vector[k]
-            for k, cumulant in enumerate(self.study.world.spec.cumulants)
-            for word, vector in vectors.items()
-        }
-        return named | best | reward_model.calibration(probability, order, jnp.ones_like(order))
+        names = self.study.world.spec.cumulants
+        return cumulants @ now.mean, quality(names, now, cumulants, played.true, clips, preference, key)
 
 
 def best(clips: Clips, found: Posterior, number: Int32[Array, ""]) -> Metrics:
@@ -440,16 +345,6 @@ def drawn_rewards(played: Played, key: Key[Array, ""]) -> Float32[Array, "T B no
 def kind_of(method: str) -> Features:
     """The cumulants of a method."""
     return "learnt" if "learnt" in method else "true"
-
-
-def prior(size: int, std: float) -> Float32[Array, "K K"]:
-    """The covariance of so many weights before any answer."""
-    return jnp.eye(size, dtype=jnp.float32) * jnp.float32(std) ** 2
-
-
-def spread(features: Float32[Array, "M K"]) -> Float32[Array, ""]:
-    """The root mean square of the features about their means."""
-    return jnp.sqrt(jnp.mean((features - jnp.mean(features, axis=0)) ** 2) + np.float32(1e-12))
 
 
 def compared(metrics: Metrics, true: Metrics) -> Metrics:
