@@ -9,10 +9,10 @@ acts, half a second late, in place of comparing.
 
 The arms `dqn_50`, `dqn_200` and `dqn_700` learn the task itself from so many answers: an ensemble of reward
 models and the policy are trained in turns, and the world's rewards are learnt from by nobody. Rewards are
-taken to depend on the cells around the novice and its action alone. `dqn` learns from the world's rewards. In
-`dqn_200_random` clips are chosen at random, in `dqn_200_wrong10` and `dqn_200_wrong20` 10 and 20 % of the
-answers are wrong. The two halves ask different things, a new preference and a first one, and their numbers
-are not to be compared.
+taken to depend on the cells around the novice and its action alone, and few steps to pay. `dqn` learns from
+the world's rewards. In `dqn_200_random` clips are chosen at random, in `dqn_200_wrong10` and
+`dqn_200_wrong20` 10 and 20 % of the answers are wrong. The two halves ask different things, a new preference
+and a first one, and their numbers are not to be compared.
 
 Orientation: Christiano et al. (2017, arXiv 1706.03741) needed about 700 answers for a reward model of a
 simulated robot. The size is for two CPU cores; on a GPU: --world.size 15 --steps 100000 --seeds 64
@@ -33,7 +33,9 @@ TASKS = ((-1.0, -1.0, 1.0), (-1.0, 1.0, 1.0))
 CHRISTIANO = "Christiano et al. 2017, arXiv 1706.03741"
 PERSON = Teacher(indifference=0.01)  # who calls clips of the same reward equal
 DQN = dqn.Config(epsilon_steps=8_000)  # so that it still explores when the reward is known
-ANSWERS = ComparisonsConfig(labels=200, asked_until=15_000, reach=1, teacher=PERSON)  # nearly to the end
+ANSWERS = ComparisonsConfig(  # asked nearly to the end; few steps pay
+    labels=200, asked_until=15_000, reach=1, sparsity=0.3, teacher=PERSON
+)
 BUDGETS = {
     "dqn_50": dataclasses.replace(ANSWERS, labels=50),
     "dqn_200": ANSWERS,

@@ -9,6 +9,9 @@ Members differ by their first parameters and by the comparisons that they learn 
 equal length fix a reward up to an offset, and answers of unknown noise up to a factor. So rewards are shifted
 and scaled to mean 0 and a set standard deviation over the steps of the clips (Christiano et al., 2017, arXiv
 1706.03741, section 2.2.1).
+
+An answer says which clip pays more and not which step of it did. Where few steps pay, `sparsity` finds them:
+the mean size of rewards enters the loss, as in the lasso.
 """
 
 import dataclasses
@@ -44,6 +47,9 @@ class RewardModelConfig(Options):
     weight_decay: float = option(1e-2, "decoupled weight decay, times the learning rate per step", low=0)
     gradient_steps: int = option(32, "gradient steps of each fit", low=1)
     batch: int = option(16, "comparisons per gradient step and network", low=1)
+    sparsity: float = option(
+        0.0, "weight of the mean size of rewards in the loss, so that few steps explain an answer", low=0
+    )
     share: float = option(0.8, "share of the comparisons that each network learns from", above=0, high=1)
     reach: int | None = option(
         None,
@@ -243,10 +249,16 @@ class RewardModel:
         return jnp.sum(self._raw(params, asked.obs, asked.action) * asked.counts, axis=-1)
 
     def _loss(self, params: PyTree, batch: Comparisons) -> Float32[Array, ""]:
-        """The mean Bradley-Terry loss of a batch."""
-        sums = self._sums(params, batch)
+        """The mean Bradley-Terry loss of a batch, and the size of the raw outputs times `config.sparsity`."""
+        raw = self._raw(params, batch.obs, batch.action)
+        sums = jnp.sum(raw * batch.counts, axis=-1)
         losses = bradley_terry_loss(sums[:, 0], sums[:, 1], batch.preferred)
-        return jnp.sum(losses * batch.weight) / jnp.maximum(jnp.sum(batch.weight), SMALLEST)
+        loss = jnp.sum(losses * batch.weight) / jnp.maximum(jnp.sum(batch.weight), SMALLEST)
+        if not self.config.sparsity:
+            return loss
+        counted = batch.counts * batch.weight[:, None, None]
+        size = jnp.sum(jnp.abs(raw) * counted) / jnp.maximum(jnp.sum(counted), SMALLEST)
+        return loss + self.config.sparsity * size
 
     def _normalised(self, state: RewardModelState, answered: Comparisons) -> RewardModelState:
         """The state with the offset and scale that give rewards over the answered clips mean 0 and the wanted

@@ -64,6 +64,38 @@ def test_rewards_are_scaled_and_the_liked_action_pays(fitted):
     assert (np.asarray(std) > 0).all()
 
 
+def test_sparsity_finds_the_steps_that_pay():
+    """An action pays beside a wall alone, at one step in ten. How far the other steps are apart, in units of
+    what it pays, in clips that the model does not know.
+    """
+
+    def asked(seed, questions):
+        rng = np.random.default_rng(seed)
+        steps = (questions, 2, 10)
+        action = rng.integers(0, 5, steps).astype(np.int32)
+        obs = rng.integers(0, 2, (*steps, *WORLD.spec.obs_shape)).astype(np.uint8)
+        paid = (action == PAYS) & (obs[..., 2, 2, 0] == 1)
+        sums = paid.sum(axis=-1)
+        preferred = (0.5 + 0.5 * np.sign(sums[:, 0] - sums[:, 1])).astype(np.float32)
+        clips = Comparisons(
+            obs=jnp.asarray(obs),
+            action=jnp.asarray(action),
+            counts=jnp.ones(steps, jnp.float32),
+            preferred=jnp.asarray(preferred),
+            weight=jnp.ones(questions, jnp.float32),
+        )
+        return clips, paid
+
+    known, (new, paid) = asked(0, 256)[0], asked(1, 64)
+    apart = []
+    for sparsity in (0.0, 0.3):
+        model = RewardModel(dataclasses.replace(CONFIG, sparsity=sparsity), WORLD.spec)
+        state = jax.jit(model.fit)(init(jax.random.key(0)), known, jax.random.key(1))[0]
+        mean = np.asarray(predict(state, new.obs, new.action)[0])
+        apart.append(mean[~paid].std() / (mean[paid].mean() - mean[~paid].mean()))
+    assert apart[1] < 0.75 * apart[0]
+
+
 def test_members_know_different_comparisons():
     known = np.asarray(MODEL._known(200))
     assert (known[0] != known[1]).any()
