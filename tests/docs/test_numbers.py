@@ -40,6 +40,12 @@ def test_no_measured_number_is_typed_by_hand(page):
     assert MEASURED.findall(bare) == []
 
 
+@pytest.mark.parametrize("page", numbers.PAGES, ids=str)
+def test_no_line_begins_with_the_mark_of_a_number(page):
+    """A comment at the beginning of a line ends the paragraph, by the rules of Markdown."""
+    assert "\n<!--n " not in (ROOT / page).read_text(encoding="utf-8")
+
+
 def test_every_text_that_was_kept_is_used_somewhere():
     earlier = results.read_earlier(FOLDER)
     text = "".join((ROOT / page).read_text(encoding="utf-8") for page in numbers.PAGES)
