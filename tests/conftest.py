@@ -2,9 +2,11 @@
 used twice.
 """
 
+import functools
 import gc
 import importlib.metadata
 import os
+import threading
 from pathlib import Path
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")  # no test needs a device
@@ -30,6 +32,8 @@ jaxtyping.install_import_hook(
 import jax
 import optax
 import pytest
+from jax._src import lru_cache
+from jax._src.interpreters import mlir
 from jax.experimental.compilation_cache import compilation_cache
 
 from socialrl_envs import plugins
@@ -41,13 +45,30 @@ PROGRAMS = 20_000  # memory maps of a process, several to a program; the system 
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_debug_key_reuse", True)
 jax.config.update("jax_disable_most_optimizations", True)  # tests compile much and run little
+jax.config.update("jax_traceback_in_locations_limit", 0)  # nobody reads which line a part of a program is of
+# Programs are lowered in one context, which threads may share: to make one takes longer than to lower a small
+# program.
+_context = functools.cache(mlir.make_ir_context)
+mlir.make_ir_context = _context
 # Programs are shared by the processes of one run (`python -m tests`), never by two runs: no test must pass on
 # what an older source compiled.
 PROGRAM_FOLDER = "SOCIALRL_TEST_PROGRAMS"
 jax.config.update("jax_enable_compilation_cache", PROGRAM_FOLDER in os.environ)
 if PROGRAM_FOLDER in os.environ:
     jax.config.update("jax_compilation_cache_dir", os.environ[PROGRAM_FOLDER])
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)  # most are small, and compiled twice
+
+
+def _put(self, key, value):
+    """Keeps a program in the folder, under its name once it is whole: another process may read it by then."""
+    path = Path(self.path) / f"{key}-cache"
+    if not path.exists():
+        part = path.with_name(f"{key}-{os.getpid()}-{threading.get_ident()}")
+        part.write_bytes(value)
+        part.replace(path)
+
+
+lru_cache.LRUCache.put = _put
 
 
 def _relaxed(function):
@@ -139,6 +160,7 @@ def few_programs():
     maps = Path("/proc/self/maps")
     if maps.exists() and maps.read_bytes().count(b"\n") > PROGRAMS:
         jax.clear_caches()
+        _context.cache_clear()
         gc.collect()
 
 
