@@ -4,7 +4,8 @@ A place is a cell on which the novice has seen something lie, such as a goal. Pl
 number of slots, in the novice's own coordinates, which follow from its own moves; one that is seen to be
 empty is forgotten. For each pair of places the memory keeps how often an other was seen to go from the first
 straight to the second, and whether the novice itself, coming from the first, was paid at the second. All of
-it comes from the novice's own views, actions and rewards, and is forgotten with the episode.
+it comes from the novice's own views, actions and rewards, and is forgotten with the episode. Where an episode
+has trials, everybody begins each where it began the first, and the start is one more place to come from.
 """
 
 import jax
@@ -56,7 +57,8 @@ class Others:
     """Cells of a view on which others are, O at most, leaves (*batch, ...).
 
     cell: row and column, relative to the start. facing: the absolute directions in which others there look.
-    from_place: which place the other there came from last, or NOWHERE; NOBODY in an entry that is not in use.
+    from_place: which place the other there came from last, the number of slots for the start of the trial, or
+    NOWHERE; NOBODY in an entry that is not in use.
     """
 
     cell: Int32[Array, "*batch O 2"]
@@ -75,17 +77,18 @@ class Places:
 
     cell: row and column of each place, relative to the start. known: whether a slot is in use. shown[i, j]:
     how often an other was seen to go from i straight to j. right[i, j], wrong[i, j]: whether the novice,
-    after i, was paid at j, or was not. last: the place that last paid, -1 before the first. own, others:
-    traces of visits, 1 at a visit and fading. proved: how often what was shown paid the novice, and did not.
-    pose: row, column and heading relative to those at the start. wall: whether one is ahead (for seats that
-    do not turn: above, to the right, below, to the left). in_view: the others of the last view.
+    after i, was paid at j, or was not. Where there are trials, i = P is their start. last: the i that last
+    paid, or from which the trial began; -1 before the first. own, others: traces of visits, 1 at a visit and
+    fading. proved: how often what was shown paid the novice, and did not. pose: row, column and heading
+    relative to those at the start. wall: whether one is ahead (for seats that do not turn: above, to the
+    right, below, to the left). in_view: the others of the last view. time: steps since the episode began.
     """
 
     cell: Int32[Array, "*batch P 2"]
     known: Bool[Array, "*batch P"]
-    shown: Float32[Array, "*batch P P"]
-    right: Bool[Array, "*batch P P"]
-    wrong: Bool[Array, "*batch P P"]
+    shown: Float32[Array, "*batch from_P P"]
+    right: Bool[Array, "*batch from_P P"]
+    wrong: Bool[Array, "*batch from_P P"]
     last: Int32[Array, "*batch"]
     own: Float32[Array, "*batch P"]
     others: Float32[Array, "*batch P"]
@@ -93,6 +96,7 @@ class Places:
     pose: Int32[Array, "*batch 3"]
     wall: Bool[Array, "*batch 4"]
     in_view: Others
+    time: Int32[Array, "*batch"]
 
 
 @pytree
@@ -119,6 +123,9 @@ class PlaceMemory:
 
     def __init__(self, spec: WorldSpec, slots: int):
         self.spec, self.slots, self.turning = spec, slots, spec.movement == "turning"
+        self.sources = slots + (
+            1 if spec.trial else 0
+        )  # to come from, the start of a trial too
         channels = list(spec.channels)
         of_others = [channels.index(name) for name in spec.channels_of_others if name != "prestige"]
         hidden = {*spec.channels_of_others, "wall", "unseen"}
@@ -132,13 +139,13 @@ class PlaceMemory:
 
     def init(self, *batch: int) -> Places:
         """The memory at the start of an episode."""
-        slots = self.slots
+        slots, pairs = self.slots, (self.sources, self.slots)
         return Places(
             cell=jnp.zeros((*batch, slots, 2), jnp.int32),
             known=jnp.zeros((*batch, slots), bool),
-            shown=jnp.zeros((*batch, slots, slots), jnp.float32),
-            right=jnp.zeros((*batch, slots, slots), bool),
-            wrong=jnp.zeros((*batch, slots, slots), bool),
+            shown=jnp.zeros((*batch, *pairs), jnp.float32),
+            right=jnp.zeros((*batch, *pairs), bool),
+            wrong=jnp.zeros((*batch, *pairs), bool),
             last=jnp.full(batch, -1, jnp.int32),
             own=jnp.zeros((*batch, slots), jnp.float32),
             others=jnp.zeros((*batch, slots), jnp.float32),
@@ -150,20 +157,42 @@ class PlaceMemory:
                 facing=jnp.zeros((*batch, self.company, 4), bool),
                 from_place=jnp.full((*batch, self.company), NOBODY, jnp.int32),
             ),
+            time=jnp.zeros(batch, jnp.int32),
         )
 
     def step(self, before: Places, timestep: Timestep) -> Places:
         """The memory after one more timestep of one novice."""
         fresh = self.init()
         before = jax.tree.map(lambda new, old: jnp.where(timestep.first, new, old), fresh, before)
-        pose = jnp.where(
-            timestep.first, 0, self.odometry.moved(before.pose, before.wall, timestep.prev_action)
-        )
+        time = jnp.where(timestep.first, 0, before.time + 1)
+        begins = timestep.first | self._trial_begins(time)
+        before = self._put_back(before, self._trial_begins(time))
+        pose = jnp.where(begins, 0, self.odometry.moved(before.pose, before.wall, timestep.prev_action))
         looked = self._look(timestep.obs, pose)
         after = self._watched(self._noticed(before, looked, pose), looked.others)
-        moved = jnp.any(pose[:2] != before.pose[:2]) & ~timestep.first
+        after = replace(after, in_view=self._begun(after.in_view, time))
+        moved = jnp.any(pose[:2] != before.pose[:2]) & ~begins
         after = self._tried(after, pose, moved, timestep.prev_reward)
-        return replace(after, pose=pose, wall=self.odometry.walls(timestep.obs))
+        return replace(after, pose=pose, wall=self.odometry.walls(timestep.obs), time=time)
+
+    def _trial_begins(self, time: Int32[Array, ""]) -> Bool[Array, ""]:
+        """Whether a trial begins with this step, where there are any."""
+        return time % self.spec.trial == 0 if self.spec.trial else jnp.bool_(False)
+
+    def _put_back(self, places: Places, begins: Bool[Array, ""]) -> Places:
+        """The memory at the start of a trial if one begins: everybody comes from there."""
+        nobody = jnp.full_like(places.in_view.from_place, NOBODY)
+        came = jnp.where(begins, nobody, places.in_view.from_place)
+        return replace(
+            places,
+            last=jnp.where(begins, self.slots, places.last),
+            in_view=replace(places.in_view, from_place=came),
+        )
+
+    def _begun(self, others: Others, time: Int32[Array, ""]) -> Others:
+        """The others in view, who come from the start of the trial if it begins now."""
+        start = self._trial_begins(time) & others.there & (others.from_place == NOWHERE)
+        return replace(others, from_place=jnp.where(start, self.slots, others.from_place))
 
     def unroll(self, start: Places, steps: Timestep) -> Places:
         """The memory after each of T steps of N novices, leaves (T, N, ...)."""
@@ -180,8 +209,7 @@ class PlaceMemory:
 
     def features(self, places: Places) -> Float32[Array, "P F"]:
         """The numbers named in FEATURES of each place, 0 where the slot is empty."""
-        is_last = self._is_last(places)
-        from_last = is_last[:, None]
+        is_last, from_last = self._is_last(places), self._from_last(places)
         ahead, right = relative(places.cell, places.pose)
         distance = jnp.abs(ahead) + jnp.abs(right)
         shown = jnp.sum(jnp.where(from_last, places.shown, 0.0), axis=0)
@@ -208,8 +236,7 @@ class PlaceMemory:
 
     def marks(self, places: Places) -> UInt8[Array, "V V M"]:
         """The view with what MARKS names of the place on each cell, 0 or 1."""
-        is_last = self._is_last(places)
-        from_last = is_last[:, None]
+        is_last, from_last = self._is_last(places), self._from_last(places)
         right_elsewhere = jnp.any(places.right & ~from_last, axis=0)
         told = (
             jnp.any(places.right & from_last, axis=0),
@@ -224,6 +251,10 @@ class PlaceMemory:
     def _is_last(self, places: Places) -> Bool[Array, " P"]:
         """Whether each place is the one that last paid."""
         return places.last == jnp.arange(self.slots, dtype=jnp.int32)
+
+    def _from_last(self, places: Places) -> Bool[Array, "from_P 1"]:
+        """Whether each place to come from is the one that last paid, or the start where the trial began."""
+        return (places.last == jnp.arange(self.sources, dtype=jnp.int32))[:, None]
 
     def _near(self, places: Places) -> tuple[Float32[Array, " P"], ...]:
         """exp(-d / CLOSE) of the distance d in cells from each place to the nearest other in view; to the
@@ -284,7 +315,7 @@ class PlaceMemory:
         into = new[:, None] & ~known & (_rank(new)[:, None] == _rank(~known))  # (view, P)
         filled = jnp.any(into, axis=0)
         stays = ~(empty | filled)
-        both = stays[:, None] & stays
+        both = jnp.pad(stays, (0, self.sources - self.slots), constant_values=True)[:, None] & stays
         number = jnp.arange(self.slots, dtype=jnp.int32)
         gone = jnp.any((places.last == number) & ~stays)
         lost = jnp.any((places.in_view.from_place[:, None] == number) & ~stays, axis=-1)
@@ -308,8 +339,8 @@ class PlaceMemory:
         at = jnp.all(others.cell[:, None] == places.cell, axis=-1) & places.known & others.there[:, None]
         on_place, place = jnp.any(at, axis=-1), jnp.argmax(at, axis=-1).astype(jnp.int32)
         arrived = moved & on_place & (came >= 0) & (came != place)
-        number = jnp.arange(self.slots, dtype=jnp.int32)
-        source = arrived[:, None] & (came[:, None] == number)  # (O, P)
+        number = jnp.arange(self.sources, dtype=jnp.int32)
+        source = arrived[:, None] & (came[:, None] == number)  # (O, sources)
         seen = jnp.sum((source[:, :, None] & at[:, None]).astype(jnp.float32), axis=0)
         came = jnp.where(others.there, jnp.where(on_place, place, came), NOBODY)
         return replace(
@@ -343,7 +374,7 @@ class PlaceMemory:
         entered = jnp.all(places.cell == pose[:2], axis=-1) & places.known & moved
         any_place, place = jnp.any(entered), jnp.argmax(entered).astype(jnp.int32)
         paid, has = reward > PAYS, places.last >= 0
-        here = self._is_last(places)[:, None] & entered
+        here = self._from_last(places) & entered
         told = jnp.any(here & (places.shown > 0)) & (place != places.last)
         proved = jnp.stack([told & paid, told & ~paid]).astype(jnp.float32)
         return replace(

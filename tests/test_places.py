@@ -14,7 +14,7 @@ from socialrl.rollout import make_rollout
 from socialrl.types import Timestep
 from socialrl_envs.errors import SocialRLError
 from socialrl_envs.struct import replace
-from socialrl_envs.worlds import coin_grid, goal_cycle
+from socialrl_envs.worlds import coin_grid, goal_cycle, goal_sequence
 
 STEPS, WORLDS, GOALS, SLOTS = 119, 32, 4, 6
 WORLD = goal_cycle.Config(size=9, experts=2, layout="open", goals=GOALS, horizon=STEPS + 1, penalty=1.5)
@@ -22,15 +22,20 @@ WORLD = goal_cycle.Config(size=9, experts=2, layout="open", goals=GOALS, horizon
 
 @pytest.fixture(scope="module")
 def lived():
+    """What `life` returns, in goal_cycle."""
+    return life(WORLD, STEPS)
+
+
+def life(config, steps):
     """(start, experience, memory, places after every step) of a random novice beside experts, one episode."""
-    world = WORLD.build()
+    world = config.build()
     learner = ppo.Config(hidden=(8,), memory="none").build(world.spec)
     rollout, memory = make_rollout(world, learner), PlaceMemory(world.spec, SLOTS)
 
     def live(key):
         levels = rollout.pool(key, 64)
         start = rollout.begin(levels, key, WORLDS)
-        _, experience, _ = rollout.unroll(learner.init(key, STEPS, WORLDS), start, levels, key, STEPS)
+        _, experience, _ = rollout.unroll(learner.init(key, steps, WORLDS), start, levels, key, steps)
         own = jax.tree.map(lambda x: x[:, :, 0], experience.own.timestep)
         return start, experience, memory.unroll(memory.init(WORLDS), own)
 
@@ -41,9 +46,14 @@ def lived():
 
 @pytest.fixture(scope="module")
 def numbers(lived):
+    """What `goals_of` returns, in goal_cycle."""
+    return goals_of(lived, GOALS)
+
+
+def goals_of(lived, goals):
     """The goal on which each slot lies at the end, -1 for an empty slot, (WORLDS, SLOTS)."""
     start, experience, _, places = lived
-    cells = np.asarray(goal_cells(start.state.level.tiles, GOALS))
+    cells = np.asarray(goal_cells(start.state.level.tiles, goals))
     position, heading = np.asarray(experience.positions)[0, :, 0], np.asarray(experience.headings)[0, :, 0]
     result = np.full((WORLDS, SLOTS), -1)
     for b in range(WORLDS):
@@ -119,6 +129,31 @@ def test_marks_lie_on_the_goals_in_view(lived):
             if 0 <= row < side and 0 <= column < side:
                 assert marks[b, row, column, MARKS.index(name)] == 1
     assert marks.sum() > 20
+
+
+def test_in_trials_everybody_comes_from_the_start():
+    """goal_sequence: the memory of the order, first place included, outlasts being put back, and its places
+    stay where they are.
+    """
+    kinds, trial = 3, 24
+    config = goal_sequence.Config(size=7, view=7, experts=2, goals=kinds, horizon=4 * trial, trials=4)
+    assert config.build().spec.trial == trial
+    lived = life(config, 4 * trial - 1)
+    places, number = lived[3], goals_of(lived, kinds)
+    before = np.concatenate([number, np.full((WORLDS, 1), -1)], axis=1)  # the start comes before the first
+    for name, least in (("shown", 0.9), ("right", 1.0)):
+        found = np.float32(getattr(places, name)[-1])
+        found = found * (before != kinds - 1)[..., None]  # those who are through go anywhere
+        b, i, j = np.nonzero(found)
+        count = found[b, i, j]
+        follows = before[b, i] + 1 == number[b, j]
+        assert (i == SLOTS).any()
+        assert count[follows].sum() >= least * count.sum() > WORLDS / 4
+    b, i, j = np.nonzero(places.wrong[-1])
+    assert np.all(before[b, i] + 1 != number[b, j])
+    begins = np.arange(4 * trial - 1) % trial == 0
+    assert (places.last[begins] == SLOTS).all()
+    assert (places.pose[begins] == 0).all()
 
 
 def test_a_place_that_is_empty_is_forgotten():

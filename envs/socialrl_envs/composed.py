@@ -64,6 +64,7 @@ class GridWorld:
             pixels=pixels,
             solved_above=task.solved_above,
             concepts=tuple(fact.concept for fact in task.facts(movement.kind == "turning")),
+            trial=task.trial,
         )
         shown = task.shown()
         with jax.ensure_compile_time_eval():  # a world may be made while something is traced

@@ -51,7 +51,7 @@ class Task:
     class of the parameters that a curriculum may vary. random_reset, random_step: whether `reset` and `step`
     draw at random; one that says False must not use its key. changes_tiles: whether `step` changes the tiles.
     draws_params: whether `draw_params` draws some parameters for every level. solved_above: an episode counts
-    as solved if the novices' mean return is above this.
+    as solved if the novices' mean return is above this. trial: steps of a trial, see `WorldSpec`.
     """
 
     name: ClassVar[str]
@@ -66,6 +66,7 @@ class Task:
     changes_tiles: ClassVar[bool] = False
     draws_params: ClassVar[bool] = False
     solved_above: ClassVar[float] = 0.0
+    trial: int = 0
 
     def __init__(self, config: Any, roster: Roster):
         self.config, self.roster = config, roster

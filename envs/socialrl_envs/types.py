@@ -240,7 +240,8 @@ class WorldSpec:
     that action tables lead to. channel_highs: the highest entry of each channel, by which
     learners divide views; empty if they take them as they are. pixels: along each side of a cell in RGB
     views, else 1; V is so many times the cells along a side. concepts: facts with names, whose truth a
-    `ConceptWorld` knows.
+    `ConceptWorld` knows. trial: after so many steps everybody is where the level put it and begins anew, in
+    the same level; 0: never within an episode.
     """
 
     name: str
@@ -264,6 +265,7 @@ class WorldSpec:
     pixels: int = 1
     solved_above: float = 0.0
     concepts: tuple[Concept, ...] = ()
+    trial: int = 0
 
     @property
     def highest(self) -> int:

@@ -85,6 +85,7 @@ class GoalSequence(Task):
         without_preferences(roster, self.name)
         self.targets = tuple(grid.GOAL + i for i in range(config.goals))
         self.items = self.targets * config.copies
+        self.trial = config.horizon // config.trials if config.trials > 1 else 0
         self.channels = {"wall": (grid.WALL,)} | {
             f"kind_{i + 1}": (tile,) for i, tile in enumerate(self.targets)
         }
