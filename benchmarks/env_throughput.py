@@ -31,6 +31,7 @@ import argparse
 import ast
 import json
 import os
+import signal
 import statistics
 import subprocess
 import sys
@@ -176,14 +177,25 @@ def measure_peer(name: str, worlds: int, threads: int, seconds: float) -> dict[s
         *options,
     ]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd="/", timeout=PATIENCE)
+        run = subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd="/",
+            start_new_session=True,
+        )
     except FileNotFoundError as error:
         raise RuntimeError("uv is not installed") from error
+    try:
+        out, err = run.communicate(timeout=PATIENCE)
     except subprocess.TimeoutExpired as error:
+        os.killpg(run.pid, signal.SIGKILL)  # uv alone would leave the peer running beside what comes next
+        run.communicate()
         raise RuntimeError(f"not done within {PATIENCE} s") from error
-    if done.returncode != 0:
-        raise RuntimeError((done.stderr.strip().splitlines() or ["no word"])[-1])
-    return json.loads(done.stdout.strip().splitlines()[-1])
+    if run.returncode != 0:
+        raise RuntimeError((err.strip().splitlines() or ["no word"])[-1])
+    return json.loads(out.strip().splitlines()[-1])
 
 
 def against(world: Any, worlds: int, args: argparse.Namespace) -> Iterator[tuple[Any, ...]]:

@@ -123,9 +123,7 @@ class PlaceMemory:
 
     def __init__(self, spec: WorldSpec, slots: int):
         self.spec, self.slots, self.turning = spec, slots, spec.movement == "turning"
-        self.sources = slots + (
-            1 if spec.trial else 0
-        )  # to come from, the start of a trial too
+        self.sources = slots + (1 if spec.trial else 0)  # to come from, the start of a trial too
         channels = list(spec.channels)
         of_others = [channels.index(name) for name in spec.channels_of_others if name != "prestige"]
         hidden = {*spec.channels_of_others, "wall", "unseen"}
