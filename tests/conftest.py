@@ -5,7 +5,6 @@ used twice.
 import gc
 import importlib.metadata
 import os
-import threading
 from pathlib import Path
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")  # no test needs a device
@@ -31,63 +30,24 @@ jaxtyping.install_import_hook(
 import jax
 import optax
 import pytest
-from jax._src import lru_cache
-from jax._src.interpreters import mlir
 from jax.experimental.compilation_cache import compilation_cache
 
-from socialrl.arm import ArmRun
-from socialrl.seeds import SeedMap
 from socialrl_envs import plugins
 from tests.toys import experiment, toys
 
 __all__ = ["experiment", "toys"]
 PROGRAMS = 20_000  # memory maps of a process, several to a program; the system allows about 65,000
-CONTEXT = 50  # programs that are lowered in one context, which grows by each
 
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_debug_key_reuse", True)
 jax.config.update("jax_disable_most_optimizations", True)  # tests compile much and run little
-jax.config.update("jax_traceback_in_locations_limit", 0)  # nobody reads which line a part of a program is of
-
-
-class Contexts(threading.local):
-    """The MLIR context of the next program that a thread lowers, a new one for every CONTEXT programs: to
-    make it takes longer than to lower a small one. jax does so itself from 0.11 on.
-    """
-
-    uses = 0
-
-    def __init__(self, make):
-        self.make = make
-
-    def __call__(self):
-        if self.uses % CONTEXT == 0:
-            self.made = self.make()
-        self.uses += 1
-        return self.made
-
-
-if importlib.metadata.version("jax").startswith("0.10."):
-    mlir.make_ir_context = Contexts(mlir.make_ir_context)
 # Programs are shared by the processes of one run (`python -m tests`), never by two runs: no test must pass on
 # what an older source compiled.
 PROGRAM_FOLDER = "SOCIALRL_TEST_PROGRAMS"
 jax.config.update("jax_enable_compilation_cache", PROGRAM_FOLDER in os.environ)
 if PROGRAM_FOLDER in os.environ:
     jax.config.update("jax_compilation_cache_dir", os.environ[PROGRAM_FOLDER])
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)  # most are small, and compiled twice
-
-
-def _put(self, key, value):
-    """Keeps a program in the folder, under its name once it is whole: another process may read it by then."""
-    path = Path(self.path) / f"{key}-cache"
-    if not path.exists():
-        part = path.with_name(f"{key}-{os.getpid()}-{threading.get_ident()}")
-        part.write_bytes(value)
-        part.replace(path)
-
-
-lru_cache.LRUCache.put = _put
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
 
 
 def _relaxed(function):
@@ -183,9 +143,9 @@ def few_programs():
 
 
 @pytest.fixture(scope="module")
-def kept_programs(traced_arms, tmp_path_factory):
-    """What a module compiles again is loaded from a folder, where there is none that all tests share; arms of
-    equal settings are traced once. For tests that run one experiment several times.
+def kept_programs(tmp_path_factory):
+    """What a module compiles again is loaded from a folder, where there is none that all tests share: for
+    tests that run one experiment several times.
     """
     if PROGRAM_FOLDER in os.environ:
         yield
@@ -203,33 +163,6 @@ def kept_programs(traced_arms, tmp_path_factory):
     for name, value in before.items():
         jax.config.update(name, value)
     compilation_cache.reset_cache()
-
-
-@pytest.fixture(scope="module")
-def traced_arms():
-    """What an arm runs is traced once for all arms of equal settings in a module, in which no test may change
-    what a learner or a world does.
-    """
-    kept: dict[tuple[object, ...], object] = {}
-    begin, jit = ArmRun.__init__, SeedMap._jit
-
-    def begun(self, experiment, arm, *arguments, **options):
-        begin(self, experiment, arm, *arguments, **options)
-        self.seeds.settings = repr((experiment, arm))
-
-    def jitted(self):
-        settings = getattr(self.seeds, "settings", None)
-        if settings is None:
-            return jit(self)
-        program = settings, self.function.__qualname__, self.donate, self.seeds.mode, self.at_once
-        if program not in kept:
-            kept[program] = jit(self)
-        return kept[program]
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ArmRun, "__init__", begun)
-        patch.setattr(SeedMap, "_jit", jitted)
-        yield
 
 
 @pytest.fixture(autouse=True)
