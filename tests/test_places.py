@@ -141,8 +141,8 @@ def test_in_trials_everybody_comes_from_the_start():
     lived = life(config, 4 * trial - 1)
     places, number = lived[3], goals_of(lived, kinds)
     before = np.concatenate([number, np.full((WORLDS, 1), -1)], axis=1)  # the start comes before the first
-    for of_name, least in ((places.shown, 0.9), (places.right, 1.0)):
-        found = np.float32(of_name[-1])
+    for counts, least in ((places.shown, 0.9), (places.right, 1.0)):
+        found = np.float32(counts[-1])
         found = found * (before != kinds - 1)[..., None]  # those who are through go anywhere
         b, i, j = np.nonzero(found)
         count = found[b, i, j]
