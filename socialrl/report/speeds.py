@@ -27,6 +27,11 @@ def _read(file: Path) -> JsonObject:
         raise SocialRLError(
             f"{file}: no measured speeds", f'they have "format": "{FORMAT}", "version": {VERSION}'
         )
+    head, rows = content.get("head"), content.get("rows")
+    if not isinstance(head, list) or not isinstance(rows, list) or any(len(row) != len(head) for row in rows):
+        raise SocialRLError(
+            f"{file}: no table", '"head" names the columns, and each of "rows" has as many cells'
+        )
     return content
 
 
