@@ -29,9 +29,7 @@ def _read(file: Path) -> JsonObject:
         )
     head, rows = content.get("head"), content.get("rows")
     if not isinstance(head, list) or not isinstance(rows, list) or any(len(row) != len(head) for row in rows):
-        raise SocialRLError(
-            f"{file}: no table", '"rows" are as long as "head", the names of columns'
-        )
+        raise SocialRLError(f"{file}: no table", '"rows" are as long as "head", the names of columns')
     return content
 
 
