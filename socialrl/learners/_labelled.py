@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import jax
 import jax.numpy as jnp
 from jax import Array
-from jaxtyping import Float32, Int32, Key, UInt8
+from jaxtyping import Bool, Float32, Int32, Key, UInt8
 
 from socialrl.learners._comparisons import GUESS, Compared, ComparedState, unpaid
 from socialrl.learners._kl_control import KLControl
@@ -85,6 +85,10 @@ class Labelled(Compared):
         penalty, weight, paid = self.kl_config.penalty, None, reward
         if penalty == "variance":
             weight = relative(std**2, jax.nn.softmax(reference))
+        if penalty == "return_variance":
+            of_taken = jnp.take_along_axis(every, taken[None], axis=-1)[..., 0]
+            weighed = return_variance(of_taken, own.terminated | own.truncated, self.kl_config.gamma)
+            weight = jnp.broadcast_to(weighed[..., None], reference.shape)
         if penalty == "lower_bound":
             paid = reward - self.kl_config.lower_coef * unsure
         inferred = replace(experience, own=replace(own, reward=paid, timestep=unpaid(own.timestep)))
@@ -114,3 +118,22 @@ def relative(
 ) -> Float32[Array, "*batch A"]:
     """The variance of each action over its mean under a policy with these probabilities."""
     return variance / jnp.maximum(jnp.mean(jnp.sum(probability * variance, axis=-1)), SMALLEST)
+
+
+def return_variance(
+    reward_e: Float32[Array, "E T *batch"], last: Bool[Array, "T *batch"], gamma: float
+) -> Float32[Array, "T *batch"]:
+    """The variance over members of what they expect from a step on, the discounted sum of their rewards to
+    the end of the episode or of the unroll, over its mean in the unroll.
+    """
+
+    def back(
+        after: Float32[Array, "E *batch"], step: tuple[Float32[Array, "E *batch"], Bool[Array, "*batch"]]
+    ) -> tuple[Float32[Array, "E *batch"], Float32[Array, "*batch"]]:
+        reward, ends = step
+        total = reward + jnp.where(ends, 0.0, gamma * after)
+        return total, jnp.var(total, axis=0)
+
+    steps = (jnp.moveaxis(reward_e, 1, 0), last)
+    _, variance = jax.lax.scan(back, jnp.zeros_like(reward_e[:, 0]), steps, reverse=True)
+    return variance / jnp.maximum(jnp.mean(variance), SMALLEST)

@@ -10,11 +10,15 @@ improves the policy on the ensemble's reward. `penalty` says what holds it back:
 
     kl           max E[mean_e r_e(s, a)] - prior_coef * KL(pi || reference)
     variance     max E[mean_e r_e(s, a)] - prior_coef * sum_a pi(a|s) v(s, a) log(pi(a|s) / reference(a|s))
+    return_variance
+                 max E[mean_e r_e(s, a)] - prior_coef * V(t) KL(pi || reference)
     lower_bound  max E[mean_e r_e(s, a) - lower_coef * std_e r_e(s, a)] - prior_coef * KL(pi || reference)
 
 v(s, a) is the variance of the members' rewards over its mean under the reference policy in the unroll, so
 that leaving the reference costs less where the members agree (after Banerjee and Gopalan, 2024, arXiv
-2410.23726, whose variance is that of a whole answer; here it is that of a step).
+2410.23726, whose variance is that of a whole answer; here it is that of a step). V(t) is nearer to that: the
+variance of the members' discounted rewards from step t to the end of the episode or of the unroll, over its
+mean in the unroll.
 """
 
 import dataclasses
@@ -40,10 +44,11 @@ class Config(ppo.Config):
         500_000, "environment steps of cloning, before anything is learnt from rewards", low=1
     )
     prior_coef: float = option(0.1, "weight of KL(pi || reference) after cloning", low=0)
-    penalty: Literal["kl", "variance", "lower_bound"] = option(
+    penalty: Literal["kl", "variance", "return_variance", "lower_bound"] = option(
         "kl",
-        "with comparisons, what holds it to the reference; besides the KL a variance weight or a lower bound",
-        choices=("kl", "variance", "lower_bound"),
+        "with comparisons, what holds it to the reference: the KL, a weighted one, or the KL with a lower "
+        "bound of the reward",
+        choices=("kl", "variance", "return_variance", "lower_bound"),
     )
     lower_coef: float = option(1.0, "lower-confidence coefficient of lower_bound", low=0)
 

@@ -13,7 +13,7 @@ from socialrl.conformance._capabilities import capabilities_work
 from socialrl.feedback.config import ComparisonsConfig
 from socialrl.feedback.teachers import Teacher
 from socialrl.learners import kl_control
-from socialrl.learners._labelled import Labelled, relative
+from socialrl.learners._labelled import Labelled, relative, return_variance
 from socialrl.losses.policy import kl_divergence, weighted_divergence
 from socialrl_envs.errors import SocialRLError
 
@@ -113,6 +113,26 @@ def test_variances_are_told_relative_to_their_mean_under_the_policy():
     probability = jnp.array([[1.0, 0.0], [0.5, 0.5]])
     np.testing.assert_allclose(relative(variance, probability), variance / 1.5)
     np.testing.assert_allclose(relative(jnp.full((2, 2), 0.3), probability), 1.0, rtol=1e-6)
+
+
+def test_variances_of_returns_are_those_of_discounted_sums_to_the_end_of_the_episode():
+    """Two members differ by 2 in the last of three steps, whose predecessor ends an episode or does not."""
+    reward = jnp.zeros((2, 3, 1)).at[1, 2].set(2.0)
+    through = return_variance(reward, jnp.zeros((3, 1), bool), 0.5)[:, 0]
+    np.testing.assert_allclose(through, np.array([1 / 16, 1 / 4, 1]) / (21 / 48), rtol=1e-6)
+    cut = return_variance(reward, jnp.array([[False], [True], [False]]), 0.5)[:, 0]
+    np.testing.assert_allclose(cut, [0, 0, 3], atol=1e-6)
+
+
+@pytest.mark.parametrize("penalty", ["return_variance", "lower_bound"])
+def test_every_penalty_improves_the_policy(penalty):
+    of = Subject(dataclasses.replace(CONFIG, penalty=penalty, cloning_steps=1).build(learner_world().spec))
+    (state, carry, levels), keys = of.fresh, jax.random.split(jax.random.key(0), 4)
+    for number in (0, 1):
+        carry, experience = of.unroll(state, carry, levels, keys[number], jnp.array(False))
+        before, (state, metrics) = state, of.update(state, experience, keys[2 + number])
+    assert float(metrics["loss/policy"]) != 0
+    assert not same(state.inner.params, before.inner.params)
 
 
 def test_what_cannot_be():
