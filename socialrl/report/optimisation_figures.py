@@ -23,19 +23,23 @@ class Path:
 
 
 def over_distance(paths: Mapping[str, Path], styles: Styles, name: str) -> str:
-    """Per arm the true reward (solid) and the inferred reward (dashed) over the distance from the reference;
-    a marker at the end of training.
+    """Per arm the inferred reward (above) and the true reward (below) over the distance from the reference,
+    each on its own scale; a marker at the end of training.
     """
     with svg.style():
-        made = svg.figure(WIDTH, 3.6)
-        axes = made.add_subplot(xlabel="KL(policy || reference), nats", ylabel="reward per step")
+        made = svg.figure(WIDTH, 5.2)
+        above = made.add_subplot(211, ylabel="inferred reward per step")
+        below = made.add_subplot(
+            212, sharex=above, xlabel="KL(policy || reference), nats", ylabel="true reward per step"
+        )
+        above.tick_params(labelbottom=False)
         for arm, path in paths.items():
             look = styles[arm]
-            for values, dashes in ((path.true, "-"), (path.proxy, (0, (4.0, 2.0)))):
-                axes.plot(path.kl, values, color=look.colour, linestyle=dashes, linewidth=1.8)
+            for axes, values in ((above, path.proxy), (below, path.true)):
+                axes.plot(path.kl, values, color=look.colour, linewidth=1.8)
                 axes.plot(path.kl[-1], values[-1], look.marker, color=look.colour, markersize=7)
         return svg.inline(
-            made, name, f"True and inferred reward over the distance from the reference, {', '.join(paths)}."
+            made, name, f"Inferred and true reward over the distance from the reference, {', '.join(paths)}."
         )
 
 

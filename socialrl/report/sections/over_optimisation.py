@@ -33,7 +33,7 @@ NOTE = (
 )
 CURVE = (
     "Over training, from the reference policy on: the mean reward of a step over KL(policy || reference) in "
-    "nats, each the mean over seeds; solid, the true reward, which no learner sees; dashed, the inferred one."
+    "nats, each the mean over seeds; above the inferred reward, below the true one, which no learner sees."
 )
 RISK = "The share of runs that end below their reference, and the gain: right and low is better."
 
