@@ -13,7 +13,8 @@ A page has marks, which are comments of Markdown. What stands between the two ha
 
 A number is that of an experiment, an arm and a measure: of the final evaluation, or with labels that of a
 protocol (kind=memory for another one than `social`). form: `both` (interquartile mean and interval, the
-default), `iqm`, `interval`, `mean`, `worst`, `best`, `percent` (of the IQM), `seeds` (their number).
+default), `iqm`, `interval`, `mean`, `worst`, `best`, `percent` (of the IQM), `count` (how many seeds are
+above 0, of how many), `seeds` (their number).
 "earlier" takes what a page said of a run that is gone, by its key in `earlier.json`; "speed" a column of the
 one row that is so, of a table in benchmarks/results/ (in=millions: in millions).
 
@@ -256,6 +257,11 @@ def _percent(scores: np.ndarray, digits: int) -> str:
     return f"{_fixed(100 * interval(scores).value, max(digits - 1, 0))} %"
 
 
+def _count(scores: np.ndarray, digits: int) -> str:
+    known = scores[np.isfinite(scores)]
+    return f"{int((known > 0).sum())} of {len(known)}"
+
+
 def _seeds(scores: np.ndarray, digits: int) -> str:
     return str(int(np.isfinite(scores).sum()))
 
@@ -272,6 +278,7 @@ FORMS = {
     "worst": _worst,
     "best": _best,
     "percent": _percent,
+    "count": _count,
     "seeds": _seeds,
 }
 

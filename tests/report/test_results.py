@@ -67,6 +67,7 @@ def test_a_page_is_filled_in_and_then_stays(collected, tmp_path, capsys):
     page = tmp_path / "page.md"
     page.write_text(
         "before <!--n one a return-->?<!--/n-->, <!--n one a return form=worst digits=0--><!--/n-->\n"
+        "<!--n one a return form=count--><!--/n-->\n"
         "<!--n one a return form=percent presence=half--> x\ny <!--/n--> and <!--n earlier k-->1<!--/n-->\n"
         "<!--table arms one return,auc--><!--/table-->\n<!--table claims one--><!--/table-->\n"
         "<!--table earlier t--><!--/table-->\n<!--table summary--><!--/table--> after\n"
@@ -80,6 +81,7 @@ def test_a_page_is_filled_in_and_then_stays(collected, tmp_path, capsys):
     text = page.read_text()
     assert "before <!--n one a return-->4.5 (2.2 to 6.8)<!--/n-->, " in text
     assert "digits=0-->0<!--/n-->" in text
+    assert "form=count-->9 of 10<!--/n-->" in text
     assert "presence=half-->200 %<!--/n--> and <!--n earlier k-->4.2<!--/n-->" in text
     assert "| a | 4.50 (2.20 to 6.80) | 2.25 (1.10 to 3.40) | 0.00 | 90 |" in text
     assert "a is below b" in text
