@@ -46,8 +46,7 @@ class Config(ppo.Config):
     prior_coef: float = option(0.1, "weight of KL(pi || reference) after cloning", low=0)
     penalty: Literal["kl", "variance", "return_variance", "lower_bound"] = option(
         "kl",
-        "with comparisons, what holds it to the reference: the KL, a weighted one, or the KL with a lower "
-        "bound of the reward",
+        "with comparisons, what holds it back: a KL, a weighted one, or one and a lower bound of the reward",
         choices=("kl", "variance", "return_variance", "lower_bound"),
     )
     lower_coef: float = option(1.0, "lower-confidence coefficient of lower_bound", low=0)
