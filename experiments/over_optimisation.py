@@ -15,8 +15,8 @@ on seeds for tuning:
     socialrl tune experiments/over_optimisation.py --grid prior_coef=1.0,2.0,4.0 --seeds 6 \
         --arms kl_15,variance_15,returns_15,lower_15,kl_60,variance_60,returns_60,lower_60
 
-The first report of this experiment had one size for all, 0.2, at which every run of every kind ended below
-its reference; the seeds 1000 to 1019 that it used are not used again.
+The first report of this experiment had one size for all, 0.2, at which most runs of every kind ended below
+their reference; the seeds 1000 to 1019 that it used are not used again.
 
 The size is for two CPU cores; on a GPU: --seeds 100 --steps 2000000 --num_envs 1024
 """

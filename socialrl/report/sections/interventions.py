@@ -3,7 +3,6 @@
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
 
 import numpy as np
 
@@ -106,7 +105,7 @@ def alike(found: Found) -> Iterator[Found]:
 
 def _worth(group: Found, styles: Styles, name: str) -> Markup | None:
     """The figure of the gains with the truth put in; None if it was not."""
-    gains: dict[str, Any] = {
+    gains: dict[str, Mapping[str, PerSeed]] = {
         arm: {
             "all concepts" if labels.concept == ALL else labels.concept: values["gain"]
             for labels, values in of.items()
