@@ -17,7 +17,9 @@ ELDER = Seat(policy="elder")
 NOBODY = dataclasses.replace(ELDER, presence="never")
 
 
-def life(teacher: Seat, lives: int = 1, *, kinds: int, size: int, penalty: float, horizon: int) -> Any:
+def life(
+    teacher: Seat, lives: int = 1, *, kinds: int, size: int, penalty: float, horizon: int
+) -> goal_sequence.Config:
     """One novice beside a teacher, in a lifetime of four trials, or in several without a break."""
     return goal_sequence.Config(
         novices=1,

@@ -49,7 +49,6 @@ READ_FIGURE = (
 SET_TO = {OWN: "nothing set", "truth": "to the truth", "wrong": "to a wrong value"}
 QUARTERS = tuple(str(part) for part in range(4))
 
-
 Found = Mapping[str, Mapping[Interventions, Mapping[str, PerSeed]]]  # measures by arm and condition
 
 
