@@ -164,17 +164,18 @@ def test_exported_agents_that_do_not_fit_are_left_out_or_told(run, tmp_path):
     with pytest.raises(SocialRLError, match="two are called 'one'"):
         dataclasses.replace(PROTOCOL, agents=(path, path)).exports(WORLD.build())
     assert PROTOCOL.exports(WORLD.build()) == {}  # those that ship learnt in a larger world
-    assert column(labels.Partners("exported", "one", "")) == "one, exported"
+    assert column(labels.Partners("exported", "one", ""), "fcp") == "one, exported"
 
 
 def test_the_section_shows_the_matrices(run):
     context = Context(study=read(run), styles={}, colours={}, shown=(), findings=())
     page = "".join(part for part in section.render(context) or () if part)
-    for text in (">fcp<", ">self_play, met<", ">fcp, itself<", ">all, held out<", "Seed by seed"):
+    columns = (">self_play, met<", ">itself<", ">own arm, held out<", ">all, held out<")
+    for text in (">fcp<", *columns, "Seed by seed"):
         assert text in page
     assert page.count("<svg") == 2
-    assert column(labels.Partners("agent", "fcp", "+1")) == ""
-    assert column(labels.Partners("convention", "all", "")) == "all conventions"
+    assert column(labels.Partners("agent", "fcp", "+1"), "fcp") == ""
+    assert column(labels.Partners("convention", "all", ""), "fcp") == "all conventions"
 
 
 def test_an_agent_of_an_arm_with_partners_is_loaded_without_them(run):

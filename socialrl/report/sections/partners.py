@@ -1,4 +1,4 @@
-"""Section: the cross-play matrix, from the records of `partners`: what each arm earned beside every partner,
+"""Section: cross-play matrices, from the records of `partners`: what each arm earned beside every partner,
 and beside every seed of every arm.
 """
 
@@ -10,36 +10,36 @@ from jaxtyping import Float
 from socialrl.record.labels import ALL, HELD_OUT, ITSELF, MET, Partners
 from socialrl.report import svg
 from socialrl.report.markup import Markup, tag
-from socialrl.report.reading import ArmRun, Record
+from socialrl.report.reading import ArmRun
 from socialrl.report.section import Body, Context, ReportSection
 from socialrl.report.statistics import interval
-from socialrl.report.tables import number
 
 KINDS = (ITSELF, MET, HELD_OUT)
-NOTE = (
-    "Mean return of the novices per episode, partners in the columns; nobody learns here. Convention: a "
-    "scripted partner. exported: an agent from a file. itself: its own agent of the same seed in the other "
-    "seat; met: agents that were its partners in training; held out: agents that it never met. Numbers are "
-    "interquartile means over seeds."
+FIXED_NOTE = (
+    "Mean return of the novices per episode, beside fixed partners in the columns; nobody learns here. "
+    "planner: a scripted convention, with its preference for each kind of goal and for a mistake. exported: "
+    "an agent from a file. Numbers are interquartile means over seeds."
+)
+TRAINED_NOTE = (
+    "The same beside agents that were trained in this run. itself: the agent of the same seed in both seats; "
+    "own arm: other seeds of the same arm; met: agents that were partners in training; held out: agents that "
+    "never were."
 )
 SEEDS_NOTE = (
     "Cross-play of single seeds: row s, column t is the return of the arm's seed s beside the partner arm's "
     "seed t; darker is higher. A dark diagonal in a pale square is a convention that only its own seed knows."
 )
 _SHIFT = re.compile(r"\+(\d+)")
-Found = list[tuple[Partners, Record]]
+OWN = "own arm"
+WIDTH = 9.5  # inches, of the widest picture
+Means = dict[str, dict[bool, dict[str, float]]]
 
 
 def render(context: Context) -> Body | None:
-    """The matrix of arms and partners, and below it those of the seeds."""
-    found = {arm.label: arm.measured(Partners) for arm in context.study.arms}
-    found = {label: records for label, records in found.items() if records}
+    """The matrices of arms and partners, and below them those of the seeds."""
+    found = {arm.label: by_column(arm) for arm in context.study.arms if arm.measured(Partners)}
     if not found:
         return None
-    columns = list(dict.fromkeys(column(one) for records in found.values() for one, _ in records))
-    shown = [name for name in columns if name]
-    means = {label: by_column(records) for label, records in found.items()}
-    table = np.array([[means[label].get(name, np.nan) for name in shown] for label in found])
     squares = [
         (arm.label, partner, square)
         for arm in context.study.arms
@@ -47,28 +47,36 @@ def render(context: Context) -> Body | None:
         if square.size > 1
     ]
     body: list[Markup | None] = [
-        figure(matrix(table, list(found), shown, "partners"), NOTE),
-        tag("h3", "Seed by seed") if squares else None,
+        matrix([label for label, means in found.items() if means[trained]], found, trained, note)
+        for trained, note in ((False, FIXED_NOTE), (True, TRAINED_NOTE))
     ]
     if squares:
-        body.append(figure(seeds_figure(squares), SEEDS_NOTE))
+        body += [tag("h3", "Seed by seed"), figure(seeds_figure(squares), SEEDS_NOTE)]
     return tuple(body)
 
 
-def column(one: Partners) -> str:
-    """The heading of the column in which a record is shown, "" if it is of a single seed."""
+def column(one: Partners, arm: str) -> str:
+    """The heading of the column in which a record of an arm is shown, "" if it is of a single seed."""
     if one.group == "convention":
         return "all conventions" if one.partner == ALL else one.partner
     if one.group == "exported":
         return f"{one.partner}, exported"
     if one.seed not in KINDS:
         return ""
-    return f"all, {one.seed}" if one.partner == ALL else f"{one.partner}, {one.seed}"
+    if one.seed == ITSELF:
+        return ITSELF
+    return f"{OWN if one.partner == arm else one.partner}, {one.seed}"
 
 
-def by_column(records: Found) -> dict[str, float]:
-    """The interquartile mean over seeds of the return, by the heading of its column."""
-    return {column(one): interval(record.values["return"]).value for one, record in records if column(one)}
+def by_column(arm: ArmRun) -> dict[bool, dict[str, float]]:
+    """The interquartile means over seeds of an arm's return by the heading of the column: beside fixed
+    partners (False), and beside agents that were trained in the run (True).
+    """
+    found: dict[bool, dict[str, float]] = {False: {}, True: {}}
+    for one, record in arm.measured(Partners):
+        if name := column(one, arm.name):
+            found[one.group == "agent"][name] = interval(record.values["return"]).value
+    return found
 
 
 def of_seeds(arm: ArmRun) -> dict[str, Float[np.ndarray, "S S"]]:
@@ -95,18 +103,25 @@ def figure(picture: str, words: str) -> Markup:
     return tag("figure", Markup(picture), tag("figcaption", words))
 
 
-def matrix(values: Float[np.ndarray, "R C"], rows: list[str], columns: list[str], name: str) -> str:
-    """A shaded table as an <svg>: a cell per row and column, with its number."""
+def matrix(rows: list[str], found: Means, trained: bool, note: str) -> Markup | None:
+    """A shaded table with the mean return of each arm (rows) beside each partner, None if there is none."""
+    if not rows:
+        return None
+    columns = list(dict.fromkeys(name for row in rows for name in found[row][trained]))
+    if trained:
+        columns.sort(key=lambda name: (name != ITSELF, not name.startswith(OWN), name.startswith(ALL)))
+    values = np.array([[found[row][trained].get(name, np.nan) for name in columns] for row in rows])
     with svg.style():
-        made = svg.figure(1.9 + 0.75 * len(columns), 1.3 + 0.42 * len(rows))
+        made = svg.figure(min(1.9 + 0.9 * len(columns), WIDTH), 1.5 + 0.42 * len(rows))
         axes = made.add_subplot()
         shade(axes, values, np.nanmin(values), np.nanmax(values))
         axes.set_xticks(range(len(columns)), columns, rotation=40, ha="right", rotation_mode="anchor")
         axes.set_yticks(range(len(rows)), rows)
         for (y, x), value in np.ndenumerate(values):
             if np.isfinite(value):
-                axes.text(x, y, number(float(value)), ha="center", va="center", fontsize=8.5)
-        return svg.inline(made, name, "Returns of arms (rows) beside partners (columns).")
+                axes.text(x, y, f"{value:.1f}", ha="center", va="center", fontsize=8.5)
+        words = "Returns of arms (rows) beside partners (columns)."
+        return figure(svg.inline(made, f"partners-{'trained' if trained else 'fixed'}", words), note)
 
 
 def seeds_figure(squares: list[tuple[str, str, Float[np.ndarray, "S S"]]]) -> str:
