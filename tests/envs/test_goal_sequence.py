@@ -96,6 +96,14 @@ def test_kinds_are_seen_and_their_order_is_not():
     assert (one[..., kind[2]] == other[..., kind[0]]).all()
 
 
+def test_a_fixed_sequence_is_that_of_all_levels():
+    world = socialrl_envs.make("goal_sequence", goals=4, fixed=True)
+    kinds = jax.jit(jax.vmap(lambda key: world.sample_level(key).params.kinds))(
+        jax.random.split(jax.random.key(0), 20)
+    )
+    np.testing.assert_array_equal(kinds, np.tile(np.arange(4, dtype=np.float32), (20, 1)))
+
+
 def test_all_orders_are_drawn_equally_often():
     world = socialrl_envs.make("goal_sequence", experts=0)
     kinds = jax.jit(jax.vmap(lambda key: world.sample_level(key).params.kinds))(

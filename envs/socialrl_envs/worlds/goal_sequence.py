@@ -2,10 +2,10 @@
 trial.
 
 After the Goal Sequence of Cook et al., NeurIPS 2024, arXiv 2406.00392. The kinds are seen, their order is
-not: it is drawn anew for every level. In each trial everybody begins where the level put it and must visit
-the kinds in order: the next one pays `reward` on stepping forward onto it, any other costs `penalty` and
-changes nothing. A seat that is through gets nothing more until the next trial. An episode is `trials` trials
-of horizon / trials steps; it ends by time only. Actions: left, right, forward.
+not: it is drawn anew for every level, or the same in all (`fixed`). In each trial everybody begins where the
+level put it and must visit the kinds in order: the next one pays `reward` on stepping forward onto it, any
+other costs `penalty` and changes nothing. A seat that is through gets nothing more until the next trial. An
+episode is `trials` trials of horizon / trials steps; it ends by time only. Actions: left, right, forward.
 
 Cumulants: right_goal, wrong_goal, finished (the last one of the sequence). reward = reward * right_goal -
 penalty * wrong_goal.
@@ -42,6 +42,7 @@ class Config(TurningConfig):
     goals: int = option(3, "kinds in the sequence", low=2, high=9)
     copies: int = option(1, "tiles of each kind", low=1)
     trials: int = option(4, "trials in an episode", low=1)
+    fixed: bool = option(False, "whether the sequence is the same in all levels, so that weights can know it")
     reward: float = option(1.0, "what the right tile pays", above=0)
     penalty: float = option(1.0, "what a wrong tile costs; it is subtracted", low=0)
 
@@ -100,7 +101,8 @@ class GoalSequence(Task):
 
     def draw_params(self, key: Key[Array, ""]) -> dict[str, Array]:
         """Which kind comes when."""
-        return {"kinds": jax.random.permutation(key, self.config.goals).astype(jnp.float32)}
+        kinds = jnp.arange(self.config.goals, dtype=jnp.float32)
+        return {"kinds": kinds if self.config.fixed else jax.random.permutation(key, kinds)}
 
     def penalty_ratio(self, level: Level) -> Float32[Array, ""]:
         """The penalty in units of the reward."""
