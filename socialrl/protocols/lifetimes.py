@@ -5,7 +5,8 @@ After the in-context accumulation of Cook et al., NeurIPS 2024, arXiv 2406.00392
 the world, in goal_sequence several trials of one sequence. Nobody's parameters change: what is passed on is
 what a novice can see the elder do. As in the authors' code a novice takes the elder's place only if its
 lifetime paid no less (`ratchet`), the elder does not see the novice, and it becomes rarer within a lifetime;
-unlike there, it acts on, with its memory, instead of repeating the actions of its best trial.
+unlike there, it acts on, with its memory, instead of repeating the actions of its best trial. It begins where
+it began as a novice, and the novice where the other seat would.
 
 The control is one life: one novice alone on the same level, which remembers all, for as many steps.
 """
@@ -102,12 +103,13 @@ class Mind:
 @pytree
 class Heirs:
     """What is left when a lifetime ends. novice: of the novice. elder: of the elder to come, whose own
-    lifetime paid `paid`.
+    lifetime paid `paid`. swapped: whether it began where the level puts the novice, and the other way round.
     """
 
     novice: Mind
     elder: Mind
     paid: Float32[Array, " B"]
+    swapped: Bool[Array, " B"]
 
 
 @pytree
@@ -152,7 +154,12 @@ class Lives:
         levels_key, lives_key = jax.random.split(jax.random.fold_in(key, HELD_OUT))
         levels = self.rollout.pool(levels_key, self.config.episodes)
         nobody = self.blank()
-        start = Heirs(novice=nobody, elder=nobody, paid=jnp.full(self.config.episodes, -jnp.inf, jnp.float32))
+        start = Heirs(
+            novice=nobody,
+            elder=nobody,
+            paid=jnp.full(self.config.episodes, -jnp.inf, jnp.float32),
+            swapped=jnp.zeros(self.config.episodes, bool),
+        )
 
         def live(heirs: Heirs, now: tuple[Array, Array]) -> tuple[Heirs, dict[str, Array]]:
             return self.lifetime(learner_state, levels, heirs, chained, *now)
@@ -178,7 +185,7 @@ class Lives:
         """What is left after one lifetime on every level, and its measures."""
         reset_key, steps_key = jax.random.split(key)
         count, born = self.config.episodes, chained | (number == 0)
-        levels = self.attended(levels, chained & (number > 0))
+        levels = self.attended(self.homes(levels, heirs.swapped), chained & (number > 0))
         state = jax.vmap(self.world.reset)(levels, jax.random.split(reset_key, count))
         begin = Moment(
             state=state,
@@ -199,6 +206,7 @@ class Lives:
             novice=end.novice,
             elder=pick(kept, end.novice, heirs.elder),
             paid=jnp.where(kept, own, heirs.paid),
+            swapped=heirs.swapped ^ kept,
         )
         found = {
             "return": jnp.mean(own),
@@ -261,6 +269,20 @@ class Lives:
             return jnp.full(count, jnp.nan, jnp.float32)
         memory, seen = jax.tree.map(lambda x: x[:count], (minds.memory, timestep))
         return self.influence.influence(learner_state, memory, seen)[:, 0]
+
+    def homes(self, levels: Level, swapped: Bool[Array, " B"]) -> Level:
+        """The levels, in which elders begin where they began as novices: what an agent remembers of places
+        is relative to where it began.
+        """
+        pair = np.array([self.novice, self.elder])
+
+        def one(level: Level, swap: Bool[Array, ""]) -> Level:
+            def places(starts: Array) -> Array:
+                return starts.at[pair].set(jnp.where(swap, starts[pair[::-1]], starts[pair]))
+
+            return replace(level, position=places(level.position), heading=places(level.heading))
+
+        return jax.vmap(one)(levels, swapped)
 
     def attended(self, levels: Level, there: Bool[Array, ""]) -> Level:
         """The levels, with the elder by its schedule if it is to be there, and no other co-player."""

@@ -13,6 +13,7 @@ from socialrl.protocols import Study, lifetimes
 from socialrl.protocols._sequence import known, known_measures, sequence_of
 from socialrl.seeds import Seeds
 from socialrl_envs.errors import SocialRLError
+from socialrl_envs.struct import replace
 from socialrl_envs.worlds import goal_sequence
 from tests.corridor import Corridor, walker
 
@@ -32,7 +33,10 @@ def lived():
 
     def all_of(chained):
         heirs = lifetimes.Heirs(
-            novice=lives.blank(), elder=lives.blank(), paid=jnp.full(LEVELS, -jnp.inf, jnp.float32)
+            novice=lives.blank(),
+            elder=lives.blank(),
+            paid=jnp.full(LEVELS, -jnp.inf, jnp.float32),
+            swapped=jnp.zeros(LEVELS, bool),
         )
         found = []
         for number in range(3):
@@ -64,6 +68,26 @@ def test_each_generation_begins_without_memory_and_the_better_one_becomes_the_el
     shares = [float(values["kept"]) for _, values in found]
     assert shares[0] == 1  # whoever lived first has something to show
     assert min(shares) < 1
+
+
+def test_elders_begin_where_they_began_as_novices(lived):
+    """Whoever becomes the elder takes its start along: the two starts change hands when it does."""
+    lives, all_of = lived
+    levels = lives.rollout.pool(jax.random.key(0), LEVELS)
+    apart = jnp.arange(levels.position.size, dtype=jnp.int32).reshape(levels.position.shape)
+    levels = jax.vmap(lambda level, position: replace(level, position=position))(levels, apart)
+    paid, swapped = np.full(LEVELS, -np.inf), np.zeros(LEVELS, bool)
+    for heirs, _ in all_of(True):
+        before = swapped
+        mine = np.asarray(lives.homes(levels, jnp.array(before)).position)  # where they began
+        swapped, became = np.asarray(heirs.swapped), np.asarray(heirs.paid) > paid
+        after = np.asarray(lives.homes(levels, heirs.swapped).position)  # where they will begin
+        seats = [lives.novice, lives.elder]
+        np.testing.assert_array_equal(after[became][:, seats[1]], mine[became][:, seats[0]])
+        np.testing.assert_array_equal(after[became][:, seats[0]], mine[became][:, seats[1]])
+        stayed = swapped == before
+        np.testing.assert_array_equal(after[stayed], mine[stayed])
+        paid = np.asarray(heirs.paid)
 
 
 def test_the_first_generation_is_alone_and_the_others_beside_an_elder(lived):
