@@ -29,6 +29,9 @@ class Ramp(Options):
     end: tuple[float, float] = option(help="lowest and highest value once the range has moved")
     steps: int = option(1, "environment steps over which the range moves from `start` to `end`", low=1)
     after: int = option(0, "environment steps before it begins to move", low=0)
+    presence: tuple[str, ...] = option(
+        (), "schedules of presence, of the curriculum's, in whose episodes it is drawn; empty: in all"
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -54,17 +57,26 @@ class Config(Options):
 
     def build(self, world: World) -> Curriculum:
         """The curriculum for this world; raises SocialRLError for a parameter that its levels do not have."""
+        kinds = [name for name, _ in self.presence]
         for ramp in self.ramps:
             check_param(world, ramp.param)
+            for name in ramp.presence:
+                if name not in kinds:
+                    raise unknown(f"presence of the ramp of {ramp.param}", name, kinds)
 
         def overrides(state: PyTree, steps: Int32[Array, ""], key: Key[Array, ""]) -> Overrides:
             presence_key, *keys = jax.random.split(key, 1 + len(self.ramps))
-            drawn = {
-                ramp.param: for_level(world, ramp.param, draw(ramp, steps, ramp_key))
-                for ramp, ramp_key in zip(self.ramps, keys, strict=True)
-            }
+            kind = draw_kind(self.presence, presence_key) if self.presence else None
+            drawn: Overrides = {}
+            for ramp, ramp_key in zip(self.ramps, keys, strict=True):
+                value = for_level(world, ramp.param, draw(ramp, steps, ramp_key))
+                if ramp.presence:
+                    applies = jnp.array([name in ramp.presence for name in kinds])[kind]
+                    usual = drawn.get(ramp.param, jnp.asarray(world.params.named()[ramp.param]))
+                    value = jnp.where(applies, value, usual)
+                drawn[ramp.param] = value
             if self.presence:
-                drawn["presence"] = mixed_presence(world, self.presence, presence_key)
+                drawn["presence"] = set_presence(world, schedules(self.presence)[kind])
             return drawn
 
         return Curriculum(
@@ -122,9 +134,17 @@ def mixed_presence(
     """The seats' presence schedules in an episode whose kind is drawn by its share; novices keep
     their own.
     """
-    schedules = jnp.array([SCHEDULES[name] for name, _ in kinds], jnp.float32)
-    chosen = jax.random.categorical(key, jnp.log(jnp.array([share for _, share in kinds], jnp.float32)))
-    return set_presence(world, schedules[chosen])
+    return set_presence(world, schedules(kinds)[draw_kind(kinds, key)])
+
+
+def schedules(kinds: tuple[tuple[str, float], ...]) -> Float32[Array, "K 4"]:
+    """The schedule of each kind of episode."""
+    return jnp.array([SCHEDULES[name] for name, _ in kinds], jnp.float32)
+
+
+def draw_kind(kinds: tuple[tuple[str, float], ...], key: Key[Array, ""]) -> Int32[Array, ""]:
+    """The index of a kind of episode, drawn by the shares."""
+    return jax.random.categorical(key, jnp.log(jnp.array([share for _, share in kinds], jnp.float32)))
 
 
 def set_presence(world: World, schedule: Float32[Array, " 4"]) -> Float32[Array, "N 4"]:

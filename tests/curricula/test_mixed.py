@@ -121,6 +121,25 @@ def test_ramps_are_drawn_apart_and_only_what_is_named_is_overridden():
     assert drawn(mixed.Config(), count=1) == {}
 
 
+def test_a_ramp_of_some_schedules_leaves_the_other_episodes_as_they_are():
+    """Two ramps of one parameter, each for episodes of its own; in `leaves` it is the world's."""
+
+    def ramp(value, *names):
+        return mixed.Ramp(param="density", start=(0.0, 0.0), end=(value, value), presence=names)
+
+    shares = (("always", 1.0), ("never", 1.0), ("leaves", 1.0), ("comes_and_goes", 1.0))
+    ramps = (ramp(0.5, "always", "comes_and_goes"), ramp(0.25, "never"))
+    numbers = drawn(mixed.Config(presence=shares, ramps=ramps), steps=1)
+    wanted = {"always": 0.5, "comes_and_goes": 0.5, "never": 0.25}
+    for name, density in wanted.items():
+        of_kind = np.all(numbers["presence"][:, 1] == np.float32(SCHEDULES[name]), axis=1)
+        assert of_kind.sum() > DRAWS / 5
+        np.testing.assert_array_equal(numbers["density"][of_kind], np.full(of_kind.sum(), density))
+    others = ~np.isin(numbers["density"], (0.25, 0.5))
+    assert others.sum() > DRAWS / 5
+    np.testing.assert_array_equal(numbers["density"][others], np.full(others.sum(), WORLD.params.density))
+
+
 def test_a_level_carries_what_was_drawn():
     curriculum = mixed.Config(
         presence=(("never", 1.0),), ramps=(mixed.Ramp(param="skill", start=(0.9, 0.9), end=(0.9, 0.9)),)
@@ -169,6 +188,9 @@ def test_parameters_that_the_world_lacks_are_named():
         mixed.Config(ramps=(ramp,)).build(WORLD)
     with pytest.raises(SocialRLError, match=r"'presence' has shape"):
         mixed.Config(ramps=(dataclasses.replace(ramp, param="presence"),)).build(WORLD)
+    ramp = mixed.Ramp(param="density", start=(0.0, 1.0), end=(0.0, 1.0), presence=("allways",))
+    with pytest.raises(SocialRLError, match=r"unknown presence of the ramp of density 'allways' .*'always'"):
+        mixed.Config(ramps=(ramp,), presence=(("always", 1.0),)).build(WORLD)
 
 
 @pytest.mark.parametrize(("steps", "expected"), [(0, 1.0), (300, 1.0), (301, 0.0), (900, 0.0)])
