@@ -34,9 +34,15 @@ def life(
     )
 
 
-def pupil(name: str, world: goal_sequence.Config, steps: int, **options: Any) -> Arm:
+def pupil(
+    name: str,
+    world: goal_sequence.Config,
+    steps: int,
+    presence: tuple[tuple[str, float], ...] = (),
+    **options: Any,
+) -> Arm:
     """An arm with a memory of places, whose penalty for mistakes grows from 0 over the first half of so many
-    steps.
+    steps. presence: schedules of its teacher and their shares of the episodes; empty is the world's own.
     """
     end = (world.penalty, world.penalty)
     ramp = mixed.Ramp(param="penalty", start=(0.0, 0.0), end=end, steps=steps // 2)
@@ -46,7 +52,7 @@ def pupil(name: str, world: goal_sequence.Config, steps: int, **options: Any) ->
             **learner(steps) | {"places": 6, "memory": "none", "heads": (128,), "mirror": False}
         ),
         world=world,
-        curriculum=mixed.Config(ramps=(ramp,)),
+        curriculum=mixed.Config(ramps=(ramp,), presence=presence),
         **options,
     )
 
