@@ -96,7 +96,7 @@ def main() -> None:
     parser.add_argument("--table", type=Path, help="a file for the table, which pages are filled in from")
     args = parser.parse_args()
     experiment = load_experiment(args.experiment)
-    rows = [("world", "tiles", "return", "standard error", "mistakes")]
+    rows = [["world", "tiles", "return", "standard error", "mistakes"]]
     worlds = {repr(arm.world or experiment.world): (arm.name, arm.world) for arm in experiment.arms}
     for name, world in worlds.values():
         config = world or experiment.world
@@ -105,13 +105,8 @@ def main() -> None:
         alone = dataclasses.replace(config, experts=0, coplayers=())
         returns, mistakes = map(np.asarray, explore(alone.build(), alone, args.episodes, args.seed))
         error = returns.std() / len(returns) ** 0.5
-        rows.append(
-            (
-                name.partition("_")[2],
-                str(config.goals),
-                *(f"{value:.2f}" for value in (returns.mean(), error, mistakes.mean())),
-            )
-        )
+        values = (returns.mean(), error, mistakes.mean())
+        rows.append([name.partition("_")[2], str(config.goals), *(f"{value:.2f}" for value in values)])
     print(table(rows))
     save(args.table, rows)
 
