@@ -48,9 +48,9 @@ experiment = Experiment(
         for place, world in PLACES.items()
         for name, learner in LEARNERS.items()
     ),
-    steps=100_000,
+    steps=200_000,
     **lengths(),
     protocols=(regret.Config(),),
-    scale="two CPU cores: 100,000 steps per seed",
+    scale="two CPU cores: 200,000 steps per seed",
     claims=tuple(claims()),
 )
