@@ -159,33 +159,37 @@ def picture(study: Study) -> bytes:
 
 
 def small(draw: Callable[[Figure], None], rows: int) -> bytes:
-    """The PNG that `draw` draws, with room for so many rows of text; with 32 colours if it has more than
+    """The PNG that `draw` draws, with room for so many rows of text; with 64 colours if it has more than
     LIMIT bytes.
     """
     with svg.style(svg.ON_WHITE):
         made = svg.figure(9.6, max(3.2, 0.5 + 0.175 * rows))
         draw(made)
         data = svg.png(made)
-        return data if len(data) <= LIMIT else svg.png(made, colours=32)
+        return data if len(data) <= LIMIT else svg.png(made, colours=64)
 
 
 def panels(made: Figure, study: Study, crossed: Crossing) -> None:
     """Draws learning curves of all learners, a panel per condition, and beside them final returns and
-    verdicts.
+    verdicts. Panels of the same kind of world have the same axis of returns.
     """
     learners = list(next(iter(crossed.values())))
     looks = figures.arm_styles({name: name for name in learners})
     outer = made.add_gridspec(1, 2, width_ratios=(5, 4))
     grid = outer[0].subgridspec(-(-len(crossed) // 2), 2)
-    first = None
+    worlds = {arm.label: arm.settings["world"]["name"] for arm in study.arms}
+    one_world = len(set(worlds.values())) == 1
+    first, alike = None, dict[str, Axes]()
     for i, (condition, arms) in enumerate(crossed.items()):
-        first = axes = made.add_subplot(grid[i // 2, i % 2], sharex=first, sharey=first)
+        world = worlds[next(iter(arms.values()))]
+        axes = made.add_subplot(grid[i // 2, i % 2], sharex=first, sharey=alike.get(world))
+        first, alike[world] = axes, axes
         of_arms = {arm: looks[learner] for learner, arm in arms.items()}
         learning_curves(axes, study, of_arms, seeds=False)
         axes.set_title(condition, fontsize=8.5)
         below = i + 2 < len(crossed)
         axes.set(xlabel="" if below else "environment steps per seed", ylabel="return" if i % 2 == 0 else "")
-        axes.tick_params(labelbottom=not below, labelleft=i % 2 == 0)
+        axes.tick_params(labelbottom=not below, labelleft=i % 2 == 0 or not one_world)
     right = made.add_subplot(outer[1])
     right.set_axis_off()
     keys = [right.plot([], [], **figures.line(looks[name], 1))[0] for name in learners]

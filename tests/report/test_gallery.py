@@ -153,11 +153,20 @@ def test_many_arms_are_shown_in_panels_of_a_condition_each(tmp_path, monkeypatch
         for arm in arms
         for kind, step in (("eval", 1), ("eval", 2), ("final", 2))
     ]
-    experiment = {"name": "many", "question": "Who?", "arms": [{"name": arm} for arm in arms]}
+    other = {"world": {"name": "goal_cycle"}}
+    experiment = {
+        "name": "many",
+        "question": "Who?",
+        "world": {"name": "coin_grid"},
+        "arms": [{"name": arm} | (other if arm.endswith("_z") else {}) for arm in arms],
+    }
     picture(read(write_run(tmp_path / "r", lines, arms=tuple(arms), experiment=experiment)))
     assert {geometry for geometry, _ in drawn} == {(2, 2)}
     assert len(drawn) == 9
-    assert len({id(axes) for _, axes in drawn}) == 3
+    x, y, z = dict.fromkeys(axes for _, axes in drawn)
+    returns = x.get_shared_y_axes()
+    assert returns.joined(x, y)
+    assert not returns.joined(x, z)
 
 
 def test_text_is_no_markdown():
