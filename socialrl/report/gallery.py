@@ -9,6 +9,7 @@ found.
 """
 
 import argparse
+import json
 import os
 import sys
 import textwrap
@@ -29,6 +30,7 @@ from socialrl.report.tables import NONE, number, words_of
 from socialrl_envs.errors import SocialRLError
 
 LIMIT = 60_000  # bytes of a picture
+SEATS = ("novices", "experts", "coplayers")
 MARKS = {"reproduced": "✓", "opposite": "✗"}  # any other verdict: ○
 PAGE, PICTURES = Path("docs/experiments.md"), Path("assets/experiments")
 HEAD = """\
@@ -171,13 +173,13 @@ def small(draw: Callable[[Figure], None], rows: int) -> bytes:
 
 def panels(made: Figure, study: Study, crossed: Crossing) -> None:
     """Draws learning curves of all learners, a panel per condition, and beside them final returns and
-    verdicts. Panels of the same kind of world have the same axis of returns.
+    verdicts. Panels of worlds that differ in their seats alone have the same axis of returns.
     """
     learners = list(next(iter(crossed.values())))
     looks = figures.arm_styles({name: name for name in learners})
     outer = made.add_gridspec(1, 2, width_ratios=(5, 4))
     grid = outer[0].subgridspec(-(-len(crossed) // 2), 2)
-    worlds = {arm.label: arm.settings["world"]["name"] for arm in study.arms}
+    worlds = {arm.label: without_seats(arm.settings["world"]) for arm in study.arms}
     one_world = len(set(worlds.values())) == 1
     first, alike = None, dict[str, Axes]()
     for i, (condition, arms) in enumerate(crossed.items()):
@@ -201,6 +203,11 @@ def panels(made: Figure, study: Study, crossed: Crossing) -> None:
         0.02, 0.0, "\n".join(lines), transform=right.transAxes, fontsize=8.5, va="bottom", linespacing=1.25
     )
     made.suptitle(study.title, x=0.02, ha="left")
+
+
+def without_seats(world: JsonObject) -> str:
+    """The settings of a world as text, without who is in it."""
+    return json.dumps({key: value for key, value in world.items() if key not in SEATS}, sort_keys=True)
 
 
 def earned(study: Study, crossed: Crossing) -> list[str]:

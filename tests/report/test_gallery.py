@@ -153,12 +153,15 @@ def test_many_arms_are_shown_in_panels_of_a_condition_each(tmp_path, monkeypatch
         for arm in arms
         for kind, step in (("eval", 1), ("eval", 2), ("final", 2))
     ]
-    other = {"world": {"name": "goal_cycle"}}
+    worlds = {
+        "x": {"name": "coin_grid", "size": 9, "experts": 1},
+        "y": {"name": "coin_grid", "size": 9, "experts": 2},
+        "z": {"name": "coin_grid", "size": 15, "experts": 1},
+    }
     experiment = {
         "name": "many",
         "question": "Who?",
-        "world": {"name": "coin_grid"},
-        "arms": [{"name": arm} | (other if arm.endswith("_z") else {}) for arm in arms],
+        "arms": [{"name": arm, "world": worlds[arm[-1]]} for arm in arms],
     }
     picture(read(write_run(tmp_path / "r", lines, arms=tuple(arms), experiment=experiment)))
     assert {geometry for geometry, _ in drawn} == {(2, 2)}
