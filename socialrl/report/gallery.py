@@ -22,7 +22,7 @@ from socialrl.report.crossing import Crossing, crossing
 from socialrl.report.findings import Finding, findings
 from socialrl.report.markdown import claims_table, plain, table
 from socialrl.report.numbers import arms_table
-from socialrl.report.reading import JsonObject, Study, read
+from socialrl.report.reading import JsonObject, Study, read, without_seats
 from socialrl.report.scores import returns
 from socialrl.report.statistics import interval
 from socialrl.report.svg import Axes, Figure
@@ -30,7 +30,6 @@ from socialrl.report.tables import NONE, number, words_of
 from socialrl_envs.errors import SocialRLError
 
 LIMIT = 60_000  # bytes of a picture
-SEATS = ("novices", "experts", "coplayers")
 MARKS = {"reproduced": "✓", "opposite": "✗"}  # any other verdict: ○
 PAGE, PICTURES = Path("docs/experiments.md"), Path("assets/experiments")
 HEAD = """\
@@ -179,7 +178,7 @@ def panels(made: Figure, study: Study, crossed: Crossing) -> None:
     looks = figures.arm_styles({name: name for name in learners})
     outer = made.add_gridspec(1, 2, width_ratios=(5, 4))
     grid = outer[0].subgridspec(-(-len(crossed) // 2), 2)
-    worlds = {arm.label: without_seats(arm.settings["world"]) for arm in study.arms}
+    worlds = {arm.label: json.dumps(without_seats(arm.settings["world"])) for arm in study.arms}
     one_world = len(set(worlds.values())) == 1
     first, alike = None, dict[str, Axes]()
     for i, (condition, arms) in enumerate(crossed.items()):
@@ -203,11 +202,6 @@ def panels(made: Figure, study: Study, crossed: Crossing) -> None:
         0.02, 0.0, "\n".join(lines), transform=right.transAxes, fontsize=8.5, va="bottom", linespacing=1.25
     )
     made.suptitle(study.title, x=0.02, ha="left")
-
-
-def without_seats(world: JsonObject) -> str:
-    """The settings of a world as text, without who is in it."""
-    return json.dumps({key: value for key, value in world.items() if key not in SEATS}, sort_keys=True)
 
 
 def earned(study: Study, crossed: Crossing) -> list[str]:

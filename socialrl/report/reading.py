@@ -16,9 +16,15 @@ from socialrl_envs.errors import SocialRLError
 from socialrl_envs.safe_json import read_json
 
 JsonObject = dict[str, Any]
+ROSTER = ("novices", "experts", "coplayers")  # settings of a world that say who lives there
 L = TypeVar("L", bound=labels.Labels)
 T = TypeVar("T")
 _REPLAY = re.compile(r"(?P<arm>.+)-seed(?P<seed>\d+)\.npz")
+
+
+def without_seats(world: Any) -> Any:
+    """A world's settings without those of who lives there; what is no object as it is."""
+    return {k: v for k, v in world.items() if k not in ROSTER} if isinstance(world, dict) else world
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

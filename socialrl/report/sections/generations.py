@@ -3,7 +3,6 @@ and `lifetimes` (in context).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -14,7 +13,7 @@ from socialrl.report.figures import Styles
 from socialrl.report.generation_figures import Line
 from socialrl.report.legends import arm_legend
 from socialrl.report.markup import Markup, figure, fold, table, tag
-from socialrl.report.reading import ArmRun, Series
+from socialrl.report.reading import ArmRun, Series, without_seats
 from socialrl.report.scores import cell, heading
 from socialrl.report.section import Body, Context, ReportSection
 from socialrl.report.statistics import interval
@@ -23,7 +22,6 @@ from socialrl.report.tables import NONE
 PerSeed = Mapping[str, Float[np.ndarray, " seeds"]]
 Found = dict[str, dict[int, PerSeed]]  # the measures by condition and generation
 ALONE, BESIDE = "never", "full"
-ROSTER = ("novices", "experts", "coplayers")  # settings of a world that say who lives there
 IN_WEIGHTS = (
     "Filled: the novice of each generation alone, at the end of its lifetime. Open, dotted: the same novice "
     "beside its elders, the novices of the last generation. With a band: arms that lived once, in the same "
@@ -195,19 +193,14 @@ def lived_once(arms: Sequence[ArmRun], in_generations: Sequence[ArmRun]) -> dict
     """Learning curves of the arms without generations that learnt in the world of those with them, whoever
     else lived there.
     """
-    worlds = [alike(arm.settings.get("world")) for arm in in_generations]
+    worlds = [without_seats(arm.settings.get("world")) for arm in in_generations]
     return {
         arm.label: arm.series("eval", "return")
         for arm in arms
         if arm not in in_generations
-        and alike(arm.settings.get("world")) in worlds
+        and without_seats(arm.settings.get("world")) in worlds
         and len(arm.series("eval", "return"))
     }
-
-
-def alike(world: Any) -> Any:
-    """A world's settings without those of who lives there."""
-    return {k: v for k, v in world.items() if k not in ROSTER} if isinstance(world, dict) else world
 
 
 SECTION = ReportSection(
