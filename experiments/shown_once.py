@@ -54,37 +54,42 @@ def arms() -> Iterator[Arm]:
 
 def claims() -> Iterator[Claim]:
     """What the novice should reach in each world."""
-    for name, (full, half, right) in AIMS.items():
-        arm, alone, goals = f"novice_{name}", f"alone_{name}", WORLDS[name].goals
+    for name, world in WORLDS.items():
+        yield from aims_of(name, world.goals)
 
-        def aim(text: str, presence: str, *labels: tuple[str, str], arm: str = arm, **options: Any) -> Claim:
-            given = (("presence", presence), *labels)
-            return Claim(text=f"{arm}: {text}", source="aim", arm=arm, labels=given, **options)
 
-        yield aim(f"A_full above {full} of the experts", "full", over="expert", times=full)
-        yield aim(f"A_half above {half} of the experts'", "half", over="expert", times=half)
-        for k in range(1, goals):
-            measure = "first_choice" if k == 1 else f"choice/{k}"
-            text = f"{ORDINALS[k - 1]} choice after departure right in {right}"
-            yield aim(text, "half", value=right, measure=measure)
-        yield aim(
-            "mistakes after departure below a fifth of the solitary's",
-            "half",
-            over=alone,
-            times=0.2,
-            below=True,
-            measure="mistakes_after",
-        )
-        better = "no worse than trained alone" if goals == 3 else "better than trained alone"
-        yield aim(f"alone, {better}", "never", over=alone, times=0.98 if goals == 3 else 1.0)
-        yield aim(
-            "beside anti-experts, its second half pays 90 % of the solitary's",
-            "full",
-            ("company", "anti_expert"),
-            over=alone,
-            times=0.9,
-            measure="return_second_half",
-        )
+def aims_of(name: str, goals: int) -> Iterator[Claim]:
+    """What the novice should reach in the world of this name, compared with the experts and the solitary."""
+    (full, half, right), arm, alone = AIMS[name], f"novice_{name}", f"alone_{name}"
+
+    def aim(text: str, presence: str, *labels: tuple[str, str], **options: Any) -> Claim:
+        given = (("presence", presence), *labels)
+        return Claim(text=f"{arm}: {text}", source="aim", arm=arm, labels=given, **options)
+
+    yield aim(f"A_full above {full} of the experts", "full", over="expert", times=full)
+    yield aim(f"A_half above {half} of the experts'", "half", over="expert", times=half)
+    for k in range(1, goals):
+        measure = "first_choice" if k == 1 else f"choice/{k}"
+        text = f"{ORDINALS[k - 1]} choice after departure right in {right}"
+        yield aim(text, "half", value=right, measure=measure)
+    yield aim(
+        "mistakes after departure below a fifth of the solitary's",
+        "half",
+        over=alone,
+        times=0.2,
+        below=True,
+        measure="mistakes_after",
+    )
+    better = "no worse than trained alone" if goals == 3 else "better than trained alone"
+    yield aim(f"alone, {better}", "never", over=alone, times=0.98 if goals == 3 else 1.0)
+    yield aim(
+        "beside anti-experts, its second half pays 90 % of the solitary's",
+        "full",
+        ("company", "anti_expert"),
+        over=alone,
+        times=0.9,
+        measure="return_second_half",
+    )
 
 
 experiment = Experiment(

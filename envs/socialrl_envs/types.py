@@ -41,8 +41,8 @@ class Seat(Options):
     )
     skill: float = option(
         1.0,
-        "probability that a `noisy` co-player does what it intends, or share of the episode in which a "
-        "`lurer` helps",
+        "probability that a `noisy` co-player does what it intends, or share of the episode before a "
+        "`lurer` or `turncoat` turns",
         low=0,
         high=1,
     )
@@ -72,8 +72,8 @@ class Params:
     density: Float32[Array, ""] = param("share of inner cells that `cluttered` turns to walls", low=0, high=1)
     presence: Float32[Array, "N 4"] = param("schedule of every seat, see `presence.py`")
     skill: Float32[Array, " N"] = param(
-        "probability that a `noisy` seat does what it intends, or share of the episode in which a `lurer` "
-        "helps",
+        "probability that a `noisy` seat does what it intends, or share of the episode before a `lurer` or "
+        "`turncoat` turns",
         low=0,
         high=1,
     )

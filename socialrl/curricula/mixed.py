@@ -13,14 +13,16 @@ from jaxtyping import Float32, Int32, Key, PyTree
 from socialrl.curricula import Curriculum
 from socialrl.types import Overrides
 from socialrl_envs.errors import SocialRLError, unknown
-from socialrl_envs.options import Options, option, require
+from socialrl_envs.options import Options, meanings, option, require
 from socialrl_envs.presence import SCHEDULES
 from socialrl_envs.types import World
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Ramp(Options):
-    """A parameter drawn uniformly for each level, from a range that moves linearly with training."""
+    """A parameter drawn uniformly for each level, from a range that moves linearly with training. What is
+    drawn beyond the parameter's bounds, lowest or highest, is set to the bound.
+    """
 
     param: str = option(
         help="parameter of the world's levels, e.g. penalty; one per seat is set for all co-players"
@@ -121,8 +123,9 @@ def check_param(world: World, name: str) -> None:
 
 
 def for_level(world: World, name: str, value: Float32[Array, ""]) -> Array:
-    """The parameter as a level holds it; one per seat is set for the co-players only."""
-    usual = jnp.asarray(world.params.named()[name])
+    """The parameter as a level holds it: within its bounds, and one per seat set for the co-players only."""
+    usual, bounds = jnp.asarray(world.params.named()[name]), meanings(type(world.params))[name]
+    value = jnp.clip(value, bounds.low, bounds.high)
     if usual.ndim == 0:
         return value
     return usual.at[jnp.array(world.spec.coplayers, jnp.int32)].set(value)

@@ -12,6 +12,7 @@ from socialrl_envs import Seat, host, registry
 from socialrl_envs.conformance import with_seats
 from socialrl_envs.coplayers import blocker
 from socialrl_envs.coplayers.lurer import act as lurer_act
+from socialrl_envs.coplayers.turncoat import act as turncoat_act
 from socialrl_envs.errors import SocialRLError
 from tests.envs.plain import chi_square
 from tests.envs.playing import begin
@@ -155,6 +156,17 @@ def test_a_lurer_is_a_friend_until_its_share_of_the_episode_has_passed():
     novice, lurer = Seat(preferences=(1.0, -1.0, 0.0)), Seat(policy="lurer", skill=0.5)
     world, state = scene(FOE, novices=(novice,), experts=0, coplayers=(lurer,))
     act = jax.jit(lambda time, key: lurer_act(world, dataclasses.replace(state, time=time), 1, key))
+    half = world.spec.horizon // 2
+    found = [int(act(jnp.int32(time), jax.random.key(0))) for time in (0, half - 1, half, 2 * half - 1)]
+    assert found == [RIGHT, RIGHT, LEFT, LEFT]
+
+
+def test_a_turncoat_goes_its_own_way_until_it_turns_against_the_novice():
+    """First to red, which pays itself, then to green, which costs the novice; the novice likes neither."""
+    novice, expert = Seat(preferences=(0.0, -1.0, 0.0)), Seat(policy="turncoat", preferences=(1.0, 0.0, 0.0))
+    expert = dataclasses.replace(expert, skill=0.5)
+    world, state = scene(FOE, novices=(novice,), experts=0, coplayers=(expert,))
+    act = jax.jit(lambda time, key: turncoat_act(world, dataclasses.replace(state, time=time), 1, key))
     half = world.spec.horizon // 2
     found = [int(act(jnp.int32(time), jax.random.key(0))) for time in (0, half - 1, half, 2 * half - 1)]
     assert found == [RIGHT, RIGHT, LEFT, LEFT]

@@ -33,6 +33,7 @@ KINDS = (
     "anti_expert",
     "reckless",
     "lurer",
+    "turncoat",
     "blocker",
 )  # the order in which kinds of sources are shown
 COLUMNS = (
