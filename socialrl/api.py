@@ -15,7 +15,7 @@ from socialrl.agents import Agent, Storage, load_policy, load_trained, parse_add
 from socialrl.assemble import assemble
 from socialrl.coerce import construct
 from socialrl.config import Arm, Experiment, from_json, load_experiment, to_json
-from socialrl.devices import Split, choose
+from socialrl.devices import Split, choose, kind_and_number
 from socialrl.explaining import explain
 from socialrl.formats.loggers import check_loggers
 from socialrl.protocols import EvaluationProtocol, Study
@@ -84,8 +84,7 @@ def run(
     if resume:
         opened = folder.resume(out or folder.latest("runs", experiment.name), to_json(experiment))
     else:
-        all_devices = jax.devices()
-        device = f"{all_devices[0].platform} x{len(all_devices)}"
+        device = kind_and_number(jax.devices())
         opened = folder.create(to_json(experiment), out=out, device=device, command="socialrl.run(...)")
     with opened:
         train(experiment, opened, resume=resume, progress=progress, log=log, devices=chosen)

@@ -7,6 +7,7 @@ order, so that numbers differ in the last bits, and after many updates as those 
 """
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import jax
@@ -69,6 +70,12 @@ class Devices:
         what = "seeds" if self.split == "seeds" else "the worlds of every seed"
         several = f" of {self.processes} processes" if self.processes > 1 else ""
         return f"{what} over {len(self.all)} devices{several}"
+
+
+def kind_and_number(devices: Sequence[Device]) -> str:
+    """What devices these are, and how many, e.g. "cpu x1", "gpu x2 (NVIDIA H200)"."""
+    platform, kind = devices[0].platform, devices[0].device_kind
+    return f"{platform} x{len(devices)}" + (f" ({kind})" if kind.lower() != platform else "")
 
 
 def one_device() -> Devices:

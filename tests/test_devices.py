@@ -6,13 +6,14 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import jax
 import numpy as np
 import pytest
 
 from socialrl import programs
-from socialrl.devices import Devices, choose, one_device, spread
+from socialrl.devices import Devices, choose, kind_and_number, one_device, spread
 from socialrl_envs.errors import SocialRLError
 
 ROOT = Path(__file__).parent.parent
@@ -43,6 +44,12 @@ def same_runs(one, other):
         json.loads((path / "checkpoints/dqn/64/manifest.json").read_text())["leaves"] for path in (one, other)
     ]
     assert leaves[0] == leaves[1]
+
+
+def test_a_gpu_is_named_by_its_model():
+    gpu = SimpleNamespace(platform="gpu", device_kind="NVIDIA H200")
+    assert kind_and_number([gpu, gpu]) == "gpu x2 (NVIDIA H200)"
+    assert kind_and_number(jax.devices("cpu")[:1]) == "cpu x1"
 
 
 def test_seeds_on_four_devices_are_those_of_one_bit_for_bit(base):

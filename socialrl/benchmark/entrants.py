@@ -12,6 +12,7 @@ from socialrl.assemble import assemble
 from socialrl.benchmark.suite import SEEDS, STEPS, TRAINING, VERSION, WORLDS, root
 from socialrl.config import Arm, Experiment, load_experiment, to_json
 from socialrl.curricula import mixed
+from socialrl.devices import kind_and_number
 from socialrl.protocols import Study
 from socialrl.record import folder
 from socialrl.registry import LEARNER
@@ -107,8 +108,8 @@ def _trained(name: str, path: Path, worlds: list[str], steps: int, seeds: int, s
     if (path / "config.json").is_file():
         opened = folder.resume(path, to_json(made))
     else:
-        device = f"{jax.devices()[0].platform} x{len(jax.devices())}"
-        opened = folder.create(to_json(made), out=path, device=device, command=f"socialrl benchmark {name}")
+        device, command = kind_and_number(jax.devices()), f"socialrl benchmark {name}"
+        opened = folder.create(to_json(made), out=path, device=device, command=command)
     resume = (path / "metrics.jsonl").is_file()
     with opened:
         train(made, opened, resume=resume)

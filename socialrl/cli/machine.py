@@ -19,6 +19,7 @@ def find_device(platform: str | None, cache: bool = True) -> str:
     import jax
 
     from socialrl import programs
+    from socialrl.devices import kind_and_number
     from socialrl_envs.errors import SocialRLError
 
     programs.keep_programs() if cache else programs.keep_none()
@@ -32,7 +33,7 @@ def find_device(platform: str | None, cache: bool = True) -> str:
         raise SocialRLError(
             f"--platform {platform}: jax finds no such device" if platform else f"jax: {error}", cure
         ) from error
-    return f"{devices[0].platform} x{len(devices)}"
+    return kind_and_number(devices)
 
 
 def with_extra(extra: str, module: str, command: str | None = None) -> Any:

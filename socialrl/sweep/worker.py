@@ -114,13 +114,14 @@ def _device() -> str:
     """The kind and number of devices that this worker computes on, e.g. "cpu x1"."""
     import jax
 
+    from socialrl.devices import kind_and_number
     from socialrl_envs.errors import SocialRLError
 
     try:
         devices = jax.devices()
     except (RuntimeError, AssertionError) as error:  # jax asserts where a plug-in is missing
         raise SocialRLError(f"jax finds no device: {error}", "see --gpus and --platform") from error
-    return f"{devices[0].platform} x{len(devices)}"
+    return kind_and_number(devices)
 
 
 def _note_where(place: Path, where: str) -> None:
