@@ -11,12 +11,15 @@ Runs experiments on the seeds that are reported, or goes on with them, and rebui
 Each NAME is an experiment of experiments/; without one all are run. A run lies in runs/reproduced/NAME and is
 resumed if it is there. After each one these are written: experiments/results/NAME.json, the picture in
 assets/experiments, docs/experiments.md, and the numbers in README.md and docs/results.md. Call it in the
-repository's folder.
+repository's folder. Arms are trained one after the other; side by side, by processes that may share a GPU, or
+on several machines, they are by `socialrl sweep`, whose run is taken as it is.
 
 examples:
   socialrl reproduce --list                     how long each takes, and what is there
   socialrl reproduce coin_grid baselines
   socialrl reproduce --pages                    only rebuilds, from the runs that are there
+  socialrl sweep experiments/prediction.py --block 10 --gpus 0.1 --out runs/reproduced/prediction
+  socialrl reproduce prediction                 takes that run, whose arms were trained side by side
 """
 
 
