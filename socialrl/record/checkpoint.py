@@ -14,6 +14,7 @@ import os
 import re
 import shutil
 import sys
+import time
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -32,6 +33,7 @@ from socialrl_envs.safe_json import read_json
 
 FORMAT, VERSION = "socialrl-checkpoint", 1
 PARTIAL, OLD, GONE = ".partial", ".old", ".gone"  # endings of folders that are not, or no more, a checkpoint
+ATTEMPTS, PAUSE = 100, 0.02  # to remove a folder, and seconds between them
 _ENTRY = re.compile(r"\[(\d+)\]")  # begins the name of a leaf of a list
 KEY_KINDS = {
     "key<fry>": "threefry2x32",
@@ -327,7 +329,14 @@ def _files(folder: Path) -> dict[str, int]:
 
 
 def _remove(folder: Path) -> None:
-    shutil.rmtree(folder, ignore_errors=True)
+    """Removes the folder as far as that can be done. A thread of orbax whose save has failed may write into it
+    for a moment still, so that it is removed again until it is gone.
+    """
+    for _ in range(ATTEMPTS):
+        shutil.rmtree(folder, ignore_errors=True)
+        if not folder.exists():
+            return
+        time.sleep(PAUSE)
 
 
 def _keep(folder: Path, keep: int, spare: Sequence[int] = ()) -> None:

@@ -1,6 +1,7 @@
 """Checkpoints: the same bits back, and one clear refusal for anything else."""
 
 import contextlib
+import errno
 import json
 import os
 import resource
@@ -142,6 +143,29 @@ def test_a_disk_that_refuses_is_one_line_and_the_last_checkpoint_stays(tmp_path,
     assert capfd.readouterr().err == ""
     assert [path.name for path in tmp_path.iterdir()] == ["10"]
     checkpoint.verify(tmp_path / "10")
+
+
+def test_a_folder_that_is_written_into_while_it_is_removed_is_removed_again(tmp_path, monkeypatch):
+    """A thread of orbax may do so for a moment after its save has failed."""
+    remove = shutil.rmtree
+
+    def disturbed(folder, ignore_errors):
+        remove(folder, ignore_errors=ignore_errors)
+        if folder.name == ".10.partial" and len(removed) < 3:
+            folder.mkdir()
+        removed.append(folder.name)
+
+    def fail(folder, arrays):
+        removed.clear()
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    removed = []
+    monkeypatch.setattr(shutil, "rmtree", disturbed)
+    monkeypatch.setattr(checkpoint, "_write_state", fail)
+    with pytest.raises(SocialRLError, match="No space left"):
+        checkpoint.save(tmp_path / "10", {"x": jnp.int32(1)})
+    assert list(tmp_path.iterdir()) == []
+    assert removed == [".10.partial"] * 4
 
 
 def test_all_of_a_checkpoint_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch):
