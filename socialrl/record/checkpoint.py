@@ -329,8 +329,8 @@ def _files(folder: Path) -> dict[str, int]:
 
 
 def _remove(folder: Path) -> None:
-    """Removes the folder as far as that can be done. A thread of orbax whose save has failed may write into it
-    for a moment still, so that it is removed again until it is gone.
+    """Removes the folder as far as that can be done. A thread of orbax whose save has failed may write into
+    it for a moment still, so that it is removed again until it is gone.
     """
     for _ in range(ATTEMPTS):
         shutil.rmtree(folder, ignore_errors=True)
