@@ -113,6 +113,14 @@ def test_a_parameter_per_seat_is_that_of_all_coplayers():
     assert ((skill[:, 1] >= 0.5) & (skill[:, 1] <= 1)).all()
 
 
+def test_what_is_drawn_beyond_a_parameters_bounds_is_set_to_the_bound():
+    ramp = mixed.Ramp(param="skill", start=(-0.5, 1.5), end=(-0.5, 1.5))
+    skill = drawn(mixed.Config(ramps=(ramp,)))["skill"][:, 1]
+    assert (skill.min(), skill.max()) == (0.0, 1.0)
+    counts = [(skill == 0).sum(), (skill == 1).sum(), ((skill > 0) & (skill < 1)).sum()]
+    assert chi_square(np.array(counts), DRAWS * np.array([0.25, 0.25, 0.5])) < 13.8  # 99.9 %, 2 degrees
+
+
 def test_ramps_are_drawn_apart_and_only_what_is_named_is_overridden():
     both = tuple(mixed.Ramp(param=name, start=(0.0, 1.0), end=(0.0, 1.0)) for name in ("density", "skill"))
     numbers = drawn(mixed.Config(ramps=both))
