@@ -6,8 +6,8 @@ that grows to 1.5, that of the world, and not to 2.5, so that trying pays; where
 2.5, as there. And the experts that stay turn: each level draws when, a third of them before it begins, from
 where they pursue what costs the novice. `alone` has the schedule of the episodes alone.
 
-Ten seeds of an arm take about 95 minutes on one core; on a GPU, with four places and 13x13 with clutter:
---world.goals 4 --world.size 13 --world.layout cluttered --world.horizon 200
+Ten seeds of an arm take about two and a half hours on one core, minutes on a GPU; there also four places in
+13x13 with clutter: --world.goals 4 --world.size 13 --world.layout cluttered --world.horizon 200
 """
 
 import dataclasses
