@@ -5,12 +5,17 @@
     experiment = tuned(experiment, __file__)
 
 so that its arms have the best settings of that search, if there is one, and reports say how it was done.
+With `together` several arms, such as those of one learner in several worlds, have the same settings: the ones
+that did best in all of them.
 """
 
 import dataclasses
 import json
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from socialrl.config import REPORTING, Experiment
 from socialrl.overrides import apply
@@ -27,31 +32,71 @@ def as_written(experiment: Experiment, file: str | Path) -> Experiment:
     return _written.get(place(experiment, file), experiment)
 
 
-def tuned(experiment: Experiment, file: str | Path) -> Experiment:
+def tuned(
+    experiment: Experiment, file: str | Path, together: Callable[[str], str] | None = None
+) -> Experiment:
     """The experiment with the best settings of its search for every arm that took part in it.
 
     file: that of the experiment; the search lies in `tuned/<experiment>.json` beside it. Without one
     the experiment is returned as it is. Arms that the search does not know keep their
-    settings, and `Experiment.tuning` names them. Raises SocialRLError that names the search's file if it is
-    damaged, or if a setting does not exist.
+    settings, and `Experiment.tuning` names them. together: from an arm's name to that of its group; the
+    arms of a group, also those that took no part, have the settings that `best_for_all` finds for them.
+    Raises SocialRLError that names the search's file if it is damaged, or if a setting does not exist.
     """
     path = place(experiment, file)
     _written[path] = experiment
     if not path.is_file():
         return experiment
     search = read(path)
-    settings = [
-        word
-        for arm in experiment.arms
-        for key, value in search["arms"].get(arm.name, {}).get("best", {}).items()
-        for word in (f"--{arm.name}.learner.{key}", json.dumps(value))
-    ]
     try:
+        best = _best(search, [arm.name for arm in experiment.arms], together)
+        settings = [
+            word
+            for arm, own in best.items()
+            for key, value in own.items()
+            for word in (f"--{arm}.learner.{key}", json.dumps(value))
+        ]
         found = apply(experiment, settings)
     except SocialRLError as error:
         raise SocialRLError(f"{path}: {error.message}", error.hint) from error
-    missing = [arm.name for arm in experiment.arms if arm.name not in search["arms"]]
-    return dataclasses.replace(found, tuning=in_words(search, missing))
+    missing = [arm.name for arm in experiment.arms if arm.name not in best]
+    text = in_words(search, missing)
+    if together is not None:
+        text += f"; one set of settings for all arms of a group, tried on {', '.join(search['arms'])}"
+    return dataclasses.replace(found, tuning=text)
+
+
+def _best(
+    search: Mapping[str, Any], arms: Sequence[str], together: Callable[[str], str] | None
+) -> dict[str, dict[str, Any]]:
+    """The best settings of each of these arms that has any."""
+    tried = search["arms"]
+    if together is None:
+        return {arm: tried[arm]["best"] for arm in arms if arm in tried}
+    groups: dict[str, list[Any]] = {}
+    for arm, found in tried.items():
+        groups.setdefault(together(arm), []).append(found["trials"])
+    best = {group: best_for_all(found, search["measure"]) for group, found in groups.items()}
+    return {arm: best[together(arm)] for arm in arms if together(arm) in best}
+
+
+def best_for_all(arms: Sequence[Sequence[Mapping[str, Any]]], measure: str) -> dict[str, Any]:
+    """The settings with the highest mean over several arms' trials, where each arm's returns are scaled so
+    that its worst trial is 0 and its best is 1; the earliest of equal ones. Trials without a number count as
+    the worst. Raises SocialRLError unless all arms tried the same settings in the same order.
+    """
+    settings = [trial["settings"] for trial in arms[0]]
+    if any([trial["settings"] for trial in arm] != settings for arm in arms):
+        raise SocialRLError("arms: those of a group tried different settings", "name them alike: --grid")
+    total = np.zeros(len(settings))
+    for arm in arms:
+        values = [trial[measure] for trial in arm]
+        means = np.array([np.mean(v) if v and None not in v else np.nan for v in values])
+        if np.isnan(means).all():
+            continue
+        low, high = np.nanmin(means), np.nanmax(means)
+        total += np.nan_to_num((means - low) / max(high - low, 1e-9))
+    return dict(settings[int(np.argmax(total))])
 
 
 def place(experiment: Experiment, file: str | Path) -> Path:

@@ -18,7 +18,7 @@ from socialrl.report.reading import read
 from socialrl.sweep.pool import Ended
 from socialrl.sweep.space import grid, settings, values
 from socialrl.sweep.worker import work
-from socialrl.tuned import as_written, check, tuned
+from socialrl.tuned import as_written, best_for_all, check, tuned
 from socialrl_envs import SocialRLError
 
 LEARNER = """
@@ -247,3 +247,28 @@ def test_what_was_found_is_shown_with_its_edge():
     assert tuning.shown(a_search()) == "one: lr 0.01: 1.50 -> 3.50 (at the edge: lr)"
     dead = [{"settings": {"lr": 1.0}, "return": [9.0, None]}, {"settings": {"lr": 2.0}, "return": [1.0, 1.0]}]
     assert tuning.best(dead, "return") == {"lr": 2.0}
+
+
+def trials_of(*means):
+    return [{"settings": {"lr": float(n)}, "return": [mean, mean]} for n, mean in enumerate(means)]
+
+
+def test_arms_of_a_group_share_what_is_best_for_all_of_them():
+    """Each arm counts alike, however large its returns are."""
+    assert best_for_all([trials_of(0.0, 100.0, 90.0), trials_of(0.0, 0.1, 1.0)], "return") == {"lr": 2.0}
+    dead = [{"settings": {"lr": 0.0}, "return": [9.0, None]}, *trials_of(0.0, 1.0, 2.0)[1:]]
+    assert best_for_all([dead], "return") == {"lr": 2.0}
+    with pytest.raises(SocialRLError, match="different settings"):
+        best_for_all([trials_of(1.0, 2.0), trials_of(1.0)], "return")
+
+
+def test_an_arm_that_was_not_tried_has_the_settings_of_its_group(searched, tmp_path):
+    experiment = load_experiment(searched / "small.py")
+    found = a_search()
+    tuning.write(found, tmp_path / "tuned" / "small.json")
+    alike = tuned(experiment, tmp_path / "small.py", together=lambda arm: "any")
+    assert [arm.learner.lr for arm in alike.arms] == [found["arms"]["one"]["best"]["lr"]] * 2
+    assert "one set of settings for all arms of a group, tried on one" in alike.tuning
+    alone = tuned(experiment, tmp_path / "small.py", together=lambda arm: arm)
+    assert alone.arms[1].learner.lr == 1e-3
+    assert "as written: other" in alone.tuning
