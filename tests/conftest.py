@@ -47,7 +47,7 @@ PROGRAM_FOLDER = "SOCIALRL_TEST_PROGRAMS"
 jax.config.update("jax_enable_compilation_cache", PROGRAM_FOLDER in os.environ)
 if PROGRAM_FOLDER in os.environ:
     jax.config.update("jax_compilation_cache_dir", os.environ[PROGRAM_FOLDER])
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)  # those of single operations, too
 
 
 def _relaxed(function):
