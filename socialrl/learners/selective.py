@@ -71,6 +71,8 @@ class Config(PPOConfig):
         super().__post_init__()
         shared = self.parameter_sharing
         require(shared, "parameter_sharing", shared, "on: novices share the sources and the decision")
+        whole = self.bptt_length == 0
+        require(whole, "bptt_length", self.bptt_length, "0: decisions are learnt over whole unrolls")
         plain = self.concepts == "none"
         require(plain, "concepts", self.concepts, "none: it decides by more than a policy that reads them")
 
