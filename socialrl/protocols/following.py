@@ -36,9 +36,8 @@ belief, belief_mass, belief/<bin>: how right the novice is about where the neare
 
 return, cumulants/<name>: of the novices, per episode. planner_return: of planners in the novices' seats, on
 the same levels beside the same company; regret = planner_return - return. The planner goes for one goal after
-the other and
-ignores the other seats, so it is competent, not optimal: where several seats want the same, the regret may be
-negative.
+the other and ignores the other seats, so it is competent, not optimal: where several seats want the same, the
+regret may be negative.
 
 Kinds: "self"; of planners how their preferences relate to the novice's on that level, of others the name of
 their policy; see `_company.relation`. A source that follows whoever is nearest counts as the nearest

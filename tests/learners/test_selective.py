@@ -156,5 +156,5 @@ def test_options_are_checked():
         selective.Config(parameter_sharing=False)
     with pytest.raises(SocialRLError, match="trials"):
         selective.Config(trials=1.0)
-    with pytest.raises(SocialRLError, match="bptt_length: 10 .it must be 0: decisions are learnt"):
+    with pytest.raises(SocialRLError, match=r"bptt_length: 10 \(it must be 0: decisions"):
         selective.Config(bptt_length=10)
