@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float64
 
 from socialrl.config import REPORTING, Experiment
 from socialrl.overrides import apply
@@ -76,27 +77,32 @@ def _best(
     groups: dict[str, list[Any]] = {}
     for arm, found in tried.items():
         groups.setdefault(together(arm), []).append(found["trials"])
-    best = {group: best_for_all(found, search["measure"]) for group, found in groups.items()}
+    best = {group: best_for_all(found, search.get("measure", "return")) for group, found in groups.items()}
     return {arm: best[together(arm)] for arm in arms if together(arm) in best}
 
 
 def best_for_all(arms: Sequence[Sequence[Mapping[str, Any]]], measure: str) -> dict[str, Any]:
-    """The settings with the highest mean over several arms' trials, where each arm's returns are scaled so
-    that its worst trial is 0 and its best is 1; the earliest of equal ones. Trials without a number count as
-    the worst. Raises SocialRLError unless all arms tried the same settings in the same order.
+    """The settings with the highest mean over the arms of their scaled returns.
+
+    arms: the trials of each, with the same settings in the same order. The returns of an arm are scaled so
+    that its worst trial is 0 and its best is 1. Trials without a number, or stopped early, count as the
+    worst; of equal settings the earliest are taken. Raises SocialRLError where arms tried different ones.
     """
     settings = [trial["settings"] for trial in arms[0]]
     if any([trial["settings"] for trial in arm] != settings for arm in arms):
         raise SocialRLError("arms: those of a group tried different settings", "name them alike: --grid")
-    total = np.zeros(len(settings))
-    for arm in arms:
-        values = [trial[measure] for trial in arm]
-        means = np.array([np.mean(v) if v and None not in v else np.nan for v in values])
-        if np.isnan(means).all():
-            continue
-        low, high = np.nanmin(means), np.nanmax(means)
-        total += np.nan_to_num((means - low) / max(high - low, 1e-9))
-    return dict(settings[int(np.argmax(total))])
+    return dict(settings[int(np.argmax(np.sum([_scaled(arm, measure) for arm in arms], axis=0)))])
+
+
+def _scaled(trials: Sequence[Mapping[str, Any]], measure: str) -> Float64[np.ndarray, " trials"]:
+    """The mean over seeds of each trial, scaled to 0..1; 0 for those that were not trained to the end."""
+    most = max(trial.get("steps", 0) for trial in trials)
+    found = [trial.get(measure) if trial.get("steps", 0) == most else None for trial in trials]
+    means = np.array([np.mean(values) if values and None not in values else np.nan for values in found])
+    if np.isnan(means).all():
+        return np.zeros(len(trials))
+    low, high = np.nanmin(means), np.nanmax(means)
+    return np.nan_to_num((means - low) / max(high - low, 1e-9))
 
 
 def place(experiment: Experiment, file: str | Path) -> Path:

@@ -258,6 +258,9 @@ def test_arms_of_a_group_share_what_is_best_for_all_of_them():
     assert best_for_all([trials_of(0.0, 100.0, 90.0), trials_of(0.0, 0.1, 1.0)], "return") == {"lr": 2.0}
     dead = [{"settings": {"lr": 0.0}, "return": [9.0, None]}, *trials_of(0.0, 1.0, 2.0)[1:]]
     assert best_for_all([dead], "return") == {"lr": 2.0}
+    stopped = [*trials_of(0.0, 1.0), trials_of(0.0, 1.0, 9.0)[2] | {"steps": 4}]
+    whole = [trial | {"steps": 8} for trial in stopped[:2]]
+    assert best_for_all([[*whole, stopped[2]]], "return") == {"lr": 1.0}
     with pytest.raises(SocialRLError, match="different settings"):
         best_for_all([trials_of(1.0, 2.0), trials_of(1.0)], "return")
 
