@@ -16,6 +16,7 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import PyTree
 
+from socialrl.cores import usable_cores
 from socialrl.processes import on_host
 from socialrl_envs.errors import SocialRLError
 
@@ -73,9 +74,17 @@ class Devices:
 
 
 def kind_and_number(devices: Sequence[Device]) -> str:
-    """What devices these are, and how many, e.g. "cpu x1", "gpu x2 (NVIDIA H200)"."""
+    """What devices these are, and how many, e.g. "cpu x1 (2 cores)", "gpu x2 (NVIDIA H200)".
+
+    On a CPU with the cores that this process may use, as XLA splits sums among them: the same run on another
+    number of cores has other last digits.
+    """
     platform, kind = devices[0].platform, devices[0].device_kind
-    return f"{platform} x{len(devices)}" + (f" ({kind})" if kind.lower() != platform else "")
+    number = f"{platform} x{len(devices)}"
+    if platform == "cpu":
+        cores = usable_cores()
+        return f"{number} ({cores} core{'s' if cores > 1 else ''})"
+    return f"{number} ({kind})" if kind.lower() != platform else number
 
 
 def one_device() -> Devices:

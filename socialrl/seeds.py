@@ -9,7 +9,6 @@ run.
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
-from os import cpu_count
 from typing import Any, Literal
 
 import jax
@@ -18,6 +17,7 @@ import numpy as np
 from jax.sharding import PartitionSpec
 from jaxtyping import PyTree
 
+from socialrl.cores import usable_cores
 from socialrl.devices import SEEDS, Devices, on_every_device, one_device
 from socialrl.memory import Forecast, bytes_of, peak
 from socialrl.processes import gathered, meet, on_host
@@ -206,7 +206,7 @@ class SeedMap:
         """How many seeds of a device are computed together, whatever memory they take."""
         if self.seeds.mode == "worlds" or self._turns:
             return 1
-        return min(self.seeds.per_device, (cpu_count() or 1) if self.seeds.mode == "threads" else 2**31)
+        return min(self.seeds.per_device, usable_cores() if self.seeds.mode == "threads" else 2**31)
 
     @property
     def _turns(self) -> bool:

@@ -12,7 +12,7 @@ import jax
 import numpy as np
 import pytest
 
-from socialrl import programs
+from socialrl import devices, programs
 from socialrl.devices import Devices, choose, kind_and_number, one_device, spread
 from socialrl_envs.errors import SocialRLError
 
@@ -49,7 +49,21 @@ def same_runs(one, other):
 def test_a_gpu_is_named_by_its_model():
     gpu = SimpleNamespace(platform="gpu", device_kind="NVIDIA H200")
     assert kind_and_number([gpu, gpu]) == "gpu x2 (NVIDIA H200)"
-    assert kind_and_number(jax.devices("cpu")[:1]) == "cpu x1"
+
+
+def test_a_cpu_is_named_with_the_cores_that_may_be_used(monkeypatch):
+    """As another number of cores gives other last digits."""
+    [cpu] = jax.devices("cpu")[:1]
+    for cores, words in ((1, "1 core"), (3, "3 cores")):
+        monkeypatch.setattr(devices, "usable_cores", lambda cores=cores: cores)
+        assert kind_and_number([cpu]) == f"cpu x1 ({words})"
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="processes have no affinity here")
+def test_cores_are_those_of_the_affinity():
+    command = "import os; os.sched_setaffinity(0, [min(os.sched_getaffinity(0))]); "
+    command += "from socialrl.cores import usable_cores; print(usable_cores())"
+    assert subprocess.check_output([sys.executable, "-c", command], text=True) == "1\n"
 
 
 def test_seeds_on_four_devices_are_those_of_one_bit_for_bit(base):

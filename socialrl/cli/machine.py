@@ -12,7 +12,7 @@ def choose_platform(platform: str | None) -> None:
 
 
 def find_device(platform: str | None, cache: bool = True) -> str:
-    """The kind and number of devices, e.g. "cpu x1"; raises SocialRLError if there is no such device.
+    """The kind and number of devices, e.g. "cpu x1 (2 cores)"; raises SocialRLError if there is none.
 
     cache: whether compiled programs are kept from now on, and those of earlier starts are used.
     """

@@ -65,7 +65,7 @@ class RunFolder:
         return self.path / "levels" / arm / f"seed_{seed}" / f"step_{step}.txt"
 
     def note_device(self, device: str) -> None:
-        """Records on which devices the run was computed, e.g. "cpu x1"."""
+        """Records on which devices the run was computed, e.g. "cpu x1 (2 cores)"."""
         self.config = self.config | {"device": device}
         _write_config(self.path, self.config)
 

@@ -77,7 +77,7 @@ def join(
 
 
 def _note_devices(run: RunFolder, attempts: Sequence[Path | None]) -> None:
-    """Records the devices on which tasks were computed, each kind once, e.g. "cpu x2, gpu x1"."""
+    """Records the devices on which tasks were computed, each kind once, such as "cpu x1 (2 cores)"."""
     begun = [path for path in attempts if path is not None and (path / "config.json").exists()]
     known = [run.config["device"], *(str(read_config(path)["device"]) for path in begun)]
     text = ", ".join(dict.fromkeys(kind for one in known for kind in one.split(", ") if kind))

@@ -10,6 +10,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from socialrl.cores import usable_cores
 from socialrl.sweep.pool import Ended
 from socialrl_envs.errors import SocialRLError
 
@@ -115,10 +116,10 @@ def _cause(code: int) -> str:
 def environments(slots: int | None, cores: int, gpus: float, devices: int) -> list[dict[str, str]]:
     """The environment variables of each process that may run at a time.
 
-    slots: how many, None for as many as this machine has cores or shares of GPUs.
+    slots: how many, None for as many as there are usable cores or shares of GPUs.
     """
     if gpus == 0:
-        count = slots or max(1, (os.cpu_count() or 1) // cores)
+        count = slots or max(1, usable_cores() // cores)
         return [{"JAX_PLATFORMS": os.environ.get("JAX_PLATFORMS", "cpu")}] * count
     if devices == 0:
         raise SocialRLError(f"--gpus {gpus:g}: this machine has no GPU that jax finds", "leave --gpus out")

@@ -111,7 +111,7 @@ def latest(place: Path) -> Path | None:
 
 
 def _device() -> str:
-    """The kind and number of devices that this worker computes on, e.g. "cpu x1"."""
+    """The kind and number of devices that this worker computes on, e.g. "cpu x1 (2 cores)"."""
     import jax
 
     from socialrl.devices import kind_and_number

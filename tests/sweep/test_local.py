@@ -6,11 +6,13 @@ import shutil
 import time
 from collections import deque
 
+import jax
 import pytest
 
 import socialrl.runs
 from socialrl.cli import main
 from socialrl.config import load_experiment, to_json
+from socialrl.devices import kind_and_number
 from socialrl.overrides import apply
 from socialrl.record import folder
 from socialrl.record.metrics import Records, read_records
@@ -122,7 +124,7 @@ def test_a_lost_task_goes_on_from_its_checkpoint_and_tasks_join_to_the_run_of_on
         assert join(run, experiment, Plan(block=1)) == ["one"]
         (tmp_path / "aside").rename(second)
         assert join(run, experiment, Plan(block=1)) == []
-        assert run.config["device"] == "cpu x1"
+        assert run.config["device"] == kind_and_number(jax.devices())
         assert trained_last(run.path) == trained_last(whole)
         assert not first.exists()
         timing = [json.loads(line) for line in run.timing.read_text().splitlines()]
