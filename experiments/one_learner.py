@@ -2,24 +2,30 @@
 
 All learn beside experts, with as many seconds of training: in each world as many as the quickest arm there
 took for all of its steps. Learners that compute more per step have a smaller share of the steps, so that all
-take about as long. Settings are the same in all worlds; those of policy gradients are shared, and so are
-those of the learners with a replay buffer. None is tuned for a world. Run it on a machine that does nothing
-else.
+take about as long. Settings of a learner are the same in all worlds. Every learner is tuned by the same
+search in three of them, and none for one world:
+
+    socialrl tune experiments/one_learner.py --grid gamma=0.95,0.99 --grid lr=1e-3,2e-3 --seeds 2
+        --steps 48000 --arms (those of coin_grid, goal_search and cleanup_office)
+
+Run it on a machine that does nothing else.
 
 The size is for two CPU cores; on a GPU: --steps 5000000 --num_envs 1024 --seeds 20
 """
 
 from collections.abc import Iterator
 
-from _worlds import OFF_POLICY, ON_POLICY, SELECTIVE, WORLDS, lengths
+from _worlds import OFF_POLICY, ON_POLICY, WORLDS, lengths
 from socialrl.config import Arm, Claim, Experiment
-from socialrl.learners import bc, dqn, ppo, psiphi, sociapl
+from socialrl.learners import bc, dqn, ppo, psiphi, selective, sociapl
+from socialrl.tuned import tuned
 
+GRADIENTS = ON_POLICY | {"hidden": (64,), "epochs": 2, "gamma": 0.95, "gae_lambda": 0.9}
 BUFFERED = {key: value for key, value in OFF_POLICY.items() if key != "epsilon_steps"}
 LEARNERS = {
-    "selective": SELECTIVE,
-    "ppo": ppo.Config(**ON_POLICY),
-    "sociapl": sociapl.Config(**ON_POLICY),
+    "selective": selective.Config(**GRADIENTS),
+    "ppo": ppo.Config(**GRADIENTS),
+    "sociapl": sociapl.Config(**GRADIENTS),
     "dqn": dqn.Config(**OFF_POLICY),
     "psiphi": psiphi.Config(**OFF_POLICY),
     "bc": bc.Config(**BUFFERED),
@@ -52,7 +58,8 @@ experiment = Experiment(
         for name, learner in LEARNERS.items()
     ),
     steps=400_000,
-    **lengths(evaluate_every=9_600),
+    **lengths(evaluate_every=9_600, first_seed=2000),
     scale="two CPU cores: 48,000 to 400,000 steps per seed",
     claims=tuple(claims()),
 )
+experiment = tuned(experiment, __file__, together=lambda arm: arm.partition("_")[0])
