@@ -25,8 +25,12 @@ SPARSE = goal_search.Config(novices=1, experts=3, size=15, horizon=100, again=Fa
 ANNEAL = 150_000
 ON_POLICY: dict[str, Any] = {
     "hidden": (128,),
-    "minibatches": 32,
+    "gamma": 0.99,
+    "gae_lambda": 0.95,
+    "lr": 1e-3,
     "lr_end": 1e-4,
+    "epochs": 1,
+    "minibatches": 32,
     "entropy_coef": 0.03,
     "entropy_coef_end": 0.002,
     "anneal": ANNEAL,

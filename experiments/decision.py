@@ -13,15 +13,13 @@ from collections.abc import Iterator
 
 import flooded_road as flood
 from _cycle import WORLD, lengths
+from _worlds import SELECTIVE
 from socialrl.config import Arm, Claim, Experiment
-from socialrl.learners import selective
 from socialrl.tuned import tuned
 from socialrl_envs.worlds import goal_search
 
 STEPS = 400_000
-LEARNER = selective.Config(
-    hidden=(128,), minibatches=32, lr_end=1e-4, entropy_coef=0.03, entropy_coef_end=0.002, anneal=STEPS
-)
+LEARNER = dataclasses.replace(SELECTIVE, anneal=STEPS)
 WORLDS = {
     "goal_search": goal_search.Config(novices=1, experts=2, size=9, horizon=100),
     "goal_cycle": WORLD,

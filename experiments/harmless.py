@@ -13,15 +13,13 @@ import dataclasses
 from collections.abc import Iterator
 
 from _coins import WORLD
+from _worlds import SELECTIVE
 from socialrl.config import Arm, Claim, Experiment
 from socialrl.curricula import mixed
-from socialrl.learners import selective
 from socialrl_envs.types import Seat
 
 STEPS = 150_000
-LEARNER = selective.Config(
-    hidden=(128,), minibatches=32, lr_end=1e-4, entropy_coef=0.03, entropy_coef_end=0.002, anneal=STEPS
-)
+LEARNER = dataclasses.replace(SELECTIVE, anneal=STEPS)
 LEARNERS = {"selective": LEARNER, "alone": dataclasses.replace(LEARNER, sources=())}
 OPPOSITE = Seat(policy="noisy", skill=0.95, preferences=(-1.0, -1.0, 1.0))
 LIKES_RED = Seat(policy="noisy", skill=0.95, preferences=(1.0, 0.0, 0.0))

@@ -31,8 +31,20 @@ from socialrl_envs.types import WorldSpec
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(PPOConfig):
-    """Options of selective, besides those of ppo."""
+    """Options of selective: those of ppo, with the defaults that one_learner.py found for all six worlds, and
+    its own. `anneal` should be about the length of training.
+    """
 
+    hidden: tuple[int, ...] = (64,)
+    gamma: float = 0.95
+    gae_lambda: float = 0.9
+    lr: float = 2e-3
+    lr_end: float = 1e-4
+    epochs: int = 2
+    minibatches: int = 32
+    entropy_coef: float = 0.03
+    entropy_coef_end: float = 0.002
+    anneal: int = 150_000
     sources: tuple[Annotated[str, SOURCE], ...] = option(
         ("following", "imitation", "emulation"), "ways to follow others, by name; none acts for itself alone"
     )
