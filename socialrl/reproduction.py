@@ -117,12 +117,10 @@ def state(path: Path, experiment: Experiment) -> str:
 def measured_costs(results_folder: Path = results.FOLDER) -> dict[tuple[str, str], str]:
     """By experiment and kind of device ("cpu", "gpu"), in words: minutes, and with how many seeds.
 
-    Those of results, else those of earlier runs; and those that `costs.json` beside them has, of devices on
-    which an experiment was run only to measure it.
+    Those of results; and those that `costs.json` beside them has, of devices on which an experiment was run
+    only to measure it.
     """
-    chapters = results.read_earlier(results_folder)["chapters"].items()
-    found = {(name, "cpu"): cost for name, old in chapters if (cost := old.get("cost"))}
-    found |= {
+    found = {
         (name, kind): cost
         for name, kinds in results.read_costs(results_folder).items()
         for kind, cost in kinds.items()

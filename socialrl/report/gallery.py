@@ -4,8 +4,7 @@
 
 writes of each run experiments/results/NAME.json and assets/experiments/NAME.png (learning curves, final
 scores, verdicts on claims), and then docs/experiments.md from all results that there are. Without a RUN only
-the page is written. An experiment without results is told by what its last run before the rules of evidence
-found.
+the page is written.
 """
 
 import argparse
@@ -20,7 +19,7 @@ from socialrl.record.atomic import write_bytes, write_text
 from socialrl.report import few_shot, figures, results, svg
 from socialrl.report.crossing import Crossing, crossing
 from socialrl.report.findings import Finding, findings
-from socialrl.report.markdown import claims_table, plain, table
+from socialrl.report.markdown import claims_table, plain
 from socialrl.report.numbers import arms_table
 from socialrl.report.reading import JsonObject, Study, read, without_seats
 from socialrl.report.scores import returns
@@ -45,10 +44,6 @@ its 95 % interval. [Results](results.md) has the rules.
 `python -m socialrl.report.gallery RUN...` writes this page and its pictures from run folders, and
 `socialrl reproduce` makes those.
 """
-BEFORE = (
-    "*From a run before the rules of evidence, on {seeds}, which are for tuning, and without correction: it "
-    "decides nothing, and the picture's verdicts are those of then.*"
-)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -88,22 +83,13 @@ def write_gallery(folders: Iterable[Path | str], page: Path, pictures: Path, fol
         write_bytes(place, picture(study))
         made += [results.write(results.collect(study.runs[0].folder), folder), place]
     links = Path(os.path.relpath(pictures, page.parent)).as_posix()
-    write_text(page, page_of(results.read_results(folder), results.read_earlier(folder), links))
+    write_text(page, page_of(results.read_results(folder), links))
     return [*made, page]
 
 
-def page_of(known: Mapping[str, JsonObject], earlier: JsonObject, links: str) -> str:
-    """The page: a chapter per experiment, those of earlier runs in their order, then new ones.
-
-    links: the folder of the pictures, relative to the page.
-    """
-    chapters = earlier["chapters"]
-    names = [*chapters, *(name for name in known if name not in chapters)]
-    told = [
-        chapter(known[name], links) if name in known else old_chapter(name, chapters[name], links)
-        for name in names
-    ]
-    return "\n".join([HEAD, *told])
+def page_of(known: Mapping[str, JsonObject], links: str) -> str:
+    """The page: a chapter per experiment. links: the folder of the pictures, relative to the page."""
+    return "\n".join([HEAD, *(chapter(result, links) for result in known.values())])
 
 
 def picture(study: Study) -> bytes:
@@ -258,27 +244,6 @@ def chapter(result: JsonObject, links: str) -> str:
         f"*{plain(facts(result))}*",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
-
-
-def old_chapter(name: str, old: JsonObject, links: str) -> str:
-    """The section of an experiment whose last run was before the rules of evidence."""
-    rows = [
-        [*(plain(claim[key]) for key in ("claim", "source", "found", "against")), f"then: {claim['verdict']}"]
-        for claim in old.get("claims", ())
-    ]
-    found = (
-        table(("claim", "source", "found", "against", "verdict"), rows) if rows else plain(old["sentence"])
-    )
-    parts = [
-        f"## {plain(name)}",
-        plain(old["question"]),
-        shown(name, links),
-        BEFORE.format(seeds=old["seeds"]),
-        found,
-        f"```bash\n{old['command']}\n```",
-        f"*{plain(old['facts'])}*",
-    ]
-    return "\n\n".join(parts) + "\n"
 
 
 def shown(name: str, links: str) -> str:

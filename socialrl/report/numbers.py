@@ -8,21 +8,18 @@ A page has marks, which are comments of Markdown. What stands between the two ha
     <!--n coin_grid psiphi return-->14.0 (13.8 to 14.1)<!--/n-->
     <!--n goal_cycle ppo return presence=half form=mean digits=2-->4.31<!--/n-->
     <!--n rare_floods selective_5 return kind=regret "condition=flood 1"-->0.7 (0.6 to 0.8)<!--/n-->
-    <!--n earlier coin_grid.psiphi-->13.7<!--/n-->
     <!--n speed worlds_h200 agent-steps/s worlds=262,144-->577,926,571<!--/n-->
 
 A number is that of an experiment, an arm and a measure: of the final evaluation, or with labels that of a
 protocol (kind=memory for another one than `social`). form: `both` (interquartile mean and interval, the
 default), `iqm`, `interval`, `mean`, `worst`, `best`, `percent` (of the IQM), `count` (how many seeds are
 above 0, of how many), `seeds` (their number).
-"earlier" takes what a page said of a run that is gone, by its key in `earlier.json`; "speed" a column of the
-one row that is so, of a table in benchmarks/results/ (in=millions: in millions).
+A speed is the column of the one row that is so, in a table of benchmarks/results/ (in=millions: in millions).
 
     <!--table claims coin_grid-->...<!--/table-->        every claim with its verdict
     <!--table arms coin_grid return,auc-->...<!--/table--> every arm with these measures
     <!--table summary-->...<!--/table-->                 every experiment with results, and its verdicts
     <!--table papers-->...<!--/table-->                  the claims of the papers, see experiments/papers.json
-    <!--table earlier NAME-->...<!--/table-->            a table of earlier.json
     <!--table speed NAME a,b-->...<!--/table-->          the columns a and b (or all) of a table of speeds
 """
 
@@ -33,7 +30,6 @@ import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -54,18 +50,17 @@ FORMS: Mapping[str, Callable[[np.ndarray, int], str]] = {}
 
 @dataclasses.dataclass(frozen=True)
 class Files:
-    """What pages are filled in from: results by experiment (`known`), what was found `earlier`, and tables of
-    speeds by name (`measured`).
+    """What pages are filled in from: results by experiment (`known`), and tables of speeds by name
+    (`measured`).
     """
 
     known: Mapping[str, JsonObject]
-    earlier: JsonObject
     measured: Mapping[str, JsonObject] = dataclasses.field(default_factory=dict[str, JsonObject])
 
     @classmethod
     def read(cls, folder: Path = results.FOLDER, measured: Path = speeds.FOLDER) -> "Files":
         """Those of the two folders."""
-        return cls(results.read_results(folder), results.read_earlier(folder), speeds.read_speeds(measured))
+        return cls(results.read_results(folder), speeds.read_speeds(measured))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -121,10 +116,8 @@ def fill(text: str, files: Files, where: str = "page") -> str:
 def number(words: Sequence[str], files: Files) -> str:
     """The text of a number by the words of its mark."""
     plain_words = [word for word in words if "=" not in word]
-    if plain_words[:1] == [results.EARLIER] and len(plain_words) == 2:
-        return of_earlier(files.earlier, "numbers", plain_words[1])
     if len(plain_words) != 3:
-        raise SocialRLError("expected EXPERIMENT ARM MEASURE", "or: earlier KEY, or: speed NAME COLUMN")
+        raise SocialRLError("expected EXPERIMENT ARM MEASURE", "or: speed NAME COLUMN")
     experiment, arm, measure = plain_words
     labels = dict(word.split("=", 1) for word in words if "=" in word)
     if experiment == SPEED:
@@ -151,23 +144,13 @@ def result_of(known: Mapping[str, JsonObject], experiment: str) -> JsonObject:
     return known[experiment]
 
 
-def of_earlier(earlier: JsonObject, part: str, key: str) -> Any:
-    """What earlier.json has under a key."""
-    if key not in earlier[part]:
-        raise unknown(f"key of earlier.json, {part}", key, earlier[part])
-    return earlier[part][key]
-
-
 def block(words: Sequence[str], files: Files) -> str:
     """The text of a table by the words of its mark, with the line breaks around it."""
     known, (kind, *rest) = files.known, words
     if kind == "summary" and not rest:
         text = summary_table(known)
     elif kind == "papers" and not rest:
-        text = papers.paper_table(papers.read(), known, files.earlier)
-    elif kind == results.EARLIER and len(rest) == 1:
-        found = of_earlier(files.earlier, "tables", rest[0])
-        text = table(found["head"], found["rows"])
+        text = papers.paper_table(papers.read(), known)
     elif kind == SPEED and len(rest) in (1, 2):
         text = speeds.speed_table(files.measured, rest[0], rest[1].split(",") if len(rest) == 2 else ())
     elif kind == "claims" and len(rest) == 1:
@@ -177,9 +160,7 @@ def block(words: Sequence[str], files: Files) -> str:
             result_of(known, rest[0]), rest[1].split(",") if len(rest) == 2 else ["return", "auc"]
         )
     else:
-        raise SocialRLError(
-            f"unknown table {' '.join(words)}", "summary, claims, arms, papers, speed or earlier"
-        )
+        raise SocialRLError(f"unknown table {' '.join(words)}", "summary, claims, arms, papers or speed")
     return f"\n\n{text}\n\n"
 
 

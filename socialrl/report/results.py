@@ -2,7 +2,7 @@
 
 A file holds what pages of the documentation say about a run: per arm the measures of every seed, cost, and
 the verdicts on claims. It is made from a run folder, and pages are made from it, so that every number on
-them can be traced. What earlier pages said, of runs that are gone, is in `earlier.json`, as text.
+them can be traced.
 """
 
 import json
@@ -25,7 +25,6 @@ from socialrl_envs.safe_json import read_json
 FORMAT, VERSION = "socialrl-results", 1
 FOLDER = Path("experiments/results")
 COSTS = "costs"  # the file of what runs cost that were made to measure it
-EARLIER = "earlier"  # the file of what was found before the rules of evidence
 DIGITS = 5  # of every number
 OWN = ("--out", "--resume", "--platform")  # options of `socialrl run` that do not belong to the experiment
 
@@ -153,7 +152,7 @@ def _listed(items: list[Any], indent: int) -> str:
 
 def read_results(folder: Path = FOLDER) -> dict[str, JsonObject]:
     """All results of a folder by experiment. Raises SocialRLError that names a file that is none."""
-    files = sorted(file for file in folder.glob("*.json") if file.stem not in (EARLIER, COSTS))
+    files = sorted(file for file in folder.glob("*.json") if file.stem != COSTS)
     return {file.stem: read_result(file) for file in files}
 
 
@@ -165,15 +164,6 @@ def read_result(file: Path) -> JsonObject:
     if file_name(str(content.get("experiment"))) != file.stem:
         raise SocialRLError(f"{file}: experiment is {content.get('experiment')!r}", "name the file after it")
     return content
-
-
-def read_earlier(folder: Path = FOLDER) -> JsonObject:
-    """What was found before the rules of evidence: `numbers`, `tables` and `chapters`; each empty without a
-    file.
-    """
-    file = folder / f"{EARLIER}.json"
-    empty = {"numbers": {}, "tables": {}, "chapters": {}}
-    return empty | (_object(file) if file.is_file() else {})
 
 
 def read_costs(folder: Path = FOLDER) -> dict[str, dict[str, str]]:

@@ -27,7 +27,7 @@ def test_a_page_says_what_the_files_say(page):
 
 def test_the_page_of_experiments_says_what_the_files_say():
     """If this fails: python -m socialrl.report.gallery"""
-    text = page_of(results.read_results(FOLDER), results.read_earlier(FOLDER), "../assets/experiments")
+    text = page_of(results.read_results(FOLDER), "../assets/experiments")
     assert (ROOT / "docs" / "experiments.md").read_text(encoding="utf-8") == text
 
 
@@ -44,13 +44,6 @@ def test_no_measured_number_is_typed_by_hand(page):
 def test_no_line_begins_with_the_mark_of_a_number(page):
     """A comment at the beginning of a line ends the paragraph, by the rules of Markdown."""
     assert "\n<!--n " not in (ROOT / page).read_text(encoding="utf-8")
-
-
-def test_every_text_that_was_kept_is_used_somewhere():
-    earlier = results.read_earlier(FOLDER)
-    text = "".join((ROOT / page).read_text(encoding="utf-8") for page in numbers.PAGES)
-    assert [key for key in earlier["numbers"] if f"<!--n earlier {key}-->" not in text] == []
-    assert [key for key in earlier["tables"] if f"<!--table earlier {key}-->" not in text] == []
 
 
 def test_every_table_of_speeds_is_used_somewhere():

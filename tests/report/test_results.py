@@ -13,7 +13,6 @@ from tests.report.fake_run import full_run, line, write_run
 
 HALF = {"world": "home", "policy": "greedy", "company": "trained", "presence": "half"}
 SPEEDS = {"head": ["b", "rate/s"], "rows": [["1", "400,000"], ["1,024", "2,500,000"]]}
-NOTHING = {"numbers": {}, "tables": {}, "chapters": {}}
 
 
 @pytest.fixture(scope="module")
@@ -68,12 +67,10 @@ def test_a_page_is_filled_in_and_then_stays(collected, tmp_path, capsys):
     page.write_text(
         "before <!--n one a return-->?<!--/n-->, <!--n one a return form=worst digits=0--><!--/n-->\n"
         "<!--n one a return form=count--><!--/n-->\n"
-        "<!--n one a return form=percent presence=half--> x\ny <!--/n--> and <!--n earlier k-->1<!--/n-->\n"
+        "<!--n one a return form=percent presence=half--> x\ny <!--/n-->\n"
         "<!--table arms one return,auc--><!--/table-->\n<!--table claims one--><!--/table-->\n"
-        "<!--table earlier t--><!--/table-->\n<!--table summary--><!--/table--> after\n"
+        "<!--table summary--><!--/table--> after\n"
     )
-    earlier = {"numbers": {"k": "4.2"}, "tables": {"t": {"head": ["x"], "rows": [["**1**"]]}}}
-    (folder / "earlier.json").write_text(json.dumps(earlier))
     arguments = [str(page), "--results", str(folder)]
     assert numbers.main([*arguments, "--check"]) == 1
     assert "?" in page.read_text()
@@ -82,11 +79,10 @@ def test_a_page_is_filled_in_and_then_stays(collected, tmp_path, capsys):
     assert "before <!--n one a return-->4.5 (2.2 to 6.8)<!--/n-->, " in text
     assert "digits=0-->0<!--/n-->" in text
     assert "form=count-->9 of 10<!--/n-->" in text
-    assert "presence=half-->200 %<!--/n--> and <!--n earlier k-->4.2<!--/n-->" in text
+    assert "presence=half-->200 %<!--/n-->" in text
     assert "| a | 4.50 (2.20 to 6.80) | 2.25 (1.10 to 3.40) | 0.00 | 90 |" in text
     assert "a is below b" in text
     assert "**reproduced, n = 10**" in text
-    assert "| x |\n| --- |\n| **1** |" in text
     assert "| [one](experiments.md#one) | 10 from 1000 | 9 trials | 1 | 0 | 0 | - |" in text
     assert text.endswith(" after\n")
     assert numbers.main([*arguments, "--check"]) == 0
@@ -97,7 +93,7 @@ def test_a_page_is_filled_in_and_then_stays(collected, tmp_path, capsys):
         "page.md: <!--n two a return-->: no results of two (socialrl reproduce two)"
         in capsys.readouterr().err
     )
-    files = numbers.Files(known, results.read_earlier(folder), {"s": SPEEDS})
+    files = numbers.Files(known, {"s": SPEEDS})
     for text, filled in (
         ("n speed s rate/s b=1,024", "2,500,000"),
         ("n speed s rate/s b=1 in=millions", "0.4"),
@@ -116,8 +112,7 @@ def test_a_page_is_filled_in_and_then_stays(collected, tmp_path, capsys):
         "n one a return form=x",
         "table arms",
         "table arms one x",
-        "n earlier z",
-        "table earlier z",
+        "table other z",
     ):
         kind = mark.split()[0]
         with pytest.raises(SocialRLError, match="p: <!--"):
@@ -135,7 +130,7 @@ def test_what_is_no_result_is_told_by_its_file(tmp_path):
         results.read_result(moved)
 
 
-def test_a_claim_of_a_paper_has_the_verdict_of_the_rules_or_of_before(collected, tmp_path):
+def test_a_claim_of_a_paper_has_the_verdict_of_its_experiment(collected, tmp_path):
     _, known = collected
     entry = {
         "paper": "P",
@@ -145,28 +140,21 @@ def test_a_claim_of_a_paper_has_the_verdict_of_the_rules_or_of_before(collected,
         "experiment": "one",
         "text": "a is below b",
     }
-    gap, decided = papers.outcome(entry, known, NOTHING)
+    gap, decided = papers.outcome(entry, known)
     assert decided == "**reproduced, n = 10**"
     assert gap.startswith("5.00 [")
-    old = {"chapters": {"one": {"claims": [{"claim": "a is below b", "verdict": "undecided"}]}}}
-    assert papers.outcome(entry, {}, old)[1] == "not yet under the rules; before them: undecided"
+    assert papers.outcome(entry, {})[1] == "not run yet"
     for changes in ({"tested": "yes"}, {"tested": "not tested"}, {"extra": 1}):
         (tmp_path / "papers.json").write_text(json.dumps([entry | changes]))
         with pytest.raises(SocialRLError, match=r"papers.json: 0"):
             papers.read(tmp_path / "papers.json")
 
 
-def test_new_results_replace_what_was_said_before(collected):
+def test_the_page_has_a_chapter_per_experiment(collected):
     _, known = collected
-    old = {"question": "?", "seeds": "seeds 0 to 4", "command": "c", "facts": "f", "sentence": "Long ago."}
-    before, after = (
-        page_of(results_known, NOTHING | {"chapters": {"one": old}}, "pictures")
-        for results_known in ({}, known)
-    )
-    assert "Long ago." in before
-    assert "before the rules of evidence, on seeds 0 to 4" in before
-    assert "Long ago." not in after
-    assert "a is below b" in after
+    text = page_of(known, "pictures")
+    assert [line for line in text.splitlines() if line.startswith("## ")] == [f"## {name}" for name in known]
+    assert "a is below b" in text
 
 
 def test_commands_of_a_reproduction_name_the_experiment_alone(tmp_path):
