@@ -26,7 +26,7 @@ FORMAT, VERSION = "socialrl-results", 1
 FOLDER = Path("experiments/results")
 COSTS = "costs"  # the file of what runs cost that were made to measure it
 DIGITS = 5  # of every number
-OWN = ("--out", "--resume", "--platform")  # options of `socialrl run` that do not belong to the experiment
+OWN = ("--out", "--resume", "--platform")  # options of run and sweep that do not belong to the experiment
 
 
 def collect(folder: Path | str) -> JsonObject:
@@ -89,7 +89,7 @@ def command(run: Run) -> str:
         words = []
     if words[:2] == ["socialrl", "reproduce"]:
         words = [*words[:2], str(run.experiment.get("name"))]
-    elif words[:2] != ["socialrl", "run"]:
+    elif words[:2] not in (["socialrl", "run"], ["socialrl", "sweep"]):
         words = ["socialrl", "run", f"experiments/{run.experiment.get('name')}.py"]
     return without(words, OWN)
 

@@ -162,3 +162,10 @@ def test_commands_of_a_reproduction_name_the_experiment_alone(tmp_path):
     run = write_run(tmp_path / "x", [], experiment={"name": "x"}, command=command)
     assert results.collect(run)["command"] == "socialrl reproduce x"
     assert Path(results.write(results.collect(run), tmp_path / "out")).read_text().startswith("{\n")
+
+
+def test_the_command_of_a_sweep_keeps_what_it_changed(tmp_path):
+    command = "socialrl sweep experiments/x.py --gpus 0.1 --first_seed 1000 --out /far/away"
+    run = write_run(tmp_path / "x", [], experiment={"name": "x"}, command=command)
+    kept = "socialrl sweep experiments/x.py --gpus 0.1 --first_seed 1000"
+    assert results.collect(run)["command"] == kept
