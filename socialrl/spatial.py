@@ -113,11 +113,10 @@ class SpatialMemory:
         first, because planes side by side are written and multiplied sooner on a CPU.
         """
         code, time = sight.code, sight.time[..., None]
-        bits = [_flag(code >> bit) for bit in range(TILES + 1)]
+        bits = [_flag(code >> bit) for bit in (*range(len(self.tiles)), SEEN)]
         other, own = (code >> OTHER) & CLOCK, (code >> OWN) & CLOCK
         paid, gone = (code >> PAID) & 3, (code >> GONE) & 7
         here = (other == time) & (other > 0)
-        facing = ((code >> HEADING) & 3) - sight.heading[..., None] & 3
         trace = _trace(other, time)
         found = [
             *bits,
@@ -130,9 +129,11 @@ class SpatialMemory:
             paid == 2,
             gone > 0,
             gone.astype(jnp.float32) / 3,
-            self._ahead(here, facing),
             self._beside(trace),
         ]
+        if self.turning:
+            facing = ((code >> HEADING) & 3) - sight.heading[..., None] & 3
+            found.append(self._ahead(here, facing))
         where = [np.abs(self.ahead) + np.abs(self.right), self.ahead, self.right]
         far = [
             jnp.broadcast_to(jnp.asarray(x.reshape(-1) / self.radius, jnp.float32), code.shape) for x in where
@@ -243,8 +244,7 @@ class SpatialMemory:
         lost = (was & ~fresh[:, None]).reshape(shape) & empty
         if self.turning:
             facing = ((before.code >> HEADING) & 3).reshape(shape)
-            into = [jnp.roll(lost & (facing == way), FORWARD[way], (1, 2)) for way in range(4)]
-            gone = jnp.any(jnp.stack(into), axis=0) & empty
+            gone = _before(lost, facing, 1)[0] & empty
         else:
             wide = jnp.pad(empty, ((0, 0), (1, 1), (1, 1)), constant_values=True)
             gone = lost & wide[:, :-2, 1:-1] & wide[:, 2:, 1:-1] & wide[:, 1:-1, :-2] & wide[:, 1:-1, 2:]
@@ -287,13 +287,9 @@ class SpatialMemory:
         """How near each cell is ahead of another agent in view: 0.9, 0.6, 0.3 for the next three cells."""
         shape = (*here.shape[:-1], self.size, self.size)
         result = jnp.zeros(shape, jnp.float32)
-        for number, (rows, columns) in enumerate(FORWARD if self.turning else ()):
-            those = (here & (facing == number)).reshape(shape).astype(jnp.float32)
-            wide = jnp.pad(those, [(0, 0)] * (those.ndim - 2) + [(3, 3), (3, 3)], mode="wrap")
-            for cells in (1, 2, 3):  # as jnp.roll, but all in one pass
-                row, column = 3 - cells * rows, 3 - cells * columns
-                moved = wide[..., row : row + self.size, column : column + self.size]
-                result = jnp.maximum(result, (1.2 - 0.3 * cells) * moved)
+        near = _before(here.reshape(shape), facing.reshape(shape), 3)
+        for cells, ahead in reversed(list(enumerate(near, 1))):
+            result = jnp.where(ahead, 1.2 - 0.3 * cells, result)
         return result.reshape(here.shape)
 
     def _beside(self, trace: Float32[Array, "*batch cells"]) -> Float32[Array, "*batch cells"]:
@@ -302,6 +298,22 @@ class SpatialMemory:
         wide = jnp.pad(square, [(0, 0)] * (square.ndim - 2) + [(1, 1), (1, 1)])
         beside = (wide[..., :-2, 1:-1], wide[..., 2:, 1:-1], wide[..., 1:-1, :-2], wide[..., 1:-1, 2:])
         return jnp.max(jnp.stack(beside), axis=0).reshape(trace.shape)
+
+
+def _before(
+    here: Bool[Array, "*batch M M"], facing: Int32[Array, "*batch M M"], reach: int
+) -> list[Bool[Array, "*batch M M"]]:
+    """Whether each cell is one, two, up to `reach` cells ahead of someone who is here and faces so."""
+    bits = jnp.where(here, 1 << facing, 0).astype(jnp.uint8)
+    wide = jnp.pad(bits, [(0, 0)] * (bits.ndim - 2) + [(reach, reach)] * 2)
+    size, found = here.shape[-1], []
+    for cells in range(1, reach + 1):
+        planes = jnp.zeros(here.shape, bool)
+        for number, (rows, columns) in enumerate(FORWARD):
+            row, column = reach - cells * rows, reach - cells * columns
+            planes |= (wide[..., row : row + size, column : column + size] >> number) & 1 == 1
+        found.append(planes)
+    return found
 
 
 def _take(code: Int32[Array, "N cells"], at: Int32[Array, "N points"]) -> Int32[Array, "N points"]:

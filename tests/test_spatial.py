@@ -116,6 +116,19 @@ def test_vanishing_is_noticed_where_seats_are_put_back():
     assert gone.tolist() == [here - memory.size]
 
 
+def test_cells_ahead_of_one_who_looks_do_not_go_round_the_edge_of_the_map():
+    memory = SpatialMemory(CONFIGS["turning"].build().spec)
+    middle = memory.size // 2
+    here = jnp.zeros((1, memory.size, memory.size), bool).at[0, middle, -2].set(True)
+    ahead = memory._ahead(here.reshape(1, -1), jnp.full((1, memory.cells), 1, jnp.int32))
+    found = np.asarray(ahead).reshape(memory.size, memory.size)
+    assert found[middle, -1] == np.float32(0.9)
+    assert np.count_nonzero(found) == 1
+    ahead = memory._ahead(here.reshape(1, -1), jnp.full((1, memory.cells), 3, jnp.int32))
+    found = np.asarray(ahead).reshape(memory.size, memory.size)
+    assert found[middle, -5:-2] == pytest.approx([0.3, 0.6, 0.9])
+
+
 def test_first_moves_are_those_of_shortest_paths():
     free = jnp.ones((1, 5, 5), bool).at[0, 1, 2].set(False)  # a wall ahead
     directions, distances = first_moves(free, 8)

@@ -1,5 +1,5 @@
-"""The update of `selective`: PPO of the own policy, then the decision, then the sources, each with gradients
-of its own.
+"""The update of `selective`: epochs of PPO for the own policy, then one pass over the same unroll for the
+decision and the sources, each with gradients of its own.
 """
 
 from functools import partial
@@ -28,7 +28,7 @@ from socialrl.learners.ppo import PPO
 from socialrl.losses.policy import clipped_surrogate, kl_divergence
 from socialrl.nets.memory import Carry, initial_carry
 from socialrl.sources import Lesson, Source
-from socialrl.types import Metrics, Timestep
+from socialrl.types import Metrics, Timestep, Transition
 from socialrl_envs.struct import pytree, replace
 from socialrl_envs.types import WorldSpec
 
@@ -153,22 +153,29 @@ class SelectiveUpdate:
     ) -> tuple[SelectiveState, Metrics]:
         """The state after one update, and metrics. carry: before the first step, leaves (N, ...)."""
         now = annealing(self.config, state.steps)
+        epoch_key, order_key = jax.random.split(key)
 
         def epoch(state: SelectiveState, key: Key[Array, ""]) -> tuple[SelectiveState, tuple[Metrics, Array]]:
             batch, explained = self.ppo.updates.batch(state.own, carry.own, trajectory)
-            advantage = batch.advantage
-            order = self._order(advantage.shape[1], key)
 
             def step(state: SelectiveState, who: Int32[Array, " n"]) -> tuple[SelectiveState, Metrics]:
-                return self._gradient_steps(state, carry, batch, decided, lesson, who, now)
+                return self._own_step(state, batch, decided, who, now)
 
-            state, metrics = jax.lax.scan(step, state, order)
-            return state, (metrics | {"explained_variance": explained}, advantage)
+            state, metrics = jax.lax.scan(step, state, self._order(batch.advantage.shape[1], key))
+            return state, (metrics | {"explained_variance": explained}, batch.advantage)
 
-        keys = jax.random.split(key, self.config.epochs)
+        keys = jax.random.split(epoch_key, self.config.epochs)
         state, (metrics, advantages) = jax.lax.scan(epoch, state, keys)
-        record = updated(state.record, advantages[0], decided.source, decided.recommended)
+        advantage = advantages[0]  # by the critic as it was when the novices acted
+        record = updated(state.record, advantage, decided.source, decided.recommended)
         found = jax.tree.map(jnp.mean, metrics)
+        if lesson is not None:
+
+            def social(state: SelectiveState, who: Int32[Array, " n"]) -> tuple[SelectiveState, Metrics]:
+                return self._social_step(state, carry, trajectory.own, advantage, decided, lesson, who, now)
+
+            state, learnt = jax.lax.scan(social, state, self._order(advantage.shape[1], order_key))
+            found |= jax.tree.map(jnp.mean, learnt)
         return replace(state, record=record), found | self._record_metrics(state, record)
 
     def _order(self, count: int, key: Key[Array, ""]) -> Int32[Array, "minibatches n"]:
@@ -178,44 +185,53 @@ class SelectiveUpdate:
             jax.random.permutation(key, count)[: count // parts * parts].reshape(parts, -1).astype(jnp.int32)
         )
 
-    def _gradient_steps(
+    def _own_step(
         self,
         state: SelectiveState,
-        carry: SelectiveCarry,
         batch: Batch,
         decided: Decided,
-        lesson: Lesson | None,
         who: Int32[Array, " n"],
         now: Annealing,
     ) -> tuple[SelectiveState, Metrics]:
-        """One step of Adam for the own policy, one for the decision and one for the sources."""
+        """One step of Adam for the own policy."""
         part = jax.tree.map(lambda x: x[:, who], replace(batch, carry=()))
         own = replace(part, carry=jax.tree.map(lambda x: x[who], batch.carry))
-        mine = jax.tree.map(lambda x: x[:, who], decided)
+        alone = decided.source[:, who] == 0
         grads, metrics = jax.grad(self.ppo.losses.total, has_aux=True)(
-            state.own, own, now.entropy_coef, mine.source == 0, self.config.cloning_coef
+            state.own, own, now.entropy_coef, alone, self.config.cloning_coef
         )
         params, optimiser = self._moved(
             self.ppo.updates.optimiser, state.own, state.own_optimiser, grads, now
         )
-        state = replace(state, own=params, own_optimiser=optimiser)
-        if self.count == 1:
-            return state, metrics
+        return replace(state, own=params, own_optimiser=optimiser), metrics
+
+    def _social_step(
+        self,
+        state: SelectiveState,
+        carry: SelectiveCarry,
+        own: Transition,
+        advantage: Float32[Array, "T N"],
+        decided: Decided,
+        lesson: Lesson,
+        who: Int32[Array, " n"],
+        now: Annealing,
+    ) -> tuple[SelectiveState, Metrics]:
+        """One step of Adam for the decision and one for the sources."""
         config, begin = self.config, jax.tree.map(lambda x: x[who], carry.social)
+        own, advantage, decided = jax.tree.map(lambda x: x[:, who], (own, advantage, decided))
         gate_coef = config.gate_coef + progress(config, state.steps) * (
             config.gate_coef_end - config.gate_coef
         )
-        grads, found = jax.grad(self.decision_loss, has_aux=True)(state.social, begin, part, mine, gate_coef)
+        grads, found = jax.grad(self.decision_loss, has_aux=True)(
+            state.social, begin, own, advantage, decided, gate_coef
+        )
         params, optimiser = self._moved(self.optimiser, state.social, state.social_optimiser, grads, now)
         state = replace(state, social=params, social_optimiser=optimiser)
-        assert lesson is not None
         few = lesson.target.shape[1]
-        some = jax.tree.map(
-            lambda x: x[:, who[: max(1, round(len(who) * self.config.lesson_share))] % few], lesson
-        )
+        some = jax.tree.map(lambda x: x[:, who[: max(1, round(len(who) * config.lesson_share))] % few], lesson)
         grads, learnt = jax.grad(self.sources_loss, has_aux=True)(state.sources, some)
         params, optimiser = self._moved(self.optimiser, state.sources, state.sources_optimiser, grads, now)
-        return replace(state, sources=params, sources_optimiser=optimiser), metrics | found | learnt
+        return replace(state, sources=params, sources_optimiser=optimiser), found | learnt
 
     def _moved(
         self,
@@ -238,25 +254,29 @@ class SelectiveUpdate:
         return total, metrics
 
     def decision_loss(
-        self, params: PyTree, carry: Carry, batch: Batch, decided: Decided, gate_coef: Float32[Array, ""]
+        self,
+        params: PyTree,
+        carry: Carry,
+        own: Transition,
+        advantage: Float32[Array, "T N"],
+        decided: Decided,
+        gate_coef: Float32[Array, ""],
     ) -> tuple[Float32[Array, ""], Metrics]:
         """The loss of the gate and of the values, and metrics."""
-        own = batch.trajectory.own
         _, known = self.unroll(params, carry, own.timestep, decided.confidence, decided.behaviour)
-        values, metrics = self.values_loss(known, batch, decided)
+        values, metrics = self.values_loss(known, own, decided)
         if self.config.decision == "values":
             return values, metrics
-        gate, found = self.gate_loss(known, batch, decided, gate_coef)
+        gate, found = self.gate_loss(known, advantage, decided, gate_coef)
         return gate + self.config.successor_coef * values, metrics | found
 
     def gate_loss(
-        self, known: Decisive, batch: Batch, decided: Decided, coef: Float32[Array, ""]
+        self, known: Decisive, advantage: Float32[Array, "T N"], decided: Decided, coef: Float32[Array, ""]
     ) -> tuple[Float32[Array, ""], Metrics]:
         """PPO's surrogate of the decisions that were taken anew, and KL(gate || trials) there."""
         config = self.config
         gate = among(known.gate, decided.prior, decided.available)
         asked = decided.asked.astype(jnp.float32)
-        advantage = batch.advantage
         normalised = (advantage - jnp.mean(advantage)) / (jnp.std(advantage) + 1e-8)
         new, old = log_prob_of(gate, decided.source), log_prob_of(decided.gate, decided.source)
         surrogate = jnp.mean(asked * clipped_surrogate(new, old, normalised, config.clip))
@@ -266,10 +286,9 @@ class SelectiveUpdate:
         return surrogate + coef * distance, metrics
 
     def values_loss(
-        self, known: Decisive, batch: Batch, decided: Decided
+        self, known: Decisive, own: Transition, decided: Decided
     ) -> tuple[Float32[Array, ""], Metrics]:
         """The errors of the reward model Phi . w and of the successor features of the sources that acted."""
-        own = batch.trajectory.own
         phi = jnp.take_along_axis(known.phi, own.action[..., None, None], axis=2)[:, :, 0]
         error = jnp.mean((phi @ known.w - own.reward) ** 2)
         psi = jnp.take_along_axis(known.psi, decided.source[..., None, None], axis=2)[:, :, 0]
