@@ -1,9 +1,10 @@
 """Where others know what a novice cannot see, does a learnt decision to follow them pay?
 
-Three worlds: a goal that experts alone see, a hidden order that experts alone know, a flood that locals
-alone see. The same learner decides between itself and sources: following, imitation, emulation. `self_only`
-has no sources, and is recurrent PPO; `useless` may choose a random walk instead, for as long and as often,
-so that more choices and longer exploration alone are controlled for.
+Three worlds: a goal that experts alone see, a hidden order that experts alone know, a flood that locals alone
+see. The same learner decides between itself and sources: following, imitation, emulation. `self_only` has no
+sources, and is recurrent PPO; `useless` may choose a random walk instead, for as long and as often, so that
+more choices and longer exploration alone are controlled for. All have selective's defaults, which were
+searched for in one_learner.py; seeds are fresh, as older settings were reported on those from 1000.
 
 The size is for two CPU cores; on a GPU: --steps 10000000 --num_envs 1024 --seeds 20.
 """
@@ -60,7 +61,7 @@ experiment = Experiment(
         chunk=2,
         evaluation_episodes=64,
         seeds=10,
-        first_seed=1000,
+        first_seed=2000,
     ),
     scale="two CPU cores: 400,000 steps per seed",
     claims=tuple(claims()),

@@ -4,7 +4,8 @@ The world of coin_grid.py beside experts with other preferences, random walkers,
 preferences, and anti-experts that pursue what is worst for the novice; `mixed` has one of each. Lurers want
 what the novice wants in the first third of training, and are anti-experts from then on, in evaluations, too.
 Blockers stand in its way. Both learners see the same company; `alone` has no sources and is PPO. The claims
-are about a third, two thirds and the end of training.
+are about a third, two thirds and the end of training. Both have selective's defaults, which were searched for
+in one_learner.py; seeds are fresh, as older settings were reported on those from 1000.
 
 The size is for two CPU cores; on a GPU: --world.size 15 --steps 5000000 --num_envs 1024
 """
@@ -83,7 +84,7 @@ experiment = Experiment(
         for name, learner in LEARNERS.items()
     ),
     seeds=10,
-    first_seed=1000,
+    first_seed=2000,
     steps=STEPS,
     num_envs=64,
     unroll_length=25,

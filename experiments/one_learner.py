@@ -14,16 +14,26 @@ The size is for two CPU cores; on a GPU: --steps 5000000 --num_envs 1024 --seeds
 """
 
 from collections.abc import Iterator
+from typing import Any
 
-from _worlds import OFF_POLICY, ON_POLICY, WORLDS, lengths
+from _worlds import OFF_POLICY, WORLDS, lengths
 from socialrl.config import Arm, Claim, Experiment
 from socialrl.learners import bc, dqn, ppo, psiphi, selective, sociapl
 from socialrl.tuned import tuned
 
-GRADIENTS = ON_POLICY | {"hidden": (64,), "epochs": 2, "gamma": 0.95, "gae_lambda": 0.9}
+GRADIENTS: dict[str, Any] = {
+    "hidden": (64,),
+    "gae_lambda": 0.9,
+    "lr_end": 1e-4,
+    "epochs": 2,
+    "minibatches": 32,
+    "entropy_coef": 0.03,
+    "entropy_coef_end": 0.002,
+    "anneal": 150_000,
+}
 BUFFERED = {key: value for key, value in OFF_POLICY.items() if key != "epsilon_steps"}
 LEARNERS = {
-    "selective": selective.Config(**GRADIENTS),
+    "selective": selective.Config(),
     "ppo": ppo.Config(**GRADIENTS),
     "sociapl": sociapl.Config(**GRADIENTS),
     "dqn": dqn.Config(**OFF_POLICY),
@@ -58,7 +68,7 @@ experiment = Experiment(
         for name, learner in LEARNERS.items()
     ),
     steps=400_000,
-    **lengths(evaluate_every=9_600, first_seed=2000),
+    **lengths(evaluate_every=9_600),
     scale="two CPU cores: 48,000 to 400,000 steps per seed",
     claims=tuple(claims()),
 )
