@@ -16,10 +16,12 @@ import flooded_road as flood
 from _cycle import WORLD, lengths
 from _worlds import SELECTIVE
 from socialrl.config import Arm, Claim, Experiment
+from socialrl.protocols import worth_of_following
 from socialrl.tuned import tuned
 from socialrl_envs.worlds import goal_search
 
 STEPS = 400_000
+EPISODE = 100  # steps that no episode of these worlds exceeds
 LEARNER = dataclasses.replace(SELECTIVE, anneal=STEPS)
 WORLDS = {
     "goal_search": goal_search.Config(novices=1, experts=2, size=9, horizon=100),
@@ -34,15 +36,44 @@ LEARNERS = {
 
 
 def claims() -> Iterator[Claim]:
-    """In every world: above the same learner without sources, and above the one with a useless source."""
+    """In every world: above the same learner without sources, and above the one with a useless source; how
+    often others are followed in the end, and what that is worth: one step of it, and all of it from there on.
+    """
     for place in WORLDS:
+        arm = f"selective_{place}"
         for control, text in (("self_only", "without sources"), ("useless", "with a useless source")):
             yield Claim(
                 text=f"{place}: above the same learner {text}",
                 source="ours",
-                arm=f"selective_{place}",
+                arm=arm,
                 over=f"{control}_{place}",
             )
+        step, rest = (
+            (("protocol", "worth_of_following"), ("source", "all"), ("instead", f"{steps}"))
+            for steps in (1, EPISODE)
+        )
+        yield Claim(
+            text=f"{place}: follows in a fifth of the steps",
+            source="aim",
+            arm=arm,
+            measure="share",
+            value=0.2,
+            labels=step,
+        )
+        yield Claim(
+            text=f"{place}: a followed step is worth more than acting for itself in it",
+            source="aim",
+            arm=arm,
+            measure="worth",
+            labels=step,
+        )
+        yield Claim(
+            text=f"{place}: to follow nobody from a followed step on costs return",
+            source="aim",
+            arm=arm,
+            measure="worth",
+            labels=rest,
+        )
 
 
 experiment = Experiment(
@@ -65,6 +96,6 @@ experiment = Experiment(
     ),
     scale="two CPU cores: 400,000 steps per seed",
     claims=tuple(claims()),
-    protocols=(),
+    protocols=(worth_of_following.Config(instead=(1, EPISODE)),),
 )
 experiment = tuned(experiment, __file__)

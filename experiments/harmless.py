@@ -47,8 +47,8 @@ TIMES = {"a third": 1 / 3, "two thirds": 2 / 3, "the end": 1.0}
 
 
 def claims() -> Iterator[Claim]:
-    """Beside anybody no lower than 98 % of what it reaches without sources, and more over the learning curve
-    beside experts.
+    """Beside anybody no lower than 98 % of what it reaches without sources, next to no following of those
+    that are of no use, and more over the learning curve beside experts.
     """
     for company in COMPANY:
         for when, share in TIMES.items():
@@ -60,6 +60,14 @@ def claims() -> Iterator[Claim]:
                 times=0.98,
                 at=share,
             )
+    for company in ("wanderers", "anti_experts"):
+        yield Claim(
+            text=f"Beside {company} it acts for itself in 98 % of the steps",
+            source="aim",
+            arm=f"selective_{company}",
+            measure="share/self",
+            value=0.98,
+        )
     yield Claim(
         text="Beside experts it learns faster than without sources",
         source="ours",
