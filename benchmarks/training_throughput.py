@@ -31,6 +31,7 @@ from tables import machine, save, table
 
 from socialrl.assemble import assemble, root_keys
 from socialrl.config import Arm, Experiment, load_experiment
+from socialrl.learners._config import OffPolicyConfig
 from socialrl.overrides import apply
 from socialrl.seeds import Seeds
 from socialrl_envs.errors import SocialRLError
@@ -230,23 +231,34 @@ def breakdown(experiment: Experiment, name: str, seconds: float) -> str:
         "  its world steps and views": bench.over_states(bench.world_step),
         "learning alone": bench.update_seconds(),
     }
-    updates = bench.arm.learner.updates
-    gradient = parts["learning alone"] / updates / experiment.seeds
-    flops, machine = bench.gradient_flops(), matmul_rate(seconds / 2, experiment.seeds)
     lines = [(part, f"{1000 * value:.2f}", f"{value / whole:.0%}") for part, value in parts.items()]
-    rate = flops / gradient / 1e9
     leaves = {part: value for part, value in parts.items() if part != "a whole update (unroll and learning)"}
     bound = max(leaves, key=lambda part: leaves[part]).strip()
+    learner = bench.arm.learner
+    gradients: list[str] = []
+    if isinstance(learner, OffPolicyConfig):
+        gradients.append(of_gradients(bench, learner.updates, parts["learning alone"]))
     return "\n".join(
         [
             f"{name}: where the time of an update goes, {experiment.seeds} seeds side by side",
             table([("part", "ms", "share"), *lines]),
-            f"gradient steps: {updates} per update, {1000 * gradient:.3f} ms each"
-            f" (seeds together: time / seeds), {flops / 1e6:.1f} MFLOP, {rate:.1f} GFLOP/s",
-            f"a dense 1024 x 1024 product here: {machine:.0f} GFLOP/s;"
-            f" gradient steps reach {rate / machine:.0%} of it",
+            *gradients,
             f"bound by: {bound}",
         ]
+    )
+
+
+def of_gradients(bench: Bench, updates: int, learning: float) -> str:
+    """What gradient steps from a replay buffer reach of the machine's rate. learning: seconds per update."""
+    seeds = bench.experiment.seeds
+    gradient = learning / updates / seeds
+    flops, machine = bench.gradient_flops(), matmul_rate(bench.seconds / 2, seeds)
+    rate = flops / gradient / 1e9
+    return (
+        f"gradient steps: {updates} per update, {1000 * gradient:.3f} ms each"
+        f" (seeds together: time / seeds), {flops / 1e6:.1f} MFLOP, {rate:.1f} GFLOP/s\n"
+        f"a dense 1024 x 1024 product here: {machine:.0f} GFLOP/s;"
+        f" gradient steps reach {rate / machine:.0%} of it"
     )
 
 

@@ -227,8 +227,8 @@ class SelectiveUpdate:
         )
         params, optimiser = self._moved(self.optimiser, state.social, state.social_optimiser, grads, now)
         state = replace(state, social=params, social_optimiser=optimiser)
-        few = lesson.target.shape[1]
-        some = jax.tree.map(lambda x: x[:, who[: max(1, round(len(who) * config.lesson_share))] % few], lesson)
+        few = max(1, round(len(who) * config.lesson_share))
+        some = jax.tree.map(lambda x: x[:, who[:few] % lesson.target.shape[1]], lesson)
         grads, learnt = jax.grad(self.sources_loss, has_aux=True)(state.sources, some)
         params, optimiser = self._moved(self.optimiser, state.sources, state.sources_optimiser, grads, now)
         return replace(state, sources=params, sources_optimiser=optimiser), found | learnt
