@@ -5,8 +5,8 @@ The novice's own policy is recurrent PPO with a network of its own. Beside it, s
 propose actions: imitation, following, emulation. A second network decides between them:
 
 - by a gate, trained by policy gradient on the advantages that the novice's own critic estimates, or
-- by values: successor features Psi_j of every source over learnt cumulants Phi, Q_j = Psi_j . w, where Phi . w
-  predicts the novice's reward; the available source with the highest value acts (generalised policy
+- by values: successor features Psi_j of every source over learnt cumulants Phi, Q_j = Psi_j . w, where
+  Phi . w predicts the novice's reward; the available source with the highest value acts (generalised policy
   improvement; Barreto et al., 2017). All sources, oneself among them, are valued by the same estimator.
 
 The own policy learns in `epochs` passes over each unroll; after them the decision and the sources learn in
