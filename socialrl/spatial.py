@@ -244,7 +244,7 @@ class SpatialMemory:
         lost = (was & ~fresh[:, None]).reshape(shape) & empty
         if self.turning:
             facing = ((before.code >> HEADING) & 3).reshape(shape)
-            gone = _before(lost, facing, 1)[0] & empty
+            gone = _in_front(lost, facing, 1)[0] & empty
         else:
             wide = jnp.pad(empty, ((0, 0), (1, 1), (1, 1)), constant_values=True)
             gone = lost & wide[:, :-2, 1:-1] & wide[:, 2:, 1:-1] & wide[:, 1:-1, :-2] & wide[:, 1:-1, 2:]
@@ -287,7 +287,7 @@ class SpatialMemory:
         """How near each cell is ahead of another agent in view: 0.9, 0.6, 0.3 for the next three cells."""
         shape = (*here.shape[:-1], self.size, self.size)
         result = jnp.zeros(shape, jnp.float32)
-        near = _before(here.reshape(shape), facing.reshape(shape), 3)
+        near = _in_front(here.reshape(shape), facing.reshape(shape), 3)
         for cells, ahead in reversed(list(enumerate(near, 1))):
             result = jnp.where(ahead, 1.2 - 0.3 * cells, result)
         return result.reshape(here.shape)
@@ -300,7 +300,7 @@ class SpatialMemory:
         return jnp.max(jnp.stack(beside), axis=0).reshape(trace.shape)
 
 
-def _before(
+def _in_front(
     here: Bool[Array, "*batch M M"], facing: Int32[Array, "*batch M M"], reach: int
 ) -> list[Bool[Array, "*batch M M"]]:
     """Whether each cell is one, two, up to `reach` cells ahead of someone who is here and faces so."""
