@@ -21,7 +21,7 @@ from socialrl.learners._selective_state import (
     blank_record,
     trust,
 )
-from socialrl.learners._selective_update import Decided, SelectiveUpdate, commitment
+from socialrl.learners._selective_update import Decided, SelectiveUpdate, commitment, share
 from socialrl.learners.ppo import PPO, PPOState
 from socialrl.nets.heads import drawn
 from socialrl.nets.memory import initial_carry
@@ -208,7 +208,7 @@ class Selective:
             gate=extras.gate,
             asked=extras.asked,
             confidence=extras.confidence,
-            prior=jnp.broadcast_to(self.prior(state), extras.gate.shape),
+            prior=self.prior(state, own.timestep.first),
             available=extras.available,
             recommended=extras.recommended,
             behaviour=self._behind(extras.behaviour),
@@ -267,17 +267,17 @@ class Selective:
             steps=trained.steps,
         )
 
-    def prior(self, state: SelectiveState) -> Float32[Array, " S"]:
-        """Log-probabilities of beginning to follow each source on trial. At full trust they lead to
-        `config.trials` of the steps: a source begun with probability p and kept for n steps takes p n / (1 +
-        p n).
+    def prior(self, state: SelectiveState, first: Bool[Array, "*batch"]) -> Float32[Array, "*batch S"]:
+        """Log-probabilities of beginning to follow each source on trial, see `share`; of all sources as much
+        for each, less for those that are not trusted.
         """
         config, others = self.config, self.count - 1
         shares = jnp.ones(others, jnp.float32)
         if config.trust:
             shares = trust(state.record, commitment(config, state.steps))
-        each = config.begin * shares / max(others, 1)
-        return jnp.log(jnp.concatenate([1 - jnp.sum(each, keepdims=True), each]) + 1e-9)
+        begins = share(config, config.trials, state.steps).begins(first)
+        each = begins[..., None] * shares / max(others, 1)
+        return jnp.log(jnp.concatenate([1 - jnp.sum(each, axis=-1, keepdims=True), each], axis=-1) + 1e-9)
 
     def proposals(self, state: SelectiveState, sight: Sight, key: Key[Array, ""], explore: bool) -> Proposal:
         """The proposals of all sources, side by side."""
@@ -314,10 +314,11 @@ class Selective:
             state.social, carry.social, timestep, offered.confidence, self._behind(told)
         )
         available = jnp.concatenate([jnp.ones((count, 1), bool), offered.available], axis=1)
-        prior = self.prior(state)
-        gate = self.updates.preferences(known, prior, available[None], state.record)[0]
+        prior = self.prior(state, timestep.first)
+        gate = self.updates.preferences(known, prior[None], available[None], state.record)[0]
         asked = self._asked(state, carry, timestep.first, available, keep_key, explore)
-        decided, keep = self._decided(gate, prior, available, gate_key, explore)
+        alone = share(self.config, self.config.own_trials, state.steps).begins(timestep.first)
+        decided, keep = self._decided(gate, prior, available, alone, gate_key, explore)
         chosen = jnp.where(asked, decided, carry.source)
         if forced is not None:
             chosen = forced
@@ -388,13 +389,14 @@ class Selective:
     def _decided(
         self,
         gate: Float32[Array, "N S"],
-        prior: Float32[Array, " S"],
+        prior: Float32[Array, "N S"],
         available: Bool[Array, "N S"],
+        alone: Float32[Array, " N"],
         key: Key[Array, ""],
         explore: bool,
     ) -> tuple[Int32[Array, " N"], Bool[Array, " N"]]:
         """The source of each novice, and whether it is kept: by the gate whenever it is not the novice
-        itself, by values on trial alone.
+        itself, by values on trial alone. alone: the probability of a trial of acting for itself.
         """
         best = jnp.argmax(gate, axis=-1).astype(jnp.int32)
         if not explore:
@@ -404,9 +406,9 @@ class Selective:
             return chosen, chosen > 0
         trial_key, self_key = jax.random.split(key)
         trial = jax.random.categorical(trial_key, among(jnp.zeros_like(gate), prior, available))
-        alone = jax.random.uniform(self_key, best.shape) < self.config.begin_own
-        chosen = jnp.where(trial > 0, trial, jnp.where(alone, 0, best)).astype(jnp.int32)
-        return chosen, (trial > 0) | (alone & (best > 0))
+        itself = jax.random.uniform(self_key, best.shape) < alone
+        chosen = jnp.where(trial > 0, trial, jnp.where(itself, 0, best)).astype(jnp.int32)
+        return chosen, (trial > 0) | (itself & (best > 0))
 
     def _shown(
         self, gate: Float32[Array, "N S"], logits: Float32[Array, "N A"], proposed: Int32[Array, "N P"]

@@ -36,8 +36,8 @@ class Decisive:
 
 class DecisionNetwork(nn.Module):
     """sources: S. actions: A. ways: the number of the way of each proposal, where co-players can be told
-    apart. What following one of them is worth then depends on the way and on what it was seen to do, by
-    parameters that all share. Without `ways` every source has parameters of its own.
+    apart: what one of them was seen to do then adds to what following it is worth, by parameters that all
+    share. Every source has a head of its own besides.
     """
 
     hidden: tuple[int, ...]
@@ -51,9 +51,8 @@ class DecisionNetwork(nn.Module):
         self.told = nn.Dense(TOLD)
         self.told_gate, self.told_psi = SmallDense((1,), 0.01), SmallDense((self.cumulants,), 0.1)
         self.encoder = Encoder(self.hidden, self.memory, self.actions + 1)
-        heads = self.sources if self.ways is None else 2 + max(self.ways)
-        self.gate = Tower((), heads, 0.01)
-        self.psi = SmallDense((heads, self.cumulants), 0.1)
+        self.gate = Tower((), self.sources, 0.01)
+        self.psi = SmallDense((self.sources, self.cumulants), 0.1)
         self.phi = SmallDense((self.actions, self.cumulants), 0.1)
         self.w = self.param("w", nn.initializers.normal(0.3), (self.cumulants,))
 
@@ -86,9 +85,10 @@ class DecisionNetwork(nn.Module):
         behaviour: Float32[Array, "T N P E"],
         ways: Int32[np.ndarray, " P"],
     ) -> tuple[Float32[Array, "T N S"], Float32[Array, "T N S K"]]:
-        """The gate's logits and the successor features: of each way, and what the co-player adds to it."""
-        alike = np.concatenate([np.zeros(1, np.int32), 1 + ways])
-        gate, psi = self.gate(x)[..., alike], self.psi(x)[..., alike, :]
+        """The gate's logits and the successor features: of each source, and what its co-player's behaviour
+        adds to them.
+        """
+        gate, psi = self.gate(x), self.psi(x)
         way = jax.nn.one_hot(ways, 1 + max(ways), dtype=jnp.float32)
         parts = (x[..., None, :], behaviour, confidence[..., None], way)
         wide = [jnp.broadcast_to(part, (*confidence.shape, part.shape[-1])) for part in parts]

@@ -60,12 +60,19 @@ def benefit(record: Record) -> Float32[Array, " P"]:
 
 
 def better(record: Record, alike: Float32[np.ndarray, "P P"], commitment: float) -> Bool[Array, " P"]:
-    """Which sources have so far been better than acting for oneself, on average over those that are `alike`,
-    and are not themselves worse by the upper confidence bound.
+    """Which sources have so far been better than acting for oneself. alike: 1 for sources of the same way.
+
+    The benefit of each is drawn towards the mean of those alike, as far as its own is uncertain beside how
+    much they differ (empirical Bayes; Efron and Morris, 1975): where who is who changes from episode to
+    episode they are judged together, and one that is reckless for good is judged by itself.
     """
+    own, error, size = benefit(record), deviation(record, commitment) ** 2, jnp.sum(alike, axis=0)
     pooled = Record(count=record.count @ alike, total=record.total @ alike, square=record.square @ alike)
-    promising = benefit(record) + BOUND * deviation(record, commitment) > 0
-    return jnp.all(pooled.count > 0, axis=0) & (benefit(pooled) > 0) & promising
+    spread = ((own**2) @ alike - (own @ alike) ** 2 / size) / jnp.maximum(size - 1, 1)
+    between = jnp.maximum(spread - error @ alike / size, 0.0)
+    weight = between / (between + error)
+    worth = weight * own + (1 - weight) * benefit(pooled)
+    return jnp.all(record.count > 0, axis=0) & (worth > 0)
 
 
 def deviation(record: Record, commitment: Float32[Array, ""] | float) -> Float32[Array, " P"]:

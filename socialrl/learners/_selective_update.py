@@ -3,7 +3,7 @@ decision and the sources, each with gradients of its own.
 """
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -44,6 +44,28 @@ def progress(config: "Config", steps: Int32[Array, ""]) -> Float32[Array, ""]:
 def commitment(config: "Config", steps: Int32[Array, ""]) -> Float32[Array, ""]:
     """The mean number of steps for which a source is kept, after so many environment steps."""
     return config.commitment + progress(config, steps) * (config.commitment_end - config.commitment)
+
+
+class Share(NamedTuple):
+    """The rate per step at which something begins that is kept for a while, and the share of the steps that
+    it has then.
+    """
+
+    rate: float
+    now: Float32[Array, ""]
+
+    def begins(self, first: Bool[Array, "*batch"]) -> Float32[Array, "*batch"]:
+        """The probability of beginning at a step. An episode begins as if it had always gone on, so that the
+        share is the same in short episodes.
+        """
+        return jnp.where(first, self.now, self.rate)
+
+
+def share(config: "Config", target: float, steps: Int32[Array, ""]) -> Share:
+    """The Share that is `target` at the start of training, and falls with the commitment."""
+    rate = min(target / (1 - target) / config.commitment, 0.5)
+    kept = rate * commitment(config, steps)
+    return Share(rate=rate, now=kept / (1 + kept))
 
 
 TOGETHER = 10  # steps of a sequence that one pass of the loop over targets takes
@@ -127,7 +149,7 @@ class SelectiveUpdate:
     def preferences(
         self,
         known: Decisive,
-        prior: Float32[Array, " S"],
+        prior: Float32[Array, "T N S"],
         available: Bool[Array, "T N S"],
         record: Record,
     ) -> Float32[Array, "T N S"]:
@@ -268,7 +290,7 @@ class SelectiveUpdate:
         if self.config.decision == "values":
             return values, metrics
         gate, found = self.gate_loss(known, advantage, decided, gate_coef)
-        return gate + self.config.successor_coef * values, metrics | found
+        return gate + values, metrics | found
 
     def gate_loss(
         self, known: Decisive, advantage: Float32[Array, "T N"], decided: Decided, coef: Float32[Array, ""]
@@ -303,7 +325,7 @@ class SelectiveUpdate:
         means = jnp.sum(jnp.where(each, errors, 0.0), axis=(0, 1)) / jnp.maximum(number, 1)
         distance = jnp.mean(means)  # over the sources, however rarely each of them acted
         metrics = {"loss/reward_model": error, "loss/successor": distance}
-        return error + distance, metrics
+        return error + self.config.successor_coef * distance, metrics
 
     def _record_metrics(self, state: SelectiveState, record: Any) -> Metrics:
         """Benefit and trust of every source by its number."""

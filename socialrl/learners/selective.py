@@ -81,7 +81,9 @@ class Config(PPOConfig):
     trust: bool = option(True, "try sources less that are worse than acting for oneself")
     lesson_share: float = option(0.25, "share of the worlds from which sources learn", above=0, high=1)
     cumulants: int = option(8, "number of learnt cumulants", low=1)
-    successor_coef: float = option(0.5, "weight of the losses of successor features and reward model", low=0)
+    successor_coef: float = option(
+        0.05, "weight of the loss of successor features beside that of the reward model", low=0
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -91,16 +93,6 @@ class Config(PPOConfig):
         require(whole, "bptt_length", self.bptt_length, "0: decisions are learnt over whole unrolls")
         plain = self.concepts == "none"
         require(plain, "concepts", self.concepts, "none: it decides by more than a policy that reads them")
-
-    @property
-    def begin(self) -> float:
-        """The probability per step with which a trial of following begins."""
-        return min(self.trials / (1 - self.trials) / self.commitment, 0.5)
-
-    @property
-    def begin_own(self) -> float:
-        """The probability per step with which a trial of acting for itself begins."""
-        return min(self.own_trials / (1 - self.own_trials) / self.commitment, 0.5)
 
     def build(self, spec: WorldSpec) -> Learner[SelectiveState]:
         """The learner for this world; raises SocialRLError if it has no novice."""
