@@ -7,7 +7,7 @@ import pytest
 
 from socialrl.learners import selective
 from socialrl.learners._selective_state import FLOOR, Record, benefit, better, trust, updated
-from socialrl.learners._selective_update import successor_targets
+from socialrl.learners._selective_update import share, successor_targets
 from socialrl.rollout import make_rollout
 from socialrl.sources import ANYONE
 from socialrl.types import SourceName
@@ -106,23 +106,37 @@ def test_trust_falls_by_the_upper_confidence_bound():
     assert float(trust(record_of(-0.5, 0.0), jnp.float32(500))[0]) > 0.99  # few commitments
 
 
-def test_sources_act_that_have_been_better_together_with_those_that_are_alike():
+def test_sources_that_differ_by_chance_are_judged_together_and_others_each_by_itself():
     def allowed(alike, *records):
         record = jax.tree.map(lambda *x: jnp.concatenate(x, axis=1), *records)
         return better(record, np.array(alike, np.float32), 1.0).tolist()
 
-    good, bad, poor, untried = (
-        record_of(0.9, 0.0),
-        record_of(-0.5, 0.0),
-        record_of(-0.01, 0.0),
-        record_of(0.5, 0.0, count=0.0),
-    )
+    good, bad = record_of(0.9, 0.0), record_of(-0.01, 0.0)
+    lucky, unlucky = record_of(0.2, 0.0, count=100.0), record_of(-0.01, 0.0, count=100.0)
+    untried = record_of(0.5, 0.0, count=0.0)
     apart, together = np.eye(2), np.ones((2, 2))
     assert allowed(apart, good, bad) == [True, False]
-    assert allowed(apart, poor, untried) == [False, False]
-    assert allowed(together, good, poor) == [True, True]  # what is not surely worse profits from the other
     assert allowed(together, good, bad) == [True, False]
+    assert allowed(apart, lucky, unlucky) == [True, False]
+    assert allowed(together, lucky, unlucky) == [True, True]
     assert allowed(together, bad, untried) == [False, False]
+
+
+def test_what_is_kept_has_the_same_share_in_short_and_long_episodes():
+    """A simulation: episodes of 1 and of 50 steps, in each step begun and kept by chance."""
+    config = selective.Config(trials=0.3, commitment=10.0, commitment_end=5.0, anneal=1000)
+    for steps, target in ((0, 0.3), (1000, 0.3 / 0.7 / 2 / (1 + 0.3 / 0.7 / 2))):
+        found = share(config, 0.3, jnp.int32(steps))
+        np.testing.assert_allclose(found.now, target, rtol=1e-5)
+        np.testing.assert_allclose(
+            found.begins(jnp.array([True, False])), [target, 0.3 / 0.7 / 10], rtol=1e-5
+        )
+        rng, kept, length = np.random.default_rng(0), np.zeros(20_000, bool), 10.0 if steps == 0 else 5.0
+        for step in range(50):
+            begins = float(found.begins(jnp.array(step == 0)))
+            asked = ~kept | (rng.random(len(kept)) < 1 / length)
+            kept = np.where(asked, rng.random(len(kept)) < begins, kept)
+            assert abs(kept.mean() - target) < 0.03
 
 
 def test_the_record_counts_followed_steps_and_own_ones_while_it_was_available():
