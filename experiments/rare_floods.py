@@ -4,8 +4,13 @@ The bridge of flooded_road.py, which only others' behaviour shows to be flooded.
 step between its own policy and following the locals; `self_only` is the same learner without the choice, so
 that what it knows of others it has from watching them. With the floods forced, the share of novices that
 arrive; over the levels of training, how unsure the own policy is where others are followed and where not: the
-entropy of the own policy, as a share of that of a uniform one. Both have selective's defaults, which were
-searched for in one_learner.py; seeds are fresh, as older settings were reported on those from 1000.
+entropy of the own policy, as a share of that of a uniform one. Both have selective's defaults but for the
+discount: with 0.95 one step of waiting costs more than what it tells is worth.
+
+In the world of flooded_road.py a step costs 0.04. To wait one step for others then costs more, over all
+episodes, than the floods that it avoids at 5 %; whether a learner waits is therefore asked in a world whose
+steps cost 0.02, and `hurried` is the learner in the other one. Seeds are fresh: older versions were reported
+on those from 1000.
 
 The size is for two CPU cores; on a GPU: --steps 5000000 --num_envs 1024 --seeds 20
 """
@@ -22,15 +27,22 @@ from socialrl.tuned import tuned
 
 STEPS = 800_000
 FLOODS = (0.05, 0.15)
-LEARNER = dataclasses.replace(SELECTIVE, anneal=STEPS)
+STEP_COST = 0.02
+LEARNER = dataclasses.replace(SELECTIVE, anneal=STEPS, gamma=0.99, gae_lambda=0.95)
 LEARNERS = {"selective": LEARNER, "self_only": dataclasses.replace(LEARNER, sources=())}
+RARE = f"{100 * FLOODS[0]:.0f}"
+WORLDS = {
+    f"{100 * share:.0f}": dataclasses.replace(flood.WORLD, flood=share, step_cost=STEP_COST)
+    for share in FLOODS
+}
+HURRIED = dataclasses.replace(flood.WORLD, flood=FLOODS[0])
 FORCED = (("protocol", "regret"), ("condition", "flood 1"))
 USUAL = (("protocol", "following"), ("condition", "as trained"))
 
 
 def claims() -> Iterator[Claim]:
     """For each share of floods: arrivals, what the choice adds to them, and whether the unsure follow."""
-    for percent in (f"{100 * share:.0f}" for share in FLOODS):
+    for percent in WORLDS:
         arm, text = f"selective_{percent}", f"{percent} % floods"
         arrived = {"arm": arm, "measure": "cumulants/arrived", "labels": FORCED}
         yield Claim(text=f"{text}: arrives in eight of ten floods", source="aim", value=0.8, **arrived)
@@ -47,20 +59,27 @@ def claims() -> Iterator[Claim]:
             measure="uncertain_gain",
             labels=USUAL,
         )
+    yield Claim(
+        text=f"{RARE} % floods, where steps cost {HURRIED.step_cost}: arrives in eight of ten floods",
+        source="aim",
+        value=0.8,
+        arm=f"hurried_{RARE}",
+        measure="cumulants/arrived",
+        labels=FORCED,
+    )
 
 
 experiment = Experiment(
     name="rare_floods",
     question="Does a novice follow others where it is unsure, and how rare may a danger be that they know?",
-    world=dataclasses.replace(flood.WORLD, flood=FLOODS[0]),
-    arms=tuple(
-        Arm(
-            name=f"{name}_{100 * share:.0f}",
-            learner=learner,
-            world=dataclasses.replace(flood.WORLD, flood=share),
-        )
-        for share in FLOODS
-        for name, learner in LEARNERS.items()
+    world=WORLDS[RARE],
+    arms=(
+        *(
+            Arm(name=f"{name}_{percent}", learner=learner, world=world)
+            for percent, world in WORLDS.items()
+            for name, learner in LEARNERS.items()
+        ),
+        Arm(name=f"hurried_{RARE}", learner=LEARNER, world=HURRIED),
     ),
     steps=STEPS,
     first_seed=2000,
