@@ -41,7 +41,9 @@ USUAL = (("protocol", "following"), ("condition", "as trained"))
 
 
 def claims() -> Iterator[Claim]:
-    """For each share of floods: arrivals, what the choice adds to them, and whether the unsure follow."""
+    """For each share of floods: arrivals, what the choice adds to them and to the return, and whether the
+    unsure follow.
+    """
     for percent in WORLDS:
         arm, text = f"selective_{percent}", f"{percent} % floods"
         arrived = {"arm": arm, "measure": "cumulants/arrived", "labels": FORCED}
@@ -51,6 +53,12 @@ def claims() -> Iterator[Claim]:
             source="ours",
             over=f"self_only_{percent}",
             **arrived,
+        )
+        yield Claim(
+            text=f"{text}: beside locals, above the same learner without sources",
+            source="ours",
+            arm=arm,
+            over=f"self_only_{percent}",
         )
         yield Claim(
             text=f"{text}: its own policy is less sure where it follows than where it does not",
