@@ -14,8 +14,10 @@ one.
 
 A source that was chosen while training is kept for a while, so that following is tried for what it leads to.
 Trials begin with a small probability, which falls to a tenth for sources that are worse than acting for
-oneself, by a confidence bound. Nothing that others do reaches the parameters of the own policy but through
-the experience.
+oneself, by a confidence bound. An episode begins as if it had always gone on, within a trial as often as any
+other step, so that trials have the same share of short episodes. Whether a source has been better is judged
+together with others of its way as far as they do not differ (empirical Bayes). Nothing that others do reaches
+the parameters of the own policy but through the experience.
 """
 
 import dataclasses
