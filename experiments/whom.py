@@ -10,8 +10,8 @@ opposite, one nothing.
 `right`, of the protocol `following`, is the share of followed steps in which the right one is followed;
 `right_base` the share of right ones, which following anybody has; both also over ten parts of the episode.
 `alone` has no sources, and is recurrent PPO. All have the settings that the search of one_learner.py chose in
-other worlds, but for `own_trials`; nothing is tuned here. Seeds are fresh: older settings were reported on
-those from 1000, where three of ten followed nobody, and 0.5 of `own_trials` on those from 2000.
+other worlds; nothing is tuned here. Seeds are fresh: older settings were reported on those from 1000, where
+three of ten followed nobody, and an older version on those from 2000.
 
 The size is for two CPU cores; on a GPU: --steps 10000000 --num_envs 1024
 """

@@ -37,8 +37,8 @@ from socialrl_envs.types import WorldSpec
 class Config(PPOConfig):
     """Options of selective: those of ppo, with defaults of its own, and more.
 
-    Discount and step size come from a search in three worlds (experiments/tuned/one_learner.json), when
-    `own_trials` was 0.5; the rest comes from single trials. `anneal` should be about the length of training.
+    Discount and step size come from a search in three worlds (experiments/tuned/one_learner.json), the rest
+    from single trials. `anneal` should be about the length of training.
     """
 
     hidden: tuple[int, ...] = (64,)
@@ -64,7 +64,7 @@ class Config(PPOConfig):
         0.1, "share of steps in which others are followed before anything is learnt", low=0, high=0.9
     )
     own_trials: float = option(
-        0.8,
+        0.5,
         "share of steps in which it acts for itself although others seem better, at the start of training",
         low=0,
         high=0.9,
