@@ -4,7 +4,7 @@ Three worlds: a goal that experts alone see, a hidden order that experts alone k
 see. The same learner decides between itself and sources: following, imitation, emulation. `self_only` has no
 sources, and is recurrent PPO; `useless` may choose a random walk instead, for as long and as often, so that
 more choices and longer exploration alone are controlled for. All have selective's defaults, which were
-searched for in one_learner.py. Seeds are fresh: an earlier version, whose trials were rarer in short episodes,
+searched for in one_learner.py. Seeds are fresh: an earlier version, with rarer trials in short episodes,
 ended below `self_only` in the third world on seeds from 2000.
 
 The size is for two CPU cores; on a GPU: --steps 10000000 --num_envs 1024 --seeds 20.
