@@ -4,15 +4,14 @@ from typing import TYPE_CHECKING
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import Array
 from jaxtyping import Bool, Float32, Int32, Key
 
 from socialrl.behaviour import Behaviour, BehaviourMemory, of_proposals, recognised
-from socialrl.hindsight import destinations, on_map
 from socialrl.kinds import SOURCE
 from socialrl.learners._actor_critic import Acted
 from socialrl.learners._ppo_losses import Trajectory
+from socialrl.learners._selective_lesson import lesson_of
 from socialrl.learners._selective_net import Decisive, among
 from socialrl.learners._selective_state import (
     SelectiveCarry,
@@ -214,47 +213,15 @@ class Selective:
             behaviour=self._behind(extras.behaviour),
         )
         carry = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), experience.carry)
-        lesson = self.lesson(experience) if self.sources else None
+        lesson = (
+            lesson_of(self.spec, self.memory, experience, self.config.lesson_share) if self.sources else None
+        )
         after, metrics = self.updates.learn(state, carry, trajectory, decided, lesson, key)
         return replace(after, steps=state.steps + jnp.int32(unroll_length * num_envs)), metrics
 
     def lesson(self, experience: Experience) -> Lesson:
-        """What the sources learn from, in the first worlds of the unroll (worlds are alike)."""
-        spec, memory = self.spec, self.memory
-        few = max(1, round(self.config.lesson_share * experience.own.reward.shape[1]))
-        part = jax.tree.map(
-            lambda x: x[:, :few],
-            (experience.own, experience.others, experience.extras, experience.positions, experience.headings),
-        )
-        own, others, extras, positions, headings = part
-        novices, coplayers = np.array(spec.novices, np.int32), np.array(spec.coplayers, np.int32)
-        where, facing = positions[:, :, coplayers], headings[:, :, coplayers]
-        place, looks = positions[:, :, novices], headings[:, :, novices]
-        cell, known = destinations(spec, others, where, facing)
-        goal, inside = on_map(cell, where, facing, memory.radius, memory.turning)
-        away = jnp.sum(jnp.abs(where[:, :, None] - place[:, :, :, None]), axis=-1)  # (T, n, novices, P)
-        nearest = jnp.argmin(jnp.where(others.present[:, :, None], away, 10_000), axis=-1)
-        its = jnp.take_along_axis(cell, nearest[..., None], axis=2)
-        target, near = on_map(its, place, looks, memory.radius, memory.turning)
-        reached = jnp.take_along_axis(known, nearest, axis=2) & near
-        seen = (own.timestep.obs, extras.code, extras.time, extras.heading, extras.behaviour, target, reached)
-        obs, code, time, heading, behaviour, target, reached = jax.tree.map(
-            lambda x: x.reshape(x.shape[0], -1, *x.shape[3:]), seen
-        )
-        return Lesson(
-            others=others,
-            goal=goal,
-            goal_known=known & inside,
-            sight=Sight(
-                obs=obs,
-                code=code,
-                time=time,
-                heading=heading,
-                behaviour=behaviour,
-            ),
-            target=target,
-            target_known=reached,
-        )
+        """What the sources learn from, in `lesson_share` of the worlds."""
+        return lesson_of(self.spec, self.memory, experience, self.config.lesson_share)
 
     def warm_start(self, trained: SelectiveState, fresh: SelectiveState) -> SelectiveState:
         """`fresh` with the parameters, the record and the step count of `trained`; its optimisers stay."""
