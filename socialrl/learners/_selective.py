@@ -235,8 +235,8 @@ class Selective:
         )
 
     def prior(self, state: SelectiveState, first: Bool[Array, "*batch"]) -> Float32[Array, "*batch S"]:
-        """Log-probabilities of beginning to follow each source on trial, see `share`; of all sources as much
-        for each, less for those that are not trusted.
+        """Log-probabilities of beginning to follow each source on trial, see `share`: the same for each, less
+        for those that are not trusted.
         """
         config, others = self.config, self.count - 1
         shares = jnp.ones(others, jnp.float32)
