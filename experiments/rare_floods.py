@@ -9,8 +9,8 @@ discount: with 0.95 one step of waiting costs more than what it tells is worth.
 
 In the world of flooded_road.py a step costs 0.04. To wait one step for others then costs more, over all
 episodes, than the floods that it avoids at 5 %; whether a learner waits is therefore asked in a world whose
-steps cost 0.02, and `hurried` is the learner in the other one. Discount and step cost were chosen by trials of
-`selective` on four seeds for tuning. Seeds are fresh: older versions were reported on those from 1000.
+steps cost 0.02, and `hurried` is the learner in the other one. Discount and step cost were chosen by trials
+of `selective` on four seeds for tuning. Seeds are fresh: older versions were reported on those from 1000.
 
 The size is for two CPU cores; on a GPU: --steps 5000000 --num_envs 1024 --seeds 20
 """
